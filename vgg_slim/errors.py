@@ -1,0 +1,17 @@
+"""Errors that a user can cause and mend; `tools/` print them in one line, without a traceback."""
+
+
+class VggSlimError(Exception):
+  """Base of every error that this library raises on purpose."""
+
+
+class ConfigError(VggSlimError, ValueError):
+  """A value or a combination of values that no run can be made of."""
+
+
+class DataError(VggSlimError, ValueError):
+  """Pictures, labels, records or a manifest that are missing, broken or disagree."""
+
+
+class CheckpointError(VggSlimError, ValueError):
+  """A checkpoint or a train_dir that is missing or belongs to another network."""
