@@ -1,0 +1,42 @@
+"""Fails when TensorFlow, tf_keras or tf_slim change what `vgg_slim.compat` leans on."""
+
+import numpy as np
+
+from tests.testing import graph_session
+from vgg_slim.compat import slim, tf
+
+
+def test_slim_batch_norm_builds_trains_and_moves_its_averages():
+  x = np.random.default_rng(0).normal(3, 2, [16, 4, 4, 2]).astype(np.float32)
+  with graph_session() as session:
+    y = slim.conv2d(
+      tf.constant(x),
+      2,
+      [1, 1],
+      weights_initializer=tf.constant_initializer(np.eye(2).reshape(1, 1, 2, 2)),
+      activation_fn=None,
+      normalizer_fn=slim.batch_norm,
+      normalizer_params={'decay': 0.9, 'epsilon': 0.0, 'scale': True},
+      scope='conv',
+    )
+    names = {variable.op.name for variable in tf.global_variables()}
+    session.run(tf.global_variables_initializer())
+    normal = session.run(y)
+    session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+    moving_mean = next(v for v in tf.global_variables() if v.op.name.endswith('moving_mean'))
+    moving_mean = session.run(moving_mean)
+  assert names == {
+    'conv/weights',
+    'conv/BatchNorm/beta',
+    'conv/BatchNorm/gamma',
+    'conv/BatchNorm/moving_mean',
+    'conv/BatchNorm/moving_variance',
+  }
+  mean, std = x.mean((0, 1, 2)), x.std((0, 1, 2))
+  # float32 statistics of 256 values of size 3: 1e-5 is about 20x the rounding.
+  np.testing.assert_allclose(normal, (x - mean) / std, rtol=0, atol=1e-5)
+  np.testing.assert_allclose(moving_mean, 0.1 * mean, rtol=1e-5)
+
+
+def test_importing_compat_leaves_eager_mode_on():
+  assert tf.executing_eagerly()

@@ -1,0 +1,78 @@
+import math
+
+import pytest
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import specs
+
+
+def test_every_network_has_a_count():
+  assert set(specs.VGG) == set(specs.PARAMETERS)
+
+
+@pytest.mark.parametrize('name', specs.VGG)
+def test_parameter_counts_are_exact(name):
+  shapes = specs.VGG[name].parameter_shapes(num_classes=1000)
+  assert sum(math.prod(shape) for shape in shapes.values()) == specs.PARAMETERS[name]
+
+
+def test_batch_norm_adds_one_vector_for_each_convolution():
+  # Scale and shift come, the bias goes: +1 per channel of 2x64 + 2x128 + 3x256 + 6x512 = 4224.
+  assert specs.PARAMETERS['vgg_d_bn'] - specs.PARAMETERS['vgg_d'] == 4224
+
+
+def test_layers_of_vgg16_with_two_classes():
+  # The layer table of every cats-and-dogs tutorial; 134,268,738 in all.
+  shapes = specs.get('vgg16').parameter_shapes(num_classes=2)
+  layers = {}
+  for name, shape in shapes.items():
+    layer = name.rpartition('/')[0]
+    layers[layer] = layers.get(layer, 0) + math.prod(shape)
+  assert list(layers.values()) == [
+    1792,
+    36928,
+    73856,
+    147584,
+    295168,
+    590080,
+    590080,
+    1180160,
+    2359808,
+    2359808,
+    2359808,
+    2359808,
+    2359808,
+    102764544,
+    16781312,
+    8194,
+  ]
+  assert sum(layers.values()) == 134_268_738
+
+
+def test_configuration_c_ends_stages_3_to_5_with_1x1():
+  kernels = [conv.kernel for _, conv in specs.VGG['vgg_c'].convolutions()]
+  assert kernels == [3, 3, 3, 3, 3, 3, 1, 3, 3, 1, 3, 3, 1]
+
+
+@pytest.mark.parametrize(
+  ('alias', 'layers'), [('vgg11', 11), ('vgg13', 13), ('vgg16', 16), ('vgg19', 19)]
+)
+def test_aliases_count_layers_with_weights(alias, layers):
+  assert len(list(specs.get(alias).convolutions())) + 3 == layers
+
+
+@pytest.mark.parametrize(
+  ('side', 'kernel'), [(32, 1), (63, 1), (64, 2), (224, 7), (255, 7), (256, 8)]
+)
+def test_fc_kernel_floors(side, kernel):
+  assert specs.get('vgg16').fc_kernel(side) == kernel
+
+
+def test_too_small_a_side_is_named():
+  with pytest.raises(ConfigError, match='image_size=31 is too small for vgg_d.*at least 32 pixels'):
+    specs.get('vgg16').fc_kernel(31)
+
+
+def test_a_misspelt_model_gets_a_suggestion():
+  with pytest.raises(ConfigError, match="Unknown model 'vgg-16'. Did you mean 'vgg16'?"):
+    specs.get('vgg-16')

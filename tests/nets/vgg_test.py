@@ -1,0 +1,112 @@
+import math
+
+import numpy as np
+import pytest
+
+from tests.testing import assign, graph_session, random_values, thin
+from vgg_slim.compat import tf
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import registry, specs, vgg
+from vgg_slim.nets.registry import build
+
+
+def build_thin(spec, images, **kwargs):
+  return vgg.build(images, thin(spec), 3, is_training=False, fc_units=8, **kwargs)
+
+
+@pytest.mark.parametrize('name', specs.VGG)
+def test_graph_has_the_shapes_of_the_table(name):
+  with tf.Graph().as_default():
+    build(name, tf.zeros([1, 224, 224, 3]), num_classes=1000, is_training=False)
+    shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.trainable_variables()}
+  spec = specs.VGG[name]
+  expected = spec.parameter_shapes(num_classes=1000)
+  assert shapes == {f'{spec.scope}/{n}': shape for n, shape in expected.items()}
+  assert sum(math.prod(shape) for shape in shapes.values()) == specs.PARAMETERS[name]
+
+
+def test_variables_are_those_of_published_slim_checkpoints():
+  with tf.Graph().as_default():
+    build('vgg16', tf.zeros([1, 224, 224, 3]), num_classes=1000, is_training=False)
+    shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+  assert shapes['vgg_16/conv1/conv1_1/weights'] == [3, 3, 3, 64]
+  assert shapes['vgg_16/conv5/conv5_3/biases'] == [512]
+  assert shapes['vgg_16/fc6/weights'] == [7, 7, 512, 4096]
+  assert shapes['vgg_16/fc7/weights'] == [1, 1, 4096, 4096]
+  assert shapes['vgg_16/fc8/weights'] == [1, 1, 4096, 1000]
+
+
+@pytest.mark.parametrize(('side', 'map_side'), [(224, 1), (230, 1), (256, 2), (384, 6), (512, 10)])
+def test_class_score_map_grows_by_one_each_32_px(side, map_side):
+  with tf.Graph().as_default():
+    outputs = build_thin(specs.VGG['vgg_d'], tf.zeros([2, side, side + 32, 3]))
+  assert outputs.score_map.shape.as_list() == [2, map_side, map_side + 1, 3]
+  assert outputs.logits.shape.as_list() == [2, 3]
+
+
+def test_every_layer_is_an_end_point():
+  with tf.Graph().as_default():
+    end_points = build_thin(specs.VGG['vgg_b'], tf.zeros([1, 224, 224, 3])).end_points
+  convs = [f'conv{s}/conv{s}_{u}' for s in range(1, 6) for u in (1, 2)]
+  pools = [f'pool{s}' for s in range(1, 6)]
+  assert sorted(end_points) == sorted([*convs, *pools, 'fc6', 'fc7', 'fc8', 'logits'])
+  assert end_points['pool5'].shape.as_list() == [1, 7, 7, 4]
+
+
+def test_dense_map_is_the_network_slid_over_the_image():
+  # Where no padding is seen, cell (i, j) must be the 1x1 answer of the window at 32 * (i, j). Only
+  # 1x1 convolutions see no padding, so every kernel is made 1x1 here.
+  spec = specs.VGG['vgg_d']
+  stages = tuple(tuple(specs.Conv(4, kernel=1) for _ in stage) for stage in spec.stages)
+  spec = specs.VggSpec('one', 'one', stages)
+  image = np.random.default_rng(0).normal(size=[1, 96, 128, 3]).astype(np.float32)
+  with graph_session() as session:
+    images = tf.placeholder(tf.float32, [1, None, None, 3])
+    outputs = vgg.build(images, spec, 3, is_training=False, image_size=64, fc_units=8)
+    shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+    assign(session, random_values(shapes, scale=0.5))
+    dense = session.run(outputs.score_map, {images: image})
+    assert dense.shape == (1, 2, 3, 3)
+    for i, j in np.ndindex(2, 3):
+      window = image[:, 32 * i : 32 * i + 64, 32 * j : 32 * j + 64]
+      np.testing.assert_allclose(
+        session.run(outputs.logits, {images: window})[0], dense[0, i, j], rtol=1e-4, atol=1e-5
+      )
+
+
+def test_only_training_drops_units():
+  def relative_change(is_training):
+    with graph_session() as session:
+      outputs = vgg.build(tf.ones([1, 32, 32, 3]), thin(specs.VGG['vgg_a']), 3, is_training, 32, 64)
+      session.run(tf.global_variables_initializer())
+      first, second = session.run(outputs.logits), session.run(outputs.logits)
+    return np.abs(first - second).max()
+
+  assert relative_change(is_training=True) > 0
+  assert relative_change(is_training=False) == 0
+
+
+def test_the_two_dropouts_differ_under_one_seed():
+  with graph_session() as session:
+    spec = thin(specs.VGG['vgg_a'])
+    seed = tf.constant([1, 2], tf.int64)
+    vgg.build(tf.ones([1, 32, 32, 3]), spec, 3, True, 32, 64, dropout_seed=seed)
+    graph = tf.get_default_graph()
+    drops = [op for op in graph.get_operations() if 'StatelessRandomUniform' in op.type]
+    first, second = session.run([op.outputs[0] for op in drops])
+  assert (first != second).any()
+
+
+def test_batch_norm_updates_and_weight_decay_are_collected():
+  with tf.Graph().as_default():
+    build('vgg16_bn', tf.zeros([2, 32, 32, 3]), 10, True, image_size=32, weight_decay=5e-4)
+    assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 2 * 13
+    assert len(tf.losses.get_regularization_losses()) == 16
+
+
+def test_too_small_images_are_refused():
+  with (
+    tf.Graph().as_default(),
+    pytest.raises(ConfigError, match='Images of 192 pixels.*at least 224'),
+  ):
+    registry.build('vgg16', tf.zeros([1, 224, 192, 3]), 10, is_training=False)

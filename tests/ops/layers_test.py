@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.errors import ConfigError
+from vgg_slim.ops import layers
+
+
+def numpy_conv_same(x, w, b):
+  """Stride-1 zero-padded correlation as plain loops."""
+  n, height, width, _ = x.shape
+  k = w.shape[0]
+  padded = np.pad(x, [(0, 0), (k // 2, k // 2), (k // 2, k // 2), (0, 0)])
+  out = np.zeros([n, height, width, w.shape[-1]])
+  for i, row, col, c in np.ndindex(*out.shape):
+    out[i, row, col, c] = np.sum(padded[i, row : row + k, col : col + k] * w[..., c]) + b[c]
+  return out
+
+
+def normal(*shape):
+  return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+class TestConvOp:
+  def test_against_loops(self):
+    x = normal(2, 5, 6, 3)
+    with graph_session() as session:
+      y = layers.conv_op(tf.constant(x), 'conv', 3, 3, 4)
+      session.run(tf.global_variables_initializer())
+      w, b = tf.global_variables()
+      b.load([0.5, -0.5, 0.1, 0], session)
+      got, w, b = session.run([y, w, b])
+    # float32 sums of 27 products of O(1) values: 1e-5 is about 10x the rounding.
+    np.testing.assert_allclose(got, np.maximum(numpy_conv_same(x, w, b), 0), rtol=0, atol=1e-5)
+
+  def test_strides_and_linear_output(self):
+    x = normal(1, 5, 6, 3)
+    with graph_session() as session:
+      y = layers.conv_op(tf.constant(x), 'conv', 1, 1, 2, dh=2, dw=3, activation=None)
+      session.run(tf.global_variables_initializer())
+      got, w = session.run([y, tf.global_variables()[0]])
+    np.testing.assert_allclose(got, x[:, ::2, ::3] @ w[0, 0], rtol=0, atol=1e-5)
+    assert got.shape == (1, 3, 2, 2)
+    assert got.min() < 0
+
+  def test_glorot_range_and_zero_bias(self):
+    with graph_session() as session:
+      layers.conv_op(tf.zeros([1, 8, 8, 30]), 'conv', 3, 3, 50)
+      session.run(tf.global_variables_initializer())
+      w, b = session.run(tf.global_variables())
+    limit = np.sqrt(6 / (9 * 30 + 9 * 50))
+    # 13,500 uniform draws: the largest lies within 1 % of the limit but for odds of 1e-58.
+    assert 0.99 * limit < np.abs(w).max() <= limit
+    assert not b.any()
+
+  def test_weight_decay_is_half_the_sum_of_squares(self):
+    with graph_session() as session:
+      layers.conv_op(tf.zeros([1, 4, 4, 2]), 'conv', 3, 3, 2, weight_decay=0.5)
+      session.run(tf.global_variables_initializer())
+      loss, w = session.run([tf.losses.get_regularization_loss(), tf.global_variables()[0]])
+    assert loss == pytest.approx(0.5 * np.sum(w.astype(np.float64) ** 2) / 2, rel=1e-6)
+
+
+class TestFcOp:
+  def test_vectors(self):
+    x = normal(3, 7)
+    with graph_session() as session:
+      y = layers.fc_op(tf.constant(x), 'fc', 5)
+      session.run(tf.global_variables_initializer())
+      got, w = session.run([y, tf.global_variables()[0]])
+    np.testing.assert_allclose(got, np.maximum(x @ w + 0.1, 0), rtol=0, atol=1e-5)
+
+  def test_map_needs_a_kernel_and_vectors_take_none(self):
+    with graph_session():
+      with pytest.raises(ConfigError, match='fc: input .* kernel=None'):
+        layers.fc_op(tf.zeros([1, 2, 2, 3]), 'fc', 5)
+      with pytest.raises(ConfigError, match='fc: input .* kernel=2'):
+        layers.fc_op(tf.zeros([1, 12]), 'fc', 5, kernel=2)
+
+
+class TestSlidingFc:
+  @pytest.mark.parametrize('side', [3, 5])
+  @pytest.mark.parametrize('kernel', [1, 3])
+  def test_equals_a_valid_convolution(self, side, kernel):
+    x, w = normal(2, side, side, 4), normal(kernel, kernel, 4, 6)
+    with graph_session() as session:
+      got, expected = session.run(
+        [
+          layers.sliding_fc(tf.constant(x), tf.constant(w)),
+          tf.nn.conv2d(x, w, strides=1, padding='VALID'),
+        ]
+      )
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+
+  def test_a_window_that_covers_the_map_is_one_matmul(self):
+    with graph_session():
+      layers.sliding_fc(tf.zeros([2, 3, 3, 4]), tf.zeros([3, 3, 4, 6]))
+      kinds = [op.type for op in tf.get_default_graph().get_operations()]
+    assert 'MatMul' in kinds
+    assert 'Conv2D' not in kinds
+
+  def test_unknown_sides(self):
+    x, w = normal(2, 4, 5, 4), normal(3, 3, 4, 6)
+    with graph_session() as session:
+      images = tf.placeholder(tf.float32, [None, None, None, 4])
+      got = session.run(layers.sliding_fc(images, tf.constant(w)), {images: x})
+    assert got.shape == (2, 2, 3, 6)
+    np.testing.assert_allclose(got[1, 1, 2], np.tensordot(x[1, 1:4, 2:5], w, 3), rtol=0, atol=1e-5)
+
+
+class TestMpoolOp:
+  def test_floors_and_takes_the_largest(self):
+    x = np.arange(25, dtype=np.float32).reshape(1, 5, 5, 1)
+    with graph_session() as session:
+      got = session.run(layers.mpool_op(tf.constant(x), 'pool'))
+    np.testing.assert_array_equal(got[0, :, :, 0], [[6, 8], [16, 18]])
+
+
+class TestLrnOp:
+  def test_against_the_formula(self):
+    x = normal(1, 2, 2, 9)
+    with graph_session() as session:
+      got = session.run(layers.lrn_op(tf.constant(x), 'lrn'))
+    expected = np.empty_like(x)
+    for c in range(9):
+      neighbours = x[..., max(0, c - 2) : c + 3]
+      expected[..., c] = x[..., c] / (2 + 1e-4 * np.sum(neighbours**2, -1)) ** 0.75
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+class TestDropoutOp:
+  def test_kept_units_are_scaled_and_the_share_is_right(self):
+    with graph_session() as session:
+      y = session.run(layers.dropout_op(tf.ones([100, 100]), 'dropout', 0.8))
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1.25)}
+    # 10,000 draws: five standard deviations of the share are 0.02.
+    assert abs(np.mean(y > 0) - 0.8) < 0.02
+
+  def test_the_same_seed_drops_the_same_units(self):
+    with graph_session() as session:
+      seed = tf.placeholder(tf.int64, [2])
+      y = layers.dropout_op(tf.ones([100]), 'dropout', 0.5, seed)
+      first, again, other = (session.run(y, {seed: s}) for s in ([0, 7], [0, 7], [0, 8]))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+  def test_keep_prob_1_adds_nothing(self):
+    with graph_session():
+      x = tf.ones([2])
+      assert layers.dropout_op(x, 'dropout', 1.0) is x

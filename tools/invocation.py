@@ -1,0 +1,84 @@
+"""How every tool starts: caller's folder, flags, `--help`, and errors in one line.
+
+Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong flags.
+"""
+
+import os
+import sys
+import types
+from collections.abc import Callable
+
+from absl import flags
+
+import vgg_slim
+from vgg_slim.errors import VggSlimError
+
+_HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
+
+
+def run(main: Callable[[], None], argv: list[str] | None = None) -> None:
+  """Parses the flags, calls `main` and exits; user errors become one line on stderr.
+
+  Args:
+    main: takes no argument; its module's docstring and key flags are the text of `--help`.
+    argv: program name and arguments; `sys.argv` by default.
+  """
+  argv = sys.argv if argv is None else argv
+  module = sys.modules[main.__module__]
+  name = os.path.splitext(os.path.basename(module.__file__))[0]
+  _enter_callers_folder()
+  _quiet_tensorflow()
+  if any(argument in _HELP for argument in argv[1:]):
+    print(_help_text(module))
+    sys.exit(0)
+  if '--version' in argv[1:]:
+    print(f'{name} (vgg_slim {vgg_slim.__version__})')
+    sys.exit(0)
+  try:
+    positional = flags.FLAGS(argv)[1:]
+  except flags.Error as error:
+    _fail(name, f'{_one_line(error)} See --help.', 2)
+  if positional:
+    # `--random_flip false` leaves `false` over and would pass as --random_flip=true.
+    _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
+  try:
+    main()
+  except VggSlimError as error:
+    _fail(name, _one_line(error), 1)
+  except KeyboardInterrupt:
+    _fail(name, 'interrupted.', 130)
+  sys.exit(0)
+
+
+def _enter_callers_folder() -> None:
+  """Relative paths mean the folder the user stands in, also under `bazel run`."""
+  folder = os.environ.get('BUILD_WORKING_DIRECTORY')
+  if folder:
+    os.chdir(folder)
+
+
+def _quiet_tensorflow() -> None:
+  """Keeps the missing-GPU notices of a CPU machine off the terminal; errors still raise."""
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+
+
+def _help_text(module: types.ModuleType) -> str:
+  key_flags = flags.FLAGS.get_key_flags_for_module(module)
+  lines = [(module.__doc__ or '').rstrip(), '', 'Flags:']
+  for flag in key_flags:
+    value = '' if flag.default is None else f' (default: {flag.default_as_str})'
+    choices = getattr(flag.parser, 'enum_values', None)
+    values = f' One of: {", ".join(choices)}.' if choices else ''
+    lines += [f'  --{flag.name}', f'      {flag.help}{values}{value}']
+  lines += ['  --flagfile', '      Reads flags from a file, one a line, such as recipes/*.flags.']
+  return '\n'.join(lines)
+
+
+def _one_line(error: Exception) -> str:
+  return ' '.join(str(error).split())
+
+
+def _fail(name: str, message: str, code: int) -> None:
+  print(f'{name}: error: {message}', file=sys.stderr)
+  sys.exit(code)

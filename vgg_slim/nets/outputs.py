@@ -1,0 +1,27 @@
+"""What every network returns."""
+
+import dataclasses
+
+from vgg_slim.compat import tf
+
+
+@dataclasses.dataclass(frozen=True)
+class NetOutputs:
+  """Handles of a network in the graph.
+
+  Attributes:
+    score_map: float32 [N, h', w', K], the class score map before soft-max (paper, 3.2).
+    logits: float32 [N, K], its spatial average.
+    end_points: every layer's output by its scope below the network's, such as 'conv1/conv1_1',
+      'pool5', 'fc8'.
+  """
+
+  score_map: tf.Tensor
+  logits: tf.Tensor
+  end_points: dict[str, tf.Tensor]
+
+
+def from_score_map(score_map: tf.Tensor, end_points: dict[str, tf.Tensor]) -> NetOutputs:
+  """Adds the spatial average; a 1x1 map is its own average."""
+  logits = tf.reduce_mean(score_map, [1, 2], name='logits')
+  return NetOutputs(score_map, logits, {**end_points, 'logits': logits})
