@@ -1,0 +1,81 @@
+"""The label file: one line `id:name` per class, ids 0, 1, 2, ... No TensorFlow."""
+
+import collections
+import pathlib
+from collections.abc import Sequence
+
+from vgg_slim import files
+from vgg_slim.errors import DataError
+
+LABELS_FILE = 'labels.txt'
+
+
+def check_class_names(class_names: Sequence[str]) -> None:
+  """Raises DataError that lists every name that cannot stand in a label file."""
+  problems = []
+  for name in class_names:
+    if len(name.splitlines()) != 1:
+      problems.append(f'{name!r} is empty or has a line break')
+    elif not _is_utf8(name):
+      problems.append(f'{name!r} is not UTF-8')
+  problems += [f'{name!r} comes twice' for name in _repeated(class_names)]
+  if problems:
+    raise DataError(f'Class names that cannot be used: {"; ".join(problems)}.')
+
+
+def write_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
+  """Writes the label file, UTF-8.
+
+  Raises:
+    DataError: a name is empty, repeated, not UTF-8 or has a line break.
+  """
+  check_class_names(class_names)
+  lines = [f'{label}:{name}\n' for label, name in enumerate(class_names)]
+  files.write_text(path, ''.join(lines))
+
+
+def read_labels(path: pathlib.Path) -> tuple[str, ...]:
+  """Reads a label file; the name of class i stands at place i.
+
+  Raises:
+    DataError: no such file, or a line that is not `id:name` with the id that is next.
+  """
+  try:
+    lines = path.read_text(encoding='utf-8').split('\n')
+  except (OSError, UnicodeDecodeError) as error:
+    raise DataError(f'{path} cannot be read: {error}') from error
+  if lines[-1] == '':
+    lines.pop()
+  names = []
+  for label, line in enumerate(lines):
+    prefix = f'{label}:'
+    if not line.startswith(prefix) or len(line) == len(prefix):
+      raise DataError(f'{path}, line {label + 1}: expected {prefix}NAME, got {line!r}.')
+    names.append(line[len(prefix) :])
+  return tuple(names)
+
+
+def check_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
+  """Raises DataError unless `path` holds exactly `class_names`; names the lines that differ."""
+  names = read_labels(path)
+  problems = [
+    f'line {label + 1} is {got!r}, expected {expected!r}'
+    for label, (got, expected) in enumerate(zip(names, class_names, strict=False))
+    if got != expected
+  ]
+  if len(names) != len(class_names):
+    problems.append(f'it has {len(names)} lines, expected {len(class_names)}')
+  if problems:
+    raise DataError(f'{path} disagrees with the manifest: {"; ".join(problems)}.')
+
+
+def _is_utf8(name: str) -> bool:
+  try:
+    name.encode('utf-8')
+  except UnicodeEncodeError:
+    return False
+  return True
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+  return sorted(name for name, count in collections.Counter(names).items() if count > 1)

@@ -1,0 +1,299 @@
+"""What a converted data set is: `manifest.json`, read, written and checked. No TensorFlow."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from vgg_slim import __version__, files
+from vgg_slim.data import labels
+from vgg_slim.errors import DataError
+
+MANIFEST_FILE = 'manifest.json'
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+  """One TFRecord file; `file` is its name in the data folder, `sha256` in hex digits."""
+
+  file: str
+  num_examples: int
+  num_bytes: int
+  sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """A part of the data set; `examples_per_class` is indexed by label."""
+
+  num_examples: int
+  examples_per_class: tuple[int, ...]
+  shards: tuple[Shard, ...]
+
+  @property
+  def num_bytes(self) -> int:
+    return sum(shard.num_bytes for shard in self.shards)
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+  """A converted data set.
+
+  Attributes:
+    format_version: FORMAT_VERSION of the code that wrote it.
+    vgg_slim_version: version of the library that wrote it.
+    dataset: a name of sources.DATASETS.
+    class_names: in the order of the labels.
+    rgb_mean: mean over all pixels of the train split, R, G, B, 0..255; grey counts as R = G = B.
+    rgb_std: standard deviation of the same pixels, same scale.
+    smallest_side: min(height, width) of the picture where that is smallest, all splits, pixels.
+    largest_side: max(height, width) of the picture where that is largest, all splits, pixels.
+    same_size: whether all pictures of all splits have one height and one width.
+    mirror_safe: whether a left-right mirrored picture is still one of its class.
+    seed: seed of the validation split and of the order of the train split.
+    validation_fraction: part of the source's train split that became the validation split.
+    splits: 'train' and perhaps 'validation' and 'test'.
+  """
+
+  format_version: int
+  vgg_slim_version: str
+  dataset: str
+  class_names: tuple[str, ...]
+  rgb_mean: tuple[float, float, float]
+  rgb_std: tuple[float, float, float]
+  smallest_side: int
+  largest_side: int
+  same_size: bool
+  mirror_safe: bool
+  seed: int
+  validation_fraction: float
+  splits: dict[str, Split]
+
+  @property
+  def num_classes(self) -> int:
+    return len(self.class_names)
+
+  @property
+  def fingerprint(self) -> str:
+    """16 hex digits that change when a class name or any byte of any shard does."""
+    content = [list(self.class_names)]
+    content += [
+      [name, *(s.sha256 for s in self.splits[name].shards)] for name in sorted(self.splits)
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+  def split(self, name: str) -> Split:
+    """Returns a split.
+
+    Raises:
+      DataError: there is none of this name; the message says which there are.
+    """
+    if name not in self.splits:
+      raise DataError(f'There is no split {name!r}; this data set has {", ".join(self.splits)}.')
+    return self.splits[name]
+
+
+def write_manifest(data_dir: str | pathlib.Path, manifest: Manifest) -> None:
+  """Writes `manifest.json` and `labels.txt` into `data_dir`."""
+  folder = pathlib.Path(data_dir)
+  labels.write_labels(folder / labels.LABELS_FILE, manifest.class_names)
+  text = json.dumps(dataclasses.asdict(manifest), indent=2) + '\n'
+  files.write_text(folder / MANIFEST_FILE, text)
+
+
+def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
+  """Reads `manifest.json` and checks it against the files that it speaks of.
+
+  Shards are checked by size only; `check_checksums` reads every byte.
+
+  Raises:
+    DataError: the folder, the manifest, the label file or a shard is missing, broken or does not
+      agree with the others; names the file.
+  """
+  folder = pathlib.Path(data_dir)
+  path = folder / MANIFEST_FILE
+  if not folder.is_dir():
+    raise DataError(f'{folder} is no folder. Make one with tools/convert_to_tfrecord.')
+  if not path.is_file():
+    raise DataError(f'{folder} has no {MANIFEST_FILE}: it is not a whole converted data set.')
+  try:
+    manifest = _manifest_from_json(path.read_text(encoding='utf-8'))
+  except (DataError, OSError, UnicodeDecodeError) as error:
+    raise DataError(f'{path}: {error}') from error
+  labels.check_labels(folder / labels.LABELS_FILE, manifest.class_names)
+  _check_shard_sizes(folder, manifest)
+  return manifest
+
+
+def shard_paths(data_dir: str | pathlib.Path, manifest: Manifest, split: str) -> list[str]:
+  """Paths of a split's TFRecord files, in order.
+
+  Raises:
+    DataError: no such split.
+  """
+  return [str(pathlib.Path(data_dir, shard.file)) for shard in manifest.split(split).shards]
+
+
+def check_checksums(data_dir: str | pathlib.Path, manifest: Manifest) -> None:
+  """Reads every shard; raises DataError that lists those whose SHA-256 is another."""
+  problems = []
+  for split in manifest.splits.values():
+    for shard in split.shards:
+      path = pathlib.Path(data_dir, shard.file)
+      got = sha256_of(path)
+      if got != shard.sha256:
+        problems.append(f'{path} has {got}, expected {shard.sha256}')
+  if problems:
+    raise DataError(f'Checksums (SHA-256) differ: {"; ".join(problems)}.')
+
+
+def sha256_of(path: pathlib.Path) -> str:
+  """SHA-256 of a file in hex digits.
+
+  Raises:
+    DataError: the file cannot be read.
+  """
+  digest = hashlib.sha256()
+  try:
+    with path.open('rb') as stream:
+      while block := stream.read(1 << 20):
+        digest.update(block)
+  except OSError as error:
+    raise DataError(f'{path} cannot be read: {error.strerror}.') from error
+  return digest.hexdigest()
+
+
+def _check_shard_sizes(folder: pathlib.Path, manifest: Manifest) -> None:
+  problems = []
+  for split in manifest.splits.values():
+    for shard in split.shards:
+      path = folder / shard.file
+      if not path.is_file():
+        problems.append(f'{path} is missing')
+      elif path.stat().st_size != shard.num_bytes:
+        problems.append(f'{path} has {path.stat().st_size} bytes, expected {shard.num_bytes}')
+  if problems:
+    raise DataError(f'Shards do not agree with {MANIFEST_FILE}: {"; ".join(problems)}.')
+
+
+def _is_count(value: Any) -> bool:
+  return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_list_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+  return lambda value: isinstance(value, list) and all(check(item) for item in value)
+
+
+def _is(kind: type) -> Callable[[Any], bool]:
+  return lambda value: isinstance(value, kind)
+
+
+def _is_rgb(value: Any) -> bool:
+  return _is_list_of(_is_number)(value) and len(value) == 3
+
+
+def _is_file_name(value: Any) -> bool:
+  return isinstance(value, str) and value not in ('', '.', '..') and '/' not in value
+
+
+_COUNT = (_is_count, 'a whole number, at least 0')
+_TEXT = (_is(str), 'a string')
+_TRUTH = (_is(bool), 'true or false')
+_RGB = (_is_rgb, 'three numbers')
+
+# What each object of manifest.json must hold, and in which words to say so.
+_SHARD = {
+  'file': (_is_file_name, 'the name of a file in this folder'),
+  'num_examples': _COUNT,
+  'num_bytes': _COUNT,
+  'sha256': _TEXT,
+}
+_SPLIT = {
+  'num_examples': _COUNT,
+  'examples_per_class': (_is_list_of(_is_count), 'a list of whole numbers'),
+  'shards': (_is_list_of(_is(dict)), 'a list of objects'),
+}
+_MANIFEST = {
+  'format_version': _COUNT,
+  'vgg_slim_version': _TEXT,
+  'dataset': _TEXT,
+  'class_names': (_is_list_of(_is(str)), 'a list of strings'),
+  'rgb_mean': _RGB,
+  'rgb_std': _RGB,
+  'smallest_side': _COUNT,
+  'largest_side': _COUNT,
+  'same_size': _TRUTH,
+  'mirror_safe': _TRUTH,
+  'seed': _COUNT,
+  'validation_fraction': (_is_number, 'a number'),
+  'splits': (_is(dict), 'an object'),
+}
+
+
+def _manifest_from_json(text: str) -> Manifest:
+  try:
+    values = json.loads(text)
+  except json.JSONDecodeError as error:
+    raise DataError(f'not JSON: {error}') from error
+  version = values.get('format_version') if isinstance(values, dict) else None
+  if version is not None and version != FORMAT_VERSION:
+    raise DataError(
+      f'format_version is {version!r}; vgg_slim {__version__} reads {FORMAT_VERSION}. '
+      'Convert the data set again.'
+    )
+  _check_object(values, _MANIFEST, 'the manifest')
+  values['splits'] = {
+    name: _split_from_json(split, f'split {name!r}', len(values['class_names']))
+    for name, split in values['splits'].items()
+  }
+  for name in ('class_names', 'rgb_mean', 'rgb_std'):
+    values[name] = tuple(values[name])
+  return Manifest(**values)
+
+
+def _split_from_json(values: Any, where: str, num_classes: int) -> Split:
+  _check_object(values, _SPLIT, where)
+  for i, shard in enumerate(values['shards']):
+    _check_object(shard, _SHARD, f'{where}, shard {i}')
+  split = Split(
+    num_examples=values['num_examples'],
+    examples_per_class=tuple(values['examples_per_class']),
+    shards=tuple(Shard(**shard) for shard in values['shards']),
+  )
+  in_shards = sum(shard.num_examples for shard in split.shards)
+  in_classes = sum(split.examples_per_class)
+  if not split.num_examples == in_shards == in_classes:
+    raise DataError(
+      f'{where}: num_examples is {split.num_examples}, but its shards add up to {in_shards} and '
+      f'its classes to {in_classes}.'
+    )
+  if len(split.examples_per_class) != num_classes:
+    raise DataError(
+      f'{where}: examples_per_class has {len(split.examples_per_class)} numbers, but there are '
+      f'{num_classes} class names.'
+    )
+  return split
+
+
+def _check_object(values: Any, schema: dict[str, Any], where: str) -> None:
+  """Raises DataError that lists all missing, unknown and wrong members of a JSON object."""
+  if not isinstance(values, dict):
+    raise DataError(f'{where} must be an object, got {type(values).__name__}.')
+  problems = []
+  if missing := sorted(set(schema) - set(values)):
+    problems.append(f'missing {missing}')
+  if unknown := sorted(set(values) - set(schema)):
+    problems.append(f'unknown {unknown}')
+  for name, (is_ok, allowed) in schema.items():
+    if name in values and not is_ok(values[name]):
+      problems.append(f'{name} must be {allowed}, got {values[name]!r}')
+  if problems:
+    raise DataError(f'{where}: {"; ".join(problems)}.')
