@@ -1,0 +1,117 @@
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.data import image_ops
+
+
+def run_everywhere(op, *arrays):
+  """The op's value in a session, after it was checked to be the same inside tf.data."""
+  with graph_session() as session:
+    tensors = [tf.constant(a) for a in arrays]
+    alone = session.run(op(*tensors))
+    dataset = tf.data.Dataset.from_tensors(tuple(tensors)).map(op)
+    piped = session.run(tf.data.make_one_shot_iterator(dataset).get_next())
+  np.testing.assert_array_equal(alone, piped)
+  return alone
+
+
+def photo(height, width, channels=3):
+  """A smooth picture, as photographs are, so that JPEG keeps it."""
+  y, x = np.mgrid[:height, :width]
+  waves = [128 + 100 * np.sin(x / 9 + c) * np.cos(y / 7 - c) for c in range(channels)]
+  return np.stack(waves, -1).astype(np.uint8)
+
+
+def encode(pixels, file_format):
+  buffer = io.BytesIO()
+  PIL.Image.fromarray(pixels.squeeze()).save(buffer, file_format)
+  return buffer.getvalue()
+
+
+class TestDecodeRgb:
+  @pytest.mark.parametrize('file_format', ['PNG', 'JPEG'])
+  def test_equals_pillow(self, file_format):
+    encoded = encode(photo(33, 47), file_format)
+    expected = np.asarray(PIL.Image.open(io.BytesIO(encoded)).convert('RGB'))
+    got = run_everywhere(image_ops.decode_rgb, encoded)
+    np.testing.assert_array_equal(got, expected)
+
+  def test_grey_is_repeated(self):
+    grey = photo(5, 4, 1)
+    got = run_everywhere(image_ops.decode_rgb, encode(grey, 'PNG'))
+    np.testing.assert_array_equal(got, np.repeat(grey, 3, -1))
+
+
+class TestResizeSmallerSide:
+  def test_never_short(self):
+    for height in range(200, 232):
+      with graph_session() as session:
+        got = session.run(
+          [
+            tf.shape(image_ops.resize_smaller_side(tf.zeros([height, width, 3]), side))
+            for width in (200, 333, 517)
+            for side in (224, 256)
+          ]
+        )
+      assert [min(shape[:2]) for shape in got] == [224, 256] * 3
+
+  def test_keeps_the_aspect(self):
+    got = run_everywhere(lambda x: image_ops.resize_smaller_side(x, 20), photo(30, 47))
+    assert got.shape == (20, 31, 3)
+
+  def test_doubling_a_ramp_is_linear_interpolation(self):
+    ramp = np.tile(np.array([0, 10, 20], np.float32)[None, :, None], [3, 1, 3])
+    got = run_everywhere(lambda x: image_ops.resize_smaller_side(x, 6), ramp)
+    # Pixel centres: new pixel i looks at (i + 0.5) / 2 - 0.5 and stops at the border.
+    np.testing.assert_allclose(got[2, :, 0], [0, 2.5, 7.5, 12.5, 17.5, 20], atol=1e-5)
+
+
+class TestDrawScale:
+  def test_both_ends_are_reached_and_nothing_beyond(self):
+    draws = np.array(
+      [0, 0.3333, 0.34, 0.66, 0.67, np.nextafter(1, 0, dtype=np.float32)], np.float32
+    )
+    got = [int(run_everywhere(lambda d: image_ops.draw_scale(256, 258, d), d)) for d in draws]
+    assert got == [256, 256, 257, 257, 258, 258]
+
+
+class TestCrop:
+  @pytest.mark.parametrize(
+    ('draw_y', 'draw_x', 'top', 'left'), [(0.0, 0.999, 0, 7), (0.5, 0.5, 3, 4), (0.999, 0.0, 5, 0)]
+  )
+  def test_place(self, draw_y, draw_x, top, left):
+    image = photo(9, 11)
+    got = run_everywhere(lambda x: image_ops.crop(x, 4, draw_y, draw_x), image)
+    np.testing.assert_array_equal(got, image[top : top + 4, left : left + 4])
+
+
+class TestFlip:
+  @pytest.mark.parametrize(('draw', 'mirrored'), [(0.49, True), (0.5, False)])
+  def test_flip(self, draw, mirrored):
+    image = photo(3, 5)
+    got = run_everywhere(lambda x: image_ops.flip(x, np.float32(draw)), image)
+    np.testing.assert_array_equal(got, image[:, ::-1] if mirrored else image)
+
+
+class TestNormalize:
+  MEAN = (10.0, 20.0, 30.0)
+
+  def test_by_hand(self):
+    image = np.array([[[12, 20, 0]]], np.float32)
+    got = run_everywhere(lambda x: image_ops.normalize(x, self.MEAN, 0.5), image)
+    np.testing.assert_array_equal(got, [[[1, 0, -15]]])
+
+  def test_denormalize_is_the_inverse(self):
+    image = photo(4, 4)
+    got = run_everywhere(
+      lambda x: image_ops.denormalize(
+        image_ops.normalize(tf.cast(x, tf.float32), self.MEAN, 1 / 64), self.MEAN, 1 / 64
+      ),
+      image,
+    )
+    np.testing.assert_array_equal(got, image)

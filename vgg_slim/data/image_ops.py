@@ -1,0 +1,73 @@
+"""From encoded bytes to what a network is fed, one step a function.
+
+Random steps take their draws as arguments, uniform in [0, 1): an image is a function of its bytes
+and its draws, in a session as in `tf.data`, and 0.5 is the middle.
+"""
+
+from collections.abc import Sequence
+
+from vgg_slim.compat import tf
+
+Scalar = int | float | tf.Tensor
+
+
+def decode_rgb(encoded: tf.Tensor) -> tf.Tensor:
+  """Decodes JPEG or PNG bytes, string [], to uint8 [H, W, 3], RGB, 0..255; grey is repeated.
+
+  The accurate inverse DCT gives Pillow's pixels exactly; TensorFlow's default is the fast one.
+  """
+  return tf.io.decode_jpeg(encoded, channels=3, dct_method='INTEGER_ACCURATE')
+
+
+def resize_smaller_side(image: tf.Tensor, side: Scalar) -> tf.Tensor:
+  """Scales `image` so that its smaller side is exactly `side` pixels.
+
+  Args:
+    image: uint8 or float32 [H, W, 3], RGB, 0..255.
+    side: int or int32 [], in pixels.
+
+  Returns:
+    float32 [H', W', 3], 0..255, with min(H', W') == side. Bilinear, no antialiasing. H' and W' are
+    rounded, not truncated: truncation can give side - 1 and starve the crop.
+  """
+  shape = tf.shape(image)[:2]
+  ratio = tf.cast(side, tf.float32) / tf.cast(tf.reduce_min(shape), tf.float32)
+  size = tf.cast(tf.round(tf.cast(shape, tf.float32) * ratio), tf.int32)
+  return tf.image.resize_bilinear(image[tf.newaxis], size, half_pixel_centers=True)[0]
+
+
+def draw_scale(smallest: int, largest: int, draw: Scalar) -> tf.Tensor:
+  """The whole number, int32 [], of [smallest, largest] that `draw` in [0, 1) falls on."""
+  return smallest + tf.cast(tf.floor(draw * tf.cast(largest - smallest + 1, tf.float32)), tf.int32)
+
+
+def crop(image: tf.Tensor, side: int, draw_y: Scalar = 0.5, draw_x: Scalar = 0.5) -> tf.Tensor:
+  """Cuts a square out of `image`; by default the middle.
+
+  Args:
+    image: [H, W, C], H and W at least `side`.
+    side: in pixels.
+    draw_y, draw_x: in [0, 1), the place among all H - side + 1 by W - side + 1.
+
+  Returns:
+    [side, side, C].
+  """
+  places = tf.cast(tf.shape(image)[:2] - side + 1, tf.float32)
+  corner = tf.cast(tf.floor(tf.stack([draw_y, draw_x]) * places), tf.int32)
+  return tf.slice(image, [corner[0], corner[1], 0], [side, side, image.shape[-1]])
+
+
+def flip(image: tf.Tensor, draw: Scalar) -> tf.Tensor:
+  """Mirrors [H, W, C] left to right where `draw` is below 0.5."""
+  return tf.cond(tf.less(draw, 0.5), lambda: tf.reverse(image, [1]), lambda: tf.identity(image))
+
+
+def normalize(image: tf.Tensor, rgb_mean: Sequence[float], pixel_scale: float) -> tf.Tensor:
+  """(image - rgb_mean) * pixel_scale for float32 [..., 3], RGB, 0..255."""
+  return (image - tf.constant(rgb_mean, tf.float32)) * pixel_scale
+
+
+def denormalize(image: tf.Tensor, rgb_mean: Sequence[float], pixel_scale: float) -> tf.Tensor:
+  """Inverse of `normalize`, rounded to uint8 [..., 3] for looking at."""
+  pixels = tf.round(image / pixel_scale + tf.constant(rgb_mean, tf.float32))
+  return tf.cast(tf.clip_by_value(pixels, 0, 255), tf.uint8)
