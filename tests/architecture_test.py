@@ -1,0 +1,184 @@
+"""Rules that hold for the repository as a whole.
+
+Import layers are contracts in pyproject.toml, checked by import-linter; that the library has no
+`assert` is ruff's rule S101. What neither can express stands here, on the imports as
+tests/build_files.py reads them.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests import build_files
+
+ROOT = pathlib.Path(__file__).parents[1]
+MODULES = build_files.read_modules(ROOT)
+CODE = {name: module for name, module in MODULES.items() if not name.startswith('tests')}
+
+# Imported name -> where it may be imported. Everyone else takes `tf` and `slim` from compat.
+HOMES = {
+  'tensorflow': ('vgg_slim.compat',),
+  'tf_slim': ('vgg_slim.compat',),
+  'tf_keras': ('vgg_slim.compat',),
+  'absl.app': ('tools',),
+  'absl.flags': ('tools',),
+  'matplotlib': ('vgg_slim.plotting',),
+  'h5py': ('vgg_slim.weights', 'vgg_slim.export'),
+  'onnx': ('vgg_slim.weights', 'vgg_slim.export'),
+  'safetensors': ('vgg_slim.weights', 'vgg_slim.export'),
+  'torch': ('vgg_slim.weights', 'vgg_slim.export'),
+}
+# Slow to import or not installed: only the function that needs one pays for it.
+IN_FUNCTIONS_ONLY = ('h5py', 'onnx', 'safetensors', 'torch')
+
+# These start in a fraction of a second and run where TensorFlow is not installed.
+WITHOUT_TENSORFLOW = (
+  'tools.config_flags',
+  'tools.invocation',
+  'vgg_slim.config',
+  'vgg_slim.constants',
+  'vgg_slim.data.labels',
+  'vgg_slim.data.manifest',
+  'vgg_slim.data.sources',
+  'vgg_slim.errors',
+  'vgg_slim.evaluation.metrics',
+  'vgg_slim.evaluation.views',
+  'vgg_slim.files',
+  'vgg_slim.nets.specs',
+  'vgg_slim.plotting',
+  'vgg_slim.weights.keras_h5',
+  'vgg_slim.weights.kernels',
+  'vgg_slim.weights.names',
+  'vgg_slim.weights.onnx_model',
+  'vgg_slim.weights.torch_state',
+)
+
+# Nothing in them can be wrong on its own.
+WITHOUT_A_TEST = {'vgg_slim.constants', 'vgg_slim.errors'}
+
+ABSOLUTE_PATH = re.compile(r'(?<![\w.:/~-])/(?:work|root|tmp/w)(?![\w-])')
+REGISTRY_HOST = re.compile(r'pypi\.org|pythonhosted\.org|npmjs\.(?:com|org)|deb\.debian\.org')
+
+
+def _is_below(name, parents):
+  return any(name == parent or name.startswith(parent + '.') for parent in parents)
+
+
+def _reach(name):
+  """The modules of this repository that run when `name` is imported, itself included."""
+  seen, todo = set(), [name]
+  while todo:
+    module = todo.pop()
+    if module not in seen:
+      seen.add(module)
+      todo.extend(build_files.internal_imports(MODULES[module], MODULES))
+  return seen
+
+
+def test_build_files_say_what_the_imports_say():
+  outdated = [
+    path
+    for path, text in build_files.build_files(ROOT).items()
+    if not (ROOT / path).exists() or (ROOT / path).read_text(encoding='utf-8') != text
+  ]
+  assert not outdated, 'run `make build-files`'
+
+
+def test_no_build_file_outlives_its_folder():
+  derived = set(build_files.build_files(ROOT))
+  found = {
+    path.relative_to(ROOT).as_posix()
+    for top in build_files.TOP_PACKAGES
+    for path in (ROOT / top).rglob('BUILD')
+  }
+  assert found == derived
+
+
+def test_every_folder_is_a_package():
+  missing = {module.package for module in MODULES.values()} - set(MODULES)
+  assert not missing, 'an __init__.py is missing: pytest and Bazel would disagree on names'
+
+
+def test_imports_follow_the_layers():
+  # A process of its own: import-linter prepends to sys.path and prints its findings.
+  program = 'from importlinter.cli import lint_imports_command as run; run(["--no-cache"])'
+  run = subprocess.run(
+    [sys.executable, '-c', program],
+    cwd=ROOT,
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    capture_output=True,
+    text=True,
+  )
+  assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_libraries_are_imported_in_their_home_only():
+  misplaced = [
+    f'{module.path}:{found.line}: {found.name} belongs to {" or ".join(homes)}'
+    for module in CODE.values()
+    for found in module.imports
+    for library, homes in HOMES.items()
+    if _is_below(found.name, (library,)) and not _is_below(module.name, homes)
+  ]
+  assert not misplaced
+
+
+def test_slow_libraries_are_imported_inside_functions():
+  at_the_top = [
+    f'{module.path}:{found.line}: {found.name}'
+    for module in CODE.values()
+    for found in module.imports
+    if _is_below(found.name, IN_FUNCTIONS_ONLY) and not found.in_function
+  ]
+  assert not at_the_top
+
+
+def test_no_way_to_tensorflow_from_what_runs_without_it():
+  ways = [
+    f'{name} reaches vgg_slim.compat'
+    for name in CODE
+    if _is_below(name, WITHOUT_TENSORFLOW) and 'vgg_slim.compat' in _reach(name)
+  ]
+  assert not ways
+
+
+@pytest.mark.parametrize('name', ['tools.invocation', 'vgg_slim.nets.specs'])
+def test_import_without_tensorflow_for_real(name):
+  program = f'import sys, {name}; sys.exit("tensorflow" in sys.modules)'
+  environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+  subprocess.run([sys.executable, '-c', program], cwd=ROOT, env=environment, check=True)
+
+
+def test_every_module_has_a_test_file():
+  untested = [
+    name
+    for name, module in CODE.items()
+    if name.startswith('vgg_slim.') and not module.is_package and name not in WITHOUT_A_TEST
+    if name.replace('vgg_slim.', 'tests.', 1) + '_test' not in MODULES
+  ]
+  assert not untested
+
+
+def test_no_file_names_this_machine_or_a_package_registry():
+  if not (ROOT / '.git').exists():
+    pytest.skip('only a git checkout knows which files belong to the repository')
+  listed = subprocess.run(
+    ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+    cwd=ROOT,
+    check=True,
+    capture_output=True,
+    text=True,
+  ).stdout.split('\0')
+  found = []
+  for path in filter(None, listed):
+    if not (ROOT / path).is_file():
+      continue
+    text = (ROOT / path).read_text(encoding='utf-8', errors='replace')
+    for number, line in enumerate(text.splitlines(), start=1):
+      if ABSOLUTE_PATH.search(line) or REGISTRY_HOST.search(line):
+        found.append(f'{path}:{number}: {line.strip()[:80]}')
+  assert not found
