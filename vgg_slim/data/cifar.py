@@ -1,0 +1,235 @@
+"""CIFAR-10 as its authors give it: binary or Python version, archive or extracted. No TensorFlow.
+
+Pickles can run any code when they are loaded. Those of the Python version are read by an Unpickler
+that knows five names, each bound to a stand-in of this module, and refuses every other.
+"""
+
+import io
+import pathlib
+import pickle
+import tarfile
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vgg_slim.errors import DataError
+
+_TRAIN = tuple(f'data_batch_{i}' for i in range(1, 6))
+_TEST = ('test_batch',)
+_SIDE = 32
+_IMAGE_BYTES = 3 * _SIDE * _SIDE
+
+
+class _Version(NamedTuple):
+  """File names of one of the two versions."""
+
+  folder: str
+  archive: str
+  meta: str
+  suffix: str
+
+  def batches(self) -> dict[str, tuple[str, ...]]:
+    return {
+      'train': tuple(name + self.suffix for name in _TRAIN),
+      'test': tuple(name + self.suffix for name in _TEST),
+    }
+
+  def names(self) -> tuple[str, ...]:
+    return (self.meta, *(name for batch in self.batches().values() for name in batch))
+
+
+_BINARY = _Version('cifar-10-batches-bin', 'cifar-10-binary.tar.gz', 'batches.meta.txt', '.bin')
+_PYTHON = _Version('cifar-10-batches-py', 'cifar-10-python.tar.gz', 'batches.meta', '')
+_VERSIONS = (_BINARY, _PYTHON)
+
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def read_cifar10(path: pathlib.Path) -> tuple[tuple[str, ...], Arrays]:
+  """Reads CIFAR-10.
+
+  Args:
+    path: an archive, the folder of the extracted files, or a folder that holds one of these;
+      where there are several the extracted ones come first, then the binary version.
+
+  Returns:
+    class names and {'train': (images, labels), 'test': ...}: images uint8 [N, 32, 32, 3], RGB,
+    0..255; labels uint8 [N].
+
+  Raises:
+    DataError: nothing of the kind there, files missing (all are named), or a broken file.
+  """
+  version, contents = _read_files(path)
+  missing = [name for name in version.names() if name not in contents]
+  if missing:
+    raise DataError(f'{path} lacks the CIFAR-10 files {", ".join(missing)}.')
+  parse_meta, parse_batch = (
+    (_binary_meta, _binary_batch) if version is _BINARY else (_python_meta, _python_batch)
+  )
+
+  def parse(parser: Callable[[bytes], Any], name: str) -> Any:
+    try:
+      return parser(contents[name])
+    except DataError as error:
+      raise DataError(f'{path}, {name}: {error}') from error
+
+  class_names = parse(parse_meta, version.meta)
+  arrays = {}
+  for split, names in version.batches().items():
+    batches = [parse(parse_batch, name) for name in names]
+    planes = np.concatenate([images for images, _ in batches])
+    images = planes.reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1)
+    arrays[split] = (images, np.concatenate([labels for _, labels in batches]))
+  return class_names, arrays
+
+
+def _read_files(path: pathlib.Path) -> tuple[_Version, dict[str, bytes]]:
+  """Finds the version and reads those of its files that are there."""
+  try:
+    if path.is_file():
+      contents = _read_archive(path)
+      for version in _VERSIONS:
+        if any(name in contents for name in version.names()):
+          return version, contents
+      raise DataError(f'{path} has no CIFAR-10 files in it.')
+    for version in _VERSIONS:
+      for folder in (path, path / version.folder):
+        contents = {n: (folder / n).read_bytes() for n in version.names() if (folder / n).is_file()}
+        if contents:
+          return version, contents
+    for version in _VERSIONS:
+      if (path / version.archive).is_file():
+        return version, _read_archive(path / version.archive)
+  except OSError as error:
+    raise DataError(f'CIFAR-10 cannot be read: {error}') from error
+  wanted = [name for version in _VERSIONS for name in (version.archive, version.folder)]
+  raise DataError(f'{path} has no CIFAR-10: expected one of {", ".join(wanted)}.')
+
+
+def _read_archive(path: pathlib.Path) -> dict[str, bytes]:
+  wanted = {name for version in _VERSIONS for name in version.names()}
+  contents = {}
+  try:
+    with tarfile.open(path, 'r:*') as archive:
+      for member in archive:
+        name = pathlib.PurePosixPath(member.name).name
+        if member.isfile() and name in wanted:
+          contents[name] = archive.extractfile(member).read()
+  except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    raise DataError(f'{path} cannot be read: {error}') from error
+  return contents
+
+
+def _binary_meta(data: bytes) -> tuple[str, ...]:
+  return tuple(line for line in data.decode('utf-8', errors='replace').splitlines() if line)
+
+
+def _binary_batch(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+  """Takes records of one label byte and 3 planes apart: uint8 [N, 3072] and uint8 [N]."""
+  size = 1 + _IMAGE_BYTES
+  if len(data) % size:
+    raise DataError(f'{len(data)} bytes are no whole number of records of {size} bytes.')
+  records = np.frombuffer(data, np.uint8).reshape(-1, size)
+  return records[:, 1:], records[:, 0]
+
+
+def _python_meta(data: bytes) -> tuple[str, ...]:
+  names = load_pickle(data).get('label_names')
+  if not isinstance(names, list) or not all(isinstance(name, (bytes, str)) for name in names):
+    raise DataError('batches.meta has no list of names under label_names.')
+  return tuple(_text(name) for name in names)
+
+
+def _python_batch(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+  """Takes a pickled batch apart: uint8 [N, 3072] and uint8 [N]."""
+  values = load_pickle(data)
+  images, labels = values.get('data'), values.get('labels')
+  if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != _IMAGE_BYTES:
+    raise DataError(f'data is no uint8 array [N, {_IMAGE_BYTES}].')
+  if not isinstance(labels, list) or not all(type(n) is int and 0 <= n < 256 for n in labels):
+    raise DataError('labels is no list of numbers in [0, 256).')
+  if len(images) != len(labels):
+    raise DataError(f'{len(images)} pictures, but {len(labels)} labels.')
+  return images, np.array(labels, np.uint8)
+
+
+def load_pickle(data: bytes) -> dict[str, Any]:
+  """Reads a pickled dict of uint8 arrays, lists, strings and numbers; runs nothing else.
+
+  Returns:
+    the dict with its keys as str.
+
+  Raises:
+    DataError: the pickle is broken, asks for any other object, or holds no dict.
+  """
+  try:
+    values = _SafeUnpickler(io.BytesIO(data), encoding='bytes').load()
+  except DataError:
+    raise
+  # A broken pickle drives the Unpickler into errors of every kind.
+  except Exception as error:
+    raise DataError(f'broken pickle: {error} ({type(error).__name__})') from error
+  if not isinstance(values, dict):
+    raise DataError(f'the pickle holds a {type(values).__name__}, expected a dict.')
+  return {
+    _text(key): value.values if isinstance(value, _Array) else value
+    for key, value in values.items()
+  }
+
+
+def _text(value: Any) -> str:
+  return value.decode('utf-8', errors='replace') if isinstance(value, bytes) else str(value)
+
+
+class _Dtype:
+  """Stands in for numpy.dtype('uint8'), the only one that CIFAR-10 needs."""
+
+  def __init__(self, code: bytes | str, *_: Any):
+    if _text(code) not in ('u1', '|u1', 'uint8'):
+      raise DataError(f'the pickle holds an array of {_text(code)!r}, only uint8 is admitted.')
+
+  def __setstate__(self, state: Any) -> None:
+    """uint8 has no byte order, no fields and no subtype: nothing of the state is needed."""
+
+
+class _Array:
+  """Stands in for numpy.ndarray while a pickle is read; `values` is the array, uint8."""
+
+  values: np.ndarray | None = None
+
+  def __setstate__(self, state: Any) -> None:
+    _, shape, dtype, is_fortran, data = state
+    if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
+      raise DataError('the pickle holds an array that is not uint8.')
+    order = 'F' if is_fortran else 'C'
+    self.values = np.frombuffer(data, np.uint8).reshape(shape, order=order)
+
+
+def _reconstruct(*_: Any) -> _Array:
+  return _Array()
+
+
+def _encode(text: str, encoding: str) -> bytes:
+  """How Python 3 writes bytes into a pickle of protocol 2."""
+  if encoding != 'latin1':
+    raise DataError(f'the pickle asks for the encoding {encoding!r}.')
+  return text.encode('latin1')
+
+
+class _SafeUnpickler(pickle.Unpickler):
+  """Never imports a module: every name that it admits is a stand-in of this file."""
+
+  _ADMITTED = {
+    ('numpy.core.multiarray', '_reconstruct'): _reconstruct,
+    ('numpy._core.multiarray', '_reconstruct'): _reconstruct,
+    ('numpy', 'ndarray'): _Array,
+    ('numpy', 'dtype'): _Dtype,
+    ('_codecs', 'encode'): _encode,
+  }
+
+  def find_class(self, module: str, name: str) -> Any:
+    if (module, name) not in self._ADMITTED:
+      raise DataError(f'the pickle asks for {module}.{name}, which CIFAR-10 has no need of.')
+    return self._ADMITTED[module, name]
