@@ -60,6 +60,7 @@ def read_cifar10(path: pathlib.Path) -> tuple[tuple[str, ...], Arrays]:
 
   Raises:
     DataError: nothing of the kind there, files missing (all are named), or a broken file.
+    OSError: a file cannot be read.
   """
   version, contents = _read_files(path)
   missing = [name for name in version.names() if name not in contents]
@@ -87,23 +88,20 @@ def read_cifar10(path: pathlib.Path) -> tuple[tuple[str, ...], Arrays]:
 
 def _read_files(path: pathlib.Path) -> tuple[_Version, dict[str, bytes]]:
   """Finds the version and reads those of its files that are there."""
-  try:
-    if path.is_file():
-      contents = _read_archive(path)
-      for version in _VERSIONS:
-        if any(name in contents for name in version.names()):
-          return version, contents
-      raise DataError(f'{path} has no CIFAR-10 files in it.')
+  if path.is_file():
+    contents = _read_archive(path)
     for version in _VERSIONS:
-      for folder in (path, path / version.folder):
-        contents = {n: (folder / n).read_bytes() for n in version.names() if (folder / n).is_file()}
-        if contents:
-          return version, contents
-    for version in _VERSIONS:
-      if (path / version.archive).is_file():
-        return version, _read_archive(path / version.archive)
-  except OSError as error:
-    raise DataError(f'CIFAR-10 cannot be read: {error}') from error
+      if any(name in contents for name in version.names()):
+        return version, contents
+    raise DataError(f'{path} has no CIFAR-10 files in it.')
+  for version in _VERSIONS:
+    for folder in (path, path / version.folder):
+      contents = {n: (folder / n).read_bytes() for n in version.names() if (folder / n).is_file()}
+      if contents:
+        return version, contents
+  for version in _VERSIONS:
+    if (path / version.archive).is_file():
+      return version, _read_archive(path / version.archive)
   wanted = [name for version in _VERSIONS for name in (version.archive, version.folder)]
   raise DataError(f'{path} has no CIFAR-10: expected one of {", ".join(wanted)}.')
 

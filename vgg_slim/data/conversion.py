@@ -54,8 +54,6 @@ def convert(
       a picture cannot be read (named).
   """
   output = pathlib.Path(output_dir)
-  if output.exists():
-    raise DataError(f'{output} exists already. Give another output_dir or remove it first.')
   fraction = _checked_fraction(source, validation_fraction)
   _check_range('seed', seed, 0, 2**31 - 1)
   splits = split_source(source, fraction, seed)
@@ -69,6 +67,10 @@ def convert(
       }
       result = _manifest(source, written, writer.statistics, seed, fraction)
       manifest.write_manifest(staging, result)
+  except FileExistsError as error:
+    raise DataError(
+      f'{output} exists already. Give another output_dir or remove it first.'
+    ) from error
   except OSError as error:
     raise DataError(f'{output} cannot be written: {error}') from error
   return result

@@ -75,6 +75,13 @@ def open_source(dataset: str, input_dir: str | pathlib.Path | None = None) -> So
   """
   if dataset not in DATASETS:
     raise ConfigError(f'dataset must be one of {", ".join(DATASETS)}, got {dataset!r}.')
+  try:
+    return _open_source(dataset, input_dir)
+  except OSError as error:
+    raise DataError(f'{dataset} cannot be read: {error}') from error
+
+
+def _open_source(dataset: str, input_dir: str | pathlib.Path | None) -> Source:
   if dataset == 'digits':
     if input_dir:
       raise ConfigError(f'dataset=digits takes no input_dir, got {str(input_dir)!r}.')
@@ -122,8 +129,8 @@ def list_image_folder(root: str | pathlib.Path) -> tuple[tuple[str, ...], list[L
     if not names:
       empty.append(class_name)
     for name in names:
-      path = root / class_name / name
-      images.append(LabeledImage(f'{class_name}/{name}', label, path.read_bytes))
+      read = functools.partial(_read_file, os.path.join(root, class_name, name))
+      images.append(LabeledImage(f'{class_name}/{name}', label, read))
   if empty:
     raise DataError(f'{root} has class folders without pictures: {", ".join(empty)}.')
   return class_names, images
@@ -155,11 +162,8 @@ def _in_split(folder: str, images: Sequence[LabeledImage]) -> list[LabeledImage]
 
 
 def _list_folders(root: pathlib.Path) -> list[str]:
-  try:
-    with os.scandir(root) as entries:
-      return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
-  except OSError as error:
-    raise DataError(f'{root} cannot be listed: {error.strerror}.') from error
+  with os.scandir(root) as entries:
+    return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
 
 
 def _list_images(folder: pathlib.Path) -> list[str]:
@@ -167,14 +171,23 @@ def _list_images(folder: pathlib.Path) -> list[str]:
   names = []
   for where, folders, files in os.walk(folder, onerror=_raise):
     folders[:] = [name for name in folders if not name.startswith('.')]
-    for name in files:
-      if not name.startswith('.') and pathlib.Path(name).suffix.lower() in IMAGE_EXTENSIONS:
-        names.append(pathlib.Path(where, name).relative_to(folder).as_posix())
+    inside = pathlib.Path(where).relative_to(folder)
+    names += [(inside / name).as_posix() for name in files if _is_image(name)]
   return sorted(names)
 
 
+def _is_image(name: str) -> bool:
+  extension = os.path.splitext(name)[1].lower()
+  return extension in IMAGE_EXTENSIONS and not name.startswith('.')
+
+
 def _raise(error: OSError) -> None:
-  raise DataError(f'{error.filename} cannot be listed: {error.strerror}.') from error
+  raise error
+
+
+def _read_file(path: str) -> bytes:
+  with open(path, 'rb') as stream:
+    return stream.read()
 
 
 def _digits() -> Source:

@@ -1,0 +1,107 @@
+"""Converts a data set of pictures to TFRecord shards, for tools/train and the other commands.
+
+  tools/convert_to_tfrecord --dataset=folder --input_dir=photos --output_dir=data/photos
+  tools/convert_to_tfrecord --dataset=digits --output_dir=data/digits
+  tools/convert_to_tfrecord --dataset=cifar10 --input_dir=cifar-10-binary.tar.gz --output_dir=cifar
+
+The output folder gets train, validation and test shards, labels.txt and manifest.json. JPEG and
+PNG files go in as they are; every picture is decoded once, and one that is broken stops the
+conversion with its name.
+"""
+
+import os
+import shlex
+import time
+
+from absl import flags
+from rich import box, console, table
+
+from tools import invocation, progress
+from vgg_slim.data import idx, manifest, sources
+from vgg_slim.errors import ConfigError
+
+_DATASET = flags.DEFINE_enum(
+  'dataset', None, sources.DATASETS, "What to convert; 'folder' has one folder per class."
+)
+_INPUT_DIR = flags.DEFINE_string(
+  'input_dir',
+  None,
+  'Where the pictures are. folder: holds the class folders, or train (and validation, test) '
+  'folders of these. cifar10: the archive or the extracted folder. fashion_mnist: the folder of '
+  f'the IDX files, {idx.FASHION_MNIST_DIR} by default. digits: none.',
+)
+_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make; must not exist.')
+_VALIDATION_FRACTION = flags.DEFINE_float(
+  'validation_fraction',
+  None,
+  'Part of the training pictures, in [0, 1), that becomes the validation split, alike in every '
+  'class. 0.2 by default, or 0 where the data set has a validation folder of its own.',
+)
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the validation split and of the shuffling.')
+_NUM_SHARDS = flags.DEFINE_integer(
+  'num_shards',
+  None,
+  'Files of the train split; the others have as many in proportion. Default: about 128 MB each.',
+)
+
+
+def main() -> None:
+  """Converts and prints what came of it."""
+  _check_flags()
+  source = sources.open_source(_DATASET.value, _INPUT_DIR.value)
+  from vgg_slim.data import conversion  # loads TensorFlow, which the checks above need not wait for
+
+  started = time.monotonic()
+  with progress.show('Converting') as report:
+    result = conversion.convert(
+      source,
+      _OUTPUT_DIR.value,
+      validation_fraction=_VALIDATION_FRACTION.value,
+      seed=_SEED.value,
+      num_shards=_NUM_SHARDS.value,
+      progress=report,
+    )
+  _print_result(result, time.monotonic() - started)
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+def _check_flags() -> None:
+  problems = []
+  if _DATASET.value is None:
+    problems.append(f'--dataset is missing, one of {", ".join(sources.DATASETS)}')
+  if not _OUTPUT_DIR.value:
+    problems.append('--output_dir is missing, a folder to make')
+  elif os.path.exists(_OUTPUT_DIR.value):
+    problems.append(f'--output_dir={_OUTPUT_DIR.value} exists already, give a folder to make')
+  if _DATASET.value in ('folder', 'cifar10') and not _INPUT_DIR.value:
+    problems.append(f'--input_dir is missing, where the {_DATASET.value} pictures are')
+  if problems:
+    raise ConfigError(f'{"; ".join(problems)}.')
+
+
+def _print_result(result: manifest.Manifest, seconds: float) -> None:
+  rows = table.Table(box=box.SIMPLE)
+  for heading in ('split', 'pictures', 'per class', 'shards', 'MB'):
+    rows.add_column(heading, justify='left' if heading == 'split' else 'right')
+  for name, split in result.splits.items():
+    counts = split.examples_per_class
+    rows.add_row(
+      name,
+      f'{split.num_examples}',
+      f'{min(counts)} - {max(counts)}',
+      f'{len(split.shards)}',
+      f'{split.num_bytes / 1e6:.1f}',
+    )
+  console.Console().print(rows)
+  total = sum(split.num_examples for split in result.splits.values())
+  print(f'{total} pictures of {result.num_classes} classes in {seconds:.1f} s', end=', ')
+  print(f'{total / seconds:.0f} pictures/s, to {_OUTPUT_DIR.value}.')
+  print(f'Next: tools/train --data_dir={shlex.quote(_OUTPUT_DIR.value)}')
+
+
+if __name__ == '__main__':
+  run()
