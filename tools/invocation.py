@@ -3,9 +3,13 @@
 Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong flags.
 """
 
+import importlib
+import logging
 import os
 import sys
+import tempfile
 import types
+import warnings
 from collections.abc import Callable
 
 from absl import flags
@@ -57,10 +61,32 @@ def _enter_callers_folder() -> None:
     os.chdir(folder)
 
 
+def load_tensorflow() -> None:
+  """Imports TensorFlow without the notices that it prints while loading.
+
+  They come from C++ before TF_CPP_MIN_LOG_LEVEL is looked at, so that only the file descriptor can
+  be silenced; if the import fails, they are shown after all.
+  """
+  sys.stderr.flush()
+  with tempfile.TemporaryFile() as notices:
+    stderr = os.dup(2)
+    os.dup2(notices.fileno(), 2)
+    try:
+      importlib.import_module('vgg_slim.compat')
+    except BaseException:
+      notices.seek(0)
+      os.write(stderr, notices.read())
+      raise
+    finally:
+      os.dup2(stderr, 2)
+      os.close(stderr)
+
+
 def _quiet_tensorflow() -> None:
-  """Keeps the missing-GPU notices of a CPU machine off the terminal; errors still raise."""
+  """Keeps missing-GPU notices and deprecations that a user cannot mend off the terminal."""
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+  logging.getLogger('tensorflow').setLevel(logging.ERROR)
+  warnings.filterwarnings('ignore', module=r'(tensorflow|tf_keras|tf_slim)\b.*')
 
 
 def _help_text(module: types.ModuleType) -> str:

@@ -15,3 +15,7 @@ class DataError(VggSlimError, ValueError):
 
 class CheckpointError(VggSlimError, ValueError):
   """A checkpoint or a train_dir that is missing or belongs to another network."""
+
+
+class TrainingError(VggSlimError):
+  """Training that cannot go on, such as a loss that is no longer finite."""

@@ -33,7 +33,7 @@ def resize_smaller_side(image: tf.Tensor, side: Scalar) -> tf.Tensor:
   shape = tf.shape(image)[:2]
   ratio = tf.cast(side, tf.float32) / tf.cast(tf.reduce_min(shape), tf.float32)
   size = tf.cast(tf.round(tf.cast(shape, tf.float32) * ratio), tf.int32)
-  return tf.image.resize_bilinear(image[tf.newaxis], size, half_pixel_centers=True)[0]
+  return tf.raw_ops.ResizeBilinear(images=image[tf.newaxis], size=size, half_pixel_centers=True)[0]
 
 
 def draw_scale(smallest: int, largest: int, draw: Scalar) -> tf.Tensor:

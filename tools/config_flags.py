@@ -1,0 +1,175 @@
+"""Flags of the configs, declared once; each tool defines the groups that it reads.
+
+A flag without a default here takes one from the data set. Loads no TensorFlow.
+"""
+
+from absl import flags
+
+from vgg_slim import config
+from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE_RATIO
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.nets import specs
+
+flags.disclaim_key_flags()
+
+_SMALL_PICTURES = 64  # pixels; larger ones are trained on at the paper's 224
+_SMALL_IMAGE_SIDE = 32
+
+
+def define_net_flags() -> None:
+  """--model and what shapes it."""
+  net = config.NetConfig
+  flags.DEFINE_string('model', net.model, f'Network: {", ".join(specs.MODEL_NAMES)}.')
+  flags.DEFINE_integer(
+    'image_size',
+    None,
+    f'Side of the training crop, in pixels. By default {IMAGE_SIDE}, or {_SMALL_IMAGE_SIDE} where '
+    f'no picture is larger than {_SMALL_PICTURES}.',
+  )
+  flags.DEFINE_integer('fc_units', net.fc_units, 'Units of fc6 and fc7.')
+  flags.DEFINE_float(
+    'dropout_keep_prob', net.dropout_keep_prob, 'Share of units that dropout keeps.'
+  )
+  flags.DEFINE_enum(
+    'initializer', net.initializer, config.INITIALIZERS, 'Rule of the first weights.'
+  )
+
+
+def net_config_from_flags(manifest: Manifest) -> config.NetConfig:
+  """The network for the classes of `manifest`.
+
+  Raises:
+    ConfigError: an unknown model, a side too small for it, or a value out of range.
+  """
+  values = flags.FLAGS
+  small = manifest.largest_side <= _SMALL_PICTURES
+  image_size = values.image_size or (_SMALL_IMAGE_SIDE if small else IMAGE_SIDE)
+  specs.get(values.model).fc_kernel(image_size)
+  return config.NetConfig(
+    num_classes=manifest.num_classes,
+    model=values.model,
+    image_size=image_size,
+    fc_units=values.fc_units,
+    dropout_keep_prob=values.dropout_keep_prob,
+    initializer=values.initializer,
+  )
+
+
+def define_preprocessing_flags() -> None:
+  """Scale, flip and pixel range."""
+  flags.DEFINE_integer(
+    'train_scale_min',
+    None,
+    'Smallest side S of a training picture before its crop, in pixels. By default 8/7 of '
+    '--image_size, as 256 is of 224 in the paper.',
+  )
+  flags.DEFINE_integer(
+    'train_scale_max', None, 'S is drawn up to this side. By default the same as --train_scale_min.'
+  )
+  flags.DEFINE_bool(
+    'random_flip', None, 'Mirror every other picture. By default yes, but not for digits.'
+  )
+  flags.DEFINE_float(
+    'pixel_scale',
+    config.PreprocessingConfig.pixel_scale,
+    'Factor on (pixel - mean), 0..255 before.',
+  )
+
+
+def preprocessing_config_from_flags(
+  manifest: Manifest, image_size: int
+) -> config.PreprocessingConfig:
+  """Preprocessing with the mean of `manifest`.
+
+  Raises:
+    ConfigError: a value out of range.
+  """
+  values = flags.FLAGS
+  smallest = values.train_scale_min or round(image_size * TRAIN_SCALE_RATIO)
+  return config.PreprocessingConfig(
+    rgb_mean=manifest.rgb_mean,
+    pixel_scale=values.pixel_scale,
+    train_scale_min=smallest,
+    train_scale_max=values.train_scale_max or smallest,
+    random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,
+  )
+
+
+def define_optimizer_flags() -> None:
+  """Rate, schedule, momentum, weight decay."""
+  optimizer = config.OptimizerConfig
+  flags.DEFINE_float('learning_rate', optimizer.learning_rate, 'Learning rate at step 0.')
+  flags.DEFINE_enum(
+    'learning_rate_decay_type',
+    optimizer.learning_rate_decay_type,
+    config.DECAY_TYPES,
+    'How the rate falls; exponential is a staircase.',
+  )
+  flags.DEFINE_float(
+    'learning_rate_decay_factor',
+    optimizer.learning_rate_decay_factor,
+    'What the rate is multiplied by every --epochs_per_decay.',
+  )
+  flags.DEFINE_float(
+    'epochs_per_decay', optimizer.epochs_per_decay, 'Epochs between two falls of the rate.'
+  )
+  flags.DEFINE_float('momentum', optimizer.momentum, 'Momentum of SGD, in [0, 1).')
+  flags.DEFINE_float(
+    'weight_decay', optimizer.weight_decay, 'Multiplies half the sum of squared weights.'
+  )
+
+
+def optimizer_config_from_flags() -> config.OptimizerConfig:
+  """Raises ConfigError for a value out of range."""
+  return _from_flags(config.OptimizerConfig)
+
+
+def define_run_flags() -> None:
+  """How long, how often, from which seed."""
+  run = config.RunConfig
+  flags.DEFINE_integer('batch_size', run.batch_size, 'Pictures in a step.')
+  flags.DEFINE_float('epochs', run.epochs, 'Passes over the training split; the paper has 74.')
+  flags.DEFINE_integer('max_steps', run.max_steps, 'Last step, in the place of --epochs.')
+  flags.DEFINE_integer('seed', run.seed, 'Of weights, order, augmentation and dropout.')
+  flags.DEFINE_integer('log_every_steps', run.log_every_steps, 'Steps between two progress lines.')
+  flags.DEFINE_integer(
+    'save_every_steps',
+    run.save_every_steps,
+    'Steps between two checkpoints, besides the one at the end of every epoch.',
+  )
+  flags.DEFINE_integer(
+    'image_summary_every_steps',
+    run.image_summary_every_steps,
+    'Steps between two looks at the pictures in TensorBoard; 0 for none.',
+  )
+  flags.DEFINE_integer(
+    'keep_checkpoints', run.keep_checkpoints, 'Checkpoints that are kept; older ones are removed.'
+  )
+
+
+def run_config_from_flags() -> config.RunConfig:
+  """Raises ConfigError for a value out of range."""
+  return _from_flags(config.RunConfig)
+
+
+def _from_flags(config_class: type) -> object:
+  names = config_class.__dataclass_fields__
+  return config_class(**{name: flags.FLAGS[name].value for name in names})
+
+
+def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainConfig:
+  """The whole run.
+
+  Raises:
+    ConfigError: values out of range or that do not go together.
+  """
+  net = net_config_from_flags(manifest)
+  return config.TrainConfig(
+    net=net,
+    preprocessing=preprocessing_config_from_flags(manifest, net.image_size),
+    optimizer=optimizer_config_from_flags(),
+    run=run_config_from_flags(),
+    data_dir=data_dir,
+    data_fingerprint=manifest.fingerprint,
+    class_names=manifest.class_names,
+  )

@@ -1,0 +1,101 @@
+"""Trains a network, from scratch or on from the newest checkpoint of --train_dir.
+
+  tools/train --model=vgg16
+  tools/train --flagfile=recipes/digits_vgg16.flags
+  tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=30
+
+Without --data_dir it trains on the handwritten digits that come with scikit-learn. The same command
+again goes on where a run ended. Ctrl-C saves a checkpoint and stops.
+"""
+
+import os
+import pathlib
+import sys
+
+from absl import flags
+
+from tools import config_flags, invocation
+from vgg_slim import config
+from vgg_slim.data import manifest as manifests
+from vgg_slim.data.manifest import Manifest
+
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, 'Folder made by tools/convert_to_tfrecord. By default the digits.'
+)
+_TRAIN_DIR = flags.DEFINE_string(
+  'train_dir', None, 'Folder of checkpoints and curves. By default runs/DATA_MODEL.'
+)
+_VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
+  'validation_batch_size', 64, 'Pictures in a batch of the validation after each epoch.'
+)
+config_flags.define_net_flags()
+config_flags.define_preprocessing_flags()
+config_flags.define_optimizer_flags()
+config_flags.define_run_flags()
+
+
+def main() -> None:
+  """Wires data, config, training and validation together."""
+  data_dir = os.path.abspath(_DATA_DIR.value or _digits_dir())
+  manifest = manifests.read_manifest(data_dir)
+  wanted = config_flags.train_config_from_flags(data_dir, manifest)
+  train_dir = _TRAIN_DIR.value or f'runs/{manifest.dataset}_{wanted.net.model}'
+  _prepare_train_dir(train_dir, wanted)
+  result = _train(wanted, manifest, train_dir)
+  if result.stopped_by:
+    print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
+    print(f'{result.checkpoint}. The same command goes on from there.')
+  else:
+    print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
+    print(f'Evaluate:    tools/evaluate --train_dir={train_dir}')
+    print(f'Look at it:  tensorboard --logdir={os.path.dirname(train_dir) or "."}')
+
+
+def _digits_dir() -> str:
+  invocation.load_tensorflow()
+  from vgg_slim.data import default_data
+
+  return str(default_data.digits_folder(default_data.cache_folder()))
+
+
+def _prepare_train_dir(train_dir: str, wanted: config.TrainConfig) -> None:
+  if pathlib.Path(train_dir, config.CONFIG_FILE).exists():
+    config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
+  pathlib.Path(train_dir).mkdir(parents=True, exist_ok=True)
+  config.write_train_config(train_dir, wanted)
+
+
+def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'loop.TrainResult':  # noqa: F821
+  invocation.load_tensorflow()
+  from vgg_slim.evaluation import runner
+  from vgg_slim.training import loop, progress
+
+  reporter = progress.Reporter(sys.stdout)
+  train = manifest.split('train')
+  reporter.line(
+    f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} pictures of '
+    f'{manifest.num_classes} classes from {wanted.data_dir}, into {train_dir}.'
+  )
+  if 'validation' not in manifest.splits:
+    reporter.line('No validation split: training without validation.')
+    return loop.run_training(wanted, manifest, train_dir, None, reporter)
+  with runner.Evaluator(
+    wanted,
+    wanted.data_dir,
+    manifest,
+    'validation',
+    test_scales=[wanted.preprocessing.test_scale],
+    flip=False,
+    batch_size=_VALIDATION_BATCH_SIZE.value,
+    crop_size=wanted.net.image_size,
+  ) as evaluator:
+    return loop.run_training(wanted, manifest, train_dir, evaluator.run, reporter)
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

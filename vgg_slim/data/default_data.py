@@ -1,0 +1,33 @@
+"""The data set that needs no download: scikit-learn's 1,797 handwritten digits."""
+
+import os
+import pathlib
+
+from vgg_slim.data import conversion, manifest, sources
+from vgg_slim.errors import DataError
+
+_FOLDER = f'digits-v{manifest.FORMAT_VERSION}'
+_VALIDATION_FRACTION = 0.2
+
+
+def cache_folder() -> pathlib.Path:
+  """`$XDG_CACHE_HOME/vgg_slim`, or `~/.cache/vgg_slim`."""
+  base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  return pathlib.Path(base, 'vgg_slim')
+
+
+def digits_folder(cache: pathlib.Path) -> pathlib.Path:
+  """Folder of the converted digits, made under `cache` on first use.
+
+  Raises:
+    DataError: it cannot be written.
+  """
+  folder = cache / _FOLDER
+  if not folder.exists():
+    source = sources.open_source('digits', None)
+    try:
+      conversion.convert(source, folder, validation_fraction=_VALIDATION_FRACTION)
+    except DataError:
+      if not folder.exists():  # else another run, started at the same time, was first
+        raise
+  return folder

@@ -1,0 +1,26 @@
+"""Class score maps to class probabilities (arXiv:1409.1556, 3.2)."""
+
+from collections.abc import Callable
+
+from vgg_slim.compat import tf
+from vgg_slim.nets.outputs import NetOutputs
+
+
+def build_probabilities(
+  build_network: Callable[[tf.Tensor], NetOutputs], images: tf.Tensor, flip: bool
+) -> tf.Tensor:
+  """Soft-max of the spatially averaged score map, averaged over the picture and its mirror image.
+
+  Args:
+    build_network: called once, with both views in one batch.
+    images: float32 [N, h, w, 3], preprocessed.
+    flip: whether the left-right mirrored picture is a second view.
+
+  Returns:
+    float32 [N, K]; rows add up to 1.
+  """
+  if not flip:
+    return tf.nn.softmax(build_network(images).logits, name='probabilities')
+  views = tf.concat([images, tf.reverse(images, [2])], axis=0, name='flip_views')
+  straight, mirrored = tf.split(tf.nn.softmax(build_network(views).logits), 2)
+  return tf.multiply(0.5, straight + mirrored, name='probabilities')

@@ -1,0 +1,59 @@
+"""`train_dir/metrics.csv`: one row at the end of every epoch."""
+
+import csv
+import io
+import pathlib
+from typing import NamedTuple
+
+from vgg_slim import files
+
+METRICS_FILE = 'metrics.csv'
+
+
+class EpochMetrics(NamedTuple):
+  """One row. Losses are mean cross-entropies without weight decay, accuracies fractions.
+
+  The training columns are averages over the epoch's batches as they were trained on, with dropout
+  and augmentation; `validation_*` are empty where the data set has no validation split.
+  """
+
+  step: int
+  epoch: float
+  train_loss: float
+  train_accuracy: float
+  validation_loss: float | None
+  validation_accuracy: float | None
+  learning_rate: float
+  images_per_second: float
+
+
+class MetricsFile:
+  """The rows up to the step at which a run starts, and those that it adds."""
+
+  def __init__(self, train_dir: str, start_step: int) -> None:
+    """Keeps the rows of earlier runs up to `start_step`; later ones will be made again."""
+    self._path = pathlib.Path(train_dir, METRICS_FILE)
+    self._rows = [row for row in _read_rows(self._path) if int(row['step']) <= start_step]
+
+  def add(self, metrics: EpochMetrics) -> None:
+    """Adds a row; a killed run leaves the file with it or without it, whole."""
+    row = {name: _format(value) for name, value in metrics._asdict().items()}
+    self._rows.append(row)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, EpochMetrics._fields, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(self._rows)
+    files.write_text(self._path, buffer.getvalue())
+
+
+def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:
+  if not path.is_file():
+    return []
+  with path.open(encoding='utf-8', newline='') as stream:
+    return list(csv.DictReader(stream))
+
+
+def _format(value: float | None) -> str:
+  if value is None:
+    return ''
+  return str(value) if isinstance(value, int) else f'{value:.6g}'

@@ -1,0 +1,36 @@
+"""Ctrl-C and SIGTERM as a request to stop after the step under way."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+
+class StopRequest:
+  """`signal_name` is None until a signal comes, then 'SIGINT' or 'SIGTERM'."""
+
+  def __init__(self) -> None:
+    self.signal_name: str | None = None
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+  """Within the block the first signal only sets the request; a second Ctrl-C interrupts at once.
+
+  Python lets only the main thread handle signals; elsewhere the block changes nothing.
+  """
+  request = StopRequest()
+  if threading.current_thread() is not threading.main_thread():
+    yield request
+    return
+
+  def handle(number: int, frame: object) -> None:
+    request.signal_name = signal.Signals(number).name
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+  before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+  try:
+    yield request
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)

@@ -1,0 +1,49 @@
+"""TensorFlow checkpoints of our own: find, compare, restore."""
+
+from collections.abc import Sequence
+
+from vgg_slim.compat import tf
+from vgg_slim.errors import CheckpointError
+
+_SHOWN = 5
+
+
+def latest_checkpoint(train_dir: str) -> str | None:
+  """Prefix of the newest checkpoint in `train_dir`, or None."""
+  return tf.train.latest_checkpoint(train_dir)
+
+
+def global_step(checkpoint: str) -> int:
+  """The step at which `checkpoint` was written.
+
+  Raises:
+    CheckpointError: it cannot be read, or holds no step.
+  """
+  reader = _open(checkpoint)
+  if not reader.has_tensor('global_step'):
+    raise CheckpointError(f'{checkpoint} holds no global_step.')
+  return int(reader.get_tensor('global_step'))
+
+
+def check_fits(checkpoint: str, variables: Sequence[tf.Variable]) -> None:
+  """Raises CheckpointError that lists the variables `checkpoint` lacks or has in another shape."""
+  shapes = _open(checkpoint).get_variable_to_shape_map()
+  problems = []
+  for variable in variables:
+    name, shape = variable.op.name, variable.shape.as_list()
+    if name not in shapes:
+      problems.append(f'{name} is missing')
+    elif shapes[name] != shape:
+      problems.append(f'{name} has shape {shapes[name]}, the network {shape}')
+  if problems:
+    more = f' and {len(problems) - _SHOWN} more' if len(problems) > _SHOWN else ''
+    raise CheckpointError(
+      f'{checkpoint} is of another network: {"; ".join(problems[:_SHOWN])}{more}.'
+    )
+
+
+def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
+  try:
+    return tf.train.load_checkpoint(checkpoint)
+  except (ValueError, tf.errors.OpError, RuntimeError) as error:
+    raise CheckpointError(f'{checkpoint} cannot be read: {error}') from error
