@@ -1,0 +1,74 @@
+# `make` lists the targets. Each makes .venv first where it needs it: see tools/make_venv.sh.
+#
+#   make train ARGS='--batch_size=32 --max_steps=100'      further flags of the program
+#   make venv PYTHON=/opt/python3.11/bin/python3           an interpreter of your own
+
+ARGS ?=
+PYTHON ?=
+RUN := .venv/bin/python -m
+BUILDIFIER_VERSION := 8.2.1
+BUILDIFIER = $(or $(shell command -v buildifier),$(wildcard node_modules/.bin/buildifier))
+BUILDIFY = $(BUILDIFIER) -r -lint=warn BUILD MODULE.bazel WORKSPACE tests third_party tools vgg_slim
+
+export PYTHON
+
+.PHONY: help
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
+	  while IFS='|' read -r target text; do printf '%-18s %s\n' "$$target" "$$text"; done
+
+.PHONY: venv
+venv:  ## .venv with the exact versions of requirements_lock.txt
+	@tools/make_venv.sh
+
+.PHONY: train
+train: venv  ## train the small reference network, evaluate it, say where the curves are
+	$(RUN) tools.train --flagfile=recipes/digits_vgg16.flags $(ARGS)
+	$(RUN) tools.evaluate --train_dir=runs/digits_vgg16 --split=validation
+	@echo 'Curves: .venv/bin/tensorboard --logdir runs'
+
+.PHONY: test
+test: venv  ## all tests, with pytest; ARGS='-k vgg' picks some
+	$(RUN) pytest $(ARGS)
+
+.PHONY: lint
+lint: venv buildifier  ## ruff, import-linter and buildifier; changes nothing
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	.venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run()' --no-logo
+	@$(if $(BUILDIFIER),$(BUILDIFY) -mode=check,echo '$(NO_BUILDIFIER)')
+
+.PHONY: format
+format: venv buildifier  ## lay out Python and BUILD files, mend what ruff can mend
+	$(RUN) ruff check --fix-only .
+	$(RUN) ruff format .
+	@$(if $(BUILDIFIER),$(BUILDIFY) -mode=fix,echo '$(NO_BUILDIFIER)')
+
+NO_BUILDIFIER := buildifier: not found and no npm to fetch it; BUILD files were NOT checked.
+
+.PHONY: buildifier
+buildifier:
+	@$(if $(BUILDIFIER),:,if command -v npm >/dev/null; then \
+	  echo 'Fetching buildifier $(BUILDIFIER_VERSION) into node_modules ...'; \
+	  npm install --no-save --silent @bazel/buildifier@$(BUILDIFIER_VERSION) </dev/null; fi)
+
+.PHONY: build-files
+build-files: venv  ## write the BUILD files anew from the imports
+	$(RUN) tests.build_files
+
+.PHONY: lock
+lock: venv  ## resolve requirements_lock.txt from pyproject.toml; ARGS=--upgrade for newer versions
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	echo 'Resolving with uv in a throw-away environment ...'; \
+	.venv/bin/python -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
+	cp requirements_lock.txt "$$folder/lock.txt"; \
+	"$$folder/venv/bin/uv" pip compile --quiet --universal --python-version 3.10 --extra dev \
+	  --no-annotate --no-header $(ARGS) --output-file "$$folder/lock.txt" pyproject.toml; \
+	{ sed -n 1p requirements_lock.txt; cat "$$folder/lock.txt"; } >"$$folder/new.txt"; \
+	cp "$$folder/new.txt" requirements_lock.txt; git --no-pager diff --stat requirements_lock.txt
+
+.PHONY: clean
+clean:  ## remove caches and build outputs; never .venv, data/ or runs/
+	rm -rf build dist node_modules *.egg-info .pytest_cache .ruff_cache .import_linter_cache bazel-*
+	find vgg_slim tools tests -name __pycache__ -prune -exec rm -rf {} +
