@@ -8,7 +8,8 @@ PYTHON ?=
 RUN := .venv/bin/python -m
 BUILDIFIER_VERSION := 8.2.1
 BUILDIFIER = $(or $(shell command -v buildifier),$(wildcard node_modules/.bin/buildifier))
-BUILDIFY = $(BUILDIFIER) -r -lint=warn BUILD MODULE.bazel WORKSPACE tests third_party tools vgg_slim
+BAZEL_FILES := BUILD MODULE.bazel WORKSPACE tests third_party tools vgg_slim
+NO_BUILDIFIER := buildifier: not found, and no npm to fetch it; BUILD files were NOT checked.
 
 export PYTHON
 
@@ -35,16 +36,14 @@ test: venv  ## all tests, with pytest; ARGS='-k vgg' picks some
 lint: venv buildifier  ## ruff, import-linter and buildifier; changes nothing
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
-	.venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run()' --no-logo
-	@$(if $(BUILDIFIER),$(BUILDIFY) -mode=check,echo '$(NO_BUILDIFIER)')
+	.venv/bin/lint-imports --no-logo
+	$(if $(BUILDIFIER),$(BUILDIFIER) -mode=check -lint=warn -r $(BAZEL_FILES),@echo '$(NO_BUILDIFIER)')
 
 .PHONY: format
 format: venv buildifier  ## lay out Python and BUILD files, mend what ruff can mend
 	$(RUN) ruff check --fix-only .
 	$(RUN) ruff format .
-	@$(if $(BUILDIFIER),$(BUILDIFY) -mode=fix,echo '$(NO_BUILDIFIER)')
-
-NO_BUILDIFIER := buildifier: not found and no npm to fetch it; BUILD files were NOT checked.
+	$(if $(BUILDIFIER),$(BUILDIFIER) -r $(BAZEL_FILES),@echo '$(NO_BUILDIFIER)')
 
 .PHONY: buildifier
 buildifier:

@@ -20,7 +20,13 @@ ROOT = pathlib.Path(
 TOP_PACKAGES = ('vgg_slim', 'tools', 'tests')
 
 # Import name -> name in the lock, where lower case is not enough.
-PACKAGES = {'absl': 'absl_py', 'google': 'protobuf', 'PIL': 'pillow', 'sklearn': 'scikit_learn'}
+PACKAGES = {
+  'absl': 'absl_py',
+  'google': 'protobuf',
+  'importlinter': 'import_linter',
+  'PIL': 'pillow',
+  'sklearn': 'scikit_learn',
+}
 # Optional extras: not in the lock, imported inside a function, and their tests skip without them.
 OPTIONAL = {
   'apache_beam',
@@ -32,8 +38,6 @@ OPTIONAL = {
   'torch',
   'torchvision',
 }
-# Imports made from strings, which a parser cannot see.
-HIDDEN_IMPORTS = {'vgg_slim.compat': ('tf_keras',)}
 # Folder that a test names in a string -> the files it then needs.
 GOLDENS = '//tests:goldens'
 DATA = {'goldens': GOLDENS, 'recipes': '//:recipes'}
@@ -41,6 +45,8 @@ DATA = {'goldens': GOLDENS, 'recipes': '//:recipes'}
 PYTEST_MAIN = 'tests/pytest_main.py'
 # This test reads all sources.
 ARCHITECTURE_TEST = 'tests.architecture_test'
+# Imports made from strings, which a parser cannot see.
+HIDDEN_IMPORTS = {'vgg_slim.compat': ('tf_keras',), ARCHITECTURE_TEST: ('importlinter',)}
 THIS_MODULE = 'tests.build_files'
 
 VISIBILITY = {
@@ -208,7 +214,7 @@ def _data(module: Module, packages: Iterable[str], root: pathlib.Path) -> set[st
     return sources | {'//:requirements_lock.txt'} | ({GOLDENS} if _has_goldens(root) else set())
   if not module.name.startswith('tests.') or module.name == THIS_MODULE:
     return set()
-  named = {part for string in module.strings for part in string.split('/')}
+  named = {part for string in module.strings for part in re.split('[/=]', string)}
   return {files for folder, files in DATA.items() if folder in named}
 
 
