@@ -67,12 +67,9 @@ def convert(
       }
       result = _manifest(source, written, writer.statistics, seed, fraction)
       manifest.write_manifest(staging, result)
-  except FileExistsError as error:
-    raise DataError(
-      f'{output} exists already. Give another output_dir or remove it first.'
-    ) from error
   except OSError as error:
-    raise DataError(f'{output} cannot be written: {error}') from error
+    reason = 'exists already, give a folder to make' if output.exists() else error
+    raise DataError(f'{output} cannot be written: {reason}.') from error
   return result
 
 

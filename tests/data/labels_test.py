@@ -1,0 +1,49 @@
+import pytest
+
+from vgg_slim.data import labels
+from vgg_slim.errors import DataError
+
+NAMES = ('T-shirt/top', 'a:b', ' été ')
+
+
+def test_a_label_file_is_read_as_it_was_written(tmp_path):
+  path = tmp_path / 'labels.txt'
+  labels.write_labels(path, NAMES)
+  assert path.read_bytes() == '0:T-shirt/top\n1:a:b\n2: été \n'.encode()
+  assert labels.read_labels(path) == NAMES
+  labels.check_labels(path, NAMES)
+
+
+def test_all_names_that_cannot_be_used_are_listed(tmp_path):
+  with pytest.raises(DataError) as caught:
+    labels.write_labels(tmp_path / 'labels.txt', ['', 'a\nb', 'x', 'x', 'caf\udce9'])
+  assert "'' is empty or has a line break" in str(caught.value)
+  assert "'a\\nb' is empty or has a line break" in str(caught.value)
+  assert "'x' comes twice" in str(caught.value)
+  assert 'is not UTF-8' in str(caught.value)
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+  ('text', 'line', 'got'),
+  [('0:a\n2:b\n', 2, "'2:b'"), ('cat\n', 1, "'cat'"), ('0:a\n1:\n', 2, "'1:'"), ('\n', 1, "''")],
+)
+def test_a_line_out_of_form_is_named(tmp_path, text, line, got):
+  path = tmp_path / 'labels.txt'
+  path.write_text(text)
+  with pytest.raises(DataError, match=rf'labels\.txt, line {line}: expected .*NAME, got {got}'):
+    labels.read_labels(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+  with pytest.raises(DataError, match=r'labels\.txt cannot be read'):
+    labels.read_labels(tmp_path / 'labels.txt')
+
+
+def test_differences_name_line_got_and_expected(tmp_path):
+  path = tmp_path / 'labels.txt'
+  path.write_text('0:cat\n1:cow\n')
+  with pytest.raises(DataError) as caught:
+    labels.check_labels(path, ('cat', 'dog', 'eel'))
+  assert "line 2 is 'cow', expected 'dog'" in str(caught.value)
+  assert 'it has 2 lines, expected 3' in str(caught.value)

@@ -1,0 +1,156 @@
+import dataclasses
+import hashlib
+import json
+
+import pytest
+
+from vgg_slim.data import manifest
+from vgg_slim.errors import DataError
+
+SHARDS = {'train-00000-of-00002.tfrecord': b'first', 'train-00001-of-00002.tfrecord': b'second!'}
+
+
+def example_manifest():
+  shards = tuple(
+    manifest.Shard(name, 2, len(data), hashlib.sha256(data).hexdigest())
+    for name, data in SHARDS.items()
+  )
+  return manifest.Manifest(
+    format_version=1,
+    vgg_slim_version='0.1.0',
+    dataset='folder',
+    class_names=('cat', 'dog'),
+    rgb_mean=(1.5, 2.25, 1 / 3),
+    rgb_std=(4.0, 5.0, 6.0),
+    smallest_side=5,
+    largest_side=7,
+    same_size=False,
+    mirror_safe=True,
+    seed=3,
+    validation_fraction=0.25,
+    splits={'train': manifest.Split(4, (1, 3), shards)},
+  )
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+  for name, data in SHARDS.items():
+    (tmp_path / name).write_bytes(data)
+  manifest.write_manifest(tmp_path, example_manifest())
+  return tmp_path
+
+
+def edit(data_dir, change):
+  path = data_dir / 'manifest.json'
+  values = json.loads(path.read_text())
+  change(values)
+  path.write_text(json.dumps(values))
+
+
+def test_a_manifest_is_read_as_it_was_written(data_dir):
+  assert manifest.read_manifest(data_dir) == example_manifest()
+  assert manifest.read_manifest(str(data_dir)).num_classes == 2
+  assert (data_dir / 'labels.txt').read_text() == '0:cat\n1:dog\n'
+
+
+def test_split_and_its_paths(data_dir):
+  m = manifest.read_manifest(data_dir)
+  assert m.split('train').num_bytes == 12
+  assert manifest.shard_paths(data_dir, m, 'train') == [str(data_dir / name) for name in SHARDS]
+  with pytest.raises(DataError, match="no split 'test'; this data set has train"):
+    manifest.shard_paths(data_dir, m, 'test')
+
+
+def test_fingerprint_follows_names_and_bytes_only():
+  m = example_manifest()
+  assert len(m.fingerprint) == 16
+  assert dataclasses.replace(m, vgg_slim_version='9', seed=8).fingerprint == m.fingerprint
+  assert dataclasses.replace(m, class_names=('cat', 'cow')).fingerprint != m.fingerprint
+  train = m.splits['train']
+  other = (train.shards[0], dataclasses.replace(train.shards[1], sha256='0'))
+  changed = {'train': dataclasses.replace(train, shards=other)}
+  assert dataclasses.replace(m, splits=changed).fingerprint != m.fingerprint
+
+
+def test_no_folder_and_no_manifest(tmp_path):
+  with pytest.raises(DataError, match='nowhere is no folder'):
+    manifest.read_manifest(tmp_path / 'nowhere')
+  with pytest.raises(DataError, match=r'has no manifest\.json'):
+    manifest.read_manifest(tmp_path)
+
+
+def test_not_json(data_dir):
+  (data_dir / 'manifest.json').write_text('{"format_version": 1,')
+  with pytest.raises(DataError, match=r'manifest\.json: not JSON: .*line 1'):
+    manifest.read_manifest(data_dir)
+
+
+def test_another_format_version(data_dir):
+  edit(data_dir, lambda values: values.update(format_version=2, something_new=0))
+  with pytest.raises(DataError, match=r'format_version is 2; vgg_slim \S+ reads 1'):
+    manifest.read_manifest(data_dir)
+
+
+def test_all_wrong_keys_are_listed(data_dir):
+  def change(values):
+    del values['seed'], values['dataset']
+    values.update(colour=1, rgb_mean=[1, 2], same_size='no')
+
+  edit(data_dir, change)
+  with pytest.raises(DataError) as caught:
+    manifest.read_manifest(data_dir)
+  assert "missing ['dataset', 'seed']" in str(caught.value)
+  assert "unknown ['colour']" in str(caught.value)
+  assert 'rgb_mean must be three numbers, got [1, 2]' in str(caught.value)
+  assert "same_size must be true or false, got 'no'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    (lambda s: s.pop('shards'), r"split 'train': missing \['shards'\]"),
+    (lambda s: s['shards'][1].pop('sha256'), r"split 'train', shard 1: missing \['sha256'\]"),
+    (lambda s: s['shards'][0].update(file='../x'), 'must be the name of a file in this folder'),
+    (lambda s: s.update(num_examples=5), 'num_examples is 5, but its shards add up to 4'),
+    (lambda s: s.update(examples_per_class=[4]), 'has 1 numbers, but there are 2 class names'),
+  ],
+)
+def test_a_broken_split_is_named(data_dir, change, message):
+  edit(data_dir, lambda values: change(values['splits']['train']))
+  with pytest.raises(DataError, match=message):
+    manifest.read_manifest(data_dir)
+
+
+def test_a_list_is_no_manifest(data_dir):
+  (data_dir / 'manifest.json').write_text('[]')
+  with pytest.raises(DataError, match='must be an object, got list'):
+    manifest.read_manifest(data_dir)
+
+
+def test_label_file_missing_or_of_another_data_set(data_dir):
+  (data_dir / 'labels.txt').write_text('0:cat\n1:cow\n')
+  with pytest.raises(DataError, match=r"labels\.txt disagrees .* line 2 is 'cow', expected 'dog'"):
+    manifest.read_manifest(data_dir)
+  (data_dir / 'labels.txt').unlink()
+  with pytest.raises(DataError, match=r'labels\.txt cannot be read'):
+    manifest.read_manifest(data_dir)
+
+
+def test_shards_missing_or_of_another_size_are_all_named(data_dir):
+  first, second = (data_dir / name for name in SHARDS)
+  first.unlink()
+  second.write_bytes(b'longer than before')
+  with pytest.raises(DataError) as caught:
+    manifest.read_manifest(data_dir)
+  assert f'{first} is missing' in str(caught.value)
+  assert f'{second} has 18 bytes, expected 7' in str(caught.value)
+
+
+def test_checksums_find_a_changed_byte_of_equal_size(data_dir):
+  m = manifest.read_manifest(data_dir)
+  manifest.check_checksums(data_dir, m)
+  path = data_dir / 'train-00001-of-00002.tfrecord'
+  path.write_bytes(b'second?')
+  assert manifest.read_manifest(data_dir) == m
+  with pytest.raises(DataError, match=r'train-00001-of-00002\.tfrecord has [0-9a-f]{64}, expected'):
+    manifest.check_checksums(data_dir, m)

@@ -1,0 +1,42 @@
+import io
+
+from tools import progress
+
+
+class Terminal(io.StringIO):
+  def isatty(self):
+    return True
+
+
+def test_lines_come_every_few_seconds_and_at_the_end(monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+  stream = io.StringIO()
+  with progress.show('Converting', stream=stream) as report:
+    for done in range(1, 13):
+      now[0] += 1
+      report(10 * done, 120)
+  assert stream.getvalue().splitlines() == [
+    'Converting: 50 of 120 images, 10 images/s, 7 s left',
+    'Converting: 100 of 120 images, 10 images/s, 2 s left',
+    'Converting: 120 of 120 images, 10 images/s, 0 s left',
+  ]
+
+
+def test_a_terminal_gets_a_bar():
+  stream = Terminal()
+  with progress.show('Reading', unit='rows', stream=stream) as report:
+    for done in range(1, 4):
+      report(done, 3)
+  assert 'Reading' in stream.getvalue()
+  assert '3/3' in stream.getvalue()
+
+
+def test_an_error_passes_through():
+  stream = io.StringIO()
+  try:
+    with progress.show('Reading', stream=stream):
+      raise KeyError('x')
+  except KeyError as error:
+    assert error.args == ('x',)
+  assert stream.getvalue() == ''
