@@ -2,22 +2,30 @@
 
 import contextlib
 import dataclasses
+import io
 
 import numpy as np
+import PIL.Image
 
+from vgg_slim import config
 from vgg_slim.compat import tf
+from vgg_slim.data import conversion, sources
 from vgg_slim.nets import specs
 
 
 def thin(spec, channels=4):
-  """The row `spec` with `channels` channels in every convolution: same shape, no weight."""
+  """The row `spec` with `channels` channels in every (bottleneck) convolution."""
+  if isinstance(spec, specs.ResNetSpec):
+    blocks = tuple(block._replace(channels=channels) for block in spec.blocks)
+    return dataclasses.replace(spec, blocks=blocks, stem_channels=channels)
   stages = tuple(tuple(conv._replace(channels=channels) for conv in stage) for stage in spec.stages)
   return dataclasses.replace(spec, stages=stages)
 
 
 def thin_model(monkeypatch, name='vgg_d', channels=4):
   """Puts the thin row in the place of `name` for one test and returns the name."""
-  monkeypatch.setitem(specs.VGG, name, thin(specs.VGG[name], channels))
+  table = specs.VGG if name in specs.VGG else specs.RESNET
+  monkeypatch.setitem(table, name, thin(table[name], channels))
   return name
 
 
@@ -40,3 +48,38 @@ def assign(session, values):
   """Gives the global variables the arrays of `values`, by variable name without ':0'."""
   for variable in tf.global_variables():
     variable.load(values[variable.op.name], session)
+
+
+def make_data_set(folder, per_class=12, num_classes=2, side=32, validation_fraction=0.25):
+  """Converts flat noisy pictures, a colour for each class; returns (folder, manifest)."""
+  rng = np.random.default_rng(0)
+  colours = rng.integers(60, 196, [num_classes, 3])
+
+  def picture(label):
+    pixels = np.clip(colours[label] + rng.normal(0, 8, [side, side, 3]), 0, 255)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels.astype(np.uint8)).save(buffer, 'PNG')
+    return buffer.getvalue
+
+  images = [
+    sources.LabeledImage(f'{label}/{i}', label, picture(label))
+    for label in range(num_classes)
+    for i in range(per_class)
+  ]
+  names = tuple(f'class_{label}' for label in range(num_classes))
+  source = sources.Source('folder', names, {'train': images}, mirror_safe=True)
+  manifest = conversion.convert(source, folder, validation_fraction=validation_fraction)
+  return str(folder), manifest
+
+
+def train_config(data_dir, manifest, **run):
+  """A run of a thin network at 32 px with dropout and augmentation on."""
+  return config.TrainConfig(
+    net=config.NetConfig(manifest.num_classes, 'vgg_a', 32, fc_units=16, initializer='he'),
+    preprocessing=config.PreprocessingConfig(manifest.rgb_mean, 1 / 64, 34, 38),
+    optimizer=config.OptimizerConfig(0.01, learning_rate_decay_factor=0.5),
+    run=config.RunConfig(**{'batch_size': 4, 'epochs': 2.0, 'log_every_steps': 1, **run}),
+    data_dir=data_dir,
+    data_fingerprint=manifest.fingerprint,
+    class_names=manifest.class_names,
+  )

@@ -6,7 +6,7 @@ A flag without a default here takes one from the data set. Loads no TensorFlow.
 from absl import flags
 
 from vgg_slim import config
-from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE_RATIO
+from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.nets import specs
 
@@ -85,7 +85,7 @@ def preprocessing_config_from_flags(
     ConfigError: a value out of range.
   """
   values = flags.FLAGS
-  smallest = values.train_scale_min or round(image_size * TRAIN_SCALE_RATIO)
+  smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
   return config.PreprocessingConfig(
     rgb_mean=manifest.rgb_mean,
     pixel_scale=values.pixel_scale,

@@ -82,21 +82,18 @@ def _test_scales(preprocessing: config.PreprocessingConfig) -> list[int]:
 
 
 def _print_result(model: str, result: 'runner.EvalResult') -> None:  # noqa: F821
-  rows = table.Table(box=box.SIMPLE)
-  for heading in ('model', 'step', 'split', 'Q', 'flip', 'pictures', 'top-1', 'top-5', 'images/s'):
+  rows = table.Table(box=box.SIMPLE, title=f'{model}, step {result.step}, {result.split} split')
+  for heading in ('Q', 'flip', 'pictures', 'top-1 error', 'top-5 error', 'images/s'):
     rows.add_column(heading, justify='right')
   rows.add_row(
-    model,
-    f'{result.step}',
-    result.split,
-    ','.join(map(str, result.test_scales)),
+    ', '.join(map(str, result.test_scales)),
     'yes' if result.flip else 'no',
     f'{result.num_images}',
     f'{result.top_1_error:.2%}',
     f'{result.top_5_error:.2%}',
     f'{result.images_per_second:.1f}',
   )
-  console.Console().print('Dense evaluation, errors:', rows)
+  console.Console().print(rows)
 
 
 def run() -> None:

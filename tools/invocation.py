@@ -41,7 +41,7 @@ def run(main: Callable[[], None], argv: list[str] | None = None) -> None:
   try:
     positional = flags.FLAGS(argv)[1:]
   except flags.Error as error:
-    _fail(name, f'{_one_line(error)} See --help.', 2)
+    _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
   if positional:
     # `--random_flip false` leaves `false` over and would pass as --random_flip=true.
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)

@@ -2,5 +2,5 @@
 
 IMAGENET_RGB_MEAN = (123.68, 116.779, 103.939)  # R, G, B; 0..255
 IMAGE_SIDE = 224  # pixels, the crop of Simonyan & Zisserman (2015), 2.1
-TRAIN_SCALE_RATIO = 256 / 224  # smallest side S over crop side, the paper's S=256 (3.1)
+TRAIN_SCALE = 256  # pixels, the paper's smaller S for crops of IMAGE_SIDE (3.1)
 NUM_IMAGENET_CLASSES = 1000

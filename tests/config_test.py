@@ -1,0 +1,122 @@
+import dataclasses
+import json
+
+import pytest
+
+from vgg_slim import config
+from vgg_slim.errors import CheckpointError, ConfigError
+
+
+def a_config(**run):
+  return config.TrainConfig(
+    net=config.NetConfig(num_classes=3, model='vgg16', image_size=32),
+    preprocessing=config.PreprocessingConfig((1, 2, 3), 1.0, 36, 40),
+    optimizer=config.OptimizerConfig(),
+    run=config.RunConfig(**run),
+    data_dir='data',
+    data_fingerprint='abc',
+    class_names=('a', 'b', 'c'),
+  )
+
+
+def test_json_round_trip():
+  assert config.TrainConfig.from_json(a_config().to_json()) == a_config()
+
+
+def test_file_round_trip(tmp_path):
+  config.write_train_config(str(tmp_path), a_config())
+  assert config.read_train_config(str(tmp_path)) == a_config()
+
+
+def test_a_folder_without_config_is_no_train_dir(tmp_path):
+  with pytest.raises(CheckpointError, match='is no train_dir: it has no config.json'):
+    config.read_train_config(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    ('{', 'not JSON'),
+    ('[]', 'top level.*must be an object'),
+    ('{"net": {}}', 'missing .*class_names'),
+  ],
+)
+def test_a_broken_file_is_named(tmp_path, text, message):
+  (tmp_path / 'config.json').write_text(text)
+  with pytest.raises(CheckpointError, match=f'config.json: .*{message}'):
+    config.read_train_config(str(tmp_path))
+
+
+def test_unknown_fields_are_named():
+  values = json.loads(a_config().to_json())
+  values['net']['depth'] = 16
+  with pytest.raises(ConfigError, match="'net': missing \\[\\], unknown \\['depth'\\]"):
+    config.TrainConfig.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+  ('config_class', 'kwargs', 'messages'),
+  [
+    (config.NetConfig, {'num_classes': 1}, ['num_classes must be at least 2, got 1']),
+    (
+      config.NetConfig,
+      {'num_classes': 2, 'dropout_keep_prob': 0.0, 'initializer': 'x'},
+      ['dropout_keep_prob must be in (0, 1], got 0.0', 'initializer must be one of', "got 'x'"],
+    ),
+    (
+      config.PreprocessingConfig,
+      {'rgb_mean': (1, 2), 'train_scale_min': 9, 'train_scale_max': 8},
+      ['rgb_mean must be three numbers', 'train_scale_max must be at least train_scale_min=9'],
+    ),
+    (
+      config.OptimizerConfig,
+      {'learning_rate': 0, 'momentum': 1.0, 'weight_decay': -1},
+      ['learning_rate must be positive', 'momentum must be in [0, 1)', 'weight_decay must be'],
+    ),
+    (
+      config.RunConfig,
+      {'batch_size': 0, 'epochs': 0, 'max_steps': 0, 'seed': -1},
+      ['batch_size must be', 'epochs must be', 'max_steps must be', 'seed must be'],
+    ),
+  ],
+)
+def test_every_wrong_value_is_listed_at_once(config_class, kwargs, messages):
+  with pytest.raises(ConfigError) as error:
+    config_class(**kwargs)
+  for message in messages:
+    assert message in str(error.value)
+
+
+def test_a_crop_must_fit_the_scale():
+  with pytest.raises(ConfigError, match='train_scale_min=36 is smaller than image_size=40'):
+    dataclasses.replace(a_config(), net=config.NetConfig(3, image_size=40))
+
+
+@pytest.mark.parametrize(
+  ('run', 'steps'), [({'epochs': 2.0}, 7), ({'epochs': 0.1}, 1), ({'max_steps': 5}, 5)]
+)
+def test_total_steps(run, steps):
+  assert config.RunConfig(batch_size=3, **run).total_steps(num_examples=10) == steps
+
+
+class TestCheckCanResume:
+  def test_length_and_rate_may_change(self):
+    after = dataclasses.replace(
+      a_config(epochs=99.0), optimizer=config.OptimizerConfig(learning_rate=1e-4), data_dir='moved'
+    )
+    assert config.check_can_resume(a_config(), after, 'runs/x') is None
+
+  def test_every_clash_is_listed(self):
+    after = dataclasses.replace(
+      a_config(seed=7), net=config.NetConfig(3, 'vgg11', 32), data_fingerprint='other'
+    )
+    with pytest.raises(CheckpointError) as error:
+      config.check_can_resume(a_config(), after, 'runs/x')
+    message = str(error.value)
+    assert message.startswith('runs/x holds another run: ')
+    for clash in (
+      "net.model was 'vgg16', now 'vgg11'",
+      'run.seed was 0, now 7',
+      "data_fingerprint was 'abc', now 'other'",
+    ):
+      assert clash in message

@@ -1,0 +1,77 @@
+import numpy as np
+
+from tests.testing import assign, graph_session, random_values, thin_model, train_config
+from vgg_slim.compat import tf
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.training import graph
+
+
+def a_manifest():
+  return Manifest(
+    1, '0', 'folder', ('a', 'b'), (10.0, 20.0, 30.0), (1.0,) * 3, 32, 32, True, True, 0, 0.0, {}
+  )
+
+
+def build(images, labels):
+  config = train_config('data', a_manifest())
+  return config, graph.build_train_graph(
+    config, tf.constant(images, tf.float32), tf.constant(labels, tf.int32), steps_per_epoch=1.0
+  )
+
+
+def test_two_steps_by_hand(monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  images = np.random.default_rng(0).normal(size=[4, 32, 32, 3])
+  with graph_session() as session:
+    config, ops = build(images, labels=[0, 0, 0, 1])
+    session.run(tf.global_variables_initializer())
+    variables = {v.op.name: v for v in tf.global_variables()}
+    conv, bias = variables['vgg_a/conv1/conv1_1/weights'], variables['vgg_a/fc8/biases']
+    fc8 = variables['vgg_a/fc8/weights']
+    session.run(fc8.assign(tf.zeros_like(fc8)))
+    conv_before = session.run(conv)
+    losses, _ = session.run([ops.losses, ops.train_op])
+    conv_after, bias_after, rate_after = session.run([conv, bias, ops.learning_rate])
+    velocity = session.run(variables['vgg_a/fc8/biases/Momentum'])
+  rate, decay = config.optimizer.learning_rate, config.optimizer.weight_decay
+  # With fc8 = 0 both classes have probability 1/2, and nothing of the error reaches conv1_1: it
+  # only decays. fc8's bias sees p - share of the class: 1/2 - 3/4 and 1/2 - 1/4.
+  assert losses.cross_entropy == np.float32(np.log(2))
+  np.testing.assert_allclose(conv_after, conv_before * (1 - rate * decay), rtol=1e-6)
+  np.testing.assert_allclose(velocity, [-0.25, 0.25], rtol=1e-6)
+  np.testing.assert_allclose(bias_after, [0.25 * rate, -0.25 * rate], rtol=1e-6)
+  assert rate_after == np.float32(rate * 0.5)
+
+
+def test_dropout_is_a_function_of_seed_and_step(monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  images = np.random.default_rng(0).normal(size=[4, 32, 32, 3])
+
+  def losses_at(step):
+    with graph_session() as session:
+      _, ops = build(images, [0, 1, 0, 1])
+      shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+      values = random_values(shapes, scale=0.4)
+      assign(session, {**values, 'global_step': np.int64(step)})
+      return [session.run(ops.losses.cross_entropy) for _ in range(2)]
+
+  first, again = losses_at(3)
+  assert first == again == losses_at(3)[0]
+  assert first != losses_at(4)[0]
+
+
+def test_batch_norm_averages_move_with_each_step():
+  images = np.random.default_rng(0).normal(size=[2, 32, 32, 3])
+  with graph_session() as session:
+    config = train_config('data', a_manifest())
+    net = config.net.__class__(2, 'vgg_a_bn', 32, fc_units=4)
+    config = config.__class__(**{**config.__dict__, 'net': net})
+    ops = graph.build_train_graph(
+      config, tf.constant(images, tf.float32), tf.constant([0, 1]), steps_per_epoch=1.0
+    )
+    session.run(tf.global_variables_initializer())
+    moving = [v for v in tf.global_variables() if 'moving_mean' in v.op.name]
+    moving = [v for v in moving if 'Momentum' not in v.op.name]
+    session.run(ops.train_op)
+    assert len(moving) == 8
+    assert all(np.abs(value).max() > 0 for value in session.run(moving))

@@ -1,0 +1,50 @@
+import csv
+
+from vgg_slim.training.history import EpochMetrics, MetricsFile
+
+
+def row(step, **values):
+  return EpochMetrics(
+    **{
+      'step': step,
+      'epoch': 1.0,
+      'train_loss': 0.5,
+      'train_accuracy': 0.75,
+      'validation_loss': None,
+      'validation_accuracy': None,
+      'learning_rate': 0.01,
+      'images_per_second': 12.3456789,
+      **values,
+    }
+  )
+
+
+def read(folder):
+  with (folder / 'metrics.csv').open(newline='') as stream:
+    return list(csv.DictReader(stream))
+
+
+def test_rows_and_empty_validation(tmp_path):
+  metrics = MetricsFile(str(tmp_path), start_step=0)
+  metrics.add(row(10))
+  metrics.add(row(20, validation_loss=0.25, validation_accuracy=1.0))
+  first, second = read(tmp_path)
+  assert list(first) == list(EpochMetrics._fields)
+  assert (first['step'], first['validation_loss'], first['images_per_second']) == (
+    '10',
+    '',
+    '12.3457',
+  )
+  assert (second['validation_loss'], second['validation_accuracy']) == ('0.25', '1')
+
+
+def test_a_resumed_run_drops_what_it_will_do_again(tmp_path):
+  metrics = MetricsFile(str(tmp_path), start_step=0)
+  for step in (10, 20, 30):
+    metrics.add(row(step))
+  MetricsFile(str(tmp_path), start_step=20).add(row(30, train_loss=9.0))
+  assert [(r['step'], r['train_loss']) for r in read(tmp_path)] == [
+    ('10', '0.5'),
+    ('20', '0.5'),
+    ('30', '9'),
+  ]

@@ -1,0 +1,153 @@
+import csv
+import dataclasses
+import glob
+import io
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from tests.testing import make_data_set, thin_model, train_config
+from vgg_slim.compat import tf
+from vgg_slim.errors import CheckpointError, TrainingError
+from vgg_slim.training import loop
+from vgg_slim.training.progress import Reporter
+
+
+@dataclasses.dataclass
+class FakeValidation:
+  loss: float = 0.5
+  top_1_accuracy: float = 0.75
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  return make_data_set(tmp_path / 'data')  # 18 pictures to train on: 4.5 steps an epoch
+
+
+def train(data, train_dir, evaluate_fn=None, **run):
+  train_dir.mkdir(exist_ok=True)
+  data_dir, manifest = data
+  output = io.StringIO()
+  config = train_config(data_dir, manifest, **run)
+  result = loop.run_training(config, manifest, str(train_dir), evaluate_fn, Reporter(output))
+  return result, output.getvalue()
+
+
+def variables(checkpoint):
+  reader = tf.train.load_checkpoint(checkpoint)
+  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def scalars(folder, tag):
+  events = sorted(glob.glob(str(folder / 'events.out.tfevents.*')))
+  return {
+    event.step: value.simple_value
+    for path in events
+    for event in tf.train.summary_iterator(path)
+    for value in event.summary.value
+    if value.tag == tag
+  }
+
+
+def test_two_epochs(data, tmp_path):
+  checked = []
+
+  def evaluate(checkpoint):
+    checked.append(checkpoint)
+    return FakeValidation()
+
+  result, output = train(data, tmp_path / 'run', evaluate)
+  prefix = str(tmp_path / 'run' / 'model.ckpt')
+  assert checked == [f'{prefix}-5', f'{prefix}-9']
+  assert result == loop.TrainResult(9, 9, f'{prefix}-9', None, FakeValidation())
+  assert output.count('images/s') == 9
+  assert 'validation loss 0.5000 accuracy 75.00%' in output
+  with (tmp_path / 'run' / 'metrics.csv').open(newline='') as stream:
+    rows = list(csv.DictReader(stream))
+  assert [(r['step'], r['validation_accuracy']) for r in rows] == [('5', '0.75'), ('9', '0.75')]
+  # 18 pictures, 2 epochs a decay step of round(4.5) = 4 steps: rate 0.01 / 2 at 5, / 4 at 9.
+  assert [float(r['learning_rate']) for r in rows] == [0.005, 0.0025]
+
+
+def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
+  train(data, tmp_path / 'run', lambda checkpoint: FakeValidation())
+  run = tmp_path / 'run'
+  total, cross_entropy, decay = (
+    scalars(run, f'loss/{name}') for name in ('total', 'cross_entropy', 'regularization')
+  )
+  assert sorted(total) == list(range(1, 10))
+  for step, value in total.items():
+    assert value == pytest.approx(cross_entropy[step] + decay[step], rel=1e-6)
+  assert len(scalars(run, 'learning_rate')) == len(scalars(run, 'images_per_second')) == 9
+  assert scalars(run / 'validation', 'accuracy') == {5: 0.75, 9: 0.75}
+  events = list(tf.train.summary_iterator(glob.glob(str(run / 'events.*'))[0]))
+  assert any(event.graph_def for event in events)
+  pictures = [v for e in events for v in e.summary.value if v.HasField('image')]
+  assert len(pictures) == 4
+  assert {(p.image.height, p.image.width) for p in pictures} == {(32, 32)}
+
+
+def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
+  whole, _ = train(data, tmp_path / 'whole', max_steps=7)
+  train(data, tmp_path / 'parts', max_steps=3)
+  parts, output = train(data, tmp_path / 'parts', max_steps=7)
+  assert 'Resuming from' in output
+  expected, got = variables(whole.checkpoint), variables(parts.checkpoint)
+  assert set(expected) == set(got)
+  for name, value in expected.items():
+    np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+def test_a_finished_run_is_left_alone(data, tmp_path):
+  first, _ = train(data, tmp_path / 'run', max_steps=2)
+  again, output = train(data, tmp_path / 'run', max_steps=2)
+  assert again.checkpoint == first.checkpoint
+  assert output == ''
+
+
+def test_sigterm_saves_and_stops(data, tmp_path):
+  class Killer(io.StringIO):
+    def write(self, text):
+      if 'step  3/' in text or 'step 3/' in text:
+        os.kill(os.getpid(), signal.SIGTERM)
+      return super().write(text)
+
+  run = tmp_path / 'run'
+  run.mkdir()
+  config = train_config(*data)
+  result = loop.run_training(config, data[1], str(run), None, Reporter(Killer()))
+  assert (result.step, result.stopped_by) == (3, 'SIGTERM')
+  assert variables(result.checkpoint)['global_step'] == 3
+
+
+def test_old_checkpoints_go_also_after_a_resume(data, tmp_path):
+  run = {'save_every_steps': 1, 'keep_checkpoints': 2}
+  train(data, tmp_path / 'run', max_steps=3, **run)
+  train(data, tmp_path / 'run', max_steps=5, **run)
+  kept = {path.stem for path in (tmp_path / 'run').glob('*.index')}
+  assert kept == {'model.ckpt-4', 'model.ckpt-5'}
+
+
+def test_a_loss_that_is_not_finite_stops_without_saving(data, tmp_path, monkeypatch):
+  data_dir, manifest = data
+  (tmp_path / 'run').mkdir()
+  config = train_config(data_dir, manifest)
+  optimizer = dataclasses.replace(config.optimizer, learning_rate=1e30)
+  config = dataclasses.replace(config, optimizer=optimizer)
+  with pytest.raises(TrainingError, match='loss is (nan|inf) at step .*Lower --learning_rate'):
+    loop.run_training(config, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
+  assert not list((tmp_path / 'run').glob('*.index'))
+
+
+def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
+  train(data, tmp_path / 'run', max_steps=1)
+  data_dir, manifest = data
+  config = train_config(data_dir, manifest, max_steps=2)
+  config = dataclasses.replace(config, net=dataclasses.replace(config.net, fc_units=8))
+  with pytest.raises(
+    CheckpointError, match='another network: .*fc6/.* has shape .*16.*the network'
+  ):
+    loop.run_training(config, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
