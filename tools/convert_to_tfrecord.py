@@ -49,7 +49,8 @@ def main() -> None:
   """Converts and prints what came of it."""
   _check_flags()
   source = sources.open_source(_DATASET.value, _INPUT_DIR.value)
-  from vgg_slim.data import conversion  # loads TensorFlow, which the checks above need not wait for
+  invocation.load_tensorflow()  # seconds, which the checks above need not wait for
+  from vgg_slim.data import conversion
 
   started = time.monotonic()
   with progress.show('Converting') as report:
