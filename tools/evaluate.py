@@ -46,7 +46,9 @@ def main() -> None:
   trained = config.read_train_config(_TRAIN_DIR.value)
   data_dir = _DATA_DIR.value or trained.data_dir
   manifest = manifests.read_manifest(data_dir)
+  manifest.split(_SPLIT.value)
   test_scales = _test_scales(trained.preprocessing)
+  views.check_test_scales(test_scales, trained.net.image_size)
   flip = trained.preprocessing.random_flip if _FLIP.value is None else _FLIP.value
 
   invocation.load_tensorflow()

@@ -94,9 +94,7 @@ def _help_text(module: types.ModuleType) -> str:
   lines = [(module.__doc__ or '').rstrip(), '', 'Flags:']
   for flag in key_flags:
     value = '' if flag.default is None else f' (default: {flag.default_as_str})'
-    choices = getattr(flag.parser, 'enum_values', None)
-    values = f' One of: {", ".join(choices)}.' if choices else ''
-    lines += [f'  --{flag.name}', f'      {flag.help}{values}{value}']
+    lines += [f'  --{flag.name}', f'      {flag.help}{value}']
   lines += ['  --flagfile', '      Reads flags from a file, one a line, such as recipes/*.flags.']
   return '\n'.join(lines)
 

@@ -112,11 +112,10 @@ def test_other_classes_are_refused(run):
     Evaluator(other, data_dir, manifest, 'train', [32], False, 4)
 
 
-@pytest.mark.parametrize('scales', [[], [31], [36, 16]])
-def test_scales_below_the_training_side_are_refused(run, scales):
+def test_a_scale_below_the_training_side_is_refused(run):
   config, data_dir, manifest, _ = run
   with pytest.raises(ConfigError, match='at least image_size=32 pixels'):
-    Evaluator(config, data_dir, manifest, 'train', scales, False, 4)
+    Evaluator(config, data_dir, manifest, 'train', [36, 16], False, 4)
 
 
 def test_a_manifest_that_counts_wrong_is_noticed(run):

@@ -46,7 +46,9 @@ class ProbabilityTable:
     if indices.max() >= num_images:
       raise DataError(f'The shards hold more than the {num_images} pictures of the manifest.')
     if labels.min() < 0 or labels.max() >= num_classes:
-      raise DataError(f'A label lies outside 0 .. {num_classes - 1}: {sorted(set(labels.tolist()))}.')
+      raise DataError(
+        f'A label lies outside 0 .. {num_classes - 1}: {sorted(set(labels.tolist()))}.'
+      )
     np.add.at(self._sums, indices, probabilities)
     np.add.at(self._views, indices, 1)
     self._labels[indices] = labels

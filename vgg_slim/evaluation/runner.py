@@ -9,8 +9,8 @@ from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import ConfigError, DataError
-from vgg_slim.evaluation import metrics, score_maps
+from vgg_slim.errors import DataError
+from vgg_slim.evaluation import metrics, score_maps, views
 from vgg_slim.nets import registry
 from vgg_slim.weights import checkpoints
 
@@ -77,7 +77,7 @@ class Evaluator:
       DataError: other classes than those of training, or no such split.
     """
     check_same_classes(config, manifest, data_dir)
-    check_test_scales(config, test_scales)
+    views.check_test_scales(test_scales, config.net.image_size)
     self._test_scales, self._flip, self._split = tuple(test_scales), flip, split
     self._num_images = manifest.split(split).num_examples
     self._num_classes = config.net.num_classes
@@ -157,16 +157,6 @@ class Evaluator:
         return
       except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise DataError(f'A record cannot be read: {error.message.splitlines()[0]}') from error
-
-
-def check_test_scales(config: TrainConfig, test_scales: Sequence[int]) -> None:
-  """Raises ConfigError for no scale, or one below the side at which the score map is 1x1."""
-  small = [scale for scale in test_scales if scale < config.net.image_size]
-  if not test_scales or small:
-    raise ConfigError(
-      f'test_scales={list(test_scales)}: one or more sides of at least '
-      f'image_size={config.net.image_size} pixels are needed.'
-    )
 
 
 def check_same_classes(config: TrainConfig, manifest: Manifest, data_dir: str) -> None:

@@ -1,0 +1,79 @@
+import dataclasses
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tests.training.graph_test import a_manifest
+from tools import config_flags
+from tools import train as _  # noqa: F401  (defines every group of flags)
+from vgg_slim import config
+from vgg_slim.errors import ConfigError
+
+
+def from_flags(manifest, *arguments):
+  with flagsaver.flagsaver():
+    flags.FLAGS(['test', *arguments])
+    return config_flags.train_config_from_flags('data', manifest)
+
+
+def test_defaults_are_those_of_the_dataclasses():
+  got = from_flags(a_manifest())
+  assert got.optimizer == config.OptimizerConfig()
+  assert got.run == config.RunConfig()
+  assert got.net == config.NetConfig(num_classes=2, image_size=32)
+
+
+@pytest.mark.parametrize(
+  ('largest_side', 'image_size', 'scale'), [(8, 32, 36), (64, 32, 36), (65, 224, 256)]
+)
+def test_sides_follow_the_pictures(largest_side, image_size, scale):
+  manifest = dataclasses.replace(a_manifest(), largest_side=largest_side)
+  got = from_flags(manifest)
+  assert got.net.image_size == image_size
+  assert got.preprocessing.train_scale_min == got.preprocessing.train_scale_max == scale
+
+
+@pytest.mark.parametrize(
+  ('mirror_safe', 'arguments', 'flip'),
+  [
+    (True, [], True),
+    (False, [], False),
+    (False, ['--random_flip'], True),
+    (True, ['--norandom_flip'], False),
+  ],
+)
+def test_pictures_are_mirrored_only_where_that_is_safe(mirror_safe, arguments, flip):
+  manifest = dataclasses.replace(a_manifest(), mirror_safe=mirror_safe)
+  assert from_flags(manifest, *arguments).preprocessing.random_flip is flip
+
+
+def test_every_flag_reaches_its_field():
+  got = from_flags(
+    a_manifest(),
+    '--model=vgg_c',
+    '--image_size=64',
+    '--fc_units=99',
+    '--train_scale_min=70',
+    '--train_scale_max=80',
+    '--learning_rate=0.5',
+    '--max_steps=12',
+    '--momentum=0.7',
+  )
+  assert (got.net.model, got.net.image_size, got.net.fc_units) == ('vgg_c', 64, 99)
+  assert (got.preprocessing.train_scale_min, got.preprocessing.train_scale_max) == (70, 80)
+  assert (got.optimizer.learning_rate, got.optimizer.momentum, got.run.max_steps) == (0.5, 0.7, 12)
+
+
+@pytest.mark.parametrize(
+  ('argument', 'message'),
+  [
+    ('--model=vgg99', "Unknown model 'vgg99'"),
+    ('--image_size=16', 'image_size=16 is too small'),
+    ('--train_scale_min=20', 'train_scale_min=20 is smaller than image_size=32'),
+    ('--batch_size=0', 'batch_size must be at least 1, got 0'),
+  ],
+)
+def test_wrong_values_are_named(argument, message):
+  with pytest.raises(ConfigError, match=message):
+    from_flags(a_manifest(), argument)

@@ -1,0 +1,85 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from tests.testing import run_tool
+from tools import invocation
+from vgg_slim.errors import DataError
+
+_SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
+_KIND = flags.DEFINE_enum('invocation_test_kind', 'a', ['a', 'b'], 'A kind.')
+
+THIS = sys.modules[__name__]
+seen = []
+
+
+def main():
+  """Stands in for a tool's main."""
+  seen.append(_SIDE.value)
+  if _SIDE.value == 13:
+    raise DataError('photos/x.jpg is\nbroken.')
+  if _SIDE.value == 14:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    (['--invocation_test_side=13'], 1, 'invocation_test: error: photos/x.jpg is broken.\n'),
+    (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
+    (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),
+    (['--invocation_test_kind=c'], 2, 'value should be one of <a|b>'),
+    (['--invocation_test_sied=1'], 2, 'Did you mean: invocation_test_side'),
+    (['stray'], 2, "unexpected arguments ['stray']; flags are written --name=value."),
+  ],
+)
+def test_a_users_mistake_is_one_line_and_a_code(capsys, arguments, code, message):
+  assert run_tool(THIS, *arguments) == code
+  error = capsys.readouterr().err
+  assert message in error
+  assert error.count('\n') == 1
+
+
+def test_success_is_code_0_and_flags_arrive(capsys):
+  assert run_tool(THIS, '--invocation_test_side=5') == 0
+  assert seen[-1] == 5
+  assert capsys.readouterr().err == ''
+
+
+def test_help_teaches(capsys):
+  assert run_tool(THIS, '--invocation_test_side=5', '--help') == 0
+  text = capsys.readouterr().out
+  assert '--invocation_test_kind\n      <a|b>: A kind. (default: ' in text
+  assert '--flagfile' in text
+
+
+def test_version(capsys):
+  assert run_tool(THIS, '--version') == 0
+  assert capsys.readouterr().out.startswith('invocation_test (vgg_slim ')
+
+
+def test_relative_paths_mean_the_callers_folder(tmp_path, monkeypatch):
+  monkeypatch.chdir('/')
+  monkeypatch.setenv('BUILD_WORKING_DIRECTORY', str(tmp_path))
+  assert run_tool(THIS) == 0
+  assert os.getcwd() == str(tmp_path)
+
+
+def test_loading_tensorflow_says_nothing():
+  code = 'from tools import invocation; invocation.load_tensorflow(); import tf_slim'
+  run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+  assert run.stderr == run.stdout == ''
+
+
+def test_a_failed_import_is_shown(monkeypatch, capfd):
+  def fail(name):
+    os.write(2, b'a notice from C++\n')
+    raise ImportError(name)
+
+  monkeypatch.setattr(invocation.importlib, 'import_module', fail)
+  with pytest.raises(ImportError, match='vgg_slim.compat'):
+    invocation.load_tensorflow()
+  assert 'a notice from C++' in capfd.readouterr().err

@@ -1,0 +1,80 @@
+"""In this process, for a thin network; another tool here would bring flags of the same names."""
+
+import csv
+
+import pytest
+
+from tests.testing import make_data_set, run_tool, thin_model
+from tools import train
+from vgg_slim import config
+from vgg_slim.data import default_data
+
+SMALL = ('--model=vgg_a', '--batch_size=6', '--max_steps=6', '--fc_units=32')
+LEARNS = ('--learning_rate=0.01', '--initializer=he', '--pixel_scale=0.015625')
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+  thin_model(monkeypatch, 'vgg_a', channels=8)
+  monkeypatch.chdir(tmp_path)
+  return make_data_set(tmp_path / 'data', per_class=16)[0]
+
+
+def test_a_run_learns_and_says_what_to_do_next(data_dir, tmp_path, capsys):
+  arguments = ('--data_dir=data', *SMALL, *LEARNS, '--max_steps=60')
+  assert run_tool(train, *arguments) == 0
+  output = capsys.readouterr().out
+  assert 'vgg_a at 32 px on 24 pictures of 2 classes' in output
+  assert 'Evaluate:    tools/evaluate --train_dir=runs/folder_vgg_a' in output
+  run = tmp_path / 'runs' / 'folder_vgg_a'
+  assert config.read_train_config(str(run)).run.max_steps == 60
+  last = list(csv.DictReader((run / 'metrics.csv').open()))[-1]
+  # Two colours: whatever learns at all gets them right.
+  assert (last['step'], last['validation_accuracy']) == ('60', '1')
+
+
+def test_the_same_command_again_does_nothing(data_dir, capsys):
+  assert run_tool(train, f'--data_dir={data_dir}', *SMALL) == 0
+  capsys.readouterr()
+  assert run_tool(train, f'--data_dir={data_dir}', *SMALL) == 0
+  output = capsys.readouterr().out
+  assert 'images/s' not in output
+  assert 'Done: step 6 of 6' in output
+
+
+def test_other_flags_in_the_same_folder_are_refused(data_dir, capsys):
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL) == 0
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL, '--seed=1') == 1
+  assert 'run holds another run: run.seed was 0, now 1.' in capsys.readouterr().err
+
+
+def test_digits_are_the_default(data_dir, tmp_path, monkeypatch, capsys):
+  made = []
+
+  def digits_folder(cache):
+    made.append(cache)
+    return data_dir
+
+  monkeypatch.setattr(default_data, 'digits_folder', digits_folder)
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+  assert run_tool(train, *SMALL, '--train_dir=run') == 0
+  assert made == [tmp_path / 'cache' / 'vgg_slim']
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    (['--data_dir=nowhere'], 1, 'nowhere is no folder'),
+    (['--model=vgg17'], 1, "Unknown model 'vgg17'"),
+    (['--data_dir=.'], 1, 'has no manifest.json'),
+    (['--batch_size=many'], 2, '--batch_size=many'),
+  ],
+)
+def test_mistakes_of_training_leave_nothing(data_dir, tmp_path, capsys, arguments, code, message):
+  before = sorted(path.name for path in tmp_path.iterdir())
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *arguments) == code
+  error = capsys.readouterr().err
+  assert error.startswith('train: error: ')
+  assert message in error
+  assert error.count('\n') == 1
+  assert sorted(path.name for path in tmp_path.iterdir()) == before
