@@ -4,16 +4,19 @@ import pytest
 
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
+from vgg_slim.nets.net_spec import count
 
 
 def test_every_network_has_a_count():
-  assert set(specs.VGG) == set(specs.PARAMETERS)
+  assert set(specs.NETWORKS) == set(specs.PARAMETERS) == set(specs.MOVING_STATISTICS)
 
 
-@pytest.mark.parametrize('name', specs.VGG)
+@pytest.mark.parametrize('name', specs.NETWORKS)
 def test_parameter_counts_are_exact(name):
-  shapes = specs.VGG[name].parameter_shapes(num_classes=1000)
-  assert sum(math.prod(shape) for shape in shapes.values()) == specs.PARAMETERS[name]
+  spec = specs.get(name)
+  assert spec.name == name
+  assert count(spec.parameter_shapes(num_classes=1000)) == specs.PARAMETERS[name]
+  assert count(spec.moving_shapes(num_classes=1000)) == specs.MOVING_STATISTICS[name]
 
 
 def test_batch_norm_adds_one_vector_for_each_convolution():

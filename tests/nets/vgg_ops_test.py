@@ -2,17 +2,15 @@ import numpy as np
 import pytest
 
 from tests.testing import assign, graph_session, random_values, thin
-from vgg_slim.compat import slim, tf
+from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
-from vgg_slim.nets import specs, vgg, vgg_ops
-from vgg_slim.ops.arg_scopes import vgg_arg_scope
+from vgg_slim.nets import registry, specs, vgg_ops
 
 WEIGHT_DECAY = 0.01
 
 
 def build_slim(images, spec):
-  with slim.arg_scope(vgg_arg_scope(WEIGHT_DECAY)):
-    return vgg.build(images, spec, 3, is_training=False, image_size=64, fc_units=8)
+  return registry.build(spec, images, 3, False, 64, 8, weight_decay=WEIGHT_DECAY)
 
 
 def build_ops(images, spec):

@@ -6,23 +6,27 @@ import pytest
 from tests.testing import assign, graph_session, random_values, thin
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
-from vgg_slim.nets import registry, specs, vgg
+from vgg_slim.nets import specs
 from vgg_slim.nets.registry import build
 
 
 def build_thin(spec, images, **kwargs):
-  return vgg.build(images, thin(spec), 3, is_training=False, fc_units=8, **kwargs)
+  return build(thin(spec), images, 3, is_training=False, fc_units=8, **kwargs)
 
 
 @pytest.mark.parametrize('name', specs.VGG)
 def test_graph_has_the_shapes_of_the_table(name):
-  with tf.Graph().as_default():
-    build(name, tf.zeros([1, 224, 224, 3]), num_classes=1000, is_training=False)
-    shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.trainable_variables()}
   spec = specs.VGG[name]
-  expected = spec.parameter_shapes(num_classes=1000)
-  assert shapes == {f'{spec.scope}/{n}': shape for n, shape in expected.items()}
+  with tf.Graph().as_default():
+    images = tf.zeros([1, spec.image_size, spec.image_size, 3])
+    build(name, images, num_classes=1000, is_training=False)
+    shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.trainable_variables()}
+    fixed = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
+  fixed = {name: shape for name, shape in fixed.items() if name not in shapes}
+  assert shapes == {f'{spec.scope}/{n}': s for n, s in spec.parameter_shapes().items()}
+  assert fixed == {f'{spec.scope}/{n}': s for n, s in spec.moving_shapes().items()}
   assert sum(math.prod(shape) for shape in shapes.values()) == specs.PARAMETERS[name]
+  assert sum(math.prod(shape) for shape in fixed.values()) == specs.MOVING_STATISTICS[name]
 
 
 def test_variables_are_those_of_published_slim_checkpoints():
@@ -62,7 +66,7 @@ def test_dense_map_is_the_network_slid_over_the_image():
   image = np.random.default_rng(0).normal(size=[1, 96, 128, 3]).astype(np.float32)
   with graph_session() as session:
     images = tf.placeholder(tf.float32, [1, None, None, 3])
-    outputs = vgg.build(images, spec, 3, is_training=False, image_size=64, fc_units=8)
+    outputs = build(spec, images, 3, is_training=False, image_size=64, fc_units=8)
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     assign(session, random_values(shapes, scale=0.5))
     dense = session.run(outputs.score_map, {images: image})
@@ -77,7 +81,7 @@ def test_dense_map_is_the_network_slid_over_the_image():
 def test_only_training_drops_units():
   def relative_change(is_training):
     with graph_session() as session:
-      outputs = vgg.build(tf.ones([1, 32, 32, 3]), thin(specs.VGG['vgg_a']), 3, is_training, 32, 64)
+      outputs = build(thin(specs.VGG['vgg_a']), tf.ones([1, 32, 32, 3]), 3, is_training, 32, 64)
       session.run(tf.global_variables_initializer())
       first, second = session.run(outputs.logits), session.run(outputs.logits)
     return np.abs(first - second).max()
@@ -90,7 +94,7 @@ def test_the_two_dropouts_differ_under_one_seed():
   with graph_session() as session:
     spec = thin(specs.VGG['vgg_a'])
     seed = tf.constant([1, 2], tf.int64)
-    vgg.build(tf.ones([1, 32, 32, 3]), spec, 3, True, 32, 64, dropout_seed=seed)
+    build(spec, tf.ones([1, 32, 32, 3]), 3, True, 32, 64, dropout_seed=seed)
     graph = tf.get_default_graph()
     drops = [op for op in graph.get_operations() if 'StatelessRandomUniform' in op.type]
     first, second = session.run([op.outputs[0] for op in drops])
@@ -109,4 +113,4 @@ def test_too_small_images_are_refused():
     tf.Graph().as_default(),
     pytest.raises(ConfigError, match='Images of 192 pixels.*at least 224'),
   ):
-    registry.build('vgg16', tf.zeros([1, 224, 192, 3]), 10, is_training=False)
+    build('vgg16', tf.zeros([1, 224, 192, 3]), 10, is_training=False)

@@ -10,14 +10,15 @@ class NetOutputs:
   """Handles of a network in the graph.
 
   Attributes:
-    score_map: float32 [N, h', w', K], the class score map before soft-max (paper, 3.2).
-    logits: float32 [N, K], its spatial average.
+    score_map: float32 [N, h', w', K], the class score map before soft-max (VGG paper, 3.2); None
+      for a trunk without a head.
+    logits: float32 [N, K], its spatial average; None for a trunk. K = 1 is one sigmoid's logit.
     end_points: every layer's output by its scope below the network's, such as 'conv1/conv1_1',
-      'pool5', 'fc8'.
+      'pool5', 'block4', 'fc8'.
   """
 
-  score_map: tf.Tensor
-  logits: tf.Tensor
+  score_map: tf.Tensor | None
+  logits: tf.Tensor | None
   end_points: dict[str, tf.Tensor]
 
 

@@ -1,60 +1,71 @@
 """Networks by name: the one call that training, evaluation and export share."""
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.constants import IMAGE_SIDE
 from vgg_slim.errors import ConfigError
-from vgg_slim.nets import specs, vgg
+from vgg_slim.nets import resnet_v1, specs, vgg
+from vgg_slim.nets.heads import build_head
+from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs
-from vgg_slim.ops.arg_scopes import vgg_arg_scope
+from vgg_slim.ops.arg_scopes import net_arg_scope
+
+# How the rows of each table become graphs: (images, spec) -> (last map, end points).
+TRUNKS = {
+  specs.VggSpec: vgg.build_trunk,
+  specs.ResNetSpec: resnet_v1.build_trunk,
+}
 
 
 def build(
-  model: str,
+  model: str | specs.NetSpec,
   images: tf.Tensor,
-  num_classes: int,
+  num_classes: int | None,
   is_training: bool,
-  image_size: int = IMAGE_SIDE,
-  fc_units: int = 4096,
+  image_size: int | None = None,
+  fc_units: int = FC_UNITS,
   dropout_keep_prob: float = 0.5,
   dropout_seed: tf.Tensor | None = None,
   weight_decay: float = 0.0,
   initializer: str = 'he',
+  head: str | None = None,
 ) -> NetOutputs:
   """Adds the network `model` to the default graph.
 
   Args:
-    model: a name of `specs.MODEL_NAMES`.
+    model: a name of `specs.MODEL_NAMES`, or a row of your own.
     images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
-    num_classes: K.
-    is_training: whether dropout drops and batch norm takes the batch's statistics.
-    image_size: side, in pixels, at which the class score map is 1x1.
+    num_classes: K; 1 for a single sigmoid; None for the trunk alone, without score map and logits.
+    is_training: whether dropout drops and batch norm takes the batch's statistics; the updates of
+      its moving averages are left in UPDATE_OPS.
+    image_size: side, in pixels, at which the class score map is 1x1; the row's own by default. A
+      linear head on averaged features (ResNet) scores every pixel of its map at any size.
     fc_units: units of fc6 and fc7.
-    dropout_keep_prob: of fc6's and fc7's units.
+    dropout_keep_prob: of the head's units; the rates within `vgg_cifar`'s trunk are the table's.
     dropout_seed: int [2], see `layers.dropout_op`.
     weight_decay: multiplies sum(w**2) / 2, into the regularisation losses.
     initializer: a name of `initializers.get`.
+    head: a name of `head_specs.HEADS`; the row's own by default.
 
   Raises:
-    ConfigError: no such network, or images that are smaller than `image_size` allows.
+    ConfigError: no such network or head, or images that are smaller than `image_size` allows.
   """
-  spec = specs.get(model)
-  _check_side(images, spec, image_size)
-  arg_scope = vgg_arg_scope(weight_decay, initializer, spec.batch_norm, is_training)
-  with slim.arg_scope(arg_scope):
-    return vgg.build(
-      images,
-      spec,
-      num_classes,
-      is_training,
-      image_size=image_size,
-      fc_units=fc_units,
-      dropout_keep_prob=dropout_keep_prob,
-      dropout_seed=dropout_seed,
+  spec = specs.get(model) if isinstance(model, str) else model
+  image_size, head = image_size or spec.image_size, head or spec.head
+  window = 1 if num_classes is None else spec.head_window(image_size, head)
+  _check_side(images, spec, image_size, window)
+  arg_scope = net_arg_scope(
+    weight_decay, initializer, spec.batch_norm, spec.conv_biases, is_training, dropout_seed
+  )
+  with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope):
+    net, end_points = TRUNKS[type(spec)](images, spec)
+    if num_classes is None:
+      return NetOutputs(None, None, end_points)
+    return build_head(
+      net, end_points, spec, num_classes, image_size, fc_units, dropout_keep_prob, head
     )
 
 
-def _check_side(images: tf.Tensor, spec: specs.VggSpec, image_size: int) -> None:
-  smallest = spec.fc_kernel(image_size) * spec.stride
+def _check_side(images: tf.Tensor, spec: specs.NetSpec, image_size: int, window: int) -> None:
+  smallest = spec.smallest_side(window)
   for side in images.shape.as_list()[1:3]:
     if side is not None and side < smallest:
       raise ConfigError(

@@ -4,13 +4,66 @@ Same scopes and variable names, so that one checkpoint fits both; VggOpsTest hol
 to the same logits and gradients. Batch norm is tf-slim's business: see `nets.vgg`.
 """
 
+import dataclasses
+from typing import NamedTuple
+
 from vgg_slim.compat import tf
-from vgg_slim.constants import IMAGE_SIDE
+from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
+from vgg_slim.nets import head_specs, specs
+from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, from_score_map
-from vgg_slim.nets.specs import VggSpec
+from vgg_slim.nets.vgg_specs import FLAT_SCOPES, VggSpec
 from vgg_slim.ops import initializers
 from vgg_slim.ops.layers import conv_op, dropout_op, fc_op, lrn_op, mpool_op
+
+
+class Inference(NamedTuple):
+  """What `inference_op` returns.
+
+  Attributes:
+    predictions: int64 [N], the most probable class.
+    softmax: float32 [N, K], probabilities.
+    logits: float32 [N, K]; linear, so that they may be negative.
+    parameters: weights and biases of every layer, in the order of the network.
+  """
+
+  predictions: tf.Tensor
+  softmax: tf.Tensor
+  logits: tf.Tensor
+  parameters: list[tf.Variable]
+
+
+def inference_op(
+  input_op: tf.Tensor,
+  keep_prob: float | tf.Tensor,
+  num_classes: int = NUM_IMAGENET_CLASSES,
+  fc_units: int = 2048,
+  image_size: int = IMAGE_SIDE,
+  spec: VggSpec = specs.VGG['vgg_d'],
+) -> Inference:
+  """VGG16 by hand, in the variable scope of the caller: conv1_1 to conv5_3, fc1 to fc3.
+
+  Args:
+    input_op: float32 [N, H, W, 3], preprocessed.
+    keep_prob: of fc1's and fc2's units; 1, or a placeholder fed with 1, outside training.
+    num_classes: K.
+    fc_units: units of fc1 and fc2; the paper has 4096.
+    image_size: side, in pixels, at which fc1 sees the whole map; larger images are averaged over.
+    spec: another row of the table.
+  """
+  spec = dataclasses.replace(spec, scopes=FLAT_SCOPES)
+  outputs = _build(input_op, spec, num_classes, keep_prob, image_size, fc_units)
+  prefix = tf.get_variable_scope().name
+  variables = {variable.op.name: variable for variable in tf.trainable_variables(prefix)}
+  names = spec.parameter_shapes(num_classes, image_size, fc_units)
+  softmax = tf.nn.softmax(outputs.logits, name='softmax')
+  return Inference(
+    tf.argmax(softmax, 1, name='predictions'),
+    softmax,
+    outputs.logits,
+    [variables[f'{prefix}/{name}' if prefix else name] for name in names],
+  )
 
 
 def build(
@@ -19,39 +72,51 @@ def build(
   num_classes: int,
   is_training: bool,
   image_size: int = IMAGE_SIDE,
-  fc_units: int = 4096,
+  fc_units: int = FC_UNITS,
   dropout_keep_prob: float = 0.5,
   weight_decay: float = 0.0,
   initializer: str = 'glorot',
 ) -> NetOutputs:
-  """Adds the network to the default graph; arguments as for `nets.vgg.build`.
+  """Adds the network to the default graph, in the scope `spec.scope`.
 
   Args:
+    images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
+    spec: a row of the table without batch norm.
+    num_classes: K.
+    is_training: whether dropout drops.
+    image_size: side, in pixels, at which fc6 sees the whole map.
+    fc_units: units of fc6 and fc7.
+    dropout_keep_prob: of fc6's and fc7's units.
     weight_decay: multiplies sum(w**2) / 2 of every layer's weights.
     initializer: a name of `ops.initializers.get`.
 
   Raises:
     ConfigError: a row with batch norm.
   """
-  if spec.batch_norm:
-    raise ConfigError(f'{spec.name} has batch norm; only the tf-slim network builds it.')
   keep_prob = dropout_keep_prob if is_training else 1.0
   weights = {'weight_decay': weight_decay, 'initializer': initializers.get(initializer)}
-  end_points = {}
   with tf.variable_scope(spec.scope):
-    net = images
-    for s, stage in enumerate(spec.stages, start=1):
-      with tf.variable_scope(f'conv{s}'):
-        for u, (channels, kernel) in enumerate(stage, start=1):
-          net = conv_op(net, f'conv{s}_{u}', kernel, kernel, channels, **weights)
-          end_points[f'conv{s}/conv{s}_{u}'] = net
-      if spec.lrn and s == 1:
-        net = lrn_op(net, 'lrn1')
-      net = end_points[f'pool{s}'] = mpool_op(net, f'pool{s}')
-    kernel = spec.fc_kernel(image_size)
-    net = end_points['fc6'] = fc_op(net, 'fc6', fc_units, kernel, **weights)
-    net = dropout_op(net, 'dropout6', keep_prob)
-    net = end_points['fc7'] = fc_op(net, 'fc7', fc_units, 1, **weights)
-    net = dropout_op(net, 'dropout7', keep_prob)
-    net = end_points['fc8'] = fc_op(net, 'fc8', num_classes, 1, activation=None, **weights)
-    return from_score_map(net, end_points)
+    return _build(images, spec, num_classes, keep_prob, image_size, fc_units, **weights)
+
+
+def _build(images, spec, num_classes, keep_prob, image_size, fc_units, **weights):  # noqa: ANN001, ANN003, ANN202
+  if spec.batch_norm:
+    raise ConfigError(f'{spec.name} has batch norm; only the tf-slim network builds it.')
+  end_points = {}
+  net = images
+  for s, stage in enumerate(spec.stages, start=1):
+    for u, conv in enumerate(stage, start=1):
+      scope = spec.conv_scope(s, u)
+      net = conv_op(net, scope, conv.kernel, conv.kernel, conv.channels, **weights)
+      end_points[scope] = net
+    if spec.lrn and s == 1:
+      net = end_points['lrn1'] = lrn_op(net, 'lrn1')
+    net = end_points[f'pool{s}'] = mpool_op(net, f'pool{s}')
+  kernel = spec.fc_kernel(image_size)
+  *hidden, scores = spec.fc_scopes
+  for scope, fc in zip(hidden, head_specs.get(spec.head).hidden, strict=True):
+    net = end_points[scope] = fc_op(net, scope, fc.units or fc_units, kernel, **weights)
+    net = dropout_op(net, f'dropout{scope[2:]}', keep_prob)
+    kernel = 1
+  net = end_points[scores] = fc_op(net, scores, num_classes, kernel, activation=None, **weights)
+  return from_score_map(net, end_points)

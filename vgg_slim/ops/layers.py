@@ -4,6 +4,7 @@ Every layer makes its variables `weights` and `biases` in a variable scope of it
 does, so that networks of both styles read the same checkpoints. Feature maps are NHWC float32.
 """
 
+import zlib
 from collections.abc import Callable
 
 from vgg_slim.compat import tf
@@ -132,20 +133,25 @@ def sliding_fc(feature_map: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
 
 
 def dropout_op(
-  input_op: tf.Tensor, name: str, keep_prob: float, seed: tf.Tensor | None = None
+  input_op: tf.Tensor,
+  name: str,
+  keep_prob: float | tf.Tensor,
+  seed: tf.Tensor | None = None,
 ) -> tf.Tensor:
   """Inverted dropout.
 
   Args:
     input_op: float32 of any shape.
-    name: name scope.
-    keep_prob: in (0, 1]; 1 returns `input_op`.
+    name: name scope; layers of other names drop other units under the same seed.
+    keep_prob: in (0, 1], a number or a float32 []; the number 1 returns `input_op`.
     seed: int32 or int64 [2]; the same seed drops the same units. None draws from the graph's seed.
   """
-  if keep_prob == 1:
+  if isinstance(keep_prob, (int, float)) and keep_prob == 1:
     return input_op
   if seed is None:
     return tf.nn.dropout(input_op, rate=1 - keep_prob, name=name)
+  seed = tf.convert_to_tensor(seed)
+  seed += tf.constant([zlib.crc32(name.encode()) % 2**31, 0], seed.dtype)
   return tf.nn.experimental.stateless_dropout(input_op, rate=1 - keep_prob, seed=seed, name=name)
 
 

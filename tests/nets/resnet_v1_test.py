@@ -1,0 +1,188 @@
+"""ResNets against tf_slim and Keras, which share no code with them, under the same weights."""
+
+import keras
+import numpy as np
+import pytest
+import tf_slim.nets
+
+from tests.testing import assign, graph_session, random_values, thin
+from vgg_slim.compat import slim, tf
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import specs
+from vgg_slim.nets.registry import build
+
+BLOCKS = ['block1', 'block2', 'block3', 'block4']
+
+
+def random_weights(shapes, seed=0):
+  """Values that keep 50 layers in range: He's scale, and positive variances."""
+  rng = np.random.default_rng(seed)
+  values = random_values(shapes, seed)
+  for name, shape in shapes.items():
+    if name.endswith('weights'):
+      values[name] *= 10 * np.sqrt(2 / np.prod(shape[:-1]))
+    elif name.endswith(('gamma', 'moving_variance')):
+      values[name] = rng.uniform(0.5, 1.5, shape).astype(np.float32)
+  return values
+
+
+def all_shapes(spec, num_classes):
+  shapes = {**spec.parameter_shapes(num_classes), **spec.moving_shapes(num_classes)}
+  return {f'{spec.scope}/{name}': shape for name, shape in shapes.items()}
+
+
+def assert_close(got, want, name):
+  # Some 50 layers of float32 sums in another order: 2e-5 of the largest value.
+  np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * np.abs(want).max(), err_msg=name)
+  assert np.abs(want).max() > 1e-3
+
+
+class TestTfSlim:
+  @pytest.mark.parametrize('depth', [50, 101, 152])
+  def test_variables_are_those_of_slim(self, depth):
+    spec = specs.get(f'resnet_v1_{depth}')
+    with (
+      tf.Graph().as_default(),
+      slim.arg_scope(tf_slim.nets.resnet_v1.resnet_arg_scope()),
+    ):
+      network = getattr(tf_slim.nets.resnet_v1, spec.name)
+      network(tf.zeros([1, 33, 33, 3]), 1000, is_training=False)
+      shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
+    assert all_shapes(spec, 1000) == shapes
+
+  # 224 is the published side; 65 and 97 make odd maps, where strides and pads part ways.
+  @pytest.mark.parametrize(('height', 'width'), [(224, 224), (65, 97)])
+  def test_blocks_and_logits(self, height, width):
+    spec = specs.get('resnet_v1_50')
+    values = random_weights(all_shapes(spec, 7))
+    images = np.random.default_rng(1).normal(0, 60, [1, height, width, 3]).astype(np.float32)
+    with graph_session() as session:
+      with slim.arg_scope(tf_slim.nets.resnet_v1.resnet_arg_scope()):
+        logits, end_points = tf_slim.nets.resnet_v1.resnet_v1_50(images, 7, is_training=False)
+      assign(session, values)
+      tensors = [end_points[f'resnet_v1_50/{name}'] for name in BLOCKS]
+      want = session.run([*tensors, logits[:, 0, 0]])
+    with graph_session() as session:
+      outputs = build('resnet_v1_50', tf.constant(images), 7, is_training=False)
+      assign(session, values)
+      names = [*BLOCKS, 'logits']
+      got = session.run([outputs.end_points[name] for name in names])
+    for name, a, b in zip(names, got, want, strict=True):
+      assert_close(a, b, name)
+
+
+def keras_name(layer):
+  """'block2/unit_3/bottleneck_v1/conv1' -> 'conv3_block3_1'; the stem is 'conv1'."""
+  if '/' not in layer:
+    return layer
+  block, unit, _, conv = layer.split('/')
+  number = {'shortcut': 0, 'conv1': 1, 'conv2': 2, 'conv3': 3}[conv]
+  return f'conv{int(block[-1]) + 1}_block{unit[5:]}_{number}'
+
+
+def keras_network(spec, side):
+  """keras.applications.ResNet50, with the pool and epsilon of the row `spec`."""
+
+  def clone(layer):
+    config = layer.get_config()
+    if layer.name == 'pool1_pad':
+      config['padding'] = spec.pool.zeros
+    if isinstance(layer, keras.layers.BatchNormalization):
+      config['epsilon'] = max(spec.batch_norm.epsilon, 1.001e-5)
+    return type(layer).from_config(config)
+
+  network = keras.applications.ResNet50(
+    weights=None, input_shape=[side, side, 3], classes=7, classifier_activation=None
+  )
+  return keras.models.clone_model(network, clone_function=clone)
+
+
+def load_into_keras(network, spec, values):
+  for layer in spec.layers(7):
+    if not layer.has_weights:
+      continue
+    get = {k.removeprefix(f'{spec.scope}/{layer.name}/'): v for k, v in values.items()}.get
+    if layer.name == 'logits':
+      arrays = [get('weights')[0, 0], get('biases')]
+      network.get_layer('predictions').set_weights(arrays)
+      continue
+    name = keras_name(layer.name)
+    network.get_layer(f'{name}_conv').set_weights([get('weights'), get('biases')])
+    vectors = ('gamma', 'beta', 'moving_mean', 'moving_variance')
+    network.get_layer(f'{name}_bn').set_weights([get(f'BatchNorm/{v}') for v in vectors])
+
+
+class TestKeras:
+  @pytest.mark.parametrize('side', [224, 75])
+  @pytest.mark.parametrize('model', ['resnet50', 'resnet50_keras'])
+  def test_blocks_and_logits(self, model, side):
+    spec = specs.get(model)
+    network = keras_network(spec, side)
+    values = random_weights(all_shapes(spec, 7))
+    load_into_keras(network, spec, values)
+    images = np.random.default_rng(1).normal(0, 60, [1, side, side, 3]).astype(np.float32)
+    last = [f'conv{b + 2}_block{block.units}_out' for b, block in enumerate(spec.blocks)]
+    tensors = [network.get_layer(name).output for name in last]
+    want = keras.Model(network.inputs, [*tensors, network.outputs[0]])([images])
+    names = [*BLOCKS, 'logits']
+    with graph_session() as session:
+      outputs = build(model, tf.constant(images), 7, is_training=False)
+      assign(session, values)
+      got = session.run([outputs.end_points[name] for name in names])
+    for name, a, b in zip(names, got, want, strict=True):
+      assert_close(a, b.numpy(), name)
+
+  def test_parameters_are_those_of_model_summary(self):
+    network = keras.applications.ResNet50(weights=None)
+    assert network.count_params() == 25_636_712
+    trained = sum(int(np.prod(w.shape)) for w in network.trainable_weights)
+    assert trained == specs.PARAMETERS['resnet50'] == 25_583_592
+    assert network.count_params() - trained == specs.MOVING_STATISTICS['resnet50'] == 53_120
+
+
+@pytest.mark.parametrize(
+  ('model', 'side'), [('resnet50', 55), ('resnet50_keras', 56), ('resnet_v1_50', 28)]
+)
+def test_side_of_the_first_block_at_224_px(model, side):
+  # slim's stands at 28 already: the block's last unit strides, not the next one's first.
+  with tf.Graph().as_default():
+    end_points = build(thin(specs.get(model)), tf.zeros([1, 224, 224, 3]), None, False).end_points
+  assert end_points['block1'].shape.as_list() == [1, side, side, 16]
+  assert end_points['block4'].shape.as_list() == [1, 7, 7, 64]
+
+
+class TestScoreMap:
+  def build_and_run(self, side, **kwargs):
+    spec = thin(specs.get('resnet50'))
+    images = np.random.default_rng(0).normal(size=[2, side, side + 32, 3]).astype(np.float32)
+    with graph_session() as session:
+      outputs = build(spec, tf.constant(images), 3, is_training=False, **kwargs)
+      assign(session, random_weights({v.op.name: v.shape for v in tf.global_variables()}))
+      return session.run([outputs.score_map, outputs.logits])
+
+  def test_its_average_is_the_logits(self):
+    score_map, logits = self.build_and_run(96)
+    assert score_map.shape == (2, 3, 4, 3)
+    np.testing.assert_allclose(score_map.mean((1, 2)), logits, rtol=1e-5, atol=1e-6)
+    assert np.ptp(score_map, axis=1).max() > 1e-3
+
+  def test_a_head_with_hidden_units_slides_over_windows_of_image_size(self):
+    score_map, logits = self.build_and_run(96, image_size=64, head='fc512_512')
+    assert score_map.shape == (2, 2, 3, 3)
+    np.testing.assert_allclose(score_map.mean((1, 2)), logits, rtol=1e-5, atol=1e-6)
+
+
+def test_training_collects_updates_and_weight_decay():
+  with tf.Graph().as_default():
+    spec = thin(specs.get('resnet50'))
+    build(spec, tf.zeros([2, 64, 64, 3]), 3, is_training=True, weight_decay=1e-4)
+    assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 2 * (1 + 4 * 7)
+    assert len(tf.losses.get_regularization_losses()) == 1 + 4 * 7 + 1
+
+
+def test_images_smaller_than_the_unpadded_pool_are_refused():
+  spec = thin(specs.get('resnet50'))
+  with tf.Graph().as_default():
+    assert build(spec, tf.zeros([1, 5, 5, 3]), 3, False).score_map.shape.as_list() == [1, 1, 1, 3]
+    with pytest.raises(ConfigError, match='Images of 4 pixels.*at least 5'):
+      build(spec, tf.zeros([1, 5, 4, 3]), 3, False)

@@ -1,0 +1,73 @@
+"""The head of every network: from the trunk's last map to class score map and logits."""
+
+from vgg_slim.compat import slim, tf
+from vgg_slim.nets import head_specs
+from vgg_slim.nets.net_spec import NetSpec
+from vgg_slim.nets.outputs import NetOutputs, from_score_map
+from vgg_slim.ops.slim_layers import batch_norm, dropout, sliding_fully_connected
+
+
+def build_head(
+  net: tf.Tensor,
+  end_points: dict[str, tf.Tensor],
+  spec: NetSpec,
+  num_classes: int,
+  image_size: int,
+  fc_units: int,
+  dropout_keep_prob: float,
+  head: str,
+) -> NetOutputs:
+  """Adds the head in fully convolutional form (VGG paper, 3.2).
+
+  Args:
+    net: float32 [N, h, w, C], the trunk's last map.
+    end_points: the trunk's.
+    spec: the network's row; it says whether the features are averaged, and the scopes.
+    num_classes: K; 1 for a single sigmoid.
+    image_size: side, in pixels, at which the class score map is 1x1.
+    fc_units: units of the hidden layers whose row leaves them open.
+    dropout_keep_prob: of every dropout of the head.
+    head: a name of `head_specs.HEADS`.
+  """
+  row = head_specs.get(head)
+  end_points = dict(end_points)
+  if spec.average and not row.hidden:
+    return _linear_on_average(net, end_points, num_classes, spec.fc_scopes[-1])
+  if spec.average:
+    window = spec.head_window(image_size, head)
+    net = end_points['pool5'] = slim.avg_pool2d(net, window, 1, scope='pool5')
+  if row.input_dropout:
+    net = dropout(net, dropout_keep_prob, scope='dropout5')
+  kernel = spec.fc_kernel(image_size)
+  for scope, fc in zip(spec.fc_scopes, row.hidden, strict=False):
+    net = end_points[scope] = sliding_fully_connected(
+      net,
+      fc.units or fc_units,
+      kernel,
+      activation_fn=tf.nn.relu if fc.relu else None,
+      normalizer_fn=batch_norm if fc.batch_norm else None,
+      scope=scope,
+    )
+    if fc.dropout:
+      net = dropout(net, dropout_keep_prob, scope=f'dropout{scope[2:]}')
+    kernel = 1
+  scope = spec.fc_scopes[-1]
+  net = sliding_fully_connected(net, num_classes, kernel, activation_fn=None, scope=scope)
+  return from_score_map(net, {**end_points, scope: net})
+
+
+def _linear_on_average(
+  net: tf.Tensor, end_points: dict[str, tf.Tensor], num_classes: int, scope: str
+) -> NetOutputs:
+  """The linear layer over the averaged map, and over each of its pixels with the same weights.
+
+  An affine layer and an average can change places: mean(W x + b) = W mean(x) + b, since the weights
+  of an average sum to one. So the logits are the spatial average of the score map, but do not wait
+  for it: nobody pays for the map who does not fetch it.
+  """
+  pooled = tf.reduce_mean(net, [1, 2], keepdims=True, name='pool5')
+  scores = sliding_fully_connected(pooled, num_classes, 1, activation_fn=None, scope=scope)
+  with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+    score_map = sliding_fully_connected(net, num_classes, 1, activation_fn=None, scope=scope)
+  logits = scores[:, 0, 0]
+  return NetOutputs(score_map, logits, {**end_points, 'pool5': pooled, 'logits': logits})

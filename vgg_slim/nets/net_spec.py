@@ -1,0 +1,249 @@
+"""What a row of every family's table knows about itself: shapes, strides, counts. No TensorFlow.
+
+A family (`vgg_specs`, `resnet_specs`) says how its rows unroll into a flat list of `Layer`s. All
+else follows from that list: variable shapes, the smallest image, receptive fields, the summary.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import head_specs
+
+IMAGES = 'images'  # the name of the network's input among `Layer.inputs`
+FC_UNITS = 4096
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class BatchNorm(NamedTuple):
+  """Settings of batch norm with scale and shift.
+
+  Attributes:
+    decay: of the moving mean and variance.
+    epsilon: added to the variance. TensorFlow's fused kernel raises anything below 1.001e-5 to it.
+  """
+
+  decay: float
+  epsilon: float
+
+
+class Layer(NamedTuple):
+  """One row of the flat layer list.
+
+  Attributes:
+    name: variable scope, or name of the operation, below the network's scope.
+    kind: 'conv', 'fc', 'max_pool', 'average_pool', 'lrn', 'dropout', 'add' or 'subsample'.
+    inputs: names of the layers it reads; IMAGES is the network's input.
+    channels: of its output.
+    kernel: side of its window, in pixels.
+    stride: in pixels of its input.
+    padding: zeros on each of the four sides, or 'SAME' (output side ceil(input / stride)).
+    biases: whether it has a bias.
+    batch_norm: whether batch norm follows.
+    relu: whether a ReLU ends it.
+  """
+
+  name: str
+  kind: str
+  inputs: tuple[str, ...]
+  channels: int
+  kernel: int = 1
+  stride: int = 1
+  padding: int | str = 0
+  biases: bool = False
+  batch_norm: bool = False
+  relu: bool = False
+
+  @property
+  def has_weights(self) -> bool:
+    return self.kind in ('conv', 'fc')
+
+  def output_side(self, side: int) -> int:
+    """Side of the output for an input of `side`; 0 or less where the window does not fit."""
+    if self.padding == 'SAME':
+      return math.ceil(side / self.stride)
+    return (side + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+def output_sides(layers: Iterable[Layer], side: int) -> dict[str, int]:
+  """Side of every layer's output by name, for square images of `side` pixels."""
+  sides = {IMAGES: side}
+  for layer in layers:
+    sides[layer.name] = min(layer.output_side(sides[name]) for name in layer.inputs)
+  return sides
+
+
+@dataclasses.dataclass(frozen=True)
+class NetSpec:
+  """A row of a table of networks; each family adds its columns and `trunk_layers`.
+
+  Attributes:
+    name: the value of `--model`.
+    scope: root variable scope; slim's, where slim has the network.
+    head: the network's own head, a name of `head_specs.HEADS`.
+    image_size: the side, in pixels, that the network was published for.
+  """
+
+  name: str
+  scope: str
+  head: str = dataclasses.field(kw_only=True, default='vgg')
+  image_size: int = dataclasses.field(kw_only=True, default=IMAGE_SIDE)
+
+  # Whether the head reads the average of the last map (ResNet) or a window of it (VGG).
+  average = False
+  # Scopes of the head's layers: hidden ones in order, then the class scores.
+  fc_scopes = ('fc6', 'fc7', 'fc8')
+
+  def trunk_layers(self) -> tuple[Layer, ...]:
+    """The layers below the head, in the order of the network."""
+    raise NotImplementedError
+
+  @property
+  def stride(self) -> int:
+    """Pixels of the image per step of the class score map."""
+    steps = {IMAGES: 1}
+    for layer in self.trunk_layers():
+      steps[layer.name] = steps[layer.inputs[0]] * layer.stride
+    return steps[layer.name]
+
+  @property
+  def minimum_side(self) -> int:
+    """The smallest image side that leaves one pixel in every map."""
+    return self.smallest_side(1)
+
+  def smallest_side(self, last_map: int) -> int:
+    """The smallest image side whose last map has `last_map` pixels, and none has fewer than one."""
+    layers = self.trunk_layers()
+    side = 1
+    while True:
+      sides = output_sides(layers, side)
+      if sides[layers[-1].name] >= last_map and min(sides.values()) >= 1:
+        return side
+      side += 1
+
+  def map_side(self, image_size: int) -> int:
+    """Side of the trunk's last map.
+
+    Raises:
+      ConfigError: the image is smaller than the layers allow.
+    """
+    if image_size < self.minimum_side:
+      raise ConfigError(
+        f'image_size={image_size} is too small for {self.name}: its layers need at least '
+        f'{self.minimum_side} pixels.'
+      )
+    layers = self.trunk_layers()
+    return output_sides(layers, image_size)[layers[-1].name]
+
+  def fc_kernel(self, image_size: int) -> int:
+    """Side of the kernel of the head's first layer, such that `image_size` gives one score.
+
+    Raises:
+      ConfigError: as `map_side`.
+    """
+    side = self.map_side(image_size)
+    return 1 if self.average else side
+
+  def head_window(self, image_size: int, head: str | None = None) -> int:
+    """Side of the window of the last map that one cell of the class score map sees.
+
+    A linear head on averaged features scores every pixel of the map by itself, since the average of
+    the scores is the score of the average; hidden units in between must see the average first.
+    """
+    side = self.map_side(image_size)
+    linear = not head_specs.get(head or self.head).hidden
+    return 1 if self.average and linear else side
+
+  def layers(
+    self,
+    num_classes: int | None = NUM_IMAGENET_CLASSES,
+    image_size: int | None = None,
+    fc_units: int = FC_UNITS,
+    head: str | None = None,
+  ) -> tuple[Layer, ...]:
+    """Every layer of the network, in order.
+
+    Args:
+      num_classes: K; None for the trunk alone.
+      image_size: side at which the class score map is 1x1; the row's own by default.
+      fc_units: units of the hidden layers whose head leaves them open.
+      head: a name of `head_specs.HEADS`; the row's own by default.
+    """
+    trunk = self.trunk_layers()
+    if num_classes is None:
+      return trunk
+    side = self.map_side(image_size or self.image_size)
+    row = head_specs.get(head or self.head)
+    rows = [Layer('pool5', 'average_pool', (), trunk[-1].channels, side)] if self.average else []
+    if row.input_dropout:
+      rows.append(Layer('dropout5', 'dropout', (), trunk[-1].channels))
+    kernel = 1 if self.average else side
+    for scope, fc in zip(self.fc_scopes, row.hidden, strict=False):
+      units = fc.units or fc_units
+      rows.append(Layer(scope, 'fc', (), units, kernel, 1, 0, not fc.batch_norm, *fc[1:3]))
+      if fc.dropout:
+        rows.append(Layer(f'dropout{scope[2:]}', 'dropout', (), units))
+      kernel = 1
+    rows.append(Layer(self.fc_scopes[-1], 'fc', (), num_classes, kernel, biases=True))
+    return trunk + chain(rows, trunk[-1].name)
+
+  def parameter_shapes(
+    self,
+    num_classes: int | None = NUM_IMAGENET_CLASSES,
+    image_size: int | None = None,
+    fc_units: int = FC_UNITS,
+    head: str | None = None,
+  ) -> Shapes:
+    """Shapes of the trainable variables, by their name below the network's scope."""
+    shapes = {}
+    for layer, n_in in with_input_channels(self.layers(num_classes, image_size, fc_units, head)):
+      if not layer.has_weights:
+        continue
+      shapes[f'{layer.name}/weights'] = (layer.kernel, layer.kernel, n_in, layer.channels)
+      vectors = ['biases'] * layer.biases
+      vectors += ['BatchNorm/gamma', 'BatchNorm/beta'] * layer.batch_norm
+      shapes.update({f'{layer.name}/{vector}': (layer.channels,) for vector in vectors})
+    return shapes
+
+  def moving_shapes(
+    self,
+    num_classes: int | None = NUM_IMAGENET_CLASSES,
+    image_size: int | None = None,
+    fc_units: int = FC_UNITS,
+    head: str | None = None,
+  ) -> Shapes:
+    """Shapes of batch norm's moving statistics, which are not trained."""
+    return {
+      f'{layer.name}/BatchNorm/{statistic}': (layer.channels,)
+      for layer in self.layers(num_classes, image_size, fc_units, head)
+      for statistic in ('moving_mean', 'moving_variance')
+      if layer.batch_norm
+    }
+
+
+def chain(layers: Iterable[Layer], first_input: str = IMAGES) -> tuple[Layer, ...]:
+  """Lets every layer read the one before it, and the first one `first_input`."""
+  chained = []
+  for layer in layers:
+    before = chained[-1].name if chained else first_input
+    chained.append(layer._replace(inputs=(before,)))
+  return tuple(chained)
+
+
+def with_input_channels(layers: Iterable[Layer]) -> list[tuple[Layer, int]]:
+  """Pairs every layer with the channels of its (first) input; images have three."""
+  channels = {IMAGES: 3}
+  pairs = []
+  for layer in layers:
+    pairs.append((layer, channels[layer.inputs[0]]))
+    channels[layer.name] = layer.channels
+  return pairs
+
+
+def count(shapes: Shapes) -> int:
+  """Numbers held by variables of these shapes."""
+  return sum(math.prod(shape) for shape in shapes.values())

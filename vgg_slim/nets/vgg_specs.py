@@ -1,0 +1,150 @@
+"""The VGG paper's tables as data (Simonyan & Zisserman, arXiv:1409.1556, Table 1). No TensorFlow.
+
+One row is one network, one tuple is one stage; a 2x2/2 max pool ends every stage.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vgg_slim.nets.net_spec import BatchNorm, Layer, NetSpec, chain
+
+
+class Conv(NamedTuple):
+  """A stride-1, zero-padded convolution with bias and ReLU.
+
+  Attributes:
+    channels: of its output.
+    kernel: side, in pixels.
+    dropout: share of its outputs that training drops.
+  """
+
+  channels: int
+  kernel: int = 3
+  dropout: float = 0.0
+
+
+class Scopes(NamedTuple):
+  """How the layers are called: {s} is the stage, {u} the convolution within it."""
+
+  conv: str
+  fc: tuple[str, str, str]
+
+
+SLIM_SCOPES = Scopes('conv{s}/conv{s}_{u}', ('fc6', 'fc7', 'fc8'))
+FLAT_SCOPES = Scopes('conv{s}_{u}', ('fc1', 'fc2', 'fc3'))
+
+Stages = tuple[tuple[Conv, ...], ...]
+
+_CHANNELS = (64, 128, 256, 512, 512)
+
+# As slim's ResNets have it; slim has no VGG with batch norm.
+_BATCH_NORM = BatchNorm(decay=0.997, epsilon=1e-5)
+_PADDLE_BATCH_NORM = BatchNorm(decay=0.9, epsilon=1e-5)
+
+
+def _stages(convs_per_stage: tuple[int, ...]) -> Stages:
+  return tuple(
+    (Conv(channels),) * n for n, channels in zip(convs_per_stage, _CHANNELS, strict=True)
+  )
+
+
+def _with_1x1(stages: Stages) -> Stages:
+  """Adds configuration C's 1x1 convolution to the end of stages 3 to 5."""
+  return stages[:2] + tuple((*stage, Conv(stage[-1].channels, kernel=1)) for stage in stages[2:])
+
+
+def _with_dropout(stages: Stages, rates: tuple[float, ...]) -> Stages:
+  """Puts dropout of each stage's rate after its convolutions, the last one excepted."""
+  return tuple(
+    (*(conv._replace(dropout=rate) for conv in stage[:-1]), stage[-1])
+    for stage, rate in zip(stages, rates, strict=True)
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class VggSpec(NetSpec):
+  """One column of Table 1.
+
+  Attributes:
+    stages: the convolutions between pools.
+    lrn: whether local response normalisation follows the first convolution (A-LRN).
+    batch_norm: settings of the batch norm that takes the place of every convolution's bias.
+    scopes: the layers' names.
+  """
+
+  stages: Stages
+  lrn: bool = False
+  batch_norm: BatchNorm | None = None
+  scopes: Scopes = SLIM_SCOPES
+
+  # Batch norm takes the bias's place: its own shift does the same.
+  conv_biases = False
+
+  @property
+  def fc_scopes(self) -> tuple[str, str, str]:
+    return self.scopes.fc
+
+  def conv_scope(self, stage: int, unit: int) -> str:
+    """Scope of a convolution, such as 'conv1/conv1_1'; both count from 1."""
+    return self.scopes.conv.format(s=stage, u=unit)
+
+  def convolutions(self) -> Iterator[tuple[str, Conv]]:
+    """Yields (scope such as 'conv1/conv1_1', row) in the order of the network."""
+    for s, stage in enumerate(self.stages, start=1):
+      for u, conv in enumerate(stage, start=1):
+        yield self.conv_scope(s, u), conv
+
+  def trunk_layers(self) -> tuple[Layer, ...]:
+    bn = self.batch_norm is not None
+    rows = []
+    for s, stage in enumerate(self.stages, start=1):
+      for u, (channels, kernel, dropout) in enumerate(stage, start=1):
+        name = self.conv_scope(s, u)
+        rows.append(Layer(name, 'conv', (), channels, kernel, 1, kernel // 2, not bn, bn, True))
+        if dropout:
+          rows.append(Layer(f'dropout{s}_{u}', 'dropout', (), channels))
+      if self.lrn and s == 1:
+        rows.append(Layer('lrn1', 'lrn', (), channels))
+      rows.append(Layer(f'pool{s}', 'max_pool', (), channels, kernel=2, stride=2))
+    return chain(rows)
+
+
+_ROWS = {
+  'vgg_a': ('vgg_a', _stages((1, 1, 2, 2, 2))),
+  'vgg_b': ('vgg_b', _stages((2, 2, 2, 2, 2))),
+  'vgg_c': ('vgg_c', _with_1x1(_stages((2, 2, 2, 2, 2)))),
+  'vgg_d': ('vgg_16', _stages((2, 2, 3, 3, 3))),
+  'vgg_e': ('vgg_19', _stages((2, 2, 4, 4, 4))),
+}
+
+VGG: dict[str, VggSpec] = {
+  **{name: VggSpec(name, scope, stages) for name, (scope, stages) in _ROWS.items()},
+  'vgg_a_lrn': VggSpec('vgg_a_lrn', 'vgg_a_lrn', _ROWS['vgg_a'][1], lrn=True),
+  **{
+    f'{name}_bn': VggSpec(f'{name}_bn', f'{scope}_bn', stages, batch_norm=_BATCH_NORM)
+    for name, (scope, stages) in _ROWS.items()
+  },
+  # PaddlePaddle's `vgg_bn_drop` for 32x32 pictures. Its convolutions have biases as well, which
+  # batch norm cancels; they are left out here.
+  'vgg_cifar': VggSpec(
+    'vgg_cifar',
+    'vgg_cifar',
+    _with_dropout(_ROWS['vgg_d'][1], (0.3, 0.4, 0.4, 0.4, 0.4)),
+    batch_norm=_PADDLE_BATCH_NORM,
+    head='cifar',
+    image_size=32,
+  ),
+}
+
+# The names by which people know A, B, D and E: the number of layers with weights.
+ALIASES = {
+  alias + suffix: name + suffix
+  for alias, name in (
+    ('vgg11', 'vgg_a'),
+    ('vgg13', 'vgg_b'),
+    ('vgg16', 'vgg_d'),
+    ('vgg19', 'vgg_e'),
+  )
+  for suffix in ('', '_bn')
+}
