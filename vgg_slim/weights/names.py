@@ -1,0 +1,247 @@
+"""Foreign layer names -> ours, derived from the tables of `nets.specs`. No TensorFlow.
+
+One dict knows every spelling: slim's own, Keras applications', torchvision's, timm's and the
+`conv1_1_W` of the first VGG16 `.npz`. No two of them give one name to different layers.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from vgg_slim.errors import WeightMismatchError
+from vgg_slim.nets.net_spec import Layer, NetSpec
+from vgg_slim.nets.resnet_specs import ResNetSpec
+from vgg_slim.nets.vgg_specs import VggSpec
+from vgg_slim.weights.foreign import ForeignWeights
+
+
+class Slot(NamedTuple):
+  """A place for an array: scope of our layer below the network's, and a key of OUR_NAMES."""
+
+  layer: str
+  part: str
+
+
+class Alias(NamedTuple):
+  """What a foreign layer's name means.
+
+  Attributes:
+    layer: scope of our layer.
+    is_norm: whether the foreign layer is the batch norm behind it.
+    style: 'slim', 'keras' or 'torch' - whose network has such a name.
+  """
+
+  layer: str
+  is_norm: bool
+  style: str
+
+
+OUR_NAMES = {
+  'kernel': 'weights',
+  'bias': 'biases',
+  'gamma': 'BatchNorm/gamma',
+  'beta': 'BatchNorm/beta',
+  'mean': 'BatchNorm/moving_mean',
+  'variance': 'BatchNorm/moving_variance',
+}
+
+# Last component of a foreign name -> part, for a layer and for a batch norm.
+_LAYER_PARTS = {
+  **dict.fromkeys(('weights', 'kernel', 'weight', 'W'), 'kernel'),
+  **dict.fromkeys(('biases', 'bias', 'b'), 'bias'),
+}
+_NORM_PARTS = {
+  **dict.fromkeys(('gamma', 'weight'), 'gamma'),
+  **dict.fromkeys(('beta', 'bias'), 'beta'),
+  **dict.fromkeys(('moving_mean', 'running_mean'), 'mean'),
+  **dict.fromkeys(('moving_variance', 'running_var'), 'variance'),
+}
+
+# Where the networks of each style stride: which unit of a block, which of its convolutions.
+_RESNET_STRIDES = {'slim': ('last', 2), 'keras': ('first', 1), 'torch': ('first', 2)}
+_STYLE_OWNERS = {'slim': 'tf_slim', 'keras': 'Keras applications', 'torch': 'torchvision'}
+
+
+def split(name: str) -> tuple[str, str]:
+  """'features.0.weight' -> ('features.0', 'weight'); also for '/', and for 'conv1_1_W'."""
+  match = re.fullmatch(r'(.+)[./]([^./]+)', name) or re.fullmatch(r'(.+)_([Wb])', name)
+  return (match[1], match[2]) if match else ('', name)
+
+
+def our_name(slot: Slot) -> str:
+  """Variable name below the network's scope, such as 'conv1/conv1_1/BatchNorm/gamma'."""
+  return f'{slot.layer}/{OUR_NAMES[slot.part]}'
+
+
+def weight_layers(spec: NetSpec) -> list[Layer]:
+  """The layers with weights, in order; the last ones, `spec.fc_scopes`, are the head."""
+  return [layer for layer in spec.layers(num_classes=2) if layer.has_weights]
+
+
+def head_scopes(spec: NetSpec) -> list[str]:
+  """Scopes of the fully-connected layers, in order."""
+  return [layer.name for layer in weight_layers(spec) if layer.kind == 'fc']
+
+
+def aliases(spec: NetSpec) -> dict[str, Alias]:
+  """Every foreign layer name that means a layer of `spec`."""
+  table = {}
+  for layer in weight_layers(spec):
+    table[layer.name] = Alias(layer.name, False, 'slim')
+    table[f'{layer.name}/BatchNorm'] = Alias(layer.name, True, 'slim')
+  rows = _resnet_rows(spec) if isinstance(spec, ResNetSpec) else _vgg_rows(spec)
+  for style, layer, name, norm in rows:
+    table.setdefault(name, Alias(layer, False, style))
+    table.setdefault(norm, Alias(layer, True, style))
+  return table
+
+
+def keras_names(spec: NetSpec) -> dict[str, tuple[str, str]]:
+  """Our layer -> (Keras's layer, Keras's batch norm), as today's applications have them."""
+  rows = _resnet_rows(spec) if isinstance(spec, ResNetSpec) else _vgg_rows(spec)
+  names = {}
+  for style, layer, name, norm in rows:
+    if style == 'keras':
+      names.setdefault(layer, (name, norm))
+  return names
+
+
+def link(spec: NetSpec, foreign: ForeignWeights) -> dict[str, Slot]:
+  """Finds the place of every foreign array that has one.
+
+  A VGG without a single known name, such as a Keras model with automatic names, is linked by
+  counting, if the file keeps the order of the layers.
+
+  Returns:
+    foreign name -> slot, in the order of the file.
+
+  Raises:
+    WeightMismatchError: two arrays for one place, or a ResNet that strides elsewhere.
+  """
+  table = aliases(spec)
+  renumbered = foreign.framework == 'onnx'
+  found = {name: _find(table, name, renumbered) for name in foreign.arrays}
+  found = {name: place for name, place in found.items() if place is not None}
+  if not any(slot.part == 'kernel' for slot, _ in found.values()):
+    counted = foreign.in_order and isinstance(spec, VggSpec)
+    return _link_by_order(spec, foreign.arrays) if counted else {}
+  _check_unique({name: slot for name, (slot, _) in found.items()})
+  _check_strides(spec, {alias.style for slot, alias in found.values() if '/unit_' in slot.layer})
+  return {name: slot for name, (slot, _) in found.items()}
+
+
+def _find(table: dict[str, Alias], name: str, renumbered: bool) -> tuple[Slot, Alias] | None:
+  """Looks a name up without its wrappers: scopes, 'module.', a nested model, ':0'."""
+  layer, part = split(name.removesuffix(':0'))
+  for candidate in _candidates(layer, renumbered):
+    alias = table.get(candidate)
+    if alias is not None:
+      parts = _NORM_PARTS if alias.is_norm else _LAYER_PARTS
+      return (Slot(alias.layer, parts[part]), alias) if part in parts else None
+  return None
+
+
+def _candidates(layer: str, renumbered: bool) -> Iterator[str]:
+  # Exporters make names unique with a number: block1_conv1_1 for block1_conv1.
+  for name in (layer, re.sub(r'_\d+$', '', layer)) if renumbered else (layer,):
+    yield name
+    for match in re.finditer(r'[./]', name):
+      yield name[match.end() :]
+
+
+def _check_unique(slots: dict[str, Slot]) -> None:
+  owners = {}
+  for name, slot in slots.items():
+    owners.setdefault(slot, []).append(name)
+  twice = [f'{our_name(s)} <- {" and ".join(n)}' for s, n in owners.items() if len(n) > 1]
+  if twice:
+    raise WeightMismatchError(f'Several arrays for one variable: {"; ".join(twice)}.')
+
+
+def _check_strides(spec: NetSpec, styles: set[str]) -> None:
+  """Shapes cannot tell where a ResNet strides, but its weights mean nothing elsewhere."""
+  if not isinstance(spec, ResNetSpec):
+    return
+  ours = (spec.stride_unit, spec.stride_conv)
+  for style in sorted(styles - {'slim'}):
+    theirs = _RESNET_STRIDES[style]
+    if theirs != ours:
+      raise WeightMismatchError(
+        f"The ResNet of {_STYLE_OWNERS[style]} strides in convolution {theirs[1]} of a block's "
+        f'{theirs[0]} unit, {spec.name} in convolution {ours[1]} of the {ours[0]} one: the weights '
+        'would fit by shape and compute something else.'
+      )
+
+
+def _link_by_order(spec: NetSpec, arrays: dict[str, np.ndarray]) -> dict[str, Slot]:
+  """Links the k-th convolution, matrix and batch norm of the file to the k-th of the network."""
+  layers = weight_layers(spec)
+  waiting = {
+    'conv': iter([layer.name for layer in layers if layer.kind == 'conv']),
+    'fc': iter([layer.name for layer in layers if layer.kind == 'fc']),
+    'norm': iter([layer.name for layer in layers if layer.batch_norm]),
+  }
+  by_layer = {}
+  for name in arrays:
+    layer, part = split(name)
+    by_layer.setdefault(layer, {})[part] = name
+  slots = {}
+  for parts in by_layer.values():
+    ranks = {arrays[name].ndim for name in parts.values()}
+    kind = {4: 'conv', 2: 'fc'}.get(max(ranks), 'norm')
+    table = _NORM_PARTS if kind == 'norm' else _LAYER_PARTS
+    ours = next(waiting[kind], None) if set(parts) <= set(table) else None
+    if ours is not None:
+      slots.update({name: Slot(ours, table[part]) for part, name in parts.items()})
+  return slots
+
+
+Row = tuple[str, str, str, str]  # style, our layer, foreign layer, foreign batch norm
+
+
+def _vgg_rows(spec: NetSpec) -> Iterator[Row]:
+  index = 0  # of torchvision's `features`
+  step = 3 if spec.batch_norm else 2  # convolution, batch norm, ReLU
+  for s, stage in enumerate(spec.stages, start=1):
+    for u in range(1, len(stage) + 1):
+      ours = spec.conv_scope(s, u)
+      keras, flat = f'block{s}_conv{u}', f'conv{s}_{u}'
+      yield 'keras', ours, keras, f'{keras}_bn'
+      yield 'slim', ours, flat, f'{flat}/BatchNorm'
+      yield 'torch', ours, f'features.{index}', f'features.{index + 1}'
+      index += step
+    index += 1  # the pool
+  spellings = (
+    ('fc1', 'fc6', 'classifier.0', 'pre_logits.fc1'),
+    ('fc2', 'fc7', 'classifier.3', 'pre_logits.fc2'),
+    ('predictions', 'fc8', 'classifier.6', 'head.fc'),
+  )
+  for ours, (keras, slim, torch, timm) in zip(head_scopes(spec), spellings, strict=True):
+    yield 'keras', ours, keras, f'{keras}_bn'
+    yield 'slim', ours, slim, f'{slim}/BatchNorm'
+    yield 'torch', ours, torch, f'{torch}.bn'
+    yield 'torch', ours, timm, f'{timm}.bn'
+
+
+def _resnet_rows(spec: ResNetSpec) -> Iterator[Row]:
+  yield 'keras', 'conv1', 'conv1_conv', 'conv1_bn'
+  yield 'keras', 'conv1', 'conv1', 'bn_conv1'
+  yield 'torch', 'conv1', 'conv1', 'bn1'
+  for unit in spec.units():
+    block, number = (int(n) for n in re.findall(r'(?:block|unit_)(\d+)', unit.scope))
+    today = f'conv{block + 1}_block{number}'
+    old = f'{block + 1}{chr(ord("a") + number - 1)}_branch'  # Keras until 2018
+    torch = f'layer{block}.{number - 1}'
+    branches = (('shortcut', 0, '1', 'downsample.0', 'downsample.1'),) if unit.projection else ()
+    branches += tuple((f'conv{i}', i, f'2{"abc"[i - 1]}', f'conv{i}', f'bn{i}') for i in (1, 2, 3))
+    for ours, i, letter, conv, norm in branches:
+      scope = f'{unit.scope}/{ours}'
+      yield 'keras', scope, f'{today}_{i}_conv', f'{today}_{i}_bn'
+      yield 'keras', scope, f'res{old}{letter}', f'bn{old}{letter}'
+      yield 'torch', scope, f'{torch}.{conv}', f'{torch}.{norm}'
+  for ours in head_scopes(spec):
+    yield 'keras', ours, 'predictions', 'predictions_bn'
+    yield 'keras', ours, 'fc1000', 'fc1000_bn'
+    yield 'torch', ours, 'fc', 'fc.bn'
