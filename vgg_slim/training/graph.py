@@ -44,6 +44,8 @@ def build_train_graph(
   """
   net, optimizer = config.net, config.optimizer
   global_step = tf.train.get_or_create_global_step()
+  with tf.name_scope('dropout_seed'):
+    dropout_seed = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
   outputs = registry.build(
     net.model,
     images,
@@ -52,7 +54,7 @@ def build_train_graph(
     image_size=net.image_size,
     fc_units=net.fc_units,
     dropout_keep_prob=net.dropout_keep_prob,
-    dropout_seed=tf.stack([tf.constant(config.run.seed, tf.int64), global_step * 64]),
+    dropout_seed=dropout_seed,
     weight_decay=optimizer.weight_decay,
     initializer=net.initializer,
   )

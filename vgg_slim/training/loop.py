@@ -5,6 +5,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -134,6 +135,9 @@ class _Loop:
     self._stopwatch = progress.Stopwatch()
     self._epoch: list[tuple[float, float]] = []  # cross-entropy and accuracy of each batch
     self._validation: Validation | None = None
+    # Taken before savers and initialisers join the graph: with these, TensorBoard moves the network
+    # out of the picture as a node of too many neighbours.
+    self._graph_def = tf.get_default_graph().as_graph_def().SerializeToString()
     self.saver = tf.train.Saver(max_to_keep=config.run.keep_checkpoints)
     state = tf.train.get_checkpoint_state(train_dir)
     if state:
@@ -149,7 +153,7 @@ class _Loop:
     run = self._config.run
     self._metrics = MetricsFile(self._train_dir, start_step)
     checkpoint, step = None, start_step
-    with self._open_writers(session.graph, start_step):
+    with self._open_writers(start_step):
       while step < total_steps and stop.signal_name is None:
         step += 1
         learning_rate = self._train_step(session, step, total_steps)
@@ -163,13 +167,14 @@ class _Loop:
     return TrainResult(step, total_steps, checkpoint, stop.signal_name, self._validation)
 
   @contextlib.contextmanager
-  def _open_writers(self, train_graph: tf.Graph, start_step: int) -> Iterator[None]:
+  def _open_writers(self, start_step: int) -> Iterator[None]:
     folder = os.path.join(self._train_dir, VALIDATION_FOLDER)
     with (
-      contextlib.closing(tf.summary.FileWriter(self._train_dir, train_graph)) as writer,
+      contextlib.closing(tf.summary.FileWriter(self._train_dir)) as writer,
       contextlib.closing(tf.summary.FileWriter(folder)) as validation_writer,
     ):
       self._writer, self._validation_writer = writer, validation_writer
+      writer.add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
       # Tells TensorBoard to forget what a killed run wrote beyond its last checkpoint.
       start = tf.SessionLog(status=tf.SessionLog.START)
       writer.add_session_log(start, start_step)
