@@ -38,27 +38,31 @@ def assert_close(got, want, name):
 
 
 class TestTfSlim:
-  @pytest.mark.parametrize('depth', [50, 101, 152])
-  def test_variables_are_those_of_slim(self, depth):
+  @pytest.mark.parametrize('depth', [101, 152])
+  def test_convolutions_are_those_of_slim(self, depth):
+    # Without batch norm, for which slim takes 20 s; its names are compared on resnet_v1_50.
     spec = specs.get(f'resnet_v1_{depth}')
-    with (
-      tf.Graph().as_default(),
-      slim.arg_scope(tf_slim.nets.resnet_v1.resnet_arg_scope()),
-    ):
+    with tf.Graph().as_default():
       network = getattr(tf_slim.nets.resnet_v1, spec.name)
       network(tf.zeros([1, 33, 33, 3]), 1000, is_training=False)
       shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
-    assert all_shapes(spec, 1000) == shapes
+    assert shapes.keys() - all_shapes(spec, 1000).keys() == {
+      name for name in shapes if name.endswith('biases') and 'logits' not in name
+    }
+    for name, shape in all_shapes(spec, 1000).items():
+      if name.endswith('weights'):
+        assert shapes[name] == shape
 
-  # 224 is the published side; 65 and 97 make odd maps, where strides and pads part ways.
-  @pytest.mark.parametrize(('height', 'width'), [(224, 224), (65, 97)])
-  def test_blocks_and_logits(self, height, width):
+  def test_blocks_and_logits(self):
+    # 224 is the published side; 65 makes odd maps, where strides and pads part ways.
     spec = specs.get('resnet_v1_50')
     values = random_weights(all_shapes(spec, 7))
-    images = np.random.default_rng(1).normal(0, 60, [1, height, width, 3]).astype(np.float32)
+    images = np.random.default_rng(1).normal(0, 60, [1, 224, 65, 3]).astype(np.float32)
     with graph_session() as session:
       with slim.arg_scope(tf_slim.nets.resnet_v1.resnet_arg_scope()):
         logits, end_points = tf_slim.nets.resnet_v1.resnet_v1_50(images, 7, is_training=False)
+      shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
+      assert shapes == all_shapes(spec, 7)
       assign(session, values)
       tensors = [end_points[f'resnet_v1_50/{name}'] for name in BLOCKS]
       want = session.run([*tensors, logits[:, 0, 0]])
@@ -113,8 +117,8 @@ def load_into_keras(network, spec, values):
 
 
 class TestKeras:
-  @pytest.mark.parametrize('side', [224, 75])
-  @pytest.mark.parametrize('model', ['resnet50', 'resnet50_keras'])
+  # At 107 px the maps have 54, 26 (unpadded) or 27, 14 and 7 pixels: odd and even ones.
+  @pytest.mark.parametrize(('model', 'side'), [('resnet50', 107), ('resnet50_keras', 224)])
   def test_blocks_and_logits(self, model, side):
     spec = specs.get(model)
     network = keras_network(spec, side)

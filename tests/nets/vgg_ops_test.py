@@ -32,11 +32,10 @@ def forward_and_gradients(build, spec, images, values):
     }
 
 
-@pytest.mark.parametrize('side', [64, 96])
 @pytest.mark.parametrize('name', [n for n in specs.VGG if not specs.VGG[n].batch_norm])
-def test_both_styles_agree_in_every_layer_and_gradient(name, side):
+def test_both_styles_agree_in_every_layer_and_gradient(name):
   spec = thin(specs.VGG[name])
-  images = np.random.default_rng(0).normal(size=[2, side, side, 3]).astype(np.float32)
+  images = np.random.default_rng(0).normal(size=[2, 64, 96, 3]).astype(np.float32)
   shapes = {f'{spec.scope}/{n}': s for n, s in spec.parameter_shapes(3, 64, 8).items()}
   values = random_values(shapes, scale=0.4)
   first = forward_and_gradients(build_slim, spec, images, values)
@@ -60,3 +59,38 @@ def test_batch_norm_is_refused():
     pytest.raises(ConfigError, match='vgg_d_bn has batch norm'),
   ):
     vgg_ops.build(tf.zeros([1, 224, 224, 3]), specs.VGG['vgg_d_bn'], 3, False)
+
+
+class TestInferenceOp:
+  def test_scopes_and_shapes_in_order(self):
+    with tf.Graph().as_default(), tf.variable_scope('net'):
+      outputs = vgg_ops.inference_op(tf.zeros([2, 224, 224, 3]), 0.5)
+    shapes = {v.op.name: v.shape.as_list() for v in outputs.parameters}
+    convs = [
+      f'conv{s}_{u}' for s, n in enumerate((2, 2, 3, 3, 3), start=1) for u in range(1, n + 1)
+    ]
+    layers = [*convs, 'fc1', 'fc2', 'fc3']
+    assert list(shapes) == [f'net/{n}/{kind}' for n in layers for kind in ('weights', 'biases')]
+    assert shapes['net/fc1/weights'] == [7, 7, 512, 2048]
+    assert shapes['net/fc2/weights'] == [1, 1, 2048, 2048]
+    assert shapes['net/fc3/weights'] == [1, 1, 2048, 1000]
+    # The trunk's 14,714,688 and three layers of 2048, 2048 and 1000 units.
+    count = sum(np.prod(shape) for shape in shapes.values())
+    assert count == 14_714_688 + 51_382_272 + 4_196_352 + 2_049_000
+
+  def test_predictions_softmax_and_a_placeholder_for_keep_prob(self):
+    images = np.random.default_rng(0).normal(size=[3, 32, 32, 3]).astype(np.float32)
+    with graph_session() as session:
+      keep_prob = tf.placeholder(tf.float32, [])
+      spec = thin(specs.VGG['vgg_d'])
+      outputs = vgg_ops.inference_op(tf.constant(images), keep_prob, 5, 64, 32, spec)
+      session.run(tf.global_variables_initializer())
+      same = [session.run(outputs[:3], {keep_prob: 1.0}) for _ in range(2)]
+      dropped = session.run(outputs.logits, {keep_prob: 0.5})
+    predictions, softmax, logits = same[0]
+    np.testing.assert_array_equal(logits, same[1][2])
+    assert (logits != dropped).any()
+    exponentials = np.exp(logits.astype(np.float64))
+    np.testing.assert_allclose(softmax, exponentials / exponentials.sum(1, keepdims=True), 1e-5)
+    np.testing.assert_array_equal(predictions, logits.argmax(1))
+    assert logits.min() < 0  # no ReLU on the last layer

@@ -90,15 +90,15 @@ def test_only_training_drops_units():
   assert relative_change(is_training=False) == 0
 
 
-def test_the_two_dropouts_differ_under_one_seed():
+@pytest.mark.parametrize(('name', 'dropouts'), [('vgg_a', 2), ('vgg_cifar', 8 + 2)])
+def test_every_dropout_has_its_own_seed(name, dropouts):
   with graph_session() as session:
-    spec = thin(specs.VGG['vgg_a'])
     seed = tf.constant([1, 2], tf.int64)
-    build(spec, tf.ones([1, 32, 32, 3]), 3, True, 32, 64, dropout_seed=seed)
-    graph = tf.get_default_graph()
-    drops = [op for op in graph.get_operations() if 'StatelessRandomUniform' in op.type]
-    first, second = session.run([op.outputs[0] for op in drops])
-  assert (first != second).any()
+    build(thin(specs.VGG[name]), tf.ones([1, 32, 32, 3]), 3, True, 32, 64, dropout_seed=seed)
+    operations = tf.get_default_graph().get_operations()
+    drops = [op.outputs[0] for op in operations if 'StatelessRandomUniform' in op.type]
+    draws = {tuple(draw.ravel()[:4]) for draw in session.run(drops)}
+  assert len(drops) == len(draws) == dropouts
 
 
 def test_batch_norm_updates_and_weight_decay_are_collected():
@@ -114,3 +114,16 @@ def test_too_small_images_are_refused():
     pytest.raises(ConfigError, match='Images of 192 pixels.*at least 224'),
   ):
     build('vgg16', tf.zeros([1, 224, 192, 3]), 10, is_training=False)
+
+
+def test_vgg_cifar_is_the_table_of_paddles_vgg_bn_drop():
+  # Weights of VGG16's convolutions 14,710,464, their batch norms 2 * 4,224; fc 512 + batch norm
+  # 262,144 + 1,024; fc 512 262,656; ten classes 5,130.
+  shapes = specs.get('vgg_cifar').parameter_shapes(num_classes=10)
+  total = sum(math.prod(shape) for shape in shapes.values())
+  assert total == 14_710_464 + 8_448 + 262_144 + 1_024 + 262_656 + 5_130
+  names = [layer.name for layer in specs.get('vgg_cifar').layers(10)]
+  assert names[:4] == ['conv1/conv1_1', 'dropout1_1', 'conv1/conv1_2', 'pool1']
+  assert names[-6:] == ['pool5', 'dropout5', 'fc6', 'dropout6', 'fc7', 'fc8']
+  rates = [[conv.dropout for conv in stage] for stage in specs.get('vgg_cifar').stages]
+  assert rates == [[0.3, 0], [0.4, 0]] + 3 * [[0.4, 0.4, 0]]

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from tests.testing import assign, graph_session, random_values
+from vgg_slim.compat import slim, tf
+from vgg_slim.ops import slim_layers
+
+
+def run_both(is_training, steps=2):
+  """Our batch norm and slim's on one input and the same variables, with the moving updates."""
+  images = np.random.default_rng(0).normal(3, 2, [4, 5, 6, 3]).astype(np.float32)
+  results = []
+  for layer, options in ((slim_layers.batch_norm, {}), (slim.batch_norm, {'scale': True})):
+    with graph_session() as session:
+      settings = {'decay': 0.9, 'epsilon': 1e-3, 'is_training': is_training, **options}
+      net = layer(tf.constant(images), **settings)
+      variables = {v.op.name: v for v in tf.global_variables()}
+      shapes = {name: v.shape.as_list() for name, v in variables.items()}
+      values = random_values(shapes)
+      values['BatchNorm/moving_variance'] += 1
+      assign(session, values)
+      gradient = tf.gradients(tf.reduce_sum(net**3), list(tf.trainable_variables('BatchNorm/g')))
+      got = session.run({'net': net, 'gradient': gradient[0]})
+      for _ in range(steps):
+        session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+      results.append({**got, **session.run(variables)})
+  return results
+
+
+class TestBatchNorm:
+  @pytest.mark.parametrize('is_training', [False, True])
+  def test_equals_slims(self, is_training):
+    ours, slims = run_both(is_training)
+    assert set(ours) == set(slims)
+    for name in ours:
+      # The same fused kernel; only the order of the moving average's two products may differ.
+      np.testing.assert_allclose(ours[name], slims[name], rtol=1e-5, atol=1e-6, err_msg=name)
+
+  def test_moving_statistics_by_hand(self):
+    x = np.float32([[1, 2, 3, 6]]).reshape(1, 2, 2, 1)  # mean 3, variance 14 / 3 with N - 1
+    with graph_session() as session:
+      slim_layers.batch_norm(tf.constant(x), decay=0.9, is_training=True)
+      session.run(tf.global_variables_initializer())
+      session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+      mean, variance = session.run(tf.global_variables('BatchNorm/moving'))
+    assert mean[0] == pytest.approx(0.3, rel=1e-6)
+    assert variance[0] == pytest.approx(0.9 * 1 + 0.1 * 14 / 3, rel=1e-6)
+
+  def test_a_bias_shifts_the_moving_mean_only(self):
+    x = np.random.default_rng(0).normal(size=[4, 5, 6, 3]).astype(np.float32)
+
+    def run(bias):
+      with graph_session() as session:
+        net = slim_layers.batch_norm(tf.constant(x), 0.0, biases=True, is_training=True)
+        session.run(tf.global_variables_initializer())
+        tf.global_variables('biases')[0].load([bias] * 3, session)
+        session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+        return session.run([net, tf.global_variables('BatchNorm/moving_mean')[0]])
+
+    (net, mean), (shifted_net, shifted_mean) = run(0), run(2)
+    np.testing.assert_allclose(shifted_net, net, atol=1e-5)
+    np.testing.assert_allclose(shifted_mean, mean + 2, atol=1e-5)
+
+
+class TestDropout:
+  def test_only_training_drops(self):
+    with graph_session():
+      x = tf.ones([4])
+      assert slim_layers.dropout(x, 0.5, is_training=False) is x
+      assert slim_layers.dropout(x, 0.5, is_training=True) is not x
+
+  def test_names_part_the_seeds(self):
+    with graph_session() as session:
+      seed = tf.constant([1, 2], tf.int64)
+      layers = [slim_layers.dropout(tf.ones([99]), 0.5, True, seed, name) for name in 'aba']
+      a, b, again = session.run(layers)
+    np.testing.assert_array_equal(a, again)
+    assert (a != b).any()
+
+
+class TestSlidingFullyConnected:
+  def test_a_normalizer_takes_the_place_of_the_bias(self):
+    with graph_session():
+      slim_layers.sliding_fully_connected(
+        tf.zeros([1, 1, 1, 4]), 5, 1, normalizer_fn=slim_layers.batch_norm, scope='fc6'
+      )
+      names = sorted(v.op.name for v in tf.trainable_variables())
+    assert names == ['fc6/BatchNorm/beta', 'fc6/BatchNorm/gamma', 'fc6/weights']
