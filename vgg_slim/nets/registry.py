@@ -7,6 +7,7 @@ from vgg_slim.nets.heads import build_head
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.ops.arg_scopes import net_arg_scope
+from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 
 # How the rows of each table become graphs: (images, spec) -> (last map, end points).
 TRUNKS = {
@@ -55,7 +56,7 @@ def build(
   arg_scope = net_arg_scope(
     weight_decay, initializer, spec.batch_norm, spec.conv_biases, is_training, dropout_seed
   )
-  with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope):
+  with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)
     if num_classes is None:
       return NetOutputs(None, None, end_points)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.ops import conv_gradient
+
+
+def gradients(override, shape, kernel_shape, **kwargs):
+  rng = np.random.default_rng(0)
+  with graph_session() as session:
+    images = tf.constant(rng.normal(size=shape), tf.float32)
+    kernel = tf.constant(rng.normal(size=kernel_shape), tf.float32)
+    if override:
+      with conv_gradient.fast_kernel_gradients():
+        maps = tf.nn.conv2d(images, kernel, **{'strides': 1, 'padding': 'SAME', **kwargs})
+    else:
+      maps = tf.nn.conv2d(images, kernel, **{'strides': 1, 'padding': 'SAME', **kwargs})
+    weights = tf.constant(rng.normal(size=maps.shape.as_list()), tf.float32)
+    got = session.run(tf.gradients(maps * weights, [images, kernel]))
+    return got, {op.type for op in tf.get_default_graph().get_operations()}
+
+
+@pytest.mark.parametrize(
+  ('shape', 'kernel_shape'),
+  [
+    ((2, 5, 7, 3), (3, 3, 3, 4)),
+    ((1, 2, 2, 8), (3, 3, 8, 8)),
+    ((2, 4, 4, 3), (1, 1, 3, 5)),
+    ((1, 6, 6, 2), (5, 3, 2, 2)),
+  ],
+)
+def test_equal_to_tensorflows(shape, kernel_shape):
+  fast, kinds = gradients(True, shape, kernel_shape)
+  expected, _ = gradients(False, shape, kernel_shape)
+  assert 'Conv2DBackpropFilter' not in kinds
+  for a, b in zip(fast, expected, strict=True):
+    # Sums of at most 70 float32 products of O(1) values in another order.
+    np.testing.assert_allclose(a, b, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+  ('shape', 'kwargs'),
+  [
+    ((1, 33, 32, 2), {}),
+    ((1, 8, 8, 2), {'strides': 2}),
+    ((1, 8, 8, 2), {'padding': 'VALID'}),
+  ],
+)
+def test_all_else_is_left_to_tensorflow(shape, kwargs):
+  fast, kinds = gradients(True, shape, (3, 3, 2, 2), **kwargs)
+  expected, _ = gradients(False, shape, (3, 3, 2, 2), **kwargs)
+  assert 'Conv2DBackpropFilter' in kinds
+  for a, b in zip(fast, expected, strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_unknown_sides_are_left_to_tensorflow():
+  with tf.Graph().as_default(), conv_gradient.fast_kernel_gradients():
+    images = tf.placeholder(tf.float32, [None, None, None, 2])
+    kernel = tf.zeros([3, 3, 2, 2])
+    tf.gradients(tf.nn.conv2d(images, kernel, strides=1, padding='SAME'), kernel)
+    kinds = {op.type for op in tf.get_default_graph().get_operations()}
+  assert 'Conv2DBackpropFilter' in kinds

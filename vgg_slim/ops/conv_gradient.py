@@ -1,0 +1,79 @@
+"""A faster gradient of convolution kernels over small maps, for CPUs.
+
+oneDNN's kernel gradient falls far behind its forward pass where maps are small: over the layers of
+VGG16 at 32 px, batch 32, float32 on two AVX2 cores, one step took 477 ms forward, 472 ms for the
+gradient of the maps and 1091 ms for that of the kernels. As one matrix product for each tap of the
+kernel the last takes 422 ms. See ConvGradientTest for equality.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from vgg_slim.compat import tf
+
+_NAME = 'VggSlimConv2D'
+_LARGEST_MAP = 32 * 32  # pixels; larger maps were not measured to gain
+
+
+@contextlib.contextmanager
+def fast_kernel_gradients() -> Iterator[None]:
+  """Convolutions built in the block have their kernel gradient from this module.
+
+  Where a GPU is visible the block changes nothing: cuDNN has its own answer.
+  """
+  if tf.config.list_physical_devices('GPU'):
+    yield
+    return
+  with tf.get_default_graph().gradient_override_map({'Conv2D': _NAME}):
+    yield
+
+
+@tf.RegisterGradient(_NAME)
+def _conv2d_gradient(op: tf.Operation, grad: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  images, kernel = op.inputs
+  attributes = {
+    'strides': op.get_attr('strides'),
+    'padding': op.get_attr('padding').decode(),
+    'data_format': op.get_attr('data_format').decode(),
+    'dilations': op.get_attr('dilations'),
+  }
+  image_gradient = tf.nn.conv2d_backprop_input(tf.shape(images), kernel, grad, **attributes)
+  if _takes_taps(images, kernel, attributes):
+    return image_gradient, _kernel_gradient_by_taps(images, kernel, grad)
+  return image_gradient, tf.nn.conv2d_backprop_filter(images, tf.shape(kernel), grad, **attributes)
+
+
+def _takes_taps(images: tf.Tensor, kernel: tf.Tensor, attributes: dict) -> bool:
+  """Stride 1, zero-padded, odd kernel, NHWC, a small map of known sides."""
+  height, width = images.shape.as_list()[1:3]
+  return (
+    attributes['padding'] == 'SAME'
+    and attributes['data_format'] == 'NHWC'
+    and all(step == 1 for step in (*attributes['strides'], *attributes['dilations']))
+    and all(side is not None and side % 2 == 1 for side in kernel.shape.as_list()[:2])
+    and None not in (height, width)
+    and height * width <= _LARGEST_MAP
+  )
+
+
+def _kernel_gradient_by_taps(images: tf.Tensor, kernel: tf.Tensor, grad: tf.Tensor) -> tf.Tensor:
+  """Element [i, j] is the product of the map shifted by (i, j) and the gradient, over all pixels.
+
+  Args:
+    images: float [N, H, W, C].
+    kernel: [kh, kw, C, K], for its shape.
+    grad: float [N, H, W, K].
+  """
+  height, width = images.shape.as_list()[1:3]
+  kh, kw, n_in, n_out = kernel.shape.as_list()
+  top, left = kh // 2, kw // 2
+  padded = tf.pad(images, [[0, 0], [top, top], [left, left], [0, 0]])
+  pixels = tf.reshape(grad, [-1, n_out])
+  taps = [
+    tf.matmul(
+      tf.reshape(padded[:, i : i + height, j : j + width], [-1, n_in]), pixels, transpose_a=True
+    )
+    for i in range(kh)
+    for j in range(kw)
+  ]
+  return tf.reshape(tf.stack(taps), kernel.shape)
