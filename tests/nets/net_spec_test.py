@@ -1,0 +1,41 @@
+import pytest
+
+from vgg_slim.nets import net_spec, specs
+from vgg_slim.nets.net_spec import Layer
+
+
+@pytest.mark.parametrize(
+  ('kernel', 'stride', 'padding', 'side', 'output'),
+  [
+    (3, 1, 1, 5, 5),
+    (2, 2, 0, 5, 2),
+    (7, 2, 3, 224, 112),
+    (3, 2, 0, 112, 55),
+    (3, 2, 1, 112, 56),
+    (3, 2, 'SAME', 113, 57),
+    (3, 2, 0, 2, 0),
+  ],
+)
+def test_output_side(kernel, stride, padding, side, output):
+  assert Layer('a', 'conv', (), 1, kernel, stride, padding).output_side(side) == output
+
+
+@pytest.mark.parametrize('model', specs.NETWORKS)
+def test_every_trunk_strides_32_and_knows_its_smallest_image(model):
+  spec = specs.get(model)
+  assert spec.stride == 32
+  smallest = {'resnet50': 5}.get(model, 1 if spec.average else 32)
+  assert spec.minimum_side == smallest
+
+
+@pytest.mark.parametrize('model', specs.NETWORKS)
+def test_layers_read_only_what_stands_before_them(model):
+  seen = {net_spec.IMAGES}
+  for layer in specs.get(model).layers():
+    assert seen.issuperset(layer.inputs)
+    assert layer.name not in seen
+    seen.add(layer.name)
+
+
+def test_smallest_side_of_a_window():
+  assert specs.get('vgg16').smallest_side(7) == 224

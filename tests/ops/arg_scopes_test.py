@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import slim, tf
+from vgg_slim.ops import slim_layers
+from vgg_slim.ops.arg_scopes import net_arg_scope
+
+
+def variable_names(**kwargs):
+  with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(**kwargs)):
+    slim.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
+    return sorted(v.op.name for v in tf.trainable_variables())
+
+
+def test_bias_and_batch_norm():
+  norm = ['conv/BatchNorm/beta', 'conv/BatchNorm/gamma']
+  assert variable_names() == ['conv/biases', 'conv/weights']
+  assert variable_names(batch_norm=(0.9, 1e-3)) == [*norm, 'conv/weights']
+  both = variable_names(batch_norm=(0.9, 1e-3), conv_biases=True)
+  assert both == [*norm, 'conv/biases', 'conv/weights']
+
+
+def test_weight_decay_is_half_the_sum_of_squares_of_weights():
+  with graph_session() as session, slim.arg_scope(net_arg_scope(0.5, batch_norm=(0.9, 1e-3))):
+    net = slim.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
+    slim_layers.sliding_fully_connected(net, 2, 4, scope='fc')
+    session.run(tf.global_variables_initializer())
+    weights = [v for v in tf.trainable_variables() if v.op.name.endswith('weights')]
+    loss, *arrays = session.run([tf.losses.get_regularization_loss(), *weights])
+  assert loss == pytest.approx(0.5 * sum(np.sum(a.astype(float) ** 2) for a in arrays) / 2, 1e-6)
+
+
+def test_pools_floor():
+  with tf.Graph().as_default(), slim.arg_scope(net_arg_scope()):
+    assert slim.max_pool2d(tf.zeros([1, 5, 5, 1]), 2).shape.as_list() == [1, 2, 2, 1]
