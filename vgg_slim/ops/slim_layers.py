@@ -57,7 +57,7 @@ def batch_norm(
   """`slim.batch_norm(..., scale=True)`: same variables, values and UPDATE_OPS, built faster.
 
   tf-slim's goes through TensorFlow's layer classes, whose time grows with the square of the number
-  of variables: 10 s for the graph of a ResNet50 on one core, here 1 s.
+  of variables: the graph of a ResNet152 takes 18 s of one core with it and 7 s here.
 
   Args:
     inputs: float32 [N, H, W, C].

@@ -1,0 +1,131 @@
+import dataclasses
+
+import pytest
+
+from tests.testing import thin
+from vgg_slim.compat import tf
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import specs, summary
+from vgg_slim.nets.registry import build
+
+
+def by_name(model, **kwargs):
+  return {row.name: row for row in summary.summarize(specs.get(model), **kwargs)}
+
+
+class TestAgainstTheGraph:
+  @pytest.mark.parametrize('model', specs.NETWORKS)
+  def test_shapes_of_every_end_point(self, model):
+    side = 107  # gives odd and even maps, and pools with and without a rest
+    spec = thin(specs.get(model))
+    rows = {row.name: row for row in summary.summarize(spec, 5, side, 8)}
+    with tf.Graph().as_default():
+      outputs = build(spec, tf.zeros([2, side, side, 3]), 5, False, side, 8)
+      variables = {v.op.name: v.shape.num_elements() for v in tf.global_variables()}
+    logits = {'logits'} if spec.average else set()
+    for name in set(rows) & set(outputs.end_points) - logits:
+      assert outputs.end_points[name].shape.as_list() == [2, *rows[name].output_shape], name
+    # Not in the graph by name: dropout, which only training has, and subsampled shortcuts.
+    missing = {rows[name].kind for name in set(rows) - set(outputs.end_points)}
+    assert missing <= {'dropout', 'subsample'}
+    totals = summary.total(list(rows.values()))
+    assert totals.parameters == sum(variables.values())
+    for name, row in rows.items():
+      if row.kind in ('conv', 'fc'):
+        own = [n for v, n in variables.items() if v.startswith(f'{spec.scope}/{name}/')]
+        assert row.parameters + row.moving == sum(own), name
+
+
+class TestMultiplyAdds:
+  # The VGGs and ResNets as torchvision and the literature round them, in billions.
+  @pytest.mark.parametrize(
+    ('model', 'billions'),
+    [
+      ('vgg11', 7.61),
+      ('vgg13', 11.31),
+      ('vgg16', 15.47),
+      ('vgg19', 19.63),
+      ('resnet50_keras', 3.86),
+      ('vgg_cifar', 0.31),
+    ],
+  )
+  def test_known_totals(self, model, billions):
+    totals = summary.total(summary.summarize(specs.get(model)))
+    assert totals.multiply_adds / 1e9 == pytest.approx(billions, abs=0.005)
+
+  def test_the_4_1_billion_of_resnet50_are_those_of_a_stride_on_the_3x3(self):
+    # torchvision's variant, "v1.5": 4.09; He et al. stride on the 1x1 and count 3.8.
+    spec = dataclasses.replace(specs.get('resnet50_keras'), stride_conv=2)
+    totals = summary.total(summary.summarize(spec))
+    assert totals.multiply_adds / 1e9 == pytest.approx(4.09, abs=0.005)
+
+  def test_first_layer_by_hand(self):
+    row = by_name('vgg16')['conv1/conv1_1']
+    assert row.multiply_adds == 224 * 224 * 64 * 3 * 3 * 3
+    assert row.parameters == 64 * (3 * 3 * 3 + 1)
+
+
+class TestReceptiveField:
+  def test_vgg16(self):
+    rows = by_name('vgg16')
+    fields = [(rows[f'pool{s}'].receptive_field, rows[f'pool{s}'].stride) for s in range(1, 6)]
+    assert fields == [(6, 2), (16, 4), (44, 8), (100, 16), (212, 32)]
+    assert rows['fc6'].receptive_field == 212 + 6 * 32
+
+  # Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks" (2019), Table 1.
+  @pytest.mark.parametrize(('depth', 'field'), [(50, 483), (101, 1027), (152, 1507)])
+  def test_resnets(self, depth, field):
+    row = by_name(f'resnet_v1_{depth}')['block4/unit_3/bottleneck_v1']
+    assert (row.receptive_field, row.stride) == (field, 32)
+
+
+class TestTrainingMemory:
+  def test_two_layers_by_hand(self):
+    # One 1x1 convolution of 2 channels at 32 px, five pools, one score: what is kept of an image
+    # are 3 + 2 numbers a pixel, the pools' 2 * (256 + 64 + 16 + 4 + 1), and 1.
+    stages = ((specs.Conv(2, kernel=1),), (), (), (), ())
+    spec = specs.VggSpec('one', 'one', stages, head='linear')
+    rows = summary.summarize(spec, 1, 32)
+    memory = summary.training_memory(rows, 32, batch_size=3)
+    assert summary.total(rows).trainable == (3 * 2 + 2) + (2 + 1)
+    assert memory.weights == memory.gradients == memory.momentum == 4 * 11
+    assert memory.activations == 3 * 4 * (5 * 1024 + 2 * 341 + 1)
+    assert memory.total == 3 * 44 + memory.activations
+
+  def test_half_precision_halves_activations_and_copies_weights(self):
+    rows = summary.summarize(specs.get('resnet50'))
+    full, half = (summary.training_memory(rows, 224, 8, p) for p in ('float32', 'bfloat16'))
+    assert full.activations == 2 * half.activations
+    assert half.weights - full.weights == 2 * 25_583_592
+    assert full.weights == 4 * 25_636_712
+    assert half.momentum == full.momentum == 4 * 25_583_592
+
+  def test_mistakes(self):
+    rows = summary.summarize(specs.get('vgg_cifar'))
+    with pytest.raises(ConfigError, match="Unknown precision 'int8'; expected one of float32"):
+      summary.training_memory(rows, 32, 1, 'int8')
+    with pytest.raises(ConfigError, match='batch_size must be at least 1, got 0'):
+      summary.training_memory(rows, 32, 0)
+
+
+def test_too_small_an_image_is_named():
+  with pytest.raises(ConfigError, match='image_size=20 is too small for vgg_d'):
+    summary.summarize(specs.get('vgg16'), image_size=20)
+
+
+def test_slabs_gather_units_and_leave_out_what_keeps_the_shape():
+  labels = [slab.label for slab in summary.slabs(summary.summarize(specs.get('vgg_cifar')), 32)]
+  assert labels[:4] == ['images', 'conv1_1', 'conv1_2', 'pool1']
+  assert labels[-4:] == ['pool5', 'fc6', 'fc7', 'fc8']
+  rows = summary.summarize(specs.get('resnet_v1_50'))
+  slabs = summary.slabs(rows, 224)
+  assert [slab.label for slab in slabs[:4]] == ['images', 'conv1', 'pool1', 'block1/unit_1']
+  assert sum(slab.parameters for slab in slabs) == summary.total(rows).trainable
+  assert sum(slab.multiply_adds for slab in slabs) == summary.total(rows).multiply_adds
+
+
+@pytest.mark.parametrize(
+  ('number', 'text'), [(0, '0 B'), (1023, '1023 B'), (1536, '1.5 KiB'), (3 * 2**30, '3.0 GiB')]
+)
+def test_format_bytes(number, text):
+  assert summary.format_bytes(number) == text

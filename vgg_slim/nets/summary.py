@@ -1,0 +1,247 @@
+"""The layer table of a network, its totals, and what training it takes of memory. No TensorFlow.
+
+Everything here follows from the flat layer list of `net_spec`; SummaryTest holds it to the graphs.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets.net_spec import (
+  FC_UNITS,
+  IMAGES,
+  Layer,
+  NetSpec,
+  output_sides,
+  with_input_channels,
+)
+
+
+class Row(NamedTuple):
+  """A layer, measured at one image size.
+
+  Attributes:
+    name: scope below the network's.
+    kind: `Layer.kind`.
+    description: for people, such as 'conv 3x3/2, bn, relu'.
+    output_shape: height, width, channels.
+    parameters: numbers that are trained.
+    moving: batch norm's moving statistics, which are not.
+    multiply_adds: for one image: of convolutions and fully-connected layers, without biases.
+    receptive_field: side, in pixels of the image, of the window that one output sees.
+    stride: pixels of the image between two outputs.
+    kept: numbers for one image that the backward pass needs of this layer.
+  """
+
+  name: str
+  kind: str
+  description: str
+  output_shape: tuple[int, int, int]
+  parameters: int
+  moving: int
+  multiply_adds: int
+  receptive_field: int
+  stride: int
+  kept: int
+
+
+class Totals(NamedTuple):
+  """Sums over the rows; multiply-adds are those of one image."""
+
+  parameters: int
+  trainable: int
+  not_trainable: int
+  multiply_adds: int
+
+
+class Precision(NamedTuple):
+  """Bytes of a kept activation, and of a second copy of each weight to compute with."""
+
+  activation: int
+  weight_copy: int
+
+
+# Weights, gradients and momentum stay float32 in mixed precision (Micikevicius et al.,
+# arXiv:1710.03740, section 3.1).
+PRECISIONS = {
+  'float32': Precision(activation=4, weight_copy=0),
+  'float16': Precision(activation=2, weight_copy=2),
+  'bfloat16': Precision(activation=2, weight_copy=2),
+}
+_FLOAT32 = 4  # bytes
+
+
+class Memory(NamedTuple):
+  """Bytes of a training step.
+
+  Attributes:
+    weights: all variables but the momentum, and their copy in low precision.
+    gradients: one for each trained parameter.
+    momentum: the optimizer's one slot for each trained parameter.
+    activations: images, and each layer's output that the backward pass reads; those of batch norm
+      twice, before and after. Left out: the gradients of activations, of which a few layers' are
+      alive at any time, the workspace of convolutions, and TensorFlow itself.
+  """
+
+  weights: int
+  gradients: int
+  momentum: int
+  activations: int
+
+  @property
+  def total(self) -> int:
+    return sum(self)
+
+
+def summarize(
+  spec: NetSpec,
+  num_classes: int | None = 1000,
+  image_size: int | None = None,
+  fc_units: int = FC_UNITS,
+  head: str | None = None,
+) -> list[Row]:
+  """Measures every layer of `spec` for square images; arguments as `NetSpec.layers`.
+
+  Raises:
+    ConfigError: the image is smaller than the layers allow.
+  """
+  side = image_size or spec.image_size
+  spec.map_side(side)
+  layers = spec.layers(num_classes, side, fc_units, head)
+  sides = output_sides(layers, side)
+  fields = receptive_fields(layers)
+  rows = []
+  for layer, n_in in with_input_channels(layers):
+    out = sides[layer.name]
+    weights = layer.kernel**2 * n_in * layer.channels if layer.has_weights else 0
+    vectors = layer.biases + 2 * layer.batch_norm
+    rows.append(
+      Row(
+        layer.name,
+        layer.kind,
+        describe(layer),
+        (out, out, layer.channels),
+        parameters=weights + vectors * layer.channels,
+        moving=2 * layer.batch_norm * layer.channels,
+        multiply_adds=out * out * weights,
+        receptive_field=fields[layer.name][0],
+        stride=fields[layer.name][1],
+        kept=out * out * layer.channels * _copies_kept(layer),
+      )
+    )
+  return rows
+
+
+def receptive_fields(layers: Sequence[Layer]) -> dict[str, tuple[int, int]]:
+  """(receptive field, stride) of every layer's output, in pixels of the image.
+
+  A k x k window of pixels s apart widens the field by (k - 1) * s; where branches meet, the widest
+  counts. Padding widens nothing: fields at the border reach beyond the image.
+  """
+  fields = {IMAGES: (1, 1)}
+  for layer in layers:
+    field, stride = max(fields[name] for name in layer.inputs)
+    fields[layer.name] = (field + (layer.kernel - 1) * stride, stride * layer.stride)
+  return fields
+
+
+def _copies_kept(layer: Layer) -> int:
+  """Batch norm needs its input again, a ReLU its output; a plain sum neither."""
+  if layer.batch_norm:
+    return 1 + layer.relu
+  return 1
+
+
+def describe(layer: Layer) -> str:
+  """A layer in words, such as 'conv 7x7/2, bn, relu'."""
+  words = layer.kind.replace('_', ' ')
+  if layer.kernel > 1 or layer.kind == 'conv':
+    words += f' {layer.kernel}x{layer.kernel}'
+  if layer.stride > 1:
+    words += f'/{layer.stride}'
+  return ', '.join([words] + ['bn'] * layer.batch_norm + ['relu'] * layer.relu)
+
+
+def total(rows: Sequence[Row]) -> Totals:
+  """Sums parameters and multiply-adds."""
+  trainable = sum(row.parameters for row in rows)
+  moving = sum(row.moving for row in rows)
+  return Totals(trainable + moving, trainable, moving, sum(row.multiply_adds for row in rows))
+
+
+def training_memory(
+  rows: Sequence[Row], image_size: int, batch_size: int, precision: str = 'float32'
+) -> Memory:
+  """Estimates a training step with momentum; see `Memory` for what is counted.
+
+  Args:
+    rows: of `summarize`.
+    image_size: side of the images, in pixels.
+    batch_size: images in the step.
+    precision: a name of PRECISIONS.
+
+  Raises:
+    ConfigError: no such precision, or a batch of none.
+  """
+  if precision not in PRECISIONS:
+    raise ConfigError(f'Unknown precision {precision!r}; expected one of {", ".join(PRECISIONS)}.')
+  if batch_size < 1:
+    raise ConfigError(f'batch_size must be at least 1, got {batch_size}.')
+  size = PRECISIONS[precision]
+  sums = total(rows)
+  kept = 3 * image_size**2 + sum(row.kept for row in rows)
+  return Memory(
+    weights=sums.parameters * _FLOAT32 + sums.trainable * size.weight_copy,
+    gradients=sums.trainable * _FLOAT32,
+    momentum=sums.trainable * _FLOAT32,
+    activations=batch_size * kept * size.activation,
+  )
+
+
+class Slab(NamedTuple):
+  """A row of the picture: a layer, or a residual unit as one.
+
+  Attributes:
+    label: the last part of its scope that tells it from the others.
+    kind: 'images', 'conv', 'unit', 'pool' or 'fc'.
+    output_shape: height, width, channels.
+    parameters: trained numbers.
+    multiply_adds: for one image.
+  """
+
+  label: str
+  kind: str
+  output_shape: tuple[int, int, int]
+  parameters: int
+  multiply_adds: int
+
+
+_SLAB_KINDS = {'conv': 'conv', 'fc': 'fc', 'max_pool': 'pool', 'average_pool': 'pool'}
+
+
+def slabs(rows: Sequence[Row], image_size: int) -> list[Slab]:
+  """The images and what changes their shape; a residual unit is one slab, dropout and LRN none."""
+  units = {row.name for row in rows if row.kind == 'add'}
+  gathered: dict[str, list[Row]] = {}
+  for row in rows:
+    unit = row.name if row.name in units else row.name.rpartition('/')[0]
+    if unit in units or row.kind in _SLAB_KINDS:
+      gathered.setdefault(unit if unit in units else row.name, []).append(row)
+  return [Slab(IMAGES, IMAGES, (image_size, image_size, 3), 0, 0)] + [
+    Slab(
+      name.rpartition('/')[0] if name in units else name.rpartition('/')[2],
+      'unit' if name in units else _SLAB_KINDS[parts[-1].kind],
+      parts[-1].output_shape,
+      sum(row.parameters for row in parts),
+      sum(row.multiply_adds for row in parts),
+    )
+    for name, parts in gathered.items()
+  ]
+
+
+def format_bytes(number: float) -> str:
+  """1536 -> '1.5 KiB'."""
+  power = min(int(math.log(max(number, 1), 1024)), 4)
+  unit = ('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]
+  return f'{number / 1024**power:.{1 if power else 0}f} {unit}'
