@@ -1,0 +1,161 @@
+"""The picture of a network: its feature maps as slabs, above what each costs."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib import colors, patches
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+KINDS = {
+  'images': ('#9d9da3', 'images'),
+  'conv': ('#4c78a8', 'convolution'),
+  'unit': ('#7a6fb0', 'residual unit'),
+  'pool': ('#e07b54', 'pool'),
+  'fc': ('#59a14f', 'fully connected'),
+}
+
+# Units of the picture are such that a 1x1 map is 1.6 high.
+_HEIGHT = 1.6
+_WIDTH = 0.5
+_GAP = 1.5
+_DEPTH = 0.25  # of the oblique faces, as a share of the slab's height
+_INCHES_PER_UNIT = 0.12
+_BARS_INCHES = 1.2
+_TEXT_INCHES = 2.0  # title, and the layers' names
+_TEXT = '#333333'
+
+
+class Slab(Protocol):
+  """What is drawn of a layer; `label`, and a `kind` of KINDS."""
+
+  label: str
+  kind: str
+  output_shape: tuple[int, int, int]
+  parameters: int
+  multiply_adds: int
+
+
+def draw_network(slabs: Sequence[Slab], title: str) -> Figure:
+  """Draws slabs from left to right: height is the map's side, thickness its channels.
+
+  Both are compressed (square root of the side, cube root of the channels), so that 7x7 maps can be
+  seen beside 224x224 ones. Bars below them are to scale.
+
+  Args:
+    slabs: in the order of the network.
+    title: above the picture.
+
+  Returns:
+    a figure of its own, on no screen; `figure.savefig(path)` writes it.
+  """
+  heights = _HEIGHT * np.sqrt([slab.output_shape[0] for slab in slabs])
+  widths = _WIDTH * np.cbrt([slab.output_shape[2] for slab in slabs])
+  lefts = np.concatenate([[0], np.cumsum(widths + _GAP + _DEPTH * heights / 2)[:-1]])
+  right = lefts[-1] + widths[-1] + _DEPTH * heights[-1]
+  top, bottom = heights.max() * (0.5 + _DEPTH) + 1, -heights.max() / 2 - 6
+  size = (right + 12) * _INCHES_PER_UNIT, (top - bottom) * _INCHES_PER_UNIT
+  figure = Figure(
+    figsize=(size[0], size[1] + 2 * _BARS_INCHES + _TEXT_INCHES), dpi=120, layout='constrained'
+  )
+  maps, parameters, work = figure.subplots(
+    3, 1, sharex=True, height_ratios=[size[1], _BARS_INCHES, _BARS_INCHES]
+  )
+  figure.suptitle(title, fontsize=14, color=_TEXT)
+  for slab, left, width, height in zip(slabs, lefts, widths, heights, strict=True):
+    _draw_slab(maps, slab.kind, left, width, height)
+  _label_shapes(maps, slabs, lefts, widths, heights)
+  _add_legend(figure, slabs)
+  maps.set_xlim(-2, right + 2)
+  maps.set_ylim(bottom, top)
+  maps.axis('off')
+  centres = lefts + widths / 2
+  millions = [slab.parameters / 1e6 for slab in slabs]
+  billions = [slab.multiply_adds / 1e9 for slab in slabs]
+  _draw_bars(parameters, slabs, centres, millions, 'parameters,\nmillions')
+  _draw_bars(work, slabs, centres, billions, 'multiply-adds,\nbillions')
+  work.set_xticks(centres, [slab.label for slab in slabs], rotation=90, fontsize=9, color=_TEXT)
+  return figure
+
+
+def _draw_slab(axes: Axes, kind: str, left: float, width: float, height: float) -> None:
+  """A box seen from its left, front and above, standing in the middle of the picture."""
+  colour, _ = KINDS[kind]
+  right, low, high = left + width, -height / 2, height / 2
+  back = _DEPTH * height
+  faces = {
+    0.0: [(left, low), (right, low), (right, high), (left, high)],
+    0.35: [(left, high), (right, high), (right + back, high + back), (left + back, high + back)],
+    -0.25: [(right, low), (right + back, low + back), (right + back, high + back), (right, high)],
+  }
+  for light, corners in faces.items():
+    axes.add_patch(
+      patches.Polygon(corners, facecolor=_shade(colour, light), edgecolor='white', linewidth=0.7)
+    )
+  if kind == 'unit':
+    arrow = {'arrowstyle': '-|>', 'mutation_scale': 7, 'color': '#777777', 'linewidth': 0.9}
+    top = high + back + 0.4
+    axes.add_patch(
+      patches.FancyArrowPatch(
+        (left - 0.3, top), (right + back + 0.3, top), connectionstyle='arc3,rad=-0.5', **arrow
+      )
+    )
+
+
+def _shade(colour: str, light: float) -> tuple[float, float, float]:
+  """Towards white for positive `light`, towards black for negative."""
+  goal = np.ones(3) if light > 0 else np.zeros(3)
+  return tuple(np.array(colors.to_rgb(colour)) * (1 - abs(light)) + goal * abs(light))
+
+
+def _label_shapes(
+  axes: Axes,
+  slabs: Sequence[Slab],
+  lefts: np.ndarray,
+  widths: np.ndarray,
+  heights: np.ndarray,
+) -> None:
+  """Writes the channels below each slab where they change, and the side below each run of one."""
+  style = {'ha': 'center', 'va': 'top', 'color': _TEXT}
+  floor = -heights.max() / 2 - 3.2
+  start = 0
+  for i, slab in enumerate(slabs):
+    side, _, channels = slab.output_shape
+    if i == 0 or slabs[i - 1].output_shape[2] != channels or slabs[i - 1].output_shape[0] != side:
+      axes.text(lefts[i] + widths[i] / 2, -heights[i] / 2 - 0.6, f'{channels}', fontsize=9, **style)
+    if i + 1 == len(slabs) or slabs[i + 1].output_shape[0] != side:
+      ends = lefts[start], lefts[i] + widths[i]
+      axes.plot(ends, (floor, floor), color='#999999', linewidth=1)
+      axes.text(sum(ends) / 2, floor - 0.5, f'{side}\u00d7{side}', fontsize=9, **style)
+      start = i + 1
+
+
+def _add_legend(figure: Figure, slabs: Sequence[Slab]) -> None:
+  present = {slab.kind for slab in slabs}
+  handles = [
+    patches.Patch(color=colour, label=label)
+    for kind, (colour, label) in KINDS.items()
+    if kind in present
+  ]
+  figure.legend(
+    handles=handles,
+    loc='outside lower center',
+    ncols=len(handles),
+    frameon=False,
+    fontsize=10,
+    labelcolor=_TEXT,
+  )
+
+
+def _draw_bars(
+  axes: Axes, slabs: Sequence[Slab], centres: np.ndarray, values: Sequence[float], label: str
+) -> None:
+  axes.bar(centres, values, width=2.6, color=[KINDS[slab.kind][0] for slab in slabs])
+  axes.set_ylabel(label, fontsize=9, color=_TEXT)
+  axes.yaxis.set_major_locator(MaxNLocator(3))
+  axes.tick_params(axis='both', length=0, labelsize=9, labelcolor=_TEXT)
+  axes.grid(axis='y', color='#e4e4e4', linewidth=0.8)
+  axes.set_axisbelow(True)
+  axes.spines[['top', 'right', 'left']].set_visible(False)
