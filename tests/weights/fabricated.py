@@ -1,0 +1,159 @@
+"""Small networks of other frameworks with random weights, and files of them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras.src.applications import resnet as keras_resnet
+
+from tests import testing
+from vgg_slim.compat import tf
+from vgg_slim.nets import registry, specs
+from vgg_slim.weights.transform import Sizes
+
+SIDE = 64  # fc6's window is 2x2 there
+CLASSES = 5
+UNITS = 6
+SIZES = Sizes(CLASSES, SIDE, UNITS)
+
+
+def small(name):
+  """The row `name` with few channels; a ResNet with three units and the stem that Keras fixes."""
+  spec = testing.thin(specs.NETWORKS[name])
+  if name in specs.VGG:
+    return spec
+  blocks = (spec.blocks[0], spec.blocks[1]._replace(units=1))
+  return dataclasses.replace(spec, blocks=blocks, stem_channels=64)
+
+
+def put_small(monkeypatch, name):
+  """Puts `small(name)` in the place of `name` for one test and returns it."""
+  monkeypatch.setitem(specs.VGG if name in specs.VGG else specs.RESNET, name, small(name))
+  return specs.NETWORKS[name]
+
+
+def random_arrays(shapes, seed=0):
+  """Arrays by name that keep activations near 1 and that no batch norm can divide by zero for."""
+  rng = np.random.default_rng(seed)
+  arrays = {}
+  for name, shape in shapes.items():
+    part = name.rpartition('/')[2].rpartition('.')[2]
+    if len(shape) > 1:
+      # [.., in, out], or torch's [out, in, ..]: either way a gain near that of He's rule.
+      values = rng.normal(0, (2 / np.prod(shape) * min(shape[0], shape[-1])) ** 0.5, shape)
+    elif part in ('moving_variance', 'running_var', 'gamma'):
+      values = rng.uniform(0.5, 2, shape)
+    else:
+      values = rng.normal(0, 0.2, shape)
+    arrays[name] = values.astype(np.float32)
+  return arrays
+
+
+def randomise(model, seed=0):
+  """Gives a Keras model random weights, batch norm's statistics included."""
+  rng = np.random.default_rng(seed)
+  for variable in model.weights:
+    part, shape = variable.path.rpartition('/')[2], variable.shape
+    if part == 'kernel':
+      variable.assign(rng.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape))
+    elif part in ('gamma', 'moving_variance'):
+      variable.assign(rng.uniform(0.5, 2, shape))
+    else:
+      variable.assign(rng.normal(0, 0.2, shape))
+  return model
+
+
+def keras_vgg(spec, *, named=True, conv_bias=None, top=True, classes=CLASSES, **norm):
+  """A VGG in Keras; `norm` goes to its batch norms. Layers are named as keras.applications' are."""
+  layers = keras.layers
+  conv_bias = not spec.batch_norm if conv_bias is None else conv_bias
+
+  def name(text):
+    return {'name': text} if named else {}
+
+  stack = [layers.Input([SIDE, SIDE, 3])]
+  for s, stage in enumerate(spec.stages, start=1):
+    for u, conv in enumerate(stage, start=1):
+      conv_name = f'block{s}_conv{u}'
+      stack.append(
+        layers.Conv2D(
+          conv.channels, conv.kernel, padding='same', use_bias=conv_bias, **name(conv_name)
+        )
+      )
+      if spec.batch_norm:
+        stack.append(layers.BatchNormalization(**norm, **name(f'{conv_name}_bn')))
+      stack.append(layers.ReLU())
+    stack.append(layers.MaxPooling2D(2, **name(f'block{s}_pool')))
+  if top:
+    stack += [layers.Flatten()]
+    stack += [layers.Dense(UNITS, 'relu', **name(fc)) for fc in ('fc1', 'fc2')]
+    stack += [layers.Dense(classes, 'softmax', **name('predictions'))]
+  return randomise(keras.Sequential(stack))
+
+
+def keras_resnet50(spec):
+  """Keras applications' own ResNet with the blocks of a thin row."""
+
+  def stack_fn(x):
+    for b, block in enumerate(spec.blocks, start=1):
+      x = keras_resnet.stack_residual_blocks_v1(
+        x, block.channels, block.units, stride1=block.stride, name=f'conv{b + 1}'
+      )
+    return x
+
+  model = keras_resnet.ResNet(
+    stack_fn,
+    preact=False,
+    use_bias=True,
+    weights=None,
+    input_shape=(SIDE, SIDE, 3),
+    classes=CLASSES,
+    name='thin_resnet',
+    weights_name=None,
+  )
+  return randomise(model)
+
+
+def pictures(seed=1):
+  """float32 [2, SIDE, SIDE, 3], RGB, mean removed."""
+  return np.random.default_rng(seed).normal(0, 60, [2, SIDE, SIDE, 3]).astype(np.float32)
+
+
+def keras_logits(model, images):
+  """The logits below a final soft-max."""
+  model.layers[-1].activation = keras.activations.linear
+  return np.asarray(model(images, training=False))
+
+
+def our_logits(spec, prefix, images, sizes=SIZES):
+  """Logits of the network of `spec` with the checkpoint `prefix`, in a graph of its own."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    outputs = registry.build(
+      spec,
+      tf.constant(images),
+      sizes.num_classes,
+      is_training=False,
+      image_size=sizes.image_size,
+      fc_units=sizes.fc_units,
+    )
+    tf.train.Saver().restore(session, str(prefix))
+    if outputs.logits is None:
+      return session.run(outputs.end_points[spec.trunk_layers()[-1].name])
+    return session.run(outputs.logits)
+
+
+def save_checkpoint(prefix, arrays, version=2):
+  """Writes arrays as TensorFlow variables, with a step and an optimizer slot as training does."""
+  values = {
+    **arrays,
+    f'{min(arrays)}/Momentum': np.zeros(2, np.float32),
+    'global_step': np.int64(7),
+  }
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, array in values.items():
+      tf.get_variable(name, array.shape, array.dtype)
+    testing.assign(session, values)
+    writer = tf.train.SaverDef.V1 if version == 1 else tf.train.SaverDef.V2
+    tf.train.Saver(write_version=writer).save(
+      session, str(prefix), write_meta_graph=False, write_state=False
+    )

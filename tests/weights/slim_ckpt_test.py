@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from tests.weights.fabricated import save_checkpoint
+from vgg_slim.compat import tf
+from vgg_slim.errors import CheckpointError
+from vgg_slim.weights import slim_ckpt
+
+ARRAYS = {
+  'vgg_16/conv1/conv1_1/weights': np.float32([[1, 2]]),
+  'vgg_16/fc8/biases': np.ones(3, 'f'),
+}
+
+
+@pytest.mark.parametrize('version', [1, 2])
+def test_both_formats_without_steps_and_slots(tmp_path, version):
+  save_checkpoint(tmp_path / 'model.ckpt', ARRAYS, version)
+  got = slim_ckpt.read(str(tmp_path / 'model.ckpt'))
+  assert got.format == f'TensorFlow checkpoint V{version}'
+  assert set(got.arrays) == set(ARRAYS)
+  for name, array in ARRAYS.items():
+    np.testing.assert_array_equal(got.arrays[name], array)
+  assert got.skipped == ('global_step', 'vgg_16/conv1/conv1_1/weights/Momentum')
+
+
+def test_any_of_its_files_means_the_checkpoint(tmp_path):
+  prefix = str(tmp_path / 'model.ckpt-12')
+  save_checkpoint(prefix, ARRAYS)
+  names = [file.name for file in slim_ckpt.list_files(prefix)]
+  assert names == ['model.ckpt-12.data-00000-of-00001', 'model.ckpt-12.index']
+  for path in (prefix, f'{prefix}.index', f'{prefix}.data-00000-of-00001'):
+    assert slim_ckpt.find_prefix(path) == prefix
+  assert slim_ckpt.find_prefix(str(tmp_path / 'model.ckpt-1')) is None
+
+
+def test_a_train_dir_means_its_newest(tmp_path):
+  assert slim_ckpt.find_prefix(str(tmp_path)) is None
+  for step in (1, 2):
+    save_checkpoint(tmp_path / f'model.ckpt-{step}', ARRAYS)
+  tf.train.update_checkpoint_state(str(tmp_path), str(tmp_path / 'model.ckpt-2'))
+  assert slim_ckpt.find_prefix(str(tmp_path)) == str(tmp_path / 'model.ckpt-2')
+
+
+@pytest.mark.parametrize(
+  ('version', 'file'), [(1, 'm'), (2, 'm.index'), (2, 'm.data-00000-of-00001')]
+)
+def test_a_file_that_is_cut_off_is_named(tmp_path, version, file):
+  save_checkpoint(tmp_path / 'm', ARRAYS, version)
+  data = (tmp_path / file).read_bytes()
+  (tmp_path / file).write_bytes(data[: len(data) // 2])
+  with pytest.raises(CheckpointError, match='m cannot be read as a TensorFlow checkpoint'):
+    slim_ckpt.read(str(tmp_path / 'm'))
+
+
+def test_an_object_based_checkpoint_is_refused(tmp_path):
+  with tf.Graph().as_default(), tf.Session() as session:
+    variable = tf.get_variable('a', initializer=tf.ones([2]), use_resource=True)
+    session.run(tf.global_variables_initializer())
+    prefix = tf.train.Checkpoint(a=variable).save(str(tmp_path / 'm'), session=session)
+  with pytest.raises(CheckpointError, match='object-based checkpoint of TensorFlow 2'):
+    slim_ckpt.read(prefix)

@@ -1,0 +1,109 @@
+"""Finds out by its bytes what a weight file is, and reads it."""
+
+import hashlib
+import os
+import pathlib
+import zipfile
+
+from vgg_slim.errors import CheckpointError
+from vgg_slim.weights import keras_h5, npz, onnx_model, slim_ckpt, torch_state
+from vgg_slim.weights.foreign import ForeignWeights
+
+KNOWN = (
+  'a TensorFlow checkpoint (V1 or V2), Keras .h5, .weights.h5 or .keras, torch .pth, .safetensors, '
+  '.onnx or .npz'
+)
+
+_HDF5_MAGIC = b'\x89HDF\r\n\x1a\n'
+_NPY_MAGIC = b'\x93NUMPY'
+_PICKLE_MAGIC = b'\x80\x02'  # of torch files before 1.6
+_TABLE_MAGIC = bytes.fromhex('57fb808b247547db')  # ends TensorFlow's V1 checkpoints
+
+READERS = {
+  'checkpoint': slim_ckpt.read,
+  'keras': keras_h5.read,
+  'torch': torch_state.read_torch,
+  'safetensors': torch_state.read_safetensors,
+  'onnx': onnx_model.read,
+  'npz': npz.read,
+}
+
+
+def read(path: str) -> ForeignWeights:
+  """Reads the weights of any file that `find_format` knows.
+
+  Raises:
+    CheckpointError: no such file, an unknown format, or a file that is cut off or damaged.
+  """
+  kind = find_format(path)
+  return READERS[kind](slim_ckpt.find_prefix(path) or path)
+
+
+def find_format(path: str) -> str:
+  """Returns the key of READERS for `path`; the extension decides for ONNX only, which has no mark.
+
+  Raises:
+    CheckpointError: no such file or an unknown format.
+  """
+  if slim_ckpt.find_prefix(path):
+    return 'checkpoint'
+  if os.path.isdir(path):
+    raise CheckpointError(f'{path} is a folder without a checkpoint; expected {KNOWN}.')
+  try:
+    with open(path, 'rb') as file:
+      head = file.read(16)
+      file.seek(-min(8, file.seek(0, os.SEEK_END)), os.SEEK_END)
+      tail = file.read(8)
+  except OSError as error:
+    raise CheckpointError(f'{path} cannot be read: {error.strerror}; expected {KNOWN}.') from error
+  if not head:
+    raise CheckpointError(f'{path} is empty; expected {KNOWN}.')
+  kind = _find_by_bytes(path, head, tail)
+  if kind is None:
+    raise CheckpointError(f'{path} is of no known format; expected {KNOWN}.')
+  return kind
+
+
+def _find_by_bytes(path: str, head: bytes, tail: bytes) -> str | None:
+  suffix = pathlib.Path(path).suffix
+  if head.startswith(_HDF5_MAGIC):
+    return 'keras'
+  if head.startswith(b'PK'):
+    return _find_in_zip(path)
+  if head.startswith(_NPY_MAGIC):
+    return 'npz'
+  if tail == _TABLE_MAGIC:
+    return 'checkpoint'
+  if head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < os.path.getsize(path):
+    return 'safetensors'
+  if suffix == '.onnx':
+    return 'onnx'
+  if head.startswith(_PICKLE_MAGIC) or suffix in ('.pth', '.pt'):
+    return 'torch'
+  return 'safetensors' if suffix == '.safetensors' else None
+
+
+def _find_in_zip(path: str) -> str | None:
+  try:
+    with zipfile.ZipFile(path) as archive:
+      members = archive.namelist()
+  except (zipfile.BadZipFile, OSError) as error:
+    raise CheckpointError(
+      f'{path} starts as a zip archive (.keras, .pth or .npz) but is cut off or damaged: {error}.'
+    ) from error
+  if 'model.weights.h5' in members:
+    return 'keras'
+  if any(member.endswith('data.pkl') for member in members):
+    return 'torch'
+  return 'npz' if members and all(member.endswith('.npy') for member in members) else None
+
+
+def sha256(path: str) -> str:
+  """Hash of the file, or of all files of a checkpoint in the order of their names."""
+  prefix = slim_ckpt.find_prefix(path)
+  digest = hashlib.sha256()
+  for file in slim_ckpt.list_files(prefix) if prefix else [pathlib.Path(path)]:
+    with file.open('rb') as opened:
+      while block := opened.read(2**20):
+        digest.update(block)
+  return digest.hexdigest()

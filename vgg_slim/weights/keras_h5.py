@@ -1,0 +1,197 @@
+"""Keras files: `.weights.h5` and `.keras` of Keras 3, `.h5` of every Keras. Without Keras or TF.
+
+Layers are named as in Keras, arrays `LAYER/kernel`, `LAYER/bias`, `LAYER/gamma`, ...; arrays of
+layers that are neither convolution, dense nor batch norm are `LAYER/0`, `LAYER/1`, ...
+"""
+
+import io
+import itertools
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from vgg_slim.errors import CheckpointError
+from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
+
+EPSILON_ATTRIBUTE = 'vgg_slim_batch_norm_epsilon'  # of the root; Keras does not look at it
+
+_BATCH_NORM_PARTS = ('gamma', 'beta', 'moving_mean', 'moving_variance')
+
+
+class KerasLayer(NamedTuple):
+  """A layer with weights.
+
+  Attributes:
+    class_name: Keras's, in snake case: 'conv2d', 'dense' or 'batch_normalization'.
+    name: the layer's own.
+    arrays: in Keras's order, kernel and bias or gamma, beta, moving mean and moving variance.
+  """
+
+  class_name: str
+  name: str
+  arrays: tuple[np.ndarray, ...]
+
+
+def read(path: str) -> ForeignWeights:
+  """Reads an HDF5 file or a `.keras` archive.
+
+  Raises:
+    CheckpointError: cut off, damaged, or no Keras file.
+  """
+  try:
+    if zipfile.is_zipfile(path):
+      with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read('config.json'))
+        # HDF5 seeks at will, which is slow in a compressed member.
+        return _read_hdf5(path, io.BytesIO(archive.read('model.weights.h5')), config)
+    return _read_hdf5(path, path, {})
+  except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    if isinstance(error, CheckpointError):
+      raise
+    raise unreadable(path, 'a Keras file', error) from error
+
+
+def _read_hdf5(path: str, source: str | BinaryIO, config: dict[str, Any]) -> ForeignWeights:
+  import h5py
+
+  with h5py.File(source, 'r') as file:
+    root = file.get('model_weights', file)
+    config = config or json.loads(file.attrs.get('model_config', '{}'))
+    norms = dict(_batch_norms(config))
+    epsilons = {name: norm.get('epsilon', 1e-3) for name, norm in norms.items()}
+    if _text_list(root, 'layer_names') is not None:
+      kind, layers = '.h5', list(_legacy_layers(path, root))
+    else:
+      kind, layers = '.weights.h5', list(_numbered_layers(root))
+    skipped = [f'{name}/*' for name in ('optimizer', 'optimizer_weights') if name in file]
+    if EPSILON_ATTRIBUTE in file.attrs:
+      epsilons = {name: float(file.attrs[EPSILON_ATTRIBUTE]) for name, _ in layers}
+  arrays = {}
+  for layer, values in layers:
+    parts = _parts(values, norms.get(layer, {}))
+    for part, value in zip(parts, values, strict=True):
+      arrays[f'{layer}/{part}'] = value
+  if not arrays:
+    raise CheckpointError(f'{path} is an HDF5 file without weights of Keras layers.')
+  return ForeignWeights(
+    format='Keras .keras' if isinstance(source, io.BytesIO) else f'Keras {kind}',
+    framework='keras',
+    arrays=as_float32(path, arrays),
+    skipped=tuple(skipped),
+    in_order=True,
+    epsilons=epsilons,
+  )
+
+
+def _numbered_layers(root: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
+  """Yields Keras 3's layers: groups `.../CLASS_N/vars` whose attribute `name` is the layer's."""
+  groups = {}
+
+  def visit(path: str, item: Any) -> None:
+    if path.rpartition('/')[2] == 'vars' and len(item) and not is_bookkeeping(path):
+      groups[path.rpartition('/')[0]] = item
+
+  root.visititems(visit)
+  used = set()
+  # conv2d, conv2d_1, ..., conv2d_10: the order of the layers, which HDF5 does not keep.
+  for path in sorted(groups, key=_natural):
+    name = groups[path].attrs.get('name', path.rpartition('/')[2])
+    name = path if name in used else name
+    used.add(name)
+    yield name, [groups[path][key][()] for key in sorted(groups[path], key=int)]
+
+
+def _legacy_layers(path: str, root: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
+  """Yields the layers of Keras 1 and 2, and of Keras 3's `.h5`, nested models taken apart."""
+  if _text(root.attrs.get('backend', '')) == 'theano':
+    raise CheckpointError(
+      f'{path} was written by Keras on Theano, whose kernels are mirrored; expected the file for '
+      'TensorFlow ("tf_dim_ordering_tf_kernels").'
+    )
+  for group in _text_list(root, 'layer_names'):
+    weights = _text_list(root[group], 'weight_names') or []
+    layers = [name.split('/')[-2] if '/' in name else group for name in weights]
+    if len(set(layers)) == 1:
+      layers = [group] * len(weights)
+    for layer in dict.fromkeys(layers):
+      names = [name for name, owner in zip(weights, layers, strict=True) if owner == layer]
+      yield layer, [root[group][name][()] for name in names]
+
+
+def _parts(arrays: list[np.ndarray], norm: dict[str, Any]) -> list[str]:
+  """Names a layer's arrays by their ranks, as Keras stores them by number.
+
+  Args:
+    arrays: in Keras's order.
+    norm: settings of a batch norm, which may do without gamma or beta, where they are known.
+  """
+  ranks = [array.ndim for array in arrays]
+  if ranks in ([4], [2], [4, 1], [2, 1]):
+    return ['kernel', 'bias'][: len(arrays)]
+  used = (norm.get('scale', True), norm.get('center', True), True, True)
+  if ranks == [1] * sum(used):
+    return list(itertools.compress(_BATCH_NORM_PARTS, used))
+  return [str(i) for i in range(len(arrays))]
+
+
+def _batch_norms(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+  """Yields (layer name, settings) of every batch norm in a model's nested config."""
+  if isinstance(config, dict):
+    settings = config.get('config')
+    if config.get('class_name') == 'BatchNormalization' and isinstance(settings, dict):
+      yield settings['name'], settings
+    config = list(config.values())
+  if isinstance(config, list):
+    for value in config:
+      yield from _batch_norms(value)
+
+
+def _natural(path: str) -> list[tuple[str, int]]:
+  """Sorting key by which conv2d_10 comes after conv2d_9, and conv2d first."""
+  keys = []
+  for component in path.split('/'):
+    word, _, number = component.rpartition('_')
+    keys.append((word, int(number)) if re.fullmatch(r'\d+', number) else (component, 0))
+  return keys
+
+
+def _text(value: Any) -> str:
+  return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _text_list(group: Any, attribute: str) -> list[str] | None:
+  """Reads a list of strings, which HDF5's limit on attributes may have cut into numbered chunks."""
+  if attribute in group.attrs:
+    return [_text(value) for value in group.attrs[attribute]]
+  chunks = []
+  while f'{attribute}{len(chunks)}' in group.attrs:
+    chunks.append(group.attrs[f'{attribute}{len(chunks)}'])
+  return [_text(value) for chunk in chunks for value in chunk] if chunks else None
+
+
+def write_weights(path: str, layers: list[KerasLayer], epsilon: float | None) -> None:
+  """Writes `.weights.h5` as Keras 3 does; `Model.load_weights` takes it.
+
+  Args:
+    path: must end in .weights.h5 for Keras.
+    layers: in the order of `Model.layers`, which is how Keras finds them.
+    epsilon: of all batch norms, for `read`; Keras takes it from its own layers.
+  """
+  import h5py
+
+  used = {}
+  with h5py.File(path, 'w') as file:
+    if epsilon is not None:
+      file.attrs[EPSILON_ATTRIBUTE] = epsilon
+    for class_name, name, arrays in layers:
+      count = used.get(class_name, 0)
+      used[class_name] = count + 1
+      number = f'_{count}' if count else ''
+      group = file.create_group(f'layers/{class_name}{number}/vars')
+      group.attrs['name'] = name
+      for i, array in enumerate(arrays):
+        group.create_dataset(str(i), data=array)

@@ -1,0 +1,71 @@
+"""TensorFlow checkpoints: read in both formats (V1, one file; V2, `.index` and `.data-*`)."""
+
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from vgg_slim.compat import tf
+from vgg_slim.errors import CheckpointError
+from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
+
+_V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
+
+
+def find_prefix(path: str) -> str | None:
+  """Returns the checkpoint that `path` means, or None.
+
+  Args:
+    path: a prefix, one of a checkpoint's files, or a folder with a file `checkpoint`.
+  """
+  if os.path.isdir(path):
+    return tf.train.latest_checkpoint(path)
+  prefix = _V2_FILE.sub('', path)
+  if os.path.isfile(f'{prefix}.index'):
+    return prefix
+  return None
+
+
+def list_files(prefix: str) -> list[pathlib.Path]:
+  """The files of a checkpoint, sorted: one for V1, index and data for V2."""
+  path = pathlib.Path(prefix)
+  if path.is_file():
+    return [path]
+  beside = path.parent.iterdir() if path.parent.is_dir() else ()
+  return sorted(
+    file
+    for file in beside
+    if file.name.startswith(path.name) and _V2_FILE.fullmatch(file.name[len(path.name) :])
+  )
+
+
+def read(prefix: str) -> ForeignWeights:
+  """Reads every variable but steps and optimizer slots.
+
+  Raises:
+    CheckpointError: no checkpoint, cut off or damaged.
+  """
+  try:
+    reader = tf.train.NewCheckpointReader(prefix)
+    names = sorted(reader.get_variable_to_shape_map())
+    skipped = tuple(name for name in names if is_bookkeeping(name))
+    arrays = {name: reader.get_tensor(name) for name in names if name not in skipped}
+  except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+    raise unreadable(prefix, 'a TensorFlow checkpoint', error) from error
+  # A checkpoint of tf.train.Checkpoint stores objects, not variable names.
+  if any(name.endswith('/.ATTRIBUTES/VARIABLE_VALUE') for name in arrays):
+    raise CheckpointError(
+      f'{prefix} is an object-based checkpoint of TensorFlow 2; expected one of tf.train.Saver, or '
+      'the weights as Keras .weights.h5.'
+    )
+  version = 'V1' if os.path.isfile(prefix) else 'V2'
+  return ForeignWeights(
+    f'TensorFlow checkpoint {version}', 'slim', as_float32(prefix, arrays), skipped
+  )
+
+
+def read_arrays(prefix: str, names: list[str]) -> dict[str, np.ndarray]:
+  """Reads the variables `names` of a checkpoint that has them, bit by bit."""
+  reader = tf.train.NewCheckpointReader(prefix)
+  return {name: reader.get_tensor(name) for name in names}
