@@ -1,0 +1,198 @@
+"""Foreign arrays -> our variables, by the named transforms of `kernels`. No TensorFlow."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets.net_spec import FC_UNITS, NetSpec
+from vgg_slim.nets.resnet_specs import ResNetSpec
+from vgg_slim.weights import kernels, names
+from vgg_slim.weights.foreign import ForeignWeights
+from vgg_slim.weights.names import Slot
+
+_KERAS_EPSILON = 1e-3  # of keras.layers.BatchNormalization, for files without the network's config
+_TORCH_EPSILON = 1e-5  # of torch.nn.BatchNorm2d; state dicts do not hold it
+
+
+@dataclasses.dataclass(frozen=True)
+class InputChange:
+  """What the source network was fed, where ours is fed RGB.
+
+  Attributes:
+    bgr: whether its channels came as B, G, R.
+    rgb_std: what its pixels were divided by after the mean was subtracted, R, G, B; or None.
+  """
+
+  bgr: bool = False
+  rgb_std: tuple[float, float, float] | None = None
+
+  def __post_init__(self):
+    if self.rgb_std is not None and (len(self.rgb_std) != 3 or min(self.rgb_std) <= 0):
+      raise ConfigError(f'rgb_std must be three positive numbers, got {self.rgb_std}.')
+
+  def to_source(self, images: np.ndarray) -> np.ndarray:
+    """Our images [N, H, W, 3], as the source network would be fed them."""
+    if self.rgb_std is not None:
+      images = images / np.asarray(self.rgb_std, np.float32)
+    return np.ascontiguousarray(images[..., ::-1] if self.bgr else images)
+
+  def to_our_kernel(self, kernel: np.ndarray) -> np.ndarray:
+    """The source's first convolution, HWIO, made to take our images."""
+    if self.bgr:
+      kernel = kernels.swap_rgb_bgr(kernel)
+    if self.rgb_std is not None:
+      kernel = kernels.divide_input_channels(kernel, self.rgb_std)
+    return kernel
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+  """What the shapes of a network depend on; `num_classes` None is the trunk alone."""
+
+  num_classes: int | None
+  image_size: int
+  fc_units: int = FC_UNITS
+
+  def shapes(self, spec: NetSpec) -> dict[str, tuple[int, ...]]:
+    """Shapes of all variables by name below the network's scope, moving statistics included."""
+    arguments = (self.num_classes, self.image_size, self.fc_units)
+    return {**spec.parameter_shapes(*arguments), **spec.moving_shapes(*arguments)}
+
+
+@dataclasses.dataclass
+class Converted:
+  """Our variables, by name below the network's scope, and the foreign names they come from."""
+
+  arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  origins: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+  def put(self, name: str, array: np.ndarray, *origins: str) -> None:
+    self.arrays[name] = array
+    self.origins[name] = origins
+
+
+def guess_sizes(spec: NetSpec, foreign: ForeignWeights, slots: dict[str, Slot]) -> Sizes:
+  """Reads classes, hidden units and image side off the shapes of the head's kernels.
+
+  What the file does not tell is as published, such as the image side of a map that is not square;
+  the comparison of shapes then names the clash.
+  """
+  found = {slot: foreign.arrays[name] for name, slot in slots.items()}
+  heads = names.head_scopes(spec)
+  first, last = found.get(Slot(heads[0], 'kernel')), found.get(Slot(heads[-1], 'kernel'))
+  num_classes = None if last is None else _dense_shape(foreign, last)[1]
+  if first is None or len(heads) == 1:
+    return Sizes(num_classes, spec.image_size)
+  n_in, fc_units = _dense_shape(foreign, first)
+  channels = spec.trunk_layers()[-1].channels
+  side = math.isqrt(n_in // channels)
+  if side < 1 or n_in != side * side * channels:
+    return Sizes(num_classes, spec.image_size, fc_units)
+  published = spec.fc_kernel(spec.image_size) == side
+  return Sizes(num_classes, spec.image_size if published else side * spec.stride, fc_units)
+
+
+def _dense_shape(foreign: ForeignWeights, kernel: np.ndarray) -> tuple[int, int]:
+  """(inputs, outputs) of a fully-connected layer in any layout."""
+  shape = kernel.shape
+  if foreign.dense_out_in if kernel.ndim == 2 else foreign.channels_first:
+    return math.prod(shape[1:]), shape[0]
+  return math.prod(shape[:-1]), shape[-1]
+
+
+def convert(
+  spec: NetSpec,
+  foreign: ForeignWeights,
+  slots: dict[str, Slot],
+  shapes: dict[str, tuple[int, ...]],
+  change: InputChange,
+  epsilon: float | None = None,
+) -> Converted:
+  """Converts every array that has a place; shapes are not checked here.
+
+  Args:
+    spec: our network.
+    foreign: the file.
+    slots: foreign name -> place, of `names.link`.
+    shapes: of our variables, below the network's scope; layers that are not in it are left out.
+    change: the source network's input.
+    epsilon: of the source's batch norms; by default what the file, or its framework, says.
+  """
+  converted = Converted()
+  by_layer = {}
+  for name, slot in slots.items():
+    by_layer.setdefault(slot.layer, {})[slot.part] = name
+  first = names.weight_layers(spec)[0].name
+  for layer in names.weight_layers(spec):
+    target = shapes.get(f'{layer.name}/weights')
+    parts = by_layer.get(layer.name, {})
+    if target is None or not parts:
+      continue
+    if 'kernel' in parts:
+      kernel = _kernel(foreign, foreign.arrays[parts['kernel']], target)
+      if layer.name == first and kernel.ndim == 4 and kernel.shape[2] == 3:
+        kernel = change.to_our_kernel(kernel)
+      converted.put(f'{layer.name}/weights', kernel, parts['kernel'])
+    if layer.batch_norm and 'mean' in parts:
+      _put_norm(converted, spec, foreign, layer.name, layer.biases, parts, epsilon)
+    elif 'bias' in parts and layer.biases:
+      converted.put(f'{layer.name}/biases', foreign.arrays[parts['bias']], parts['bias'])
+  return converted
+
+
+def _kernel(foreign: ForeignWeights, kernel: np.ndarray, target: tuple[int, ...]) -> np.ndarray:
+  if kernel.ndim == 4:
+    return kernels.conv_oihw_to_hwio(kernel) if foreign.channels_first else kernel
+  if kernel.ndim != 2:
+    return kernel
+  dense = kernels.linear_to_dense(kernel) if foreign.dense_out_in else kernel
+  side = target[0]
+  if dense.shape[0] % side**2:
+    return dense
+  if foreign.flattens_channels_first:
+    return kernels.dense_chw_to_conv(dense, side)
+  return kernels.dense_hwc_to_conv(dense, side)
+
+
+def _put_norm(
+  converted: Converted,
+  spec: NetSpec,
+  foreign: ForeignWeights,
+  layer: str,
+  biases: bool,
+  parts: dict[str, str],
+  epsilon: float | None,
+) -> None:
+  """Batch norm; what the source has more or less of: bias in front, scale, shift, epsilon."""
+  arrays = {part: foreign.arrays[name] for part, name in parts.items()}
+  mean, mean_origins = arrays['mean'], [parts['mean']]
+  if 'bias' in parts and biases:
+    converted.put(f'{layer}/biases', arrays['bias'], parts['bias'])
+  elif biases:
+    converted.put(f'{layer}/biases', np.zeros_like(mean))
+  elif 'bias' in parts and arrays['bias'].shape == mean.shape:
+    mean = kernels.fold_bias_into_mean(mean, arrays['bias'])
+    mean_origins.append(parts['bias'])
+  norm = names.split(parts['mean'])[0]
+  source_epsilon = epsilon or foreign.epsilons.get(norm) or default_epsilon(spec, foreign)
+  gamma = arrays.get('gamma', np.ones_like(mean))
+  if 'variance' in parts and gamma.shape == arrays['variance'].shape:
+    gamma, variance = kernels.move_epsilon(
+      gamma, arrays['variance'], source_epsilon, spec.batch_norm.epsilon
+    )
+    converted.put(f'{layer}/BatchNorm/moving_variance', variance, parts['variance'])
+  converted.put(f'{layer}/BatchNorm/gamma', gamma, *filter(None, [parts.get('gamma')]))
+  beta = arrays.get('beta', np.zeros_like(mean))
+  converted.put(f'{layer}/BatchNorm/beta', beta, *filter(None, [parts.get('beta')]))
+  converted.put(f'{layer}/BatchNorm/moving_mean', mean, *mean_origins)
+
+
+def default_epsilon(spec: NetSpec, foreign: ForeignWeights) -> float:
+  """Batch norm's epsilon in networks of the file's framework, where the file does not say."""
+  if foreign.framework == 'torch':
+    return _TORCH_EPSILON
+  if foreign.framework == 'keras' and not isinstance(spec, ResNetSpec):
+    return _KERAS_EPSILON
+  return spec.batch_norm.epsilon
