@@ -19,3 +19,7 @@ class CheckpointError(VggSlimError, ValueError):
 
 class TrainingError(VggSlimError):
   """Training that cannot go on, such as a loss that is no longer finite."""
+
+
+class WeightMismatchError(CheckpointError):
+  """Weights of a file that do not fit the network; the message lists what and where."""

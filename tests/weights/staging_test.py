@@ -1,0 +1,84 @@
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.weights import staging
+
+
+def write(prefix, endings=('.data-00000-of-00001', '.index', '.json')):
+  for ending in endings:
+    pathlib.Path(f'{prefix}{ending}').write_text(ending)
+
+
+def test_files_move_with_the_index_last(tmp_path, monkeypatch):
+  moved = []
+  rename = pathlib.Path.rename
+  monkeypatch.setattr(
+    pathlib.Path, 'rename', lambda self, target: (moved.append(self.name), rename(self, target))
+  )
+  with staging.staged_checkpoint(str(tmp_path / 'deep' / 'm')) as prefix:
+    write(prefix)
+    assert not (tmp_path / 'deep' / 'm.index').exists()
+  assert moved == ['m.data-00000-of-00001', 'm.json', 'm.index']
+  assert sorted(os.listdir(tmp_path / 'deep')) == sorted(moved)
+
+
+def test_an_error_leaves_nothing(tmp_path):
+  with pytest.raises(RuntimeError), staging.staged_checkpoint(str(tmp_path / 'm')) as prefix:
+    write(prefix)
+    raise RuntimeError
+  assert os.listdir(tmp_path) == []
+
+
+def test_a_kill_leaves_nothing_that_looks_whole(tmp_path):
+  program = (
+    'import os, pathlib, signal, sys\n'
+    'from vgg_slim.weights import staging\n'
+    'with staging.staged_checkpoint(sys.argv[1]) as prefix:\n'
+    '  pathlib.Path(prefix + ".index").write_text("half")\n'
+    '  os.kill(os.getpid(), signal.SIGKILL)\n'
+  )
+  environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(__file__).parents[2])}
+  command = [sys.executable, '-c', program, str(tmp_path / 'm')]
+  assert subprocess.run(command, env=environment).returncode == -signal.SIGKILL
+  (left,) = os.listdir(tmp_path)
+  assert left.startswith('.m.')
+  assert left.endswith('.partial')
+  staging.check_checkpoint_is_free(str(tmp_path / 'm'))
+
+
+@pytest.mark.parametrize('ending', ['', '.index', '.json'])
+def test_what_exists_is_not_overwritten(tmp_path, ending):
+  write(tmp_path / 'm', [ending])
+  with pytest.raises(ConfigError, match=f'm{ending} exists; give another --output'):
+    staging.check_checkpoint_is_free(str(tmp_path / 'm'))
+
+
+def test_a_folder_is_no_prefix():
+  with pytest.raises(ConfigError, match='expected the prefix of a checkpoint'):
+    staging.check_checkpoint_is_free('/')
+
+
+def test_a_staged_file_appears_at_the_end(tmp_path):
+  target = tmp_path / 'x.npz'
+  with staging.staged_file(str(target)) as path:
+    pathlib.Path(path).write_text('x')
+    assert not target.exists()
+  assert target.read_text() == 'x'
+  with pytest.raises(ConfigError, match='x.npz exists'), staging.staged_file(str(target)) as path:
+    pathlib.Path(path).write_text('y')
+  assert os.listdir(tmp_path) == ['x.npz']
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with (
+    pytest.raises(ConfigError, match='cannot be written'),
+    staging.staged_checkpoint(str(tmp_path / 'file' / 'm')),
+  ):
+    pass
