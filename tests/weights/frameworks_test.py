@@ -1,0 +1,67 @@
+"""Which files are run in their framework, and why not; importer_test and others compare logits."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tests.weights import fabricated
+from vgg_slim.weights import frameworks, keras_h5
+from vgg_slim.weights.foreign import ForeignWeights
+
+
+def request(framework, path='f', arrays=None, kind='f', **values):
+  foreign = ForeignWeights(kind, framework, arrays or {})
+  defaults = {
+    'model': 'vgg_d',
+    'num_classes': 3,
+    'image_size': 32,
+    'fc_units': 4096,
+    'epsilon': 1e-5,
+  }
+  images = lambda side: np.zeros([1, side, side, 3], np.float32)  # noqa: E731
+  return frameworks.Request(path, foreign, **{**defaults, **values}, images_of=images)
+
+
+@pytest.mark.parametrize(
+  ('framework', 'reason'), [('slim', 'copied as they are'), ('npz', 'no framework belongs to f')]
+)
+def test_files_without_a_framework_of_their_own(framework, reason):
+  with pytest.raises(frameworks.NotComparedError, match=reason):
+    frameworks.run_source(request(framework))
+
+
+@pytest.mark.parametrize(('framework', 'package'), [('torch', 'torch'), ('onnx', 'onnxruntime')])
+def test_a_framework_that_is_not_installed_is_named(monkeypatch, framework, package):
+  for name in ('torch', 'onnx', 'onnxruntime'):
+    monkeypatch.setitem(sys.modules, name, None)
+  with pytest.raises(frameworks.NotComparedError, match='(torch|onnx) is not installed'):
+    frameworks.run_source(request(framework))
+
+
+@pytest.mark.parametrize('values', [{'model': 'vgg_b'}, {'fc_units': 8}])
+def test_weights_without_a_network_that_keras_has_not(tmp_path, values):
+  path = str(tmp_path / 'm.weights.h5')
+  fabricated.keras_vgg(fabricated.small('vgg_a')).save_weights(path)
+  kind = keras_h5.read(path).format
+  with pytest.raises(frameworks.NotComparedError, match='keras.applications has no'):
+    frameworks.run_source(request('keras', path, kind=kind, **values))
+
+
+def test_a_file_that_keras_cannot_load_is_no_error(tmp_path):
+  (tmp_path / 'm.keras').write_bytes(b'')
+  with pytest.raises(frameworks.NotComparedError, match='Keras cannot load the network'):
+    frameworks.run_source(request('keras', str(tmp_path / 'm.keras'), kind='Keras .keras'))
+
+
+def test_weights_alone_run_in_the_application(tmp_path):
+  network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
+  fabricated.randomise(network)
+  path = str(tmp_path / 'm.weights.h5')
+  network.save_weights(path)
+  images = np.random.default_rng(0).normal(size=[1, 32, 32, 3]).astype(np.float32)
+  asked = request('keras', path, kind='Keras .weights.h5', num_classes=None)
+  run = frameworks.run_source(asked._replace(images_of=lambda side: images))
+  assert run.framework == f'Keras {keras.__version__}'
+  np.testing.assert_array_equal(run.output, np.asarray(network(images)))
