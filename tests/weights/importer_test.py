@@ -1,0 +1,187 @@
+"""From real files of small networks to logits; what can go wrong, by its message."""
+
+import numpy as np
+import pytest
+
+from tests.weights import fabricated
+from tests.weights.fabricated import CLASSES, SIDE, SIZES, UNITS, our_logits, pictures
+from vgg_slim.errors import ConfigError, WeightMismatchError
+from vgg_slim.weights import contract, npz, slim_ckpt
+from vgg_slim.weights.importer import ImportRequest, run_import
+from vgg_slim.weights.transform import InputChange, Sizes
+
+
+@pytest.fixture
+def row(monkeypatch):
+  """Puts a small row in the place of a network and returns it."""
+  return lambda name: fabricated.put_small(monkeypatch, name)
+
+
+def save(model, path):
+  (model.save_weights if path.name.endswith('.weights.h5') else model.save)(path)
+  return str(path)
+
+
+def import_file(path, model, output, **values):
+  """Runs the import; returns contract and what was said."""
+  said = []
+  result = run_import(ImportRequest(str(path), model, str(output), **values), said.append)
+  return result, '\n'.join(said)
+
+
+def check_logits(got, truth):
+  # float32 sums in another order, through up to 22 layers.
+  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5 * np.abs(truth).max())
+  assert np.ptp(truth) > 0.01
+
+
+@pytest.mark.parametrize(
+  ('model', 'ending', 'named'),
+  [
+    ('vgg_a', 'weights.h5', True),
+    ('vgg_c', 'h5', True),
+    ('vgg_a_bn', 'keras', True),
+    ('vgg_a_bn', 'weights.h5', False),
+    ('resnet50_keras', 'keras', True),
+  ],
+)
+def test_keras_gives_the_same_logits(row, tmp_path, model, ending, named):
+  spec = row(model)
+  if model.startswith('resnet'):
+    network = fabricated.keras_resnet50(spec)
+  else:
+    network = fabricated.keras_vgg(spec, named=named)
+  path = save(network, tmp_path / f'm.{ending}')
+  result, said = import_file(path, model, tmp_path / 'm', image_size=SIDE)
+  images = pictures() / 60
+  check_logits(our_logits(spec, tmp_path / 'm', images), fabricated.keras_logits(network, images))
+  assert (result.num_classes, result.image_size) == (CLASSES, SIDE)
+  assert contract.read_contract(tmp_path / 'm.json') == result
+  if ending == 'weights.h5':
+    assert 'not compared with the source: the file holds weights without their network' in said
+  else:
+    assert 'logits of the probe picture, largest difference from Keras' in said
+
+
+@pytest.mark.parametrize('norm', [{'scale': False}, {'center': False, 'epsilon': 0.1}])
+def test_batch_norms_of_another_kind_behind_a_bias(row, tmp_path, norm):
+  spec = row('vgg_a_bn')
+  network = fabricated.keras_vgg(spec, conv_bias=True, **norm)
+  path = save(network, tmp_path / 'm.keras')
+  _, said = import_file(path, 'vgg_a_bn', tmp_path / 'm')
+  assert 'block1_conv1_bn/moving_mean [4] + block1_conv1/bias [4]' in said
+  assert f'{"gamma" if "scale" in norm else "beta"} [4] <- constant' in said
+  images = pictures() / 60
+  check_logits(our_logits(spec, tmp_path / 'm', images), fabricated.keras_logits(network, images))
+
+
+def test_bgr_weights_take_rgb(row, tmp_path):
+  spec = row('vgg_a')
+  network = fabricated.keras_vgg(spec)
+  path = save(network, tmp_path / 'm.keras')
+  import_file(path, 'vgg_a', tmp_path / 'm', change=InputChange(bgr=True))
+  images = pictures()
+  truth = fabricated.keras_logits(network, images[..., ::-1])
+  check_logits(our_logits(spec, tmp_path / 'm', images), truth)
+
+
+def test_scaling_within_the_source_model_is_found_out(row, tmp_path):
+  import keras
+
+  spec = row('vgg_a')
+  layers = fabricated.keras_vgg(spec).layers
+  network = keras.Sequential(
+    [keras.layers.Input([SIDE, SIDE, 3]), keras.layers.Rescaling(1 / 255), *layers]
+  )
+  path = save(network, tmp_path / 'm.keras')
+  with pytest.raises(WeightMismatchError, match='fit by shape, but the networks differ'):
+    import_file(path, 'vgg_a', tmp_path / 'm')
+  assert not list(tmp_path.glob('m.[dij]*'))
+
+
+@pytest.mark.parametrize('version', [1, 2])
+def test_slim_checkpoints_are_copied_bit_by_bit(row, tmp_path, version):
+  spec = row('vgg_a_bn')
+  arrays = fabricated.random_arrays(SIZES.shapes(spec))
+  arrays = {f'{spec.scope}/{name}': array for name, array in arrays.items()}
+  fabricated.save_checkpoint(tmp_path / 'old.ckpt', arrays, version)
+  _, said = import_file(tmp_path / 'old.ckpt', 'vgg_a_bn', tmp_path / 'new')
+  got = slim_ckpt.read(str(tmp_path / 'new'))
+  assert got.skipped == ()
+  assert set(got.arrays) == set(arrays)
+  for name, array in arrays.items():
+    np.testing.assert_array_equal(got.arrays[name], array)
+  assert f'{min(arrays)}/Momentum' in said
+  assert 'not compared with the source: the arrays are TensorFlow variables already' in said
+
+
+def test_the_first_vgg16_npz(row, tmp_path):
+  spec = row('vgg_a')
+  ours = fabricated.random_arrays(SIZES.shapes(spec))
+  theirs = {}
+  for name, array in ours.items():
+    layer, part = name.split('/')[-2:]
+    array = (
+      array.reshape(-1, array.shape[-1]) if layer.startswith('fc') and array.ndim > 1 else array
+    )
+    theirs[f'{layer}_{"W" if part == "weights" else "b"}'] = array
+  npz.write_weights(str(tmp_path / 'm.npz'), theirs)
+  _, said = import_file(tmp_path / 'm.npz', 'vgg_a', tmp_path / 'm')
+  assert 'no framework belongs to .npz' in said
+  got = slim_ckpt.read(str(tmp_path / 'm')).arrays
+  for name, array in ours.items():
+    np.testing.assert_array_equal(got[f'{spec.scope}/{name}'], array)
+
+
+def test_a_trunk_is_imported_on_request_only(row, tmp_path):
+  spec = row('vgg_a')
+  network = fabricated.keras_vgg(spec, top=False)
+  path = save(network, tmp_path / 'm.keras')
+  with pytest.raises(
+    WeightMismatchError, match='6 missing: .*no head of this network; --trunk_only'
+  ):
+    import_file(path, 'vgg_a', tmp_path / 'm')
+  result, said = import_file(path, 'vgg_a', tmp_path / 'm', trunk_only=True)
+  assert (result.num_classes, result.fc_units) == (None, None)
+  assert 'pool5 of the probe picture, largest difference from Keras' in said
+  images = pictures() / 60
+  got = our_logits(spec, tmp_path / 'm', images, Sizes(None, SIDE))
+  check_logits(got, np.asarray(network(images)))
+
+
+@pytest.fixture(scope='module')
+def vgg_b_file(tmp_path_factory):
+  """A thin vgg_b of Keras, with CLASSES classes and UNITS hidden units."""
+  network = fabricated.keras_vgg(fabricated.small('vgg_b'))
+  return save(network, tmp_path_factory.mktemp('b') / 'b.weights.h5')
+
+
+@pytest.mark.parametrize(
+  ('model', 'values', 'message'),
+  [
+    ('vgg_a', {}, r'4 unexpected: block1_conv2/kernel .* The file fits --model=vgg_b'),
+    ('vgg_d', {}, r'6 missing: vgg_16/conv3/conv3_3/weights .* The file fits --model=vgg_b'),
+    ('vgg_a', {'trunk_only': True}, '4 unexpected: block1_conv2/kernel'),
+    (
+      'vgg_b',
+      {'num_classes': 9},
+      f'2 shape clash: .*has {CLASSES} classes: .*--checkpoint_exclude_scopes=vgg_b/fc8',
+    ),
+    ('vgg_b', {'fc_units': UNITS + 1}, 'shape clash: vgg_b/fc6/weights'),
+    ('vgg_b', {'image_size': 96}, r'vgg_b/fc6/weights: file fc1/kernel \[16, 6\], network \[3, 3,'),
+    ('vgg_b', {'class_names': ('a', 'b')}, '2 class names for num_classes=5'),
+  ],
+)
+def test_a_file_that_does_not_fit_is_told_apart(row, tmp_path, vgg_b_file, model, values, message):
+  for name in ('vgg_a', 'vgg_b', 'vgg_d'):
+    row(name)
+  with pytest.raises((WeightMismatchError, ConfigError), match=message):
+    import_file(vgg_b_file, model, tmp_path / 'm', **values)
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_exists_is_kept(tmp_path, vgg_b_file):
+  (tmp_path / 'm.index').write_text('mine')
+  with pytest.raises(ConfigError, match='m.index exists; give another --output'):
+    import_file(vgg_b_file, 'vgg_b', tmp_path / 'm')
+  assert (tmp_path / 'm.index').read_text() == 'mine'

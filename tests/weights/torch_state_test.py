@@ -1,0 +1,126 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.testing import thin
+from tests.weights.fabricated import CLASSES, SIDE, UNITS, our_logits, pictures
+from vgg_slim.errors import CheckpointError
+from vgg_slim.nets import specs
+from vgg_slim.nets.resnet_specs import Pool
+from vgg_slim.weights import torch_state
+from vgg_slim.weights.importer import ImportRequest, run_import
+from vgg_slim.weights.transform import InputChange, Sizes
+
+torch = pytest.importorskip('torch', reason='torch, an extra, is not installed')
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+def torch_vgg(spec):
+  from tests.weights import torch_nets
+
+  rows = [[(conv.channels, conv.kernel) for conv in stage] for stage in spec.stages]
+  return torch_nets.vgg(rows, UNITS, CLASSES, SIDE, batch_norm=spec.batch_norm is not None)
+
+
+def check_logits(spec, module, prefix, images, divisors=1.0, sizes=None):
+  from tests.weights import torch_nets
+
+  truth = torch_nets.logits(module, (images / np.float32(divisors)).astype(np.float32))
+  got = our_logits(spec, prefix, images, sizes or Sizes(CLASSES, SIDE, UNITS))
+  # float32 sums in another order, through up to 16 layers.
+  np.testing.assert_allclose(got, truth, rtol=0, atol=2e-5 * np.abs(truth).max())
+  assert np.abs(truth - truth.mean(0)).max() > 1e-3  # not the same answer for every picture
+
+
+@pytest.mark.parametrize('model', ['vgg_d', 'vgg_a_bn'])
+@pytest.mark.parametrize('ending', ['pth', 'safetensors'])
+def test_torchvision_s_vgg_gives_its_logits(monkeypatch, tmp_path, model, ending):
+  spec = thin(specs.VGG[model])
+  monkeypatch.setitem(specs.VGG, model, spec)
+  module = torch_vgg(spec)
+  path = str(tmp_path / f'm.{ending}')
+  if ending == 'pth':
+    torch.save(module.state_dict(), path)
+  else:
+    pytest.importorskip('safetensors.torch').save_file(module.state_dict(), path)
+  said = []
+  run_import(ImportRequest(path, model, str(tmp_path / 'm')), said.append)
+  assert 'logits of the probe picture, largest difference from torch' in said[-1]
+  assert ('num_batches_tracked' in '\n'.join(said)) == (spec.batch_norm is not None)
+  check_logits(spec, module, tmp_path / 'm', pictures() / 60)
+
+
+def test_division_by_the_deviation_moves_into_the_first_convolution(monkeypatch, tmp_path):
+  spec = thin(specs.VGG['vgg_a'])
+  monkeypatch.setitem(specs.VGG, 'vgg_a', spec)
+  module = torch_vgg(spec)
+  path = str(tmp_path / 'm.pth')
+  torch.save(module.state_dict(), path)
+  change = InputChange(rgb_std=STD)
+  request = ImportRequest(path, 'vgg_a', str(tmp_path / 'm'), change=change, rgb_mean=MEAN)
+  run_import(request, str)
+  check_logits(spec, module, tmp_path / 'm', pictures(), divisors=STD)
+
+
+def test_torchvision_s_resnet_gives_its_logits_where_the_strides_agree(monkeypatch, tmp_path):
+  from tests.weights import torch_nets
+
+  spec = thin(specs.RESNET['resnet_v1_50'])
+  blocks = tuple(b._replace(stride=1 if i == 0 else 2) for i, b in enumerate(spec.blocks))
+  spec = dataclasses.replace(
+    spec, blocks=blocks, pool=Pool(1, 'VALID'), stride_unit='first', stride_conv=2
+  )
+  monkeypatch.setitem(specs.RESNET, 'resnet_v1_50', spec)
+  rows = [(block.channels, block.units) for block in spec.blocks]
+  module = torch_nets.resnet(rows, spec.stem_channels, CLASSES)
+  path = str(tmp_path / 'm.pth')
+  torch.save(module.state_dict(), path)
+  said = []
+  run_import(ImportRequest(path, 'resnet_v1_50', str(tmp_path / 'm'), image_size=SIDE), said.append)
+  assert 'largest difference from torch' in said[-1]
+  check_logits(spec, module, tmp_path / 'm', pictures() / 60)
+
+
+def test_training_checkpoints_are_unwrapped(tmp_path):
+  path = str(tmp_path / 'm.pth')
+  state = {'module.features.0.weight': torch.ones(2, 3, 3, 3)}
+  torch.save({'epoch': 3, 'state_dict': state, 'optimizer': {}}, path)
+  got = torch_state.read_torch(path)
+  assert list(got.arrays) == ['module.features.0.weight']
+
+
+def test_half_precision_becomes_float32(tmp_path):
+  path = str(tmp_path / 'm.pth')
+  torch.save({'a.weight': torch.tensor([1.5], dtype=torch.bfloat16)}, path)
+  assert torch_state.read_torch(path).arrays['a.weight'].dtype == np.float32
+
+
+def test_a_pickled_module_is_refused(tmp_path):
+  path = str(tmp_path / 'm.pth')
+  torch.save(torch.nn.Linear(1, 1), path)
+  with pytest.raises(CheckpointError, match='is no plain state dict.*state_dict'):
+    torch_state.read_torch(path)
+
+
+def test_a_file_without_tensors_is_named(tmp_path):
+  path = str(tmp_path / 'm.pth')
+  torch.save([1, 2], path)
+  with pytest.raises(CheckpointError, match='holds list, expected a state dict of tensors'):
+    torch_state.read_torch(path)
+
+
+@pytest.mark.parametrize('ending', ['pth', 'safetensors'])
+def test_a_file_that_is_cut_off_is_named(tmp_path, ending):
+  path = tmp_path / f'm.{ending}'
+  state = {'a.weight': torch.ones(100)}
+  if ending == 'pth':
+    torch.save(state, path)
+    read = torch_state.read_torch
+  else:
+    pytest.importorskip('safetensors.torch').save_file(state, str(path))
+    read = torch_state.read_safetensors
+  path.write_bytes(path.read_bytes()[:-100])
+  with pytest.raises(CheckpointError, match=f'm.{ending} cannot be read as'):
+    read(str(path))
