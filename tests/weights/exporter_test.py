@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from tests.weights import fabricated
+from tests.weights.fabricated import SIZES, pictures
+from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
+from vgg_slim.weights import slim_ckpt
+from vgg_slim.weights.exporter import ExportRequest, run_export
+from vgg_slim.weights.importer import ImportRequest, run_import
+
+
+@pytest.fixture
+def trained(monkeypatch, tmp_path):
+  """Writes a checkpoint as training does, of a thin network; returns (spec, prefix, arrays)."""
+
+  def write(name, trunk_only=False):
+    spec = fabricated.put_small(monkeypatch, name)
+    sizes = fabricated.Sizes(None, fabricated.SIDE) if trunk_only else SIZES
+    arrays = fabricated.random_arrays(sizes.shapes(spec))
+    arrays = {f'{spec.scope}/{n}': array for n, array in arrays.items()}
+    prefix = str(tmp_path / 'model.ckpt-7')
+    fabricated.save_checkpoint(prefix, arrays)
+    return spec, prefix, arrays
+
+  return write
+
+
+@pytest.mark.parametrize(
+  ('name', 'ending'),
+  [
+    ('vgg_a_bn', 'npz'),
+    ('vgg_a_bn', 'weights.h5'),
+    ('vgg_cifar', 'weights.h5'),
+    ('resnet50_keras', 'weights.h5'),
+    ('resnet_v1_50', 'npz'),
+  ],
+)
+def test_out_and_in_again_gives_the_same_bits(trained, tmp_path, name, ending):
+  _, prefix, arrays = trained(name)
+  path = str(tmp_path / f'm.{ending}')
+  run_export(ExportRequest(prefix, path, name), str)
+  run_import(ImportRequest(path, name, str(tmp_path / 'm'), image_size=fabricated.SIDE), str)
+  got = slim_ckpt.read(str(tmp_path / 'm'))
+  assert set(got.arrays) == set(arrays)
+  for variable, array in arrays.items():
+    np.testing.assert_array_equal(got.arrays[variable], array, err_msg=variable)
+
+
+def test_keras_loads_it_and_gives_the_same_logits(trained, tmp_path):
+  spec, prefix, _ = trained('vgg_a_bn')
+  path = str(tmp_path / 'm.weights.h5')
+  run_export(ExportRequest(prefix, path, 'vgg_a_bn', bgr=True), str)
+  network = fabricated.keras_vgg(spec, named=False, epsilon=spec.batch_norm.epsilon)
+  network.load_weights(path)
+  images = pictures() / 60
+  truth = fabricated.our_logits(spec, prefix, images)
+  got = fabricated.keras_logits(network, images[..., ::-1])
+  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5 * np.abs(truth).max())
+
+
+def test_a_trunk_stays_a_trunk(trained, tmp_path):
+  _, prefix, arrays = trained('vgg_a', trunk_only=True)
+  path = str(tmp_path / 'm.npz')
+  with pytest.raises(CheckpointError, match='has no head of vgg_a; --trunk_only'):
+    run_export(ExportRequest(prefix, path, 'vgg_a'), str)
+  run_export(ExportRequest(prefix, path, 'vgg_a', trunk_only=True), str)
+  with np.load(path) as saved:
+    assert set(saved.files) == set(arrays)
+  # An imported trunk says by its contract that it is one.
+  run_import(ImportRequest(path, 'vgg_a', str(tmp_path / 'm'), trunk_only=True), str)
+  run_export(ExportRequest(str(tmp_path / 'm'), str(tmp_path / 'again.npz')), str)
+
+
+@pytest.mark.parametrize(
+  ('values', 'error', 'message'),
+  [
+    ({'output': 'm.h5'}, ConfigError, 'must end in .weights.h5 or .npz'),
+    ({'checkpoint': 'nothing'}, CheckpointError, 'nothing is no checkpoint'),
+    ({'model': None}, ConfigError, 'has neither model.ckpt-7.json nor config.json.*give --model'),
+    ({'model': 'vgg_b'}, WeightMismatchError, 'do not fit vgg_b'),
+    ({'model': 'vgg'}, ConfigError, "Unknown model 'vgg'"),
+  ],
+)
+def test_faults_are_named(trained, tmp_path, monkeypatch, values, error, message):
+  monkeypatch.chdir(tmp_path)
+  _, prefix, _ = trained('vgg_a')
+  request = {'checkpoint': prefix, 'output': 'm.npz', 'model': 'vgg_a', **values}
+  with pytest.raises(error, match=message):
+    run_export(ExportRequest(**request), str)
+  assert not list(tmp_path.glob('m.*npz')) + list(tmp_path.glob('m.h5'))
+
+
+def test_an_output_that_exists_is_kept(trained, tmp_path):
+  _, prefix, _ = trained('vgg_a')
+  (tmp_path / 'm.npz').write_text('mine')
+  with pytest.raises(ConfigError, match='m.npz exists'):
+    run_export(ExportRequest(prefix, str(tmp_path / 'm.npz'), 'vgg_a'), str)
+  assert (tmp_path / 'm.npz').read_text() == 'mine'

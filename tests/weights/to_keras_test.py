@@ -1,0 +1,41 @@
+import keras
+import numpy as np
+import pytest
+
+from tests.weights.fabricated import SIZES, keras_vgg, small
+from vgg_slim.nets import specs
+from vgg_slim.weights import to_keras
+from vgg_slim.weights.transform import Sizes
+
+
+def keras_layers(model):
+  """(class, name, shapes) of every layer with weights, in the order of Keras."""
+  snake = {'Conv2D': 'conv2d', 'Dense': 'dense', 'BatchNormalization': 'batch_normalization'}
+  return [
+    (snake[type(layer).__name__], layer.name, [tuple(w.shape) for w in layer.weights])
+    for layer in model.layers
+    if layer.weights
+  ]
+
+
+def check(spec, sizes, model):
+  shapes = sizes.shapes(spec)
+  arrays = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+  layers = to_keras.list_layers(spec, arrays)
+  got = [(kind, name, [array.shape for array in arrays]) for kind, name, arrays in layers]
+  assert got == keras_layers(model)
+
+
+def test_batch_norms_stand_behind_their_convolutions():
+  spec = small('vgg_c_bn')
+  check(spec, SIZES, keras_vgg(spec))
+
+
+# The order of 53 convolutions hangs on how Keras sorts its graph, so whole applications are asked.
+@pytest.mark.parametrize(
+  ('name', 'application'), [('vgg_e', 'VGG19'), ('resnet50_keras', 'ResNet50')]
+)
+def test_layers_are_those_of_the_application_in_its_order(name, application):
+  network = getattr(keras.applications, application)
+  model = network(weights=None, input_shape=(32, 32, 3), classes=3)
+  check(specs.get(name), Sizes(3, 32), model)

@@ -1,0 +1,103 @@
+"""Weights out: TensorFlow checkpoint -> Keras `.weights.h5` or `.npz`, bit by bit."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+from vgg_slim import config
+from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.nets import specs
+from vgg_slim.weights import (
+  assign,
+  keras_h5,
+  names,
+  npz,
+  slim_ckpt,
+  staging,
+  to_keras,
+  transform,
+)
+from vgg_slim.weights.contract import contract_path, read_contract
+
+SUFFIXES = ('.weights.h5', '.npz')
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportRequest:
+  """What to export.
+
+  Attributes:
+    checkpoint: prefix, or a train_dir for its newest checkpoint.
+    output: file to write; its ending, one of SUFFIXES, names the format.
+    model: a name of `specs.MODEL_NAMES`; by default what the contract beside the checkpoint, or
+      the train_dir's config.json, says.
+    trunk_only: leaves the head out.
+    bgr: turns the first convolution around, for pictures whose channels come as B, G, R.
+  """
+
+  checkpoint: str
+  output: str
+  model: str | None = None
+  trunk_only: bool = False
+  bgr: bool = False
+
+
+def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
+  """Writes `output`, or nothing.
+
+  Args:
+    request: what and how.
+    say: is given the report, for people.
+
+  Raises:
+    CheckpointError: no checkpoint, or one that cannot be read.
+    WeightMismatchError: it is not of that network.
+    ConfigError: an unknown ending or model, or `output` exists.
+  """
+  if not request.output.endswith(SUFFIXES):
+    raise ConfigError(f'--output={request.output} must end in {" or ".join(SUFFIXES)}.')
+  staging.check_is_free(pathlib.Path(request.output))
+  prefix = slim_ckpt.find_prefix(request.checkpoint) or request.checkpoint
+  if not slim_ckpt.list_files(prefix):
+    raise CheckpointError(f'{request.checkpoint} is no checkpoint: there are no files {prefix}*.')
+  spec = specs.get(request.model or find_model(prefix))
+  foreign = slim_ckpt.read(prefix)
+  slots = names.link(spec, foreign)
+  guess = transform.guess_sizes(spec, foreign, slots)
+  trunk_only = request.trunk_only or _is_trunk(prefix)
+  sizes = transform.Sizes(None, guess.image_size) if trunk_only else guess
+  if sizes.num_classes is None and not trunk_only:
+    raise CheckpointError(f'{prefix} has no head of {spec.name}; --trunk_only exports the rest.')
+  shapes = sizes.shapes(spec)
+  converted = transform.convert(spec, foreign, slots, shapes, transform.InputChange(request.bgr))
+  report = assign.compare(spec, shapes, foreign, slots, converted, trunk_only)
+  say(report.text())
+  assign.check(report, spec)
+  with staging.staged_file(request.output) as path:
+    if request.output.endswith('.npz'):
+      npz.write_weights(path, {f'{spec.scope}/{n}': a for n, a in converted.arrays.items()})
+    else:
+      epsilon = spec.batch_norm.epsilon if spec.batch_norm else None
+      keras_h5.write_weights(path, to_keras.list_layers(spec, converted.arrays), epsilon)
+
+
+def find_model(prefix: str) -> str:
+  """Model of a checkpoint, from its contract or from config.json in its folder.
+
+  Raises:
+    ConfigError: there is neither.
+  """
+  if contract_path(prefix).is_file():
+    return read_contract(contract_path(prefix)).model
+  folder = pathlib.Path(prefix).parent
+  if (folder / config.CONFIG_FILE).is_file():
+    return config.read_train_config(str(folder)).net.model
+  raise ConfigError(
+    f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it; give '
+    '--model.'
+  )
+
+
+def _is_trunk(prefix: str) -> bool:
+  path = contract_path(prefix)
+  return path.is_file() and read_contract(path).num_classes is None
