@@ -13,8 +13,12 @@ def by_name(model, **kwargs):
   return {row.name: row for row in summary.summarize(specs.get(model), **kwargs)}
 
 
+# Thin, they are resnet_v1_50.
+DEEPER = {'resnet_v1_101', 'resnet_v1_152'}
+
+
 class TestAgainstTheGraph:
-  @pytest.mark.parametrize('model', specs.NETWORKS)
+  @pytest.mark.parametrize('model', sorted(set(specs.NETWORKS) - DEEPER))
   def test_shapes_of_every_end_point(self, model):
     side = 107  # gives odd and even maps, and pools with and without a rest
     spec = thin(specs.get(model))
