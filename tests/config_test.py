@@ -13,6 +13,7 @@ def a_config(**run):
     preprocessing=config.PreprocessingConfig((1, 2, 3), 1.0, 36, 40),
     optimizer=config.OptimizerConfig(),
     run=config.RunConfig(**run),
+    fine_tune=config.FineTuneConfig(),
     data_dir='data',
     data_fingerprint='abc',
     class_names=('a', 'b', 'c'),
@@ -120,3 +121,10 @@ class TestCheckCanResume:
       "data_fingerprint was 'abc', now 'other'",
     ):
       assert clash in message
+
+
+def test_fine_tune_flags_without_a_checkpoint_are_named():
+  with pytest.raises(
+    ConfigError, match='new_head, ignore_missing_vars: of no use without checkpoint'
+  ):
+    config.FineTuneConfig(new_head=True, ignore_missing_vars=True)

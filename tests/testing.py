@@ -84,8 +84,9 @@ def train_config(data_dir, manifest, **run):
   return config.TrainConfig(
     net=config.NetConfig(manifest.num_classes, 'vgg_a', 32, fc_units=16, initializer='he'),
     preprocessing=config.PreprocessingConfig(manifest.rgb_mean, 1 / 64, 34, 38),
-    optimizer=config.OptimizerConfig(0.01, learning_rate_decay_factor=0.5),
+    optimizer=config.OptimizerConfig(0.01, 'exponential', 0.5, epochs_per_decay=1.0),
     run=config.RunConfig(**{'batch_size': 4, 'epochs': 2.0, 'log_every_steps': 1, **run}),
+    fine_tune=config.FineTuneConfig(),
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,

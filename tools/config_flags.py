@@ -124,11 +124,43 @@ def optimizer_config_from_flags() -> config.OptimizerConfig:
   return _from_flags(config.OptimizerConfig)
 
 
+def define_fine_tune_flags() -> None:
+  """What to start from, and what to train."""
+  flags.DEFINE_string(
+    'checkpoint_path',
+    None,
+    'Prefix of a checkpoint to start a new run from. A resumed run has its own.',
+  )
+  flags.DEFINE_list(
+    'checkpoint_exclude_scopes', [], 'Scopes not taken from it, with commas: vgg_16/fc7,vgg_16/fc8.'
+  )
+  flags.DEFINE_bool('new_head', False, 'Take all but the last layer: for other classes.')
+  flags.DEFINE_bool(
+    'from_net_a',
+    False,
+    'The checkpoint is of vgg_a: take its first four convolutions and its fully-connected layers, '
+    'as the paper starts its deeper networks.',
+  )
+  flags.DEFINE_bool(
+    'ignore_missing_vars', False, 'Let what the checkpoint lacks start from its initial value.'
+  )
+  flags.DEFINE_list(
+    'trainable_scopes', [], 'Scopes to train, with commas; the rest is frozen. By default all.'
+  )
+
+
+def fine_tune_config_from_flags() -> config.FineTuneConfig:
+  """Raises ConfigError for flags that need --checkpoint_path."""
+  return _from_flags(config.FineTuneConfig)
+
+
 def define_run_flags() -> None:
   """How long, how often, from which seed."""
   run = config.RunConfig
   flags.DEFINE_integer('batch_size', run.batch_size, 'Pictures in a step.')
-  flags.DEFINE_float('epochs', run.epochs, 'Passes over the training split; the paper has 74.')
+  flags.DEFINE_float(
+    'epochs', run.epochs, 'Passes over the training split; the paper has 74 over ImageNet.'
+  )
   flags.DEFINE_integer('max_steps', run.max_steps, 'Last step, in the place of --epochs.')
   flags.DEFINE_integer('seed', run.seed, 'Of weights, order, augmentation and dropout.')
   flags.DEFINE_integer('log_every_steps', run.log_every_steps, 'Steps between two progress lines.')
@@ -169,6 +201,7 @@ def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainCo
     preprocessing=preprocessing_config_from_flags(manifest, net.image_size),
     optimizer=optimizer_config_from_flags(),
     run=run_config_from_flags(),
+    fine_tune=fine_tune_config_from_flags(),
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,

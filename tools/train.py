@@ -32,6 +32,7 @@ config_flags.define_net_flags()
 config_flags.define_preprocessing_flags()
 config_flags.define_optimizer_flags()
 config_flags.define_run_flags()
+config_flags.define_fine_tune_flags()
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ class NetConfig:
   image_size: int = IMAGE_SIDE
   fc_units: int = 4096
   dropout_keep_prob: float = 0.5
-  initializer: str = 'he'
+  initializer: str = 'glorot'
 
   def __post_init__(self):
     checks = _Checks(self)
@@ -100,10 +100,10 @@ class OptimizerConfig:
     epochs_per_decay: epochs between two multiplications by `learning_rate_decay_factor`.
   """
 
-  learning_rate: float = 0.01
+  learning_rate: float = 0.004
   learning_rate_decay_type: str = 'exponential'
-  learning_rate_decay_factor: float = 0.99
-  epochs_per_decay: float = 1.0
+  learning_rate_decay_factor: float = 0.1
+  epochs_per_decay: float = 8.0
   momentum: float = 0.9
   weight_decay: float = 5e-4
 
@@ -121,6 +121,39 @@ class OptimizerConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class FineTuneConfig:
+  """What a new run takes from a checkpoint, and what it trains; scopes such as 'vgg_16/fc8'.
+
+  Attributes:
+    checkpoint_path: prefix of a checkpoint, or None to start from the initialiser. A run that is
+      resumed takes its own checkpoint instead.
+    checkpoint_exclude_scopes: what is left at its initial value.
+    new_head: excludes the last layer, for other classes.
+    from_net_a: takes the paper's pre-initialisation out of a checkpoint of configuration A.
+    ignore_missing_vars: whether what the checkpoint lacks may stay at its initial value.
+    trainable_scopes: what is trained; the rest is frozen, batch-norm statistics too. Empty for all.
+  """
+
+  checkpoint_path: str | None = None
+  checkpoint_exclude_scopes: tuple[str, ...] = ()
+  new_head: bool = False
+  from_net_a: bool = False
+  ignore_missing_vars: bool = False
+  trainable_scopes: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    for name in ('checkpoint_exclude_scopes', 'trainable_scopes'):
+      object.__setattr__(self, name, tuple(getattr(self, name)))
+    given = [
+      name
+      for name in ('checkpoint_exclude_scopes', 'new_head', 'from_net_a', 'ignore_missing_vars')
+      if getattr(self, name)
+    ]
+    if given and self.checkpoint_path is None:
+      raise ConfigError(f'{", ".join(given)}: of no use without checkpoint_path.')
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
   """How long, how often, from which seed.
 
@@ -132,8 +165,8 @@ class RunConfig:
     keep_checkpoints: how many checkpoints are kept; one is written after every epoch.
   """
 
-  batch_size: int = 64
-  epochs: float = 74.0
+  batch_size: int = 32
+  epochs: float = 11.0
   max_steps: int | None = None
   seed: int = 0
   log_every_steps: int = 10
@@ -175,6 +208,7 @@ class TrainConfig:
   preprocessing: PreprocessingConfig
   optimizer: OptimizerConfig
   run: RunConfig
+  fine_tune: FineTuneConfig
   data_dir: str
   data_fingerprint: str
   class_names: tuple[str, ...]
@@ -217,6 +251,7 @@ _SECTIONS = {
   'preprocessing': PreprocessingConfig,
   'optimizer': OptimizerConfig,
   'run': RunConfig,
+  'fine_tune': FineTuneConfig,
 }
 
 # A run may go on with other values of these; all else would make another network or another

@@ -1,8 +1,13 @@
+import dataclasses
+
 import numpy as np
+import pytest
 
 from tests.testing import assign, graph_session, random_values, thin_model, train_config
-from vgg_slim.compat import tf
+from vgg_slim.compat import slim, tf
+from vgg_slim.config import FineTuneConfig
 from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import ConfigError
 from vgg_slim.training import graph
 
 
@@ -64,8 +69,8 @@ def test_batch_norm_averages_move_with_each_step():
   images = np.random.default_rng(0).normal(size=[2, 32, 32, 3])
   with graph_session() as session:
     config = train_config('data', a_manifest())
-    net = config.net.__class__(2, 'vgg_a_bn', 32, fc_units=4)
-    config = config.__class__(**{**config.__dict__, 'net': net})
+    net = dataclasses.replace(config.net, model='vgg_a_bn', fc_units=4)
+    config = dataclasses.replace(config, net=net)
     ops = graph.build_train_graph(
       config, tf.constant(images, tf.float32), tf.constant([0, 1]), steps_per_epoch=1.0
     )
@@ -75,3 +80,37 @@ def test_batch_norm_averages_move_with_each_step():
     session.run(ops.train_op)
     assert len(moving) == 8
     assert all(np.abs(value).max() > 0 for value in session.run(moving))
+
+
+def test_frozen_layers_keep_weights_and_batch_norm_statistics():
+  images = np.random.default_rng(0).normal(size=[4, 32, 32, 3])
+  with graph_session() as session:
+    config = train_config('data', a_manifest())
+    config = dataclasses.replace(
+      config,
+      net=dataclasses.replace(config.net, model='vgg_a_bn', fc_units=4),
+      fine_tune=FineTuneConfig(trainable_scopes=('vgg_a_bn/conv5', 'vgg_a_bn/fc8')),
+    )
+    ops = graph.build_train_graph(
+      config, tf.constant(images, tf.float32), tf.constant([0, 1, 0, 1]), steps_per_epoch=1.0
+    )
+    session.run(tf.global_variables_initializer())
+    variables = slim.get_model_variables()
+    before = session.run(variables)
+    session.run(ops.train_op)
+    after = session.run(variables)
+  moved = {
+    v.op.name for v, a, b in zip(variables, before, after, strict=True) if not np.array_equal(a, b)
+  }
+  for name in (v.op.name for v in variables):
+    assert (name in moved) == name.startswith(('vgg_a_bn/conv5/', 'vgg_a_bn/fc8/')), name
+
+
+def test_a_trainable_scope_that_matches_nothing_is_an_error():
+  config = train_config('data', a_manifest())
+  config = dataclasses.replace(config, fine_tune=FineTuneConfig(trainable_scopes=('fc8',)))
+  with (
+    graph_session(),
+    pytest.raises(ConfigError, match="trainable_scopes: .*'fc8' .did you mean 'vgg_a/fc8'"),
+  ):
+    graph.build_train_graph(config, tf.zeros([1, 32, 32, 3]), tf.constant([0]), 1.0)

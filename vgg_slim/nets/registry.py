@@ -1,5 +1,7 @@
 """Networks by name: the one call that training, evaluation and export share."""
 
+from collections.abc import Sequence
+
 from vgg_slim.compat import slim, tf
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import resnet_v1, specs, vgg
@@ -28,6 +30,7 @@ def build(
   weight_decay: float = 0.0,
   initializer: str = 'he',
   head: str | None = None,
+  trainable_scopes: Sequence[str] = (),
 ) -> NetOutputs:
   """Adds the network `model` to the default graph.
 
@@ -45,6 +48,7 @@ def build(
     weight_decay: multiplies sum(w**2) / 2, into the regularisation losses.
     initializer: a name of `initializers.get`.
     head: a name of `head_specs.HEADS`; the row's own by default.
+    trainable_scopes: batch norm outside of these is frozen, in training too; empty for none frozen.
 
   Raises:
     ConfigError: no such network or head, or images that are smaller than `image_size` allows.
@@ -54,7 +58,13 @@ def build(
   window = 1 if num_classes is None else spec.head_window(image_size, head)
   _check_side(images, spec, image_size, window)
   arg_scope = net_arg_scope(
-    weight_decay, initializer, spec.batch_norm, spec.conv_biases, is_training, dropout_seed
+    weight_decay,
+    initializer,
+    spec.batch_norm,
+    spec.conv_biases,
+    is_training,
+    dropout_seed,
+    trainable_scopes,
   )
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)

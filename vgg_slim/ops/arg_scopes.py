@@ -1,5 +1,6 @@
 """tf-slim's defaults for every network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from vgg_slim.compat import slim, tf
@@ -13,6 +14,7 @@ def net_arg_scope(
   conv_biases: bool = False,
   is_training: bool = False,
   dropout_seed: tf.Tensor | None = None,
+  trainable_scopes: Sequence[str] = (),
 ) -> dict[str, Any]:
   """Defaults of every network: ReLU, zero biases, L2 on weights, pools that floor.
 
@@ -24,6 +26,7 @@ def net_arg_scope(
     is_training: whether dropout drops, and batch norm takes the batch's statistics and adds the
       updates of its averages to UPDATE_OPS.
     dropout_seed: as `layers.dropout_op`.
+    trainable_scopes: batch norm outside of these is frozen; empty for none frozen.
   """
   normalizer, settings = {}, {}
   if batch_norm:
@@ -42,7 +45,12 @@ def net_arg_scope(
     ),
     slim.arg_scope([slim.conv2d], padding='SAME', **normalizer),
     slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),
-    slim.arg_scope([slim_layers.batch_norm], is_training=is_training, **settings),
+    slim.arg_scope(
+      [slim_layers.batch_norm],
+      is_training=is_training,
+      trainable_scopes=trainable_scopes,
+      **settings,
+    ),
     slim.arg_scope([slim_layers.dropout], is_training=is_training, seed=dropout_seed) as scope,
   ):
     return scope

@@ -1,9 +1,10 @@
 """The tf-slim layers that tf-slim lacks, or has at a price."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.ops.layers import dropout_op, sliding_fc
+from vgg_slim.ops.scopes import is_under
 
 
 @slim.add_arg_scope
@@ -34,8 +35,11 @@ def sliding_fully_connected(
       'weights',
       [kernel_size, kernel_size, inputs.shape[-1], num_outputs],
       initializer=weights_initializer or tf.glorot_uniform_initializer(),
-      regularizer=weights_regularizer,
     )
+    # Not by model_variable: get_variable calls the regulariser twice and leaves one of the losses
+    # outside of every scope in TensorBoard's graph.
+    if weights_regularizer and not tf.get_variable_scope().reuse:
+      tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, weights_regularizer(weights))
     net = sliding_fc(inputs, weights)
     if normalizer_fn is None:
       biases = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
@@ -51,6 +55,7 @@ def batch_norm(
   decay: float = 0.997,
   epsilon: float = 1e-5,
   is_training: bool = False,
+  trainable_scopes: Sequence[str] = (),
   biases: bool = False,
   scope: str = 'BatchNorm',
 ) -> tf.Tensor:
@@ -65,6 +70,8 @@ def batch_norm(
     epsilon: added to the variance; the fused kernel takes at least 1.001e-5.
     is_training: whether to take the batch's statistics, and to leave the updates of the moving ones
       in UPDATE_OPS. The moving variance is that of N - 1 degrees of freedom.
+    trainable_scopes: outside of these the layer is frozen: it uses its moving statistics and leaves
+      them alone, in training too. Empty for all.
     biases: adds a bias to `inputs` first, in the scope of the caller. Batch norm subtracts it
       again, but Keras's ResNets count one and store it.
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
@@ -73,12 +80,13 @@ def batch_norm(
   if biases:
     bias = slim.model_variable('biases', shape, initializer=tf.zeros_initializer())
     inputs = tf.nn.bias_add(inputs, bias)
-  with tf.variable_scope(scope):
+  with tf.variable_scope(scope) as own_scope:
+    is_frozen = trainable_scopes and not is_under(own_scope.name, trainable_scopes)
     gamma = slim.model_variable('gamma', shape, initializer=tf.ones_initializer())
     beta = slim.model_variable('beta', shape, initializer=tf.zeros_initializer())
     mean = _moving('moving_mean', shape, tf.zeros_initializer())
     variance = _moving('moving_variance', shape, tf.ones_initializer())
-    if not is_training:
+    if is_frozen or not is_training:
       return tf.nn.fused_batch_norm(
         inputs, gamma, beta, mean, variance, epsilon=epsilon, is_training=False
       )[0]

@@ -1,12 +1,14 @@
 """The training graph: network, losses, schedule, momentum, a look at the pictures."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.data import image_ops
 from vgg_slim.nets import registry
-from vgg_slim.training import losses, schedules
+from vgg_slim.ops.scopes import is_under
+from vgg_slim.training import losses, schedules, warm_start
 
 _SUMMARY_PICTURES = 8
 
@@ -57,6 +59,7 @@ def build_train_graph(
     dropout_seed=dropout_seed,
     weight_decay=optimizer.weight_decay,
     initializer=net.initializer,
+    trainable_scopes=config.fine_tune.trainable_scopes,
   )
   step_losses = losses.build_losses(outputs.logits, labels)
   accuracy = losses.build_accuracy(outputs.logits, labels)
@@ -64,7 +67,9 @@ def build_train_graph(
     learning_rate = schedules.build_learning_rate(optimizer, global_step, steps_per_epoch)
     momentum = tf.train.MomentumOptimizer(learning_rate, optimizer.momentum)
     with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
-      update = momentum.minimize(step_losses.total, global_step=global_step)
+      update = momentum.minimize(
+        step_losses.total, global_step, _trained_variables(config.fine_tune.trainable_scopes)
+      )
     with tf.control_dependencies([update]):
       train_op = tf.identity(step_losses.total, name='train_op')
   return TrainOps(
@@ -75,6 +80,14 @@ def build_train_graph(
     global_step=global_step,
     image_summary=_build_image_summary(images, config),
   )
+
+
+def _trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:
+  variables = tf.trainable_variables()
+  if not trainable_scopes:
+    return variables
+  warm_start.check_scopes('trainable_scopes', trainable_scopes, [v.op.name for v in variables])
+  return [v for v in variables if is_under(v.op.name, trainable_scopes)]
 
 
 def _build_image_summary(images: tf.Tensor, config: TrainConfig) -> tf.Tensor:

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from vgg_slim.compat import tf
+from vgg_slim.compat import slim, tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import TrainingError
-from vgg_slim.training import graph, interrupts, progress
+from vgg_slim.nets import specs
+from vgg_slim.training import graph, interrupts, progress, warm_start
 from vgg_slim.training.history import EpochMetrics, MetricsFile
 from vgg_slim.weights import checkpoints
 
@@ -89,7 +90,9 @@ def run_training(
       reporter.line(f'Resuming from {newest}.')
     loop = _Loop(config, ops, train_dir, num_examples, evaluate_fn, reporter)
     scaffold = tf.train.Scaffold(
-      saver=loop.saver, local_init_op=tf.group(tf.local_variables_initializer(), initializer)
+      saver=loop.saver,
+      local_init_op=tf.group(tf.local_variables_initializer(), initializer),
+      init_fn=None if newest else _build_init_fn(config, reporter),
     )
     with (
       interrupts.stop_on_signals() as stop,
@@ -116,6 +119,20 @@ def _build(
   steps_per_epoch = split.num_examples / config.run.batch_size
   ops = graph.build_train_graph(config, batch.images, batch.labels, steps_per_epoch)
   return ops, batch.initializer
+
+
+def _build_init_fn(
+  config: TrainConfig, reporter: progress.Reporter
+) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
+  """What a new run restores at step 0; the report is printed here, before the first step."""
+  fine_tune = config.fine_tune
+  if fine_tune.checkpoint_path is None:
+    return None
+  spec = specs.get(config.net.model)
+  plan, saver = warm_start.build_warm_start(slim.get_model_variables(), spec, fine_tune)
+  reporter.line(f'Starting from {fine_tune.checkpoint_path}.')
+  reporter.line(plan.text())
+  return lambda scaffold, session: saver.restore(session, fine_tune.checkpoint_path)
 
 
 class _Loop:

@@ -25,16 +25,25 @@ def global_step(checkpoint: str) -> int:
   return int(reader.get_tensor('global_step'))
 
 
+def shapes(checkpoint: str) -> dict[str, list[int]]:
+  """Shapes of all that `checkpoint` holds, by name.
+
+  Raises:
+    CheckpointError: it cannot be read.
+  """
+  return _open(checkpoint).get_variable_to_shape_map()
+
+
 def check_fits(checkpoint: str, variables: Sequence[tf.Variable]) -> None:
   """Raises CheckpointError that lists the variables `checkpoint` lacks or has in another shape."""
-  shapes = _open(checkpoint).get_variable_to_shape_map()
+  stored = shapes(checkpoint)
   problems = []
   for variable in variables:
     name, shape = variable.op.name, variable.shape.as_list()
-    if name not in shapes:
+    if name not in stored:
       problems.append(f'{name} is missing')
-    elif shapes[name] != shape:
-      problems.append(f'{name} has shape {shapes[name]}, the network {shape}')
+    elif stored[name] != shape:
+      problems.append(f'{name} has shape {stored[name]}, the network {shape}')
   if problems:
     more = f' and {len(problems) - _SHOWN} more' if len(problems) > _SHOWN else ''
     raise CheckpointError(

@@ -1,0 +1,125 @@
+import pytest
+
+from tests.testing import graph_session, random_values
+from vgg_slim.compat import tf
+from vgg_slim.config import FineTuneConfig
+from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.nets import specs
+from vgg_slim.training import warm_start
+
+VGG16 = specs.get('vgg16')
+NETWORK = {
+  'vgg_16/conv1/conv1_1/weights': [3, 3, 3, 64],
+  'vgg_16/fc7/weights': [1, 1, 8, 8],
+  'vgg_16/fc8/weights': [1, 1, 8, 2],
+  'vgg_16/fc8/biases': [2],
+}
+
+
+def plan(file_shapes, network=None, spec=VGG16, **fine_tune):
+  config = FineTuneConfig('some.ckpt', **fine_tune)
+  result = warm_start.plan_restore(network or NETWORK, file_shapes, spec, config)
+  warm_start.check_plan(result, 'some.ckpt', spec, config)
+  return result
+
+
+def test_everything_is_in_one_list():
+  in_file = {
+    **NETWORK,
+    'vgg_16/fc9/weights': [1],
+    'global_step': [],
+    'vgg_16/fc7/weights/Momentum': [8],
+  }
+  del in_file['vgg_16/fc7/weights']
+  result = plan(in_file, checkpoint_exclude_scopes=('vgg_16/conv1',), ignore_missing_vars=True)
+  assert result == warm_start.RestorePlan(
+    matched={n: n for n in ('vgg_16/fc8/weights', 'vgg_16/fc8/biases')},
+    excluded=('vgg_16/conv1/conv1_1/weights',),
+    clashes=(),
+    initial=('vgg_16/fc7/weights',),
+    unused=('vgg_16/conv1/conv1_1/weights', 'vgg_16/fc9/weights'),
+  )
+  text = result.text()
+  assert 'restored: 2\n  vgg_16/fc8/weights\n  vgg_16/fc8/biases\nexcluded' in text
+  assert 'in the file, not used: 2\n' in text
+
+
+def test_a_new_head_leaves_the_last_layer_out():
+  other_classes = {**NETWORK, 'vgg_16/fc8/weights': [1, 1, 8, 1000], 'vgg_16/fc8/biases': [1000]}
+  with pytest.raises(CheckpointError, match=r'file \[1, 1, 8, 1000\], network .*give --new_head'):
+    plan(other_classes)
+  result = plan(other_classes, new_head=True)
+  assert result.excluded == ('vgg_16/fc8/weights', 'vgg_16/fc8/biases')
+  assert len(result.matched) == 2
+
+
+def test_a_clash_below_the_head_has_no_easy_way_out():
+  with pytest.raises(CheckpointError) as error:
+    plan({**NETWORK, 'vgg_16/fc7/weights': [1, 1, 9, 9]})
+  assert 'vgg_16/fc7/weights: file [1, 1, 9, 9], network [1, 1, 8, 8].' in str(error.value)
+  assert '--new_head' not in str(error.value)
+
+
+def test_missing_variables_have_to_be_allowed():
+  in_file = {'vgg_16/fc7/weights': [1, 1, 8, 8]}
+  with pytest.raises(CheckpointError, match='lacks 3 variables: .*--ignore_missing_vars'):
+    plan(in_file)
+  assert len(plan(in_file, ignore_missing_vars=True).initial) == 3
+
+
+def test_a_file_of_something_else_is_refused():
+  with pytest.raises(CheckpointError, match='holds nothing of vgg_d; it has other/weights.'):
+    plan({'other/weights': [3]}, ignore_missing_vars=True)
+
+
+def test_a_scope_that_matches_nothing_is_an_error_with_the_right_one():
+  with pytest.raises(ConfigError) as error:
+    plan(NETWORK, checkpoint_exclude_scopes=('fc8', 'vgg_16/fc7', 'vgg_61/fc7'))
+  assert str(error.value) == (
+    "--checkpoint_exclude_scopes: no variable is under 'fc8' (did you mean 'vgg_16/fc8'?), "
+    "'vgg_61/fc7' (did you mean 'vgg_16/fc7'?)."
+  )
+
+
+@pytest.mark.parametrize('model', ['vgg_b', 'vgg_c', 'vgg_d', 'vgg_e'])
+def test_net_a_gives_four_convolutions_and_three_fully_connected_layers(model):
+  spec, net_a = specs.get(model), specs.get('vgg_a')
+  network = {f'{spec.scope}/{n}': list(s) for n, s in spec.parameter_shapes(10).items()}
+  in_file = {f'vgg_a/{n}': list(s) for n, s in net_a.parameter_shapes(10).items()}
+  result = plan(in_file, network, spec, from_net_a=True)
+  layers = {name.rpartition('/')[0] for name in result.matched.values()}
+  assert layers == {
+    f'vgg_a/{layer}'
+    for layer in (
+      'conv1/conv1_1',
+      'conv2/conv2_1',
+      'conv3/conv3_1',
+      'conv3/conv3_2',
+      'fc6',
+      'fc7',
+      'fc8',
+    )
+  }
+  assert len(result.matched) == 14
+  assert result.matched[f'{spec.scope}/fc6/weights'] == 'vgg_a/fc6/weights'
+  assert len(result.initial) == len(network) - 14
+
+
+def test_the_saver_restores_what_the_plan_matched(tmp_path):
+  values = random_values({'vgg_16/a/weights': [2, 3], 'vgg_16/fc8/weights': [4]})
+  with graph_session() as session:
+    variables = {n: tf.get_variable(n, initializer=v) for n, v in values.items()}
+    session.run(tf.global_variables_initializer())
+    checkpoint = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
+  with graph_session() as session:
+    variables = [
+      tf.get_variable('vgg_16/a/weights', [2, 3], initializer=tf.zeros_initializer()),
+      tf.get_variable('vgg_16/fc8/weights', [7], initializer=tf.zeros_initializer()),
+    ]
+    config = FineTuneConfig(checkpoint, new_head=True)
+    _, saver = warm_start.build_warm_start(variables, VGG16, config)
+    session.run(tf.global_variables_initializer())
+    saver.restore(session, checkpoint)
+    restored, head = session.run(variables)
+  assert (restored == values['vgg_16/a/weights']).all()
+  assert not head.any()
