@@ -109,7 +109,7 @@ class TestCheckCanResume:
 
   def test_every_clash_is_listed(self):
     after = dataclasses.replace(
-      a_config(seed=7), net=config.NetConfig(3, 'vgg11', 32), data_fingerprint='other'
+      a_config(seed=7), net=config.NetConfig(3, 'vgg11', image_size=32), data_fingerprint='other'
     )
     with pytest.raises(CheckpointError) as error:
       config.check_can_resume(a_config(), after, 'runs/x')

@@ -82,7 +82,9 @@ def make_data_set(folder, per_class=12, num_classes=2, side=32, validation_fract
 def train_config(data_dir, manifest, **run):
   """A run of a thin network at 32 px with dropout and augmentation on."""
   return config.TrainConfig(
-    net=config.NetConfig(manifest.num_classes, 'vgg_a', 32, fc_units=16, initializer='he'),
+    net=config.NetConfig(
+      manifest.num_classes, 'vgg_a', image_size=32, fc_units=16, initializer='he'
+    ),
     preprocessing=config.PreprocessingConfig(manifest.rgb_mean, 1 / 64, 34, 38),
     optimizer=config.OptimizerConfig(0.01, 'exponential', 0.5, epochs_per_decay=1.0),
     run=config.RunConfig(**{'batch_size': 4, 'epochs': 2.0, 'log_every_steps': 1, **run}),

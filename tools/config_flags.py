@@ -8,7 +8,7 @@ from absl import flags
 from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.nets import specs
+from vgg_slim.nets import head_specs, specs
 
 flags.disclaim_key_flags()
 
@@ -23,9 +23,10 @@ def define_net_flags() -> None:
   flags.DEFINE_integer(
     'image_size',
     None,
-    f'Side of the training crop, in pixels. By default {IMAGE_SIDE}, or {_SMALL_IMAGE_SIDE} where '
-    f'no picture is larger than {_SMALL_PICTURES}.',
+    f"Side of the training crop, in pixels. By default the network's own, mostly {IMAGE_SIDE}, or "
+    f'{_SMALL_IMAGE_SIDE} where no picture is larger than {_SMALL_PICTURES}.',
   )
+  flags.DEFINE_enum('head', net.head, sorted(head_specs.HEADS), "By default the network's own.")
   flags.DEFINE_integer('fc_units', net.fc_units, 'Units of fc6 and fc7.')
   flags.DEFINE_float(
     'dropout_keep_prob', net.dropout_keep_prob, 'Share of units that dropout keeps.'
@@ -42,12 +43,14 @@ def net_config_from_flags(manifest: Manifest) -> config.NetConfig:
     ConfigError: an unknown model, a side too small for it, or a value out of range.
   """
   values = flags.FLAGS
+  spec = specs.get(values.model)
   small = manifest.largest_side <= _SMALL_PICTURES
-  image_size = values.image_size or (_SMALL_IMAGE_SIDE if small else IMAGE_SIDE)
-  specs.get(values.model).fc_kernel(image_size)
+  image_size = values.image_size or (_SMALL_IMAGE_SIDE if small else spec.image_size)
+  spec.head_window(image_size, values.head)
   return config.NetConfig(
     num_classes=manifest.num_classes,
     model=values.model,
+    head=values.head,
     image_size=image_size,
     fc_units=values.fc_units,
     dropout_keep_prob=values.dropout_keep_prob,

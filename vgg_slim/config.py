@@ -38,10 +38,21 @@ class _Checks:
 
 @dataclasses.dataclass(frozen=True)
 class NetConfig:
-  """The network: `model` is a name of nets.specs, `image_size` in pixels sets fc6's kernel."""
+  """The network; names are those of `nets.specs`, `nets.head_specs` and `ops.initializers`.
+
+  Attributes:
+    num_classes: K.
+    model: name of the network.
+    head: name of the head; None for the network's own.
+    image_size: side, in pixels, at which the class score map is 1x1.
+    fc_units: units of the hidden layers whose head leaves them open.
+    dropout_keep_prob: of the head's units.
+    initializer: of all weights.
+  """
 
   num_classes: int
   model: str = 'vgg16'
+  head: str | None = None
   image_size: int = IMAGE_SIDE
   fc_units: int = 4096
   dropout_keep_prob: float = 0.5

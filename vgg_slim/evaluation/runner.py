@@ -137,14 +137,7 @@ class Evaluator:
   def _build_probabilities(self, config: TrainConfig, images: tf.Tensor) -> tf.Tensor:
     def build_network(views: tf.Tensor) -> registry.NetOutputs:
       with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-        return registry.build(
-          config.net.model,
-          views,
-          config.net.num_classes,
-          is_training=False,
-          image_size=config.net.image_size,
-          fc_units=config.net.fc_units,
-        )
+        return registry.build_from_config(config.net, views, is_training=False)
 
     return score_maps.build_probabilities(build_network, images, self._flip)
 

@@ -1,8 +1,10 @@
 """Networks by name: the one call that training, evaluation and export share."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from vgg_slim.compat import slim, tf
+from vgg_slim.config import NetConfig
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import resnet_v1, specs, vgg
 from vgg_slim.nets.heads import build_head
@@ -73,6 +75,25 @@ def build(
     return build_head(
       net, end_points, spec, num_classes, image_size, fc_units, dropout_keep_prob, head
     )
+
+
+def build_from_config(
+  net: NetConfig,
+  images: tf.Tensor,
+  is_training: bool,
+  dropout_seed: tf.Tensor | None = None,
+  weight_decay: float = 0.0,
+  trainable_scopes: Sequence[str] = (),
+) -> NetOutputs:
+  """`build` with the fields of a `NetConfig`; the other arguments are those of `build`."""
+  return build(
+    **dataclasses.asdict(net),
+    images=images,
+    is_training=is_training,
+    dropout_seed=dropout_seed,
+    weight_decay=weight_decay,
+    trainable_scopes=trainable_scopes,
+  )
 
 
 def _check_side(images: tf.Tensor, spec: specs.NetSpec, image_size: int, window: int) -> None:

@@ -44,21 +44,16 @@ def build_train_graph(
     labels: int32 [N].
     steps_per_epoch: training pictures over batch size.
   """
-  net, optimizer = config.net, config.optimizer
+  optimizer = config.optimizer
   global_step = tf.train.get_or_create_global_step()
   with tf.name_scope('dropout_seed'):
     dropout_seed = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
-  outputs = registry.build(
-    net.model,
+  outputs = registry.build_from_config(
+    config.net,
     images,
-    net.num_classes,
     is_training=True,
-    image_size=net.image_size,
-    fc_units=net.fc_units,
-    dropout_keep_prob=net.dropout_keep_prob,
     dropout_seed=dropout_seed,
     weight_decay=optimizer.weight_decay,
-    initializer=net.initializer,
     trainable_scopes=config.fine_tune.trainable_scopes,
   )
   step_losses = losses.build_losses(outputs.logits, labels)
