@@ -86,14 +86,14 @@ def _run_keras(request: Request) -> SourceRun:
 
 
 def _load_keras_model(keras: Any, request: Request) -> Any:
-  if request.foreign.epsilons or request.foreign.format == 'Keras .keras':
+  if request.foreign.format == 'Keras .keras':
     return keras.models.load_model(request.path, compile=False)
-  if request.foreign.format == 'Keras .h5':
-    import h5py
+  import h5py
 
-    with h5py.File(request.path) as file:
-      if 'model_config' in file.attrs:
-        return keras.models.load_model(request.path, compile=False)
+  with h5py.File(request.path) as file:
+    has_network = 'model_config' in file.attrs
+  if has_network:
+    return keras.models.load_model(request.path, compile=False)
   name = APPLICATIONS.get(request.model)
   if name is None or (name != 'ResNet50' and request.fc_units != _APPLICATION_FC_UNITS):
     raise NotComparedError(
