@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.testing import thin
-from tests.weights.fabricated import CLASSES, SIDE, UNITS, our_logits, pictures
+from tests.weights.fabricated import CLASSES, SIDE, UNITS, check_logits, our_logits, pictures
 from vgg_slim.errors import CheckpointError, WeightMismatchError
 from vgg_slim.nets import specs
 from vgg_slim.weights import onnx_model
@@ -53,10 +53,10 @@ def test_models_from_torch_give_their_logits(monkeypatch, tmp_path, model, named
   said = []
   run_import(ImportRequest(str(path), model, str(tmp_path / 'm')), said.append)
   assert 'largest difference from onnxruntime' in said[-1]
-  images = pictures() / 60
+  images = pictures() / 10
   truth = run_onnx(str(path), images.transpose(0, 3, 1, 2))
   got = our_logits(spec, tmp_path / 'm', images)
-  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5 * np.abs(truth).max())
+  check_logits(got, truth)
 
 
 def test_models_from_keras_give_their_probabilities(monkeypatch, tmp_path):
@@ -66,11 +66,10 @@ def test_models_from_keras_give_their_probabilities(monkeypatch, tmp_path):
   path = tmp_path / 'm.onnx'
   onnx_nets.save_as_keras(spec, path)
   run_import(ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm')), str)
-  images = pictures() / 60
+  images = pictures() / 10
   truth = run_onnx(str(path), images)
   got = softmax(our_logits(spec, tmp_path / 'm', images))
-  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5)
-  assert np.ptp(truth) > 0.01
+  check_logits(got, truth)
 
 
 def test_a_trunk_under_another_head(monkeypatch, tmp_path):
@@ -88,12 +87,10 @@ def test_a_trunk_under_another_head(monkeypatch, tmp_path):
   assert contract.num_classes is None
   assert 'not imported: head of the file: 4\n  dense_0/kernel [16, 3]' in said[1]
   assert 'pool5 of the probe picture, largest difference from onnxruntime' in said[-1]
-  images = pictures() / 60
+  images = pictures() / 10
   truth = run_onnx(str(path), images, onnx_model.find_taps(str(path)).trunk)
   got = our_logits(spec, tmp_path / 'm', images, Sizes(None, SIDE))
-  np.testing.assert_allclose(
-    got, truth.transpose(0, 2, 3, 1), rtol=0, atol=1e-5 * np.abs(truth).max()
-  )
+  check_logits(got, truth.transpose(0, 2, 3, 1))
 
 
 def test_taps_and_layouts(tmp_path):
@@ -147,5 +144,4 @@ def test_published_trunk_on_photographs(tmp_path):
   tap = 'functional_1/block5_pool_1/MaxPool2d:0'
   truth = run_onnx(path, images, tap).transpose(0, 2, 3, 1)
   got = our_logits(specs.get('vgg16'), tmp_path / 'm', images, Sizes(None, 224))
-  # 13 layers of float32 sums in another order.
-  np.testing.assert_allclose(got, truth, rtol=0, atol=1e-5 * np.abs(truth).max())
+  check_logits(got, truth, rtol=1e-6)  # 1.2e-7 was seen

@@ -12,8 +12,8 @@ class Builder:
   def __init__(self, images):
     self.nodes, self.initializers, self.net = [], [], images
 
-  def array(self, name, shape):
-    values = random_arrays({name: shape}, seed=len(self.initializers))[name]
+  def array(self, name, shape, out_first=True):
+    values = random_arrays({name: shape}, len(self.initializers), out_first)[name]
     self.initializers.append(numpy_helper.from_array(values, name))
     return name
 
@@ -88,7 +88,9 @@ def save_as_keras(spec, path, head=(UNITS, UNITS, CLASSES)):
   net.add('Reshape', net.shape(-1, rows))
   names = ('fc1', 'fc2', 'predictions') if len(head) == 3 else [f'dense_{i}' for i in range(9)]
   for name, units in zip(names, head, strict=False):
-    net.add('MatMul', net.array(f'model_1/{name}/Cast/ReadVariableOp:0', (rows, units)))
+    net.add(
+      'MatMul', net.array(f'model_1/{name}/Cast/ReadVariableOp:0', (rows, units), out_first=False)
+    )
     net.add('Add', net.array(f'model_1/{name}/BiasAdd/ReadVariableOp:0', (units,)))
     if units != head[-1] or name == names[0]:
       net.add('Relu')

