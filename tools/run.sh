@@ -4,6 +4,10 @@
 command=$(readlink -f "$1")
 shift
 root=$(dirname "$(dirname "$command")")
+name=$(basename "$command")
 python="$root/third_party/offline/rules_python/runtime/venv_python.sh"
-PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" \
-  exec "$python" -m "tools.$(basename "$command")" "$@"
+if [ ! -x "$root/.venv/bin/python3" ] && ! "$python" -c 'import absl' 2>/dev/null; then
+  echo "$name: error: the Python packages are missing. Run 'make venv' in $root." >&2
+  exit 1
+fi
+PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m "tools.$name" "$@"
