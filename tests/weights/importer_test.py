@@ -161,7 +161,7 @@ def vgg_b_file(tmp_path_factory):
       {'num_classes': 9},
       f'2 shape clash: .*has {CLASSES} classes: .*--checkpoint_exclude_scopes=vgg_b/fc8',
     ),
-    ('vgg_b', {'fc_units': UNITS + 1}, 'shape clash: vgg_b/fc6/weights'),
+    ('vgg_b', {'fc_units': UNITS + 1}, f'shape clash: vgg_b/fc6/.* is for .*--fc_units={UNITS}'),
     ('vgg_b', {'image_size': 96}, r'vgg_b/fc6/weights: file fc1/kernel \[16, 6\], network \[3, 3,'),
     ('vgg_b', {'class_names': ('a', 'b')}, '2 class names for num_classes=5'),
   ],
@@ -179,3 +179,14 @@ def test_an_output_that_exists_is_kept(tmp_path, vgg_b_file):
   with pytest.raises(ConfigError, match='m.index exists; give another --output'):
     import_file(vgg_b_file, 'vgg_b', tmp_path / 'm')
   assert (tmp_path / 'm.index').read_text() == 'mine'
+
+
+def test_another_network_of_the_same_shapes_does_not_hide_the_class_count(row, tmp_path):
+  row('vgg_a')
+  spec = row('vgg_a_lrn')
+  arrays = fabricated.random_arrays(SIZES.shapes(spec))
+  npz.write_weights(str(tmp_path / 'a.npz'), arrays)
+  with pytest.raises(
+    WeightMismatchError, match=f'The file has {CLASSES} classes: import it without'
+  ):
+    import_file(tmp_path / 'a.npz', 'vgg_a', tmp_path / 'm', num_classes=9)

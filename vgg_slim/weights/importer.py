@@ -136,16 +136,18 @@ def _hint(
   report: assign.Report,
 ) -> str:
   """What to do about a file that does not fit."""
-  fitting = [name for name in sorted(specs.NETWORKS) if name != spec.name and _fits(name, foreign)]
-  if fitting:
-    return f'The file fits --model={" or ".join(fitting)}.'
-  if guess.num_classes is None and report.matched and not request.trunk_only:
-    return 'The file has no head of this network; --trunk_only imports the layers below it.'
-  if request.num_classes not in (None, guess.num_classes) and guess.num_classes is not None:
+  if _fits(spec.name, foreign):  # at the file's own sizes
+    if request.num_classes in (None, guess.num_classes):
+      return f'The file is for --image_size={guess.image_size} --fc_units={guess.fc_units}.'
     return (
       f'The file has {guess.num_classes} classes: import it without --num_classes, and give '
       f'training --checkpoint_exclude_scopes={spec.scope}/{spec.fc_scopes[-1]} for a new head.'
     )
+  fitting = [name for name in sorted(specs.NETWORKS) if _fits(name, foreign)]
+  if fitting:
+    return f'The file fits --model={" or ".join(fitting)}.'
+  if guess.num_classes is None and report.matched and not request.trunk_only:
+    return 'The file has no head of this network; --trunk_only imports the layers below it.'
   return ''
 
 
