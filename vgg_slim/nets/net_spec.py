@@ -24,7 +24,7 @@ class BatchNorm(NamedTuple):
 
   Attributes:
     decay: of the moving mean and variance.
-    epsilon: added to the variance. TensorFlow's fused kernel raises anything below 1.001e-5 to it.
+    epsilon: added to the variance.
   """
 
   decay: float

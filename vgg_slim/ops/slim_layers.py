@@ -67,7 +67,7 @@ def batch_norm(
   Args:
     inputs: float32 [N, H, W, C].
     decay: of the moving mean and variance.
-    epsilon: added to the variance; the fused kernel takes at least 1.001e-5.
+    epsilon: added to the variance.
     is_training: whether to take the batch's statistics, and to leave the updates of the moving ones
       in UPDATE_OPS. The moving variance is that of N - 1 degrees of freedom.
     trainable_scopes: outside of these the layer is frozen: it uses its moving statistics and leaves
