@@ -9,6 +9,7 @@ from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.nets import head_specs, specs
+from vgg_slim.weights import contract
 
 flags.disclaim_key_flags()
 
@@ -82,16 +83,23 @@ def define_preprocessing_flags() -> None:
 def preprocessing_config_from_flags(
   manifest: Manifest, image_size: int
 ) -> config.PreprocessingConfig:
-  """Preprocessing with the mean of `manifest`.
+  """Preprocessing with the mean of `manifest`, or of the weights that the run starts from.
 
   Raises:
+    CheckpointError: --pixel_scale is not that of the weights.
     ConfigError: a value out of range.
   """
   values = flags.FLAGS
+  rgb_mean, pixel_scale = manifest.rgb_mean, values.pixel_scale
+  imported = contract.find_contract(values.checkpoint_path) if values.checkpoint_path else None
+  if imported:
+    rgb_mean = imported.rgb_mean
+    pixel_scale = imported.pixel_scale if pixel_scale is None else pixel_scale
+    contract.check_preprocessing(imported, rgb_mean, pixel_scale, values.checkpoint_path)
   smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
   return config.PreprocessingConfig(
-    rgb_mean=manifest.rgb_mean,
-    pixel_scale=values.pixel_scale,
+    rgb_mean=rgb_mean,
+    pixel_scale=config.PreprocessingConfig.pixel_scale if pixel_scale is None else pixel_scale,
     train_scale_min=smallest,
     train_scale_max=values.train_scale_max or smallest,
     random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,

@@ -19,6 +19,7 @@ from vgg_slim import config, files
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.evaluation import views
+from vgg_slim.weights import contract
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
@@ -58,6 +59,10 @@ def main() -> None:
   checkpoint = _CHECKPOINT.value or checkpoints.latest_checkpoint(_TRAIN_DIR.value)
   if not checkpoint:
     raise CheckpointError(f'{_TRAIN_DIR.value} holds no checkpoint yet.')
+  imported = contract.find_contract(checkpoint)
+  if imported:
+    fed = trained.preprocessing
+    contract.check_preprocessing(imported, fed.rgb_mean, fed.pixel_scale, checkpoint)
   evaluator = runner.Evaluator(
     trained, data_dir, manifest, _SPLIT.value, test_scales, flip, _BATCH_SIZE.value
   )

@@ -41,7 +41,8 @@ def main() -> None:
   manifest = manifests.read_manifest(data_dir)
   wanted = config_flags.train_config_from_flags(data_dir, manifest)
   train_dir = _TRAIN_DIR.value or f'runs/{manifest.dataset}_{wanted.net.model}'
-  _prepare_train_dir(train_dir, wanted)
+  if _has_checkpoint(train_dir):
+    config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
   result = _train(wanted, manifest, train_dir)
   if result.stopped_by:
     print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
@@ -59,11 +60,9 @@ def _digits_dir() -> str:
   return str(default_data.digits_folder(default_data.cache_folder()))
 
 
-def _prepare_train_dir(train_dir: str, wanted: config.TrainConfig) -> None:
-  if pathlib.Path(train_dir, config.CONFIG_FILE).exists():
-    config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
-  pathlib.Path(train_dir).mkdir(parents=True, exist_ok=True)
-  config.write_train_config(train_dir, wanted)
+def _has_checkpoint(train_dir: str) -> bool:
+  """Whether there is something to resume; TensorFlow lists the checkpoints in this file."""
+  return pathlib.Path(train_dir, 'checkpoint').is_file()
 
 
 def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'loop.TrainResult':  # noqa: F821

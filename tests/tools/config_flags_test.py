@@ -8,7 +8,8 @@ from tests.training.graph_test import a_manifest
 from tools import config_flags
 from tools import train as _  # noqa: F401  (defines every group of flags)
 from vgg_slim import config
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.weights import contract
 
 
 def from_flags(manifest, *arguments):
@@ -77,3 +78,20 @@ def test_every_flag_reaches_its_field():
 def test_wrong_values_are_named(argument, message):
   with pytest.raises(ConfigError, match=message):
     from_flags(a_manifest(), argument)
+
+
+class TestImportedWeights:
+  @pytest.fixture
+  def checkpoint(self, tmp_path):
+    source = contract.Source('vgg16.h5', 'Keras .h5', '0' * 64)
+    imported = contract.Contract('vgg16', 1000, 224, 4096, source, (1.0, 2.0, 3.0), 0.5)
+    contract.write_contract(tmp_path / 'vgg16.json', imported)
+    return str(tmp_path / 'vgg16')
+
+  def test_their_pixels_are_the_default(self, checkpoint):
+    got = from_flags(a_manifest(), f'--checkpoint_path={checkpoint}').preprocessing
+    assert (got.rgb_mean, got.pixel_scale) == ((1.0, 2.0, 3.0), 0.5)
+
+  def test_other_pixels_are_refused(self, checkpoint):
+    with pytest.raises(CheckpointError, match='pixel_scale 0.5, here 1.0'):
+      from_flags(a_manifest(), f'--checkpoint_path={checkpoint}', '--pixel_scale=1')

@@ -7,6 +7,7 @@ import pytest
 from tests.testing import make_data_set, run_tool, thin_model
 from tools import train
 from vgg_slim import config
+from vgg_slim.compat import tf
 from vgg_slim.data import default_data
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--max_steps=6', '--fc_units=32')
@@ -78,3 +79,40 @@ def test_mistakes_of_training_leave_nothing(data_dir, tmp_path, capsys, argument
   assert message in error
   assert error.count('\n') == 1
   assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_fine_tuning_starts_from_the_checkpoint_and_trains_the_scope_alone(data_dir, capsys):
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=first', *SMALL) == 0
+  capsys.readouterr()
+  code = run_tool(
+    train,
+    *(f'--data_dir={data_dir}', '--train_dir=second', *SMALL, '--max_steps=1'),
+    *('--checkpoint_path=first/model.ckpt-6', '--new_head', '--trainable_scopes=vgg_a/fc8'),
+  )
+  assert code == 0
+  output = capsys.readouterr().out
+  assert 'Starting from first/model.ckpt-6.\nrestored: 20\n' in output
+  assert 'excluded, left at their initial value: 2\n  vgg_a/fc8/weights\n' in output
+  before = tf.train.load_checkpoint('first/model.ckpt-6')
+  after = tf.train.load_checkpoint('second/model.ckpt-1')
+  same = {
+    name: (before.get_tensor(name) == after.get_tensor(name)).all()
+    for name in after.get_variable_to_shape_map()
+    if name.startswith('vgg_a/') and not name.endswith('/Momentum')
+  }
+  assert len(same) == 22
+  assert {name for name, is_same in same.items() if not is_same} == {
+    'vgg_a/fc8/weights',
+    'vgg_a/fc8/biases',
+  }
+
+
+def test_a_mistake_in_fine_tuning_leaves_no_train_dir(data_dir, tmp_path, capsys):
+  assert (
+    run_tool(train, f'--data_dir={data_dir}', '--train_dir=first', *SMALL, '--max_steps=1') == 0
+  )
+  arguments = ('--train_dir=second', '--checkpoint_path=first/model.ckpt-1')
+  wrong = '--checkpoint_exclude_scopes=fc8'
+  assert run_tool(train, f'--data_dir={data_dir}', *SMALL, *arguments, wrong) == 1
+  assert "no variable is under 'fc8' (did you mean 'vgg_a/fc8'?)" in capsys.readouterr().err
+  assert not (tmp_path / 'second').exists()

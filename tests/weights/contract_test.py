@@ -70,3 +70,23 @@ def test_what_is_no_contract_is_named(tmp_path, text):
 def test_a_missing_contract_is_named(tmp_path):
   with pytest.raises(CheckpointError, match='x.json cannot be read'):
     contract.read_contract(tmp_path / 'x.json')
+
+
+def test_a_checkpoint_without_contract_has_none(tmp_path):
+  assert contract.find_contract(str(tmp_path / 'model.ckpt-7')) is None
+
+
+def test_a_contract_is_found_beside_its_checkpoint(tmp_path):
+  contract.write_contract(tmp_path / 'vgg16.json', TWO_CLASSES)
+  assert contract.find_contract(str(tmp_path / 'vgg16')) == TWO_CLASSES
+
+
+def test_other_pixels_are_refused_with_both_values():
+  mean = IMAGENET_RGB_MEAN
+  assert contract.check_preprocessing(TWO_CLASSES, mean, 1.0, 'w/vgg16') is None
+  with pytest.raises(CheckpointError) as error:
+    contract.check_preprocessing(TWO_CLASSES, (1.0, 2.0, 3.0), 0.5, 'w/vgg16')
+  assert str(error.value) == (
+    f'w/vgg16 was made for other pixels: rgb_mean {mean}, here (1.0, 2.0, 3.0); '
+    'pixel_scale 1.0, here 0.5.'
+  )

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -8,7 +6,6 @@ from tests.weights import fabricated
 from tests.weights.fabricated import CLASSES, SIDE, UNITS, our_logits, pictures
 from vgg_slim.errors import CheckpointError
 from vgg_slim.nets import specs
-from vgg_slim.nets.resnet_specs import Pool
 from vgg_slim.weights import torch_state
 from vgg_slim.weights.importer import ImportRequest, run_import
 from vgg_slim.weights.transform import InputChange, Sizes
@@ -63,21 +60,18 @@ def test_division_by_the_deviation_moves_into_the_first_convolution(monkeypatch,
   check_module(spec, module, tmp_path / 'm', pictures(), divisors=STD)
 
 
-def test_torchvision_s_resnet_gives_its_logits_where_the_strides_agree(monkeypatch, tmp_path):
+def test_torchvision_s_resnet_gives_its_logits(monkeypatch, tmp_path):
   from tests.weights import torch_nets
 
-  spec = thin(specs.RESNET['resnet_v1_50'])
-  blocks = tuple(b._replace(stride=1 if i == 0 else 2) for i, b in enumerate(spec.blocks))
-  spec = dataclasses.replace(
-    spec, blocks=blocks, pool=Pool(1, 'VALID'), stride_unit='first', stride_conv=2
-  )
-  monkeypatch.setitem(specs.RESNET, 'resnet_v1_50', spec)
+  model = 'resnet50_torchvision'
+  spec = thin(specs.RESNET[model])
+  monkeypatch.setitem(specs.RESNET, model, spec)
   rows = [(block.channels, block.units) for block in spec.blocks]
   module = torch_nets.resnet(rows, spec.stem_channels, CLASSES)
   path = str(tmp_path / 'm.pth')
   torch.save(module.state_dict(), path)
   said = []
-  run_import(ImportRequest(path, 'resnet_v1_50', str(tmp_path / 'm'), image_size=SIDE), said.append)
+  run_import(ImportRequest(path, model, str(tmp_path / 'm'), image_size=SIDE), said.append)
   assert 'largest difference from torch' in said[-1]
   check_module(spec, module, tmp_path / 'm', pictures() / 10)
 

@@ -158,6 +158,16 @@ RESNET: dict[str, ResNetSpec] = {
     pool=Pool(zeros=1, padding='VALID'),
     batch_norm=BatchNorm(decay=0.99, epsilon=1.001e-5),
   ),
+  # torchvision.models.resnet50, for its weights: the 3x3 convolution strides.
+  'resnet50_torchvision': dataclasses.replace(
+    _SCRIPT,
+    name='resnet50_torchvision',
+    scope='resnet50_torchvision',
+    pool=Pool(zeros=1, padding='VALID'),
+    stride_conv=2,
+    conv_biases=False,
+    batch_norm=BatchNorm(decay=0.9, epsilon=1e-5),
+  ),
   # tf_slim.nets.resnet_v1, for the published slim checkpoints.
   **{
     f'resnet_v1_{depth}': ResNetSpec(

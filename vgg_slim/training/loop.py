@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.config import TrainConfig
+from vgg_slim.config import TrainConfig, write_train_config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.data.manifest import Manifest
@@ -68,13 +68,14 @@ def run_training(
   Args:
     config: the run; `config.data_dir` holds the data set.
     manifest: of that data set.
-    train_dir: exists; is given checkpoints, `metrics.csv` and event files.
+    train_dir: is made, and given `config.json`, checkpoints, `metrics.csv` and event files.
     evaluate_fn: validates a checkpoint; None for no validation.
     reporter: is given the progress lines.
 
   Raises:
     TrainingError: the loss is no longer finite.
-    CheckpointError: the newest checkpoint is of another network.
+    CheckpointError: the newest checkpoint is of another network, or `checkpoint_path` does not fit.
+    ConfigError: a scope of `config.fine_tune` matches nothing.
   """
   num_examples = manifest.split('train').num_examples
   total_steps = config.run.total_steps(num_examples)
@@ -94,6 +95,9 @@ def run_training(
       local_init_op=tf.group(tf.local_variables_initializer(), initializer),
       init_fn=None if newest else _build_init_fn(config, reporter),
     )
+    # Not before the graph stands: a mistake in the flags leaves no train_dir behind.
+    os.makedirs(train_dir, exist_ok=True)
+    write_train_config(train_dir, config)
     with (
       interrupts.stop_on_signals() as stop,
       tf.train.SingularMonitoredSession(scaffold=scaffold, checkpoint_dir=train_dir) as session,

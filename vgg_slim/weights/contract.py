@@ -91,6 +91,29 @@ def contract_path(checkpoint: str) -> pathlib.Path:
   return pathlib.Path(f'{checkpoint}.json')
 
 
+def find_contract(checkpoint: str) -> Contract | None:
+  """The contract beside a checkpoint, or None where there is none (checkpoints of training).
+
+  Raises:
+    CheckpointError: there is one, but it cannot be read.
+  """
+  path = contract_path(checkpoint)
+  return read_contract(path) if path.is_file() else None
+
+
+def check_preprocessing(
+  contract: Contract, rgb_mean: tuple[float, float, float], pixel_scale: float, checkpoint: str
+) -> None:
+  """Raises CheckpointError where the checkpoint's network was fed otherwise; lists both values."""
+  pairs = (
+    ('rgb_mean', contract.rgb_mean, rgb_mean),
+    ('pixel_scale', contract.pixel_scale, pixel_scale),
+  )
+  clashes = [f'{name} {theirs}, here {ours}' for name, theirs, ours in pairs if theirs != ours]
+  if clashes:
+    raise CheckpointError(f'{checkpoint} was made for other pixels: {"; ".join(clashes)}.')
+
+
 def to_json(contract: Contract) -> str:
   """One JSON object, fields in the order of the class, `format_version` first."""
   values = dataclasses.asdict(contract)
