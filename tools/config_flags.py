@@ -75,8 +75,9 @@ def define_preprocessing_flags() -> None:
   )
   flags.DEFINE_float(
     'pixel_scale',
-    config.PreprocessingConfig.pixel_scale,
-    'Factor on (pixel - mean), 0..255 before.',
+    None,
+    'Factor on (pixel - mean), 0..255 before. By default 1, or what --checkpoint_path was imported '
+    'with.',
   )
 
 

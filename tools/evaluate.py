@@ -10,6 +10,7 @@ mirror image and all scales are averaged (arXiv:1409.1556, section 3.2).
 import dataclasses
 import json
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import flags
 from rich import box, console, table
@@ -20,6 +21,9 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.evaluation import views
 from vgg_slim.weights import contract
+
+if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
+  from vgg_slim.evaluation import runner
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
@@ -88,7 +92,7 @@ def _test_scales(preprocessing: config.PreprocessingConfig) -> list[int]:
     ) from error
 
 
-def _print_result(model: str, result: 'runner.EvalResult') -> None:  # noqa: F821
+def _print_result(model: str, result: 'runner.EvalResult') -> None:
   rows = table.Table(box=box.SIMPLE, title=f'{model}, step {result.step}, {result.split} split')
   for heading in ('Q', 'flip', 'pictures', 'top-1 error', 'top-5 error', 'images/s'):
     rows.add_column(heading, justify='right')

@@ -11,6 +11,7 @@ again goes on where a run ended. Ctrl-C saves a checkpoint and stops.
 import os
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -18,6 +19,9 @@ from tools import config_flags, invocation
 from vgg_slim import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
+
+if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
+  from vgg_slim.training import loop
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, 'Folder made by tools/convert_to_tfrecord. By default the digits.'
@@ -65,7 +69,7 @@ def _has_checkpoint(train_dir: str) -> bool:
   return pathlib.Path(train_dir, 'checkpoint').is_file()
 
 
-def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'loop.TrainResult':  # noqa: F821
+def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'loop.TrainResult':
   invocation.load_tensorflow()
   from vgg_slim.evaluation import runner
   from vgg_slim.training import loop, progress

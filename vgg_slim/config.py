@@ -250,9 +250,9 @@ class TrainConfig:
       values = json.loads(text)
     except json.JSONDecodeError as error:
       raise ConfigError(f'not JSON: {error}') from error
-    _check_keys(values, cls, '')
+    check_fields(values, cls, 'the top level')
     for section, section_class in _SECTIONS.items():
-      _check_keys(values[section], section_class, section)
+      check_fields(values[section], section_class, repr(section))
       values[section] = section_class(**values[section])
     return cls(**values)
 
@@ -279,8 +279,14 @@ _FREE_TO_CHANGE = {
 }
 
 
-def _check_keys(values: Any, config_class: type, section: str) -> None:
-  where = f'{section!r}' if section else 'the top level'
+def check_fields(values: Any, config_class: type, where: str) -> None:
+  """Raises ConfigError unless `values` is a JSON object with the fields of a dataclass; lists all.
+
+  Args:
+    values: out of a JSON file.
+    config_class: the dataclass.
+    where: the place in the file, for the message.
+  """
   if not isinstance(values, dict):
     raise ConfigError(f'{where} must be an object, got {type(values).__name__}.')
   expected = {field.name for field in dataclasses.fields(config_class)}

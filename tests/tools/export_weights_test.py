@@ -13,12 +13,12 @@ from tests.tools.import_weights_test import run
   ],
 )
 def test_faults_are_one_line(tmp_path, arguments, message):
-  code, out, err = run(tmp_path, 'export_weights', *arguments)
+  code, out, err = run(tmp_path, 'tools.export_weights', *arguments)
   assert (code, out) == (1, '')
   assert err == f'export_weights: error: {message}\n'
 
 
 def test_help_shows_the_commands(tmp_path):
-  code, out, _ = run(tmp_path, 'export_weights', '--help')
+  code, out, _ = run(tmp_path, 'tools.export_weights', '--help')
   assert code == 0
   assert 'tools/export_weights --checkpoint_path=' in out

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def run(folder, tool, *arguments):
   """Runs the command in `folder`; returns (exit code, stdout, stderr)."""
-  program = f'import sys; sys.path.insert(0, {str(ROOT)!r}); from tools import {tool}; {tool}.run()'
+  program = f'import sys; sys.path.insert(0, {str(ROOT)!r}); import {tool} as tool; tool.run()'
   command = [sys.executable, '-c', program, *arguments]
   done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
   return done.returncode, done.stdout, done.stderr
@@ -35,7 +35,7 @@ def run(folder, tool, *arguments):
   ],
 )
 def test_faults_are_one_line(tmp_path, arguments, message):
-  code, out, err = run(tmp_path, 'import_weights', *arguments)
+  code, out, err = run(tmp_path, 'tools.import_weights', *arguments)
   assert code == 1
   assert err.startswith(f'import_weights: error: {message}')
   assert err.count('\n') == 1

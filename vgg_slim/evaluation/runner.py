@@ -2,7 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
@@ -12,6 +14,7 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import DataError
 from vgg_slim.evaluation import metrics, score_maps, views
 from vgg_slim.nets import registry
+from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.weights import checkpoints
 
 Progress = Callable[[int, int], None]
@@ -135,13 +138,15 @@ class Evaluator:
     )
 
   def _build_probabilities(self, config: TrainConfig, images: tf.Tensor) -> tf.Tensor:
-    def build_network(views: tf.Tensor) -> registry.NetOutputs:
+    def build_network(views: tf.Tensor) -> NetOutputs:
       with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
         return registry.build_from_config(config.net, views, is_training=False)
 
     return score_maps.build_probabilities(build_network, images, self._flip)
 
-  def _batches(self, batch: pipeline.Batch, probabilities: tf.Tensor):  # noqa: ANN202
+  def _batches(
+    self, batch: pipeline.Batch, probabilities: tf.Tensor
+  ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     self._session.run(batch.initializer)
     while True:
       try:

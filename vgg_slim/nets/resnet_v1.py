@@ -2,6 +2,7 @@
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.nets.resnet_specs import EXPANSION, POOL_KERNEL, STEM_KERNEL, ResNetSpec, Unit
+from vgg_slim.ops.layers import Activation
 
 
 def build_trunk(images: tf.Tensor, spec: ResNetSpec) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -46,7 +47,14 @@ def _bottleneck(net: tf.Tensor, unit: Unit, end_points: dict[str, tf.Tensor]) ->
   return tf.nn.relu(shortcut + net, name=unit.scope)
 
 
-def _conv(net, channels, kernel, stride, scope, activation=tf.nn.relu):  # noqa: ANN001, ANN202
+def _conv(
+  net: tf.Tensor,
+  channels: int,
+  kernel: int,
+  stride: int,
+  scope: str,
+  activation: Activation | None = tf.nn.relu,
+) -> tf.Tensor:
   """Convolution that pads alike on all sides; 'SAME' would not, at stride 2 and even sides."""
   if stride > 1:
     net = _pad(net, kernel // 2)

@@ -5,7 +5,7 @@ to the same logits and gradients. Batch norm is tf-slim's business: see `nets.vg
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
@@ -99,7 +99,15 @@ def build(
     return _build(images, spec, num_classes, keep_prob, image_size, fc_units, **weights)
 
 
-def _build(images, spec, num_classes, keep_prob, image_size, fc_units, **weights):  # noqa: ANN001, ANN003, ANN202
+def _build(
+  images: tf.Tensor,
+  spec: VggSpec,
+  num_classes: int,
+  keep_prob: float | tf.Tensor,
+  image_size: int,
+  fc_units: int,
+  **weights: Any,
+) -> NetOutputs:
   if spec.batch_norm:
     raise ConfigError(f'{spec.name} has batch norm; only the tf-slim network builds it.')
   end_points = {}

@@ -7,10 +7,10 @@ told wrongly, about classes, image size, mean and scale. No TensorFlow.
 import dataclasses
 import json
 import pathlib
-from typing import Any
 
 import vgg_slim
 from vgg_slim import files
+from vgg_slim.config import check_fields
 from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.errors import CheckpointError, ConfigError
 
@@ -142,16 +142,8 @@ def read_contract(path: pathlib.Path) -> Contract:
   if version != FORMAT_VERSION:
     raise CheckpointError(f'{path}: expected format_version {FORMAT_VERSION}, got {version!r}.')
   try:
-    _check_fields(path, values, Contract)
-    _check_fields(path, values['source'], Source)
+    check_fields(values, Contract, 'contract')
+    check_fields(values['source'], Source, 'source')
     return Contract(**{**values, 'source': Source(**values['source'])})
   except (ConfigError, TypeError) as error:
     raise CheckpointError(f'{path}: {error}') from error
-
-
-def _check_fields(path: pathlib.Path, values: Any, kind: type) -> None:
-  expected = {field.name for field in dataclasses.fields(kind)}
-  found = set(values) if isinstance(values, dict) else set()
-  if expected != found:
-    missing, unknown = sorted(expected - found), sorted(found - expected)
-    raise CheckpointError(f'{path}, {kind.__name__.lower()}: missing {missing}, unknown {unknown}.')
