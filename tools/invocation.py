@@ -90,7 +90,8 @@ def _prepare_tensorflow() -> None:
   """
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-  logging.getLogger('tensorflow').setLevel(logging.ERROR)
+  for name in ('tensorflow', 'matplotlib'):
+    logging.getLogger(name).setLevel(logging.ERROR)
   warnings.filterwarnings('ignore', module=r'(tensorflow|tf_keras|tf_slim)\b.*')
 
 

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def describe(folder, *arguments):
   command = [sys.executable, '-m', 'tools.describe', *arguments]
-  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
   return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
