@@ -49,7 +49,7 @@ def test_in_and_out_again(tmp_path):
   (tmp_path / 'labels.txt').write_text('0:cat\n1:dog\n')
   code, out, err = run(
     tmp_path,
-    'import_weights',
+    'tools.import_weights',
     *('--from=m.npz', '--model=vgg11', '--output=w/vgg11', '--bgr', '--pixel_scale=0.5'),
     *('--rgb_mean=1,2,3', '--labels=labels.txt'),
   )
@@ -64,7 +64,7 @@ def test_in_and_out_again(tmp_path):
   assert (contract['image_size'], contract['fc_units']) == (32, 4)
 
   code, out, err = run(
-    tmp_path, 'export_weights', '--checkpoint_path=w/vgg11', '--output=again.npz', '--bgr'
+    tmp_path, 'tools.export_weights', '--checkpoint_path=w/vgg11', '--output=again.npz', '--bgr'
   )
   assert (code, err) == (0, '')
   with np.load(tmp_path / 'again.npz') as again:
