@@ -172,8 +172,9 @@ class RunConfig:
     epochs: passes over the training split; ignored when `max_steps` is given.
     max_steps: last global step, or None.
     log_every_steps: steps between two progress lines and scalar summaries.
-    summary_every_steps: steps between two picture summaries; 0 for none.
-    keep_checkpoints: how many checkpoints are kept; one is written after every epoch.
+    save_every_steps: steps between two checkpoints, besides the one after every epoch.
+    image_summary_every_steps: steps between two picture summaries; 0 for none.
+    keep_checkpoints: how many checkpoints are kept.
   """
 
   batch_size: int = 32
