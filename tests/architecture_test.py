@@ -40,6 +40,7 @@ WITHOUT_TENSORFLOW = (
   'tools.config_flags',
   'tools.invocation',
   'vgg_slim.config',
+  'vgg_slim.configs',
   'vgg_slim.constants',
   'vgg_slim.data.labels',
   'vgg_slim.data.manifest',

@@ -1,0 +1,47 @@
+"""How a config says what is wrong with it."""
+
+import dataclasses
+from typing import Any
+
+from vgg_slim.errors import ConfigError
+
+
+class Checks:
+  """Collects what is wrong with a config, to raise all of it at once."""
+
+  def __init__(self, config: Any):
+    self._config = config
+    self._problems: list[str] = []
+
+  def require(self, ok: bool, field: str, allowed: str) -> None:
+    if not ok:
+      self._problems.append(f'{field} must be {allowed}, got {getattr(self._config, field)!r}')
+
+  def raise_all(self) -> None:
+    if self._problems:
+      raise ConfigError('; '.join(self._problems) + '.')
+
+
+def check_fields(
+  values: Any, config_class: type, where: str, may_lack_defaults: bool = False
+) -> None:
+  """Raises ConfigError unless `values` is a JSON object with the fields of a dataclass; lists all.
+
+  Args:
+    values: out of a JSON file.
+    config_class: the dataclass.
+    where: the place in the file, for the message.
+    may_lack_defaults: whether a field that has a default may be missing: for files written before
+      there was such a field, whose default is what the program did then.
+  """
+  if not isinstance(values, dict):
+    raise ConfigError(f'{where} must be an object, got {type(values).__name__}.')
+  fields = dataclasses.fields(config_class)
+  needed = {f.name for f in fields if not (may_lack_defaults and _has_default(f))}
+  missing, unknown = sorted(needed - set(values)), sorted(set(values) - {f.name for f in fields})
+  if missing or unknown:
+    raise ConfigError(f'{where}: missing {missing}, unknown {unknown}.')
+
+
+def _has_default(field: dataclasses.Field) -> bool:
+  return (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING)

@@ -1,0 +1,38 @@
+"""Where a new run starts from."""
+
+import dataclasses
+
+from vgg_slim.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuneConfig:
+  """What a new run takes from a checkpoint, and what it trains; scopes such as 'vgg_16/fc8'.
+
+  Attributes:
+    checkpoint_path: prefix of a checkpoint, or None to start from the initialiser. A run that is
+      resumed takes its own checkpoint instead.
+    checkpoint_exclude_scopes: what is left at its initial value.
+    new_head: excludes the last layer, for other classes.
+    from_net_a: takes the paper's pre-initialisation out of a checkpoint of configuration A.
+    ignore_missing_vars: whether what the checkpoint lacks may stay at its initial value.
+    trainable_scopes: what is trained; the rest is frozen, batch-norm statistics too. Empty for all.
+  """
+
+  checkpoint_path: str | None = None
+  checkpoint_exclude_scopes: tuple[str, ...] = ()
+  new_head: bool = False
+  from_net_a: bool = False
+  ignore_missing_vars: bool = False
+  trainable_scopes: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    for name in ('checkpoint_exclude_scopes', 'trainable_scopes'):
+      object.__setattr__(self, name, tuple(getattr(self, name)))
+    given = [
+      name
+      for name in ('checkpoint_exclude_scopes', 'new_head', 'from_net_a', 'ignore_missing_vars')
+      if getattr(self, name)
+    ]
+    if given and self.checkpoint_path is None:
+      raise ConfigError(f'{", ".join(given)}: of no use without checkpoint_path.')

@@ -1,0 +1,39 @@
+"""The network."""
+
+import dataclasses
+
+from vgg_slim.configs.checks import Checks
+from vgg_slim.constants import IMAGE_SIDE
+
+INITIALIZERS = ('he', 'glorot', 'normal')
+
+
+@dataclasses.dataclass(frozen=True)
+class NetConfig:
+  """The network; names are those of `nets.specs`, `nets.head_specs` and `ops.initializers`.
+
+  Attributes:
+    num_classes: K.
+    model: name of the network.
+    head: name of the head; None for the network's own.
+    image_size: side, in pixels, at which the class score map is 1x1.
+    fc_units: units of the hidden layers whose head leaves them open.
+    dropout_keep_prob: of the head's units.
+    initializer: of all weights.
+  """
+
+  num_classes: int
+  model: str = 'vgg16'
+  head: str | None = None
+  image_size: int = IMAGE_SIDE
+  fc_units: int = 4096
+  dropout_keep_prob: float = 0.5
+  initializer: str = 'glorot'
+
+  def __post_init__(self):
+    checks = Checks(self)
+    checks.require(self.num_classes >= 2, 'num_classes', 'at least 2')
+    checks.require(self.fc_units >= 1, 'fc_units', 'at least 1')
+    checks.require(0 < self.dropout_keep_prob <= 1, 'dropout_keep_prob', 'in (0, 1]')
+    checks.require(self.initializer in INITIALIZERS, 'initializer', f'one of {INITIALIZERS}')
+    checks.raise_all()

@@ -1,0 +1,48 @@
+"""The length and the rhythm of a run."""
+
+import dataclasses
+import math
+
+from vgg_slim.configs.checks import Checks
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+  """How long, how often, from which seed.
+
+  Attributes:
+    epochs: passes over the training split; ignored when `max_steps` is given.
+    max_steps: last global step, or None.
+    log_every_steps: steps between two progress lines and scalar summaries.
+    save_every_steps: steps between two checkpoints, besides the one after every epoch.
+    image_summary_every_steps: steps between two picture summaries; 0 for none.
+    keep_checkpoints: how many checkpoints are kept.
+  """
+
+  batch_size: int = 32
+  epochs: float = 11.0
+  max_steps: int | None = None
+  seed: int = 0
+  log_every_steps: int = 10
+  save_every_steps: int = 1000
+  image_summary_every_steps: int = 500
+  keep_checkpoints: int = 3
+
+  def __post_init__(self):
+    checks = Checks(self)
+    checks.require(self.batch_size >= 1, 'batch_size', 'at least 1')
+    checks.require(self.epochs > 0, 'epochs', 'positive')
+    checks.require(self.max_steps is None or self.max_steps >= 1, 'max_steps', 'at least 1')
+    checks.require(0 <= self.seed < 2**31, 'seed', 'in [0, 2**31)')
+    checks.require(self.log_every_steps >= 1, 'log_every_steps', 'at least 1')
+    checks.require(self.save_every_steps >= 1, 'save_every_steps', 'at least 1')
+    images_ok = self.image_summary_every_steps >= 0
+    checks.require(images_ok, 'image_summary_every_steps', 'at least 0')
+    checks.require(self.keep_checkpoints >= 1, 'keep_checkpoints', 'at least 1')
+    checks.raise_all()
+
+  def total_steps(self, num_examples: int) -> int:
+    """The global step at which training ends."""
+    if self.max_steps is not None:
+      return self.max_steps
+    return max(1, math.ceil(self.epochs * num_examples / self.batch_size))
