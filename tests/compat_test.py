@@ -1,5 +1,8 @@
 """Fails when TensorFlow, tf_keras or tf_slim change what `vgg_slim.compat` leans on."""
 
+import subprocess
+import sys
+
 import numpy as np
 
 from tests.testing import graph_session
@@ -40,3 +43,15 @@ def test_slim_batch_norm_builds_trains_and_moves_its_averages():
 
 def test_importing_compat_leaves_eager_mode_on():
   assert tf.executing_eagerly()
+
+
+def test_importing_compat_loads_no_keras_and_leaves_it_loadable():
+  program = """if True:
+      import sys
+      from vgg_slim.compat import tf
+      assert not {'keras', 'sklearn', 'matplotlib'} & set(sys.modules)
+      import keras, sklearn.metrics
+      import tensorflow.keras.layers
+      assert tf.keras.optimizers.Adam is keras.optimizers.Adam
+  """
+  subprocess.run([sys.executable, '-c', program], check=True)
