@@ -1,9 +1,11 @@
 # `make` lists the targets. Each makes .venv first where it needs it: see tools/make_venv.sh.
 #
 #   make train ARGS='--batch_size=32 --max_steps=100'      further flags of the program
+#   make train TRAIN_DIR=runs/seed_1 ARGS=--seed=1         a run of its own
 #   make venv PYTHON=/opt/python3.11/bin/python3           an interpreter of your own
 
 ARGS ?=
+TRAIN_DIR ?= runs/digits_vgg16
 PYTHON ?=
 RUN := .venv/bin/python -m
 BUILDIFIER_VERSION := 8.2.1
@@ -24,13 +26,13 @@ venv:  ## .venv with the exact versions of requirements_lock.txt
 
 .PHONY: train
 train: venv  ## train the small reference network, evaluate it, say where the curves are
-	$(RUN) tools.train --flagfile=recipes/digits_vgg16.flags $(ARGS)
-	$(RUN) tools.evaluate --train_dir=runs/digits_vgg16 --split=validation
-	@echo 'Curves: .venv/bin/tensorboard --logdir runs'
+	$(RUN) tools.train --flagfile=recipes/digits_vgg16.flags $(ARGS) --train_dir=$(TRAIN_DIR)
+	$(RUN) tools.evaluate --train_dir=$(TRAIN_DIR) --split=validation
+	@echo 'Curves: .venv/bin/tensorboard --logdir=$(dir $(TRAIN_DIR))'
 
 .PHONY: test
-test: venv  ## all tests, with pytest; ARGS='-k vgg' picks some
-	$(RUN) pytest $(ARGS)
+test: venv  ## all tests, with pytest on every core; ARGS='-k vgg' picks some
+	$(RUN) pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: venv buildifier  ## ruff, import-linter and buildifier; changes nothing
