@@ -7,6 +7,15 @@ import sys
 import pytest
 
 
+class _SkippedFiles:
+  """Notes whether a file skipped itself as a whole, for want of an optional package."""
+
+  seen = False
+
+  def pytest_collectreport(self, report):
+    self.seen = self.seen or report.skipped
+
+
 class _Shard:
   """Keeps the tests of one shard; Bazel starts one process for each."""
 
@@ -30,13 +39,15 @@ def main(argv):
     args.append('--junitxml=' + env['XML_OUTPUT_FILE'])
   if 'TESTBRIDGE_TEST_ONLY' in env:
     args.extend(['-k', env['TESTBRIDGE_TEST_ONLY']])
-  plugins = []
-  if 'TEST_TOTAL_SHARDS' in env:
+  skipped = _SkippedFiles()
+  plugins = [skipped]
+  sharded = 'TEST_TOTAL_SHARDS' in env
+  if sharded:
     pathlib.Path(env['TEST_SHARD_STATUS_FILE']).touch()
     plugins.append(_Shard(int(env['TEST_SHARD_INDEX']), int(env['TEST_TOTAL_SHARDS'])))
   code = pytest.main(args, plugins)
-  # A shard may be empty, and a file that needs an optional package skips itself as a whole.
-  return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else int(code)
+  empty_by_right = sharded or skipped.seen
+  return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED and empty_by_right else int(code)
 
 
 if __name__ == '__main__':
