@@ -99,7 +99,9 @@ def test_mean_and_std_are_those_of_the_train_split_by_loops(tmp_path):
     mean = math.fsum(values[channel]) / n
     variance = math.fsum((value - mean) ** 2 for value in values[channel]) / n
     assert m.rgb_mean[channel] == mean
+    # The loop rounds at every pixel, the library at the last division only.
     assert m.rgb_std[channel] == pytest.approx(math.sqrt(variance), rel=1e-12)
+  np.testing.assert_allclose(m.rgb_covariance, np.cov(values, bias=True), rtol=1e-12)
   assert m.rgb_mean[0] != m.rgb_mean[1]
   assert (m.smallest_side, m.largest_side, m.same_size) == (3, 9, False)
 

@@ -16,6 +16,17 @@ def pixels(seed, height=5, width=7, channels=3):
   return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
+def moments_by_loops(array):
+  """Sum of the outer products of (1, R, G, B) over uint8 [H, W, 3], as lists of whole numbers."""
+  total = [[0] * 4 for _ in range(4)]
+  for pixel in array.reshape(-1, 3).tolist():
+    row = [1, *pixel]
+    for i in range(4):
+      for j in range(4):
+        total[i][j] += row[i] * row[j]
+  return total
+
+
 def encoded(array, image_format='PNG', **options):
   stream = io.BytesIO()
   Image.fromarray(array).save(stream, image_format, **options)

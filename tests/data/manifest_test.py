@@ -16,12 +16,13 @@ def example_manifest():
     for name, data in SHARDS.items()
   )
   return manifest.Manifest(
-    format_version=1,
+    format_version=2,
     vgg_slim_version='0.1.0',
     dataset='folder',
     class_names=('cat', 'dog'),
     rgb_mean=(1.5, 2.25, 1 / 3),
     rgb_std=(4.0, 5.0, 6.0),
+    rgb_covariance=((16.0, 1.0, 2.0), (1.0, 25.0, 1 / 3), (2.0, 1 / 3, 36.0)),
     smallest_side=5,
     largest_side=7,
     same_size=False,
@@ -86,15 +87,15 @@ def test_not_json(data_dir):
 
 
 def test_another_format_version(data_dir):
-  edit(data_dir, lambda values: values.update(format_version=2, something_new=0))
-  with pytest.raises(DataError, match=r'format_version is 2; vgg_slim \S+ reads 1'):
+  edit(data_dir, lambda values: values.update(format_version=3, something_new=0))
+  with pytest.raises(DataError, match=r'format_version is 3; vgg_slim \S+ reads 2'):
     manifest.read_manifest(data_dir)
 
 
 def test_all_wrong_keys_are_listed(data_dir):
   def change(values):
     del values['seed'], values['dataset']
-    values.update(colour=1, rgb_mean=[1, 2], same_size='no')
+    values.update(colour=1, rgb_mean=[1, 2], rgb_covariance=[[1, 2, 3]], same_size='no')
 
   edit(data_dir, change)
   with pytest.raises(DataError) as caught:
@@ -102,6 +103,7 @@ def test_all_wrong_keys_are_listed(data_dir):
   assert "missing ['dataset', 'seed']" in str(caught.value)
   assert "unknown ['colour']" in str(caught.value)
   assert 'rgb_mean must be three numbers, got [1, 2]' in str(caught.value)
+  assert 'rgb_covariance must be three rows of three numbers, got [[1, 2, 3]]' in str(caught.value)
   assert "same_size must be true or false, got 'no'" in str(caught.value)
 
 

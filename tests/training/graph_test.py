@@ -12,9 +12,9 @@ from vgg_slim.training import graph
 
 
 def a_manifest():
-  return Manifest(
-    1, '0', 'folder', ('a', 'b'), (10.0, 20.0, 30.0), (1.0,) * 3, 32, 32, True, True, 0, 0.0, {}
-  )
+  identity = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+  mean, std = (10.0, 20.0, 30.0), (1.0,) * 3
+  return Manifest(2, '0', 'folder', ('a', 'b'), mean, std, identity, 32, 32, True, True, 0, 0.0, {})
 
 
 def build(images, labels):

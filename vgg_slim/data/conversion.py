@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import model_selection
 
 from vgg_slim import __version__, files
-from vgg_slim.data import manifest, pictures, records
+from vgg_slim.data import manifest, pictures, pixel_moments, records
 from vgg_slim.data.sources import LabeledImage, Source
 from vgg_slim.errors import ConfigError, DataError
 
@@ -184,27 +184,16 @@ def _read(image: LabeledImage) -> bytes:
 
 
 class _Statistics:
-  """Sizes of all pictures and exact pixel counts of the train split."""
+  """Sizes of all pictures and exact pixel sums of the train split."""
 
   def __init__(self):
     self.sizes: set[tuple[int, int]] = set()
-    self.rgb_histogram = np.zeros((3, 256), np.int64)
+    self.moments = np.zeros((4, 4), np.int64)
 
   def add(self, picture: pictures.Picture, is_train: bool) -> None:
     self.sizes.add((picture.height, picture.width))
     if is_train:
-      self.rgb_histogram += picture.rgb_histogram  # a grey picture's one row goes to all three
-
-  def mean_and_std(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Per channel R, G, B, 0..255; whole numbers until the last division."""
-    means, stds = [], []
-    for histogram in self.rgb_histogram.tolist():
-      n = sum(histogram)
-      total = sum(count * value for value, count in enumerate(histogram))
-      squares = sum(count * value**2 for value, count in enumerate(histogram))
-      means.append(total / n)
-      stds.append(math.sqrt((n * squares - total**2) / n**2))
-    return tuple(means), tuple(stds)
+      self.moments += picture.moments
 
 
 class _Writer:
@@ -252,14 +241,15 @@ def _manifest(
   seed: int,
   fraction: float,
 ) -> manifest.Manifest:
-  rgb_mean, rgb_std = statistics.mean_and_std()
+  rgb = pixel_moments.statistics_of(statistics.moments)
   return manifest.Manifest(
     format_version=manifest.FORMAT_VERSION,
     vgg_slim_version=__version__,
     dataset=source.dataset,
     class_names=source.class_names,
-    rgb_mean=rgb_mean,
-    rgb_std=rgb_std,
+    rgb_mean=rgb.mean,
+    rgb_std=rgb.std,
+    rgb_covariance=rgb.covariance,
     smallest_side=min(min(size) for size in statistics.sizes),
     largest_side=max(max(size) for size in statistics.sizes),
     same_size=len(statistics.sizes) == 1,

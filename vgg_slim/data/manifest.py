@@ -13,7 +13,7 @@ from vgg_slim.data import labels
 from vgg_slim.errors import DataError
 
 MANIFEST_FILE = 'manifest.json'
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Manifest:
     class_names: in the order of the labels.
     rgb_mean: mean over all pixels of the train split, R, G, B, 0..255; grey counts as R = G = B.
     rgb_std: standard deviation of the same pixels, same scale.
+    rgb_covariance: of the same pixels, three rows of three; its diagonal is `rgb_std` squared.
     smallest_side: min(height, width) of the picture where that is smallest, all splits, pixels.
     largest_side: max(height, width) of the picture where that is largest, all splits, pixels.
     same_size: whether all pictures of all splits have one height and one width.
@@ -65,6 +66,7 @@ class Manifest:
   class_names: tuple[str, ...]
   rgb_mean: tuple[float, float, float]
   rgb_std: tuple[float, float, float]
+  rgb_covariance: tuple[tuple[float, float, float], ...]
   smallest_side: int
   largest_side: int
   same_size: bool
@@ -200,6 +202,10 @@ def _is_rgb(value: Any) -> bool:
   return _is_list_of(_is_number)(value) and len(value) == 3
 
 
+def _is_rgb_matrix(value: Any) -> bool:
+  return _is_list_of(_is_rgb)(value) and len(value) == 3
+
+
 def _is_file_name(value: Any) -> bool:
   return isinstance(value, str) and value not in ('', '.', '..') and '/' not in value
 
@@ -208,6 +214,7 @@ _COUNT = (_is_count, 'a whole number, at least 0')
 _TEXT = (_is(str), 'a string')
 _TRUTH = (_is(bool), 'true or false')
 _RGB = (_is_rgb, 'three numbers')
+_RGB_ROWS = (_is_rgb_matrix, 'three rows of three numbers')
 
 # What each object of manifest.json must hold, and in which words to say so.
 _SHARD = {
@@ -228,6 +235,7 @@ _MANIFEST = {
   'class_names': (_is_list_of(_is(str)), 'a list of strings'),
   'rgb_mean': _RGB,
   'rgb_std': _RGB,
+  'rgb_covariance': _RGB_ROWS,
   'smallest_side': _COUNT,
   'largest_side': _COUNT,
   'same_size': _TRUTH,
@@ -256,6 +264,7 @@ def _manifest_from_json(text: str) -> Manifest:
   }
   for name in ('class_names', 'rgb_mean', 'rgb_std'):
     values[name] = tuple(values[name])
+  values['rgb_covariance'] = tuple(tuple(row) for row in values['rgb_covariance'])
   return Manifest(**values)
 
 

@@ -1,4 +1,4 @@
-"""Encoded pictures through Pillow: checks, sizes, pixel counts, PNG. No TensorFlow."""
+"""Encoded pictures through Pillow: checks, sizes, pixel sums, PNG. No TensorFlow."""
 
 import io
 import zlib
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vgg_slim.data.pixel_moments import moments_of
 from vgg_slim.errors import DataError
 
 # What TensorFlow decodes as it is; MPO is a JPEG file with more pictures behind the first.
@@ -22,14 +23,14 @@ class Picture(NamedTuple):
     image_format: 'jpeg' or 'png'.
     height: in pixels, as is `width`; stored size, whatever orientation EXIF asks for.
     width: see `height`.
-    rgb_histogram: int64 [3, 256], pixels per value of R, G and B; [1, 256] if the picture is grey.
+    moments: int64 [4, 4], see `pixel_moments`.
   """
 
   encoded: bytes
   image_format: str
   height: int
   width: int
-  rgb_histogram: np.ndarray
+  moments: np.ndarray
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -62,7 +63,7 @@ def read_picture(data: bytes) -> Picture:
   except Exception as error:
     raise DataError(f'{error} ({type(error).__name__})') from error
   encoded = data if image_format else _to_png(flat)
-  return Picture(encoded, image_format or 'png', flat.height, flat.width, _rgb_histogram(flat))
+  return Picture(encoded, image_format or 'png', flat.height, flat.width, moments_of(flat))
 
 
 def _to_grey_or_rgb(image: Image.Image) -> Image.Image:
@@ -98,10 +99,6 @@ def _check_png_chunks(data: bytes) -> None:
       return
     start = end
   raise DataError('truncated PNG file')
-
-
-def _rgb_histogram(image: Image.Image) -> np.ndarray:
-  return np.array(image.histogram(), dtype=np.int64).reshape(-1, 256)
 
 
 def _to_png(image: Image.Image) -> bytes:
