@@ -16,15 +16,11 @@ from vgg_slim.nets import specs
 
 
 def thin(spec, channels=4):
-  """The row `spec` with `channels` channels in every convolution; a ResNet's blocks keep two units
-  and multiples of `channels`, so that each still widens."""
+  """The row `spec` at `channels` channels under its own name; two units in a ResNet's blocks."""
+  row = dataclasses.replace(spec.thin(channels), name=spec.name)
   if isinstance(spec, specs.ResNetSpec):
-    blocks = tuple(
-      block._replace(channels=channels * b, units=2) for b, block in enumerate(spec.blocks, start=1)
-    )
-    return dataclasses.replace(spec, blocks=blocks, stem_channels=channels)
-  stages = tuple(tuple(conv._replace(channels=channels) for conv in stage) for stage in spec.stages)
-  return dataclasses.replace(spec, stages=stages)
+    return dataclasses.replace(row, blocks=tuple(b._replace(units=2) for b in row.blocks))
+  return row
 
 
 def thin_model(monkeypatch, name='vgg_d', channels=4):

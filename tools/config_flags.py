@@ -20,7 +20,12 @@ _SMALL_IMAGE_SIDE = 32
 def define_net_flags() -> None:
   """--model and what shapes it."""
   net = config.NetConfig
-  flags.DEFINE_string('model', net.model, f'Network: {", ".join(specs.MODEL_NAMES)}.')
+  flags.DEFINE_string(
+    'model',
+    net.model,
+    f'Network: {", ".join(specs.MODEL_NAMES)}; vgg_d@8 is vgg_d with 8 channels in its first stage '
+    'instead of 64, and all others in proportion.',
+  )
   flags.DEFINE_integer(
     'image_size',
     None,

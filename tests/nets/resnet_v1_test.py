@@ -155,7 +155,7 @@ def test_side_of_the_first_block_at_224_px(model, side):
   with tf.Graph().as_default():
     end_points = build(thin(specs.get(model)), tf.zeros([1, 224, 224, 3]), None, False).end_points
   assert end_points['block1'].shape.as_list() == [1, side, side, 16]
-  assert end_points['block4'].shape.as_list() == [1, 7, 7, 64]
+  assert end_points['block4'].shape.as_list() == [1, 7, 7, 128]
 
 
 class TestScoreMap:

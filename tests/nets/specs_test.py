@@ -79,3 +79,26 @@ def test_too_small_a_side_is_named():
 def test_a_misspelt_model_gets_a_suggestion():
   with pytest.raises(ConfigError, match="Unknown model 'vgg-16'. Did you mean 'vgg16'?"):
     specs.get('vgg-16')
+
+
+def test_thin_vgg16_by_hand():
+  # 3x3 convolutions with biases, each width an eighth of the paper's: 8, 16, 32, 64, 64.
+  convs = [(3, 8), (8, 8), (8, 16), (16, 16), (16, 32), (32, 32), (32, 32), (32, 64)]
+  convs += [(64, 64)] * 5
+  trunk = sum(9 * n_in * n_out + n_out for n_in, n_out in convs)
+  spec = specs.get('vgg16@8')
+  assert (spec.name, spec.scope) == ('vgg_d@8', 'vgg_16')
+  assert count(spec.parameter_shapes(num_classes=None)) == trunk
+
+
+@pytest.mark.parametrize('name', specs.NETWORKS)
+def test_thin_at_full_width_is_the_row_itself(name):
+  spec = specs.get(f'{name}@64')
+  assert spec.trunk_layers() == specs.get(name).trunk_layers()
+  assert specs.get(spec.name) == spec
+
+
+@pytest.mark.parametrize('model', ['vgg16@', 'vgg16@0', 'vgg16@x', 'vgg16@4@2'])
+def test_a_width_that_is_none(model):
+  with pytest.raises(ConfigError, match='@ is followed by the channels .*, as vgg16@8'):
+    specs.get(model)

@@ -54,7 +54,7 @@ def test_every_layer_is_an_end_point():
   convs = [f'conv{s}/conv{s}_{u}' for s in range(1, 6) for u in (1, 2)]
   pools = [f'pool{s}' for s in range(1, 6)]
   assert sorted(end_points) == sorted([*convs, *pools, 'fc6', 'fc7', 'fc8', 'logits'])
-  assert end_points['pool5'].shape.as_list() == [1, 7, 7, 4]
+  assert end_points['pool5'].shape.as_list() == [1, 7, 7, 32]
 
 
 def test_dense_map_is_the_network_slid_over_the_image():

@@ -162,7 +162,11 @@ def vgg_b_file(tmp_path_factory):
       f'2 shape clash: .*has {CLASSES} classes: .*--checkpoint_exclude_scopes=vgg_b/fc8',
     ),
     ('vgg_b', {'fc_units': UNITS + 1}, f'shape clash: vgg_b/fc6/.* is for .*--fc_units={UNITS}'),
-    ('vgg_b', {'image_size': 96}, r'vgg_b/fc6/weights: file fc1/kernel \[16, 6\], network \[3, 3,'),
+    (
+      'vgg_b',
+      {'image_size': 96},
+      r'vgg_b/fc6/weights: file fc1/kernel \[128, 6\], network \[3, 3,',
+    ),
     ('vgg_b', {'class_names': ('a', 'b')}, '2 class names for num_classes=5'),
   ],
 )

@@ -102,6 +102,10 @@ class NetSpec:
     """The layers below the head, in the order of the network."""
     raise NotImplementedError
 
+  def thin(self, channels: int) -> 'NetSpec':
+    """The row with `channels` channels in its first stage, the other stages in proportion."""
+    raise NotImplementedError
+
   @property
   def stride(self) -> int:
     """Pixels of the image per step of the class score map."""

@@ -103,6 +103,13 @@ class ResNetSpec(NetSpec):
       rows += _unit_layers(unit, rows[-1].name, norm)
     return tuple(rows)
 
+  def thin(self, channels: int) -> 'ResNetSpec':
+    full = self.stem_channels
+    blocks = tuple(b._replace(channels=b.channels * channels // full) for b in self.blocks)
+    return dataclasses.replace(
+      self, name=f'{self.name}@{channels}', blocks=blocks, stem_channels=channels
+    )
+
 
 def _unit_layers(unit: Unit, n_in: str, norm: dict[str, bool]) -> list[Layer]:
   """The unit's convolutions, its shortcut where that is a layer, and the sum, named as the unit."""

@@ -109,6 +109,14 @@ class VggSpec(NetSpec):
       rows.append(Layer(f'pool{s}', 'max_pool', (), channels, kernel=2, stride=2))
     return chain(rows)
 
+  def thin(self, channels: int) -> 'VggSpec':
+    full = self.stages[0][0].channels
+    stages = tuple(
+      tuple(conv._replace(channels=conv.channels * channels // full) for conv in stage)
+      for stage in self.stages
+    )
+    return dataclasses.replace(self, name=f'{self.name}@{channels}', stages=stages)
+
 
 _ROWS = {
   'vgg_a': ('vgg_a', _stages((1, 1, 2, 2, 2))),
