@@ -1,0 +1,35 @@
+"""A grid of pictures with their labels."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_CELL_INCHES = 1.6
+_LABEL_INCHES = 0.3
+
+
+def draw_samples(images: np.ndarray, labels: Sequence[str], title: str = '') -> Figure:
+  """Draws pictures in the order of reading, in a grid about as wide as high.
+
+  Args:
+    images: uint8 [N, H, W, 3], RGB, N at least 1.
+    labels: N texts, each above its picture.
+    title: above the grid.
+
+  Returns:
+    a figure of its own, on no screen; `figure.savefig(path)` writes it.
+  """
+  columns = math.ceil(math.sqrt(len(images)))
+  rows = math.ceil(len(images) / columns)
+  size = columns * _CELL_INCHES, rows * (_CELL_INCHES + _LABEL_INCHES) + _LABEL_INCHES
+  figure = Figure(figsize=size, layout='constrained')
+  figure.suptitle(title)
+  grid = figure.subplots(rows, columns, squeeze=False).ravel()
+  for axes in grid:
+    axes.set_axis_off()
+  for axes, image, label in zip(grid[: len(images)], images, labels, strict=True):
+    axes.imshow(image)
+    axes.set_title(label, fontsize='small')
+  return figure
