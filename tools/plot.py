@@ -21,7 +21,7 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 
 if TYPE_CHECKING:  # the import itself waits until a picture is drawn
-  from matplotlib.figure import Figure
+  from vgg_slim.plotting.samples import Figure
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of a training run.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
