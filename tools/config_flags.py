@@ -1,7 +1,11 @@
 """Flags of the configs, declared once; each tool defines the groups that it reads.
 
-A flag without a default here takes one from the data set. Loads no TensorFlow.
+A flag without a default here takes one from the data set, or from the checkpoint that a run starts
+from. Loads no TensorFlow.
 """
+
+import dataclasses
+from typing import Any
 
 from absl import flags
 
@@ -9,7 +13,7 @@ from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.nets import head_specs, specs
-from vgg_slim.weights import contract
+from vgg_slim.weights import contract, prefixes
 
 flags.disclaim_key_flags()
 
@@ -22,18 +26,36 @@ def define_net_flags() -> None:
   net = config.NetConfig
   flags.DEFINE_string(
     'model',
-    net.model,
+    None,
     f'Network: {", ".join(specs.MODEL_NAMES)}; vgg_d@8 is vgg_d with 8 channels in its first stage '
-    'instead of 64, and all others in proportion.',
+    f'instead of 64, and all others in proportion. By default {net.model}, or that of '
+    '--checkpoint_path.',
   )
   flags.DEFINE_integer(
     'image_size',
     None,
-    f"Side of the training crop, in pixels. By default the network's own, mostly {IMAGE_SIDE}, or "
-    f'{_SMALL_IMAGE_SIDE} where no picture is larger than {_SMALL_PICTURES}.',
+    'Side of the training crop, in pixels. By default that of the head in --checkpoint_path; else '
+    f"the network's own, mostly {IMAGE_SIDE}, or {_SMALL_IMAGE_SIDE} where no picture is larger "
+    f'than {_SMALL_PICTURES}.',
   )
-  flags.DEFINE_enum('head', net.head, sorted(head_specs.HEADS), "By default the network's own.")
-  flags.DEFINE_integer('fc_units', net.fc_units, 'Units of fc6 and fc7.')
+  flags.DEFINE_enum(
+    'head',
+    None,
+    sorted(head_specs.HEADS),
+    "By default that of --checkpoint_path, or the network's own.",
+  )
+  flags.DEFINE_integer(
+    'fc_units',
+    None,
+    f'Units of fc6 and fc7. By default {net.fc_units}, or those of --checkpoint_path.',
+  )
+  flags.DEFINE_enum(
+    'classifier_activation',
+    None,
+    config.CLASSIFIER_ACTIVATIONS,
+    'softmax, or sigmoid: a single logit for two classes. By default that of --checkpoint_path, or '
+    f'{net.classifier_activation}.',
+  )
   flags.DEFINE_float(
     'dropout_keep_prob', net.dropout_keep_prob, 'Share of units that dropout keeps.'
   )
@@ -43,25 +65,52 @@ def define_net_flags() -> None:
 
 
 def net_config_from_flags(manifest: Manifest) -> config.NetConfig:
-  """The network for the classes of `manifest`.
+  """The network for the classes of `manifest`; what no flag says is as in --checkpoint_path.
 
   Raises:
+    CheckpointError: the contract beside --checkpoint_path cannot be read.
     ConfigError: an unknown model, a side too small for it, or a value out of range.
   """
   values = flags.FLAGS
-  spec = specs.get(values.model)
+  started = _starting_contract()
+  given = {name: values[name].value for name in ('model', 'head', 'image_size', 'fc_units')}
+  given['classifier_activation'] = values.classifier_activation
+  chosen = {**_net_of(started, manifest), **{k: v for k, v in given.items() if v is not None}}
+  chosen.setdefault('model', config.NetConfig.model)
+  spec = specs.get(chosen['model'])
   small = manifest.largest_side <= _SMALL_PICTURES
-  image_size = values.image_size or (_SMALL_IMAGE_SIDE if small else spec.image_size)
-  spec.head_window(image_size, values.head)
+  chosen.setdefault('image_size', _SMALL_IMAGE_SIDE if small else spec.image_size)
+  spec.head_window(chosen['image_size'], chosen.get('head'))
   return config.NetConfig(
     num_classes=manifest.num_classes,
-    model=values.model,
-    head=values.head,
-    image_size=image_size,
-    fc_units=values.fc_units,
     dropout_keep_prob=values.dropout_keep_prob,
     initializer=values.initializer,
+    **chosen,
   )
+
+
+def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, Any]:
+  """What a run takes over from the network that it starts from."""
+  if started is None:
+    return {}
+  chosen = {} if flags.FLAGS.from_net_a else {'model': started.model}
+  if started.num_classes is None:  # a trunk fits any head, at any side
+    return chosen
+  chosen.update(head=started.head, image_size=started.image_size, fc_units=started.fc_units)
+  if started.num_classes == manifest.num_classes:
+    chosen['classifier_activation'] = started.classifier_activation
+  return chosen
+
+
+def _checkpoint_path() -> str | None:
+  """Prefix of the checkpoint to start from."""
+  path = flags.FLAGS.checkpoint_path
+  return path and (prefixes.find_prefix(path) or path)
+
+
+def _starting_contract() -> contract.Contract | None:
+  path = _checkpoint_path()
+  return contract.find_contract(path) if path else None
 
 
 def define_preprocessing_flags() -> None:
@@ -81,8 +130,7 @@ def define_preprocessing_flags() -> None:
   flags.DEFINE_float(
     'pixel_scale',
     None,
-    'Factor on (pixel - mean), 0..255 before. By default 1, or what --checkpoint_path was imported '
-    'with.',
+    'Factor on (pixel - mean), 0..255 before. By default 1, or that of --checkpoint_path.',
   )
 
 
@@ -97,11 +145,11 @@ def preprocessing_config_from_flags(
   """
   values = flags.FLAGS
   rgb_mean, pixel_scale = manifest.rgb_mean, values.pixel_scale
-  imported = contract.find_contract(values.checkpoint_path) if values.checkpoint_path else None
-  if imported:
-    rgb_mean = imported.rgb_mean
-    pixel_scale = imported.pixel_scale if pixel_scale is None else pixel_scale
-    contract.check_preprocessing(imported, rgb_mean, pixel_scale, values.checkpoint_path)
+  started = _starting_contract()
+  if started:
+    rgb_mean = started.rgb_mean
+    pixel_scale = started.pixel_scale if pixel_scale is None else pixel_scale
+    contract.check_preprocessing(started, rgb_mean, pixel_scale, values.checkpoint_path)
   smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
   return config.PreprocessingConfig(
     rgb_mean=rgb_mean,
@@ -146,7 +194,8 @@ def define_fine_tune_flags() -> None:
   flags.DEFINE_string(
     'checkpoint_path',
     None,
-    'Prefix of a checkpoint to start a new run from. A resumed run has its own.',
+    'Checkpoint to start a new run from: its prefix, or a train_dir for its newest one. A resumed '
+    'run has its own.',
   )
   flags.DEFINE_list(
     'checkpoint_exclude_scopes', [], 'Scopes not taken from it, with commas: vgg_16/fc7,vgg_16/fc8.'
@@ -161,6 +210,11 @@ def define_fine_tune_flags() -> None:
   flags.DEFINE_bool(
     'ignore_missing_vars', False, 'Let what the checkpoint lacks start from its initial value.'
   )
+  flags.DEFINE_bool(
+    'ignore_class_names',
+    False,
+    'Keep the last layer although the checkpoint calls its classes otherwise.',
+  )
   flags.DEFINE_list(
     'trainable_scopes', [], 'Scopes to train, with commas; the rest is frozen. By default all.'
   )
@@ -168,7 +222,8 @@ def define_fine_tune_flags() -> None:
 
 def fine_tune_config_from_flags() -> config.FineTuneConfig:
   """Raises ConfigError for flags that need --checkpoint_path."""
-  return _from_flags(config.FineTuneConfig)
+  fine_tune = _from_flags(config.FineTuneConfig)
+  return dataclasses.replace(fine_tune, checkpoint_path=_checkpoint_path())
 
 
 def define_run_flags() -> None:

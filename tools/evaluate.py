@@ -67,6 +67,7 @@ def main() -> None:
   if imported:
     fed = trained.preprocessing
     contract.check_preprocessing(imported, fed.rgb_mean, fed.pixel_scale, checkpoint)
+    contract.check_class_names(imported, trained.class_names, checkpoint)
   evaluator = runner.Evaluator(
     trained, data_dir, manifest, _SPLIT.value, test_scales, flip, _BATCH_SIZE.value
   )

@@ -14,13 +14,14 @@ from typing import Any
 from vgg_slim import files
 from vgg_slim.configs.checks import check_fields
 from vgg_slim.configs.fine_tune import FineTuneConfig
-from vgg_slim.configs.net import INITIALIZERS, NetConfig
+from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.optimizer import DECAY_TYPES, OptimizerConfig
 from vgg_slim.configs.preprocessing import PreprocessingConfig
 from vgg_slim.configs.run import RunConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 
 __all__ = [
+  'CLASSIFIER_ACTIVATIONS',
   'CONFIG_FILE',
   'DECAY_TYPES',
   'INITIALIZERS',

@@ -6,11 +6,19 @@ from vgg_slim.errors import ConfigError
 
 def test_every_wrong_value_is_listed_at_once():
   with pytest.raises(ConfigError) as error:
-    NetConfig(num_classes=1, dropout_keep_prob=0.0, initializer='x')
+    NetConfig(1, dropout_keep_prob=0.0, initializer='x', classifier_activation='y')
   for message in (
     'num_classes must be at least 2, got 1',
     'dropout_keep_prob must be in (0, 1], got 0.0',
     'initializer must be one of',
     "got 'x'",
+    'classifier_activation must be one of',
   ):
     assert message in str(error.value)
+
+
+def test_a_sigmoid_is_one_logit_for_two_classes():
+  assert NetConfig(2).num_logits == 2
+  assert NetConfig(2, classifier_activation='sigmoid').num_logits == 1
+  with pytest.raises(ConfigError, match="num_classes must be 2 for .*'sigmoid', got 3"):
+    NetConfig(3, classifier_activation='sigmoid')

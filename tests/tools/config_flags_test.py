@@ -95,3 +95,29 @@ class TestImportedWeights:
   def test_other_pixels_are_refused(self, checkpoint):
     with pytest.raises(CheckpointError, match='pixel_scale 0.5, here 1.0'):
       from_flags(a_manifest(), f'--checkpoint_path={checkpoint}', '--pixel_scale=1')
+
+  def net(self, tmp_path, *arguments, **changes):
+    values = {'model': 'vgg_c', 'num_classes': 2, 'image_size': 64, 'fc_units': 8, **changes}
+    contract.write_contract(tmp_path / 'w.json', contract.Contract(**values))
+    return from_flags(a_manifest(), f'--checkpoint_path={tmp_path / "w"}', *arguments).net
+
+  def test_their_network_is_the_default(self, tmp_path):
+    changes = {'head': 'fc256', 'classifier_activation': 'sigmoid'}
+    assert self.net(tmp_path, **changes) == config.NetConfig(
+      2, 'vgg_c', 'fc256', 64, fc_units=8, classifier_activation='sigmoid'
+    )
+
+  def test_flags_come_first(self, tmp_path):
+    got = self.net(tmp_path, '--model=vgg16', '--head=vgg', '--image_size=96', '--fc_units=7')
+    assert got == config.NetConfig(2, 'vgg16', 'vgg', 96, fc_units=7)
+
+  def test_a_trunk_leaves_the_sides_to_the_pictures(self, tmp_path):
+    got = self.net(tmp_path, num_classes=None, fc_units=None, image_size=224)
+    assert got == config.NetConfig(2, 'vgg_c', image_size=32)
+
+  def test_net_a_starts_another_network(self, tmp_path):
+    assert self.net(tmp_path, '--from_net_a', model='vgg_a').model == 'vgg16'
+
+  def test_other_classes_choose_their_own_activation(self, tmp_path):
+    got = self.net(tmp_path, num_classes=5)
+    assert got.classifier_activation == 'softmax'

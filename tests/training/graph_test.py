@@ -48,6 +48,28 @@ def test_two_steps_by_hand(monkeypatch):
   assert rate_after == np.float32(rate * 0.5)
 
 
+def test_a_step_of_a_single_sigmoid_by_hand(monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  config = train_config('data', a_manifest())
+  net = dataclasses.replace(config.net, classifier_activation='sigmoid')
+  config = dataclasses.replace(config, net=net)
+  images = np.random.default_rng(0).normal(size=[4, 32, 32, 3]).astype(np.float32)
+  with graph_session() as session:
+    ops = graph.build_train_graph(config, tf.constant(images), tf.constant([0, 0, 0, 1]), 1.0)
+    session.run(tf.global_variables_initializer())
+    variables = {v.op.name: v for v in tf.global_variables()}
+    weights, bias = variables['vgg_a/fc8/weights'], variables['vgg_a/fc8/biases']
+    session.run([weights.assign(tf.zeros_like(weights)), bias.assign([np.log(3)])])
+    losses, accuracy, _ = session.run([ops.losses, ops.accuracy, ops.train_op])
+    velocity = session.run(variables['vgg_a/fc8/biases/Momentum'])
+  # The sigmoid of log 3 is 3/4 for every picture; a quarter of them is of class 1. Binary
+  # cross-entropy's gradient is p - label: 3/4 - 1/4.
+  assert weights.shape.as_list() == [1, 1, 16, 1]
+  assert losses.cross_entropy == pytest.approx(0.75 * np.log(4) + 0.25 * np.log(4 / 3))
+  assert accuracy == 0.25
+  np.testing.assert_allclose(velocity, [0.5], rtol=1e-6)
+
+
 def test_dropout_is_a_function_of_seed_and_step(monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
   images = np.random.default_rng(0).normal(size=[4, 32, 32, 3])

@@ -127,8 +127,9 @@ def test_old_checkpoints_go_also_after_a_resume(data, tmp_path):
   run = {'save_every_steps': 1, 'keep_checkpoints': 2}
   train(data, tmp_path / 'run', max_steps=3, **run)
   train(data, tmp_path / 'run', max_steps=5, **run)
-  kept = {path.stem for path in (tmp_path / 'run').glob('*.index')}
-  assert kept == {'model.ckpt-4', 'model.ckpt-5'}
+  for kind in ('index', 'json'):
+    kept = {path.stem for path in (tmp_path / 'run').glob(f'model.*.{kind}')}
+    assert kept == {'model.ckpt-4', 'model.ckpt-5'}
 
 
 def test_a_loss_that_is_not_finite_stops_without_saving(data, tmp_path, monkeypatch):

@@ -1,11 +1,15 @@
+import dataclasses
+
 import pytest
 
+from tests import config_test
 from tests.testing import graph_session, random_values
 from vgg_slim.compat import tf
 from vgg_slim.config import FineTuneConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.training import warm_start
+from vgg_slim.weights.contract import Contract, write_contract
 
 VGG16 = specs.get('vgg16')
 NETWORK = {
@@ -123,3 +127,42 @@ def test_the_saver_restores_what_the_plan_matched(tmp_path):
     restored, head = session.run(variables)
   assert (restored == values['vgg_16/a/weights']).all()
   assert not head.any()
+
+
+class TestContract:
+  """What the checkpoint's contract says against what the run would do."""
+
+  @pytest.fixture
+  def check(self, tmp_path):
+    def check(class_names=('a', 'b', 'c'), rgb_mean=(1, 2, 3), **fine_tune):
+      started = Contract('vgg16', 3, 32, 16, rgb_mean=rgb_mean, class_names=class_names)
+      write_contract(tmp_path / 'w.json', started)
+      config = dataclasses.replace(
+        config_test.a_config(), fine_tune=FineTuneConfig(str(tmp_path / 'w'), **fine_tune)
+      )
+      return warm_start.check_contract(config)
+
+    return check
+
+  def test_equal_classes_or_none_pass(self, check):
+    assert check() is None
+    assert check(class_names=None) is None
+
+  def test_classes_in_another_order_are_refused(self, check):
+    with pytest.raises(CheckpointError, match='another order: .*--new_head .*--ignore_class_names'):
+      check(class_names=('b', 'a', 'c'))
+
+  @pytest.mark.parametrize(
+    'fine_tune',
+    [
+      {'new_head': True},
+      {'ignore_class_names': True},
+      {'checkpoint_exclude_scopes': ('vgg_16/fc8',)},
+    ],
+  )
+  def test_other_classes_are_fine_where_said_so(self, check, fine_tune):
+    assert check(class_names=('x', 'y', 'z'), **fine_tune) is None
+
+  def test_other_pixels_are_refused_under_a_new_head_too(self, check):
+    with pytest.raises(CheckpointError, match='rgb_mean .*, here'):
+      check(rgb_mean=(3, 2, 1), new_head=True)

@@ -3,6 +3,8 @@ import json
 
 import pytest
 
+from tests import config_test
+from vgg_slim import config
 from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.weights import contract
@@ -39,6 +41,26 @@ def test_all_wrong_values_are_named_at_once():
     )
 
 
+def test_a_sigmoid_scores_two_classes_with_one_logit():
+  sigmoid = dataclasses.replace(TWO_CLASSES, classifier_activation='sigmoid')
+  assert (TWO_CLASSES.num_logits, sigmoid.num_logits) == (2, 1)
+  with pytest.raises(ConfigError, match='a sigmoid is for num_classes=2, got 3'):
+    Contract('vgg16', 3, 64, 8, classifier_activation='sigmoid')
+
+
+def test_q_is_of_the_image_as_256_of_224():
+  assert Contract('vgg16', None, 224, None).test_scale == 256
+  assert dataclasses.replace(TWO_CLASSES, test_scale=70).test_scale == 70
+
+
+def test_a_file_from_before_heads_could_be_chosen(tmp_path):
+  values = json.loads(contract.to_json(TWO_CLASSES))
+  for name in ('head', 'classifier_activation', 'test_scale'):
+    del values[name]
+  (tmp_path / 'x.json').write_text(json.dumps(values))
+  assert contract.read_contract(tmp_path / 'x.json') == TWO_CLASSES
+
+
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
@@ -70,6 +92,74 @@ def test_what_is_no_contract_is_named(tmp_path, text):
 def test_a_missing_contract_is_named(tmp_path):
   with pytest.raises(CheckpointError, match='x.json cannot be read'):
     contract.read_contract(tmp_path / 'x.json')
+
+
+class TestOfARun:
+  @pytest.fixture
+  def trained(self):
+    return config_test.a_config()
+
+  @pytest.fixture
+  def train_dir(self, tmp_path, trained):
+    config.write_train_config(str(tmp_path), trained)
+    (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model.ckpt-7"\n')
+    (tmp_path / 'model.ckpt-7.index').touch()
+    return tmp_path
+
+  def test_it_says_what_config_json_says(self, trained):
+    expected = Contract(
+      'vgg16', 3, 32, 4096, None, (1, 2, 3), class_names=('a', 'b', 'c'), test_scale=38
+    )
+    assert contract.from_train_config(trained) == expected
+
+  @pytest.mark.parametrize('path', ['', 'model.ckpt-7', 'model.ckpt-7.index'])
+  def test_any_way_to_name_a_checkpoint_finds_it(self, train_dir, trained, path):
+    prefix, found = contract.load_contract(str(train_dir / path))
+    assert prefix == str(train_dir / 'model.ckpt-7')
+    assert found == contract.from_train_config(trained)
+
+  def test_the_file_beside_the_checkpoint_comes_first(self, train_dir):
+    contract.write_contract(train_dir / 'model.ckpt-7.json', TWO_CLASSES)
+    assert contract.load_contract(str(train_dir))[1] == TWO_CLASSES
+
+  def test_what_is_missing_is_named(self, train_dir):
+    (train_dir / 'config.json').unlink()
+    with pytest.raises(CheckpointError, match=r'neither model.ckpt-7.json nor config.json beside'):
+      contract.load_contract(str(train_dir))
+    (train_dir / 'model.ckpt-7.index').unlink()
+    with pytest.raises(CheckpointError, match='holds no checkpoint'):
+      contract.load_contract(str(train_dir))
+    with pytest.raises(CheckpointError, match='nowhere is no checkpoint, nor a folder of one'):
+      contract.load_contract('nowhere')
+
+  def test_contracts_of_removed_checkpoints_go(self, train_dir):
+    for name in ('model.ckpt-6.json', 'model.ckpt-7.json', 'other-6.json'):
+      contract.write_contract(train_dir / name, TWO_CLASSES)
+    contract.remove_orphans(str(train_dir), 'model.ckpt')
+    assert sorted(path.name for path in train_dir.glob('*-*.json')) == [
+      'model.ckpt-7.json',
+      'other-6.json',
+    ]
+
+
+@pytest.mark.parametrize(
+  ('names', 'message'),
+  [
+    (('dog', 'cat'), "c has the same classes in another order: 0 is 'cat', here 'dog'; 1 is"),
+    (('cat', 'bird'), "c has other classes: 1 is 'dog', here 'bird'. Do so."),
+    (('cat', 'dog', 'bird'), 'c has other classes: 2 of them, here 3. Do so.'),
+  ],
+)
+def test_other_class_names_are_refused(names, message):
+  with pytest.raises(CheckpointError) as error:
+    contract.check_class_names(TWO_CLASSES, names, 'c', 'Do so.')
+  assert message in str(error.value)
+
+
+def test_the_same_class_names_or_none_agree():
+  assert contract.check_class_names(TWO_CLASSES, ('cat', 'dog'), 'c') is None
+  nameless = dataclasses.replace(TWO_CLASSES, class_names=None)
+  assert contract.check_class_names(nameless, ('x', 'y'), 'c') is None
 
 
 def test_a_checkpoint_without_contract_has_none(tmp_path):

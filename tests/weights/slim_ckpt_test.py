@@ -23,24 +23,6 @@ def test_both_formats_without_steps_and_slots(tmp_path, version):
   assert got.skipped == ('global_step', 'vgg_16/conv1/conv1_1/weights/Momentum')
 
 
-def test_any_of_its_files_means_the_checkpoint(tmp_path):
-  prefix = str(tmp_path / 'model.ckpt-12')
-  save_checkpoint(prefix, ARRAYS)
-  names = [file.name for file in slim_ckpt.list_files(prefix)]
-  assert names == ['model.ckpt-12.data-00000-of-00001', 'model.ckpt-12.index']
-  for path in (prefix, f'{prefix}.index', f'{prefix}.data-00000-of-00001'):
-    assert slim_ckpt.find_prefix(path) == prefix
-  assert slim_ckpt.find_prefix(str(tmp_path / 'model.ckpt-1')) is None
-
-
-def test_a_train_dir_means_its_newest(tmp_path):
-  assert slim_ckpt.find_prefix(str(tmp_path)) is None
-  for step in (1, 2):
-    save_checkpoint(tmp_path / f'model.ckpt-{step}', ARRAYS)
-  tf.train.update_checkpoint_state(str(tmp_path), str(tmp_path / 'model.ckpt-2'))
-  assert slim_ckpt.find_prefix(str(tmp_path)) == str(tmp_path / 'model.ckpt-2')
-
-
 @pytest.mark.parametrize(
   ('version', 'file'), [(1, 'm'), (2, 'm.index'), (2, 'm.data-00000-of-00001')]
 )

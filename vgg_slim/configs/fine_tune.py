@@ -4,6 +4,14 @@ import dataclasses
 
 from vgg_slim.errors import ConfigError
 
+_NEED_A_CHECKPOINT = (
+  'checkpoint_exclude_scopes',
+  'new_head',
+  'from_net_a',
+  'ignore_missing_vars',
+  'ignore_class_names',
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class FineTuneConfig:
@@ -16,6 +24,8 @@ class FineTuneConfig:
     new_head: excludes the last layer, for other classes.
     from_net_a: takes the paper's pre-initialisation out of a checkpoint of configuration A.
     ignore_missing_vars: whether what the checkpoint lacks may stay at its initial value.
+    ignore_class_names: whether the classes may be called otherwise than those of the checkpoint,
+      whose last layer is kept.
     trainable_scopes: what is trained; the rest is frozen, batch-norm statistics too. Empty for all.
   """
 
@@ -24,15 +34,12 @@ class FineTuneConfig:
   new_head: bool = False
   from_net_a: bool = False
   ignore_missing_vars: bool = False
+  ignore_class_names: bool = False
   trainable_scopes: tuple[str, ...] = ()
 
   def __post_init__(self):
     for name in ('checkpoint_exclude_scopes', 'trainable_scopes'):
       object.__setattr__(self, name, tuple(getattr(self, name)))
-    given = [
-      name
-      for name in ('checkpoint_exclude_scopes', 'new_head', 'from_net_a', 'ignore_missing_vars')
-      if getattr(self, name)
-    ]
+    given = [name for name in _NEED_A_CHECKPOINT if getattr(self, name)]
     if given and self.checkpoint_path is None:
       raise ConfigError(f'{", ".join(given)}: of no use without checkpoint_path.')

@@ -6,6 +6,7 @@ from vgg_slim.configs.checks import Checks
 from vgg_slim.constants import IMAGE_SIDE
 
 INITIALIZERS = ('he', 'glorot', 'normal')
+CLASSIFIER_ACTIVATIONS = ('softmax', 'sigmoid')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,8 @@ class NetConfig:
     fc_units: units of the hidden layers whose head leaves them open.
     dropout_keep_prob: of the head's units.
     initializer: of all weights.
+    classifier_activation: 'softmax' over K logits, or 'sigmoid' of a single one, the probability of
+      the second of two classes.
   """
 
   num_classes: int
@@ -29,6 +32,7 @@ class NetConfig:
   fc_units: int = 4096
   dropout_keep_prob: float = 0.5
   initializer: str = 'glorot'
+  classifier_activation: str = 'softmax'
 
   def __post_init__(self):
     checks = Checks(self)
@@ -36,4 +40,13 @@ class NetConfig:
     checks.require(self.fc_units >= 1, 'fc_units', 'at least 1')
     checks.require(0 < self.dropout_keep_prob <= 1, 'dropout_keep_prob', 'in (0, 1]')
     checks.require(self.initializer in INITIALIZERS, 'initializer', f'one of {INITIALIZERS}')
+    known = self.classifier_activation in CLASSIFIER_ACTIVATIONS
+    checks.require(known, 'classifier_activation', f'one of {CLASSIFIER_ACTIVATIONS}')
+    fits = self.classifier_activation != 'sigmoid' or self.num_classes == 2
+    checks.require(fits, 'num_classes', "2 for classifier_activation='sigmoid'")
     checks.raise_all()
+
+  @property
+  def num_logits(self) -> int:
+    """Channels of the class score map."""
+    return 1 if self.classifier_activation == 'sigmoid' else self.num_classes

@@ -1,6 +1,5 @@
 """Networks by name: the one call that training, evaluation and export share."""
 
-import dataclasses
 from collections.abc import Sequence
 
 from vgg_slim.compat import slim, tf
@@ -9,7 +8,7 @@ from vgg_slim.errors import ConfigError
 from vgg_slim.nets import resnet_v1, specs, vgg
 from vgg_slim.nets.heads import build_head
 from vgg_slim.nets.net_spec import FC_UNITS
-from vgg_slim.nets.outputs import NetOutputs
+from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.ops.arg_scopes import net_arg_scope
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 
@@ -30,7 +29,7 @@ def build(
   dropout_keep_prob: float = 0.5,
   dropout_seed: tf.Tensor | None = None,
   weight_decay: float = 0.0,
-  initializer: str = 'he',
+  initializer: str = NetConfig.initializer,
   head: str | None = None,
   trainable_scopes: Sequence[str] = (),
 ) -> NetOutputs:
@@ -85,15 +84,26 @@ def build_from_config(
   weight_decay: float = 0.0,
   trainable_scopes: Sequence[str] = (),
 ) -> NetOutputs:
-  """`build` with the fields of a `NetConfig`; the other arguments are those of `build`."""
-  return build(
-    **dataclasses.asdict(net),
-    images=images,
-    is_training=is_training,
+  """`build` with the fields of a `NetConfig`; the other arguments are those of `build`.
+
+  Returns:
+    Scores of `num_classes` classes; those of a sigmoid come by way of `as_two_classes`.
+  """
+  outputs = build(
+    net.model,
+    images,
+    net.num_logits,
+    is_training,
+    image_size=net.image_size,
+    fc_units=net.fc_units,
+    dropout_keep_prob=net.dropout_keep_prob,
+    initializer=net.initializer,
+    head=net.head,
     dropout_seed=dropout_seed,
     weight_decay=weight_decay,
     trainable_scopes=trainable_scopes,
   )
+  return as_two_classes(outputs) if net.classifier_activation == 'sigmoid' else outputs
 
 
 def _check_side(images: tf.Tensor, spec: specs.NetSpec, image_size: int, window: int) -> None:

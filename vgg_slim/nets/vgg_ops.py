@@ -8,6 +8,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 from vgg_slim.compat import tf
+from vgg_slim.config import NetConfig
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
@@ -75,7 +76,7 @@ def build(
   fc_units: int = FC_UNITS,
   dropout_keep_prob: float = 0.5,
   weight_decay: float = 0.0,
-  initializer: str = 'glorot',
+  initializer: str = NetConfig.initializer,
 ) -> NetOutputs:
   """Adds the network to the default graph, in the scope `spec.scope`.
 

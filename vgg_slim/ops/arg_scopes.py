@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from vgg_slim.compat import slim, tf
+from vgg_slim.config import NetConfig
 from vgg_slim.ops import initializers, slim_layers
 
 
 def net_arg_scope(
   weight_decay: float = 5e-4,
-  initializer: str = 'he',
+  initializer: str = NetConfig.initializer,
   batch_norm: tuple[float, float] | None = None,
   conv_biases: bool = False,
   is_training: bool = False,

@@ -18,7 +18,7 @@ from vgg_slim.errors import TrainingError
 from vgg_slim.nets import specs
 from vgg_slim.training import graph, interrupts, progress, warm_start
 from vgg_slim.training.history import EpochMetrics, MetricsFile
-from vgg_slim.weights import checkpoints
+from vgg_slim.weights import checkpoints, contract
 
 _CHECKPOINT = 'model.ckpt'
 VALIDATION_FOLDER = 'validation'  # of the validation scalars, a TensorBoard run of its own
@@ -133,6 +133,7 @@ def _build_init_fn(
   if fine_tune.checkpoint_path is None:
     return None
   spec = specs.get(config.net.model)
+  warm_start.check_contract(config)
   plan, saver = warm_start.build_warm_start(slim.get_model_variables(), spec, fine_tune)
   reporter.line(f'Starting from {fine_tune.checkpoint_path}.')
   reporter.line(plan.text())
@@ -153,6 +154,7 @@ class _Loop:
   ) -> None:
     self._config, self._ops, self._train_dir = config, ops, train_dir
     self._num_examples, self._evaluate_fn, self._reporter = num_examples, evaluate_fn, reporter
+    self._contract = contract.from_train_config(config)
     self._stopwatch = progress.Stopwatch()
     self._epoch: list[tuple[float, float]] = []  # cross-entropy and accuracy of each batch
     self._validation: Validation | None = None
@@ -275,8 +277,12 @@ class _Loop:
 
   def _save(self, session: tf.Session, step: int) -> str:
     self._stopwatch.pause()
-    prefix = pathlib.Path(self._train_dir, _CHECKPOINT)
-    return self.saver.save(session, str(prefix), global_step=step, write_meta_graph=False)
+    prefix = str(pathlib.Path(self._train_dir, _CHECKPOINT))
+    # Before the checkpoint, so that none is ever without.
+    contract.write_contract(contract.contract_path(f'{prefix}-{step}'), self._contract)
+    checkpoint = self.saver.save(session, prefix, global_step=step, write_meta_graph=False)
+    contract.remove_orphans(self._train_dir, _CHECKPOINT)
+    return checkpoint
 
   def _epochs(self, step: int) -> float:
     return step * self._config.run.batch_size / self._num_examples

@@ -9,12 +9,14 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from vgg_slim.compat import tf
-from vgg_slim.config import FineTuneConfig
+from vgg_slim.config import FineTuneConfig, TrainConfig
 from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.nets.vgg_specs import VGG
 from vgg_slim.ops.scopes import is_under
 from vgg_slim.weights import checkpoints
+from vgg_slim.weights.contract import check_class_names, check_preprocessing, find_contract
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -150,6 +152,29 @@ def check_plan(
     raise CheckpointError(
       f'{checkpoint} lacks {len(plan.initial)} variables: {_some(plan.initial)}. Give '
       '--ignore_missing_vars to start them afresh.'
+    )
+
+
+def check_contract(config: TrainConfig) -> None:
+  """Raises CheckpointError where the contract of the checkpoint that a run starts from, if it has
+  one, speaks of other pixels, or of other classes although the last layer is kept.
+  """
+  fine_tune, preprocessing = config.fine_tune, config.preprocessing
+  checkpoint = fine_tune.checkpoint_path
+  contract = find_contract(checkpoint)
+  if contract is None:
+    return
+  check_preprocessing(contract, preprocessing.rgb_mean, preprocessing.pixel_scale, checkpoint)
+  spec = specs.get(config.net.model)
+  last_layer = f'{spec.scope}/{spec.fc_scopes[-1]}'
+  is_kept = not fine_tune.new_head and not is_under(last_layer, fine_tune.checkpoint_exclude_scopes)
+  if is_kept and not fine_tune.ignore_class_names:
+    check_class_names(
+      contract,
+      config.class_names,
+      checkpoint,
+      'Give --new_head to train a new last layer, or --ignore_class_names if they are the same '
+      'under other names.',
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
+from vgg_slim.weights import prefixes
 
 _SHOWN = 5
 
 
 def latest_checkpoint(train_dir: str) -> str | None:
   """Prefix of the newest checkpoint in `train_dir`, or None."""
-  return tf.train.latest_checkpoint(train_dir)
+  return prefixes.newest(train_dir)
 
 
 def global_step(checkpoint: str) -> int:

@@ -1,21 +1,26 @@
-"""The contract beside an imported checkpoint: which network it is of, and what to feed it.
+"""The contract beside a checkpoint: which network it is of, and what to feed it.
 
-`CHECKPOINT.json` travels with the checkpoint, so that no later command has to be told, or can be
-told wrongly, about classes, image size, mean and scale. No TensorFlow.
+`CHECKPOINT.json` travels with every checkpoint, imported or trained, so that no later command has
+to be told, or can be told wrongly, about network, classes, image size, mean and scale. No
+TensorFlow.
+
+    prefix, contract = load_contract('runs/photos')
 """
 
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
 
 import vgg_slim
-from vgg_slim import files
-from vgg_slim.config import check_fields
-from vgg_slim.constants import IMAGENET_RGB_MEAN
+from vgg_slim import config, files
+from vgg_slim.constants import IMAGE_SIDE, IMAGENET_RGB_MEAN, TRAIN_SCALE
 from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.weights import prefixes
 
 FORMAT_VERSION = 1
 CHANNEL_ORDER = 'RGB'  # the only one: files trained on BGR are converted when they are imported
+_SHOWN = 4  # classes that differ, in a message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,31 +47,40 @@ class Contract:
     num_classes: K; None for a trunk, whose checkpoint has no head.
     image_size: side, in pixels, at which the class score map is 1x1.
     fc_units: hidden units of the head; None for a trunk.
-    source: the imported file.
+    source: the imported file; None for a checkpoint of training.
     rgb_mean: R, G, B, 0..255; the network is fed (RGB - rgb_mean) * pixel_scale.
     pixel_scale: 1 in the VGG paper.
     channel_order: CHANNEL_ORDER.
     class_names: in the order of the labels, or None where nobody gave them.
     vgg_slim_version: that wrote the checkpoint.
     format_version: of this file.
+    head: a name of `nets.head_specs.HEADS`; None for the network's own.
+    classifier_activation: one of `config.CLASSIFIER_ACTIVATIONS`.
+    test_scale: smaller side Q, in pixels, to which whole pictures are resized; by default 8/7 of
+      `image_size`, as 256 is of 224 in the paper.
   """
 
   model: str
   num_classes: int | None
   image_size: int
   fc_units: int | None
-  source: Source
+  source: Source | None = None
   rgb_mean: tuple[float, float, float] = IMAGENET_RGB_MEAN
   pixel_scale: float = 1.0
   channel_order: str = CHANNEL_ORDER
   class_names: tuple[str, ...] | None = None
   vgg_slim_version: str = vgg_slim.__version__
   format_version: int = FORMAT_VERSION
+  head: str | None = None
+  classifier_activation: str = 'softmax'
+  test_scale: int | None = None
 
   def __post_init__(self):
     object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
     if self.class_names is not None:
       object.__setattr__(self, 'class_names', tuple(self.class_names))
+    if self.test_scale is None:
+      object.__setattr__(self, 'test_scale', self.image_size * TRAIN_SCALE // IMAGE_SIDE)
     problems = list(self._problems())
     if problems:
       raise ConfigError(f'{"; ".join(problems)}.')
@@ -83,7 +97,40 @@ class Contract:
       problems.append(
         f'there are {len(self.class_names)} class names for num_classes={self.num_classes}'
       )
+    if self.num_classes is not None and self.num_classes < 2:
+      problems.append(f'num_classes must be at least 2, got {self.num_classes}')
+    if self.classifier_activation not in config.CLASSIFIER_ACTIVATIONS:
+      problems.append(
+        f'classifier_activation must be one of {config.CLASSIFIER_ACTIVATIONS}, got '
+        f'{self.classifier_activation!r}'
+      )
+    if self.classifier_activation == 'sigmoid' and self.num_classes != 2:
+      problems.append(f'a sigmoid is for num_classes=2, got {self.num_classes}')
+    if self.test_scale < 1:
+      problems.append(f'test_scale must be at least 1, got {self.test_scale}')
     return problems
+
+  @property
+  def num_logits(self) -> int | None:
+    """Channels of the class score map; 1 for a sigmoid, None for a trunk."""
+    return 1 if self.classifier_activation == 'sigmoid' else self.num_classes
+
+
+def from_train_config(trained: config.TrainConfig) -> Contract:
+  """The contract of every checkpoint of a training run."""
+  net, preprocessing = trained.net, trained.preprocessing
+  return Contract(
+    model=net.model,
+    num_classes=net.num_classes,
+    image_size=net.image_size,
+    fc_units=net.fc_units,
+    rgb_mean=preprocessing.rgb_mean,
+    pixel_scale=preprocessing.pixel_scale,
+    class_names=trained.class_names,
+    head=net.head,
+    classifier_activation=net.classifier_activation,
+    test_scale=preprocessing.test_scale,
+  )
 
 
 def contract_path(checkpoint: str) -> pathlib.Path:
@@ -91,14 +138,45 @@ def contract_path(checkpoint: str) -> pathlib.Path:
   return pathlib.Path(f'{checkpoint}.json')
 
 
-def find_contract(checkpoint: str) -> Contract | None:
-  """The contract beside a checkpoint, or None where there is none (checkpoints of training).
+def load_contract(path: str) -> tuple[str, Contract]:
+  """Finds a checkpoint and its contract.
+
+  Args:
+    path: a train_dir, for its newest checkpoint; a prefix; or one of a checkpoint's files.
+
+  Returns:
+    The checkpoint's prefix and its contract.
+
+  Raises:
+    CheckpointError: no checkpoint, none of its own, or a contract that cannot be read.
+  """
+  prefix = prefixes.find_prefix(path)
+  if prefix is None:
+    folder = pathlib.Path(path)
+    what = 'holds no checkpoint' if folder.is_dir() else 'is no checkpoint, nor a folder of one'
+    raise CheckpointError(f'{path} {what}.')
+  contract = find_contract(prefix)
+  if contract is None:
+    raise CheckpointError(
+      f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it, so '
+      'that nothing says which network it is of; tools/import_weights writes both.'
+    )
+  return prefix, contract
+
+
+def find_contract(prefix: str) -> Contract | None:
+  """The contract beside a checkpoint; else that of the run whose train_dir it is in; else None.
 
   Raises:
     CheckpointError: there is one, but it cannot be read.
   """
-  path = contract_path(checkpoint)
-  return read_contract(path) if path.is_file() else None
+  path = contract_path(prefix)
+  if path.is_file():
+    return read_contract(path)
+  folder = path.parent
+  if (folder / config.CONFIG_FILE).is_file():
+    return from_train_config(config.read_train_config(str(folder)))
+  return None
 
 
 def check_preprocessing(
@@ -114,6 +192,37 @@ def check_preprocessing(
     raise CheckpointError(f'{checkpoint} was made for other pixels: {"; ".join(clashes)}.')
 
 
+def check_class_names(
+  contract: Contract, class_names: Sequence[str], checkpoint: str, hint: str = ''
+) -> None:
+  """Raises CheckpointError where the checkpoint's classes, or their order, are others.
+
+  Args:
+    contract: of the checkpoint; one without class names agrees with all.
+    class_names: in the order of the labels.
+    checkpoint: for the message.
+    hint: what to do about it, the end of the message.
+  """
+  theirs, ours = contract.class_names, tuple(class_names)
+  if theirs is None or theirs == ours:
+    return
+  if sorted(theirs) == sorted(ours):
+    what = 'has the same classes in another order'
+  else:
+    what = 'has other classes'
+  different = [
+    f'{i} is {a!r}, here {b!r}'
+    for i, (a, b) in enumerate(zip(theirs, ours, strict=False))
+    if a != b
+  ]
+  if len(theirs) != len(ours):
+    different.insert(0, f'{len(theirs)} of them, here {len(ours)}')
+  more = f' and {len(different) - _SHOWN} more' if len(different) > _SHOWN else ''
+  raise CheckpointError(
+    f'{checkpoint} {what}: {"; ".join(different[:_SHOWN])}{more}. {hint}'.strip()
+  )
+
+
 def to_json(contract: Contract) -> str:
   """One JSON object, fields in the order of the class, `format_version` first."""
   values = dataclasses.asdict(contract)
@@ -123,6 +232,13 @@ def to_json(contract: Contract) -> str:
 def write_contract(path: pathlib.Path, contract: Contract) -> None:
   """Writes `path`; a killed run leaves nothing there, or the whole."""
   files.write_text(path, to_json(contract))
+
+
+def remove_orphans(train_dir: str, name: str) -> None:
+  """Removes the contracts `name`-*.json whose checkpoints are gone."""
+  for path in pathlib.Path(train_dir).glob(f'{name}-*.json'):
+    if not prefixes.find_prefix(str(path.with_suffix(''))):
+      path.unlink(missing_ok=True)
 
 
 def read_contract(path: pathlib.Path) -> Contract:
@@ -142,8 +258,11 @@ def read_contract(path: pathlib.Path) -> Contract:
   if version != FORMAT_VERSION:
     raise CheckpointError(f'{path}: expected format_version {FORMAT_VERSION}, got {version!r}.')
   try:
-    check_fields(values, Contract, 'contract')
-    check_fields(values['source'], Source, 'source')
-    return Contract(**{**values, 'source': Source(**values['source'])})
+    config.check_fields(values, Contract, 'contract', may_lack_defaults=True)
+    source = values.get('source')
+    if source is not None:
+      config.check_fields(source, Source, 'source')
+      values = {**values, 'source': Source(**source)}
+    return Contract(**values)
   except (ConfigError, TypeError) as error:
     raise CheckpointError(f'{path}: {error}') from error

@@ -12,12 +12,13 @@ from vgg_slim.weights import (
   keras_h5,
   names,
   npz,
+  prefixes,
   slim_ckpt,
   staging,
   to_keras,
   transform,
 )
-from vgg_slim.weights.contract import contract_path, read_contract
+from vgg_slim.weights.contract import contract_path, find_contract
 
 SUFFIXES = ('.weights.h5', '.npz')
 
@@ -57,14 +58,20 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   if not request.output.endswith(SUFFIXES):
     raise ConfigError(f'--output={request.output} must end in {" or ".join(SUFFIXES)}.')
   staging.check_is_free(pathlib.Path(request.output))
-  prefix = slim_ckpt.find_prefix(request.checkpoint) or request.checkpoint
-  if not slim_ckpt.list_files(prefix):
+  prefix = prefixes.find_prefix(request.checkpoint) or request.checkpoint
+  if not prefixes.list_files(prefix):
     raise CheckpointError(f'{request.checkpoint} is no checkpoint: there are no files {prefix}*.')
-  spec = specs.get(request.model or find_model(prefix))
+  contract = find_contract(prefix)
+  if not (contract or request.model):
+    raise ConfigError(
+      f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it; give '
+      '--model.'
+    )
+  spec = specs.get(request.model or contract.model)
   foreign = slim_ckpt.read(prefix)
   slots = names.link(spec, foreign)
   guess = transform.guess_sizes(spec, foreign, slots)
-  trunk_only = request.trunk_only or _is_trunk(prefix)
+  trunk_only = request.trunk_only or (contract is not None and contract.num_classes is None)
   sizes = transform.Sizes(None, guess.image_size) if trunk_only else guess
   if sizes.num_classes is None and not trunk_only:
     raise CheckpointError(f'{prefix} has no head of {spec.name}; --trunk_only exports the rest.')
@@ -79,25 +86,3 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
     else:
       epsilon = spec.batch_norm.epsilon if spec.batch_norm else None
       keras_h5.write_weights(path, to_keras.list_layers(spec, converted.arrays), epsilon)
-
-
-def find_model(prefix: str) -> str:
-  """Model of a checkpoint, from its contract or from config.json in its folder.
-
-  Raises:
-    ConfigError: there is neither.
-  """
-  if contract_path(prefix).is_file():
-    return read_contract(contract_path(prefix)).model
-  folder = pathlib.Path(prefix).parent
-  if (folder / config.CONFIG_FILE).is_file():
-    return config.read_train_config(str(folder)).net.model
-  raise ConfigError(
-    f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it; give '
-    '--model.'
-  )
-
-
-def _is_trunk(prefix: str) -> bool:
-  path = contract_path(prefix)
-  return path.is_file() and read_contract(path).num_classes is None

@@ -6,7 +6,7 @@ import pathlib
 import zipfile
 
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import keras_h5, npz, onnx_model, slim_ckpt, torch_state
+from vgg_slim.weights import keras_h5, npz, onnx_model, prefixes, slim_ckpt, torch_state
 from vgg_slim.weights.foreign import ForeignWeights
 
 KNOWN = (
@@ -36,7 +36,7 @@ def read(path: str) -> ForeignWeights:
     CheckpointError: no such file, an unknown format, or a file that is cut off or damaged.
   """
   kind = find_format(path)
-  return READERS[kind](slim_ckpt.find_prefix(path) or path)
+  return READERS[kind](prefixes.find_prefix(path) or path)
 
 
 def find_format(path: str) -> str:
@@ -45,7 +45,7 @@ def find_format(path: str) -> str:
   Raises:
     CheckpointError: no such file or an unknown format.
   """
-  if slim_ckpt.find_prefix(path):
+  if prefixes.find_prefix(path):
     return 'checkpoint'
   if os.path.isdir(path):
     raise CheckpointError(f'{path} is a folder without a checkpoint; expected {KNOWN}.')
@@ -100,9 +100,9 @@ def _find_in_zip(path: str) -> str | None:
 
 def sha256(path: str) -> str:
   """Hash of the file, or of all files of a checkpoint in the order of their names."""
-  prefix = slim_ckpt.find_prefix(path)
+  prefix = prefixes.find_prefix(path)
   digest = hashlib.sha256()
-  for file in slim_ckpt.list_files(prefix) if prefix else [pathlib.Path(path)]:
+  for file in prefixes.list_files(prefix) if prefix else [pathlib.Path(path)]:
     with file.open('rb') as opened:
       while block := opened.read(2**20):
         digest.update(block)

@@ -104,15 +104,17 @@ def _choose_sizes(spec: NetSpec, request: ImportRequest, guess: Sizes) -> Sizes:
 
 def _contract(request: ImportRequest, foreign: ForeignWeights, sizes: Sizes) -> Contract:
   file = pathlib.Path(request.source).name
+  sigmoid = sizes.num_classes == 1
   return Contract(
     model=request.model,
-    num_classes=sizes.num_classes,
+    num_classes=2 if sigmoid else sizes.num_classes,
     image_size=sizes.image_size,
     fc_units=None if request.trunk_only else sizes.fc_units,
     source=Source(file, foreign.format, formats.sha256(request.source)),
     rgb_mean=request.rgb_mean,
     pixel_scale=request.pixel_scale,
     class_names=request.class_names,
+    classifier_activation='sigmoid' if sigmoid else 'softmax',
   )
 
 

@@ -1,43 +1,12 @@
 """TensorFlow checkpoints: read in both formats (V1, one file; V2, `.index` and `.data-*`)."""
 
 import os
-import pathlib
-import re
 
 import numpy as np
 
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
-
-_V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
-
-
-def find_prefix(path: str) -> str | None:
-  """Returns the checkpoint that `path` means, or None.
-
-  Args:
-    path: a prefix, one of a checkpoint's files, or a folder with a file `checkpoint`.
-  """
-  if os.path.isdir(path):
-    return tf.train.latest_checkpoint(path)
-  prefix = _V2_FILE.sub('', path)
-  if os.path.isfile(f'{prefix}.index'):
-    return prefix
-  return None
-
-
-def list_files(prefix: str) -> list[pathlib.Path]:
-  """The files of a checkpoint, sorted: one for V1, index and data for V2."""
-  path = pathlib.Path(prefix)
-  if path.is_file():
-    return [path]
-  beside = path.parent.iterdir() if path.parent.is_dir() else ()
-  return sorted(
-    file
-    for file in beside
-    if file.name.startswith(path.name) and _V2_FILE.fullmatch(file.name[len(path.name) :])
-  )
 
 
 def read(prefix: str) -> ForeignWeights:
