@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from vgg_slim import files
@@ -11,20 +13,62 @@ def test_write_text_replaces_and_leaves_nothing_else(tmp_path):
   assert list(tmp_path.iterdir()) == [path]
 
 
-def test_staged_folder_appears_whole(tmp_path):
-  with files.staged_folder(tmp_path / 'new' / 'out') as staging:
-    (staging / 'file').write_text('x')
-    assert not (tmp_path / 'new' / 'out').exists()
-  assert (tmp_path / 'new' / 'out' / 'file').read_text() == 'x'
+def test_a_folder_appears_whole(tmp_path):
+  out = tmp_path / 'new' / 'out'
+  with files.resumable_folder(out, 'key') as staging:
+    (staging / 'x').write_text('1')
+    assert not out.exists()
+  assert (out / 'x').read_text() == '1'
+  assert [path.name for path in out.parent.iterdir()] == ['out']
 
 
-def test_staged_folder_leaves_nothing_after_an_error(tmp_path):
-  with pytest.raises(RuntimeError), files.staged_folder(tmp_path / 'out') as staging:
-    (staging / 'file').write_text('x')
+def test_nothing_is_left_after_an_error(tmp_path):
+  with pytest.raises(RuntimeError), files.resumable_folder(tmp_path / 'out', 'key') as staging:
+    (staging / 'x').write_text('1')
     raise RuntimeError
-  assert list(tmp_path.iterdir()) == []
+  assert not list(tmp_path.iterdir())
 
 
-def test_staged_folder_refuses_an_existing_one(tmp_path):
-  with pytest.raises(FileExistsError), files.staged_folder(tmp_path):
+def test_a_folder_that_exists_is_refused(tmp_path):
+  with pytest.raises(FileExistsError), files.resumable_folder(tmp_path, 'key'):
     pass
+
+
+def leave_behind(path, key):
+  with pytest.raises(KeyboardInterrupt), files.resumable_folder(path, key) as staging:
+    (staging / 'x').write_text(key)
+    raise KeyboardInterrupt
+
+
+def test_after_an_interrupt_the_same_key_finds_what_was_done(tmp_path):
+  leave_behind(tmp_path / 'out', 'one')
+  assert not (tmp_path / 'out').exists()
+  with files.resumable_folder(tmp_path / 'out', 'one') as staging:
+    assert (staging / 'x').read_text() == 'one'
+
+
+def test_what_other_keys_left_is_removed(tmp_path):
+  leave_behind(tmp_path / 'out', 'one')
+  leave_behind(tmp_path / 'other', 'one')
+  with files.resumable_folder(tmp_path / 'out', 'two') as staging:
+    assert not list(staging.iterdir())
+  assert sorted(path.name for path in tmp_path.iterdir()) == ['.other.one.partial', 'out']
+
+
+def test_a_second_maker_waits_and_finds_it_made(tmp_path):
+  outcome = []
+
+  def second():
+    try:
+      with files.resumable_folder(tmp_path / 'out', 'key'):
+        outcome.append('made twice')
+    except FileExistsError:
+      outcome.append('was there')
+
+  with files.resumable_folder(tmp_path / 'out', 'key'):
+    thread = threading.Thread(target=second)
+    thread.start()
+    thread.join(timeout=0.2)
+    assert thread.is_alive()
+  thread.join(timeout=10)
+  assert outcome == ['was there']

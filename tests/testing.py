@@ -11,7 +11,7 @@ from absl.testing import flagsaver
 from tools import invocation
 from vgg_slim import config
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, sources
+from vgg_slim.data import conversion, sources, splitting
 from vgg_slim.nets import specs
 
 
@@ -71,7 +71,8 @@ def make_data_set(folder, per_class=12, num_classes=2, side=32, validation_fract
   ]
   names = tuple(f'class_{label}' for label in range(num_classes))
   source = sources.Source('folder', names, {'train': images}, mirror_safe=True)
-  manifest = conversion.convert(source, folder, validation_fraction=validation_fraction)
+  options = conversion.Options(splitting.SplitRule(validation_fraction))
+  manifest = conversion.convert(source, folder, options)
   return str(folder), manifest
 
 

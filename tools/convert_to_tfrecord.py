@@ -4,9 +4,13 @@
   tools/convert_to_tfrecord --dataset=digits --output_dir=data/digits
   tools/convert_to_tfrecord --dataset=cifar10 --input_dir=cifar-10-binary.tar.gz --output_dir=cifar
 
-The output folder gets train, validation and test shards, labels.txt and manifest.json. JPEG and
-PNG files go in as they are; every picture is decoded once, and one that is broken stops the
-conversion with its name.
+The output folder gets shards, labels.txt, manifest.json and report.html. Every picture is decoded
+once. Upright 8-bit JPEG and PNG files go in as they are; what can be mended is mended and listed in
+fixed.csv; what cannot be used is left out and listed in quarantine.csv (with --strict it is an
+error); equal files are listed in duplicates.csv.
+
+A conversion that was stopped goes on where it was when the same command is given again. The same
+command gives the same bytes, whatever --num_workers is.
 """
 
 import os
@@ -17,18 +21,17 @@ from absl import flags
 from rich import box, console, table
 
 from tools import invocation, progress
-from vgg_slim.data import idx, manifest, sources
+from vgg_slim.data import audit_files, manifest, sources, splitting, workers
 from vgg_slim.errors import ConfigError
 
 _DATASET = flags.DEFINE_enum(
-  'dataset', None, sources.DATASETS, "What to convert; 'folder' has one folder per class."
+  'dataset', None, list(sources.DATASETS), "What to convert; 'folder' has one folder per class."
 )
 _INPUT_DIR = flags.DEFINE_string(
   'input_dir',
   None,
-  'Where the pictures are. folder: holds the class folders, or train (and validation, test) '
-  'folders of these. cifar10: the archive or the extracted folder. fashion_mnist: the folder of '
-  f'the IDX files, {idx.FASHION_MNIST_DIR} by default. digits: none.',
+  'Where the pictures are. '
+  + ' '.join(f'{name}: {kind.input or "none"}.' for name, kind in sources.DATASETS.items()),
 )
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make; must not exist.')
 _VALIDATION_FRACTION = flags.DEFINE_float(
@@ -37,31 +40,47 @@ _VALIDATION_FRACTION = flags.DEFINE_float(
   'Part of the training pictures, in [0, 1), that becomes the validation split, alike in every '
   'class. 0.2 by default, or 0 where the data set has a validation folder of its own.',
 )
+_SPLIT_BY_HASH = flags.DEFINE_bool(
+  'split_by_hash',
+  False,
+  'Whether the fraction is drawn from a hash of the names: no picture changes sides when others '
+  'are added, but shares vary by chance.',
+)
+_VALIDATION_PER_CLASS = flags.DEFINE_integer(
+  'validation_per_class', None, 'In place of a fraction: so many pictures of every class.'
+)
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of the validation split and of the shuffling.')
 _NUM_SHARDS = flags.DEFINE_integer(
   'num_shards',
   None,
   'Files of the train split; the others have as many in proportion. Default: about 128 MB each.',
 )
+_RESIZE_SMALLER_SIDE = flags.DEFINE_integer(
+  'resize_smaller_side',
+  None,
+  'Reduces larger pictures until their smaller side has so many pixels. Default: as they are.',
+)
+_STRICT = flags.DEFINE_bool('strict', False, 'Whether a picture that cannot be used is an error.')
+_NUM_WORKERS = flags.DEFINE_integer(
+  'num_workers', None, 'Processes that decode. Default: one for each processor.'
+)
 
 
 def main() -> None:
   """Converts and prints what came of it."""
   _check_flags()
+  rule = splitting.SplitRule(
+    _VALIDATION_FRACTION.value, _SPLIT_BY_HASH.value, _VALIDATION_PER_CLASS.value, _SEED.value
+  )
   source = sources.open_source(_DATASET.value, _INPUT_DIR.value)
   invocation.load_tensorflow()  # seconds, which the checks above need not wait for
   from vgg_slim.data import conversion
 
+  options = conversion.Options(rule, _NUM_SHARDS.value, _RESIZE_SMALLER_SIDE.value, _STRICT.value)
+  num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
   started = time.monotonic()
   with progress.show('Converting') as report:
-    result = conversion.convert(
-      source,
-      _OUTPUT_DIR.value,
-      validation_fraction=_VALIDATION_FRACTION.value,
-      seed=_SEED.value,
-      num_shards=_NUM_SHARDS.value,
-      progress=report,
-    )
+    result = conversion.convert(source, _OUTPUT_DIR.value, options, num_workers, report)
   _print_result(result, time.monotonic() - started)
 
 
@@ -78,8 +97,10 @@ def _check_flags() -> None:
     problems.append('--output_dir is missing, a folder to make')
   elif os.path.exists(_OUTPUT_DIR.value):
     problems.append(f'--output_dir={_OUTPUT_DIR.value} exists already, give a folder to make')
-  if _DATASET.value in ('folder', 'cifar10') and not _INPUT_DIR.value:
-    problems.append(f'--input_dir is missing, where the {_DATASET.value} pictures are')
+  if _DATASET.value is not None and not _INPUT_DIR.value:
+    kind = sources.DATASETS[_DATASET.value]
+    if kind.input and not kind.default_dir:
+      problems.append(f'--input_dir is missing, where the {_DATASET.value} pictures are')
   if problems:
     raise ConfigError(f'{"; ".join(problems)}.')
 
@@ -101,6 +122,8 @@ def _print_result(result: manifest.Manifest, seconds: float) -> None:
   total = sum(split.num_examples for split in result.splits.values())
   print(f'{total} pictures of {result.num_classes} classes in {seconds:.1f} s', end=', ')
   print(f'{total / seconds:.0f} pictures/s, to {_OUTPUT_DIR.value}.')
+  for name, count in audit_files.count_rows(_OUTPUT_DIR.value).items():
+    print(f'{count} {audit_files.LISTS[name]}: {os.path.join(_OUTPUT_DIR.value, name)}')
   print(f'Next: tools/train --data_dir={shlex.quote(_OUTPUT_DIR.value)}')
 
 

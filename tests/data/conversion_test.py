@@ -14,6 +14,7 @@ from PIL import Image
 from tests.data import fabricated
 from vgg_slim.compat import tf
 from vgg_slim.data import conversion, manifest, pictures, sources
+from vgg_slim.data.splitting import SplitRule
 from vgg_slim.errors import ConfigError, DataError
 
 
@@ -33,6 +34,14 @@ def make_source(counts, **other_splits):
   splits = {name: images(name, c) for name, c in {'train': counts, **other_splits}.items()}
   names = tuple('abcdefgh'[: len(counts)])
   return sources.Source('folder', names, splits, mirror_safe=True)
+
+
+def convert(
+  source, folder, validation_fraction=None, seed=0, *, progress=None, num_workers=1, **options
+):
+  """`conversion.convert` with the rule of the split spelled out."""
+  options = conversion.Options(SplitRule(validation_fraction, seed=seed), **options)
+  return conversion.convert(source, folder, options, num_workers, progress)
 
 
 def read_split(data_dir, m, split):
@@ -57,7 +66,7 @@ def labels_of(data_dir, m, split):
 def test_jpeg_bytes_arrive_untouched(tmp_path):
   root = tmp_path / 'photos'
   fabricated.write_image_folder(root, {'cat': 3, 'dog': 4}, 'JPEG', '.JPG')
-  m = conversion.convert(sources.open_source('folder', root), tmp_path / 'out', 0.25)
+  m = convert(sources.open_source('folder', root), tmp_path / 'out', 0.25)
   assert manifest.read_manifest(tmp_path / 'out') == m
   manifest.check_checksums(tmp_path / 'out', m)
   examples = read_split(tmp_path / 'out', m, 'train') + read_split(
@@ -74,6 +83,7 @@ def test_jpeg_bytes_arrive_untouched(tmp_path):
   assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
     'labels.txt',
     'manifest.json',
+    'report.html',
     'train-00000-of-00001.tfrecord',
     'validation-00000-of-00001.tfrecord',
   ]
@@ -87,7 +97,7 @@ def test_mean_and_std_are_those_of_the_train_split_by_loops(tmp_path):
     channels = 1 if i % 2 else 3
     array = fabricated.pixels(i, height=3 + i, width=9 - i, channels=channels)
     (root / 'ab'[i // 3] / f'{i}.png').write_bytes(fabricated.encoded(array))
-  m = conversion.convert(sources.open_source('folder', root), tmp_path / 'out', 1 / 3, seed=2)
+  m = convert(sources.open_source('folder', root), tmp_path / 'out', 1 / 3, seed=2)
   values = [[], [], []]
   for example in read_split(tmp_path / 'out', m, 'train'):
     image = np.asarray(Image.open(io.BytesIO(example['encoded'])))
@@ -110,16 +120,14 @@ def test_mean_of_one_known_pixel_value(tmp_path):
   source = make_source((2, 2))
   grey = pictures.encode_png(np.full((2, 3), 200, np.uint8))
   images = [image._replace(read=lambda: grey) for image in source.splits['train']]
-  m = conversion.convert(
-    sources.Source('folder', ('a', 'b'), {'train': images}, False), tmp_path / 'out', 0
-  )
+  m = convert(sources.Source('folder', ('a', 'b'), {'train': images}, False), tmp_path / 'out', 0)
   assert (m.rgb_mean, m.rgb_std) == ((200.0, 200.0, 200.0), (0.0, 0.0, 0.0))
   assert (m.smallest_side, m.largest_side, m.same_size, m.mirror_safe) == (2, 3, True, False)
 
 
 def test_stratification_counts_by_hand(tmp_path):
   # 10, 20 and 5 pictures, a fifth of each: 2, 4 and 1, in all ceil(0.2 * 35) = 7.
-  m = conversion.convert(make_source((10, 20, 5), test=(1, 0, 2)), tmp_path / 'out')
+  m = convert(make_source((10, 20, 5), test=(1, 0, 2)), tmp_path / 'out')
   assert m.validation_fraction == 0.2
   assert {name: split.examples_per_class for name, split in m.splits.items()} == {
     'train': (8, 16, 4),
@@ -138,13 +146,8 @@ def test_stratification_counts_by_hand(tmp_path):
     assert collections.Counter(labels_of(tmp_path / 'out', m, split)) == dict(enumerate(counts))
 
 
-def test_565_birds_become_452_and_113():
-  splits = conversion.split_source(make_source((150, 140, 145, 130)), 0.2, seed=123)
-  assert {name: len(images) for name, images in splits.items()} == {'train': 452, 'validation': 113}
-
-
 def test_every_shard_mixes_classes(tmp_path):
-  m = conversion.convert(make_source((60, 60)), tmp_path / 'out', 0, num_shards=4)
+  m = convert(make_source((60, 60)), tmp_path / 'out', 0, num_shards=4)
   labels = labels_of(tmp_path / 'out', m, 'train')
   assert len(m.splits['train'].shards) == 4
   assert list(m.splits) == ['train']
@@ -159,7 +162,7 @@ def digests(folder):
 
 def test_same_arguments_give_the_same_bytes_another_seed_others(tmp_path):
   for name, seed in (('one', 5), ('two', 5), ('three', 6)):
-    conversion.convert(make_source((6, 7), test=(2, 2)), tmp_path / name, seed=seed, num_shards=2)
+    convert(make_source((6, 7), test=(2, 2)), tmp_path / name, seed=seed, num_shards=2)
   assert digests(tmp_path / 'one') == digests(tmp_path / 'two')
   one, three = digests(tmp_path / 'one'), digests(tmp_path / 'three')
   assert {name for name in one if one[name] == three[name]} == {
@@ -170,126 +173,183 @@ def test_same_arguments_give_the_same_bytes_another_seed_others(tmp_path):
 
 def test_own_validation_split_is_kept(tmp_path):
   source = make_source((4, 4), validation=(1, 2))
-  m = conversion.convert(source, tmp_path / 'out')
+  m = convert(source, tmp_path / 'out')
   assert m.validation_fraction == 0
   assert m.splits['train'].examples_per_class == (4, 4)
   assert m.splits['validation'].examples_per_class == (1, 2)
   with pytest.raises(ConfigError, match='validation_fraction must be 0 or left out, got 0.5'):
-    conversion.convert(source, tmp_path / 'other', 0.5)
+    convert(source, tmp_path / 'other', 0.5)
 
 
 def test_number_of_shards_by_default(tmp_path, monkeypatch):
-  m = conversion.convert(make_source((600, 600)), tmp_path / 'a', 0.1)
+  m = convert(make_source((600, 600)), tmp_path / 'a', 0.1)
   assert {name: len(split.shards) for name, split in m.splits.items()} == {
     'train': 4,
     'validation': 1,
   }
   # 2.2 shards of train, and of test 16 / 40 of that: 0.88.
   source = make_source((20, 20), test=(8, 8))
-  num_bytes = sum(len(image.read()) for image in source.splits['train'])
-  monkeypatch.setattr(conversion, '_SHARD_BYTES', num_bytes / 2.2)
-  m = conversion.convert(source, tmp_path / 'b', 0)
+  m = convert(source, tmp_path / 'one', 0, num_shards=1)
+  monkeypatch.setattr(conversion, '_SHARD_BYTES', m.splits['train'].num_bytes / 2.2)
+  m = convert(source, tmp_path / 'b', 0)
   assert {name: len(split.shards) for name, split in m.splits.items()} == {'train': 3, 'test': 1}
 
 
 def test_shards_of_the_other_splits_are_in_proportion(tmp_path):
-  m = conversion.convert(make_source((10, 10), test=(3, 2)), tmp_path / 'out', 0, num_shards=8)
+  m = convert(make_source((10, 10), test=(3, 2)), tmp_path / 'out', 0, num_shards=8)
   assert {name: len(split.shards) for name, split in m.splits.items()} == {'train': 8, 'test': 2}
 
 
-def test_progress_counts_every_picture_of_every_split(tmp_path):
+def test_progress_counts_every_picture_of_every_split(tmp_path, monkeypatch):
+  monkeypatch.setattr(conversion, '_TASK_PICTURES', 3)
   calls = []
-  conversion.convert(
+  convert(
     make_source((4, 4), test=(1, 1)), tmp_path / 'out', progress=lambda *call: calls.append(call)
   )
-  assert calls == [(i, 10) for i in range(1, 11)]
+  assert calls == [(3, 10), (6, 10), (8, 10), (10, 10)]
 
 
 @pytest.mark.parametrize(
-  ('counts', 'arguments', 'error', 'message'),
+  ('arguments', 'message'),
   [
-    ((4, 4), {'validation_fraction': 1}, ConfigError, r'must be in \[0, 1\), got 1'),
-    ((4, 4), {'validation_fraction': -0.1}, ConfigError, r'must be in \[0, 1\), got -0.1'),
-    ((4, 4), {'validation_fraction': math.nan}, ConfigError, r'must be in \[0, 1\), got nan'),
-    ((4, 4), {'validation_fraction': 0.1}, ConfigError, '7 for training and 1 for validation'),
-    ((4, 4), {'validation_fraction': 0.9}, ConfigError, '0 for training and 8 for validation'),
-    ((40, 2), {'validation_fraction': 0.9}, ConfigError, '1 classes without a training picture'),
-    ((4, 1, 1), {}, DataError, r'at least 2 training pictures, .*: b \(1\), c \(1\)\.'),
-    ((4, 0), {'validation_fraction': 0}, DataError, r'at least 1 training pictures; .*: b \(0\)'),
-    ((4, 4), {'seed': -1}, ConfigError, r'seed must be in \[0, 2147483647\], got -1'),
-    ((4, 4), {'num_shards': 0}, ConfigError, r'num_shards must be in \[1, 6\]'),
-    ((4, 4), {'num_shards': 7}, ConfigError, r'num_shards must be in \[1, 6\], .* got 7'),
+    ({'validation_fraction': 1}, r'validation_fraction must be in \[0, 1\), got 1'),
+    ({'num_shards': 0}, r'num_shards must be in \[1, 6\]'),
+    ({'num_shards': 7}, r'num_shards must be in \[1, 6\], .* got 7'),
+    ({'smaller_side': 0}, 'resize_smaller_side must be at least 1, got 0'),
+    ({'num_workers': 0}, 'num_workers must be at least 1, got 0'),
   ],
 )
-def test_arguments_out_of_range(tmp_path, counts, arguments, error, message):
-  with pytest.raises(error, match=message):
-    conversion.convert(make_source(counts), tmp_path / 'out', **arguments)
+def test_arguments_out_of_range(tmp_path, arguments, message):
+  with pytest.raises(ConfigError, match=message):
+    convert(make_source((4, 4)), tmp_path / 'out', **arguments)
   assert not list(tmp_path.iterdir())
 
 
 def test_an_empty_split_is_named(tmp_path):
   with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
-    conversion.convert(make_source((4, 4), test=(0, 0)), tmp_path / 'out')
+    convert(make_source((4, 4), test=(0, 0)), tmp_path / 'out')
 
 
 def test_an_output_that_exists_is_left_alone(tmp_path):
   (tmp_path / 'out').mkdir()
   with pytest.raises(DataError, match='out cannot be written: exists already'):
-    conversion.convert(make_source((4, 4)), tmp_path / 'out')
+    convert(make_source((4, 4)), tmp_path / 'out')
   assert not list((tmp_path / 'out').iterdir())
 
 
 def test_an_output_that_cannot_be_made_is_named(tmp_path):
   (tmp_path / 'file').write_text('x')
-  with pytest.raises(DataError, match='file/out cannot be written: .*File exists: .*file'):
-    conversion.convert(make_source((4, 4)), tmp_path / 'file' / 'out')
+  with pytest.raises(DataError, match='file/out cannot be written: .*Not a directory'):
+    convert(make_source((4, 4)), tmp_path / 'file' / 'out')
 
 
-@pytest.mark.parametrize(
-  ('data', 'reason'),
-  [
-    (b'', 'the file is empty'),
-    (b'<html>', 'not a picture that Pillow can read'),
-    (fabricated.encoded(fabricated.pixels(0, 64, 64), 'JPEG')[:-900], 'truncated'),
-  ],
-)
-def test_a_broken_picture_is_named_and_leaves_nothing(tmp_path, data, reason):
+def test_a_picture_that_cannot_be_used_is_left_out_and_named(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 3})
-  (root / 'b' / '001.png').write_bytes(data)
-  with pytest.raises(DataError, match=rf'Picture b/001\.png: .*{reason}'):
-    conversion.convert(sources.open_source('folder', root), tmp_path / 'out')
-  assert [path.name for path in tmp_path.iterdir()] == ['x']
-
-
-def test_a_picture_that_went_away_is_named_and_leaves_nothing(tmp_path):
-  root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 3})
+  (root / 'b' / '001.png').write_bytes(b'<html>')
   source = sources.open_source('folder', root)
   (root / 'a' / '002.png').unlink()
-  with pytest.raises(DataError, match=r'Picture a/002\.png cannot be read: .*No such file'):
-    conversion.convert(source, tmp_path / 'out')
+  m = convert(source, tmp_path / 'out', 0)
+  assert m.splits['train'].examples_per_class == (2, 2)
+  assert m.splits['train'].num_examples == len(read_split(tmp_path / 'out', m, 'train')) == 4
+  lines = (tmp_path / 'out' / 'quarantine.csv').read_text().splitlines()
+  assert lines[0] == 'file,class,reason'
+  assert sorted(lines[1:])[0].startswith('a/002.png,a,[Errno 2] No such file')
+  assert sorted(lines[1:])[1] == 'b/001.png,b,not a picture that Pillow can read'
+
+
+def test_strict_makes_it_an_error_that_leaves_nothing(tmp_path):
+  root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 3})
+  (root / 'b' / '001.png').write_bytes(b'')
+  with pytest.raises(DataError, match=r'cannot be used: b/001\.png: the file is empty\.'):
+    convert(sources.open_source('folder', root), tmp_path / 'out', strict=True)
   assert [path.name for path in tmp_path.iterdir()] == ['x']
 
 
-def test_an_interrupt_mid_way_leaves_nothing(tmp_path):
-  def interrupt(done, _):
-    if done == 5:
-      raise KeyboardInterrupt
+def test_a_class_without_a_good_picture_is_an_error(tmp_path):
+  root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 1})
+  (root / 'b' / '000.png').write_bytes(b'')
+  with pytest.raises(
+    DataError, match=r'class b has none to train with\. .*b/000\.png: the file is'
+  ):
+    convert(sources.open_source('folder', root), tmp_path / 'out', 0)
+  assert [path.name for path in tmp_path.iterdir()] == ['x']
 
+
+def test_larger_pictures_are_reduced(tmp_path):
+  root = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})
+  (root / 'a' / 'large.png').write_bytes(fabricated.encoded(fabricated.pixels(9, 40, 90)))
+  m = convert(sources.open_source('folder', root), tmp_path / 'out', 0, smaller_side=20)
+  sizes = {
+    e['filename']: (e['height'], e['width']) for e in read_split(tmp_path / 'out', m, 'train')
+  }
+  assert sizes.pop(b'a/large.png') == (20, 45)
+  assert set(sizes.values()) == {(5, 7)}
+  assert m.largest_side == 45
+
+
+def test_any_number_of_workers_gives_the_same_bytes(tmp_path):
+  root = fabricated.write_image_folder(tmp_path / 'x', {'a': 30, 'b': 30})
+  (root / 'a' / '001.png').write_bytes(b'')
+  (root / 'b' / '002.png').write_bytes((root / 'b' / '003.png').read_bytes())
+  source = sources.open_source('folder', root)
+  for num_workers in (1, 2):
+    convert(source, tmp_path / str(num_workers), num_workers=num_workers, num_shards=3)
+  assert digests(tmp_path / '1') == digests(tmp_path / '2')
+  assert {'quarantine.csv', 'duplicates.csv', 'report.html'} <= set(digests(tmp_path / '1'))
+
+
+def stop_after(count, how):
+  """A progress function that stops the run when `count` pictures are done."""
+
+  def progress(done, _):
+    if done >= count:
+      how()
+
+  return progress
+
+
+def interrupt():
+  raise KeyboardInterrupt
+
+
+@pytest.fixture
+def one_picture_a_task(monkeypatch):
+  monkeypatch.setattr(conversion, '_TASK_PICTURES', 1)
+
+
+@pytest.mark.usefixtures('one_picture_a_task')
+def test_an_interrupted_conversion_goes_on_with_what_it_lacks(tmp_path):
+  source = make_source((8, 8))
+  convert(source, tmp_path / 'whole', 0, num_shards=4)
   with pytest.raises(KeyboardInterrupt):
-    conversion.convert(make_source((4, 4)), tmp_path / 'out', progress=interrupt)
-  assert not list(tmp_path.iterdir())
+    convert(source, tmp_path / 'out', 0, num_shards=4, progress=stop_after(10, interrupt))
+  (left,) = (path for path in tmp_path.iterdir() if path.name.startswith('.'))
+  assert not (left / 'manifest.json').exists()
+  # The second of the two shards that were whole is damaged meanwhile.
+  (left / 'train-00001-of-00004.tfrecord').write_bytes(b'')
+  calls = []
+  convert(source, tmp_path / 'out', 0, num_shards=4, progress=lambda *call: calls.append(call))
+  assert calls == [(done, 16) for done in range(5, 17)]
+  assert digests(tmp_path / 'out') == digests(tmp_path / 'whole')
+  assert sorted(path.name for path in tmp_path.iterdir()) == ['out', 'whole']
 
 
+@pytest.mark.usefixtures('one_picture_a_task')
+def test_what_another_conversion_left_is_not_gone_on_with(tmp_path):
+  with pytest.raises(KeyboardInterrupt):
+    convert(make_source((8, 8)), tmp_path / 'out', 0, progress=stop_after(3, interrupt))
+  convert(make_source((8, 8)), tmp_path / 'out', 0, seed=1)
+  convert(make_source((8, 8)), tmp_path / 'fresh', 0, seed=1)
+  assert digests(tmp_path / 'out') == digests(tmp_path / 'fresh')
+  assert sorted(path.name for path in tmp_path.iterdir()) == ['fresh', 'out']
+
+
+@pytest.mark.usefixtures('one_picture_a_task')
 def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
-  def kill(done, _):
-    if done == 5:
-      os.kill(os.getpid(), signal.SIGKILL)
-
+  kill = stop_after(5, lambda: os.kill(os.getpid(), signal.SIGKILL))
   # Forked, as a new process would spend seconds on loading TensorFlow.
   child = multiprocessing.get_context('fork').Process(
-    target=conversion.convert,
-    args=(make_source((4, 4)), tmp_path / 'out'),
-    kwargs={'progress': kill},
+    target=convert, args=(make_source((4, 4)), tmp_path / 'out'), kwargs={'progress': kill}
   )
   child.start()
   child.join(timeout=30)
@@ -297,5 +357,5 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
   (left,) = tmp_path.iterdir()
   assert left.name.endswith('.partial')
   assert not (left / 'manifest.json').exists()
-  conversion.convert(make_source((4, 4)), tmp_path / 'out')
+  convert(make_source((4, 4)), tmp_path / 'out')
   manifest.read_manifest(tmp_path / 'out')

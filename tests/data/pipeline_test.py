@@ -7,7 +7,7 @@ import pytest
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import pipeline, records
+from vgg_slim.data import example_proto, pipeline, records
 
 NUM_EXAMPLES = 10
 PREPROCESSING = PreprocessingConfig(rgb_mean=(0.0, 0.0, 0.0), train_scale_min=8, train_scale_max=10)
@@ -27,7 +27,7 @@ def shards(tmp_path):
 
 def write_shards(folder, sizes):
   examples = [
-    records.encode_example(
+    example_proto.encode_example(
       encoded=encoded(label, *size),
       image_format='png',
       filename=str(label),
@@ -38,8 +38,10 @@ def write_shards(folder, sizes):
     )
     for label, size in enumerate(sizes)
   ]
-  written = records.write_shards(folder, 'train', examples, len(examples), num_shards=3)
-  return [str(folder / shard.file) for shard in written]
+  paths = [folder / records.shard_name('train', i, 3) for i in range(3)]
+  for path, part in zip(paths, np.array_split(np.array(examples, object), 3), strict=True):
+    records.write_shard(path, part)
+  return [str(path) for path in paths]
 
 
 def train_batches(shards, num_batches, batch_size=4, seed=0, start_step=0):

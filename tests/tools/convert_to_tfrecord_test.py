@@ -43,6 +43,22 @@ def test_a_folder_of_pictures_end_to_end(tmp_path):
   assert line.startswith('Converting: 25 of 25 images')
 
 
+def test_what_is_left_out_is_said_or_with_strict_an_error(tmp_path):
+  photos = fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 15})
+  (photos / 'dog' / '003.png').write_bytes(b'')
+  flags = ['--dataset=folder', '--input_dir=photos', '--validation_per_class=4', '--num_workers=2']
+  run = convert(*flags, '--output_dir=out', cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+  m = manifest.read_manifest(tmp_path / 'out')
+  assert m.splits['validation'].num_examples + m.splits['train'].num_examples == 24
+  assert m.splits['validation'].examples_per_class[0] == 4
+  assert '1 pictures left out: out/quarantine.csv' in run.stdout
+  run = convert(*flags, '--output_dir=strict', '--strict', cwd=tmp_path)
+  assert run.returncode == 1
+  assert 'cannot be used: dog/003.png: the file is empty.' in run.stderr
+  assert not (tmp_path / 'strict').exists()
+
+
 def test_help_has_examples_and_flags():
   run = convert('--help')
   assert run.returncode == 0

@@ -1,71 +1,117 @@
-"""From a source of pictures to a folder of TFRecord shards with a manifest."""
+"""From a source of pictures to a folder of TFRecord shards with a manifest and an audit."""
 
+import dataclasses
+import hashlib
+import json
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from sklearn import model_selection
 
 from vgg_slim import __version__, files
-from vgg_slim.data import manifest, pictures, pixel_moments, records
-from vgg_slim.data.sources import LabeledImage, Source
+from vgg_slim.data import (
+  audit,
+  audit_files,
+  manifest,
+  pixel_moments,
+  preparation,
+  records,
+  splitting,
+  workers,
+)
+from vgg_slim.data.labeled_images import Source
+from vgg_slim.data.splitting import SplitPlan, SplitRule
 from vgg_slim.errors import ConfigError, DataError
-
-DEFAULT_VALIDATION_FRACTION = 0.2
 
 _SHARD_BYTES = 128 * 2**20
 # A train split of this many pictures has shards enough to be read in parallel.
 _LARGE_TRAIN_SPLIT = 1000
 _LARGE_TRAIN_SHARDS = 4
-_SAMPLED_FOR_SIZE = 64  # pictures that are read to guess the bytes of a split
+_SAMPLED_FOR_SIZE = 64  # pictures that are prepared to guess the bytes of a split
+_TASK_BYTES = 2 * 2**20  # of examples in one task; a few tasks for each worker are in memory
+_TASK_PICTURES = 512
+_STRICT_NAMED = 10
+_ON_SHEET = 240  # pictures of the train split, alike for every class
+_ON_SHEET_PER_CLASS = 12
 
-Images = Sequence[LabeledImage]
 ProgressFn = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """How to convert.
+
+  Attributes:
+    rule: of the validation split and of the order.
+    num_shards: of the train split; the others have as many in proportion to their pictures. None:
+      about 128 MB a shard.
+    smaller_side: larger pictures are reduced until their smaller side has so many pixels; None
+      leaves them as they are.
+    strict: whether a picture that cannot be used is an error.
+  """
+
+  rule: SplitRule = SplitRule()
+  num_shards: int | None = None
+  smaller_side: int | None = None
+  strict: bool = False
+
+  def __post_init__(self):
+    if self.smaller_side is not None and self.smaller_side < 1:
+      raise ConfigError(f'resize_smaller_side must be at least 1, got {self.smaller_side}.')
+
+
+class _Shard(NamedTuple):
+  """A file to write, and which of its places the contact sheet wants."""
+
+  file: str
+  split: str
+  plan: SplitPlan
+  on_sheet: frozenset[int]
+  task_size: int
 
 
 def convert(
   source: Source,
   output_dir: str | pathlib.Path,
-  validation_fraction: float | None = None,
-  seed: int = 0,
-  num_shards: int | None = None,
+  options: Options = Options(),
+  num_workers: int = 1,
   progress: ProgressFn | None = None,
 ) -> manifest.Manifest:
-  """Writes shards, `labels.txt` and `manifest.json`; the same arguments give the same bytes.
+  """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
 
-  The train split is shuffled, so that every shard mixes classes; other splits keep the source's
-  order. Every picture is decoded once, which checks it.
+  The same source and options give the same bytes, whatever the number of workers. Every picture is
+  read and decoded once. A conversion that was killed goes on after its last whole shard when it is
+  called again with the same arguments.
 
   Args:
     source: from `sources.open_source`.
     output_dir: does not exist; appears when all is written, and not at all after an error.
-    validation_fraction: part of the source's train split that becomes the validation split, equal
-      in every class up to rounding; 0 for none. None: DEFAULT_VALIDATION_FRACTION, or 0 where the
-      source has its own validation split.
-    seed: of the validation split and the shuffling, in [0, 2**31).
-    num_shards: of the train split; the others have as many in proportion to their pictures. None:
-      about 128 MB a shard.
-    progress: called with (pictures done, pictures in all) after every picture.
+    options: see `Options`.
+    num_workers: processes that decode; with more than one, `__main__` must be importable.
+    progress: called with (pictures done, pictures in all) as they are done.
 
   Raises:
-    ConfigError: an argument out of range.
-    DataError: `output_dir` exists or cannot be written, a split or class is empty or too small, or
-      a picture cannot be read (named).
+    ConfigError: an option out of range.
+    DataError: `output_dir` exists or cannot be written, a split or class is empty or too small, or,
+      where `options.strict`, pictures cannot be used (the first are named).
   """
   output = pathlib.Path(output_dir)
-  fraction = _checked_fraction(source, validation_fraction)
-  _check_range('seed', seed, 0, 2**31 - 1)
-  splits = split_source(source, fraction, seed)
-  shard_counts = _shard_counts(splits, num_shards)
-  writer = _Writer(source.class_names, sum(map(len, splits.values())), progress)
+  if num_workers < 1:
+    raise ConfigError(f'num_workers must be at least 1, got {num_workers}.')
+  plans = splitting.plan_splits(source, options.rule)
+  shards = _plan_shards(source, plans, options)
   try:
-    with files.staged_folder(output) as staging:
-      written = {
-        name: writer.write_split(staging, name, images, shard_counts[name])
-        for name, images in splits.items()
-      }
-      result = _manifest(source, written, writer.statistics, seed, fraction)
+    with files.resumable_folder(output, _fingerprint(source, options, shards)) as staging:
+      journal = _Journal(staging)
+      _write_shards(staging, source, shards, options, num_workers, journal, progress)
+      splits, audits = _add_up(source, shards, journal)
+      _check_outcome(source, audits)
+      fraction = splitting.validation_fraction(source, plans, options.rule)
+      result = _manifest(source, splits, audits, options.rule.seed, fraction)
+      audit_files.write_audit(staging, source, plans, audits, result)
+      journal.remove(shards)
       manifest.write_manifest(staging, result)
   except OSError as error:
     reason = 'exists already, give a folder to make' if output.exists() else error
@@ -73,175 +119,209 @@ def convert(
   return result
 
 
-def split_source(source: Source, fraction: float, seed: int) -> dict[str, Images]:
-  """Returns 'train', 'validation' if any, 'test' if any, in the order in which they are written.
-
-  Raises:
-    ConfigError: the fraction leaves a split with fewer pictures than there are classes.
-    DataError: an empty split, or classes with too few training pictures; all are named.
-  """
-  for name, images in source.splits.items():
-    if not images:
-      raise DataError(f'Split {name!r} of {source.dataset} has no pictures.')
-  train = source.splits['train']
-  _check_class_counts(source, least=2 if fraction else 1)
-  splits = dict(source.splits)
-  if fraction:
-    train, splits['validation'] = _stratified(train, fraction, seed, len(source.class_names))
-  # RandomState's stream is frozen by NumPy's policy; default_rng's may change.
-  order = np.random.RandomState(seed).permutation(len(train))
-  splits['train'] = [train[i] for i in order]
-  return {name: splits[name] for name in ('train', 'validation', 'test') if name in splits}
-
-
-def _checked_fraction(source: Source, fraction: float | None) -> float:
-  has_own = 'validation' in source.splits
-  if fraction is None:
-    return 0.0 if has_own else DEFAULT_VALIDATION_FRACTION
-  if not 0 <= fraction < 1:
-    raise ConfigError(f'validation_fraction must be in [0, 1), got {fraction!r}.')
-  if fraction and has_own:
-    raise ConfigError(
-      f'validation_fraction must be 0 or left out, got {fraction!r}: '
-      f'{source.dataset} has a validation split of its own.'
-    )
-  return float(fraction)
+def _plan_shards(source: Source, plans: dict[str, SplitPlan], options: Options) -> list[_Shard]:
+  example_bytes = {name: _guess_bytes(source, plan, options) for name, plan in plans.items()}
+  counts = _shard_counts(plans, example_bytes, options.num_shards)
+  shown = _on_sheet(plans['train'], source.num_classes)
+  shards = []
+  for split, plan in plans.items():
+    task_size = min(_TASK_PICTURES, max(1, int(_TASK_BYTES / max(1, example_bytes[split]))))
+    for index in range(counts[split]):
+      # Both ends are rounded down: counts differ by one at most and add up to the split's.
+      first, last = (len(plan.order) * i // counts[split] for i in (index, index + 1))
+      shards.append(
+        _Shard(
+          file=records.shard_name(split, index, counts[split]),
+          split=split,
+          plan=SplitPlan(plan.images, plan.order[first:last]),
+          on_sheet=frozenset(p - first for p in shown) if split == 'train' else frozenset(),
+          task_size=task_size,
+        )
+      )
+  return shards
 
 
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-  if not low <= value <= high:
-    raise ConfigError(f'{name} must be in [{low}, {high}], got {value!r}.')
+def _on_sheet(plan: SplitPlan, num_classes: int) -> set[int]:
+  """Places of the first pictures of every class in the order of the split."""
+  per_class = max(1, min(_ON_SHEET_PER_CLASS, _ON_SHEET // num_classes))
+  labels = plan.labels()
+  order = np.argsort(labels, kind='stable')
+  starts = np.searchsorted(labels[order], np.arange(min(num_classes, _ON_SHEET)))
+  ends = np.searchsorted(labels[order], np.arange(min(num_classes, _ON_SHEET)), side='right')
+  return {
+    int(place)
+    for start, end in zip(starts, ends, strict=True)
+    for place in order[start : min(end, start + per_class)]
+  }
 
 
-def _check_class_counts(source: Source, least: int) -> None:
-  counts = _count_classes(source.splits['train'], len(source.class_names))
-  few = [f'{n} ({c})' for n, c in zip(source.class_names, counts, strict=True) if c < least]
-  if few:
-    reason = ', one of them for validation' if least > 1 else ''
-    raise DataError(
-      f'Every class needs at least {least} training pictures{reason}; too few: {", ".join(few)}.'
-    )
-
-
-def _count_classes(images: Images, num_classes: int) -> tuple[int, ...]:
-  counts = np.bincount([image.label for image in images], minlength=num_classes)
-  return tuple(int(count) for count in counts)
-
-
-def _stratified(
-  images: Images, fraction: float, seed: int, num_classes: int
-) -> tuple[Images, Images]:
-  """Returns (train, validation), both in the order of `images`."""
-  num_validation = math.ceil(fraction * len(images))
-  if min(num_validation, len(images) - num_validation) < num_classes:
-    raise ConfigError(
-      f'validation_fraction={fraction} parts {len(images)} pictures into '
-      f'{len(images) - num_validation} for training and {num_validation} for validation; each '
-      f'needs at least one for each of {num_classes} classes.'
-    )
-  train, validation = model_selection.train_test_split(
-    np.arange(len(images)),
-    test_size=num_validation,
-    stratify=[image.label for image in images],
-    random_state=seed,
-  )
-  left = _count_classes([images[i] for i in train], num_classes)
-  if min(left) == 0:
-    raise ConfigError(
-      f'validation_fraction={fraction} leaves {left.count(0)} classes without a training picture.'
-    )
-  return [images[i] for i in sorted(train)], [images[i] for i in sorted(validation)]
-
-
-def _shard_counts(splits: dict[str, Images], num_shards: int | None) -> dict[str, int]:
-  num_train = len(splits['train'])
+def _shard_counts(
+  plans: dict[str, SplitPlan], example_bytes: dict[str, float], num_shards: int | None
+) -> dict[str, int]:
+  sizes = {name: len(plan.order) for name, plan in plans.items()}
+  num_train = sizes['train']
   if num_shards is None:
-    counts = {name: math.ceil(_guess_bytes(s) / _SHARD_BYTES) for name, s in splits.items()}
+    counts = {n: math.ceil(size * example_bytes[n] / _SHARD_BYTES) for n, size in sizes.items()}
     if num_train >= _LARGE_TRAIN_SPLIT:
       counts['train'] = max(counts['train'], _LARGE_TRAIN_SHARDS)
-    return {name: min(count, len(splits[name])) for name, count in counts.items()}
+    return {name: min(max(1, count), sizes[name]) for name, count in counts.items()}
   if not 1 <= num_shards <= num_train:
     raise ConfigError(
       f'num_shards must be in [1, {num_train}], the number of training pictures, got {num_shards}.'
     )
-  return {
-    name: min(len(images), math.ceil(num_shards * len(images) / num_train))
-    for name, images in splits.items()
-  }
+  return {name: min(size, math.ceil(num_shards * size / num_train)) for name, size in sizes.items()}
 
 
-def _guess_bytes(images: Images) -> float:
-  """Encoded bytes of a split, from pictures evenly spread over it."""
-  sample = images[:: math.ceil(len(images) / _SAMPLED_FOR_SIZE)]
-  return len(images) * sum(len(_read(image)) for image in sample) / len(sample)
+def _guess_bytes(source: Source, plan: SplitPlan, options: Options) -> float:
+  """Bytes of an example, from pictures evenly spread over the split."""
+  sample = plan.order[:: math.ceil(len(plan.order) / _SAMPLED_FOR_SIZE)]
+  images = [plan.images[i] for i in sample]
+  task = preparation.Task(images, source.class_names, options.smaller_side)
+  return sum(map(len, preparation.prepare(task).examples)) / len(images)
 
 
-def _read(image: LabeledImage) -> bytes:
-  try:
-    return image.read()
-  except OSError as error:
-    raise DataError(f'Picture {image.name} cannot be read: {error}') from error
-
-
-class _Statistics:
-  """Sizes of all pictures and exact pixel sums of the train split."""
-
-  def __init__(self):
-    self.sizes: set[tuple[int, int]] = set()
-    self.moments = np.zeros((4, 4), np.int64)
-
-  def add(self, picture: pictures.Picture, is_train: bool) -> None:
-    self.sizes.add((picture.height, picture.width))
-    if is_train:
-      self.moments += picture.moments
-
-
-class _Writer:
-  """Writes splits one after the other and keeps count over all of them."""
-
-  def __init__(self, class_names: tuple[str, ...], total: int, progress: ProgressFn | None):
-    self.statistics = _Statistics()
-    self._class_names = class_names
-    self._total = total
-    self._done = 0
-    self._progress = progress
-
-  def write_split(
-    self, folder: pathlib.Path, name: str, images: Images, num_shards: int
-  ) -> manifest.Split:
-    examples = self._examples(images, is_train=name == 'train')
-    shards = records.write_shards(folder, name, examples, len(images), num_shards)
-    return manifest.Split(len(images), _count_classes(images, len(self._class_names)), shards)
-
-  def _examples(self, images: Images, is_train: bool) -> Iterator[bytes]:
+def _fingerprint(source: Source, options: Options, shards: Sequence[_Shard]) -> str:
+  """16 hex digits that change when any byte of the output may."""
+  digest = hashlib.sha256()
+  about = (
+    __version__,
+    manifest.FORMAT_VERSION,
+    source.dataset,
+    source.class_names,
+    source.mirror_safe,
+    source.state,
+    dataclasses.asdict(options),
+  )
+  digest.update(json.dumps(about).encode())
+  for images in source.splits.values():
     for image in images:
-      try:
-        picture = pictures.read_picture(_read(image))
-      except DataError as error:
-        raise DataError(f'Picture {image.name}: {error}.') from error
-      self.statistics.add(picture, is_train)
-      yield records.encode_example(
-        encoded=picture.encoded,
-        image_format=picture.image_format,
-        filename=image.name,
-        label=image.label,
-        class_name=self._class_names[image.label],
-        height=picture.height,
-        width=picture.width,
-      )
-      self._done += 1
-      if self._progress:
-        self._progress(self._done, self._total)
+      digest.update(f'{image.name}\0{image.label}\n'.encode('utf-8', 'surrogateescape'))
+  for shard in shards:
+    digest.update(shard.file.encode())
+    digest.update(shard.plan.order)
+  return digest.hexdigest()[:16]
+
+
+class _Journal:
+  """The shards that are whole, each with its audit: `SHARD.json` beside it, written after it."""
+
+  def __init__(self, folder: pathlib.Path):
+    self._folder = folder
+
+  def record(self, written: manifest.Shard, found: audit.Audit) -> None:
+    entry = {'shard': dataclasses.asdict(written), 'audit': found.to_json()}
+    files.write_text(self._path(written.file), json.dumps(entry))
+
+  def read(self, file: str) -> tuple[manifest.Shard, audit.Audit]:
+    entry = json.loads(self._path(file).read_text(encoding='utf-8'))
+    return manifest.Shard(**entry['shard']), audit.Audit.from_json(entry['audit'])
+
+  def has(self, file: str) -> bool:
+    """Whether the shard is as it was recorded: after a power cut it may not be."""
+    path = self._folder / file
+    if not self._path(file).exists() or not path.exists():
+      return False
+    return manifest.sha256_of(path) == self.read(file)[0].sha256
+
+  def remove(self, shards: Sequence[_Shard]) -> None:
+    for shard in shards:
+      self._path(shard.file).unlink()
+
+  def _path(self, file: str) -> pathlib.Path:
+    return self._folder / f'{file}.json'
+
+
+def _write_shards(
+  folder: pathlib.Path,
+  source: Source,
+  shards: Sequence[_Shard],
+  options: Options,
+  num_workers: int,
+  journal: _Journal,
+  progress: ProgressFn | None,
+) -> None:
+  pending = [shard for shard in shards if not journal.has(shard.file)]
+  total = sum(len(shard.plan.order) for shard in shards)
+  done = total - sum(len(shard.plan.order) for shard in pending)
+  tasks = (task for shard in pending for task in _tasks(source, shard, options))
+
+  def examples(shard: _Shard, found: audit.Audit) -> Iterator[bytes]:
+    while found.num_pictures < len(shard.plan.order):
+      prepared = next(results)
+      found.merge(prepared.audit)
+      if options.strict and found.quarantined:
+        raise DataError(_cannot_be_used(found.quarantined))
+      if progress:
+        progress(done + found.num_pictures, total)
+      yield from prepared.examples
+
+  with workers.map_in_order(preparation.prepare, tasks, num_workers) as results:
+    for shard in pending:
+      found = audit.Audit.empty(source.num_classes)
+      written = records.write_shard(folder / shard.file, examples(shard, found))
+      journal.record(written, found)
+      done += found.num_pictures
+
+
+def _tasks(source: Source, shard: _Shard, options: Options) -> Iterator[preparation.Task]:
+  images, order = shard.plan
+  for start in range(0, len(order), shard.task_size):
+    places = range(start, min(start + shard.task_size, len(order)))
+    yield preparation.Task(
+      images=[images[order[place]] for place in places],
+      class_names=source.class_names,
+      smaller_side=options.smaller_side,
+      on_sheet=[place - start for place in places if place in shard.on_sheet],
+    )
+
+
+def _cannot_be_used(notes: Sequence[audit.Note]) -> str:
+  named = '; '.join(f'{note.name}: {note.text}' for note in notes[:_STRICT_NAMED])
+  more = f'; and {len(notes) - _STRICT_NAMED} more' if len(notes) > _STRICT_NAMED else ''
+  return f'Pictures that cannot be used: {named}{more}.'
+
+
+def _add_up(
+  source: Source, shards: Sequence[_Shard], journal: _Journal
+) -> tuple[dict[str, manifest.Split], dict[str, audit.Audit]]:
+  """Returns the splits and their audits; pictures that were left out count in the latter only."""
+  written = {shard.split: [] for shard in shards}
+  audits = {split: audit.Audit.empty(source.num_classes) for split in written}
+  for shard in shards:
+    entry, found = journal.read(shard.file)
+    written[shard.split].append(entry)
+    audits[shard.split].merge(found)
+  splits = {
+    name: manifest.Split(found.num_good, tuple(found.per_class.tolist()), tuple(written[name]))
+    for name, found in audits.items()
+  }
+  return splits, audits
+
+
+def _check_outcome(source: Source, audits: dict[str, audit.Audit]) -> None:
+  """Raises DataError unless every class has a picture to train with and no split is empty."""
+  problems = [f'split {name!r} has none' for name, found in audits.items() if not found.num_good]
+  counts = audits['train'].per_class
+  problems += [
+    f'class {name} has none to train with'
+    for name, count in zip(source.class_names, counts, strict=True)
+    if not count
+  ]
+  if problems:
+    notes = [note for found in audits.values() for note in found.quarantined]
+    raise DataError(f'Good pictures: {"; ".join(problems)}. {_cannot_be_used(notes)}')
 
 
 def _manifest(
   source: Source,
   splits: dict[str, manifest.Split],
-  statistics: _Statistics,
+  audits: dict[str, audit.Audit],
   seed: int,
   fraction: float,
 ) -> manifest.Manifest:
-  rgb = pixel_moments.statistics_of(statistics.moments)
+  rgb = pixel_moments.statistics_of(audits['train'].moments)
+  heights = [side for found in audits.values() for side in found.heights]
+  widths = [side for found in audits.values() for side in found.widths]
   return manifest.Manifest(
     format_version=manifest.FORMAT_VERSION,
     vgg_slim_version=__version__,
@@ -250,9 +330,9 @@ def _manifest(
     rgb_mean=rgb.mean,
     rgb_std=rgb.std,
     rgb_covariance=rgb.covariance,
-    smallest_side=min(min(size) for size in statistics.sizes),
-    largest_side=max(max(size) for size in statistics.sizes),
-    same_size=len(statistics.sizes) == 1,
+    smallest_side=min(heights + widths),
+    largest_side=max(heights + widths),
+    same_size=len(set(heights)) == len(set(widths)) == 1,
     mirror_safe=source.mirror_safe,
     seed=seed,
     validation_fraction=fraction,

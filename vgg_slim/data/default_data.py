@@ -7,7 +7,6 @@ from vgg_slim.data import conversion, manifest, sources
 from vgg_slim.errors import DataError
 
 _FOLDER = f'digits-v{manifest.FORMAT_VERSION}'
-_VALIDATION_FRACTION = 0.2
 
 
 def cache_folder() -> pathlib.Path:
@@ -26,7 +25,7 @@ def digits_folder(cache: pathlib.Path) -> pathlib.Path:
   if not folder.exists():
     source = sources.open_source('digits', None)
     try:
-      conversion.convert(source, folder, validation_fraction=_VALIDATION_FRACTION)
+      conversion.convert(source, folder)
     except DataError:
       if not folder.exists():  # else another run, started at the same time, was first
         raise

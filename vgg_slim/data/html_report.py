@@ -1,0 +1,100 @@
+"""Tables and pictures as one HTML file that needs no other. No TensorFlow."""
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import NamedTuple
+
+NAMED = 50  # names that a cell lists before it says how many more there are
+
+_STYLE = """
+body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; }
+table { border-collapse: collapse; }
+td, th { border-bottom: 1px solid #ccc; padding: 0.2em 0.8em; text-align: left; }
+td { vertical-align: top; }
+td.number { text-align: right; }
+.bar { background: #4878a8; height: 0.9em; min-width: 1px; }
+td.bars { min-width: 12em; }
+figure { display: inline-block; margin: 0.2em; width: 80px; }
+figcaption { font-size: 10px; height: 2.8em; line-height: 1.3; overflow: hidden; }
+"""
+
+
+class Bar(NamedTuple):
+  """A cell that is a bar; `share` of the full width, in [0, 1]."""
+
+  share: float
+
+
+class Table(NamedTuple):
+  """Cells are texts, numbers or bars."""
+
+  heads: Sequence[str]
+  rows: Sequence[Sequence[str | int | Bar]]
+
+
+class Figure(NamedTuple):
+  """A JPEG file and what to write below it."""
+
+  jpeg: bytes
+  caption: str
+
+
+class Section(NamedTuple):
+  """One heading of the report and what stands below it."""
+
+  title: str
+  text: str = ''
+  table: Table | None = None
+  pictures: Sequence[Figure] = ()
+
+
+def render(sections: Sequence[Section], title: str) -> str:
+  """Returns the HTML text; what cannot be written in UTF-8 is escaped."""
+  parts = [
+    '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">',
+    f'<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n<h1>{html.escape(title)}</h1>',
+    *(_section(section) for section in sections),
+  ]
+  return '\n'.join(parts).encode('utf-8', errors='backslashreplace').decode() + '\n'
+
+
+def some(names: Sequence[str], elsewhere: str | None = None) -> str:
+  """The first names, how many more there are, and in which file."""
+  text = ', '.join(names[:NAMED])
+  if len(names) <= NAMED:
+    return text
+  return f'{text} and {len(names) - NAMED} more' + (f', see {elsewhere}' if elsewhere else '')
+
+
+def _section(section: Section) -> str:
+  parts = [f'<h2>{html.escape(section.title)}</h2>']
+  if section.text:
+    parts.append(f'<p>{html.escape(section.text)}</p>')
+  if section.table:
+    parts.append(_table(section.table))
+  parts += [_figure(picture) for picture in section.pictures]
+  return '\n'.join(parts)
+
+
+def _table(table: Table) -> str:
+  heads = ''.join(f'<th>{html.escape(head)}</th>' for head in table.heads)
+  rows = '\n'.join(f'<tr>{"".join(map(_cell, row))}</tr>' for row in table.rows)
+  return f'<table>\n<tr>{heads}</tr>\n{rows}\n</table>'
+
+
+def _cell(cell: str | int | Bar) -> str:
+  if isinstance(cell, Bar):
+    return f'<td class="bars"><div class="bar" style="width:{100 * cell.share:.1f}%"></div></td>'
+  if isinstance(cell, int):
+    return f'<td class="number">{cell}</td>'
+  return f'<td>{html.escape(cell)}</td>'
+
+
+def _figure(picture: Figure) -> str:
+  data = base64.b64encode(picture.jpeg).decode()
+  caption = html.escape(picture.caption)
+  return (
+    f'<figure><img src="data:image/jpeg;base64,{data}" alt="{caption}" title="{caption}">'
+    f'<figcaption>{caption}</figcaption></figure>'
+  )

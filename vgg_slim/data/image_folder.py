@@ -1,0 +1,143 @@
+"""Folders of class folders, with or without split folders above them. No TensorFlow."""
+
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vgg_slim.data import pictures
+from vgg_slim.data.labeled_images import FileImages, Source, state_of_files
+from vgg_slim.data.labels import check_class_names
+from vgg_slim.errors import DataError
+
+# A folder with `train` and nothing but these holds splits, each a folder of class folders.
+SPLIT_FOLDERS = {'train': 'train', 'validation': 'validation', 'val': 'validation', 'test': 'test'}
+
+_HEAD_BYTES = 16
+
+
+class Listing(NamedTuple):
+  """What a folder of class folders holds.
+
+  Attributes:
+    class_names: sorted, so that labels never depend on the file system.
+    names: pictures as 'class/name', sorted within each class.
+    labels: place in `class_names` for each name.
+    passed_over: files that are no pictures by extension or first bytes, 'class/name', sorted.
+  """
+
+  class_names: tuple[str, ...]
+  names: list[str]
+  labels: list[int]
+  passed_over: list[str]
+
+
+def open_folder(root: pathlib.Path) -> Source:
+  """Opens a folder of class folders, or of `train`, `validation` (or `val`) and `test` folders.
+
+  Raises:
+    DataError: see `list_class_folders`; or the classes of the splits differ.
+    OSError: a folder cannot be read.
+  """
+  folders = list_folders(root)
+  if 'train' not in folders or not set(folders) <= set(SPLIT_FOLDERS):
+    listings = {'': list_class_folders(root)}
+  elif {'val', 'validation'} <= set(folders):
+    raise DataError(f'{root} has both a val and a validation folder.')
+  else:
+    listings = {name: list_class_folders(root / name) for name in SPLIT_FOLDERS if name in folders}
+  class_names = next(iter(listings.values())).class_names
+  for name, listing in listings.items():
+    if listing.class_names != class_names:
+      others = set(listing.class_names)
+      raise DataError(
+        f'{root}: the class folders of train and {name} differ: '
+        f'only in train {sorted(set(class_names) - others)}, '
+        f'only in {name} {sorted(others - set(class_names))}.'
+      )
+  splits = {}
+  paths = []
+  for name, (_, names, labels, _) in listings.items():
+    prefix = f'{name}/' if name else ''
+    splits[SPLIT_FOLDERS.get(name, 'train')] = FileImages(root / name, names, labels, prefix)
+    paths += [os.path.join(root, name, image) for image in names]
+  passed_over = [
+    os.path.join(name, file) for name, listing in listings.items() for file in listing.passed_over
+  ]
+  return Source(
+    'folder', class_names, splits, True, state_of_files(paths), passed_over=tuple(passed_over)
+  )
+
+
+def list_class_folders(root: pathlib.Path) -> Listing:
+  """Lists a folder of class folders.
+
+  A file is a picture by its extension, in any case, or by its first bytes; hidden files and folders
+  are not looked at. Folders inside a class folder belong to the class. Links are followed, and no
+  folder is entered twice for one class, so that loops end.
+
+  Raises:
+    DataError: fewer than two classes, classes without pictures (all are named), or class names that
+      no label file can hold.
+    OSError: a folder cannot be read.
+  """
+  class_names = tuple(list_folders(root))
+  if len(class_names) < 2:
+    raise DataError(
+      f'{root} must hold at least two class folders, it has {len(class_names)}: '
+      f'{", ".join(class_names) or "none"}.'
+    )
+  check_class_names(class_names)
+  listing = Listing(class_names, [], [], [])
+  empty = []
+  for label, class_name in enumerate(class_names):
+    names, passed_over = [], []
+    for name in _walk(root / class_name):
+      kind = names if _is_picture(root / class_name / name) else passed_over
+      kind.append(f'{class_name}/{name}')
+    if not names:
+      empty.append(class_name)
+    listing.names.extend(sorted(names))
+    listing.labels.extend([label] * len(names))
+    listing.passed_over.extend(sorted(passed_over))
+  if empty:
+    raise DataError(f'{root} has class folders without pictures: {", ".join(empty)}.')
+  return listing
+
+
+def list_folders(root: pathlib.Path) -> list[str]:
+  """Names of the folders in `root` that are not hidden, sorted; links to folders count."""
+  with os.scandir(root) as entries:
+    return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
+
+
+def _walk(folder: pathlib.Path) -> Iterator[str]:
+  """Names of all files below `folder`, relative to it, with '/'; in no particular order."""
+  seen = set()
+  for where, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+    status = os.stat(where)
+    identity = (status.st_dev, status.st_ino)
+    if identity in seen:
+      folders.clear()
+      continue
+    seen.add(identity)
+    # Sorted, so that of several ways to one folder the same is taken everywhere.
+    folders[:] = sorted(name for name in folders if not name.startswith('.'))
+    inside = pathlib.Path(where).relative_to(folder)
+    yield from ((inside / name).as_posix() for name in names if not name.startswith('.'))
+
+
+def _is_picture(path: pathlib.Path) -> bool:
+  if path.suffix.lower() in pictures.EXTENSIONS:
+    return True  # without opening it: a million files are listed in seconds
+  if not path.is_file():
+    return False
+  try:
+    with path.open('rb') as stream:
+      return pictures.is_picture_file(path.suffix, stream.read(_HEAD_BYTES))
+  except OSError:
+    return False
+
+
+def _raise(error: OSError) -> None:
+  raise error

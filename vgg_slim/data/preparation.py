@@ -1,0 +1,84 @@
+"""From listed pictures to serialized examples, in a worker process. No TensorFlow."""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vgg_slim.data import audit, example_proto, pictures
+from vgg_slim.data.labeled_images import LabeledImage
+from vgg_slim.errors import DataError
+
+
+class Task(NamedTuple):
+  """Some pictures of one shard.
+
+  Attributes:
+    images: in the order of the shard.
+    class_names: of all labels.
+    smaller_side: see `pictures.read_picture`.
+    on_sheet: places in `images` that the contact sheet wants.
+  """
+
+  images: Sequence[LabeledImage]
+  class_names: Sequence[str]
+  smaller_side: int | None = None
+  on_sheet: Sequence[int] = ()
+
+
+class Prepared(NamedTuple):
+  """What became of a task: examples of the good pictures, in order, and what was found."""
+
+  examples: list[bytes]
+  audit: audit.Audit
+
+
+def prepare(task: Task) -> Prepared:
+  """Reads and decodes each picture once; what cannot be used is noted, never raised."""
+  found = audit.Audit.empty(len(task.class_names))
+  serialized = []
+  for place, image in enumerate(task.images):
+    try:
+      data = image.read()
+      picture = _picture(data, task.smaller_side)
+    except (DataError, OSError) as error:
+      found.add_quarantined(image.name, image.label, str(error))
+      continue
+    size = (picture.height, picture.width)
+    found.add_good(image.name, image.label, size, picture.moments, audit.digest_of(data))
+    found.fixed += [
+      audit.Note(image.name, image.label, fix)
+      for fix in (*_wrong_extension(image.name, picture.found_format), *picture.fixes)
+    ]
+    if place in task.on_sheet:
+      jpeg = pictures.thumbnail(picture.image)
+      found.thumbnails.append(audit.Thumbnail(image.name, image.label, jpeg))
+    serialized.append(
+      example_proto.encode_example(
+        encoded=picture.encoded,
+        image_format=picture.image_format,
+        filename=image.name,
+        label=image.label,
+        class_name=task.class_names[image.label],
+        height=picture.height,
+        width=picture.width,
+      )
+    )
+  return Prepared(serialized, found)
+
+
+def _picture(data: bytes | np.ndarray, smaller_side: int | None) -> pictures.Picture:
+  if not isinstance(data, np.ndarray):
+    return pictures.read_picture(data, smaller_side)
+  if smaller_side is not None and min(data.shape[:2]) > smaller_side:
+    return pictures.read_picture(pictures.encode_png(data), smaller_side)
+  return pictures.picture_of_pixels(data)
+
+
+def _wrong_extension(name: str, found_format: str) -> list[str]:
+  extension = os.path.splitext(name)[1].lower()
+  meant = pictures.EXTENSIONS.get(extension)
+  if meant is None or found_format in meant:
+    return []
+  return [f'{found_format} file named {extension}']

@@ -1,0 +1,81 @@
+"""Work on several processors of one machine, results in order, memory bounded."""
+
+import collections
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import process
+from typing import TypeVar
+
+from vgg_slim.errors import DataError
+
+_AHEAD = 3  # tasks for each worker that may wait or be finished before their turn
+
+Task = TypeVar('Task')
+Result = TypeVar('Result')
+
+
+def available() -> int:
+  """Processors that this process may use."""
+  return len(os.sched_getaffinity(0))
+
+
+@contextlib.contextmanager
+def map_in_order(
+  function: Callable[[Task], Result], tasks: Iterable[Task], num_workers: int
+) -> Iterator[Iterator[Result]]:
+  """Yields an iterator over `function(task)`, in the order of `tasks`, which are taken lazily.
+
+  Args:
+    function: of a module's top level when there is more than one worker, like its argument and
+      result picklable.
+    tasks: what to work on.
+    num_workers: processes to start; 1 works in this process. Started by `spawn`, so that nothing
+      of this process (threads, TensorFlow) leaks into them.
+
+  Raises:
+    DataError: a worker process died.
+  """
+  if num_workers == 1:
+    yield map(function, tasks)
+    return
+  pool = concurrent.futures.ProcessPoolExecutor(
+    num_workers, multiprocessing.get_context('spawn'), _enter_worker
+  )
+  try:
+    yield _in_order(pool, function, tasks, ahead=_AHEAD * num_workers)
+  finally:
+    pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+  pool: concurrent.futures.Executor,
+  function: Callable[[Task], Result],
+  tasks: Iterable[Task],
+  ahead: int,
+) -> Iterator[Result]:
+  window = collections.deque()
+  try:
+    for task in tasks:
+      window.append(pool.submit(function, task))
+      if len(window) == ahead:
+        yield window.popleft().result()
+    while window:
+      yield window.popleft().result()
+  except process.BrokenProcessPool as error:
+    raise DataError('A worker process died; is there enough memory for num_workers?') from error
+
+
+def _enter_worker() -> None:
+  """Leaves Ctrl-C to the parent, and ends when the parent was killed."""
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+  multiprocessing.parent_process().join()
+  os._exit(1)
