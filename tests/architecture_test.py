@@ -39,6 +39,7 @@ IN_FUNCTIONS_ONLY = ('h5py', 'onnx', 'safetensors', 'torch')
 WITHOUT_TENSORFLOW = (
   'tools.config_flags',
   'tools.invocation',
+  'tools.optimizer_flags',
   'vgg_slim.config',
   'vgg_slim.configs',
   'vgg_slim.constants',

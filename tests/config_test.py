@@ -69,6 +69,12 @@ def test_a_crop_must_fit_the_scale():
     dataclasses.replace(a_config(), net=config.NetConfig(3, image_size=40))
 
 
+def test_a_batch_is_cut_into_equal_parts():
+  optimizer = config.OptimizerConfig(gradient_accumulation_steps=3)
+  with pytest.raises(ConfigError, match='batch_size=32 cannot be cut into gradient_accum.*=3'):
+    dataclasses.replace(a_config(), optimizer=optimizer)
+
+
 class TestCheckCanResume:
   def test_length_and_rate_may_change(self):
     after = dataclasses.replace(

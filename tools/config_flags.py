@@ -9,6 +9,7 @@ from typing import Any
 
 from absl import flags
 
+from tools import optimizer_flags
 from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
@@ -160,35 +161,6 @@ def preprocessing_config_from_flags(
   )
 
 
-def define_optimizer_flags() -> None:
-  """Rate, schedule, momentum, weight decay."""
-  optimizer = config.OptimizerConfig
-  flags.DEFINE_float('learning_rate', optimizer.learning_rate, 'Learning rate at step 0.')
-  flags.DEFINE_enum(
-    'learning_rate_decay_type',
-    optimizer.learning_rate_decay_type,
-    config.DECAY_TYPES,
-    'How the rate falls; exponential is a staircase.',
-  )
-  flags.DEFINE_float(
-    'learning_rate_decay_factor',
-    optimizer.learning_rate_decay_factor,
-    'What the rate is multiplied by every --epochs_per_decay.',
-  )
-  flags.DEFINE_float(
-    'epochs_per_decay', optimizer.epochs_per_decay, 'Epochs between two falls of the rate.'
-  )
-  flags.DEFINE_float('momentum', optimizer.momentum, 'Momentum of SGD, in [0, 1).')
-  flags.DEFINE_float(
-    'weight_decay', optimizer.weight_decay, 'Multiplies half the sum of squared weights.'
-  )
-
-
-def optimizer_config_from_flags() -> config.OptimizerConfig:
-  """Raises ConfigError for a value out of range."""
-  return _from_flags(config.OptimizerConfig)
-
-
 def define_fine_tune_flags() -> None:
   """What to start from, and what to train."""
   flags.DEFINE_string(
@@ -271,7 +243,7 @@ def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainCo
   return config.TrainConfig(
     net=net,
     preprocessing=preprocessing_config_from_flags(manifest, net.image_size),
-    optimizer=optimizer_config_from_flags(),
+    optimizer=optimizer_flags.optimizer_config_from_flags(),
     run=run_config_from_flags(),
     fine_tune=fine_tune_config_from_flags(),
     data_dir=data_dir,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tools import config_flags, invocation
+from tools import config_flags, invocation, optimizer_flags
 from vgg_slim import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
@@ -34,7 +34,7 @@ _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
 )
 config_flags.define_net_flags()
 config_flags.define_preprocessing_flags()
-config_flags.define_optimizer_flags()
+optimizer_flags.define_optimizer_flags()
 config_flags.define_run_flags()
 config_flags.define_fine_tune_flags()
 

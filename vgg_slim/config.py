@@ -15,21 +15,25 @@ from vgg_slim import files
 from vgg_slim.configs.checks import check_fields
 from vgg_slim.configs.fine_tune import FineTuneConfig
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
-from vgg_slim.configs.optimizer import DECAY_TYPES, OptimizerConfig
+from vgg_slim.configs.optimizer import DECAYED, OPTIMIZERS, OptimizerConfig
 from vgg_slim.configs.preprocessing import PreprocessingConfig
 from vgg_slim.configs.run import RunConfig
+from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 
 __all__ = [
   'CLASSIFIER_ACTIVATIONS',
   'CONFIG_FILE',
+  'DECAYED',
   'DECAY_TYPES',
   'INITIALIZERS',
+  'OPTIMIZERS',
   'FineTuneConfig',
   'NetConfig',
   'OptimizerConfig',
   'PreprocessingConfig',
   'RunConfig',
+  'ScheduleConfig',
   'TrainConfig',
   'check_can_resume',
   'check_fields',
@@ -69,6 +73,11 @@ class TrainConfig:
     if self.net.num_classes != len(self.class_names):
       raise ConfigError(
         f'num_classes={self.net.num_classes}, but there are {len(self.class_names)} class names.'
+      )
+    batch, parts = self.run.batch_size, self.optimizer.gradient_accumulation_steps
+    if batch % parts:
+      raise ConfigError(
+        f'batch_size={batch} cannot be cut into gradient_accumulation_steps={parts} equal parts.'
       )
 
   def to_json(self) -> str:

@@ -8,6 +8,7 @@ from vgg_slim.compat import slim, tf
 from vgg_slim.config import FineTuneConfig
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
+from vgg_slim.nets import specs
 from vgg_slim.training import graph
 
 
@@ -136,3 +137,91 @@ def test_a_trainable_scope_that_matches_nothing_is_an_error():
     pytest.raises(ConfigError, match="trainable_scopes: .*'fc8' .did you mean 'vgg_a/fc8'"),
   ):
     graph.build_train_graph(config, tf.zeros([1, 32, 32, 3]), tf.constant([0]), 1.0)
+
+
+class TestAccumulation:
+  IMAGES = np.random.default_rng(1).normal(size=[8, 32, 32, 3])
+
+  def step(self, model, parts, steps=2, **optimizer):
+    """Losses, and all variables after some steps from the same values, with those as /start."""
+    config = train_config('data', a_manifest(), batch_size=8)
+    config = dataclasses.replace(
+      config,
+      net=dataclasses.replace(config.net, model=model, dropout_keep_prob=1.0),
+      optimizer=dataclasses.replace(
+        config.optimizer, gradient_accumulation_steps=parts, weight_decay=0.01, **optimizer
+      ),
+    )
+    with graph_session() as session:
+      images, labels = tf.constant(self.IMAGES, tf.float32), tf.constant([0, 1] * 4)
+      ops = graph.build_train_graph(config, images, labels, steps_per_epoch=1.0)
+      shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+      slots = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+      weights = {v.op.name: v.shape.as_list() for v in slim.get_model_variables()}
+      assign(session, {**slots, **random_values(weights, scale=0.3), 'global_step': np.int64(0)})
+      start = session.run(tf.global_variables())
+      losses = [session.run([ops.losses, ops.accuracy, ops.train_op])[:2] for _ in range(steps)]
+      after = session.run(tf.global_variables())
+    starts = {f'{name}/start': value for name, value in zip(shapes, start, strict=True)}
+    return losses, {**dict(zip(shapes, after, strict=True)), **starts}
+
+  def test_parts_equal_the_whole_batch(self, monkeypatch):
+    thin_model(monkeypatch, 'vgg_a')
+    whole_losses, whole = self.step('vgg_a', 1, clip_gradient_norm=0.5)
+    parts_losses, parts = self.step('vgg_a', 2, clip_gradient_norm=0.5)
+    # Sums of the same float32 numbers in another order.
+    np.testing.assert_allclose(parts_losses[1][0], whole_losses[1][0], rtol=1e-5)
+    assert parts_losses[1][1] == whole_losses[1][1]
+    for name, value in whole.items():
+      np.testing.assert_allclose(parts[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+  def test_batch_norm_statistics_move_once_for_each_part_in_order(self, monkeypatch):
+    thin_model(monkeypatch, 'vgg_a_bn')
+    _, after = self.step('vgg_a_bn', 2, steps=1, learning_rate=1e-30)
+    kernel = after['vgg_a_bn/conv1/conv1_1/weights']
+    with graph_session() as session:
+      maps = tf.nn.conv2d(tf.constant(self.IMAGES, tf.float32), kernel, 1, 'SAME')
+      first, second = (session.run(tf.reduce_mean(half, [0, 1, 2])) for half in tf.split(maps, 2))
+    decay = specs.get('vgg_a_bn').batch_norm[0]
+    start = after['vgg_a_bn/conv1/conv1_1/BatchNorm/moving_mean/start']
+    expected = decay * (decay * start + (1 - decay) * first) + (1 - decay) * second
+    got = after['vgg_a_bn/conv1/conv1_1/BatchNorm/moving_mean']
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_moving_averages_by_a_numpy_loop(monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  config = train_config('data', a_manifest())
+  optimizer = dataclasses.replace(config.optimizer, moving_average_decay=0.15)
+  config = dataclasses.replace(config, optimizer=optimizer)
+  images = np.random.default_rng(0).normal(size=[4, 32, 32, 3])
+  with graph_session() as session:
+    ops = graph.build_train_graph(
+      config, tf.constant(images, tf.float32), tf.constant([0, 1, 0, 1]), steps_per_epoch=1.0
+    )
+    session.run(tf.global_variables_initializer())
+    weights = next(v for v in tf.trainable_variables() if v.op.name == 'vgg_a/fc8/weights')
+    name = f'{weights.op.name}/ExponentialMovingAverage'
+    average = next(v for v in tf.global_variables() if v.op.name == name)
+    expected = session.run(weights)
+    for step in range(1, 4):
+      session.run(ops.train_op)
+      decay = min(0.15, (1 + step) / (10 + step))
+      expected = decay * expected + (1 - decay) * session.run(weights)
+      np.testing.assert_allclose(session.run(average), expected, rtol=1e-6)
+    session.run(ops.start_averages)
+    np.testing.assert_array_equal(*session.run([average, weights]))
+
+
+def test_a_step_whose_loss_is_not_finite_leaves_weights_and_step_alone(monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  with graph_session() as session:
+    _, ops = build(np.zeros([4, 32, 32, 3]), [0, 1, 0, 1])
+    session.run(tf.global_variables_initializer())
+    session.run(next(v for v in tf.trainable_variables() if 'fc8/b' in v.name).assign([np.inf, 0]))
+    before = session.run(tf.trainable_variables())
+    with pytest.raises(tf.errors.InvalidArgumentError, match=graph.LOSS_CHECK):
+      session.run(ops.train_op)
+    assert session.run(ops.global_step) == 0
+    for left, right in zip(before, session.run(tf.trainable_variables()), strict=True):
+      np.testing.assert_array_equal(left, right)

@@ -21,3 +21,29 @@ def test_accuracy_counts_largest_logits():
   with graph_session() as session:
     logits = tf.constant([[1.0, 0], [0, 1], [0, 1], [1, 0]])
     assert session.run(losses.build_accuracy(logits, tf.constant([0, 1, 0, 0]))) == 0.75
+
+
+def test_label_smoothing_by_hand():
+  with graph_session() as session:
+    logits = tf.constant([[np.log(2.0), 0.0, 0.0]], tf.float32)  # probabilities 1/2, 1/4, 1/4
+    got = session.run(losses.build_losses(logits, tf.constant([0]), label_smoothing=0.3))
+  assert got.cross_entropy == pytest.approx(-(0.8 * np.log(0.5) + 0.2 * np.log(0.25)))
+
+
+def test_weight_decay_by_kind():
+  names = ('conv/weights', 'conv/biases', 'bn/gamma', 'bn/beta', 'biases_of/other')
+  with graph_session() as session:
+    variables = [tf.get_variable(name, initializer=[3.0]) for name in names]
+    of_kinds = {
+      kind: [v.op.name for v in losses.of_kinds(variables, [kind])]
+      for kind in ('weights', 'biases', 'batch_norm')
+    }
+    losses.collect_weight_decay(variables[:2], 0.5)
+    session.run(tf.global_variables_initializer())
+    collected = session.run(tf.losses.get_regularization_losses())
+  assert of_kinds == {
+    'weights': ['conv/weights'],
+    'biases': ['conv/biases'],
+    'batch_norm': ['bn/gamma', 'bn/beta'],
+  }
+  assert collected == [0.5 * 9 / 2] * 2

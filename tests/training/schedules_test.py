@@ -1,24 +1,85 @@
+import numpy as np
 import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import tf
-from vgg_slim.config import OptimizerConfig
-from vgg_slim.training.schedules import build_learning_rate
+from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
+from vgg_slim.training import schedules
+from vgg_slim.training.schedules import Horizon
+
+HORIZON = Horizon(steps_per_epoch=4.5, total_steps=40, batch_size=4)
 
 
-def rates(config, steps, steps_per_epoch):
+def rates(config, steps, horizon=HORIZON):
   with graph_session() as session:
     step = tf.placeholder(tf.int64, [])
-    rate = build_learning_rate(config, step, steps_per_epoch)
-    return [float(session.run(rate, {step: s})) for s in steps]
+    rate = schedules.build_learning_rate(config, step, horizon)
+    session.run(tf.global_variables_initializer())
+    return [float(session.run(rate.value, {step: s})) for s in steps]
 
 
-def test_exponential_is_a_staircase():
-  config = OptimizerConfig(0.1, 'exponential', 0.5, epochs_per_decay=2)
-  # 2 epochs of 4.5 steps: the rate halves at steps 9 and 18.
-  got = rates(config, [0, 8, 9, 17, 18], steps_per_epoch=4.5)
-  assert got == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
+def of(kind, **values):
+  return ScheduleConfig(0.1, kind, 0.5, **values)
 
 
-def test_fixed_stays():
-  assert rates(OptimizerConfig(0.1, 'fixed', 0.5), [0, 1000], 1.0) == pytest.approx([0.1, 0.1])
+@pytest.mark.parametrize(
+  ('config', 'steps', 'expected'),
+  [
+    (of('fixed'), [0, 1000], [0.1, 0.1]),
+    # 2 epochs of 4.5 steps: the rate halves at steps 9 and 18, or a little at each step.
+    (of('exponential', epochs_per_decay=2), [0, 8, 9, 18], [0.1, 0.1, 0.05, 0.025]),
+    (
+      of('exponential', epochs_per_decay=2, staircase=False),
+      [0, 3, 9],
+      [0.1, 0.1 * 0.5 ** (1 / 3), 0.05],
+    ),
+    (of('piecewise', learning_rate_boundaries=(2, 4)), [8, 9, 17, 18], [0.1, 0.05, 0.05, 0.025]),
+    (
+      of('piecewise', learning_rate_boundaries=(2, 4), learning_rate_values=(0.3, 0.01)),
+      [0, 8, 9, 18],
+      [0.1, 0.1, 0.3, 0.01],
+    ),
+    # 4 pictures a step: 10 of them are passed at step 3, 20 at step 5.
+    (of('discrete_exponential', examples_per_decay=10), [2, 3, 4, 5], [0.1, 0.05, 0.05, 0.025]),
+    (of('inverse_time'), [0, 1, 2], [0.1, 0.1 / 1.5, 0.1 / 2]),
+    (of('polynomial', end_learning_rate=0.02), [0, 10, 40, 50], [0.1, 0.08, 0.02, 0.02]),
+    (of('polynomial', decay_power=2), [10, 20], [0.1 * 0.75**2, 0.1 * 0.5**2]),
+    (
+      of('cosine', end_learning_rate=0.02),
+      [0, 10, 20, 40, 50],
+      [0.1, 0.02 + 0.08 * (1 + np.cos(np.pi / 4)) / 2, 0.06, 0.02, 0.02],
+    ),
+    # Up for 12 of 40 steps from a 25th, then down for 28.
+    (of('one_cycle'), [0, 6, 12, 26, 40], [0.004, 0.052, 0.1, 0.05, 0]),
+    (of('plateau'), [0, 1000], [0.1, 0.1]),
+  ],
+)
+def test_by_hand(config, steps, expected):
+  # float32 cosines: 1e-8 is a ten-millionth of the rate.
+  np.testing.assert_allclose(rates(config, steps), expected, rtol=1e-6, atol=1e-8)
+
+
+def test_no_type_is_without_a_schedule():
+  assert set(schedules.SCHEDULES) == set(DECAY_TYPES)
+
+
+def test_warm_up_stands_in_front_of_any_schedule():
+  # 2 epochs: 9 steps of 1/9, 2/9, ...; the cosine has the 31 steps that are left.
+  got = rates(of('cosine', warmup_epochs=2), [0, 4, 8, 9, 9 + 15.5 // 1, 40])
+  middle = 0.1 * (1 + np.cos(np.pi * 15 / 31)) / 2
+  np.testing.assert_allclose(got, [0.1 / 9, 0.5 / 9, 0.1, 0.1, middle, 0], rtol=1e-6, atol=1e-8)
+
+
+def test_a_length_of_its_own():
+  got = rates(of('polynomial', schedule_epochs=4), [9, 18, 40])  # 18 steps of 40
+  np.testing.assert_allclose(got, [0.05, 0, 0], atol=1e-8)
+
+
+def test_plateau_is_scaled_by_a_variable_of_the_checkpoint():
+  with graph_session() as session:
+    rate = schedules.build_learning_rate(of('plateau'), tf.constant(3, tf.int64), HORIZON)
+    session.run(tf.global_variables_initializer())
+    session.run(rate.scale.assign(0.25))
+    assert session.run(rate.value) == pytest.approx(0.025)
+    assert rate.scale in tf.global_variables()
+    assert rate.scale not in tf.trainable_variables()

@@ -37,8 +37,12 @@ def test_every_difference_is_listed(checkpoint):
     tf.get_variable('a/biases', [4])
     tf.get_variable('b/weights', [1])
     variables = tf.global_variables()
+  names = checkpoints.stored_names(variables)
   with pytest.raises(CheckpointError) as error:
-    checkpoints.check_fits(checkpoint, variables)
+    checkpoints.check_fits(checkpoint, names)
   assert 'a/biases has shape [3], the network [4]; b/weights is missing.' in str(error.value)
   assert 'a/weights' not in str(error.value)
-  assert checkpoints.check_fits(checkpoint, variables[:1]) is None
+  assert checkpoints.check_fits(checkpoint, {'a/weights': names['a/weights']}) is None
+  averages = checkpoints.stored_names(variables[:1], averages=True)
+  with pytest.raises(CheckpointError, match='a/weights/ExponentialMovingAverage is missing'):
+    checkpoints.check_fits(checkpoint, averages)

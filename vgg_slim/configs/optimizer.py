@@ -1,36 +1,64 @@
-"""Learning rate, its schedule, and what it is the rate of."""
+"""What is made small, and by which rule."""
 
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.schedule import ScheduleConfig
 
-DECAY_TYPES = ('fixed', 'exponential')
+OPTIMIZERS = ('momentum', 'sgd', 'adam', 'adamw', 'rmsprop')
+DECAYED = ('weights', 'biases', 'batch_norm')
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
-  """Momentum SGD with staircase exponential decay; weight decay as in the paper, 3.1.
+class OptimizerConfig(ScheduleConfig):
+  """Update rule, weight decay and loss; by default momentum SGD as in the paper, 3.1.
 
   Attributes:
-    weight_decay: multiplies sum(w**2) / 2 of the weights; biases and batch norm are left out.
-    epochs_per_decay: epochs between two multiplications by `learning_rate_decay_factor`.
+    optimizer: one of OPTIMIZERS.
+    momentum: of 'momentum' and 'rmsprop'.
+    nesterov: whether 'momentum' looks ahead.
+    adam_beta1: decay of the mean of gradients, also of 'adamw'.
+    adam_beta2: decay of the mean of their squares.
+    rmsprop_decay: decay of the mean of squares.
+    opt_epsilon: below a root of 'adam', 'adamw' and 'rmsprop'.
+    weight_decay: multiplies sum(w**2) / 2 in the loss; for 'adamw', w itself beside the gradient.
+    weight_decay_on: of DECAYED: kernels; biases; batch norm's scale and shift.
+    clip_gradient_norm: the global norm above which gradients are scaled down; None for no limit.
+    gradient_accumulation_steps: parts in which a batch passes through the network.
+    label_smoothing: share of the target that is spread over all classes.
+    moving_average_decay: of averages of all variables, kept beside them; None for none.
   """
 
-  learning_rate: float = 0.004
-  learning_rate_decay_type: str = 'exponential'
-  learning_rate_decay_factor: float = 0.1
-  epochs_per_decay: float = 8.0
+  optimizer: str = 'momentum'
   momentum: float = 0.9
+  nesterov: bool = False
+  adam_beta1: float = 0.9
+  adam_beta2: float = 0.999
+  rmsprop_decay: float = 0.9
+  opt_epsilon: float = 1e-8
   weight_decay: float = 5e-4
+  weight_decay_on: tuple[str, ...] = ('weights',)
+  clip_gradient_norm: float | None = None
+  gradient_accumulation_steps: int = 1
+  label_smoothing: float = 0.0
+  moving_average_decay: float | None = None
 
   def __post_init__(self):
-    checks = Checks(self)
-    checks.require(self.learning_rate > 0, 'learning_rate', 'positive')
-    decay_ok = self.learning_rate_decay_type in DECAY_TYPES
-    checks.require(decay_ok, 'learning_rate_decay_type', f'one of {DECAY_TYPES}')
-    factor_ok = 0 < self.learning_rate_decay_factor <= 1
-    checks.require(factor_ok, 'learning_rate_decay_factor', 'in (0, 1]')
-    checks.require(self.epochs_per_decay > 0, 'epochs_per_decay', 'positive')
-    checks.require(0 <= self.momentum < 1, 'momentum', 'in [0, 1)')
+    object.__setattr__(self, 'weight_decay_on', tuple(self.weight_decay_on))
+    super().__post_init__()
+
+  def _check(self, checks: Checks) -> None:
+    super()._check(checks)
+    checks.require(self.optimizer in OPTIMIZERS, 'optimizer', f'one of {OPTIMIZERS}')
+    for name in ('momentum', 'adam_beta1', 'adam_beta2', 'rmsprop_decay', 'label_smoothing'):
+      checks.require(0 <= getattr(self, name) < 1, name, 'in [0, 1)')
+    checks.require(self.opt_epsilon > 0, 'opt_epsilon', 'positive')
     checks.require(self.weight_decay >= 0, 'weight_decay', 'at least 0')
-    checks.raise_all()
+    kinds_ok = set(self.weight_decay_on) <= set(DECAYED)
+    checks.require(kinds_ok, 'weight_decay_on', f'some of {DECAYED}')
+    clip_ok = self.clip_gradient_norm is None or self.clip_gradient_norm > 0
+    checks.require(clip_ok, 'clip_gradient_norm', 'positive')
+    parts_ok = self.gradient_accumulation_steps >= 1
+    checks.require(parts_ok, 'gradient_accumulation_steps', 'at least 1')
+    average_ok = self.moving_average_decay is None or 0 < self.moving_average_decay < 1
+    checks.require(average_ok, 'moving_average_decay', 'in (0, 1)')

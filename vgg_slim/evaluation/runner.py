@@ -62,6 +62,7 @@ class Evaluator:
     flip: bool,
     batch_size: int,
     crop_size: int | None = None,
+    use_averages: bool = True,
   ) -> None:
     """Builds the graph.
 
@@ -74,6 +75,8 @@ class Evaluator:
       flip: whether the mirror image is averaged in.
       batch_size: at most so many pictures at once.
       crop_size: side of the central crop, or None for the whole picture.
+      use_averages: whether the moving averages take the place of the variables where the run has
+        them.
 
     Raises:
       ConfigError: a scale too small for the network, or none.
@@ -93,7 +96,8 @@ class Evaluator:
             paths, config.preprocessing, scale, batch_size, crop_size
           )
         self._views.append((batch, self._build_probabilities(config, batch.images)))
-      self._variables = tf.global_variables()
+      averages = use_averages and config.optimizer.moving_average_decay is not None
+      self._variables = checkpoints.stored_names(tf.global_variables(), averages)
       self._saver = tf.train.Saver(self._variables)
     self._session = tf.Session(graph=graph)
 

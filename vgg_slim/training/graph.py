@@ -1,15 +1,20 @@
-"""The training graph: network, losses, schedule, momentum, a look at the pictures."""
+"""The training graph: network and loss, gradients, update, a look at the pictures.
+
+Each of the three is a function of its own, so that a device of several can have the first two to
+itself and share the third.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vgg_slim.compat import tf
+from vgg_slim.compat import slim, tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.data import image_ops
-from vgg_slim.nets import registry
 from vgg_slim.ops.scopes import is_under
-from vgg_slim.training import losses, schedules, warm_start
+from vgg_slim.training import gradients, losses, optimizers, schedules, warm_start
+from vgg_slim.training.forward import Forward, build_forward
 
+LOSS_CHECK = 'The loss is not finite'  # what TensorFlow's error says where a step was refused
 _SUMMARY_PICTURES = 8
 
 
@@ -17,20 +22,24 @@ class TrainOps(NamedTuple):
   """Handles of the training graph; scalars are float32 [].
 
   Attributes:
-    train_op: one step: momentum update and batch-norm averages; yields the loss before the step.
+    train_op: one step: update, batch-norm averages, moving averages; yields the loss before it.
     losses: see `losses.Losses`.
     accuracy: of the batch, with dropout and augmentation.
     learning_rate: of this step.
+    learning_rate_scale: see `schedules.LearningRate`.
     global_step: int64 variable.
     image_summary: string [], of pictures as the network sees them.
+    start_averages: makes the moving averages equal to the variables; None without averages.
   """
 
   train_op: tf.Tensor
   losses: losses.Losses
   accuracy: tf.Tensor
   learning_rate: tf.Tensor
+  learning_rate_scale: tf.Variable | None
   global_step: tf.Variable
   image_summary: tf.Tensor
+  start_averages: tf.Operation | None
 
 
 def build_train_graph(
@@ -39,50 +48,146 @@ def build_train_graph(
   """Adds the training graph to the default graph; runs nothing.
 
   Args:
-    config: network, optimizer and seed are used.
+    config: network, optimizer, length, seed and what is trained.
     images: float32 [N, side, side, 3], preprocessed.
     labels: int32 [N].
     steps_per_epoch: training pictures over batch size.
   """
-  optimizer = config.optimizer
   global_step = tf.train.get_or_create_global_step()
-  with tf.name_scope('dropout_seed'):
-    dropout_seed = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
-  outputs = registry.build_from_config(
-    config.net,
-    images,
-    is_training=True,
-    dropout_seed=dropout_seed,
-    weight_decay=optimizer.weight_decay,
-    trainable_scopes=config.fine_tune.trainable_scopes,
-  )
-  step_losses = losses.build_losses(outputs.logits, labels)
-  accuracy = losses.build_accuracy(outputs.logits, labels)
+  parts = config.optimizer.gradient_accumulation_steps
+  slices = list(zip(_split(images, parts), _split(labels, parts), strict=True))
+  # The first part makes the variables, before the optimizer: TensorFlow draws the initial values of
+  # a seed by the number of operations that stand before a variable's.
+  passes = [build_forward(config, *slices[0], global_step)]
   with tf.name_scope('train'):
-    learning_rate = schedules.build_learning_rate(optimizer, global_step, steps_per_epoch)
-    momentum = tf.train.MomentumOptimizer(learning_rate, optimizer.momentum)
-    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
-      update = momentum.minimize(
-        step_losses.total, global_step, _trained_variables(config.fine_tune.trainable_scopes)
-      )
-    with tf.control_dependencies([update]):
+    rate = schedules.build_learning_rate(
+      config.optimizer, global_step, _horizon(config, steps_per_epoch)
+    )
+    optimizer = build_optimizer(config, rate.value)
+    variables = trained_variables(config.fine_tune.trainable_scopes)
+    found = [_part_gradients(optimizer, passes[0], variables, parts, is_first=True)]
+  for part in range(1, parts):
+    # One part at a time: its activations are gone before the next one's are made.
+    before = [gradient for gradient, _ in found[-1] if gradient is not None]
+    before += tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    with (
+      tf.control_dependencies(before),
+      tf.variable_scope(tf.get_variable_scope(), reuse=True),
+      tf.name_scope(f'part_{part}'),
+    ):
+      pictures, classes = (tf.identity(values) for values in slices[part])
+      passes.append(build_forward(config, pictures, classes, global_step, part))
+      found.append(_part_gradients(optimizer, passes[-1], variables, parts, is_first=False))
+  step_losses = _mean_losses([one.losses for one in passes])
+  with tf.name_scope('train'):
+    update = build_update(config, optimizer, gradients.add_up(found), step_losses, global_step)
+    train_op, start_averages = _build_averages(config, update, global_step)
+    with tf.control_dependencies([train_op]):
       train_op = tf.identity(step_losses.total, name='train_op')
   return TrainOps(
     train_op=train_op,
     losses=step_losses,
-    accuracy=accuracy,
-    learning_rate=learning_rate,
+    accuracy=_mean([one.accuracy for one in passes]),
+    learning_rate=rate.value,
+    learning_rate_scale=rate.scale,
     global_step=global_step,
     image_summary=_build_image_summary(images, config),
+    start_averages=start_averages,
   )
 
 
-def _trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:
+def build_optimizer(config: TrainConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
+  """The optimizer of the variables that stand in the graph; see `optimizers.build_optimizer`."""
+  decayed = losses.of_kinds(tf.trainable_variables(), config.optimizer.weight_decay_on)
+  return optimizers.build_optimizer(config.optimizer, learning_rate, decayed)
+
+
+def build_update(
+  config: TrainConfig,
+  optimizer: tf.train.Optimizer,
+  found: gradients.Gradients,
+  step_losses: losses.Losses,
+  global_step: tf.Variable,
+) -> tf.Operation:
+  """Adds one update of variables, batch-norm averages and `global_step`.
+
+  It fails where the loss is not finite, and then leaves weights and step as they were, so that the
+  step can be looked into.
+  """
+  if config.optimizer.clip_gradient_norm is not None:
+    found = gradients.clip(found, config.optimizer.clip_gradient_norm)
+  is_finite = tf.debugging.check_numerics(step_losses.total, LOSS_CHECK)
+  with tf.control_dependencies([is_finite, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)]):
+    return optimizer.apply_gradients(found, global_step)
+
+
+def trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:
+  """The trainable variables under `trainable_scopes`; all of them where it is empty.
+
+  Raises:
+    ConfigError: a scope that matches nothing.
+  """
   variables = tf.trainable_variables()
   if not trainable_scopes:
     return variables
   warm_start.check_scopes('trainable_scopes', trainable_scopes, [v.op.name for v in variables])
   return [v for v in variables if is_under(v.op.name, trainable_scopes)]
+
+
+def _part_gradients(
+  optimizer: tf.train.Optimizer,
+  part: Forward,
+  variables: Sequence[tf.Variable],
+  parts: int,
+  is_first: bool,
+) -> gradients.Gradients:
+  """Those of a part's share of the loss; the first part's share has the weight decay."""
+  loss = part.losses.total
+  if parts > 1:
+    loss = part.losses.cross_entropy / parts
+    if is_first:
+      loss += part.losses.regularization
+  return optimizer.compute_gradients(loss, variables)
+
+
+def _split(values: tf.Tensor, parts: int) -> list[tf.Tensor]:
+  return [values] if parts == 1 else tf.split(values, parts)
+
+
+def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
+  return values[0] if len(values) == 1 else tf.add_n(values) / len(values)
+
+
+def _mean_losses(parts: Sequence[losses.Losses]) -> losses.Losses:
+  if len(parts) == 1:
+    return parts[0]
+  cross_entropy = _mean([part.cross_entropy for part in parts])
+  regularization = parts[0].regularization
+  return losses.Losses(cross_entropy + regularization, cross_entropy, regularization)
+
+
+def _horizon(config: TrainConfig, steps_per_epoch: float) -> schedules.Horizon:
+  batch_size = config.run.batch_size
+  total_steps = config.run.total_steps(round(steps_per_epoch * batch_size))
+  return schedules.Horizon(steps_per_epoch, total_steps, batch_size)
+
+
+def _build_averages(
+  config: TrainConfig, update: tf.Operation, global_step: tf.Variable
+) -> tuple[tf.Operation, tf.Operation | None]:
+  """Averages of all the network's variables after each update, and the operation to start them.
+
+  The decay begins at (1 + step) / (10 + step), so that early averages keep up.
+  """
+  decay = config.optimizer.moving_average_decay
+  if decay is None:
+    return update, None
+  with tf.control_dependencies([update]):
+    average = tf.train.ExponentialMovingAverage(decay, num_updates=global_step)
+    variables = slim.get_model_variables()
+    averaged = average.apply(variables)
+  start = tf.group(*(average.average(variable).assign(variable) for variable in variables))
+  return averaged, start
 
 
 def _build_image_summary(images: tf.Tensor, config: TrainConfig) -> tf.Tensor:

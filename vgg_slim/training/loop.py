@@ -87,13 +87,13 @@ def run_training(
     tf.set_random_seed(config.run.seed)
     ops, initializer = _build(config, manifest, start_step)
     if newest:
-      checkpoints.check_fits(newest, tf.global_variables())
+      checkpoints.check_fits(newest, checkpoints.stored_names(tf.global_variables()))
       reporter.line(f'Resuming from {newest}.')
     loop = _Loop(config, ops, train_dir, num_examples, evaluate_fn, reporter)
     scaffold = tf.train.Scaffold(
       saver=loop.saver,
       local_init_op=tf.group(tf.local_variables_initializer(), initializer),
-      init_fn=None if newest else _build_init_fn(config, reporter),
+      init_fn=None if newest else _build_init_fn(config, ops, reporter),
     )
     # Not before the graph stands: a mistake in the flags leaves no train_dir behind.
     os.makedirs(train_dir, exist_ok=True)
@@ -126,7 +126,7 @@ def _build(
 
 
 def _build_init_fn(
-  config: TrainConfig, reporter: progress.Reporter
+  config: TrainConfig, ops: graph.TrainOps, reporter: progress.Reporter
 ) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
   """What a new run restores at step 0; the report is printed here, before the first step."""
   fine_tune = config.fine_tune
@@ -137,7 +137,13 @@ def _build_init_fn(
   plan, saver = warm_start.build_warm_start(slim.get_model_variables(), spec, fine_tune)
   reporter.line(f'Starting from {fine_tune.checkpoint_path}.')
   reporter.line(plan.text())
-  return lambda scaffold, session: saver.restore(session, fine_tune.checkpoint_path)
+
+  def restore(scaffold: tf.train.Scaffold, session: tf.Session) -> None:
+    saver.restore(session, fine_tune.checkpoint_path)
+    if ops.start_averages is not None:
+      session.run(ops.start_averages)
+
+  return restore
 
 
 class _Loop:

@@ -1,8 +1,12 @@
 """What training makes small."""
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
+
+# The last part of a variable's name, by the words of `OptimizerConfig.weight_decay_on`.
+_NAMES = {'weights': ('weights',), 'biases': ('biases',), 'batch_norm': ('gamma', 'beta')}
 
 
 class Losses(NamedTuple):
@@ -13,15 +17,22 @@ class Losses(NamedTuple):
   regularization: tf.Tensor
 
 
-def build_losses(logits: tf.Tensor, labels: tf.Tensor) -> Losses:
+def build_losses(logits: tf.Tensor, labels: tf.Tensor, label_smoothing: float = 0.0) -> Losses:
   """Soft-max cross-entropy, averaged over the batch, plus the collected weight decay.
 
   Args:
     logits: float32 [N, K].
     labels: int32 [N], 0 .. K - 1.
+    label_smoothing: s; the target is 1 - s + s / K for the label and s / K for the other classes
+      (Szegedy et al., arXiv:1512.00567, section 7).
   """
   with tf.name_scope('loss'):
-    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    if label_smoothing:
+      one_hot = tf.one_hot(labels, logits.shape[-1])
+      target = one_hot * (1 - label_smoothing) + label_smoothing / logits.shape.as_list()[-1]
+      each = tf.nn.softmax_cross_entropy_with_logits_v2(labels=target, logits=logits)
+    else:
+      each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     cross_entropy = tf.reduce_mean(each, name='cross_entropy')
     regularization = tf.losses.get_regularization_loss(name='regularization')
     return Losses(tf.add(cross_entropy, regularization, 'total'), cross_entropy, regularization)
@@ -32,3 +43,17 @@ def build_accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
   with tf.name_scope('accuracy'):
     hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), labels)
     return tf.reduce_mean(tf.cast(hits, tf.float32))
+
+
+def of_kinds(variables: Iterable[tf.Variable], kinds: Sequence[str]) -> list[tf.Variable]:
+  """Those variables that `OptimizerConfig.weight_decay_on` means by `kinds`."""
+  names = {name for kind in kinds for name in _NAMES[kind]}
+  return [v for v in variables if v.op.name.rpartition('/')[2] in names]
+
+
+def collect_weight_decay(variables: Iterable[tf.Variable], weight_decay: float) -> None:
+  """Adds weight_decay * sum(v**2) / 2 of each variable to the regularisation losses."""
+  for variable in variables:
+    with tf.name_scope(f'{variable.op.name}/regularizer'):
+      loss = tf.multiply(weight_decay, tf.nn.l2_loss(variable), name='l2')
+    tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, loss)

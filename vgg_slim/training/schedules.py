@@ -1,26 +1,153 @@
-"""Learning rates as functions of the global step."""
+"""Learning rates as functions of the global step: a table of names, and a warm-up before any."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 from vgg_slim.compat import tf
-from vgg_slim.config import OptimizerConfig
+from vgg_slim.configs.schedule import ScheduleConfig
+
+# Smith & Topin (arXiv:1708.07120) leave both to the user; these are PyTorch's defaults.
+_ONE_CYCLE_RISE = 0.3  # of the schedule's length
+_ONE_CYCLE_START = 25.0  # of which the peak is so many times the start
+
+
+class Horizon(NamedTuple):
+  """What a run makes of epochs.
+
+  Attributes:
+    steps_per_epoch: training pictures over batch size; need not be whole.
+    total_steps: length of the run.
+    batch_size: pictures in a step.
+  """
+
+  steps_per_epoch: float
+  total_steps: int
+  batch_size: int
+
+  def steps(self, epochs: float) -> int:
+    return round(epochs * self.steps_per_epoch)
+
+
+class LearningRate(NamedTuple):
+  """A schedule in the graph.
+
+  Attributes:
+    value: float32 [], of the step under way.
+    scale: what 'plateau' multiplies the rate by, a float32 variable; None for other schedules.
+  """
+
+  value: tf.Tensor
+  scale: tf.Variable | None
 
 
 def build_learning_rate(
-  config: OptimizerConfig, global_step: tf.Tensor, steps_per_epoch: float
-) -> tf.Tensor:
-  """float32 []: fixed, or rate * factor ** floor(step / (epochs_per_decay * steps_per_epoch)).
+  config: ScheduleConfig, global_step: tf.Tensor, horizon: Horizon
+) -> LearningRate:
+  """Adds the schedule to the default graph.
+
+  A warm-up of w steps has the rates 1/w, 2/w, ... of the schedule's first, and puts off the
+  schedule by w steps.
 
   Args:
-    config: see `OptimizerConfig`.
+    config: see `ScheduleConfig`.
     global_step: int64 [].
-    steps_per_epoch: training pictures over batch size; need not be whole.
+    horizon: of the run.
   """
-  if config.learning_rate_decay_type == 'fixed':
-    return tf.constant(config.learning_rate, tf.float32, name='learning_rate')
+  warmup = horizon.steps(config.warmup_epochs)
+  scale = None
+  if config.learning_rate_decay_type == 'plateau':
+    scale = tf.get_variable('learning_rate_scale', initializer=1.0, trainable=False)
+  step = tf.maximum(tf.convert_to_tensor(global_step) - warmup, 0) if warmup else global_step
+  length = config.schedule_epochs
+  end = horizon.steps(length) if length else horizon.total_steps
+  rate = SCHEDULES[config.learning_rate_decay_type](
+    config, step, horizon._replace(total_steps=max(1, end - warmup))
+  )
+  if scale is not None:
+    rate *= scale
+  if warmup:
+    rate *= tf.minimum(1.0, tf.cast(global_step + 1, tf.float32) / warmup)
+  return LearningRate(tf.identity(rate, 'learning_rate'), scale)
+
+
+def _fixed(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  return tf.constant(config.learning_rate, tf.float32)
+
+
+def _exponential(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  """rate * factor ** (step / (epochs_per_decay * steps_per_epoch)), in a staircase or not."""
   return tf.train.exponential_decay(
     config.learning_rate,
-    global_step,
-    decay_steps=max(1, round(config.epochs_per_decay * steps_per_epoch)),
+    step,
+    decay_steps=max(1, horizon.steps(config.epochs_per_decay)),
     decay_rate=config.learning_rate_decay_factor,
-    staircase=True,
-    name='learning_rate',
+    staircase=config.staircase,
   )
+
+
+def _piecewise(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  """From the step of each boundary on, the boundary's rate."""
+  # TensorFlow's boundary is the last step of the old rate.
+  boundaries = [horizon.steps(epochs) - 1 for epochs in config.learning_rate_boundaries]
+  rates = config.learning_rate_values or [
+    config.learning_rate * config.learning_rate_decay_factor ** (i + 1)
+    for i in range(len(boundaries))
+  ]
+  return tf.train.piecewise_constant(step, boundaries, [config.learning_rate, *rates])
+
+
+def _discrete_exponential(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  """rate * factor ** floor(pictures trained on / examples_per_decay), PaddlePaddle's `discexp`."""
+  falls = tf.cast(step, tf.int64) * horizon.batch_size // config.examples_per_decay
+  return config.learning_rate * config.learning_rate_decay_factor ** tf.cast(falls, tf.float32)
+
+
+def _inverse_time(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  """rate / (1 + factor * step), the `decay` of Keras's SGD."""
+  return tf.train.inverse_time_decay(
+    config.learning_rate, step, decay_steps=1, decay_rate=config.learning_rate_decay_factor
+  )
+
+
+def _polynomial(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  """(rate - end) * (1 - step / total) ** power + end."""
+  return tf.train.polynomial_decay(
+    config.learning_rate, step, horizon.total_steps, config.end_learning_rate, config.decay_power
+  )
+
+
+def _cosine(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  """Half a cosine from the rate to the end (Loshchilov & Hutter, arXiv:1608.03983)."""
+  share = config.end_learning_rate / config.learning_rate
+  return tf.train.cosine_decay(config.learning_rate, step, horizon.total_steps, share)
+
+
+def _one_cycle(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
+  """Half a cosine up to the rate, then one down to the end (Smith & Topin, arXiv:1708.07120)."""
+  at = tf.minimum(tf.cast(step, tf.float32) / horizon.total_steps, 1.0)
+  start, peak, end = (
+    config.learning_rate / _ONE_CYCLE_START,
+    config.learning_rate,
+    config.end_learning_rate,
+  )
+  rising = _half_cosine(start, peak, at / _ONE_CYCLE_RISE)
+  falling = _half_cosine(peak, end, (at - _ONE_CYCLE_RISE) / (1 - _ONE_CYCLE_RISE))
+  return tf.where(at < _ONE_CYCLE_RISE, rising, falling)
+
+
+def _half_cosine(first: float, last: float, share: tf.Tensor) -> tf.Tensor:
+  return last + (first - last) * (1 + tf.cos(math.pi * share)) / 2
+
+
+SCHEDULES: dict[str, Callable[[ScheduleConfig, tf.Tensor, Horizon], tf.Tensor]] = {
+  'fixed': _fixed,
+  'exponential': _exponential,
+  'piecewise': _piecewise,
+  'discrete_exponential': _discrete_exponential,
+  'inverse_time': _inverse_time,
+  'polynomial': _polynomial,
+  'cosine': _cosine,
+  'one_cycle': _one_cycle,
+  'plateau': _fixed,
+}

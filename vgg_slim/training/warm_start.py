@@ -26,7 +26,10 @@ _NET_A_LAYERS = (
   *('conv1/conv1_1', 'conv2/conv2_1', 'conv3/conv3_1', 'conv3/conv3_2'),
   *('fc6', 'fc7', 'fc8'),
 )
-_OF_THE_OPTIMIZER = ('/Momentum', '/Adam', '/Adam_1', '/RMSProp', '/RMSProp_1')
+_OF_THE_RUN = (  # endings of what a run keeps beside the network's variables
+  *('/Momentum', '/Adam', '/Adam_1', '/RMSProp', '/RMSProp_1', checkpoints.AVERAGE_SUFFIX),
+  *('beta1_power', 'beta2_power', 'global_step', 'learning_rate_scale'),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,11 +126,7 @@ def plan_restore(
   absent = [name for name in wanted if sources[name] not in file_shapes]
   absent += [name for name in variables if name not in excluded and name not in sources]
   taken = {sources[name] for name in wanted}
-  unused = [
-    name
-    for name in file_shapes
-    if name not in taken and name != 'global_step' and not _is_slot(name)
-  ]
+  unused = [name for name in file_shapes if name not in taken and not _is_of_the_run(name)]
   return RestorePlan(matched, tuple(excluded), tuple(clashes), tuple(absent), tuple(sorted(unused)))
 
 
@@ -203,8 +202,8 @@ def _sources_in_net_a(variables: Shapes, spec: NetSpec) -> dict[str, str]:
   }
 
 
-def _is_slot(name: str) -> bool:
-  return name.endswith(_OF_THE_OPTIMIZER)
+def _is_of_the_run(name: str) -> bool:
+  return name.endswith(_OF_THE_RUN)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,11 +1,12 @@
 """TensorFlow checkpoints of our own: find, compare, restore."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights import prefixes
 
+AVERAGE_SUFFIX = '/ExponentialMovingAverage'  # TensorFlow's name of a variable's average
 _SHOWN = 5
 
 
@@ -35,12 +36,25 @@ def shapes(checkpoint: str) -> dict[str, list[int]]:
   return _open(checkpoint).get_variable_to_shape_map()
 
 
-def check_fits(checkpoint: str, variables: Sequence[tf.Variable]) -> None:
-  """Raises CheckpointError that lists the variables `checkpoint` lacks or has in another shape."""
+def stored_names(
+  variables: Sequence[tf.Variable], averages: bool = False
+) -> dict[str, tf.Variable]:
+  """The names under which a checkpoint holds `variables`, or their moving averages."""
+  suffix = AVERAGE_SUFFIX if averages else ''
+  return {f'{variable.op.name}{suffix}': variable for variable in variables}
+
+
+def check_fits(checkpoint: str, variables: Mapping[str, tf.Variable]) -> None:
+  """Raises CheckpointError that lists what `checkpoint` lacks or has in another shape.
+
+  Args:
+    checkpoint: its prefix.
+    variables: by their names in the checkpoint, see `stored_names`.
+  """
   stored = shapes(checkpoint)
   problems = []
-  for variable in variables:
-    name, shape = variable.op.name, variable.shape.as_list()
+  for name, variable in variables.items():
+    shape = variable.shape.as_list()
     if name not in stored:
       problems.append(f'{name} is missing')
     elif stored[name] != shape:

@@ -1,0 +1,34 @@
+import pytest
+
+from vgg_slim.configs.schedule import ScheduleConfig
+from vgg_slim.errors import ConfigError
+
+
+def test_every_wrong_value_is_listed_at_once():
+  with pytest.raises(ConfigError) as error:
+    ScheduleConfig(
+      learning_rate_decay_type='steps',
+      learning_rate_decay_factor=2,
+      epochs_per_decay=0,
+      learning_rate_boundaries=(3, 1),
+      learning_rate_values=(0.1,),
+      warmup_epochs=-1,
+      plateau_patience=0,
+      schedule_epochs=0,
+    )
+  for message in (
+    "learning_rate_decay_type must be one of ('fixed', 'exponential'",
+    'learning_rate_decay_factor must be in (0, 1]',
+    'epochs_per_decay must be positive',
+    'learning_rate_boundaries must be positive epochs that rise, got (3, 1)',
+    'learning_rate_values must be empty or 2 positive rates',
+    'warmup_epochs must be at least 0',
+    'plateau_patience must be at least 1',
+    'schedule_epochs must be positive',
+  ):
+    assert message in str(error.value)
+
+
+def test_piecewise_needs_boundaries():
+  with pytest.raises(ConfigError, match='learning_rate_boundaries must be given for piecewise'):
+    ScheduleConfig(learning_rate_decay_type='piecewise')

@@ -1,0 +1,30 @@
+import numpy as np
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.training import gradients
+
+
+def test_parts_add_up():
+  with graph_session() as session:
+    a, b = (tf.get_variable(name, [2]) for name in 'ab')
+    parts = [
+      [(tf.constant([1.0, 2.0]), a), (None, b)],
+      [(tf.constant([3.0, -2.0]), a), (None, b)],
+    ]
+    (total, variable), (nothing, _) = gradients.add_up(parts)
+    assert variable is a
+    assert nothing is None
+    np.testing.assert_array_equal(session.run(total), [4, 0])
+
+
+def test_clip_scales_all_by_the_same():
+  with graph_session() as session:
+    a, b, c = (tf.get_variable(name, [1]) for name in 'abc')
+    found = [(tf.constant([3.0]), a), (tf.constant([4.0]), b), (None, c)]  # norm 5
+    clipped = gradients.clip(found, 2.5)
+    assert [variable for _, variable in clipped] == [a, b, c]
+    assert clipped[2][0] is None
+    np.testing.assert_allclose(session.run([g for g, _ in clipped[:2]]), [[1.5], [2.0]], rtol=1e-6)
+    left = gradients.clip(found, 6.0)
+    np.testing.assert_array_equal(session.run([g for g, _ in left[:2]]), [[3.0], [4.0]])

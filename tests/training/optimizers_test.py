@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
+from vgg_slim.training.optimizers import build_optimizer
+
+RATE, STEPS = 0.1, 3
+START = np.array([1.0, -2.0])
+GRADIENTS = np.array([[0.5, -1.0], [0.25, 2.0], [-3.0, 0.125]])
+
+
+def sgd(weights, settings):
+  for gradient in GRADIENTS:
+    weights = weights - RATE * gradient
+  return weights
+
+
+def momentum(weights, settings):
+  velocity = np.zeros(2)
+  for gradient in GRADIENTS:
+    velocity = settings.momentum * velocity + gradient
+    step = gradient + settings.momentum * velocity if settings.nesterov else velocity
+    weights = weights - RATE * step
+  return weights
+
+
+def adam(weights, settings):
+  mean, square = np.zeros(2), np.zeros(2)
+  decay = settings.weight_decay if settings.optimizer == 'adamw' else 0
+  beta1, beta2 = settings.adam_beta1, settings.adam_beta2
+  for t, gradient in enumerate(GRADIENTS, start=1):
+    weights = weights * (1 - RATE * decay)
+    mean = beta1 * mean + (1 - beta1) * gradient
+    square = beta2 * square + (1 - beta2) * gradient**2
+    scaled = np.sqrt(square / (1 - beta2**t))
+    weights = weights - RATE * (mean / (1 - beta1**t)) / scaled
+  return weights
+
+
+def rmsprop(weights, settings):
+  square, velocity = np.ones(2), np.zeros(2)  # TensorFlow's mean of squares starts at 1
+  for gradient in GRADIENTS:
+    square = settings.rmsprop_decay * square + (1 - settings.rmsprop_decay) * gradient**2
+    velocity = settings.momentum * velocity + RATE * gradient / np.sqrt(square)
+    weights = weights - velocity
+  return weights
+
+
+RULES = {'sgd': sgd, 'momentum': momentum, 'adam': adam, 'adamw': adam, 'rmsprop': rmsprop}
+
+
+@pytest.mark.parametrize(
+  'settings',
+  [*(OptimizerConfig(optimizer=name) for name in OPTIMIZERS), OptimizerConfig(nesterov=True)],
+)
+def test_three_steps_are_those_of_a_numpy_loop(settings):
+  with graph_session() as session:
+    weights = tf.get_variable('weights', initializer=tf.constant(START, tf.float32))
+    gradient = tf.placeholder(tf.float32, [2])
+    optimizer = build_optimizer(settings, tf.constant(RATE), [weights])
+    update = optimizer.apply_gradients([(gradient, weights)])
+    session.run(tf.global_variables_initializer())
+    for value in GRADIENTS:
+      session.run(update, {gradient: value})
+    got = session.run(weights)
+  # float32 against float64; epsilon is far below.
+  np.testing.assert_allclose(got, RULES[settings.optimizer](START, settings), rtol=1e-5)
+
+
+def test_adamw_decays_what_it_is_told_alone():
+  with graph_session() as session:
+    variables = [tf.get_variable(name, initializer=[2.0]) for name in ('weights', 'biases')]
+    settings = OptimizerConfig(optimizer='adamw', weight_decay=0.5)
+    optimizer = build_optimizer(settings, tf.constant(RATE), variables[:1])
+    update = optimizer.apply_gradients([(tf.zeros([1]), v) for v in variables])
+    session.run(tf.global_variables_initializer())
+    session.run(update)
+    assert session.run(variables) == [pytest.approx([2 * (1 - 0.05)]), pytest.approx([2.0])]
