@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import os
 import pathlib
 import time
@@ -222,12 +221,15 @@ class _Loop:
     }
     every = run.image_summary_every_steps
     wants_pictures = bool(every) and (step - 1) % every == 0
-    scalars, pictures = session.run([fetches, ops.image_summary if wants_pictures else []])
-    if not math.isfinite(scalars['loss/total']):
+    try:
+      scalars, pictures = session.run([fetches, ops.image_summary if wants_pictures else []])
+    except tf.errors.InvalidArgumentError as error:
+      if graph.LOSS_CHECK not in error.message:
+        raise
       raise TrainingError(
-        f'The loss is {scalars["loss/total"]} at step {step}. Lower --learning_rate '
-        f'(now {scalars["learning_rate"]:g}); nothing of this step was saved.'
-      )
+        f'The loss is not finite at step {step}. Lower --learning_rate; nothing of this step was '
+        'saved.'
+      ) from error
     self._stopwatch.tick(run.batch_size)
     self._epoch.append((scalars['loss/cross_entropy'], scalars['accuracy']))
     if wants_pictures:
