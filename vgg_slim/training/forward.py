@@ -45,7 +45,9 @@ def build_forward(
   """
   optimizer = config.optimizer
   with tf.name_scope('dropout_seed'):
-    draw = tf.convert_to_tensor(global_step) * optimizer.gradient_accumulation_steps + part
+    draw, parts = global_step, optimizer.gradient_accumulation_steps
+    if parts > 1:
+      draw = tf.convert_to_tensor(global_step) * parts + part
     dropout_seed = tf.stack([tf.constant(config.run.seed, tf.int64), draw])
   in_loss = () if optimizer.optimizer == 'adamw' else optimizer.weight_decay_on
   is_first = not tf.get_variable_scope().reuse
