@@ -73,7 +73,7 @@ def image_by_loops(row):
 
 
 def check_content(path):
-  names, arrays = cifar.read_cifar10(path)
+  names, arrays = cifar.read_cifar('cifar10', path)
   assert names == fabricated.CIFAR_NAMES
   images, labels = arrays['train']
   assert images.shape == (10, 32, 32, 3)
@@ -139,7 +139,7 @@ def test_a_malicious_pickle_does_not_run(tmp_path, protocol):
   files = {**python_files(), 'data_batch_3': pickle.dumps({'data': _Attack(target)}, protocol)}
   folder = write_folder(tmp_path / 'cifar-10-batches-py', files)
   with pytest.raises(DataError, match=r'data_batch_3: the pickle asks for \w+\.mkdir'):
-    cifar.read_cifar10(folder)
+    cifar.read_cifar('cifar10', folder)
   assert not target.exists()
   pickle.loads(files['data_batch_3'])
   assert target.exists()  # the attack is real
@@ -166,21 +166,21 @@ def test_everything_else_is_refused(data, message):
 def test_all_missing_files_are_named(tmp_path):
   files = {n: d for n, d in BINARY.items() if n not in ('data_batch_2.bin', 'batches.meta.txt')}
   with pytest.raises(DataError, match=r'lacks .* batches\.meta\.txt, data_batch_2\.bin\.'):
-    cifar.read_cifar10(write_folder(tmp_path / 'x', files))
+    cifar.read_cifar('cifar10', write_folder(tmp_path / 'x', files))
 
 
 def test_nothing_of_cifar10(tmp_path):
   with pytest.raises(DataError, match='expected one of cifar-10-binary.tar.gz, cifar-10-batches-b'):
-    cifar.read_cifar10(tmp_path)
+    cifar.read_cifar('cifar10', tmp_path)
   packed = write_archive(tmp_path / 'other.tar.gz', 'x', {'a.txt': b'a'})
-  with pytest.raises(DataError, match='has no CIFAR-10 files in it'):
-    cifar.read_cifar10(packed)
+  with pytest.raises(DataError, match='has none of the CIFAR files in it'):
+    cifar.read_cifar('cifar10', packed)
 
 
 def test_a_truncated_batch(tmp_path):
   files = {**BINARY, 'test_batch.bin': BINARY['test_batch.bin'][:-1]}
   with pytest.raises(DataError, match='test_batch.bin: 6145 bytes are no whole number of records'):
-    cifar.read_cifar10(write_folder(tmp_path / 'x', files))
+    cifar.read_cifar('cifar10', write_folder(tmp_path / 'x', files))
 
 
 @pytest.mark.parametrize('size', [0, 10, 5000])
@@ -188,7 +188,7 @@ def test_a_truncated_archive(tmp_path, size):
   packed = write_archive(tmp_path / 'cifar-10-binary.tar.gz', 'x', BINARY)
   packed.write_bytes(packed.read_bytes()[:size])
   with pytest.raises(DataError, match=r'cifar-10-binary\.tar\.gz cannot be read'):
-    cifar.read_cifar10(tmp_path)
+    cifar.read_cifar('cifar10', tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,48 @@ def test_a_batch_out_of_form(tmp_path, change, message):
   batch = python2_pickle({**batch_values('data_batch_4'), **change})
   folder = write_folder(tmp_path / 'x', {**python_files(), 'data_batch_4': batch})
   with pytest.raises(DataError, match=f'data_batch_4: {message}'):
-    cifar.read_cifar10(folder)
+    cifar.read_cifar('cifar10', folder)
 
 
 def test_meta_without_names(tmp_path):
   folder = write_folder(tmp_path / 'x', {**python_files(), 'batches.meta': python2_pickle({})})
   with pytest.raises(DataError, match='has no list of names under label_names'):
-    cifar.read_cifar10(folder)
+    cifar.read_cifar('cifar10', folder)
+
+
+def cifar100_files(kind):
+  """Six pictures in two splits, of coarse classes 0 1 0 1 0 1 and fine classes 2 1 0 2 1 0."""
+  planes = np.random.default_rng(0).integers(0, 256, (6, 3072), dtype=np.uint8)
+  coarse, fine = [i % 2 for i in range(6)], [(2 - i) % 3 for i in range(6)]
+  names = {'coarse': [b'fish', b'tree'], 'fine': [b'cod', b'elm', b'oak']}
+  splits = {'train': range(4), 'test': range(4, 6)}
+  if kind == 'binary':
+    files = {f'{key}_label_names.txt': b'\n'.join(value) + b'\n' for key, value in names.items()}
+    for split, places in splits.items():
+      rows = (bytes((coarse[i], fine[i])) + planes[i].tobytes() for i in places)
+      files[f'{split}.bin'] = b''.join(rows)
+    return planes, files
+  files = {'meta': python2_pickle({b'%s_label_names' % k.encode(): v for k, v in names.items()})}
+  for split, places in splits.items():
+    values = {
+      b'data': planes[list(places)],
+      b'fine_labels': [fine[i] for i in places],
+      b'coarse_labels': [coarse[i] for i in places],
+    }
+    files[split] = python2_pickle(values)
+  return planes, files
+
+
+@pytest.mark.parametrize('kind', ['binary', 'python'])
+def test_cifar100_has_two_kinds_of_labels(tmp_path, kind):
+  planes, files = cifar100_files(kind)
+  packed = write_archive(tmp_path / f'cifar-100-{kind}.tar.gz', f'cifar-100-{kind}', files)
+  for dataset, names, train, test in (
+    ('cifar100', ('cod', 'elm', 'oak'), [2, 1, 0, 2], [1, 0]),
+    ('cifar100_coarse', ('fish', 'tree'), [0, 1, 0, 1], [0, 1]),
+  ):
+    class_names, arrays = cifar.read_cifar(dataset, packed)
+    assert class_names == names
+    assert arrays['train'][1].tolist() == train
+    assert arrays['test'][1].tolist() == test
+    np.testing.assert_array_equal(arrays['test'][0][1], image_by_loops(planes[5]))

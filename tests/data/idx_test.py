@@ -21,6 +21,24 @@ def test_arrays_are_read_as_they_were_written(tmp_path, zipped):
     np.testing.assert_array_equal(got[split][1], labels)
 
 
+def test_any_name_before_the_usual_ones(tmp_path):
+  written = fabricated.write_fashion_mnist(tmp_path)
+  for path in list(tmp_path.iterdir()):
+    name = path.name.replace('train-', 'emnist-letters-train-').replace('t10k-', 'letters-test-')
+    path.rename(tmp_path / name)
+  got = idx.read_idx_folder(tmp_path)
+  assert list(got) == ['train', 'test']
+  np.testing.assert_array_equal(got['test'][0], written['test'][0])
+  fabricated.write_fashion_mnist(tmp_path)
+  with pytest.raises(DataError, match='two test splits: letters-test and t10k'):
+    idx.read_idx_folder(tmp_path)
+
+
+def test_a_folder_without_idx_files(tmp_path):
+  with pytest.raises(DataError, match='no file that ends in -images-idx3-ubyte'):
+    idx.read_idx_folder(tmp_path)
+
+
 def test_a_hand_made_file(tmp_path):
   path = tmp_path / 'x'
   path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 10, 11, 12, 13, 14, 15]))

@@ -28,6 +28,13 @@ def test_fashion_mnist(tmp_path):
   np.testing.assert_array_equal(source.splits['train'][4].read(), arrays['train'][0][4])
 
 
+def test_idx_classes_are_numbers(tmp_path):
+  fabricated.write_fashion_mnist(tmp_path)
+  source = sources.open_source('idx', tmp_path)
+  assert source.class_names == tuple('012345')
+  assert not source.mirror_safe
+
+
 def test_cifar10(tmp_path):
   for name, data in fabricated.cifar_binary_files().items():
     (tmp_path / name).write_bytes(data)
@@ -52,7 +59,7 @@ def test_a_label_without_a_class(tmp_path):
 @pytest.mark.parametrize(
   ('dataset', 'input_dir', 'error', 'message'),
   [
-    ('mnist', None, ConfigError, "one of folder, digits, fashion_mnist, cifar10, got 'mnist'"),
+    ('mnist', None, ConfigError, "one of folder, tar, list, .*cifar100_coarse, got 'mnist'"),
     ('folder', None, ConfigError, 'dataset=folder needs an input_dir'),
     ('cifar10', '', ConfigError, 'dataset=cifar10 needs an input_dir'),
     ('digits', 'x', ConfigError, "dataset=digits takes no input_dir, got 'x'"),

@@ -1,4 +1,4 @@
-"""CIFAR-10 as its authors give it: binary or Python version, archive or extracted. No TensorFlow.
+"""CIFAR-10 and CIFAR-100 as their authors give them, in either version. No TensorFlow.
 
 Pickles can run any code when they are loaded. Those of the Python version are read by an Unpickler
 that knows five names, each bound to a stand-in of this module, and refuses every other.
@@ -9,48 +9,99 @@ import pathlib
 import pickle
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vgg_slim.errors import DataError
 
-_TRAIN = tuple(f'data_batch_{i}' for i in range(1, 6))
-_TEST = ('test_batch',)
 _SIDE = 32
 _IMAGE_BYTES = 3 * _SIDE * _SIDE
 
 
 class _Version(NamedTuple):
-  """File names of one of the two versions."""
+  """File names of a data set in one of the two versions, and where its labels are.
+
+  Attributes:
+    splits: {'train': names of the batches, 'test': ...}.
+    meta: file of the class names.
+    names_key: of the class names in `meta`; None in the binary version, whose files are text.
+    labels_key: of the labels in a batch; in the binary version the place of the label among the
+      `label_bytes` before each picture.
+  """
 
   folder: str
   archive: str
+  splits: dict[str, tuple[str, ...]]
   meta: str
-  suffix: str
-
-  def batches(self) -> dict[str, tuple[str, ...]]:
-    return {
-      'train': tuple(name + self.suffix for name in _TRAIN),
-      'test': tuple(name + self.suffix for name in _TEST),
-    }
+  names_key: str | None
+  labels_key: str | int
+  label_bytes: int = 1
 
   def names(self) -> tuple[str, ...]:
-    return (self.meta, *(name for batch in self.batches().values() for name in batch))
+    return (self.meta, *(name for batches in self.splits.values() for name in batches))
 
 
-_BINARY = _Version('cifar-10-batches-bin', 'cifar-10-binary.tar.gz', 'batches.meta.txt', '.bin')
-_PYTHON = _Version('cifar-10-batches-py', 'cifar-10-python.tar.gz', 'batches.meta', '')
-_VERSIONS = (_BINARY, _PYTHON)
+def _batches(suffix: str) -> dict[str, tuple[str, ...]]:
+  train = tuple(f'data_batch_{i}{suffix}' for i in range(1, 6))
+  return {'train': train, 'test': (f'test_batch{suffix}',)}
+
+
+def _cifar100(kind: str, place: int) -> tuple[_Version, _Version]:
+  """The versions of CIFAR-100 with its 20 'coarse' or its 100 'fine' classes."""
+  binary = _Version(
+    'cifar-100-binary',
+    'cifar-100-binary.tar.gz',
+    {'train': ('train.bin',), 'test': ('test.bin',)},
+    f'{kind}_label_names.txt',
+    names_key=None,
+    labels_key=place,
+    label_bytes=2,
+  )
+  python = _Version(
+    'cifar-100-python',
+    'cifar-100-python.tar.gz',
+    {'train': ('train',), 'test': ('test',)},
+    'meta',
+    names_key=f'{kind}_label_names',
+    labels_key=f'{kind}_labels',
+  )
+  return binary, python
+
+
+# The binary version first: of two that are there it is taken.
+_VERSIONS = {
+  'cifar10': (
+    _Version(
+      'cifar-10-batches-bin',
+      'cifar-10-binary.tar.gz',
+      _batches('.bin'),
+      'batches.meta.txt',
+      names_key=None,
+      labels_key=0,
+    ),
+    _Version(
+      'cifar-10-batches-py',
+      'cifar-10-python.tar.gz',
+      _batches(''),
+      'batches.meta',
+      names_key='label_names',
+      labels_key='labels',
+    ),
+  ),
+  'cifar100': _cifar100('fine', 1),
+  'cifar100_coarse': _cifar100('coarse', 0),
+}
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def read_cifar10(path: pathlib.Path) -> tuple[tuple[str, ...], Arrays]:
-  """Reads CIFAR-10.
+def read_cifar(dataset: str, path: pathlib.Path) -> tuple[tuple[str, ...], Arrays]:
+  """Reads CIFAR-10 or CIFAR-100.
 
   Args:
+    dataset: 'cifar10', 'cifar100' (100 fine classes) or 'cifar100_coarse' (20 coarse ones).
     path: an archive, the folder of the extracted files, or a folder that holds one of these;
       where there are several the extracted ones come first, then the binary version.
 
@@ -62,23 +113,23 @@ def read_cifar10(path: pathlib.Path) -> tuple[tuple[str, ...], Arrays]:
     DataError: nothing of the kind there, files missing (all are named), or a broken file.
     OSError: a file cannot be read.
   """
-  version, contents = _read_files(path)
+  version, contents = _read_files(_VERSIONS[dataset], path)
   missing = [name for name in version.names() if name not in contents]
   if missing:
-    raise DataError(f'{path} lacks the CIFAR-10 files {", ".join(missing)}.')
+    raise DataError(f'{path} lacks the CIFAR files {", ".join(missing)}.')
   parse_meta, parse_batch = (
-    (_binary_meta, _binary_batch) if version is _BINARY else (_python_meta, _python_batch)
+    (_binary_meta, _binary_batch) if version.names_key is None else (_python_meta, _python_batch)
   )
 
-  def parse(parser: Callable[[bytes], Any], name: str) -> Any:
+  def parse(parser: Callable[[bytes, _Version], Any], name: str) -> Any:
     try:
-      return parser(contents[name])
+      return parser(contents[name], version)
     except DataError as error:
       raise DataError(f'{path}, {name}: {error}') from error
 
   class_names = parse(parse_meta, version.meta)
   arrays = {}
-  for split, names in version.batches().items():
+  for split, names in version.splits.items():
     batches = [parse(parse_batch, name) for name in names]
     planes = np.concatenate([images for images, _ in batches])
     images = planes.reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1)
@@ -86,28 +137,30 @@ def read_cifar10(path: pathlib.Path) -> tuple[tuple[str, ...], Arrays]:
   return class_names, arrays
 
 
-def _read_files(path: pathlib.Path) -> tuple[_Version, dict[str, bytes]]:
+def _read_files(
+  versions: Sequence[_Version], path: pathlib.Path
+) -> tuple[_Version, dict[str, bytes]]:
   """Finds the version and reads those of its files that are there."""
   if path.is_file():
-    contents = _read_archive(path)
-    for version in _VERSIONS:
+    contents = _read_archive(path, versions)
+    for version in versions:
       if any(name in contents for name in version.names()):
         return version, contents
-    raise DataError(f'{path} has no CIFAR-10 files in it.')
-  for version in _VERSIONS:
+    raise DataError(f'{path} has none of the CIFAR files in it.')
+  for version in versions:
     for folder in (path, path / version.folder):
       contents = {n: (folder / n).read_bytes() for n in version.names() if (folder / n).is_file()}
       if contents:
         return version, contents
-  for version in _VERSIONS:
+  for version in versions:
     if (path / version.archive).is_file():
-      return version, _read_archive(path / version.archive)
-  wanted = [name for version in _VERSIONS for name in (version.archive, version.folder)]
-  raise DataError(f'{path} has no CIFAR-10: expected one of {", ".join(wanted)}.')
+      return version, _read_archive(path / version.archive, versions)
+  wanted = [name for version in versions for name in (version.archive, version.folder)]
+  raise DataError(f'{path} has no CIFAR: expected one of {", ".join(wanted)}.')
 
 
-def _read_archive(path: pathlib.Path) -> dict[str, bytes]:
-  wanted = {name for version in _VERSIONS for name in version.names()}
+def _read_archive(path: pathlib.Path, versions: Sequence[_Version]) -> dict[str, bytes]:
+  wanted = {name for version in versions for name in version.names()}
   contents = {}
   try:
     with tarfile.open(path, 'r:*') as archive:
@@ -120,34 +173,34 @@ def _read_archive(path: pathlib.Path) -> dict[str, bytes]:
   return contents
 
 
-def _binary_meta(data: bytes) -> tuple[str, ...]:
+def _binary_meta(data: bytes, _: _Version) -> tuple[str, ...]:
   return tuple(line for line in data.decode('utf-8', errors='replace').splitlines() if line)
 
 
-def _binary_batch(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-  """Takes records of one label byte and 3 planes apart: uint8 [N, 3072] and uint8 [N]."""
-  size = 1 + _IMAGE_BYTES
+def _binary_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarray]:
+  """Takes records of label bytes and 3 planes apart: uint8 [N, 3072] and uint8 [N]."""
+  size = version.label_bytes + _IMAGE_BYTES
   if len(data) % size:
     raise DataError(f'{len(data)} bytes are no whole number of records of {size} bytes.')
   records = np.frombuffer(data, np.uint8).reshape(-1, size)
-  return records[:, 1:], records[:, 0]
+  return records[:, version.label_bytes :], records[:, version.labels_key]
 
 
-def _python_meta(data: bytes) -> tuple[str, ...]:
-  names = load_pickle(data).get('label_names')
+def _python_meta(data: bytes, version: _Version) -> tuple[str, ...]:
+  names = load_pickle(data).get(version.names_key)
   if not isinstance(names, list) or not all(isinstance(name, (bytes, str)) for name in names):
-    raise DataError('batches.meta has no list of names under label_names.')
+    raise DataError(f'{version.meta} has no list of names under {version.names_key}.')
   return tuple(_text(name) for name in names)
 
 
-def _python_batch(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+def _python_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarray]:
   """Takes a pickled batch apart: uint8 [N, 3072] and uint8 [N]."""
   values = load_pickle(data)
-  images, labels = values.get('data'), values.get('labels')
+  images, labels = values.get('data'), values.get(version.labels_key)
   if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != _IMAGE_BYTES:
     raise DataError(f'data is no uint8 array [N, {_IMAGE_BYTES}].')
   if not isinstance(labels, list) or not all(type(n) is int and 0 <= n < 256 for n in labels):
-    raise DataError('labels is no list of numbers in [0, 256).')
+    raise DataError(f'{version.labels_key} is no list of numbers in [0, 256).')
   if len(images) != len(labels):
     raise DataError(f'{len(images)} pictures, but {len(labels)} labels.')
   return images, np.array(labels, np.uint8)
@@ -182,7 +235,7 @@ def _text(value: Any) -> str:
 
 
 class _Dtype:
-  """Stands in for numpy.dtype('uint8'), the only one that CIFAR-10 needs."""
+  """Stands in for numpy.dtype('uint8'), the only one that CIFAR needs."""
 
   def __init__(self, code: bytes | str, *_: Any):
     if _text(code) not in ('u1', '|u1', 'uint8'):
@@ -229,5 +282,5 @@ class _SafeUnpickler(pickle.Unpickler):
 
   def find_class(self, module: str, name: str) -> Any:
     if (module, name) not in self._ADMITTED:
-      raise DataError(f'the pickle asks for {module}.{name}, which CIFAR-10 has no need of.')
+      raise DataError(f'the pickle asks for {module}.{name}, which CIFAR has no need of.')
     return self._ADMITTED[module, name]

@@ -1,4 +1,4 @@
-"""Fashion-MNIST's IDX files, gzipped or not. No TensorFlow.
+"""IDX files of MNIST and its kin, gzipped or not. No TensorFlow.
 
 An IDX file is two zero bytes, a type byte, the number of dimensions, the dimensions as big-endian
 uint32 and then the values, the last dimension fastest.
@@ -30,6 +30,8 @@ FASHION_MNIST_CLASSES = (
 )
 
 _PREFIXES = {'train': 'train', 'test': 't10k'}
+_IMAGES_SUFFIX = '-images-idx3-ubyte'
+_LABELS_SUFFIX = '-labels-idx1-ubyte'
 _UINT8 = 0x08
 
 
@@ -42,18 +44,20 @@ def read_fashion_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.n
   Raises:
     DataError: files missing (all are named), broken, or images and labels of unequal number.
   """
+  return _read_pairs(folder, _PREFIXES, "Debian's package dataset-fashion-mnist has them.")
+
+
+def _read_pairs(
+  folder: pathlib.Path, prefixes: dict[str, str], hint: str = ''
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
   paths = {
-    split: (
-      _find(folder, f'{prefix}-images-idx3-ubyte'),
-      _find(folder, f'{prefix}-labels-idx1-ubyte'),
-    )
-    for split, prefix in _PREFIXES.items()
+    split: (_find(folder, prefix + _IMAGES_SUFFIX), _find(folder, prefix + _LABELS_SUFFIX))
+    for split, prefix in prefixes.items()
   }
   missing = [str(path) for pair in paths.values() for path in pair if not path.is_file()]
   if missing:
     raise DataError(
-      f'Fashion-MNIST files are missing: {", ".join(missing)} (each with or without .gz). '
-      "Debian's package dataset-fashion-mnist has them."
+      f'IDX files are missing: {", ".join(missing)} (each with or without .gz). {hint}'.rstrip()
     )
   arrays = {}
   for split, (images_path, labels_path) in paths.items():
@@ -64,6 +68,29 @@ def read_fashion_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.n
       )
     arrays[split] = (images, labels)
   return arrays
+
+
+def read_idx_folder(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+  """Reads pairs of MNIST's file names, whatever stands before them, such as EMNIST's.
+
+  Returns:
+    {'train': (images, labels), ...}, a pair whose name says `t10k` or `test` being the test split.
+
+  Raises:
+    DataError: no such files, two pairs for one split, or as `read_fashion_mnist`.
+  """
+  found = {}
+  for path in sorted(folder.iterdir()):
+    name = path.name.removesuffix('.gz')
+    if not name.endswith(_IMAGES_SUFFIX):
+      continue
+    prefix = name.removesuffix(_IMAGES_SUFFIX)
+    split = 'test' if prefix.endswith(('t10k', 'test')) else 'train'
+    if found.setdefault(split, prefix) != prefix:
+      raise DataError(f'{folder} has two {split} splits: {found[split]} and {prefix}.')
+  if 'train' not in found:
+    raise DataError(f'{folder} has no file that ends in {_IMAGES_SUFFIX} (or .gz) to train with.')
+  return _read_pairs(folder, {split: found[split] for split in _PREFIXES if split in found})
 
 
 def read_idx(path: pathlib.Path, ndim: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim.data import pictures
@@ -48,13 +48,7 @@ def open_folder(root: pathlib.Path) -> Source:
     listings = {name: list_class_folders(root / name) for name in SPLIT_FOLDERS if name in folders}
   class_names = next(iter(listings.values())).class_names
   for name, listing in listings.items():
-    if listing.class_names != class_names:
-      others = set(listing.class_names)
-      raise DataError(
-        f'{root}: the class folders of train and {name} differ: '
-        f'only in train {sorted(set(class_names) - others)}, '
-        f'only in {name} {sorted(others - set(class_names))}.'
-      )
+    check_same_classes(root, class_names, name, listing.class_names)
   splits = {}
   paths = []
   for name, (_, names, labels, _) in listings.items():
@@ -81,28 +75,53 @@ def list_class_folders(root: pathlib.Path) -> Listing:
       no label file can hold.
     OSError: a folder cannot be read.
   """
-  class_names = tuple(list_folders(root))
+  by_class, passed_over = {}, []
+  for class_name in list_folders(root):
+    by_class[class_name] = []
+    for name in _walk(root / class_name):
+      kind = by_class[class_name] if _is_picture(root / class_name / name) else passed_over
+      kind.append(f'{class_name}/{name}')
+  return listing_of(root, by_class, sorted(passed_over))
+
+
+def listing_of(
+  where: object, by_class: Mapping[str, Sequence[str]], passed_over: list[str]
+) -> Listing:
+  """Makes a listing of the names of the pictures of each class.
+
+  Args:
+    where: for the messages.
+    by_class: class name -> names.
+    passed_over: see `Listing`.
+
+  Raises:
+    DataError: see `list_class_folders`.
+  """
+  class_names = tuple(sorted(by_class))
   if len(class_names) < 2:
     raise DataError(
-      f'{root} must hold at least two class folders, it has {len(class_names)}: '
+      f'{where} must hold at least two class folders, it has {len(class_names)}: '
       f'{", ".join(class_names) or "none"}.'
     )
   check_class_names(class_names)
-  listing = Listing(class_names, [], [], [])
-  empty = []
-  for label, class_name in enumerate(class_names):
-    names, passed_over = [], []
-    for name in _walk(root / class_name):
-      kind = names if _is_picture(root / class_name / name) else passed_over
-      kind.append(f'{class_name}/{name}')
-    if not names:
-      empty.append(class_name)
-    listing.names.extend(sorted(names))
-    listing.labels.extend([label] * len(names))
-    listing.passed_over.extend(sorted(passed_over))
+  empty = [class_name for class_name in class_names if not by_class[class_name]]
   if empty:
-    raise DataError(f'{root} has class folders without pictures: {", ".join(empty)}.')
-  return listing
+    raise DataError(f'{where} has class folders without pictures: {", ".join(empty)}.')
+  names = [name for class_name in class_names for name in sorted(by_class[class_name])]
+  labels = [label for label, c in enumerate(class_names) for _ in by_class[c]]
+  return Listing(class_names, names, labels, passed_over)
+
+
+def check_same_classes(
+  where: object, train: Sequence[str], split: str, others: Sequence[str]
+) -> None:
+  """Raises DataError that names the classes in which a split differs from train."""
+  if tuple(others) != tuple(train):
+    raise DataError(
+      f'{where}: the class folders of train and {split} differ: '
+      f'only in train {sorted(set(train) - set(others))}, '
+      f'only in {split} {sorted(set(others) - set(train))}.'
+    )
 
 
 def list_folders(root: pathlib.Path) -> list[str]:

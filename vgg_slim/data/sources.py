@@ -1,12 +1,21 @@
 """Labelled pictures as their authors give them: one function that opens them all. No TensorFlow."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from vgg_slim.data import cifar, idx, image_folder
+from vgg_slim.data import (
+  cifar,
+  idx,
+  image_folder,
+  image_list,
+  image_tar,
+  imagenet,
+  npz_arrays,
+)
 from vgg_slim.data.labeled_images import LabeledImage, Source, from_arrays
 from vgg_slim.errors import ConfigError, DataError
 
@@ -55,9 +64,15 @@ def _fashion_mnist(path: pathlib.Path) -> Source:
   return from_arrays('fashion_mnist', idx.FASHION_MNIST_CLASSES, arrays, mirror_safe=True)
 
 
-def _cifar10(path: pathlib.Path) -> Source:
-  class_names, arrays = cifar.read_cifar10(path)
-  return from_arrays('cifar10', class_names, arrays, mirror_safe=True)
+def _idx(path: pathlib.Path) -> Source:
+  arrays = idx.read_idx_folder(path)
+  count = 1 + max(int(labels.max(initial=0)) for _, labels in arrays.values())
+  return from_arrays('idx', tuple(map(str, range(count))), arrays, mirror_safe=False)
+
+
+def _cifar(dataset: str, path: pathlib.Path) -> Source:
+  class_names, arrays = cifar.read_cifar(dataset, path)
+  return from_arrays(dataset, class_names, arrays, mirror_safe=True)
 
 
 class _Kind(NamedTuple):
@@ -68,12 +83,27 @@ class _Kind(NamedTuple):
   default_dir: str = ''
 
 
+_CIFAR = 'the archive, or the folder of the extracted files'
+
 DATASETS = {
   'folder': _Kind(
     image_folder.open_folder,
     'holds one folder of pictures per class, or train (and validation, test) folders of these',
   ),
+  'tar': _Kind(image_tar.open_tar, 'a tar archive of such folders, compressed or not'),
+  'list': _Kind(
+    image_list.open_list,
+    'a text file: path,label or path,label,split a line, with or without heads',
+  ),
+  'imagenet': _Kind(
+    imagenet.open_imagenet, 'holds train/SYNSET folders, val and a list of the validation labels'
+  ),
+  'npz': _Kind(npz_arrays.open_npz, 'a file of x_train, y_train, x_test, ... or the like'),
+  'idx': _Kind(_idx, "a folder of files with MNIST's names"),
   'digits': _Kind(_digits, None),
   'fashion_mnist': _Kind(_fashion_mnist, 'the folder of the IDX files', idx.FASHION_MNIST_DIR),
-  'cifar10': _Kind(_cifar10, 'the archive, or the folder of the extracted files'),
+  **{
+    name: _Kind(functools.partial(_cifar, name), _CIFAR)
+    for name in ('cifar10', 'cifar100', 'cifar100_coarse')
+  },
 }
