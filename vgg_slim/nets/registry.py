@@ -32,6 +32,7 @@ def build(
   initializer: str = NetConfig.initializer,
   head: str | None = None,
   trainable_scopes: Sequence[str] = (),
+  sync_batch_norm: bool = False,
 ) -> NetOutputs:
   """Adds the network `model` to the default graph.
 
@@ -50,6 +51,7 @@ def build(
     initializer: a name of `initializers.get`.
     head: a name of `head_specs.HEADS`; the row's own by default.
     trainable_scopes: batch norm outside of these is frozen, in training too; empty for none frozen.
+    sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
 
   Raises:
     ConfigError: no such network or head, or images that are smaller than `image_size` allows.
@@ -66,6 +68,7 @@ def build(
     is_training,
     dropout_seed,
     trainable_scopes,
+    sync_batch_norm,
   )
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)
@@ -83,6 +86,7 @@ def build_from_config(
   dropout_seed: tf.Tensor | None = None,
   weight_decay: float = 0.0,
   trainable_scopes: Sequence[str] = (),
+  sync_batch_norm: bool = False,
 ) -> NetOutputs:
   """`build` with the fields of a `NetConfig`; the other arguments are those of `build`.
 
@@ -102,6 +106,7 @@ def build_from_config(
     dropout_seed=dropout_seed,
     weight_decay=weight_decay,
     trainable_scopes=trainable_scopes,
+    sync_batch_norm=sync_batch_norm,
   )
   return as_two_classes(outputs) if net.classifier_activation == 'sigmoid' else outputs
 

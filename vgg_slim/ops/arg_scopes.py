@@ -16,6 +16,7 @@ def net_arg_scope(
   is_training: bool = False,
   dropout_seed: tf.Tensor | None = None,
   trainable_scopes: Sequence[str] = (),
+  sync_batch_norm: bool = False,
 ) -> dict[str, Any]:
   """Defaults of every network: ReLU, zero biases, L2 on weights, pools that floor.
 
@@ -28,6 +29,7 @@ def net_arg_scope(
       updates of its averages to UPDATE_OPS.
     dropout_seed: as `layers.dropout_op`.
     trainable_scopes: batch norm outside of these is frozen; empty for none frozen.
+    sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
   """
   normalizer, settings = {}, {}
   if batch_norm:
@@ -50,6 +52,7 @@ def net_arg_scope(
       [slim_layers.batch_norm],
       is_training=is_training,
       trainable_scopes=trainable_scopes,
+      cross_replica=sync_batch_norm,
       **settings,
     ),
     slim.arg_scope([slim_layers.dropout], is_training=is_training, seed=dropout_seed) as scope,

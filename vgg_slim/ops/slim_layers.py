@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import slim, tf
+from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.layers import dropout_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
 
@@ -57,6 +58,7 @@ def batch_norm(
   is_training: bool = False,
   trainable_scopes: Sequence[str] = (),
   biases: bool = False,
+  cross_replica: bool = False,
   scope: str = 'BatchNorm',
 ) -> tf.Tensor:
   """`slim.batch_norm(..., scale=True)`: same variables, values and UPDATE_OPS, built faster.
@@ -74,6 +76,7 @@ def batch_norm(
       them alone, in training too. Empty for all.
     biases: adds a bias to `inputs` first, in the scope of the caller. Batch norm subtracts it
       again, but Keras's ResNets count one and store it.
+    cross_replica: whether the batch's statistics are those of all replicas' pictures together.
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
   """
   shape = [inputs.shape[-1]]
@@ -90,11 +93,27 @@ def batch_norm(
       return tf.nn.fused_batch_norm(
         inputs, gamma, beta, mean, variance, epsilon=epsilon, is_training=False
       )[0]
-    net, batch_mean, batch_variance = tf.nn.fused_batch_norm(inputs, gamma, beta, epsilon=epsilon)
+    normalize = _cross_replica_batch_norm if cross_replica else tf.nn.fused_batch_norm
+    net, batch_mean, batch_variance = normalize(inputs, gamma, beta, epsilon=epsilon)
     for moving, value in ((mean, batch_mean), (variance, batch_variance)):
       update = moving.assign_sub((moving - value) * (1 - decay))
       tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
     return net
+
+
+def _cross_replica_batch_norm(
+  inputs: tf.Tensor, gamma: tf.Variable, beta: tf.Variable, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+  """`tf.nn.fused_batch_norm` over the pictures of all replicas; these have equal shares of them.
+
+  In two passes: the mean of squares less the square of the mean loses the digits of a small spread.
+  """
+  mean = cross_replica_mean(tf.reduce_mean(inputs, [0, 1, 2]))
+  variance = cross_replica_mean(tf.reduce_mean(tf.math.squared_difference(inputs, mean), [0, 1, 2]))
+  net = tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, epsilon)
+  replicas = tf.distribute.get_strategy().num_replicas_in_sync
+  count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]) * replicas, variance.dtype)
+  return net, mean, variance * (count / (count - 1))
 
 
 def _moving(name: str, shape: list[int], initializer: Callable) -> tf.Variable:
