@@ -44,7 +44,7 @@ def write_shards(folder, sizes):
   return [str(path) for path in paths]
 
 
-def train_batches(shards, num_batches, batch_size=4, seed=0, start_step=0):
+def train_batches(shards, num_batches, batch_size=4, seed=0, start_step=0, share=(0, 1)):
   with graph_session() as session:
     batch = pipeline.build_train_batch(
       shards,
@@ -55,8 +55,9 @@ def train_batches(shards, num_batches, batch_size=4, seed=0, start_step=0):
       batch_size=batch_size,
       seed=seed,
       start_step=start_step,
+      share=share,
     )
-    assert batch.images.shape.as_list() == [batch_size, 6, 6, 3]
+    assert batch.images.shape.as_list() == [batch_size // share[1], 6, 6, 3]
     session.run(batch.initializer)
     return [session.run(batch[:3]) for _ in range(num_batches)]
 
@@ -77,6 +78,13 @@ class TestTrainBatch:
     for expected, got in zip(whole[4:], late, strict=True):
       for a, b in zip(expected, got, strict=True):
         np.testing.assert_array_equal(a, b)
+
+  def test_shares_are_the_parts_of_each_batch(self, shards):
+    whole = train_batches(shards, 4, start_step=3)
+    parts = [train_batches(shards, 4, start_step=3, share=(k, 2)) for k in range(2)]
+    for expected, *halves in zip(whole, *parts, strict=True):
+      for a, b in zip(expected, zip(*halves, strict=True), strict=True):
+        np.testing.assert_array_equal(np.concatenate(b), a)
 
   def test_seed_sets_the_order(self, shards):
     orders = [

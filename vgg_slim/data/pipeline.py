@@ -40,6 +40,7 @@ def build_train_batch(
   batch_size: int,
   seed: int,
   start_step: int = 0,
+  share: tuple[int, int] = (0, 1),
 ) -> Batch:
   """Adds the endless training input to the default graph.
 
@@ -55,10 +56,14 @@ def build_train_batch(
     batch_size: pictures in a step.
     seed: of order and augmentation.
     start_step: the step whose batch comes first.
+    share: (k, n) for the k-th of n equal parts of every batch, counted from 0; other pictures are
+      read but not decoded.
   """
   first = start_step * batch_size
-  share = min(1.0, _SHUFFLE_BYTES / max(1, num_bytes))
-  buffer_size = max(1, round(num_examples * share))
+  part, parts = share
+  part_size = batch_size // parts
+  held = min(1.0, _SHUFFLE_BYTES / max(1, num_bytes))
+  buffer_size = max(1, round(num_examples * held))
 
   def read_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
     epoch_seed = tf.random.stateless_uniform([], [seed, epoch], 0, 2**31 - 1, tf.int64)
@@ -77,8 +82,10 @@ def build_train_batch(
 
   dataset = tf.data.Dataset.range(first // num_examples, 2**62).flat_map(read_epoch)
   dataset = dataset.skip(first % num_examples).enumerate(start=first)
+  if parts > 1:
+    dataset = dataset.filter(lambda i, _: tf.equal(i % batch_size // part_size, part))
   dataset = dataset.map(make_example, num_parallel_calls=tf.data.AUTOTUNE)
-  dataset = dataset.batch(batch_size, drop_remainder=True)
+  dataset = dataset.batch(part_size, drop_remainder=True)
   return _iterate(dataset)
 
 
