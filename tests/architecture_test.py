@@ -56,6 +56,8 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.files',
   'vgg_slim.nets.specs',
   'vgg_slim.plotting',
+  'vgg_slim.training.cluster',
+  'vgg_slim.training.supervisor',
   'vgg_slim.weights.keras_h5',
   'vgg_slim.weights.kernels',
   'vgg_slim.weights.names',

@@ -92,10 +92,10 @@ def train_config(data_dir, manifest, **run):
   )
 
 
-def run_tool(tool, *arguments):
+def run_tool(tool, *arguments, **options):
   """Runs the module `tool` in this process as its command would; returns the exit code."""
   with flagsaver.flagsaver():
     try:
-      invocation.run(tool.main, [tool.__name__, *arguments])
+      invocation.run(tool.main, [tool.__name__, *arguments], **options)
     except SystemExit as end:
       return end.code

@@ -1,6 +1,7 @@
 """How every tool starts: caller's folder, flags, `--help`, and errors in one line.
 
-Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong flags.
+Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong flags, 75 another
+worker of the run is gone, so that another try is worth it.
 """
 
 import importlib
@@ -15,19 +16,23 @@ from collections.abc import Callable
 from absl import flags
 
 import vgg_slim
-from vgg_slim.errors import VggSlimError
+from vgg_slim.errors import VggSlimError, WorkerLostError
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
 
 
-def run(main: Callable[[], None], argv: list[str] | None = None) -> None:
+def run(
+  main: Callable[..., None], argv: list[str] | None = None, takes_command: bool = False
+) -> None:
   """Parses the flags, calls `main` and exits; user errors become one line on stderr.
 
   Args:
     main: takes no argument; its module's docstring and key flags are the text of `--help`.
     argv: program name and arguments; `sys.argv` by default.
+    takes_command: whether `main` is given the list of what follows `--`.
   """
   argv = sys.argv if argv is None else argv
+  argv, command = _split_command(argv) if takes_command else (argv, [])
   module = sys.modules[main.__module__]
   name = os.path.splitext(os.path.basename(module.__file__))[0]
   _enter_callers_folder()
@@ -46,12 +51,19 @@ def run(main: Callable[[], None], argv: list[str] | None = None) -> None:
     # `--random_flip false` leaves `false` over and would pass as --random_flip=true.
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
   try:
-    main()
+    main(*([command] if takes_command else []))
+  except WorkerLostError as error:
+    _fail(name, _one_line(error), os.EX_TEMPFAIL)
   except VggSlimError as error:
     _fail(name, _one_line(error), 1)
   except KeyboardInterrupt:
     _fail(name, 'interrupted.', 130)
   sys.exit(0)
+
+
+def _split_command(argv: list[str]) -> tuple[list[str], list[str]]:
+  end = argv.index('--') if '--' in argv else len(argv)
+  return argv[:end], argv[end + 1 :]
 
 
 def _enter_callers_folder() -> None:

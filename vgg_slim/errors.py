@@ -21,5 +21,10 @@ class TrainingError(VggSlimError):
   """Training that cannot go on, such as a loss that is no longer finite."""
 
 
+class WorkerLostError(TrainingError):
+  """Another process of the run is gone; all of them, started again, go on from the newest
+  checkpoint."""
+
+
 class WeightMismatchError(CheckpointError):
   """Weights of a file that do not fit the network; the message lists what and where."""

@@ -1,0 +1,115 @@
+"""Shell scripts stand in for workers; the real ones are in tests/integration."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.training import supervisor
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch, tmp_path):
+  monkeypatch.setattr(supervisor, '_FIRST_DELAY', 0.01)
+  monkeypatch.setattr(supervisor, '_GRACE_SECONDS', 0.2)
+  monkeypatch.setattr(supervisor, '_POLL_SECONDS', 0.01)
+  monkeypatch.chdir(tmp_path)
+
+
+def supervise(script, num_workers=1):
+  lines = []
+  code = supervisor.Supervisor(['sh', '-c', script], num_workers, lines.append).run()
+  return code, lines
+
+
+def test_done_at_once():
+  assert supervise('exit 0', num_workers=2) == (0, [])
+
+
+@pytest.mark.parametrize('code', [1, 2])
+def test_what_a_person_has_to_mend_is_not_tried_again(code):
+  assert supervise(f'exit {code}') == (code, [])
+
+
+def test_each_loss_starts_again_after_a_longer_pause():
+  code, lines = supervise('echo >> tries; [ $(wc -l < tries) = 4 ] || exit 75')
+  assert code == 0
+  assert lines == [
+    f'A worker ended with code 75; all start again in {delay} s.' for delay in (0.01, 0.02, 0.04)
+  ]
+
+
+def test_a_worker_that_is_killed_takes_the_waiting_ones_along(tmp_path):
+  script = """
+    case $TF_CONFIG in *'"index": 0'*) me=0;; *) me=1;; esac
+    echo $$ >> started_$me
+    [ $(wc -l < started_$me) = 2 ] && exit 0
+    [ $me = 1 ] && { while ! [ -e started_0 ]; do sleep 0.01; done; kill -9 $$; }
+    exec sleep 60
+  """
+  code, lines = supervise(script, num_workers=2)
+  assert (code, len(lines)) == (0, 1)
+  assert f'code {128 + signal.SIGKILL}' in lines[0]
+  waiting = int((tmp_path / 'started_0').read_text().split()[0])
+  with pytest.raises(ProcessLookupError):
+    os.kill(waiting, 0)
+
+
+def test_a_mistake_of_one_counts_more_than_its_loss_for_the_other():
+  script = 'case $TF_CONFIG in *\'"index": 0\'*) exit 75;; *) sleep 0.1; exit 1;; esac'
+  assert supervise(script, num_workers=2) == (1, [])
+
+
+def test_workers_have_a_cluster_of_their_own(tmp_path):
+  assert supervise('echo "$TF_CONFIG" > config_$$', num_workers=2)[0] == 0
+  configs = [json.loads(path.read_text()) for path in tmp_path.glob('config_*')]
+  assert sorted(config['task']['index'] for config in configs) == [0, 1]
+  assert configs[0]['cluster'] == configs[1]['cluster']
+
+
+@pytest.mark.parametrize(
+  ('signals', 'script', 'code'),
+  [
+    (1, "trap 'exit 0' TERM; touch ready; while :; do sleep 0.01; done", 0),
+    (1, "trap 'exit 75' TERM; touch ready; while :; do sleep 0.01; done", 75),
+    (2, "trap '' TERM; touch ready; while :; do sleep 0.01; done", 128 + signal.SIGKILL),
+  ],
+)
+def test_signals_reach_the_workers_and_end_the_supervision(tmp_path, signals, script, code):
+  def send():
+    while not (tmp_path / 'ready').exists():
+      time.sleep(0.01)
+    for _ in range(signals):
+      os.kill(os.getpid(), signal.SIGTERM)
+      time.sleep(0.1)
+
+  before = signal.getsignal(signal.SIGTERM)
+  thread = threading.Thread(target=send)
+  thread.start()
+  assert supervise(script) == (code, [])
+  thread.join()
+  assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_ends_the_pause(monkeypatch):
+  monkeypatch.setattr(supervisor, '_FIRST_DELAY', 60.0)
+
+  def interrupt(line):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+  assert supervisor.Supervisor(['sh', '-c', 'exit 75'], 1, interrupt).run() == 75
+
+
+def test_no_such_command():
+  with pytest.raises(ConfigError, match='nowhere/train cannot be started: No such file'):
+    supervisor.Supervisor(['nowhere/train'], 1, print).run()
+
+
+def test_a_cluster_of_other_machines_leaves_no_room_for_a_local_one(monkeypatch):
+  monkeypatch.setenv('TF_CONFIG', '{}')
+  with pytest.raises(ConfigError, match='TF_CONFIG is set'):
+    supervisor.Supervisor(['true'], 2, print)

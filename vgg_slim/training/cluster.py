@@ -1,0 +1,64 @@
+"""The machines of a run, as TF_CONFIG names them to each of their processes. No TensorFlow."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+from collections.abc import Mapping
+
+from vgg_slim.errors import ConfigError
+
+TF_CONFIG = 'TF_CONFIG'
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+  """All workers of a run, and which of them this process is; worker 0 is the chief.
+
+  Attributes:
+    workers: 'host:port' of each.
+    index: of this process.
+  """
+
+  workers: tuple[str, ...]
+  index: int
+
+  def to_json(self) -> str:
+    """The text for TF_CONFIG."""
+    task = {'type': 'worker', 'index': self.index}
+    return json.dumps({'cluster': {'worker': list(self.workers)}, 'task': task})
+
+
+def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
+  """The cluster that TF_CONFIG describes; None where it is not set or names one worker alone.
+
+  Raises:
+    ConfigError: TF_CONFIG that is no JSON, lacks something, or asks for other than workers.
+  """
+  text = environment.get(TF_CONFIG)
+  if not text:
+    return None
+  expected = (
+    'expected {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+  )
+  try:
+    values = json.loads(text)
+    workers, task = values['cluster']['worker'], values['task']
+    kind, index = task['type'], task['index']
+  except (ValueError, KeyError, TypeError) as error:
+    raise ConfigError(f'{TF_CONFIG}={text!r}: {expected}.') from error
+  names_ok = isinstance(workers, list) and all(isinstance(name, str) for name in workers)
+  if not names_ok or kind != 'worker' or index not in range(len(workers)):
+    raise ConfigError(f'{TF_CONFIG}={text!r}: {expected}, with an index below the workers.')
+  return Cluster(tuple(workers), index) if len(workers) > 1 else None
+
+
+def local_clusters(num_workers: int) -> list[Cluster]:
+  """One for each process of a run on this machine, on ports that are free now."""
+  with contextlib.ExitStack() as stack:
+    sockets = [stack.enter_context(socket.socket()) for _ in range(num_workers)]
+    for one in sockets:
+      one.bind(('127.0.0.1', 0))
+    workers = tuple(f'127.0.0.1:{one.getsockname()[1]}' for one in sockets)
+  return [Cluster(workers, index) for index in range(num_workers)]

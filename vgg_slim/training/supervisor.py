@@ -1,0 +1,140 @@
+"""Keeps the worker processes of one machine running until their work is done. No TensorFlow.
+
+A worker that is lost takes the others' next exchange with it, and TensorFlow does not let it join
+again: all are stopped, and all are started again, to go on from the newest checkpoint.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.training import cluster
+
+# Worth no second try: the message of the worker says what a person has to mend.
+_FINAL_CODES = (1, 2)
+_POLL_SECONDS = 0.1
+# Lets all workers say by their exit code what was wrong, before those that hang are killed.
+_GRACE_SECONDS = 2.0
+_FIRST_DELAY, _LONGEST_DELAY = 1.0, 30.0
+_STEADY_SECONDS = 60.0  # a run of this length was no failure to start
+
+
+class Supervisor:
+  """Starts a command once for each worker, and all of them anew whenever one is lost."""
+
+  def __init__(
+    self, command: Sequence[str], num_workers: int, report_fn: Callable[[str], None]
+  ) -> None:
+    """Starts nothing yet.
+
+    Args:
+      command: program and arguments.
+      num_workers: processes on this machine. One takes TF_CONFIG as it is; several are given one
+        that names them alone.
+      report_fn: is given a line about every loss.
+
+    Raises:
+      ConfigError: several workers, where TF_CONFIG names others already.
+    """
+    if num_workers > 1 and os.environ.get(cluster.TF_CONFIG):
+      raise ConfigError(
+        f'{cluster.TF_CONFIG} is set and names the workers; {num_workers} of this machine alone '
+        'need it unset.'
+      )
+    self._command, self._num_workers, self._report_fn = list(command), num_workers, report_fn
+    self._signals: list[int] = []
+
+  def run(self) -> int:
+    """Runs until all workers have ended well, a mistake was found, or a signal came.
+
+    The first SIGINT or SIGTERM is passed on to the workers, a second one kills them.
+
+    Returns:
+      The exit code: 0, or that of the worker that failed; 128 + N for one that signal N ended.
+    """
+    with self._handle_signals():
+      delay = _FIRST_DELAY
+      while True:
+        started = time.monotonic()
+        code = self._run_once()
+        if code == 0 or code in _FINAL_CODES or self._signals:
+          return code
+        if time.monotonic() - started > _STEADY_SECONDS:
+          delay = _FIRST_DELAY
+        self._report_fn(f'A worker ended with code {code}; all start again in {delay:g} s.')
+        self._sleep(delay)
+        if self._signals:
+          return code
+        delay = min(2 * delay, _LONGEST_DELAY)
+
+  def _run_once(self) -> int:
+    workers = []
+    try:
+      for environment in self._environments():
+        # A session of its own: Ctrl-C in a terminal would reach it twice otherwise.
+        workers.append(subprocess.Popen(self._command, env=environment, start_new_session=True))
+      self._watch(workers)
+      return _common_code(_poll(workers))
+    except OSError as error:
+      raise ConfigError(f'{self._command[0]} cannot be started: {error.strerror}.') from error
+    finally:
+      for worker in workers:
+        worker.kill()
+        worker.wait()
+
+  def _watch(self, workers: Sequence[subprocess.Popen]) -> None:
+    """Until all have ended, or some time after one failed."""
+    passed_on = 0
+    while None in _poll(workers):
+      if any(_poll(workers)):
+        _wait(workers, _GRACE_SECONDS)
+        return
+      for number in self._signals[passed_on:]:
+        for worker in workers:
+          worker.send_signal(number if passed_on == 0 else signal.SIGKILL)
+        passed_on += 1
+      time.sleep(_POLL_SECONDS)
+
+  def _environments(self) -> list[Mapping[str, str]]:
+    if self._num_workers == 1:
+      return [os.environ]
+    clusters = cluster.local_clusters(self._num_workers)
+    return [{**os.environ, cluster.TF_CONFIG: one.to_json()} for one in clusters]
+
+  def _sleep(self, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not self._signals:
+      time.sleep(_POLL_SECONDS)
+
+  @contextlib.contextmanager
+  def _handle_signals(self) -> Iterator[None]:
+    def handle(number: int, frame: object) -> None:
+      self._signals.append(number)
+
+    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+      yield
+    finally:
+      for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _poll(workers: Sequence[subprocess.Popen]) -> list[int | None]:
+  return [worker.poll() for worker in workers]
+
+
+def _wait(workers: Sequence[subprocess.Popen], seconds: float) -> None:
+  end = time.monotonic() + seconds
+  while None in _poll(workers) and time.monotonic() < end:
+    time.sleep(_POLL_SECONDS)
+
+
+def _common_code(codes: Sequence[int | None]) -> int:
+  """What to make of the codes of all workers; None for one that still runs."""
+  failed = [128 - code if code < 0 else code for code in codes if code]
+  final = [code for code in failed if code in _FINAL_CODES]
+  return next(iter(final or failed), 0)
