@@ -221,6 +221,33 @@ def define_run_flags() -> None:
   flags.DEFINE_integer(
     'keep_checkpoints', run.keep_checkpoints, 'Checkpoints that are kept; older ones are removed.'
   )
+  flags.DEFINE_bool(
+    'keep_best',
+    run.keep_best,
+    'Keep the checkpoint of the best epoch besides, in TRAIN_DIR/best, a train_dir of its own.',
+  )
+  flags.DEFINE_enum(
+    'best_metric',
+    run.best_metric,
+    config.BEST_METRICS,
+    'Validation by which an epoch is better: for --keep_best, early stopping and plateau.',
+  )
+  flags.DEFINE_integer(
+    'early_stop_patience',
+    run.early_stop_patience,
+    'End after so many epochs without a better one. By default never.',
+  )
+  flags.DEFINE_float(
+    'early_stop_min_delta',
+    run.early_stop_min_delta,
+    'By how much an epoch has to be better to count for it.',
+  )
+  flags.DEFINE_integer(
+    'alarm_steps',
+    run.alarm_steps,
+    'Say so when the loss stays at that of guessing for so many steps, and look for dead units as '
+    'often; 0 for no alarms.',
+  )
 
 
 def run_config_from_flags() -> config.RunConfig:

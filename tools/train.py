@@ -52,6 +52,8 @@ def main() -> None:
     print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
     print(f'{result.checkpoint}. The same command goes on from there.')
   else:
+    if result.ended_early:
+      print(f'Ended early: {result.ended_early}.')
     print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
     print(f'Evaluate:    tools/evaluate --train_dir={train_dir}')
     print(f'Look at it:  tensorboard --logdir={os.path.dirname(train_dir) or "."}')

@@ -17,11 +17,12 @@ from vgg_slim.configs.fine_tune import FineTuneConfig
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.optimizer import DECAYED, OPTIMIZERS, OptimizerConfig
 from vgg_slim.configs.preprocessing import PreprocessingConfig
-from vgg_slim.configs.run import RunConfig
+from vgg_slim.configs.run import BEST_METRICS, RunConfig
 from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 
 __all__ = [
+  'BEST_METRICS',
   'CLASSIFIER_ACTIVATIONS',
   'CONFIG_FILE',
   'DECAYED',
@@ -120,6 +121,11 @@ _FREE_TO_CHANGE = {
   'run.save_every_steps',
   'run.image_summary_every_steps',
   'run.keep_checkpoints',
+  'run.keep_best',
+  'run.best_metric',
+  'run.early_stop_patience',
+  'run.early_stop_min_delta',
+  'run.alarm_steps',
 }
 
 

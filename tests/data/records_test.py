@@ -44,3 +44,32 @@ def test_a_shard_keeps_the_order_and_says_what_it_is(tmp_path):
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
   with pytest.raises(DataError, match='nowhere.* cannot be written'):
     records.write_shard(tmp_path / 'nowhere' / 'x', iter([example()]))
+
+
+class TestCheckRecords:
+  @pytest.fixture
+  def paths(self, tmp_path):
+    paths = [tmp_path / name for name in ('a.tfrecord', 'b.tfrecord')]
+    records.write_shard(paths[0], iter([example(0), example(1)]))
+    records.write_shard(paths[1], iter([example(1), example(2)]))
+    return [str(path) for path in paths]
+
+  def test_a_label_beyond_the_classes_is_named(self, paths):
+    assert records.check_records(paths, num_classes=3) is None
+    with pytest.raises(
+      DataError, match='b.tfrecord: record 1 .from 0. has label 2; with 2 classes'
+    ):
+      records.check_records(paths, num_classes=2)
+    assert records.check_records(paths, num_classes=2, limit=1) is None
+
+  def test_a_record_without_label_is_named(self, paths, tmp_path):
+    path = tmp_path / 'c.tfrecord'
+    records.write_shard(path, iter([tf.train.Example().SerializeToString()]))
+    with pytest.raises(DataError, match='c.tfrecord: record 0 .from 0. has label none'):
+      records.check_records([*paths, str(path)], num_classes=3)
+
+  def test_a_damaged_record_is_named(self, paths, tmp_path):
+    path = tmp_path / 'b.tfrecord'
+    path.write_bytes(path.read_bytes()[:-1] + b'x')
+    with pytest.raises(DataError, match='b.tfrecord: record 1 .from 0. is damaged'):
+      records.check_records(paths, num_classes=3)

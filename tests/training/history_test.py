@@ -1,6 +1,6 @@
 import csv
 
-from vgg_slim.training.history import EpochMetrics, MetricsFile
+from vgg_slim.training.history import EpochMetrics, MetricsFile, has_row
 
 
 def row(step, **values):
@@ -25,7 +25,7 @@ def read(folder):
 
 
 def test_rows_and_empty_validation(tmp_path):
-  metrics = MetricsFile(str(tmp_path), start_step=0)
+  metrics = MetricsFile(str(tmp_path), last_step=0)
   metrics.add(row(10))
   metrics.add(row(20, validation_loss=0.25, validation_accuracy=1.0))
   first, second = read(tmp_path)
@@ -39,12 +39,22 @@ def test_rows_and_empty_validation(tmp_path):
 
 
 def test_a_resumed_run_drops_what_it_will_do_again(tmp_path):
-  metrics = MetricsFile(str(tmp_path), start_step=0)
+  metrics = MetricsFile(str(tmp_path), last_step=0)
   for step in (10, 20, 30):
     metrics.add(row(step))
-  MetricsFile(str(tmp_path), start_step=20).add(row(30, train_loss=9.0))
+  MetricsFile(str(tmp_path), last_step=20).add(row(30, train_loss=9.0))
   assert [(r['step'], r['train_loss']) for r in read(tmp_path)] == [
     ('10', '0.5'),
     ('20', '0.5'),
     ('30', '9'),
   ]
+
+
+def test_a_step_has_one_row(tmp_path):
+  metrics = MetricsFile(str(tmp_path), last_step=0)
+  assert not has_row(str(tmp_path), 10)
+  metrics.add(row(10))
+  metrics.add(row(10, train_loss=9.0))
+  assert [r['train_loss'] for r in read(tmp_path)] == ['0.5']
+  assert has_row(str(tmp_path), 10)
+  assert not has_row(str(tmp_path), 1)

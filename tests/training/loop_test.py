@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.testing import make_data_set, thin_model, train_config
+from vgg_slim import config
 from vgg_slim.compat import tf
-from vgg_slim.errors import CheckpointError, TrainingError
+from vgg_slim.errors import CheckpointError, DataError, TrainingError
 from vgg_slim.training import loop
 from vgg_slim.training.progress import Reporter
 
@@ -27,12 +28,13 @@ def data(tmp_path, monkeypatch):
   return make_data_set(tmp_path / 'data')  # 18 pictures to train on: 4.5 steps an epoch
 
 
-def train(data, train_dir, evaluate_fn=None, **run):
+def train(data, train_dir, evaluate_fn=None, optimizer=None, **run):
   train_dir.mkdir(exist_ok=True)
   data_dir, manifest = data
   output = io.StringIO()
-  config = train_config(data_dir, manifest, **run)
-  result = loop.run_training(config, manifest, str(train_dir), evaluate_fn, Reporter(output))
+  wanted = train_config(data_dir, manifest, **run)
+  wanted = dataclasses.replace(wanted, optimizer=optimizer or wanted.optimizer)
+  result = loop.run_training(wanted, manifest, str(train_dir), evaluate_fn, Reporter(output))
   return result, output.getvalue()
 
 
@@ -91,14 +93,55 @@ def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
 
 
 def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
-  whole, _ = train(data, tmp_path / 'whole', max_steps=7)
-  train(data, tmp_path / 'parts', max_steps=3)
-  parts, output = train(data, tmp_path / 'parts', max_steps=7)
+  """With dropout, augmentation, plateau, averages, best checkpoint and early end."""
+  optimizer = config.OptimizerConfig(
+    0.01, 'plateau', 0.5, plateau_patience=1, moving_average_decay=0.9, weight_decay_on=('biases',)
+  )
+  run = {'keep_best': True, 'early_stop_patience': 3, 'best_metric': 'loss'}
+  # Epochs end at 5, 9, 14 and 18: better once, then two falls of the rate, then the end.
+  scores = {5: FakeValidation(0.5), 9: FakeValidation(0.6), 14: FakeValidation(0.5)}
+
+  def evaluate(checkpoint):
+    step = int(checkpoint.rpartition('-')[2])
+    return scores.get(step, FakeValidation(0.7))
+
+  def until(max_steps, folder):
+    return train(data, tmp_path / folder, evaluate, optimizer, max_steps=max_steps, **run)
+
+  whole, output = until(40, 'whole')
+  assert whole.step == 18
+  assert whole.ended_early.startswith('3 epochs no better than loss 0.5000 at step 5')
+  assert output.count('the learning rate falls') == 3
+  for max_steps in (3, 5, 12):  # within an epoch, at the end of one, within
+    until(max_steps, 'parts')
+  parts, output = until(40, 'parts')
   assert 'Resuming from' in output
-  expected, got = variables(whole.checkpoint), variables(parts.checkpoint)
-  assert set(expected) == set(got)
-  for name, value in expected.items():
-    np.testing.assert_array_equal(got[name], value, err_msg=name)
+  assert (parts.step, parts.ended_early) == (whole.step, whole.ended_early)
+  for folder in ('', 'best'):
+    expected, got = (variables(str(tmp_path / name / folder)) for name in ('whole', 'parts'))
+    assert set(expected) == set(got)
+    for name, value in expected.items():
+      np.testing.assert_array_equal(got[name], value, err_msg=name)
+  curves = [
+    (tmp_path / name / 'metrics.csv').read_text().splitlines() for name in ('whole', 'parts')
+  ]
+  speed = curves[0][0].split(',').index('images_per_second')
+  without_speed = [[line.split(',')[:speed] for line in curve] for curve in curves]
+  assert without_speed[0] == without_speed[1]
+
+
+def test_a_damaged_record_ends_the_run_with_its_file(data, tmp_path, monkeypatch):
+  data_dir, manifest = data
+  path = tmp_path / 'data' / manifest.split('train').shards[0].file
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
+  with pytest.raises(DataError, match=f'{path.name}: record [0-9]+ .* is damaged'):
+    train(data, tmp_path / 'run')
+  assert not list((tmp_path / 'run').iterdir())  # found before step 0
+  monkeypatch.setattr(loop, '_LABELS_LOOKED_AT', 0)
+  with pytest.raises(DataError, match=f'{path.name}: record [0-9]+ .* is damaged'):
+    train(data, tmp_path / 'run', epochs=9.0)
 
 
 def test_a_finished_run_is_left_alone(data, tmp_path):
@@ -117,8 +160,8 @@ def test_sigterm_saves_and_stops(data, tmp_path):
 
   run = tmp_path / 'run'
   run.mkdir()
-  config = train_config(*data)
-  result = loop.run_training(config, data[1], str(run), None, Reporter(Killer()))
+  wanted = train_config(*data)
+  result = loop.run_training(wanted, data[1], str(run), None, Reporter(Killer()))
   assert (result.step, result.stopped_by) == (3, 'SIGTERM')
   assert variables(result.checkpoint)['global_step'] == 3
 
@@ -135,20 +178,22 @@ def test_old_checkpoints_go_also_after_a_resume(data, tmp_path):
 def test_a_loss_that_is_not_finite_stops_without_saving(data, tmp_path, monkeypatch):
   data_dir, manifest = data
   (tmp_path / 'run').mkdir()
-  config = train_config(data_dir, manifest)
-  optimizer = dataclasses.replace(config.optimizer, learning_rate=1e30)
-  config = dataclasses.replace(config, optimizer=optimizer)
-  with pytest.raises(TrainingError, match='loss is not finite at step .*Lower --learning_rate'):
-    loop.run_training(config, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
+  wanted = train_config(data_dir, manifest)
+  optimizer = dataclasses.replace(wanted.optimizer, learning_rate=1e30)
+  wanted = dataclasses.replace(wanted, optimizer=optimizer)
+  with pytest.raises(
+    TrainingError, match='loss is not finite at step [23]: .*Lower --learning_rate'
+  ):
+    loop.run_training(wanted, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
   assert not list((tmp_path / 'run').glob('*.index'))
 
 
 def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
   train(data, tmp_path / 'run', max_steps=1)
   data_dir, manifest = data
-  config = train_config(data_dir, manifest, max_steps=2)
-  config = dataclasses.replace(config, net=dataclasses.replace(config.net, fc_units=8))
+  wanted = train_config(data_dir, manifest, max_steps=2)
+  wanted = dataclasses.replace(wanted, net=dataclasses.replace(wanted.net, fc_units=8))
   with pytest.raises(
     CheckpointError, match='another network: .*fc6/.* has shape .*16.*the network'
   ):
-    loop.run_training(config, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
+    loop.run_training(wanted, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))

@@ -5,6 +5,8 @@ import math
 
 from vgg_slim.configs.checks import Checks
 
+BEST_METRICS = ('accuracy', 'loss')
+
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
@@ -17,6 +19,12 @@ class RunConfig:
     save_every_steps: steps between two checkpoints, besides the one after every epoch.
     image_summary_every_steps: steps between two picture summaries; 0 for none.
     keep_checkpoints: how many checkpoints are kept.
+    keep_best: whether the checkpoint of the best epoch is kept besides, in `best/`.
+    best_metric: one of BEST_METRICS: which validation is better; also of early end and plateau.
+    early_stop_patience: epochs without a better one after which the run ends; None for never.
+    early_stop_min_delta: by how much an epoch has to be better.
+    alarm_steps: for how many steps a loss may stay at chance, and steps between two looks for dead
+      units, before a line says so; 0 for no such alarms.
   """
 
   batch_size: int = 32
@@ -27,6 +35,11 @@ class RunConfig:
   save_every_steps: int = 1000
   image_summary_every_steps: int = 500
   keep_checkpoints: int = 3
+  keep_best: bool = False
+  best_metric: str = 'accuracy'
+  early_stop_patience: int | None = None
+  early_stop_min_delta: float = 0.0
+  alarm_steps: int = 200
 
   def __post_init__(self):
     checks = Checks(self)
@@ -39,6 +52,11 @@ class RunConfig:
     images_ok = self.image_summary_every_steps >= 0
     checks.require(images_ok, 'image_summary_every_steps', 'at least 0')
     checks.require(self.keep_checkpoints >= 1, 'keep_checkpoints', 'at least 1')
+    checks.require(self.best_metric in BEST_METRICS, 'best_metric', f'one of {BEST_METRICS}')
+    patience_ok = self.early_stop_patience is None or self.early_stop_patience >= 1
+    checks.require(patience_ok, 'early_stop_patience', 'at least 1')
+    checks.require(self.early_stop_min_delta >= 0, 'early_stop_min_delta', 'at least 0')
+    checks.require(self.alarm_steps >= 0, 'alarm_steps', 'at least 0')
     checks.raise_all()
 
   def total_steps(self, num_examples: int) -> int:

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
@@ -64,3 +65,33 @@ def write_shard(path: pathlib.Path, examples: Iterable[bytes]) -> manifest.Shard
   except tf.errors.OpError as error:
     raise DataError(f'{path} cannot be written: {error.message}') from error
   return manifest.Shard(path.name, num_examples, path.stat().st_size, manifest.sha256_of(path))
+
+
+def check_records(paths: Iterable[str], num_classes: int, limit: int | None = None) -> None:
+  """Reads records and their labels; pictures stay encoded.
+
+  Args:
+    paths: TFRecord files.
+    num_classes: labels are 0 .. num_classes - 1.
+    limit: records of each file that are read; None for all.
+
+  Raises:
+    DataError: a record is damaged, or its label is none of these; names file and record.
+  """
+  for path in paths:
+    number = 0
+    try:
+      for serialized in islice(tf.io.tf_record_iterator(path), limit):
+        example = tf.train.Example.FromString(serialized)
+        found = list(example.features.feature[example_proto.LABEL].int64_list.value)
+        if len(found) != 1 or not 0 <= found[0] < num_classes:
+          raise DataError(
+            f'{path}: record {number} (from 0) has label {", ".join(map(str, found)) or "none"}; '
+            f'with {num_classes} classes 0 to {num_classes - 1} are allowed.'
+          )
+        number += 1
+    except tf.errors.DataLossError as error:
+      raise DataError(
+        f'{path}: record {number} (from 0) is damaged, its checksum is wrong. Convert the data set '
+        'again.'
+      ) from error

@@ -30,6 +30,8 @@ class TrainOps(NamedTuple):
     global_step: int64 variable.
     image_summary: string [], of pictures as the network sees them.
     start_averages: makes the moving averages equal to the variables; None without averages.
+    end_points: every layer of the network by name, for the first part of the batch.
+    gradients: of the step, with their variables.
   """
 
   train_op: tf.Tensor
@@ -40,6 +42,8 @@ class TrainOps(NamedTuple):
   global_step: tf.Variable
   image_summary: tf.Tensor
   start_averages: tf.Operation | None
+  end_points: dict[str, tf.Tensor]
+  gradients: gradients.Gradients
 
 
 def build_train_graph(
@@ -80,7 +84,8 @@ def build_train_graph(
       found.append(_part_gradients(optimizer, passes[-1], variables, parts, is_first=False))
   step_losses = _mean_losses([one.losses for one in passes])
   with tf.name_scope('train'):
-    update = build_update(config, optimizer, gradients.add_up(found), step_losses, global_step)
+    found = gradients.add_up(found)
+    update = build_update(config, optimizer, found, step_losses, global_step)
     train_op, start_averages = _build_averages(config, update, global_step)
     with tf.control_dependencies([train_op]):
       train_op = tf.identity(step_losses.total, name='train_op')
@@ -93,6 +98,8 @@ def build_train_graph(
     global_step=global_step,
     image_summary=_build_image_summary(images, config),
     start_averages=start_averages,
+    end_points=passes[0].end_points,
+    gradients=found,
   )
 
 

@@ -30,13 +30,18 @@ class EpochMetrics(NamedTuple):
 class MetricsFile:
   """The rows up to the step at which a run starts, and those that it adds."""
 
-  def __init__(self, train_dir: str, start_step: int) -> None:
-    """Keeps the rows of earlier runs up to `start_step`; later ones will be made again."""
+  def __init__(self, train_dir: str, last_step: int) -> None:
+    """Keeps the rows of earlier runs up to `last_step`; later ones will be made again."""
     self._path = pathlib.Path(train_dir, METRICS_FILE)
-    self._rows = [row for row in _read_rows(self._path) if int(row['step']) <= start_step]
+    self._rows = [row for row in _read_rows(self._path) if int(row['step']) <= last_step]
 
   def add(self, metrics: EpochMetrics) -> None:
-    """Adds a row; a killed run leaves the file with it or without it, whole."""
+    """Adds a row, unless there is one of its step.
+
+    A killed run leaves the file with it or without it, whole.
+    """
+    if any(int(row['step']) == metrics.step for row in self._rows):
+      return
     row = {name: _format(value) for name, value in metrics._asdict().items()}
     self._rows.append(row)
     buffer = io.StringIO()
@@ -44,6 +49,12 @@ class MetricsFile:
     writer.writeheader()
     writer.writerows(self._rows)
     files.write_text(self._path, buffer.getvalue())
+
+
+def has_row(train_dir: str, step: int) -> bool:
+  """Whether the epoch end at `step` was recorded, which is the last that is done at one."""
+  rows = _read_rows(pathlib.Path(train_dir, METRICS_FILE))
+  return any(int(row['step']) == step for row in rows)
 
 
 def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:

@@ -2,33 +2,34 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
-import pathlib
-import time
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.config import TrainConfig, write_train_config
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import pipeline
+from vgg_slim.data import pipeline, records
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import TrainingError
 from vgg_slim.nets import specs
-from vgg_slim.training import graph, interrupts, progress, warm_start
-from vgg_slim.training.history import EpochMetrics, MetricsFile
-from vgg_slim.weights import checkpoints, contract
+from vgg_slim.training import (
+  alarms,
+  diagnosis,
+  forward,
+  graph,
+  history,
+  interrupts,
+  progress,
+  recorder,
+  selection,
+  warm_start,
+)
+from vgg_slim.training.checkpointing import Checkpointer
+from vgg_slim.training.epochs import Epochs
+from vgg_slim.training.hooks import EpochEnd, Hook, Step, Validation
+from vgg_slim.weights import checkpoints
 
-_CHECKPOINT = 'model.ckpt'
-VALIDATION_FOLDER = 'validation'  # of the validation scalars, a TensorBoard run of its own
-
-
-class Validation(Protocol):
-  """What the loop asks of a validation: mean cross-entropy and fraction of hits."""
-
-  loss: float
-  top_1_accuracy: float
-
+_LABELS_LOOKED_AT = 50_000  # before step 0: 2 s of one core
 
 EvaluateFn = Callable[[str], Validation]
 
@@ -42,7 +43,8 @@ class TrainResult:
     total_steps: the step at which training is complete.
     checkpoint: prefix of that checkpoint.
     stopped_by: 'SIGINT', 'SIGTERM' or None.
-    validation: of the last full epoch in this process, or None.
+    validation: of the last epoch end in this process, or None.
+    ended_early: why it ended before `total_steps` by its own rules, or None.
   """
 
   step: int
@@ -50,6 +52,7 @@ class TrainResult:
   checkpoint: str
   stopped_by: str | None = None
   validation: Validation | None = None
+  ended_early: str | None = None
 
 
 def run_training(
@@ -72,44 +75,72 @@ def run_training(
     reporter: is given the progress lines.
 
   Raises:
-    TrainingError: the loss is no longer finite.
+    TrainingError: the loss is no longer finite; the first tensor that is not is named.
+    DataError: a record is damaged.
     CheckpointError: the newest checkpoint is of another network, or `checkpoint_path` does not fit.
     ConfigError: a scope of `config.fine_tune` matches nothing.
   """
-  num_examples = manifest.split('train').num_examples
-  total_steps = config.run.total_steps(num_examples)
+  epochs = Epochs(manifest.split('train').num_examples, config.run.batch_size)
+  total_steps = config.run.total_steps(epochs.num_examples)
   newest = checkpoints.latest_checkpoint(train_dir)
   start_step = checkpoints.global_step(newest) if newest else 0
-  if start_step >= total_steps:
+  if start_step >= total_steps and history.has_row(train_dir, start_step):
     return TrainResult(start_step, total_steps, newest)
+  check_data = functools.partial(
+    records.check_records,
+    manifests.shard_paths(config.data_dir, manifest, 'train'),
+    manifest.num_classes,
+  )
+  if not newest:
+    check_data(limit=_LABELS_LOOKED_AT // len(manifest.split('train').shards) + 1)
   with tf.Graph().as_default():
     tf.set_random_seed(config.run.seed)
-    ops, initializer = _build(config, manifest, start_step)
+    batch = _build_input(config, manifest, start_step)
+    ops = graph.build_train_graph(
+      config, batch.images, batch.labels, epochs.num_examples / epochs.batch_size
+    )
+    hooks = _build_hooks(config, ops, train_dir, epochs, total_steps, reporter)
     if newest:
       checkpoints.check_fits(newest, checkpoints.stored_names(tf.global_variables()))
       reporter.line(f'Resuming from {newest}.')
-    loop = _Loop(config, ops, train_dir, num_examples, evaluate_fn, reporter)
+    checkpointer = Checkpointer(config, train_dir)
     scaffold = tf.train.Scaffold(
-      saver=loop.saver,
-      local_init_op=tf.group(tf.local_variables_initializer(), initializer),
+      saver=checkpointer.saver,
+      local_init_op=tf.group(tf.local_variables_initializer(), batch.initializer),
       init_fn=None if newest else _build_init_fn(config, ops, reporter),
     )
     # Not before the graph stands: a mistake in the flags leaves no train_dir behind.
     os.makedirs(train_dir, exist_ok=True)
     write_train_config(train_dir, config)
+
+    def build_loss(step: int) -> tuple[tf.Tensor, tf.Operation]:
+      batch = _build_input(config, manifest, step)
+      start = tf.train.get_or_create_global_step()
+      passed = forward.build_forward(config, batch.images, batch.labels, start)
+      return passed.losses.total, batch.initializer
+
+    loop = _Loop(config, ops, hooks, checkpointer, epochs, evaluate_fn)
+    ends_here = epochs.ends(start_step) or start_step >= total_steps
+    is_owed = any(hook.needs_validation for hook in hooks)
+    is_owed = is_owed or not history.has_row(train_dir, start_step)
     with (
       interrupts.stop_on_signals() as stop,
       tf.train.SingularMonitoredSession(scaffold=scaffold, checkpoint_dir=train_dir) as session,
+      diagnosis.explained(session.raw_session(), check_data, build_loss),
     ):
-      return loop.run(session.raw_session(), start_step, total_steps, stop)
+      return loop.run(
+        session.raw_session(),
+        start_step,
+        total_steps,
+        stop,
+        newest if ends_here and is_owed else None,
+      )
 
 
-def _build(
-  config: TrainConfig, manifest: Manifest, start_step: int
-) -> tuple[graph.TrainOps, tf.Operation]:
+def _build_input(config: TrainConfig, manifest: Manifest, start_step: int) -> pipeline.Batch:
   split = manifest.split('train')
   with tf.name_scope('input'):
-    batch = pipeline.build_train_batch(
+    return pipeline.build_train_batch(
       manifests.shard_paths(config.data_dir, manifest, 'train'),
       split.num_examples,
       split.num_bytes,
@@ -119,9 +150,6 @@ def _build(
       config.run.seed,
       start_step,
     )
-  steps_per_epoch = split.num_examples / config.run.batch_size
-  ops = graph.build_train_graph(config, batch.images, batch.labels, steps_per_epoch)
-  return ops, batch.initializer
 
 
 def _build_init_fn(
@@ -145,31 +173,43 @@ def _build_init_fn(
   return restore
 
 
+def _build_hooks(
+  config: TrainConfig,
+  ops: graph.TrainOps,
+  train_dir: str,
+  epochs: Epochs,
+  total_steps: int,
+  reporter: progress.Reporter,
+) -> list[Hook]:
+  """All parts of the run, in the order in which they act; the recorder ends an epoch."""
+  run, metric = config.run, config.run.best_metric
+  # Taken before savers and initialisers join the graph: with these, TensorBoard moves the network
+  # out of the picture as a node of too many neighbours.
+  graph_def = tf.get_default_graph().as_graph_def().SerializeToString()
+  return [
+    *alarms.build_alarms(config, ops, reporter),
+    selection.Plateau(config.optimizer, metric, ops.learning_rate_scale, reporter),
+    selection.KeepBest(run, train_dir, reporter),
+    selection.EarlyStopping(run),
+    recorder.Recorder(run, epochs, train_dir, total_steps, ops.image_summary, graph_def, reporter),
+  ]
+
+
 class _Loop:
-  """One run's files, clock and epoch averages."""
+  """Steps, checkpoints and epoch ends in their order; everything else is done by hooks."""
 
   def __init__(
     self,
     config: TrainConfig,
     ops: graph.TrainOps,
-    train_dir: str,
-    num_examples: int,
+    hooks: Sequence[Hook],
+    checkpointer: Checkpointer,
+    epochs: Epochs,
     evaluate_fn: EvaluateFn | None,
-    reporter: progress.Reporter,
   ) -> None:
-    self._config, self._ops, self._train_dir = config, ops, train_dir
-    self._num_examples, self._evaluate_fn, self._reporter = num_examples, evaluate_fn, reporter
-    self._contract = contract.from_train_config(config)
-    self._stopwatch = progress.Stopwatch()
-    self._epoch: list[tuple[float, float]] = []  # cross-entropy and accuracy of each batch
-    self._validation: Validation | None = None
-    # Taken before savers and initialisers join the graph: with these, TensorBoard moves the network
-    # out of the picture as a node of too many neighbours.
-    self._graph_def = tf.get_default_graph().as_graph_def().SerializeToString()
-    self.saver = tf.train.Saver(max_to_keep=config.run.keep_checkpoints)
-    state = tf.train.get_checkpoint_state(train_dir)
-    if state:
-      self.saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+    self._ops, self._hooks, self._epochs = ops, hooks, epochs
+    self._checkpointer = checkpointer
+    self._save_every_steps, self._evaluate_fn = config.run.save_every_steps, evaluate_fn
 
   def run(
     self,
@@ -177,130 +217,63 @@ class _Loop:
     start_step: int,
     total_steps: int,
     stop: interrupts.StopRequest,
+    unfinished: str | None,
   ) -> TrainResult:
-    run = self._config.run
-    self._metrics = MetricsFile(self._train_dir, start_step)
-    checkpoint, step = None, start_step
-    with self._open_writers(start_step):
-      while step < total_steps and stop.signal_name is None:
+    """Runs from `start_step` on.
+
+    Args:
+      session: with all variables initialised or restored.
+      start_step: its global step.
+      total_steps: the last step.
+      stop: ends the run after the step under way.
+      unfinished: the checkpoint of `start_step` where its epoch end has to be made again.
+    """
+    step, checkpoint, validation = start_step, unfinished, None
+    with contextlib.ExitStack() as stack:
+      for hook in self._hooks:
+        stack.callback(hook.close)
+        hook.begin(session, start_step)
+      if unfinished:
+        validation = self._end_epoch(session, step, unfinished)
+      while step < total_steps and not (stop.signal_name or self._stop_reason()):
         step += 1
-        learning_rate = self._train_step(session, step, total_steps)
+        self._step(session, step)
         checkpoint = None
-        if self._ends_epoch(step) or step == total_steps:
+        if self._epochs.ends(step) or step == total_steps:
           checkpoint = self._save(session, step)
-          self._end_epoch(checkpoint, step, learning_rate)
-        elif step % run.save_every_steps == 0:
+          validation = self._end_epoch(session, step, checkpoint)
+        elif step % self._save_every_steps == 0:
           checkpoint = self._save(session, step)
       checkpoint = checkpoint or self._save(session, step)
-    return TrainResult(step, total_steps, checkpoint, stop.signal_name, self._validation)
+    return TrainResult(
+      step, total_steps, checkpoint, stop.signal_name, validation, self._stop_reason()
+    )
 
-  @contextlib.contextmanager
-  def _open_writers(self, start_step: int) -> Iterator[None]:
-    folder = os.path.join(self._train_dir, VALIDATION_FOLDER)
-    with (
-      contextlib.closing(tf.summary.FileWriter(self._train_dir)) as writer,
-      contextlib.closing(tf.summary.FileWriter(folder)) as validation_writer,
-    ):
-      self._writer, self._validation_writer = writer, validation_writer
-      writer.add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
-      # Tells TensorBoard to forget what a killed run wrote beyond its last checkpoint.
-      start = tf.SessionLog(status=tf.SessionLog.START)
-      writer.add_session_log(start, start_step)
-      validation_writer.add_session_log(start, start_step)
-      yield
-
-  def _train_step(self, session: tf.Session, step: int, total_steps: int) -> float:
-    """Runs one step; returns its learning rate."""
-    run, ops = self._config.run, self._ops
-    fetches = {
+  def _step(self, session: tf.Session, step: int) -> None:
+    ops = self._ops
+    scalars = {
       'loss/total': ops.train_op,
       'loss/cross_entropy': ops.losses.cross_entropy,
       'loss/regularization': ops.losses.regularization,
       'accuracy': ops.accuracy,
       'learning_rate': ops.learning_rate,
     }
-    every = run.image_summary_every_steps
-    wants_pictures = bool(every) and (step - 1) % every == 0
-    try:
-      scalars, pictures = session.run([fetches, ops.image_summary if wants_pictures else []])
-    except tf.errors.InvalidArgumentError as error:
-      if graph.LOSS_CHECK not in error.message:
-        raise
-      raise TrainingError(
-        f'The loss is not finite at step {step}. Lower --learning_rate; nothing of this step was '
-        'saved.'
-      ) from error
-    self._stopwatch.tick(run.batch_size)
-    self._epoch.append((scalars['loss/cross_entropy'], scalars['accuracy']))
-    if wants_pictures:
-      self._writer.add_summary(pictures, step)
-    self._report(step, total_steps, scalars)
-    return float(scalars['learning_rate'])
-
-  def _report(self, step: int, total_steps: int, scalars: dict[str, float]) -> None:
-    speed = self._stopwatch.images_per_second
-    line = progress.format_line(
-      step,
-      total_steps,
-      self._epochs(step),
-      scalars['loss/total'],
-      scalars['accuracy'],
-      speed,
-      (total_steps - step) * self._config.run.batch_size,
-    )
-    if step % self._config.run.log_every_steps == 0 or step == total_steps:
-      self._reporter.line(line)
-      self._add_scalars(self._writer, step, {**scalars, 'images_per_second': speed})
-    else:
-      self._reporter.status(line)
-
-  def _end_epoch(self, checkpoint: str, step: int, learning_rate: float) -> None:
-    """Validates the checkpoint and adds the epoch's row and scalars."""
-    train_loss, train_accuracy = (sum(v) / len(self._epoch) for v in zip(*self._epoch, strict=True))
-    loss = accuracy = None
-    if self._evaluate_fn:
-      self._validation = self._evaluate_fn(checkpoint)
-      loss, accuracy = self._validation.loss, self._validation.top_1_accuracy
-      scalars = {'loss/cross_entropy': loss, 'accuracy': accuracy}
-      self._add_scalars(self._validation_writer, step, scalars)
-      self._reporter.line(
-        f'epoch {self._epochs(step):.2f}: train loss {train_loss:.4f} accuracy '
-        f'{train_accuracy:.2%}, validation loss {loss:.4f} accuracy {accuracy:.2%}'
-      )
-    self._metrics.add(
-      EpochMetrics(
-        step=step,
-        epoch=self._epochs(step),
-        train_loss=train_loss,
-        train_accuracy=train_accuracy,
-        validation_loss=loss,
-        validation_accuracy=accuracy,
-        learning_rate=learning_rate,
-        images_per_second=self._stopwatch.images_per_second,
-      )
-    )
-    self._epoch.clear()
-    self._stopwatch.pause()
-    self._stopwatch.reset()
+    values, fetched = session.run([scalars, [hook.fetches(step) for hook in self._hooks]])
+    made = Step(step, {tag: float(value) for tag, value in values.items()})
+    for hook, values in zip(self._hooks, fetched, strict=True):
+      hook.after_step(made, values)
 
   def _save(self, session: tf.Session, step: int) -> str:
-    self._stopwatch.pause()
-    prefix = str(pathlib.Path(self._train_dir, _CHECKPOINT))
-    # Before the checkpoint, so that none is ever without.
-    contract.write_contract(contract.contract_path(f'{prefix}-{step}'), self._contract)
-    checkpoint = self.saver.save(session, prefix, global_step=step, write_meta_graph=False)
-    contract.remove_orphans(self._train_dir, _CHECKPOINT)
-    return checkpoint
+    for hook in self._hooks:
+      hook.before_save(session)
+    return self._checkpointer.save(session, step)
 
-  def _epochs(self, step: int) -> float:
-    return step * self._config.run.batch_size / self._num_examples
+  def _end_epoch(self, session: tf.Session, step: int, checkpoint: str) -> Validation | None:
+    validation = self._evaluate_fn(checkpoint) if self._evaluate_fn else None
+    end = EpochEnd(step, checkpoint, self._epochs.ends(step), validation)
+    for hook in self._hooks:
+      hook.after_epoch(session, end)
+    return validation
 
-  def _ends_epoch(self, step: int) -> bool:
-    batch, examples = self._config.run.batch_size, self._num_examples
-    return step * batch // examples > (step - 1) * batch // examples
-
-  @staticmethod
-  def _add_scalars(writer: tf.summary.FileWriter, step: int, scalars: dict[str, float]) -> None:
-    values = [tf.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-    writer.add_summary(tf.Summary(value=values), step)
-    writer.flush()
+  def _stop_reason(self) -> str | None:
+    return next((hook.stop_reason for hook in self._hooks if hook.stop_reason), None)

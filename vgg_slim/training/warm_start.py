@@ -15,6 +15,7 @@ from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.nets.vgg_specs import VGG
 from vgg_slim.ops.scopes import is_under
+from vgg_slim.training import host_state
 from vgg_slim.weights import checkpoints
 from vgg_slim.weights.contract import check_class_names, check_preprocessing, find_contract
 
@@ -203,7 +204,7 @@ def _sources_in_net_a(variables: Shapes, spec: NetSpec) -> dict[str, str]:
 
 
 def _is_of_the_run(name: str) -> bool:
-  return name.endswith(_OF_THE_RUN)
+  return name.endswith(_OF_THE_RUN) or is_under(name, [host_state.SCOPE])
 
 
 def _some(names: Sequence[str]) -> str:

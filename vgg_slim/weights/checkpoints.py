@@ -15,6 +15,11 @@ def latest_checkpoint(train_dir: str) -> str | None:
   return prefixes.newest(train_dir)
 
 
+def set_latest(folder: str, name: str) -> None:
+  """Makes `name`, a checkpoint in `folder`, the one that `latest_checkpoint` finds there."""
+  tf.train.update_checkpoint_state(folder, name)
+
+
 def global_step(checkpoint: str) -> int:
   """The step at which `checkpoint` was written.
 

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.errors import DataError, TrainingError
+from vgg_slim.training import diagnosis, graph
+
+VALUES = {'weights': np.float32([1.0, -1.0]), 'global_step': np.int64(7)}
+
+
+def build_loss():
+  weights = tf.get_variable('weights', [2])
+  tf.train.get_or_create_global_step()
+  root = tf.sqrt(weights, name='root')  # of -1
+  hidden = tf.multiply(root, 2.0, name='twice')
+  tf.math.log(-1.0, name='not_of_the_loss')
+  return tf.reduce_sum(hidden), tf.no_op()
+
+
+def test_the_first_tensor_is_named():
+  assert diagnosis.first_bad_tensor(build_loss, VALUES) == 'the first tensor that is not is root:0'
+
+
+def test_weights_that_were_bad_before_are_named():
+  bad = {**VALUES, 'weights': np.float32([1.0, np.inf])}
+  assert diagnosis.first_bad_tensor(build_loss, bad).startswith('weights was not finite before it')
+
+
+def test_a_step_that_is_finite_the_second_time():
+  good = {**VALUES, 'weights': np.float32([1.0, 1.0])}
+  assert diagnosis.first_bad_tensor(build_loss, good) == 'the same step made again was finite'
+
+
+def test_only_the_check_of_the_loss_is_taken_for_it():
+  with graph_session() as session:
+    with (
+      pytest.raises(tf.errors.InvalidArgumentError, match='Incompatible'),
+      diagnosis.explained(session, lambda: None, lambda step: None),
+    ):
+      raise tf.errors.InvalidArgumentError(None, None, 'Incompatible shapes')
+    with (
+      pytest.raises(DataError, match='cannot be trained on: Received a label value of 5'),
+      diagnosis.explained(session, lambda: None, lambda step: None),
+    ):
+      raise tf.errors.InvalidArgumentError(None, None, 'Received a label value of 5\nmore')
+
+
+def test_a_loss_that_is_not_finite_is_explained():
+  with graph_session() as session:
+    tf.train.get_or_create_global_step()
+    session.run(tf.global_variables_initializer())
+    check = tf.debugging.check_numerics(tf.constant(np.nan), graph.LOSS_CHECK)
+
+    def build(step):
+      assert step == 0
+      return tf.math.log(tf.constant(-1.0), name='log'), tf.no_op()
+
+    with (
+      pytest.raises(TrainingError, match='step 1: the first .* is log:0. Lower --learning_rate'),
+      diagnosis.explained(session, lambda: None, build),
+    ):
+      session.run(check)
+
+
+def test_a_damaged_record_is_looked_for():
+  def check_data():
+    raise DataError('a.tfrecord: record 3 is damaged')
+
+  with (
+    graph_session() as session,
+    pytest.raises(DataError, match='record 3 is damaged'),
+    diagnosis.explained(session, check_data, lambda step: None),
+  ):
+    raise tf.errors.DataLossError(None, None, 'corrupted record at 99')

@@ -1,0 +1,11 @@
+from vgg_slim.training.epochs import Epochs
+
+
+def test_batches_run_across_the_ends_of_epochs():
+  epochs = Epochs(num_examples=18, batch_size=4)  # 4.5 steps each
+  assert [step for step in range(20) if epochs.ends(step)] == [5, 9, 14, 18]
+  assert epochs.passed(9) == 2
+
+
+def test_a_batch_may_be_larger_than_the_split():
+  assert all(Epochs(3, 10).ends(step) for step in range(1, 5))

@@ -1,0 +1,81 @@
+import csv
+import io
+
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.config import RunConfig
+from vgg_slim.training.epochs import Epochs
+from vgg_slim.training.hooks import EpochEnd, Step
+from vgg_slim.training.progress import Reporter
+from vgg_slim.training.recorder import Recorder
+
+
+def step(number, loss):
+  scalars = {'loss/total': loss + 1, 'loss/cross_entropy': loss, 'accuracy': loss / 10}
+  return Step(number, {**scalars, 'learning_rate': 0.5**number})
+
+
+def rows(train_dir):
+  with (train_dir / 'metrics.csv').open(newline='') as stream:
+    return [
+      (int(r['step']), float(r['train_loss']), r['learning_rate']) for r in csv.DictReader(stream)
+    ]
+
+
+class Run:
+  """A process that makes steps; the checkpoint is what was saved."""
+
+  def __init__(self, train_dir, total_steps=8):
+    self.train_dir, self.total_steps = train_dir, total_steps
+
+  def __call__(self, start, steps, saved=None):
+    with graph_session() as session:
+      hook = Recorder(
+        RunConfig(batch_size=4),
+        Epochs(num_examples=16, batch_size=4),
+        str(self.train_dir),
+        self.total_steps,
+        tf.constant(b''),
+        b'',
+        Reporter(io.StringIO()),
+      )
+      session.run(tf.global_variables_initializer())
+      variable = tf.global_variables()[0]
+      if saved is not None:
+        variable.load(saved, session)
+      hook.begin(session, start)
+      for number in range(start + 1, start + 1 + steps):
+        hook.after_step(step(number, float(number)), [])
+      hook.before_save(session)
+      saved = session.run(variable)
+      last = start + steps
+      if last % 4 == 0 or last == self.total_steps:
+        hook.after_epoch(session, EpochEnd(last, 'x', last % 4 == 0, None))
+      hook.close()
+      return saved
+
+
+def test_the_averages_of_an_interrupted_epoch_are_of_all_its_steps(tmp_path):
+  run = Run(tmp_path)
+  saved = run(0, 3)
+  run(3, 1, saved)
+  assert rows(tmp_path) == [(4, 2.5, '0.0625')]  # (1 + 2 + 3 + 4) / 4
+
+
+def test_a_row_within_an_epoch_gives_way_to_the_whole_epoch(tmp_path):
+  saved = Run(tmp_path, total_steps=2)(0, 2)
+  assert rows(tmp_path) == [(2, 1.5, '0.25')]
+  Run(tmp_path)(2, 2, saved)
+  assert rows(tmp_path) == [(4, 2.5, '0.0625')]
+
+
+@pytest.mark.parametrize('already', [True, False])
+def test_an_epoch_end_made_again_has_the_same_row(tmp_path, already):
+  saved = Run(tmp_path)(0, 4)
+  before = rows(tmp_path)
+  if not already:
+    (tmp_path / 'metrics.csv').unlink()
+  Run(tmp_path)(4, 0, saved)
+  assert rows(tmp_path) == before

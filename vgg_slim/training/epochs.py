@@ -1,0 +1,21 @@
+"""Epochs of a run whose batches run across their ends."""
+
+from typing import NamedTuple
+
+
+class Epochs(NamedTuple):
+  """`num_examples` training pictures in batches of `batch_size`."""
+
+  num_examples: int
+  batch_size: int
+
+  def passed(self, step: int) -> float:
+    """Passes over the training split after `step` steps."""
+    return step * self.batch_size / self.num_examples
+
+  def ends(self, step: int) -> bool:
+    """Whether the step with this number completes an epoch."""
+    return step > 0 and self._whole(step) > self._whole(step - 1)
+
+  def _whole(self, step: int) -> int:
+    return step * self.batch_size // self.num_examples

@@ -1,0 +1,134 @@
+"""What a run leaves to look at: progress lines, `metrics.csv`, TensorBoard's event files."""
+
+import os
+import time
+from typing import Any
+
+from vgg_slim.compat import tf
+from vgg_slim.config import RunConfig
+from vgg_slim.training import progress
+from vgg_slim.training.epochs import Epochs
+from vgg_slim.training.history import EpochMetrics, MetricsFile
+from vgg_slim.training.hooks import EpochEnd, Hook, Step
+from vgg_slim.training.host_state import HostState
+
+VALIDATION_FOLDER = 'validation'  # of the validation scalars, a TensorBoard run of its own
+
+
+class Recorder(Hook):
+  """Keeps the averages of the epoch under way; they survive in the checkpoint."""
+
+  def __init__(
+    self,
+    run: RunConfig,
+    epochs: Epochs,
+    train_dir: str,
+    total_steps: int,
+    image_summary: tf.Tensor,
+    graph_def: bytes,
+    reporter: progress.Reporter,
+  ) -> None:
+    """Adds the averages to the checkpoint; opens no file yet.
+
+    Args:
+      run: for the rhythm of lines and pictures.
+      epochs: of this run.
+      train_dir: is given the files.
+      total_steps: the length of the run.
+      image_summary: string [].
+      graph_def: what TensorBoard shows as the graph, serialised.
+      reporter: is given the lines.
+    """
+    self._run, self._epochs, self._train_dir = run, epochs, train_dir
+    self._total_steps, self._image_summary = total_steps, image_summary
+    self._graph_def, self._reporter = graph_def, reporter
+    self._stopwatch = progress.Stopwatch()
+    self.state = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
+    self._writers: dict[str, tf.summary.FileWriter] = {}
+
+  def begin(self, session: tf.Session, step: int) -> None:
+    super().begin(session, step)
+    # The row of a run that ended within an epoch gives way to the row of the whole epoch.
+    is_kept = self._epochs.ends(step) or step == self._total_steps
+    self._metrics = MetricsFile(self._train_dir, step if is_kept else step - 1)
+    for name in ('', VALIDATION_FOLDER):
+      self._writers[name] = tf.summary.FileWriter(os.path.join(self._train_dir, name))
+    self._writers[''].add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
+    for writer in self._writers.values():
+      # Tells TensorBoard to forget what a killed run wrote beyond its last checkpoint.
+      writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
+
+  def fetches(self, step: int) -> Any:
+    every = self._run.image_summary_every_steps
+    return [self._image_summary] if every and (step - 1) % every == 0 else []
+
+  def after_step(self, step: Step, fetched: Any) -> None:
+    self._stopwatch.tick(self._run.batch_size)
+    self.state.update(
+      loss=self.state['loss'] + step.scalars['loss/cross_entropy'],
+      accuracy=self.state['accuracy'] + step.scalars['accuracy'],
+      batches=self.state['batches'] + 1,
+      learning_rate=step.scalars['learning_rate'],
+    )
+    for pictures in fetched:
+      self._writers[''].add_summary(pictures, step.number)
+    self._report(step)
+
+  def before_save(self, session: tf.Session) -> None:
+    self._stopwatch.pause()
+    super().before_save(session)
+
+  def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
+    batches = max(1, self.state['batches'])
+    train_loss, train_accuracy = self.state['loss'] / batches, self.state['accuracy'] / batches
+    loss = accuracy = None
+    epoch = self._epochs.passed(end.step)
+    if end.validation:
+      loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
+      scalars = {'loss/cross_entropy': loss, 'accuracy': accuracy}
+      self._add_scalars(VALIDATION_FOLDER, end.step, scalars)
+      self._reporter.line(
+        f'epoch {epoch:.2f}: train loss {train_loss:.4f} accuracy {train_accuracy:.2%}, '
+        f'validation loss {loss:.4f} accuracy {accuracy:.2%}'
+      )
+    self._metrics.add(
+      EpochMetrics(
+        step=end.step,
+        epoch=epoch,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        validation_loss=loss,
+        validation_accuracy=accuracy,
+        learning_rate=self.state['learning_rate'],
+        images_per_second=self._stopwatch.images_per_second,
+      )
+    )
+    self.state.update(loss=0.0, accuracy=0.0, batches=0)
+    self._stopwatch.pause()
+    self._stopwatch.reset()
+
+  def close(self) -> None:
+    for writer in self._writers.values():
+      writer.close()
+
+  def _report(self, step: Step) -> None:
+    speed = self._stopwatch.images_per_second
+    line = progress.format_line(
+      step.number,
+      self._total_steps,
+      self._epochs.passed(step.number),
+      step.scalars['loss/total'],
+      step.scalars['accuracy'],
+      speed,
+      (self._total_steps - step.number) * self._run.batch_size,
+    )
+    if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
+      self._reporter.line(line)
+      self._add_scalars('', step.number, {**step.scalars, 'images_per_second': speed})
+    else:
+      self._reporter.status(line)
+
+  def _add_scalars(self, folder: str, step: int, scalars: dict[str, float]) -> None:
+    values = [tf.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    self._writers[folder].add_summary(tf.Summary(value=values), step)
+    self._writers[folder].flush()

@@ -1,0 +1,162 @@
+"""What follows from validations: a lower rate, the best checkpoint, an early end.
+
+The counters are part of every checkpoint. A checkpoint is written before its own validation, which
+a resumed run therefore makes again.
+"""
+
+import math
+import os
+import pathlib
+import shutil
+
+from vgg_slim.compat import tf
+from vgg_slim.config import CONFIG_FILE, OptimizerConfig, RunConfig
+from vgg_slim.training import progress
+from vgg_slim.training.hooks import EpochEnd, Hook, Validation
+from vgg_slim.training.host_state import HostState
+from vgg_slim.weights import checkpoints
+
+BEST_FOLDER = 'best'
+
+
+class Patience:
+  """The best value so far, and for how many epochs there was none better."""
+
+  def __init__(self, name: str, metric: str, min_delta: float, **more: float) -> None:
+    """Adds the counters to the checkpoint.
+
+    Args:
+      name: of their variable.
+      metric: of BEST_METRICS.
+      min_delta: by how much a value has to be better.
+      **more: further numbers to keep.
+    """
+    self._metric, self._min_delta = metric, min_delta
+    self.state = HostState(name, best=-math.inf, best_step=0, waited=0, **more)
+
+  def sees_better(self, validation: Validation, step: int) -> bool:
+    """Counts an epoch; whether it is the best so far."""
+    value = validation.top_1_accuracy if self._metric == 'accuracy' else -validation.loss
+    is_better = value > self.state['best'] + self._min_delta
+    if is_better:
+      self.state.update(best=value, best_step=step, waited=0)
+    else:
+      self.state.update(waited=self.state['waited'] + 1)
+    return is_better
+
+  @property
+  def text(self) -> str:
+    """Such as 'accuracy 0.9321 at step 1200'."""
+    return f'{self._metric} {abs(self.state["best"]):.4f} at step {self.state["best_step"]:.0f}'
+
+
+class Plateau(Hook):
+  """Lowers the rate when validation stops improving (Simonyan & Zisserman, section 3.1)."""
+
+  def __init__(
+    self,
+    optimizer: OptimizerConfig,
+    metric: str,
+    scale: tf.Variable | None,
+    reporter: progress.Reporter,
+  ) -> None:
+    """Adds the counters to the checkpoint.
+
+    Args:
+      optimizer: patience, factor and number of falls.
+      metric: of BEST_METRICS.
+      scale: of the learning rate; None where the schedule is another, and nothing is done.
+      reporter: is told of each fall.
+    """
+    self._settings, self._scale, self._reporter = optimizer, scale, reporter
+    self._patience = Patience('plateau', metric, optimizer.plateau_min_delta, falls=0)
+    self.state = self._patience.state
+    self.needs_validation = scale is not None
+    if scale is not None:
+      self._feed = tf.placeholder(tf.float32, [])
+      self._assign = scale.assign(self._feed)
+
+  def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
+    if self._scale is None or end.validation is None or not end.is_whole:
+      return
+    if self._patience.sees_better(end.validation, end.step):
+      return
+    waited, falls = self.state['waited'], self.state['falls']
+    settings = self._settings
+    if waited >= settings.plateau_patience and falls < settings.plateau_max_falls:
+      self.state.update(waited=0, falls=falls + 1)
+      scale = settings.learning_rate_decay_factor ** (falls + 1)
+      session.run(self._assign, {self._feed: scale})
+      self._reporter.line(
+        f'No better than {self._patience.text}: the learning rate falls to '
+        f'{settings.learning_rate * scale:g}.'
+      )
+
+
+class KeepBest(Hook):
+  """Keeps the checkpoint of the best whole epoch in `train_dir/best`."""
+
+  def __init__(self, run: RunConfig, train_dir: str, reporter: progress.Reporter) -> None:
+    self._is_on, self._train_dir, self._reporter = run.keep_best, train_dir, reporter
+    self._patience = Patience('best', run.best_metric, min_delta=0.0)
+    self.state = self._patience.state
+    self.needs_validation = run.keep_best
+
+  def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
+    if not self._is_on or end.validation is None or not end.is_whole:
+      return
+    if self._patience.sees_better(end.validation, end.step):
+      keep_checkpoint(end.checkpoint, pathlib.Path(self._train_dir, BEST_FOLDER))
+      self._reporter.line(f'Best so far: {self._patience.text}.')
+
+
+class EarlyStopping(Hook):
+  """Ends a run that has not become better for `early_stop_patience` epochs."""
+
+  def __init__(self, run: RunConfig) -> None:
+    self._run = run
+    self._patience = Patience('early_stop', run.best_metric, run.early_stop_min_delta)
+    self.state = self._patience.state
+    self.needs_validation = run.early_stop_patience is not None
+
+  def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
+    if not self.needs_validation or end.validation is None or not end.is_whole:
+      return
+    self._patience.sees_better(end.validation, end.step)
+    if self.state['waited'] >= self._run.early_stop_patience:
+      self.stop_reason = (
+        f'{self.state["waited"]:.0f} epochs no better than {self._patience.text} '
+        '(--early_stop_patience)'
+      )
+
+
+def keep_checkpoint(checkpoint: str, folder: pathlib.Path) -> None:
+  """Makes `folder` a train_dir of this one checkpoint.
+
+  Files are linked, not copied, where the file system can. A run that is killed leaves the old
+  checkpoint or the new one as the newest of `folder`, whole.
+  """
+  folder.mkdir(exist_ok=True)
+  source = pathlib.Path(checkpoint)
+  for path in sorted(source.parent.glob(f'{source.name}.*')):
+    _link(path, folder / path.name)
+  config = source.parent / CONFIG_FILE
+  if config.is_file():
+    _link(config, folder / CONFIG_FILE)
+  checkpoints.set_latest(str(folder), source.name)
+  for path in folder.glob(f'{source.name.rpartition("-")[0]}-*'):
+    if not path.name.startswith(f'{source.name}.'):
+      path.unlink()
+
+
+def _link(source: pathlib.Path, target: pathlib.Path) -> None:
+  """Makes `target` the file `source` in one moment."""
+  if target.exists() and target.samefile(source):
+    return
+  temporary = target.with_name(f'.{target.name}.tmp')
+  temporary.unlink(missing_ok=True)
+  try:
+    os.link(source, temporary)
+  except OSError:
+    shutil.copy2(source, temporary)
+  temporary.replace(target)
