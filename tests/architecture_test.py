@@ -54,6 +54,7 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.evaluation.metrics',
   'vgg_slim.evaluation.views',
   'vgg_slim.files',
+  'vgg_slim.memory',
   'vgg_slim.nets.specs',
   'vgg_slim.plotting',
   'vgg_slim.training.cluster',

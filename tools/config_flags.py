@@ -255,6 +255,42 @@ def run_config_from_flags() -> config.RunConfig:
   return _from_flags(config.RunConfig)
 
 
+def define_runtime_flags() -> None:
+  """Precision, threads, devices."""
+  runtime = config.RuntimeConfig
+  flags.DEFINE_enum(
+    'precision',
+    runtime.precision,
+    config.PRECISIONS,
+    'Of convolutions and products; variables stay float32. bfloat16 is for CPUs with AMX or '
+    'AVX-512 BF16; float16, with a loss that is scaled, for GPUs.',
+  )
+  flags.DEFINE_bool(
+    'xla',
+    runtime.xla,
+    'Compile with XLA what it can. On a CPU TensorFlow also wants to see the environment variable '
+    'TF_XLA_FLAGS=--tf_xla_cpu_global_jit, and it seldom pays: measure first.',
+  )
+  flags.DEFINE_integer(
+    'num_threads', runtime.num_threads, 'Threads of one operation; 0 for one on every core.'
+  )
+  flags.DEFINE_string(
+    'gpus',
+    runtime.gpus,
+    f"Numbers of the GPUs to use, with commas, or '{config.NO_GPU}'. By default all.",
+  )
+  flags.DEFINE_bool(
+    'gpu_memory_growth',
+    runtime.gpu_memory_growth,
+    "Take a GPU's memory as it is needed; else TensorFlow takes all of it at once.",
+  )
+
+
+def runtime_config_from_flags() -> config.RuntimeConfig:
+  """Raises ConfigError for a value out of range."""
+  return _from_flags(config.RuntimeConfig)
+
+
 def _from_flags(config_class: type) -> object:
   names = config_class.__dataclass_fields__
   return config_class(**{name: flags.FLAGS[name].value for name in names})
@@ -276,4 +312,5 @@ def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainCo
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
+    runtime=runtime_config_from_flags(),
   )

@@ -37,6 +37,7 @@ config_flags.define_preprocessing_flags()
 optimizer_flags.define_optimizer_flags()
 config_flags.define_run_flags()
 config_flags.define_fine_tune_flags()
+config_flags.define_runtime_flags()
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.optimizer import DECAYED, OPTIMIZERS, OptimizerConfig
 from vgg_slim.configs.preprocessing import PreprocessingConfig
 from vgg_slim.configs.run import BEST_METRICS, RunConfig
+from vgg_slim.configs.runtime import NO_GPU, PRECISIONS, RuntimeConfig
 from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 
@@ -28,12 +29,15 @@ __all__ = [
   'DECAYED',
   'DECAY_TYPES',
   'INITIALIZERS',
+  'NO_GPU',
   'OPTIMIZERS',
+  'PRECISIONS',
   'FineTuneConfig',
   'NetConfig',
   'OptimizerConfig',
   'PreprocessingConfig',
   'RunConfig',
+  'RuntimeConfig',
   'ScheduleConfig',
   'TrainConfig',
   'check_can_resume',
@@ -63,6 +67,7 @@ class TrainConfig:
   data_dir: str
   data_fingerprint: str
   class_names: tuple[str, ...]
+  runtime: RuntimeConfig = RuntimeConfig()
 
   def __post_init__(self):
     object.__setattr__(self, 'class_names', tuple(self.class_names))
@@ -95,8 +100,9 @@ class TrainConfig:
       values = json.loads(text)
     except json.JSONDecodeError as error:
       raise ConfigError(f'not JSON: {error}') from error
-    check_fields(values, cls, 'the top level')
-    for section, section_class in _SECTIONS.items():
+    check_fields(values, cls, 'the top level', may_lack_defaults=True)
+    for section in _SECTIONS.keys() & values.keys():
+      section_class = _SECTIONS[section]
       check_fields(values[section], section_class, repr(section), may_lack_defaults=True)
       values[section] = section_class(**values[section])
     return cls(**values)
@@ -108,6 +114,7 @@ _SECTIONS = {
   'optimizer': OptimizerConfig,
   'run': RunConfig,
   'fine_tune': FineTuneConfig,
+  'runtime': RuntimeConfig,
 }
 
 # A run may go on with other values of these; all else would make another network or another
@@ -115,6 +122,7 @@ _SECTIONS = {
 _FREE_TO_CHANGE = {
   'data_dir',
   'optimizer',
+  'runtime',
   'run.epochs',
   'run.max_steps',
   'run.log_every_steps',

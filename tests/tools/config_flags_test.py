@@ -60,9 +60,17 @@ def test_every_flag_reaches_its_field():
     '--learning_rate=0.5',
     '--max_steps=12',
     '--momentum=0.7',
+    '--learning_rate_decay_type=piecewise',
+    '--learning_rate_boundaries=2,3.5',
+    '--weight_decay_on=weights,biases',
+    '--keep_best',
+    '--precision=bfloat16',
   )
   assert (got.net.model, got.net.image_size, got.net.fc_units) == ('vgg_c', 64, 99)
   assert (got.preprocessing.train_scale_min, got.preprocessing.train_scale_max) == (70, 80)
+  assert got.optimizer.learning_rate_boundaries == (2.0, 3.5)
+  assert got.optimizer.weight_decay_on == ('weights', 'biases')
+  assert (got.run.keep_best, got.runtime.precision) == (True, 'bfloat16')
   assert (got.optimizer.learning_rate, got.optimizer.momentum, got.run.max_steps) == (0.5, 0.7, 12)
 
 
@@ -72,6 +80,7 @@ def test_every_flag_reaches_its_field():
     ('--model=vgg99', "Unknown model 'vgg99'"),
     ('--image_size=16', 'image_size=16 is too small'),
     ('--train_scale_min=20', 'train_scale_min=20 is smaller than image_size=32'),
+    ('--learning_rate_boundaries=2,x', '--learning_rate_boundaries=2,x: expected numbers'),
     ('--batch_size=0', 'batch_size must be at least 1, got 0'),
   ],
 )

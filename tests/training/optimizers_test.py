@@ -4,7 +4,7 @@ import pytest
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
-from vgg_slim.training.optimizers import build_optimizer
+from vgg_slim.training.optimizers import build_optimizer, scale_loss
 
 RATE, STEPS = 0.1, 3
 START = np.array([1.0, -2.0])
@@ -78,3 +78,18 @@ def test_adamw_decays_what_it_is_told_alone():
     session.run(tf.global_variables_initializer())
     session.run(update)
     assert session.run(variables) == [pytest.approx([2 * (1 - 0.05)]), pytest.approx([2.0])]
+
+
+def test_a_scaled_loss_makes_the_same_step_and_leaves_out_one_that_overflows():
+  with graph_session() as session:
+    weights = tf.get_variable('weights', initializer=2.0)
+    factor = tf.placeholder(tf.float32, [])
+    optimizer = scale_loss(build_optimizer(OptimizerConfig(), tf.constant(RATE), []))
+    found = optimizer.compute_gradients(weights * factor, [weights])
+    update = optimizer.apply_gradients(found)
+    session.run(tf.global_variables_initializer())
+    session.run(update, {factor: 3.0})
+    assert session.run(weights) == pytest.approx(2 - RATE * 3)
+    assert session.run(found[0][0], {factor: 3.0}) == 3
+    session.run(update, {factor: np.inf})
+    assert session.run(weights) == pytest.approx(2 - RATE * 3)

@@ -78,7 +78,7 @@ class Memory(NamedTuple):
   Attributes:
     weights: all variables but the momentum, and their copy in low precision.
     gradients: one for each trained parameter.
-    momentum: the optimizer's one slot for each trained parameter.
+    momentum: the optimizer's slots, one for each trained parameter with momentum.
     activations: images, and each layer's output that the backward pass reads; those of batch norm
       twice, before and after. Left out: the gradients of activations, of which a few layers' are
       alive at any time, the workspace of convolutions, and TensorFlow itself.
@@ -171,7 +171,7 @@ def total(rows: Sequence[Row]) -> Totals:
 
 
 def training_memory(
-  rows: Sequence[Row], image_size: int, batch_size: int, precision: str = 'float32'
+  rows: Sequence[Row], image_size: int, batch_size: int, precision: str = 'float32', copies: int = 1
 ) -> Memory:
   """Estimates a training step with momentum; see `Memory` for what is counted.
 
@@ -180,6 +180,7 @@ def training_memory(
     image_size: side of the images, in pixels.
     batch_size: images in the step.
     precision: a name of PRECISIONS.
+    copies: that the update rule keeps of each trained number, in float32.
 
   Raises:
     ConfigError: no such precision, or a batch of none.
@@ -194,7 +195,7 @@ def training_memory(
   return Memory(
     weights=sums.parameters * _FLOAT32 + sums.trainable * size.weight_copy,
     gradients=sums.trainable * _FLOAT32,
-    momentum=sums.trainable * _FLOAT32,
+    momentum=sums.trainable * _FLOAT32 * copies,
     activations=batch_size * kept * size.activation,
   )
 

@@ -106,7 +106,8 @@ def build_train_graph(
 def build_optimizer(config: TrainConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
   """The optimizer of the variables that stand in the graph; see `optimizers.build_optimizer`."""
   decayed = losses.of_kinds(tf.trainable_variables(), config.optimizer.weight_decay_on)
-  return optimizers.build_optimizer(config.optimizer, learning_rate, decayed)
+  optimizer = optimizers.build_optimizer(config.optimizer, learning_rate, decayed)
+  return optimizers.scale_loss(optimizer) if config.runtime.precision == 'float16' else optimizer
 
 
 def build_update(
@@ -125,7 +126,10 @@ def build_update(
     found = gradients.clip(found, config.optimizer.clip_gradient_norm)
   is_finite = tf.debugging.check_numerics(step_losses.total, LOSS_CHECK)
   with tf.control_dependencies([is_finite, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)]):
-    return optimizer.apply_gradients(found, global_step)
+    update = optimizer.apply_gradients(found)
+  # Not by the optimizer, which with a scaled loss leaves out some updates and would not count them.
+  with tf.control_dependencies([update]):
+    return global_step.assign_add(1).op
 
 
 def trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 
+from vgg_slim import memory, sessions
 from vgg_slim.compat import slim, tf
 from vgg_slim.config import TrainConfig, write_train_config
 from vgg_slim.data import manifest as manifests
@@ -19,6 +20,7 @@ from vgg_slim.training import (
   graph,
   history,
   interrupts,
+  preflight,
   progress,
   recorder,
   selection,
@@ -75,7 +77,8 @@ def run_training(
     reporter: is given the progress lines.
 
   Raises:
-    TrainingError: the loss is no longer finite; the first tensor that is not is named.
+    TrainingError: there is too little memory, or the loss is no longer finite; the first tensor
+      that is not is named.
     DataError: a record is damaged.
     CheckpointError: the newest checkpoint is of another network, or `checkpoint_path` does not fit.
     ConfigError: a scope of `config.fine_tune` matches nothing.
@@ -93,6 +96,9 @@ def run_training(
   )
   if not newest:
     check_data(limit=_LABELS_LOOKED_AT // len(manifest.split('train').shards) + 1)
+  free = memory.available_bytes()
+  if free is not None and not tf.config.list_physical_devices('GPU'):
+    preflight.check_memory(config, free)
   with tf.Graph().as_default():
     tf.set_random_seed(config.run.seed)
     batch = _build_input(config, manifest, start_step)
@@ -125,7 +131,11 @@ def run_training(
     is_owed = is_owed or not history.has_row(train_dir, start_step)
     with (
       interrupts.stop_on_signals() as stop,
-      tf.train.SingularMonitoredSession(scaffold=scaffold, checkpoint_dir=train_dir) as session,
+      tf.train.SingularMonitoredSession(
+        scaffold=scaffold,
+        checkpoint_dir=train_dir,
+        config=sessions.session_config(config.runtime),
+      ) as session,
       diagnosis.explained(session.raw_session(), check_data, build_loss),
     ):
       return loop.run(

@@ -44,6 +44,15 @@ def build_optimizer(
   return _OPTIMIZERS[config.optimizer](config, learning_rate, decayed)
 
 
+def scale_loss(optimizer: tf.train.Optimizer) -> tf.train.Optimizer:
+  """Keeps small gradients from vanishing in float16 (Micikevicius et al., arXiv:1710.03740).
+
+  The loss is multiplied by a scale and the gradients divided by it. The scale starts at 2**15,
+  doubles after 2000 good steps, and is halved, and the update left out, where a gradient overflows.
+  """
+  return tf.mixed_precision.MixedPrecisionLossScaleOptimizer(optimizer, 'dynamic')
+
+
 def _adam_settings(config: OptimizerConfig) -> dict[str, float]:
   return {
     'beta1': config.adam_beta1,

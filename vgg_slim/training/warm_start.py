@@ -30,6 +30,7 @@ _NET_A_LAYERS = (
 _OF_THE_RUN = (  # endings of what a run keeps beside the network's variables
   *('/Momentum', '/Adam', '/Adam_1', '/RMSProp', '/RMSProp_1', checkpoints.AVERAGE_SUFFIX),
   *('beta1_power', 'beta2_power', 'global_step', 'learning_rate_scale'),
+  *('current_loss_scale', 'good_steps'),
 )
 
 

@@ -1,0 +1,36 @@
+"""What the graph runs on, and in which precision."""
+
+import dataclasses
+import re
+
+from vgg_slim.configs.checks import Checks
+
+PRECISIONS = ('float32', 'bfloat16', 'float16')
+NO_GPU = 'none'
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeConfig:
+  """How TensorFlow runs the graph; a run may go on with other values.
+
+  Attributes:
+    precision: of convolutions and products, one of PRECISIONS; variables stay float32.
+    xla: whether XLA compiles what it can.
+    num_threads: that one operation may use; 0 for all cores.
+    gpus: their numbers with commas, such as '0,2'; NO_GPU for none; None for all.
+    gpu_memory_growth: whether memory is taken as needed; else all of a GPU's at once.
+  """
+
+  precision: str = 'float32'
+  xla: bool = False
+  num_threads: int = 0
+  gpus: str | None = None
+  gpu_memory_growth: bool = False
+
+  def __post_init__(self):
+    checks = Checks(self)
+    checks.require(self.precision in PRECISIONS, 'precision', f'one of {PRECISIONS}')
+    checks.require(self.num_threads >= 0, 'num_threads', 'at least 0')
+    gpus_ok = self.gpus in (None, NO_GPU) or re.fullmatch(r'\d+(,\d+)*', self.gpus)
+    checks.require(bool(gpus_ok), 'gpus', f'numbers with commas or {NO_GPU!r}')
+    checks.raise_all()
