@@ -31,6 +31,14 @@ def test_new_top_for_a_resnet_sees_averaged_features():
   assert spec.head_window(224, 'fc512_512') == 7
 
 
+def test_average_head_of_vgg_by_hand():
+  spec = specs.get('vgg16')
+  shapes = spec.parameter_shapes(10, 224, head='average_fc256')
+  assert list(shapes.values())[-4:] == [(1, 1, 512, 256), (256,), (1, 1, 256, 10), (10,)]
+  assert spec.head_window(224, 'average') == 1
+  assert spec.head_window(224, 'average_fc256') == 7
+
+
 def test_an_unknown_head_is_named():
   with pytest.raises(ConfigError, match="Unknown head 'mlp'"):
     head_specs.get('mlp')

@@ -27,10 +27,12 @@ class Head(NamedTuple):
   Attributes:
     hidden: at most two rows.
     input_dropout: whether dropout stands before the first layer.
+    average: whether the last map is averaged first, also in networks that would read all of it.
   """
 
   hidden: tuple[Fc, ...] = ()
   input_dropout: bool = False
+  average: bool = False
 
 
 HEADS: dict[str, Head] = {
@@ -41,6 +43,9 @@ HEADS: dict[str, Head] = {
   # The usual new tops for fine-tuning on few classes.
   'fc512_512': Head((Fc(512), Fc(512))),
   'fc256': Head((Fc(256),)),
+  # Tops for bottleneck features with far fewer weights: 512 inputs in VGG's place of 7x7x512.
+  'average': Head(average=True),
+  'average_fc256': Head((Fc(256),), average=True),
   # PaddlePaddle's `vgg_bn_drop` for CIFAR-10; its second layer is linear in the original, too.
   'cifar': Head((Fc(512, batch_norm=True), Fc(512, relu=False, dropout=False)), input_dropout=True),
 }

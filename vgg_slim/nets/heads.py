@@ -31,14 +31,14 @@ def build_head(
   """
   row = head_specs.get(head)
   end_points = dict(end_points)
-  if spec.average and not row.hidden:
-    return _linear_on_average(net, end_points, num_classes, spec.fc_scopes[-1])
-  if spec.average:
-    window = spec.head_window(image_size, head)
-    net = end_points['pool5'] = slim.avg_pool2d(net, window, 1, scope='pool5')
+  if spec.averages(head):
+    if not row.hidden:
+      return _linear_on_average(net, end_points, num_classes, spec)
+    window, scope = spec.head_window(image_size, head), spec.average_scope
+    net = end_points[scope] = slim.avg_pool2d(net, window, 1, scope=scope)
   if row.input_dropout:
     net = dropout(net, dropout_keep_prob, scope='dropout5')
-  kernel = spec.fc_kernel(image_size)
+  kernel = spec.fc_kernel(image_size, head)
   for scope, fc in zip(spec.fc_scopes, row.hidden, strict=False):
     net = end_points[scope] = sliding_fully_connected(
       net,
@@ -57,7 +57,7 @@ def build_head(
 
 
 def _linear_on_average(
-  net: tf.Tensor, end_points: dict[str, tf.Tensor], num_classes: int, scope: str
+  net: tf.Tensor, end_points: dict[str, tf.Tensor], num_classes: int, spec: NetSpec
 ) -> NetOutputs:
   """The linear layer over the averaged map, and over each of its pixels with the same weights.
 
@@ -65,9 +65,10 @@ def _linear_on_average(
   of an average sum to one. So the logits are the spatial average of the score map, but do not wait
   for it: nobody pays for the map who does not fetch it.
   """
-  pooled = tf.reduce_mean(net, [1, 2], keepdims=True, name='pool5')
+  scope = spec.fc_scopes[-1]
+  pooled = tf.reduce_mean(net, [1, 2], keepdims=True, name=spec.average_scope)
   scores = sliding_fully_connected(pooled, num_classes, 1, activation_fn=None, scope=scope)
   with tf.variable_scope(tf.get_variable_scope(), reuse=True):
     score_map = sliding_fully_connected(net, num_classes, 1, activation_fn=None, scope=scope)
   logits = scores[:, 0, 0]
-  return NetOutputs(score_map, logits, {**end_points, 'pool5': pooled, 'logits': logits})
+  return NetOutputs(score_map, logits, {**end_points, spec.average_scope: pooled, 'logits': logits})

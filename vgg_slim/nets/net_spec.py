@@ -93,8 +93,9 @@ class NetSpec:
   head: str = dataclasses.field(kw_only=True, default='vgg')
   image_size: int = dataclasses.field(kw_only=True, default=IMAGE_SIDE)
 
-  # Whether the head reads the average of the last map (ResNet) or a window of it (VGG).
+  # Whether every head reads the average of the last map (ResNet) or a window of it (VGG).
   average = False
+  average_scope = 'average'  # 'pool5' is VGG's last max pool
   # Scopes of the head's layers: hidden ones in order, then the class scores.
   fc_scopes = ('fc6', 'fc7', 'fc8')
 
@@ -143,14 +144,18 @@ class NetSpec:
     layers = self.trunk_layers()
     return output_sides(layers, image_size)[layers[-1].name]
 
-  def fc_kernel(self, image_size: int) -> int:
+  def averages(self, head: str | None = None) -> bool:
+    """Whether the head (the row's own by default) reads the average of the last map."""
+    return self.average or head_specs.get(head or self.head).average
+
+  def fc_kernel(self, image_size: int, head: str | None = None) -> int:
     """Side of the kernel of the head's first layer, such that `image_size` gives one score.
 
     Raises:
       ConfigError: as `map_side`.
     """
     side = self.map_side(image_size)
-    return 1 if self.average else side
+    return 1 if self.averages(head) else side
 
   def head_window(self, image_size: int, head: str | None = None) -> int:
     """Side of the window of the last map that one cell of the class score map sees.
@@ -160,7 +165,7 @@ class NetSpec:
     """
     side = self.map_side(image_size)
     linear = not head_specs.get(head or self.head).hidden
-    return 1 if self.average and linear else side
+    return 1 if self.averages(head) and linear else side
 
   def layers(
     self,
@@ -182,10 +187,13 @@ class NetSpec:
       return trunk
     side = self.map_side(image_size or self.image_size)
     row = head_specs.get(head or self.head)
-    rows = [Layer('pool5', 'average_pool', (), trunk[-1].channels, side)] if self.average else []
+    average = self.averages(head)
+    rows = (
+      [Layer(self.average_scope, 'average_pool', (), trunk[-1].channels, side)] if average else []
+    )
     if row.input_dropout:
       rows.append(Layer('dropout5', 'dropout', (), trunk[-1].channels))
-    kernel = 1 if self.average else side
+    kernel = 1 if average else side
     for scope, fc in zip(self.fc_scopes, row.hidden, strict=False):
       units = fc.units or fc_units
       rows.append(Layer(scope, 'fc', (), units, kernel, 1, 0, not fc.batch_norm, *fc[1:3]))

@@ -77,6 +77,7 @@ class ResNetSpec(NetSpec):
   head: str = dataclasses.field(kw_only=True, default='linear')
 
   average = True
+  average_scope = 'pool5'
   fc_scopes = ('fc6', 'fc7', 'logits')
 
   def units(self) -> Iterator[Unit]:
