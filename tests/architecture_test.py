@@ -37,6 +37,7 @@ IN_FUNCTIONS_ONLY = ('h5py', 'onnx', 'safetensors', 'torch')
 
 # These start in a fraction of a second and run where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = (
+  'tools.checkpoint_flags',
   'tools.config_flags',
   'tools.invocation',
   'tools.optimizer_flags',
@@ -45,6 +46,7 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.constants',
   'vgg_slim.data.audit_files',
   'vgg_slim.data.labels',
+  'vgg_slim.data.picture_files',
   'vgg_slim.data.manifest',
   'vgg_slim.data.preparation',
   'vgg_slim.data.sources',
@@ -52,9 +54,13 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.data.workers',
   'vgg_slim.errors',
   'vgg_slim.evaluation.metrics',
+  'vgg_slim.evaluation.predictions',
   'vgg_slim.evaluation.views',
+  'vgg_slim.features.cache',
+  'vgg_slim.features.head_config',
   'vgg_slim.files',
   'vgg_slim.memory',
+  'vgg_slim.nets.geometry',
   'vgg_slim.nets.specs',
   'vgg_slim.plotting',
   'vgg_slim.training.cluster',

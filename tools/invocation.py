@@ -5,6 +5,7 @@ worker of the run is gone, so that another try is worth it.
 """
 
 import importlib
+import inspect
 import logging
 import os
 import sys
@@ -27,7 +28,8 @@ def run(
   """Parses the flags, calls `main` and exits; user errors become one line on stderr.
 
   Args:
-    main: takes no argument; its module's docstring and key flags are the text of `--help`.
+    main: takes no argument, or the list of those that are no flags; its module's docstring and key
+      flags are the text of `--help`.
     argv: program name and arguments; `sys.argv` by default.
     takes_command: whether `main` is given the list of what follows `--`.
   """
@@ -47,11 +49,12 @@ def run(
     positional = flags.FLAGS(argv)[1:]
   except flags.Error as error:
     _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
-  if positional:
+  takes_arguments = not takes_command and bool(inspect.signature(main).parameters)
+  if positional and not takes_arguments:
     # `--random_flip false` leaves `false` over and would pass as --random_flip=true.
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
   try:
-    main(*([command] if takes_command else []))
+    main(*([command] if takes_command else [positional] * takes_arguments))
   except WorkerLostError as error:
     _fail(name, _one_line(error), os.EX_TEMPFAIL)
   except VggSlimError as error:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from absl import flags
+from absl.testing import flagsaver
 
 from tests.testing import run_tool
 from tools import invocation
@@ -47,6 +48,18 @@ def test_success_is_code_0_and_flags_arrive(capsys):
   assert run_tool(THIS, '--invocation_test_side=5') == 0
   assert seen[-1] == 5
   assert capsys.readouterr().err == ''
+
+
+def test_arguments_between_flags_reach_a_main_that_takes_them():
+  got = []
+
+  def main(arguments):
+    got.append((arguments, _SIDE.value))
+
+  main.__module__ = THIS.__name__
+  with flagsaver.flagsaver(), pytest.raises(SystemExit, match='0'):
+    invocation.run(main, ['x', 'a.jpg', '--invocation_test_side=5', '-', 'b.jpg'])
+  assert got == [(['a.jpg', '-', 'b.jpg'], 5)]
 
 
 def test_help_teaches(capsys):

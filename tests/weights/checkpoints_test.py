@@ -46,3 +46,14 @@ def test_every_difference_is_listed(checkpoint):
   averages = checkpoints.stored_names(variables[:1], averages=True)
   with pytest.raises(CheckpointError, match='a/weights/ExponentialMovingAverage is missing'):
     checkpoints.check_fits(checkpoint, averages)
+
+
+def test_inference_takes_averages_where_there_are_any(checkpoint, tmp_path):
+  with graph_session() as session:
+    weights = tf.get_variable('a/weights', [2, 3])
+    assert checkpoints.inference_names(checkpoint, [weights]) == {'a/weights': weights}
+    tf.get_variable(f'a/weights{checkpoints.AVERAGE_SUFFIX}', [2, 3])
+    session.run(tf.global_variables_initializer())
+    prefix = tf.train.Saver().save(session, str(tmp_path / 'averaged'))
+    expected = {f'a/weights{checkpoints.AVERAGE_SUFFIX}': weights}
+    assert checkpoints.inference_names(prefix, [weights]) == expected

@@ -1,5 +1,7 @@
 """Weight initialisers by the names that `--initializer` takes."""
 
+from collections.abc import Callable
+
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 
@@ -13,7 +15,7 @@ _INITIALIZERS = {
 }
 
 
-def get(name: str) -> tf.keras.initializers.Initializer:
+def get(name: str) -> Callable[..., tf.Tensor]:
   """Returns a new initialiser: 'he', 'glorot' or 'normal'.
 
   Raises:

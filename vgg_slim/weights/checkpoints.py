@@ -71,6 +71,18 @@ def check_fits(checkpoint: str, variables: Mapping[str, tf.Variable]) -> None:
     )
 
 
+def inference_names(checkpoint: str, variables: Sequence[tf.Variable]) -> dict[str, tf.Variable]:
+  """`stored_names`, of the moving averages where `checkpoint` holds them, checked to fit.
+
+  Raises:
+    CheckpointError: it cannot be read, or see `check_fits`.
+  """
+  averages = any(name.endswith(AVERAGE_SUFFIX) for name in shapes(checkpoint))
+  names = stored_names(variables, averages)
+  check_fits(checkpoint, names)
+  return names
+
+
 def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
   try:
     return tf.train.load_checkpoint(checkpoint)

@@ -1,0 +1,132 @@
+import dataclasses
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.data import fabricated
+from tests.testing import graph_session, random_values
+from vgg_slim.compat import tf
+from vgg_slim.data import image_ops, pictures
+from vgg_slim.errors import CheckpointError, ConfigError, DataError
+from vgg_slim.evaluation.predictor import Predictor, predict_files
+from vgg_slim.nets import registry
+from vgg_slim.weights.contract import Contract
+
+MEAN, SCALE, SIDE, Q = (90.0, 100.0, 110.0), 1 / 50, 32, 40
+CONTRACT = Contract('vgg_a@4', 3, SIDE, 8, None, MEAN, SCALE, test_scale=Q)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+  """Random weights, large enough for probabilities far from 1/3."""
+  prefix = str(tmp_path_factory.mktemp('predictor') / 'model')
+  with graph_session() as session:
+    registry.build('vgg_a@4', tf.zeros([1, SIDE, SIDE, 3]), 3, False, SIDE, fc_units=8)
+    variables = tf.global_variables()
+    values = random_values({v.op.name: v.shape.as_list() for v in variables}, scale=0.18)
+    session.run([v.assign(values[v.op.name]) for v in variables])
+    tf.train.Saver().save(session, prefix, write_meta_graph=False)
+  return prefix
+
+
+def picture(seed, height, width):
+  stream = io.BytesIO()
+  shape = (height, width, 3)
+  low = np.random.default_rng(seed).integers(0, 255, (6, 6, 3)).astype(np.uint8)
+  PIL.Image.fromarray(low).resize(shape[1::-1]).save(stream, 'JPEG')
+  return stream.getvalue()
+
+
+PICTURES = [picture(seed, *size) for seed, size in enumerate([(50, 80), (70, 60), (50, 80)])]
+
+
+def softmax(x):
+  exps = np.exp(x - x.max(-1, keepdims=True))
+  return exps / exps.sum(-1, keepdims=True)
+
+
+def one_by_one(checkpoint, central_crop, flip):
+  """Soft-max of the averaged score map, a picture and a view at a time, averaged in NumPy."""
+  rows = []
+  with graph_session() as session:
+    encoded = tf.placeholder(tf.string, [])
+    resized = image_ops.resize_smaller_side(image_ops.decode_rgb(encoded), Q)
+    images = tf.placeholder(tf.float32, [1, None, None, 3])
+    outputs = registry.build('vgg_a@4', images, 3, False, SIDE, fc_units=8)
+    tf.train.Saver().restore(session, checkpoint)
+    for data in PICTURES:
+      pixels = session.run(resized, {encoded: data})
+      if central_crop:
+        top, left = ((side - SIDE + 1) // 2 for side in pixels.shape[:2])
+        pixels = pixels[top : top + SIDE, left : left + SIDE]
+      straight = (pixels - np.array(MEAN)) * SCALE
+      scores = [
+        session.run(outputs.score_map, {images: [view]})[0].mean((0, 1))
+        for view in ([straight, straight[:, ::-1]] if flip else [straight])
+      ]
+      rows.append(softmax(np.array(scores)).mean(0))
+  return np.array(rows)
+
+
+@pytest.mark.parametrize(('central_crop', 'flip'), [(False, False), (False, True), (True, False)])
+def test_against_one_picture_at_a_time(checkpoint, central_crop, flip):
+  with Predictor(checkpoint, CONTRACT, central_crop=central_crop, flip=flip) as predictor:
+    got = predictor.probabilities([predictor.prepare(data) for data in PICTURES])
+  expected = one_by_one(checkpoint, central_crop, flip)
+  assert np.ptp(expected[:, 0]) > 1e-3  # ten times what is tolerated
+  # Other batch sizes sum in another order: float32 through eleven layers.
+  np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_explanation_shows_the_picture_and_its_maps(checkpoint):
+  pixels = np.full([Q, 72, 3], (200, 30, 90), np.uint8)
+  with Predictor(checkpoint, CONTRACT) as predictor:
+    image = predictor.prepare(pictures.encode_png(pixels))
+    found = [predictor.explain(image, class_id, 'conv4/conv4_2') for class_id in range(3)]
+  assert np.array_equal(found[0].pixels, pixels)
+  assert found[0].class_map.shape == (1, 2)
+  np.testing.assert_allclose(sum(f.class_map for f in found), 1, rtol=1e-5)
+  assert found[0].grad_cam.shape == (5, 9)
+  assert min(f.grad_cam.min() for f in found) >= 0 < max(f.grad_cam.max() for f in found)
+
+
+def test_files_that_cannot_be_read_are_told_apart(tmp_path, checkpoint):
+  names = [str(tmp_path / f'{i}.jpg') for i in range(4)]
+  for name, data in zip(names, [*PICTURES, b'no picture'], strict=True):
+    with open(name, 'wb') as stream:
+      stream.write(data)
+  paths = [names[3], *names[:3], str(tmp_path / 'gone.jpg')]
+  seen = []
+  with Predictor(checkpoint, CONTRACT) as predictor:
+    found, unreadable = predict_files(predictor, paths, 2, lambda *counts: seen.append(counts))
+    expected = predictor.probabilities([predictor.prepare(data) for data in PICTURES])
+  assert list(found) == names[:3]
+  np.testing.assert_allclose(list(found.values()), expected, rtol=1e-4)
+  assert unreadable == {
+    names[3]: 'not a picture that Pillow can read',
+    paths[4]: 'No such file or directory',
+  }
+  assert seen == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_other_formats_and_bytes_that_tensorflow_refuses(checkpoint):
+  grey = fabricated.pixels(1, channels=1)
+  with Predictor(checkpoint, CONTRACT) as predictor:
+    assert predictor.prepare(pictures.encode_png(grey)).shape[2] == 3
+    with pytest.raises(DataError):
+      predictor.prepare(PICTURES[0][:200])
+
+
+@pytest.mark.parametrize(
+  ('change', 'error', 'message'),
+  [
+    ({'num_classes': None}, CheckpointError, 'has no head: a trunk alone predicts nothing'),
+    ({'num_classes': 4}, CheckpointError, 'is of another network: .*fc8'),
+    ({'test_scale': 31}, ConfigError, 'at least image_size=32 pixels'),
+  ],
+)
+def test_what_cannot_predict_is_refused(checkpoint, change, error, message):
+  with pytest.raises(error, match=message):
+    Predictor(checkpoint, dataclasses.replace(CONTRACT, **change))

@@ -1,0 +1,124 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.testing import graph_session, make_data_set, random_values
+from vgg_slim.compat import tf
+from vgg_slim.data import image_ops, records
+from vgg_slim.data import manifest as manifests
+from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.features import bottleneck, cache
+from vgg_slim.nets import registry
+from vgg_slim.weights.contract import Contract
+
+CONTRACT = Contract('vgg_a@4', 3, 32, 8, None, (90.0, 100.0, 110.0), 1 / 50, test_scale=36)
+
+
+def save_random(prefix, contract):
+  """Saves a network of the contract with random weights."""
+  with graph_session() as session:
+    side = contract.image_size
+    registry.build(contract.model, tf.zeros([1, side, side, 3]), 3, False, side, fc_units=8)
+    variables = tf.global_variables()
+    values = random_values({v.op.name: v.shape.as_list() for v in variables}, scale=0.13)
+    session.run([v.assign(values[v.op.name]) for v in variables])
+    tf.train.Saver().save(session, prefix, write_meta_graph=False)
+  return prefix
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """(checkpoint, data folder, manifest): 16 training pictures of 40 px, 2 held out."""
+  folder = tmp_path_factory.mktemp('bottleneck')
+  data_dir, manifest = make_data_set(folder / 'data', 6, 3, side=40, validation_fraction=0.12)
+  return save_random(str(folder / 'model'), CONTRACT), data_dir, manifest
+
+
+def extract(run, path, key, split='train', **kwargs):
+  checkpoint, data_dir, manifest = run
+  seen = []
+  bottleneck.run_extraction(
+    key, checkpoint, data_dir, manifest, split, path, 5, lambda *counts: seen.append(counts)
+  )
+  return cache.read_features(path), seen
+
+
+def one_by_one(run, key):
+  """(features, label, name) of each picture in the order of the records, central crop."""
+  checkpoint, data_dir, manifest = run
+  rows = []
+  with graph_session() as session:
+    serialized = tf.placeholder(tf.string, [])
+    example = records.parse_example(serialized)
+    pixels = image_ops.resize_smaller_side(image_ops.decode_rgb(example.encoded), key.test_scale)
+    images = tf.placeholder(tf.float32, [1, key.image_size, key.image_size, 3])
+    layer = registry.build(key.model, images, None, False).end_points[key.layer]
+    tf.train.Saver().restore(session, checkpoint)
+    for path in manifests.shard_paths(data_dir, manifest, 'train'):
+      for record in tf.io.tf_record_iterator(path):
+        image, *rest = session.run([pixels, example.label, example.filename], {serialized: record})
+        start = (key.test_scale - key.image_size + 1) // 2
+        image = image[start : start + key.image_size, start : start + key.image_size]
+        image = (image - np.array(key.rgb_mean)) * key.pixel_scale
+        rows.append((session.run(layer, {images: [image]})[0], *rest))
+  return rows
+
+
+def test_features_labels_and_names_in_the_order_of_the_files(run, tmp_path):
+  key = bottleneck.make_key(run[0], CONTRACT, run[2], 'conv4_2', 48, 52)
+  assert key.layer == 'conv4/conv4_2'
+  got, seen = extract(run, tmp_path / 'x.npz', key)
+  expected = one_by_one(run, key)
+  assert got.features.shape[1:] == (6, 6, 32)
+  # Other batch sizes sum in another order: float32 through eight layers.
+  np.testing.assert_allclose(got.features, [row[0] for row in expected], rtol=1e-4, atol=1e-5)
+  assert got.labels.tolist() == [row[1] for row in expected]
+  assert got.names.tolist() == [row[2].decode() for row in expected]
+  n = len(expected)
+  assert seen == [(5, n), (10, n), (15, n)]
+
+
+def test_further_passes_are_augmented_and_only_of_the_train_split(run, tmp_path):
+  key = bottleneck.make_key(run[0], CONTRACT, run[2], test_scale=40, passes=3, seed=1)
+  got, _ = extract(run, tmp_path / 'x.npz', key)
+  plain, _ = extract(run, tmp_path / 'y.npz', dataclasses.replace(key, passes=1))
+  n = len(plain.labels)
+  assert got.labels.tolist() == 3 * plain.labels.tolist()
+  assert got.names.tolist() == 3 * plain.names.tolist()
+  assert np.array_equal(got.features[:n], plain.features)
+  first, second = got.features[n : 2 * n], got.features[2 * n :]
+  assert not np.array_equal(first, plain.features)
+  assert not np.array_equal(first, second)
+  assert np.array_equal(extract(run, tmp_path / 'z.npz', key)[0].features, got.features)
+  held_out, _ = extract(run, tmp_path / 'v.npz', key, 'validation')
+  assert len(held_out.labels) == run[2].split('validation').num_examples
+
+
+def test_the_key_changes_with_the_weights(run, tmp_path):
+  other = save_random(str(tmp_path / 'other'), dataclasses.replace(CONTRACT, image_size=64))
+  keys = [bottleneck.make_key(path, CONTRACT, run[2]) for path in (run[0], run[0], other)]
+  assert keys[0] == keys[1]
+  assert keys[0].weights_sha256 != keys[2].weights_sha256
+  assert (keys[0].layer, keys[0].image_size, keys[0].test_scale) == ('pool5', 32, 32)
+
+
+@pytest.mark.parametrize(
+  ('settings', 'message'),
+  [
+    ({'layer': 'fc6'}, "no layer 'fc6' below its head"),
+    ({'image_size': 20}, 'image_size=20 is too small'),
+    ({'image_size': 48, 'test_scale': 40}, 'test_scale=40 is smaller than image_size=48'),
+  ],
+)
+def test_what_cannot_be_extracted(run, settings, message):
+  with pytest.raises(ConfigError, match=message):
+    bottleneck.make_key(run[0], CONTRACT, run[2], **settings)
+
+
+def test_a_checkpoint_of_another_network_leaves_no_file(run, tmp_path):
+  contract = dataclasses.replace(CONTRACT, model='vgg_b@4')
+  key = bottleneck.make_key(run[0], contract, run[2])
+  with pytest.raises(CheckpointError, match='is of another network'):
+    extract(run, tmp_path / 'x.npz', key)
+  assert not list(tmp_path.iterdir())

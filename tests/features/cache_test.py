@@ -1,0 +1,60 @@
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.features import cache
+from vgg_slim.features.cache import FeatureKey, FeatureSet
+
+KEY = FeatureKey('ab', 'vgg16', 'pool5', 64, 64, (1, 2, 3), 1.0, 'f1', ('a', 'b'))
+
+
+def batches(sizes=(3, 2)):
+  rng = np.random.default_rng(0)
+  for n in sizes:
+    names = np.array([f'cat/{i}é.jpg'[: 7 + i] for i in range(n)])
+    yield FeatureSet(
+      rng.normal(size=[n, 2, 2, 4]).astype(np.float32), np.arange(n, dtype=np.int32), names
+    )
+
+
+def test_what_is_written_reads_back(tmp_path):
+  path = cache.features_path(tmp_path, 'train')
+  cache.write_features(path, [5, 2, 2, 4], batches())
+  got = cache.read_features(path)
+  for array, parts in zip(got, zip(*batches(), strict=True), strict=True):
+    assert np.array_equal(array, np.concatenate(parts))
+  assert got.features.dtype == np.float32
+  assert [file.name for file in tmp_path.iterdir()] == ['train.npz']
+
+
+def test_a_wrong_count_leaves_nothing(tmp_path):
+  with pytest.raises(DataError, match=r'train.npz: 5 pictures came, expected 6'):
+    cache.write_features(tmp_path / 'train.npz', [6, 2, 2, 4], batches())
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_for_one_key(tmp_path):
+  folder = tmp_path / 'features'
+  cache.open_folder(folder, KEY)
+  cache.open_folder(folder, KEY)
+  assert cache.read_key(folder) == KEY
+  other = dataclasses.replace(KEY, layer='conv5/conv5_3', passes=3)
+  with pytest.raises(
+    ConfigError, match="layer 'pool5', now 'conv5/conv5_3'; passes 1, now 3. Give another --output"
+  ):
+    cache.open_folder(folder, other)
+
+
+def test_what_is_no_folder_of_features(tmp_path):
+  with pytest.raises(DataError, match=r'holds no features: features.json: No such file'):
+    cache.read_key(tmp_path)
+  (tmp_path / cache.KEY_FILE).write_text('{"model": 1}')
+  with pytest.raises(DataError, match='missing .*weights_sha256'):
+    cache.read_key(tmp_path)
+  path = tmp_path / 'train.npz'
+  path.write_bytes(b'PK')
+  with pytest.raises(DataError, match=re.escape(f'{path} cannot be read as features')):
+    cache.read_features(path)

@@ -1,0 +1,92 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from vgg_slim.errors import ConfigError, TrainingError
+from vgg_slim.features.cache import FeatureKey, FeatureSet
+from vgg_slim.features.head import run_head_training
+from vgg_slim.features.head_config import HeadConfig
+from vgg_slim.nets import specs
+
+KEY = FeatureKey('ab', 'vgg_a@4', 'pool5', 64, 64, (0, 0, 0), 1.0, 'f1', ('a', 'b'))
+
+SCOPE = specs.get(KEY.model).scope
+
+
+def two_clouds(n, seed):
+  """Features [n, 2, 2, 3] whose sum tells the class."""
+  rng = np.random.default_rng(seed)
+  labels = rng.integers(0, 2, n).astype(np.int32)
+  features = rng.normal(size=[n, 2, 2, 3]) + (labels * 2.0 - 1)[:, None, None, None]
+  return FeatureSet(features.astype(np.float32), labels, np.array([''] * n))
+
+
+TRAIN, HELD_OUT = two_clouds(64, 0), two_clouds(600, 1)
+LINEAR = HeadConfig('linear', optimizer='momentum', learning_rate=0.1, batch_size=64, epochs=1)
+
+
+def train(config, key=KEY, data=TRAIN, validation=None):
+  return run_head_training(config, key, data, validation)
+
+
+def test_one_step_by_hand():
+  """Momentum's first step is plain gradient descent, W -= rate * mean(x (p - y)) + decay."""
+  config = dataclasses.replace(LINEAR, weight_decay=0.5)
+  start = train(dataclasses.replace(config, learning_rate=1e-30)).weights
+  after = train(config)
+  w, b = (start[f'{SCOPE}/fc8/{kind}'] for kind in ('weights', 'biases'))
+  x = TRAIN.features.reshape(64, 12)
+  scores = x @ w.reshape(12, 2) + b
+  p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+  error = p - np.eye(2)[TRAIN.labels]
+  expected = w.reshape(12, 2) - 0.1 * (x.T @ error / 64 + 0.5 * w.reshape(12, 2))
+  got = after.weights[f'{SCOPE}/fc8/weights'].reshape(12, 2)
+  # float32 sums of 64 products.
+  np.testing.assert_allclose(got, expected, atol=1e-6)
+  loss = -np.log(p[np.arange(64), TRAIN.labels]).mean()
+  assert after.history[0].train_loss == pytest.approx(loss, rel=1e-5)
+  assert after.history[0].train_accuracy == np.mean(scores.argmax(1) == TRAIN.labels)
+  assert (after.steps, after.history[0].validation_loss) == (1, None)
+
+
+@pytest.mark.parametrize('activation', ['softmax', 'sigmoid'])
+@pytest.mark.parametrize('head', ['fc256', 'average', 'cifar'])
+def test_heads_learn_and_score_what_they_hold(head, activation):
+  config = HeadConfig(head, activation, learning_rate=0.1, batch_size=16, epochs=8)
+  trained = train(config, validation=HELD_OUT)
+  last = trained.history[-1]
+  assert last.validation_accuracy > 0.9
+  assert trained.steps == 8 * 4
+  if head == 'fc256':
+    layers = [trained.weights[f'{SCOPE}/{fc}/weights'] for fc in ('fc6', 'fc8')]
+    hidden = np.maximum(
+      np.tensordot(HELD_OUT.features, layers[0], 3) + trained.weights[f'{SCOPE}/fc6/biases'], 0
+    )
+    scores = hidden @ layers[1][0, 0] + trained.weights[f'{SCOPE}/fc8/biases']
+    if activation == 'sigmoid':
+      scores = np.concatenate([0 * scores, scores], axis=1)
+    losses = np.log(np.exp(scores).sum(1)) - scores[np.arange(600), HELD_OUT.labels]
+    # 600 rows come in two unequal chunks; float32 against NumPy's.
+    assert last.validation_loss == pytest.approx(losses.mean(), rel=1e-4)
+    assert last.validation_accuracy == np.mean(scores.argmax(1) == HELD_OUT.labels)
+
+
+@pytest.mark.parametrize('optimizer', ['rmsprop', 'adam'])
+def test_same_seed_same_head(optimizer):
+  config = HeadConfig('fc256', optimizer=optimizer, epochs=2)
+  one, two, other = (train(dataclasses.replace(config, seed=s)).history for s in (3, 3, 4))
+  assert one == two != other
+
+
+@pytest.mark.parametrize(
+  ('layer', 'config', 'error', 'message'),
+  [
+    ('conv5/conv5_2', LINEAR, ConfigError, 'features of conv5/conv5_2; .* stands on pool5'),
+    ('pool5', dataclasses.replace(LINEAR, head='x'), ConfigError, "Unknown head 'x'"),
+    ('pool5', dataclasses.replace(LINEAR, learning_rate=1e38, epochs=3), TrainingError, 'Lower'),
+  ],
+)
+def test_what_cannot_be_trained(layer, config, error, message):
+  with pytest.raises(error, match=message):
+    train(config, dataclasses.replace(KEY, layer=layer))

@@ -1,0 +1,97 @@
+"""Predictions as pictures: bar charts, a grid, heat maps."""
+
+import io
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from vgg_slim.compat import tf
+from vgg_slim.data import picture_files
+from vgg_slim.evaluation.predictions import Prediction
+from vgg_slim.evaluation.predictor import Predictor
+from vgg_slim.nets import geometry, specs
+from vgg_slim.plotting import heat_maps, samples
+from vgg_slim.plotting import predictions as charts
+from vgg_slim.weights.contract import Contract
+
+_CHART_SIDE = 512  # pixels
+_TILE_SIDE = 256
+
+
+def write_bar_charts(folder: pathlib.Path, predictions: Sequence[Prediction]) -> None:
+  """Writes NAME.png for each picture: the picture and a bar for each class."""
+  folder.mkdir(parents=True, exist_ok=True)
+  for (file, top), name in zip(predictions, file_names(predictions), strict=True):
+    pixels = _thumbnail(file, _CHART_SIDE)
+    names, probabilities = [s.class_name for s in top], [s.probability for s in top]
+    figure = charts.draw_bar_chart(pixels, names, probabilities, pathlib.Path(file).name)
+    figure.savefig(folder / f'{name}.png')
+
+
+def write_grid(path: pathlib.Path, predictions: Sequence[Prediction]) -> None:
+  """Writes one picture with all pictures and the most probable class of each."""
+  tiles = [_thumbnail(p.file, _TILE_SIDE) for p in predictions]
+  captions = [f'{p.top[0].class_name}\n{p.top[0].probability:.1%}' for p in predictions]
+  samples.draw_samples(tiles, captions).savefig(path)
+
+
+def write_heat_maps(
+  folder: pathlib.Path,
+  predictions: Sequence[Prediction],
+  predictor: Predictor,
+  contract: Contract,
+  layer: str | None,
+) -> None:
+  """Writes NAME.png for each picture, and all of them as images of TensorBoard.
+
+  Args:
+    folder: is made; the name of the TensorBoard run.
+    predictions: their most probable class is explained.
+    predictor: of the same network.
+    contract: of its checkpoint.
+    layer: of Grad-CAM, as `geometry.find_layer` takes it; by default the last features.
+
+  Raises:
+    ConfigError: no such layer.
+  """
+  spec = specs.get(contract.model)
+  layer, layer_grid = geometry.find_layer(spec, layer or geometry.last_features(spec))
+  score_grid = geometry.score_map_grid(spec, contract.image_size, contract.fc_units, contract.head)
+  folder.mkdir(parents=True, exist_ok=True)
+  with tf.Graph().as_default(), tf.summary.FileWriter(str(folder)) as writer:
+    for (file, (best, *_)), name in zip(predictions, file_names(predictions), strict=True):
+      image = predictor.prepare(picture_files.read_file(file).encoded)
+      found = predictor.explain(image, best.class_id, layer)
+      cells = ' x '.join(map(str, found.class_map.shape))
+      panels = [
+        heat_maps.HeatMap(
+          f'class score map, {cells}', found.class_map, *score_grid, 'probability', (0, 1)
+        ),
+        heat_maps.HeatMap(f'Grad-CAM, {layer}', found.grad_cam, *layer_grid, 'weighted features'),
+      ]
+      title = f'{pathlib.Path(file).name}: {best.class_name}, {best.probability:.1%}'
+      stream = io.BytesIO()
+      heat_maps.draw_heat_maps(found.pixels, panels, title).savefig(stream)
+      (folder / f'{name}.png').write_bytes(stream.getvalue())
+      image_summary = tf.Summary.Image(encoded_image_string=stream.getvalue())
+      value = tf.Summary.Value(tag=f'heat_maps/{name}', image=image_summary)
+      writer.add_summary(tf.Summary(value=[value]), 0)
+
+
+def file_names(predictions: Sequence[Prediction]) -> list[str]:
+  """A name for each picture without its folder and extension; repeated ones are numbered."""
+  taken: dict[str, int] = {}
+  names = []
+  for prediction in predictions:
+    stem = pathlib.Path(prediction.file).stem
+    taken[stem] = taken.get(stem, 0) + 1
+    names.append(stem if taken[stem] == 1 else f'{stem}_{taken[stem]}')
+  return names
+
+
+def _thumbnail(file: str, side: int) -> np.ndarray:
+  """uint8 [H, W, 3], RGB, no side longer than `side` pixels."""
+  image = picture_files.read_file(file).image.convert('RGB')
+  image.thumbnail((side, side))
+  return np.asarray(image)

@@ -1,0 +1,164 @@
+"""Folders of features: what they were made from, and one `.npz` a split. No TensorFlow.
+
+`features.json` is the key: the weights by their hash, the preprocessing, the data set by its
+fingerprint, the layer and the sides. A folder with the same key is never computed again; one with
+another key is never mixed with it.
+"""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vgg_slim import files
+from vgg_slim.configs.checks import check_fields
+from vgg_slim.errors import ConfigError, DataError
+
+KEY_FILE = 'features.json'
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureKey:
+  """All that the features depend on.
+
+  Attributes:
+    weights_sha256: of the checkpoint's files.
+    model: name of the network.
+    layer: whose output the features are, a name of its end points.
+    image_size: side of the central crop, in pixels.
+    test_scale: smaller side of the picture before the crop, in pixels.
+    rgb_mean: subtracted from R, G, B, 0..255.
+    pixel_scale: factor after that.
+    data_fingerprint: `Manifest.fingerprint`.
+    class_names: in the order of the labels.
+    passes: of the train split; every pass but the first is augmented.
+    seed: of the augmentation.
+  """
+
+  weights_sha256: str
+  model: str
+  layer: str
+  image_size: int
+  test_scale: int
+  rgb_mean: tuple[float, float, float]
+  pixel_scale: float
+  data_fingerprint: str
+  class_names: tuple[str, ...]
+  passes: int = 1
+  seed: int = 0
+
+  def __post_init__(self):
+    for name in ('rgb_mean', 'class_names'):
+      object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+class FeatureSet(NamedTuple):
+  """Features of a split.
+
+  Attributes:
+    features: float32 [N, h, w, C], pass by pass, each in the order of the files.
+    labels: int32 [N].
+    names: str [N], of the pictures in their source.
+  """
+
+  features: np.ndarray
+  labels: np.ndarray
+  names: np.ndarray
+
+
+def features_path(folder: pathlib.Path, split: str) -> pathlib.Path:
+  """File of a split's features."""
+  return folder / f'{split}.npz'
+
+
+def open_folder(folder: pathlib.Path, key: FeatureKey) -> None:
+  """Makes a folder for the features of `key`, or checks that it is one.
+
+  Raises:
+    ConfigError: it holds others; says which fields differ.
+  """
+  if (folder / KEY_FILE).exists():
+    before, now = dataclasses.asdict(read_key(folder)), dataclasses.asdict(key)
+    differing = [
+      f'{name} {before[name]!r}, now {value!r}'
+      for name, value in now.items()
+      if before[name] != value
+    ]
+    if differing:
+      raise ConfigError(
+        f'{folder} holds other features: {"; ".join(differing)}. Give another --output.'
+      )
+    return
+  folder.mkdir(parents=True, exist_ok=True)
+  files.write_text(folder / KEY_FILE, json.dumps(dataclasses.asdict(key), indent=2) + '\n')
+
+
+def read_key(folder: pathlib.Path) -> FeatureKey:
+  """Reads the key of a folder.
+
+  Raises:
+    DataError: there is none, or it cannot be read.
+  """
+  path = folder / KEY_FILE
+  try:
+    values = json.loads(path.read_text(encoding='utf-8'))
+    check_fields(values, FeatureKey, 'the top level')
+    return FeatureKey(**values)
+  except OSError as error:
+    raise DataError(f'{folder} holds no features: {KEY_FILE}: {error.strerror}.') from error
+  except (ValueError, TypeError) as error:
+    raise DataError(f'{path}: {error}') from error
+
+
+def write_features(path: pathlib.Path, shape: Sequence[int], batches: Iterable[FeatureSet]) -> None:
+  """Writes a `.npz` that `np.load` reads; one batch is in memory at a time.
+
+  Args:
+    path: is there when all is written, and not before.
+    shape: [N, h, w, C] of all features.
+    batches: N rows in all.
+
+  Raises:
+    DataError: another number of rows.
+  """
+  temporary = path.with_name(f'.{path.name}.partial')
+  labels, names = [], []
+  try:
+    with zipfile.ZipFile(temporary, 'w') as archive:
+      with archive.open('features.npy', 'w', force_zip64=True) as stream:
+        _write_header(stream, tuple(shape))
+        for batch in batches:
+          stream.write(np.ascontiguousarray(batch.features, '<f4').data)
+          labels.append(batch.labels)
+          names.append(batch.names)
+      rows = sum(map(len, labels))
+      if rows != shape[0]:
+        raise DataError(f'{path.name}: {rows} pictures came, expected {shape[0]}.')
+      for name, parts in (('labels', labels), ('names', names)):
+        with archive.open(f'{name}.npy', 'w') as stream:
+          np.lib.format.write_array(stream, np.concatenate(parts), allow_pickle=False)
+    temporary.replace(path)
+  finally:
+    temporary.unlink(missing_ok=True)
+
+
+def _write_header(stream: zipfile.ZipExtFile, shape: tuple[int, ...]) -> None:
+  header = {'descr': '<f4', 'fortran_order': False, 'shape': shape}
+  np.lib.format.write_array_header_1_0(stream, header)
+
+
+def read_features(path: pathlib.Path) -> FeatureSet:
+  """Reads what `write_features` wrote.
+
+  Raises:
+    DataError: no such file, or a damaged one.
+  """
+  try:
+    with np.load(path, allow_pickle=False) as arrays:
+      return FeatureSet(*(arrays[name] for name in FeatureSet._fields))
+  except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    raise DataError(f'{path} cannot be read as features: {error}.') from error

@@ -1,0 +1,65 @@
+"""A trained head on its trunk again: one checkpoint like any other."""
+
+from vgg_slim.compat import tf
+from vgg_slim.features.cache import FeatureKey
+from vgg_slim.features.head import TrainedHead
+from vgg_slim.features.head_config import HeadConfig
+from vgg_slim.nets import registry
+from vgg_slim.weights import checkpoints, staging
+from vgg_slim.weights.contract import Contract, contract_path, write_contract
+
+
+def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
+  """The contract of the network whose head was trained on features of `key`."""
+  return Contract(
+    model=key.model,
+    num_classes=len(key.class_names),
+    image_size=key.image_size,
+    fc_units=config.fc_units,
+    rgb_mean=key.rgb_mean,
+    pixel_scale=key.pixel_scale,
+    class_names=key.class_names,
+    head=config.head,
+    classifier_activation=config.classifier_activation,
+    test_scale=key.test_scale,
+  )
+
+
+def write_grafted_checkpoint(
+  prefix: str, trunk_checkpoint: str, trained: TrainedHead, contract: Contract
+) -> None:
+  """Writes the whole network at `prefix`, and its contract.
+
+  Args:
+    prefix: of the new checkpoint.
+    trunk_checkpoint: prefix of the one that the features were extracted with.
+    trained: the head.
+    contract: of the whole network.
+
+  Raises:
+    CheckpointError: the trunk's checkpoint cannot be read or is of another network.
+    ConfigError: there is a checkpoint at `prefix`.
+  """
+  staging.check_checkpoint_is_free(prefix)
+  with tf.Graph().as_default():
+    side = contract.image_size
+    registry.build(
+      contract.model,
+      tf.zeros([1, side, side, 3]),
+      contract.num_logits,
+      is_training=False,
+      image_size=side,
+      fc_units=contract.fc_units,
+      head=contract.head,
+    )
+    variables = {variable.op.name: variable for variable in tf.global_variables()}
+    trunk = [variable for name, variable in variables.items() if name not in trained.weights]
+    step = tf.train.get_or_create_global_step()
+    trunk_names = checkpoints.inference_names(trunk_checkpoint, trunk)
+    with tf.Session() as session, staging.staged_checkpoint(prefix) as staged:
+      tf.train.Saver(trunk_names).restore(session, trunk_checkpoint)
+      for name, value in trained.weights.items():
+        variables[name].load(value, session)
+      step.load(trained.steps, session)
+      tf.train.Saver().save(session, staged, write_meta_graph=False, write_state=False)
+      write_contract(contract_path(staged), contract)

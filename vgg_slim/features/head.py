@@ -1,0 +1,177 @@
+"""Trains a head on features that were extracted once: seconds in the place of hours."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from vgg_slim.compat import slim, tf
+from vgg_slim.errors import ConfigError, TrainingError
+from vgg_slim.features.cache import FeatureKey, FeatureSet
+from vgg_slim.features.head_config import HeadConfig
+from vgg_slim.nets import specs
+from vgg_slim.nets.heads import build_head
+from vgg_slim.nets.outputs import as_two_classes
+from vgg_slim.ops.arg_scopes import net_arg_scope
+
+# Keras's settings where TensorFlow 1 has others, as the tutorials of this method are Keras's.
+OPTIMIZERS: dict[str, Callable[[float], tf.train.Optimizer]] = {
+  'rmsprop': lambda rate: tf.train.RMSPropOptimizer(rate, decay=0.9, epsilon=1e-7),
+  'momentum': lambda rate: tf.train.MomentumOptimizer(rate, momentum=0.9),
+  'adam': lambda rate: tf.train.AdamOptimizer(rate, epsilon=1e-7),
+}
+_SCORED_AT_ONCE = 512
+
+
+class EpochScores(NamedTuple):
+  """One epoch; training's are means over its batches, with dropout; None without validation."""
+
+  epoch: int
+  train_loss: float
+  train_accuracy: float
+  validation_loss: float | None
+  validation_accuracy: float | None
+
+
+class TrainedHead(NamedTuple):
+  """What training leaves.
+
+  Attributes:
+    weights: arrays by variable name, the network's scope included.
+    steps: batches trained on.
+    history: one row an epoch.
+  """
+
+  weights: dict[str, np.ndarray]
+  steps: int
+  history: list[EpochScores]
+
+
+def check_can_graft(key: FeatureKey) -> None:
+  """Raises ConfigError unless the features are those that the network's heads stand on."""
+  last = specs.get(key.model).trunk_layers()[-1].name
+  if key.layer not in (last, last.partition('/')[0]):
+    raise ConfigError(
+      f'These are features of {key.layer}; a head of {key.model} stands on {last}: extract those.'
+    )
+
+
+def run_head_training(
+  config: HeadConfig,
+  key: FeatureKey,
+  train: FeatureSet,
+  validation: FeatureSet | None = None,
+  report: Callable[[EpochScores], None] | None = None,
+) -> TrainedHead:
+  """Trains the head of a network on features in memory.
+
+  Args:
+    config: the head and its training.
+    key: what the features are of.
+    train: rows to train on.
+    validation: rows to score after every epoch.
+    report: called after every epoch.
+
+  Raises:
+    ConfigError: no such head, or features that no head stands on.
+    TrainingError: the loss is no longer finite.
+  """
+  check_can_graft(key)
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.set_random_seed(config.seed)
+    graph = _Graph(config, key, train.features.shape[1:])
+    session.run(tf.global_variables_initializer())
+    history = []
+    for epoch in range(1, config.epochs + 1):
+      scores = [
+        (len(rows), *session.run([graph.train_op, graph.hits], graph.feed(train, rows)))
+        for rows in _shuffled_batches(len(train.labels), config.batch_size, (config.seed, epoch))
+      ]
+      train_loss, train_accuracy = _mean(scores)
+      if not np.isfinite(train_loss):
+        raise TrainingError(f'The loss is {train_loss} in epoch {epoch}. Lower --learning_rate.')
+      held_out = graph.score(session, validation) if validation else (None, None)
+      history.append(EpochScores(epoch, train_loss, train_accuracy, *held_out))
+      if report:
+        report(history[-1])
+    weights, steps = session.run([graph.weights, graph.step])
+  return TrainedHead(weights, int(steps), history)
+
+
+class _Graph:
+  """Placeholders, one tower that trains and one that scores, with the same variables."""
+
+  def __init__(self, config: HeadConfig, key: FeatureKey, shape: tuple[int, int, int]) -> None:
+    self._features = tf.placeholder(tf.float32, [None, *shape], 'features')
+    self._labels = tf.placeholder(tf.int32, [None], 'labels')
+    self.step = tf.train.get_or_create_global_step()
+    loss, self.hits = self._build_tower(config, key, is_training=True)
+    total = loss + tf.losses.get_regularization_loss()
+    self.weights = {v.op.name: v for v in slim.get_model_variables()}
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+      update = OPTIMIZERS[config.optimizer](config.learning_rate).minimize(total, self.step)
+    with tf.control_dependencies([update]):
+      self.train_op = tf.identity(loss)
+    self._scores = self._build_tower(config, key, is_training=False)
+
+  def feed(self, data: FeatureSet, rows: np.ndarray | slice) -> dict[tf.Tensor, np.ndarray]:
+    return {self._features: data.features[rows], self._labels: data.labels[rows]}
+
+  def score(self, session: tf.Session, data: FeatureSet) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy."""
+    starts = range(0, len(data.labels), _SCORED_AT_ONCE)
+    chunks = [slice(start, start + _SCORED_AT_ONCE) for start in starts]
+    return _mean(
+      [
+        (len(data.labels[rows]), *session.run(self._scores, self.feed(data, rows)))
+        for rows in chunks
+      ]
+    )
+
+  def _build_tower(
+    self, config: HeadConfig, key: FeatureKey, is_training: bool
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean cross-entropy of the batch, and the share of its rows that are right."""
+    spec = specs.get(key.model)
+    num_classes = len(key.class_names)
+    sigmoid = config.classifier_activation == 'sigmoid'
+    seed = tf.stack([tf.constant(config.seed, tf.int64), self.step])
+    arg_scope = net_arg_scope(
+      config.weight_decay,
+      config.initializer,
+      spec.batch_norm,
+      spec.conv_biases,
+      is_training,
+      dropout_seed=seed,
+    )
+    with tf.variable_scope(spec.scope, reuse=not is_training), slim.arg_scope(arg_scope):
+      outputs = build_head(
+        self._features,
+        {},
+        spec,
+        1 if sigmoid else num_classes,
+        key.image_size,
+        config.fc_units,
+        config.dropout_keep_prob,
+        config.head,
+      )
+    logits = (as_two_classes(outputs) if sigmoid else outputs).logits
+    loss = tf.reduce_mean(
+      tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self._labels, logits=logits)
+    )
+    hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), self._labels)
+    return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
+
+
+def _shuffled_batches(
+  num_rows: int, batch_size: int, seed: tuple[int, int]
+) -> Iterator[np.ndarray]:
+  order = np.random.default_rng(seed).permutation(num_rows)
+  for start in range(0, num_rows, batch_size):
+    yield order[start : start + batch_size]
+
+
+def _mean(scores: list[tuple[int, float, float]]) -> tuple[float, float]:
+  """Means of (rows, loss, accuracy), each row counting the same."""
+  rows, losses, accuracies = np.array(scores, np.float64).T
+  return float(losses @ rows / rows.sum()), float(accuracies @ rows / rows.sum())

@@ -1,0 +1,41 @@
+"""A picture with what a network says of it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_BAR = '#4c78a8'
+_TEXT = '#333333'
+
+
+def draw_bar_chart(
+  pixels: np.ndarray, class_names: Sequence[str], probabilities: Sequence[float], title: str
+) -> Figure:
+  """Draws a picture and, beside it, a bar with its percentage for each class.
+
+  Args:
+    pixels: uint8 [H, W, 3], RGB.
+    class_names: from top to bottom.
+    probabilities: 0..1, one for each name.
+    title: above both.
+
+  Returns:
+    a figure of its own, on no screen.
+  """
+  rows = len(class_names)
+  figure = Figure(figsize=(9, max(3.5, 0.4 * rows + 1.2)), dpi=100, layout='constrained')
+  picture, bars = figure.subplots(1, 2, width_ratios=(2, 3))
+  figure.suptitle(title, color=_TEXT)
+  picture.imshow(pixels)
+  picture.axis('off')
+  percentages = 100 * np.asarray(probabilities)
+  drawn = bars.barh(range(rows), percentages, color=_BAR, height=0.7)
+  bars.bar_label(drawn, [f'{p:.1f} %' for p in percentages], padding=3, color=_TEXT)
+  bars.set_yticks(range(rows), class_names, color=_TEXT)
+  bars.invert_yaxis()
+  bars.set_xlim(0, 115)  # room for the label of a full bar
+  bars.set_xticks(range(0, 101, 25))
+  bars.set_xlabel('probability, %', color=_TEXT)
+  bars.spines[['top', 'right']].set_visible(False)
+  return figure
