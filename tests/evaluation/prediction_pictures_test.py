@@ -1,0 +1,59 @@
+import numpy as np
+import PIL.Image
+import pytest
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.evaluation import prediction_pictures
+from vgg_slim.evaluation.predictions import ClassScore, Prediction
+from vgg_slim.evaluation.predictor import Explanation
+from vgg_slim.weights.contract import Contract
+
+CONTRACT = Contract('vgg16', 2, 224, 4096)
+
+
+class FakePredictor:
+  """Remembers what it is asked, and answers with maps of a picture of 256x320 pixels."""
+
+  def __init__(self):
+    self.asked = []
+
+  def prepare(self, encoded):
+    return np.zeros([256, 320, 3], np.float32)
+
+  def explain(self, image, class_id, layer):
+    self.asked.append((image.shape, class_id, layer))
+    return Explanation(np.zeros([256, 320, 3], np.uint8), np.ones([2, 4]) / 2, np.ones([16, 20]))
+
+
+@pytest.fixture
+def predictions(tmp_path):
+  for name in ('a/cat.png', 'b/cat.jpg', 'b/dog.jpg'):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    PIL.Image.new('RGB', (30, 20)).save(tmp_path / name)
+  top = (ClassScore(1, 'cat', 0.9), ClassScore(0, 'dog', 0.1))
+  return [Prediction(str(path), top) for path in sorted(tmp_path.rglob('*.*'))]
+
+
+def test_pictures_of_one_name_are_kept_apart(predictions, tmp_path):
+  prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)
+  names = sorted(path.name for path in (tmp_path / 'charts').iterdir())
+  assert names == ['cat.png', 'cat_2.png', 'dog.png']
+
+
+@pytest.mark.parametrize(
+  ('layer', 'expected'), [(None, 'conv5/conv5_3'), ('conv4_1', 'conv4/conv4_1')]
+)
+def test_the_most_probable_class_is_explained(predictions, tmp_path, layer, expected):
+  predictor = FakePredictor()
+  folder = tmp_path / 'maps'
+  prediction_pictures.write_heat_maps(folder, predictions[:1], predictor, CONTRACT, layer)
+  assert predictor.asked == [((256, 320, 3), 1, expected)]
+  assert (folder / 'cat.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_an_unknown_layer_writes_nothing(predictions, tmp_path):
+  with pytest.raises(ConfigError, match="no layer 'conv9'"):
+    prediction_pictures.write_heat_maps(
+      tmp_path / 'maps', predictions, FakePredictor(), CONTRACT, 'conv9'
+    )
+  assert not (tmp_path / 'maps').exists()
