@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from vgg_slim.compat import tf
 
 _NAME = 'VggSlimConv2D'
-_LARGEST_MAP = 32 * 32  # pixels; larger maps were not measured to gain
+_LARGEST_MAP = 8 * 8  # pixels; see docs/performance.md
 
 
 @contextlib.contextmanager
@@ -64,16 +64,28 @@ def _kernel_gradient_by_taps(images: tf.Tensor, kernel: tf.Tensor, grad: tf.Tens
     kernel: [kh, kw, C, K], for its shape.
     grad: float [N, H, W, K].
   """
-  height, width = images.shape.as_list()[1:3]
   kh, kw, n_in, n_out = kernel.shape.as_list()
-  top, left = kh // 2, kw // 2
-  padded = tf.pad(images, [[0, 0], [top, top], [left, left], [0, 0]])
-  pixels = tf.reshape(grad, [-1, n_out])
-  taps = [
-    tf.matmul(
-      tf.reshape(padded[:, i : i + height, j : j + width], [-1, n_in]), pixels, transpose_a=True
-    )
-    for i in range(kh)
-    for j in range(kw)
-  ]
+  taps = []
+  for i in range(kh):
+    for j in range(kw):
+      seen, into = _overlap(images, grad, i - kh // 2, j - kw // 2)
+      taps.append(
+        tf.matmul(tf.reshape(seen, [-1, n_in]), tf.reshape(into, [-1, n_out]), transpose_a=True)
+      )
   return tf.reshape(tf.stack(taps), kernel.shape)
+
+
+def _overlap(
+  images: tf.Tensor, grad: tf.Tensor, down: int, right: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+  """The pixels that a tap `down` and `right` of the centre reads, and those that it adds to.
+
+  What it reads beyond the border is zero. Leaving that out saves 20 of 36 products of a 3x3 kernel
+  over a 2x2 map, and 44 of 144 over a 4x4 map.
+  """
+  height, width = images.shape.as_list()[1:3]
+  rows, columns = max(0, height - abs(down)), max(0, width - abs(right))
+  top, left = max(0, down), max(0, right)
+  seen = images[:, top : top + rows, left : left + columns]
+  top, left = max(0, -down), max(0, -right)
+  return seen, grad[:, top : top + rows, left : left + columns]
