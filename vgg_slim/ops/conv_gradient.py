@@ -3,7 +3,8 @@
 oneDNN's kernel gradient falls far behind its forward pass where maps are small: over the layers of
 VGG16 at 32 px, batch 32, float32 on two AVX2 cores, one step took 477 ms forward, 472 ms for the
 gradient of the maps and 1091 ms for that of the kernels. As one matrix product for each tap of the
-kernel the last takes 422 ms. See ConvGradientTest for equality.
+kernel the last takes 422 ms. See ConvGradientTest for equality, and docs/performance.md for which
+maps gain.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from vgg_slim.compat import tf
 
 _NAME = 'VggSlimConv2D'
-_LARGEST_MAP = 8 * 8  # pixels; see docs/performance.md
+_LARGEST_MAP = 8 * 8  # pixels; see docs/decisions/0030
 
 
 @contextlib.contextmanager
