@@ -29,11 +29,12 @@ HOMES = {
   'matplotlib': ('vgg_slim.plotting',),
   'h5py': ('vgg_slim.weights', 'vgg_slim.export'),
   'onnx': ('vgg_slim.weights', 'vgg_slim.export'),
+  'onnxruntime': ('vgg_slim.benchmarks', 'vgg_slim.weights', 'vgg_slim.export'),
   'safetensors': ('vgg_slim.weights', 'vgg_slim.export'),
-  'torch': ('vgg_slim.weights', 'vgg_slim.export'),
+  'torch': ('vgg_slim.benchmarks', 'vgg_slim.weights', 'vgg_slim.export'),
 }
 # Slow to import or not installed: only the function that needs one pays for it.
-IN_FUNCTIONS_ONLY = ('h5py', 'onnx', 'safetensors', 'torch')
+IN_FUNCTIONS_ONLY = ('h5py', 'keras', 'onnx', 'onnxruntime', 'safetensors', 'torch')
 
 # These start in a fraction of a second and run where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = (
@@ -41,6 +42,8 @@ WITHOUT_TENSORFLOW = (
   'tools.config_flags',
   'tools.invocation',
   'tools.optimizer_flags',
+  'vgg_slim.benchmarks.report',
+  'vgg_slim.benchmarks.turns',
   'vgg_slim.config',
   'vgg_slim.configs',
   'vgg_slim.constants',

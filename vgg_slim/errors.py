@@ -26,5 +26,9 @@ class WorkerLostError(TrainingError):
   checkpoint."""
 
 
+class BenchmarkError(VggSlimError):
+  """A measurement that did not come to an end, or a report that cannot be read."""
+
+
 class WeightMismatchError(CheckpointError):
   """Weights of a file that do not fit the network; the message lists what and where."""

@@ -1,0 +1,99 @@
+import dataclasses
+
+import pytest
+
+from vgg_slim.benchmarks import ceiling_shapes, report, timing
+from vgg_slim.benchmarks.turns import Outcome
+from vgg_slim.benchmarks.workload import Workload, flop
+from vgg_slim.errors import BenchmarkError
+
+LOAD = Workload('forward', 'vgg16', 4, 224, threads=2)
+
+
+def make_rows():
+  return report.make_rows(
+    [
+      Outcome('vgg_slim', LOAD, [[0.5, 0.5], [1.0, 1.0]], 2**30),
+      Outcome('keras', LOAD, [[1.0, 1.0], [3.0, 3.0]], 2**31),
+      Outcome('torch', LOAD, absent='torch is not installed'),
+      Outcome('matmul', LOAD, [[ceiling_shapes.FLOP['matmul'] / 200e9], []]),
+    ]
+  )
+
+
+def test_speeds_shares_and_ratios_by_hand():
+  ours, keras = make_rows()
+  assert (ours.system, keras.system) == ('vgg_slim', 'keras')
+  # The median of 0.5, 0.5, 1, 1 is 0.75 s for four images.
+  assert ours.images_per_second == pytest.approx(4 / 0.75)
+  assert ours.gflop_per_second == pytest.approx(flop(LOAD) / 0.75e9)
+  assert ours.shares == pytest.approx({'matmul': flop(LOAD) / 0.75 / 200e9})
+  assert ours.ours is None
+  # Turn by turn twice and three times as fast.
+  assert keras.ours == timing.Ratio(2.5, 2.25, 2.75)
+
+
+def test_a_row_for_people():
+  ours, keras = make_rows()
+  assert report.title(ours) == 'vgg16 at 224 px, batch 4, float32, 2 threads'
+  cells = dict(zip(report.HEADINGS, report.cells(keras), strict=True))
+  assert cells['median'] == '2000.0 ms'
+  assert cells['images/s'] == '2.0'
+  assert cells['of convolution'] == ''
+  assert cells['peak memory'] == '2.0 GiB'
+  assert cells['vgg_slim is'] == '2.50x (2.25 - 2.75)'
+  assert report.classic_line(ours) == 'forward across 4 steps, 0.750 +/- 0.250 sec / batch'
+
+
+def timed(what, seconds):
+  load = dataclasses.replace(LOAD, what=what)
+  return report.make_rows([Outcome('vgg_slim', load, [[seconds]])])[0]
+
+
+def test_the_bottleneck_is_the_largest_part():
+  rows = [
+    timed('input', 0.2),
+    timed('forward_backward', 0.5),
+    timed('train_step', 0.6),
+    timed('end_to_end', 2.0),
+  ]
+  found = report.find_bottleneck(rows)
+  parts = (found.input, found.compute, found.optimizer, found.summaries)
+  assert parts == pytest.approx((0.2, 0.5, 0.1, 1.2))
+  assert found.name == 'summaries'
+  assert str(found).startswith('Bottleneck: summaries (input 200.0 ms, compute 500.0 ms')
+  rows[-1] = timed('end_to_end', 0.7)
+  assert report.find_bottleneck(rows).name == 'compute'
+  assert report.find_bottleneck(rows[1:]) is None
+
+
+def test_a_file_comes_back_as_it_was(tmp_path):
+  path = tmp_path / 'rows.json'
+  rows = make_rows()
+  report.write_rows(str(path), rows)
+  assert report.read_rows(str(path)) == rows
+
+
+def test_two_files_are_compared_row_by_row():
+  old, _ = make_rows()
+  statistics = timing.Statistics(0.25, 0.2, 0.4, 0, 0, 4)
+  new = dataclasses.replace(old, statistics=statistics)
+  ((row, ratio),) = report.compare([new], make_rows())
+  assert row is new
+  # Quartiles of the old row: 0.5 and 1.
+  assert ratio == pytest.approx((3.0, 0.5 / 0.4, 1.0 / 0.2))
+  other = dataclasses.replace(new, workload=dataclasses.replace(LOAD, batch_size=1))
+  with pytest.raises(BenchmarkError, match='no measurement in common'):
+    report.compare([other], [old])
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{"format": 1}', '{"format": 7, "rows": []}'])
+def test_another_file_is_named(tmp_path, text):
+  path = tmp_path / 'other.json'
+  path.write_text(text)
+  with pytest.raises(BenchmarkError, match='other.json'):
+    report.read_rows(str(path))
+
+
+def test_the_machine_has_a_name():
+  assert 'cores' in report.machine()

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from tests.testing import make_data_set
+from vgg_slim.benchmarks import steps
+from vgg_slim.benchmarks.workload import Workload
+
+
+def build(what, **changes):
+  fields = {'model': 'vgg_a@4', 'batch_size': 2, 'image_size': 32, 'num_classes': 3}
+  return steps.build_step(Workload(what, **{**fields, 'fc_units': 8, **changes}))
+
+
+@pytest.mark.parametrize('precision', ['float32', 'bfloat16'])
+def test_forward_gives_probabilities(precision):
+  probabilities = build('forward', precision=precision)()
+  assert probabilities.shape == (2, 3)
+  # Divided in float32, whatever came before.
+  np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
+
+
+def test_dense_averages_over_a_larger_picture():
+  assert build('dense', image_size=256)().shape == (2, 3)
+
+
+def test_training_moves_the_loss_and_gradients_alone_do_not():
+  train = build('train_step')
+  losses = [train() for _ in range(3)]
+  assert len(set(losses)) == 3
+  assert build('forward_backward')() is None
+
+
+def test_input_and_the_whole_step_read_a_data_set(tmp_path):
+  data_dir, _ = make_data_set(tmp_path / 'data')
+  assert build('input', data_dir=data_dir, num_classes=2)() is None
+  whole = build('end_to_end', data_dir=data_dir, num_classes=2)
+  total, cross_entropy, accuracy, _ = whole()
+  assert total > cross_entropy > 0  # weight decay is part of the total
+  assert accuracy in (0.0, 0.5, 1.0)

@@ -1,0 +1,37 @@
+"""What the machine can do at best: one large product or convolution, again and again."""
+
+from collections.abc import Callable
+
+from vgg_slim.benchmarks.ceiling_shapes import CONV, MATMUL_SIDE, Conv
+from vgg_slim.benchmarks.workload import Workload
+from vgg_slim.compat import tf
+from vgg_slim.ops.session_config import session_config
+
+RunBatch = Callable[[], None]
+
+
+def build_matmul(workload: Workload, side: int = MATMUL_SIDE) -> RunBatch:
+  """Returns what multiplies two square matrices in the workload's precision."""
+  return _build(workload, [[side, side], [side, side]], tf.matmul)
+
+
+def build_convolution(workload: Workload, conv: Conv = CONV) -> RunBatch:
+  """Returns what runs one convolution in the workload's precision."""
+  n, side, channels = conv
+  shapes = [[n, side, side, channels], [3, 3, channels, channels]]
+  return _build(
+    workload, shapes, lambda maps, kernel: tf.nn.conv2d(maps, kernel, strides=1, padding='SAME')
+  )
+
+
+def _build(workload: Workload, shapes: list[list[int]], operation: Callable) -> RunBatch:
+  with tf.Graph().as_default():
+    dtype = tf.as_dtype(workload.precision)
+    operands = [
+      tf.Variable(tf.cast(tf.random_normal(shape, seed=0), dtype), trainable=False)
+      for shape in shapes
+    ]
+    result = operation(*operands)
+    session = tf.Session(config=session_config(threads=workload.threads))
+    session.run(tf.global_variables_initializer())
+    return session.make_callable(result.op)

@@ -1,0 +1,89 @@
+"""The same networks as tf-slim's own `nets` write them: all layers convolutions, slim's batch norm.
+
+No kernel gradients by taps, no fully-connected layer as a matrix product: what this project's own
+layers are worth is the distance to this.
+"""
+
+from collections.abc import Callable
+
+from vgg_slim.benchmarks import layer_walk, synthetic
+from vgg_slim.benchmarks.workload import Workload
+from vgg_slim.compat import slim, tf
+from vgg_slim.nets.net_spec import Layer
+from vgg_slim.ops.session_config import session_config
+
+
+def build_step(workload: Workload) -> Callable[[], None]:
+  """Builds the graph, opens its session and returns what runs one batch."""
+  with tf.Graph().as_default():
+    images, labels = synthetic.build_batch(workload)
+    is_training = workload.what in ('forward_backward', 'train_step')
+    logits = build_logits(workload, images, is_training)
+    if not is_training:
+      fetches = tf.nn.softmax(logits)
+    else:
+      tf.losses.sparse_softmax_cross_entropy(labels, logits)
+      fetches = _build_training(workload)
+    session = tf.Session(config=session_config(workload.precision, workload.threads))
+    session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+    return session.make_callable(fetches)
+
+
+def _build_training(workload: Workload) -> tf.Operation:
+  if workload.what == 'forward_backward':
+    return tf.group(*tf.gradients(tf.losses.get_losses(), tf.trainable_variables()))
+  optimizer = tf.train.MomentumOptimizer(layer_walk.LEARNING_RATE, layer_walk.MOMENTUM)
+  with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+    return optimizer.minimize(tf.losses.get_total_loss())
+
+
+def build_logits(workload: Workload, images: tf.Tensor, is_training: bool) -> tf.Tensor:
+  """Adds the workload's network; returns float32 [N, K], the average of the score map."""
+
+  def conv(layer: Layer, net: tf.Tensor, padding: int | str | None = None) -> tf.Tensor:
+    net, padding = _pad(layer, net) if padding is None else (net, padding)
+    return slim.conv2d(
+      net,
+      layer.channels,
+      layer.kernel,
+      layer.stride,
+      padding,
+      activation_fn=tf.nn.relu if layer.relu else None,
+      normalizer_fn=slim.batch_norm if layer.batch_norm else None,
+      normalizer_params={'is_training': is_training, 'scale': True},
+      weights_regularizer=slim.l2_regularizer(layer_walk.WEIGHT_DECAY),
+      scope=layer.name,
+    )
+
+  def max_pool(layer: Layer, net: tf.Tensor) -> tf.Tensor:
+    net, padding = _pad(layer, net)
+    return slim.max_pool2d(net, layer.kernel, layer.stride, padding)
+
+  def add(layer: Layer, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    return tf.nn.relu(left + right) if layer.relu else left + right
+
+  def dropout(layer: Layer, net: tf.Tensor) -> tf.Tensor:
+    return slim.dropout(net, 1 - layer_walk.DROPOUT_RATE, is_training=is_training)
+
+  kinds = {
+    'conv': conv,
+    'fc': lambda layer, net: conv(layer, net, 'VALID'),
+    'max_pool': max_pool,
+    'average_pool': lambda layer, net: slim.avg_pool2d(net, layer.kernel, 1),
+    'subsample': lambda layer, net: slim.max_pool2d(net, 1, layer.stride),
+    'lrn': lambda layer, net: tf.nn.lrn(net),
+    'dropout': dropout,
+    'add': add,
+  }
+  net = layer_walk.walk(layer_walk.layers_of(workload, kinds), images, kinds)
+  return tf.reduce_mean(net, [1, 2])
+
+
+def _pad(layer: Layer, net: tf.Tensor) -> tuple[tf.Tensor, str]:
+  """What TensorFlow's two paddings make of a layer's: the maps to use, and which of them."""
+  if layer.padding == 0:
+    return net, 'VALID'
+  if layer.padding == 'SAME' or (layer.stride == 1 and 2 * layer.padding == layer.kernel - 1):
+    return net, 'SAME'
+  sides = [layer.padding, layer.padding]
+  return tf.pad(net, [[0, 0], sides, sides, [0, 0]]), 'VALID'

@@ -1,0 +1,95 @@
+"""What this project runs of a workload: one graph and one session each."""
+
+from collections.abc import Callable
+
+from vgg_slim.benchmarks import synthetic
+from vgg_slim.benchmarks.workload import Workload
+from vgg_slim.compat import tf
+from vgg_slim.config import TrainConfig
+from vgg_slim.data import manifest as manifests
+from vgg_slim.data import pipeline
+from vgg_slim.nets import registry
+from vgg_slim.ops.session_config import session_config
+from vgg_slim.training import graph, losses
+
+RunBatch = Callable[[], None]
+Fetches = tf.Tensor | tf.Operation | list
+
+
+def build_step(workload: Workload) -> RunBatch:
+  """Builds the graph of `workload`, opens its session and returns what runs one batch.
+
+  Raises:
+    ConfigError: values that no network can be built from.
+    DataError: `data_dir` holds no converted data set.
+  """
+  with tf.Graph().as_default():
+    tf.set_random_seed(0)
+    fetches, initializers = _BUILDERS[workload.what](workload)
+    session = tf.Session(config=session_config(workload.precision, workload.threads))
+    session.run(tf.global_variables_initializer())
+    session.run([tf.local_variables_initializer(), *initializers])
+    # Runs without looking up the fetches again, as the work of a batch may be short.
+    return session.make_callable(fetches)
+
+
+def _build_forward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
+  images, _ = synthetic.build_batch(workload)
+  net = synthetic.train_config(workload).net
+  outputs = registry.build_from_config(net, images, is_training=False)
+  return tf.nn.softmax(outputs.logits), []
+
+
+def _build_forward_backward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
+  images, labels = synthetic.build_batch(workload)
+  config = synthetic.train_config(workload)
+  outputs = registry.build_from_config(config.net, images, is_training=True)
+  loss = losses.build_losses(outputs.logits, labels).cross_entropy
+  return tf.group(*tf.gradients(loss, tf.trainable_variables())), []
+
+
+def _build_train_step(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
+  images, labels = synthetic.build_batch(workload)
+  ops = graph.build_train_graph(synthetic.train_config(workload), images, labels, 1.0)
+  return ops.train_op, []
+
+
+def _build_input(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
+  _, batch = _build_pipeline(workload)
+  # The operation, not its value: a training step does not copy the pictures to Python either.
+  return batch.images.op, [batch.initializer]
+
+
+def _build_end_to_end(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
+  config, batch = _build_pipeline(workload)
+  ops = graph.build_train_graph(config, batch.images, batch.labels, 1.0)
+  # What the training loop reports of every step.
+  scalars = [ops.train_op, ops.losses.cross_entropy, ops.accuracy, ops.learning_rate]
+  return scalars, [batch.initializer]
+
+
+def _build_pipeline(workload: Workload) -> tuple[TrainConfig, pipeline.Batch]:
+  manifest = manifests.read_manifest(workload.data_dir)
+  config = synthetic.train_config(workload, manifest.rgb_mean)
+  split = manifest.split('train')
+  batch = pipeline.build_train_batch(
+    manifests.shard_paths(workload.data_dir, manifest, 'train'),
+    split.num_examples,
+    split.num_bytes,
+    config.preprocessing,
+    config.net.image_size,
+    workload.batch_size,
+    config.run.seed,
+  )
+  return config, batch
+
+
+_BUILDERS = {
+  'forward': _build_forward,
+  'dense': _build_forward,
+  'cold_start': _build_forward,
+  'forward_backward': _build_forward_backward,
+  'train_step': _build_train_step,
+  'input': _build_input,
+  'end_to_end': _build_end_to_end,
+}

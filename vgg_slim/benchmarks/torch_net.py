@@ -1,0 +1,112 @@
+"""The same networks in torch: channels last, autocast to bfloat16, eager or compiled."""
+
+from collections.abc import Callable
+from typing import Any
+
+from vgg_slim.benchmarks import layer_walk
+from vgg_slim.benchmarks.workload import Workload
+
+
+def build_step(workload: Workload) -> Callable[[], None]:
+  """Returns what runs one batch eagerly."""
+  return _build(workload, compiled=False)
+
+
+def build_compiled_step(workload: Workload) -> Callable[[], None]:
+  """Returns what runs one batch through `torch.compile`."""
+  return _build(workload, compiled=True)
+
+
+def _build(workload: Workload, compiled: bool) -> Callable[[], None]:
+  import torch
+
+  torch.manual_seed(0)
+  is_training = workload.what in ('forward_backward', 'train_step')
+  model = build_module(workload).to(memory_format=torch.channels_last).train(is_training)
+  run = torch.compile(model) if compiled else model
+  size, side = workload.batch_size, workload.image_size
+  images = torch.randn(size, 3, side, side).to(memory_format=torch.channels_last)
+  labels = torch.randint(workload.num_classes, [size])
+  in_bfloat16 = torch.autocast('cpu', torch.bfloat16, workload.precision == 'bfloat16')
+
+  if not is_training:
+
+    def forward() -> None:
+      with torch.inference_mode(), in_bfloat16:
+        torch.softmax(run(images), 1)
+
+    return forward
+  sgd = torch.optim.SGD(_parameter_groups(model), layer_walk.LEARNING_RATE, layer_walk.MOMENTUM)
+
+  def step() -> None:
+    sgd.zero_grad()
+    with in_bfloat16:
+      loss = torch.nn.functional.cross_entropy(run(images), labels)
+    loss.backward()
+    if workload.what == 'train_step':
+      sgd.step()
+
+  return step
+
+
+def _parameter_groups(model: Any) -> list[dict[str, Any]]:
+  """Weight decay on weights alone, as in the other systems."""
+  weights = [p for p in model.parameters() if p.ndim > 1]
+  vectors = [p for p in model.parameters() if p.ndim == 1]
+  return [
+    {'params': weights, 'weight_decay': layer_walk.WEIGHT_DECAY},
+    {'params': vectors, 'weight_decay': 0.0},
+  ]
+
+
+def build_module(workload: Workload) -> Any:
+  """The workload's network as a torch module: float32 [N, 3, side, side] to logits [N, K]."""
+  from torch import nn
+
+  def conv(layer: Any, n_in: int) -> list[Any]:
+    padding = layer.kernel // 2 if layer.padding == 'SAME' else layer.padding
+    n_out = layer.channels
+    own = nn.Conv2d(n_in, n_out, layer.kernel, layer.stride, padding, bias=layer.biases)
+    return [own, *([nn.BatchNorm2d(n_out)] if layer.batch_norm else [])]
+
+  def fc(layer: Any, n_in: int) -> list[Any]:
+    own = nn.Linear(layer.kernel**2 * n_in, layer.channels, bias=layer.biases)
+    return [nn.Flatten(), own, *([nn.BatchNorm1d(layer.channels)] if layer.batch_norm else [])]
+
+  def max_pool(layer: Any, n_in: int) -> list[Any]:
+    # Where a 3x3/2 pool over an even map is 'SAME', it reaches over its right and lower edge.
+    same = layer.padding == 'SAME'
+    padding = 0 if same else layer.padding
+    return [nn.MaxPool2d(layer.kernel, layer.stride, padding, ceil_mode=same)]
+
+  kinds = {
+    'conv': conv,
+    'fc': fc,
+    'max_pool': max_pool,
+    'average_pool': lambda layer, n_in: [nn.AvgPool2d(layer.kernel)],
+    'subsample': lambda layer, n_in: [nn.MaxPool2d(1, layer.stride)],
+    'dropout': lambda layer, n_in: [nn.Dropout(layer_walk.DROPOUT_RATE)],
+    'add': lambda layer, n_in: [],
+  }
+  layers = layer_walk.layers_of(workload, kinds)
+  channels = layer_walk.input_channels(layers)
+
+  class Net(nn.Module):
+    def __init__(self):
+      super().__init__()
+      self.parts = nn.ModuleList(
+        nn.Sequential(
+          *kinds[layer.kind](layer, channels[layer.name]), *([nn.ReLU()] if layer.relu else [])
+        )
+        for layer in layers
+      )
+
+    def forward(self, images: Any) -> Any:
+      parts = iter(self.parts)
+
+      def run(layer: Any, first: Any, *others: Any) -> Any:
+        return next(parts)(first + others[0] if others else first)
+
+      return layer_walk.walk(layers, images, dict.fromkeys(kinds, run))
+
+  return Net()

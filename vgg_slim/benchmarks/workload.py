@@ -1,0 +1,101 @@
+"""What is measured, and the arithmetic it takes. No TensorFlow."""
+
+import dataclasses
+import os
+
+from vgg_slim.constants import NUM_IMAGENET_CLASSES
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import specs, summary
+from vgg_slim.nets.net_spec import FC_UNITS, Layer, output_sides
+
+KINDS = (
+  'forward',
+  'forward_backward',
+  'train_step',
+  'input',
+  'end_to_end',
+  'dense',
+  'cold_start',
+)
+PRECISIONS = ('float32', 'bfloat16')
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+  """One row of a benchmark.
+
+  Attributes:
+    what: one of KINDS.
+    model: name of the network.
+    batch_size: pictures in a batch.
+    image_size: side of the pictures, in pixels.
+    num_classes: K.
+    fc_units: units of fc6 and fc7.
+    precision: of activations and arithmetic; weights stay float32.
+    threads: of the processor.
+    data_dir: converted data set, for 'input' and 'end_to_end'.
+  """
+
+  what: str
+  model: str
+  batch_size: int
+  image_size: int
+  num_classes: int = NUM_IMAGENET_CLASSES
+  fc_units: int = FC_UNITS
+  precision: str = 'float32'
+  threads: int = dataclasses.field(default_factory=lambda: len(os.sched_getaffinity(0)))
+  data_dir: str | None = None
+
+  def __post_init__(self):
+    problems = []
+    if self.what not in KINDS:
+      problems.append(f'what must be one of {", ".join(KINDS)}, got {self.what!r}')
+    if self.precision not in PRECISIONS:
+      problems.append(f'precision must be one of {", ".join(PRECISIONS)}, got {self.precision!r}')
+    problems += [
+      f'{name} must be at least {least}, got {getattr(self, name)}'
+      for name, least in (('batch_size', 1), ('num_classes', 2), ('fc_units', 1), ('threads', 1))
+      if getattr(self, name) < least
+    ]
+    if problems:
+      raise ConfigError('; '.join(problems) + '.')
+    spec = specs.get(self.model)
+    spec.map_side(self.image_size)
+    if self.what == 'dense' and self.image_size < spec.image_size:
+      raise ConfigError(
+        f'image_size={self.image_size} is below the {spec.image_size} pixels of {self.model}: '
+        'dense evaluation slides the network over larger pictures.'
+      )
+
+  @property
+  def net_side(self) -> int:
+    """Side at which the network gives one score: the pictures', but for 'dense' the network's."""
+    return specs.get(self.model).image_size if self.what == 'dense' else self.image_size
+
+  def layers(self) -> tuple[Layer, ...]:
+    """Every layer of the network, in order."""
+    return specs.get(self.model).layers(self.num_classes, self.net_side, self.fc_units)
+
+
+def flop(workload: Workload) -> int:
+  """Floating-point operations of one batch: two for each multiply-add of convolutions and layers.
+
+  A backward pass takes one product for the weights and one for the maps of each layer, as many
+  operations each as its forward pass; the maps of the first layer, the pictures, need none.
+  'input' has none.
+  """
+  spec = specs.get(workload.model)
+  rows = summary.summarize(spec, workload.num_classes, workload.net_side, workload.fc_units)
+  sides = output_sides(workload.layers(), workload.image_size)
+  # Multiply-adds of a layer are proportional to the pixels of its output.
+  forward = [
+    row.multiply_adds * sides[row.name] ** 2 // (row.output_shape[0] * row.output_shape[1])
+    for row in rows
+  ]
+  passes = {
+    'forward_backward': 3 * sum(forward) - forward[0],
+    'train_step': 3 * sum(forward) - forward[0],
+    'end_to_end': 3 * sum(forward) - forward[0],
+    'input': 0,
+  }
+  return 2 * workload.batch_size * passes.get(workload.what, sum(forward))
