@@ -296,6 +296,16 @@ def _from_flags(config_class: type) -> object:
   return config_class(**{name: flags.FLAGS[name].value for name in names})
 
 
+def define_train_flags() -> None:
+  """All groups that `train_config_from_flags` reads."""
+  define_net_flags()
+  define_preprocessing_flags()
+  optimizer_flags.define_optimizer_flags()
+  define_run_flags()
+  define_fine_tune_flags()
+  define_runtime_flags()
+
+
 def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainConfig:
   """The whole run.
 

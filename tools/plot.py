@@ -30,11 +30,7 @@ _COUNT = flags.DEFINE_integer('count', 16, 'samples: how many pictures.', lower_
 _OUTPUT = flags.DEFINE_string(
   'output', None, 'File to write: .png, .pdf or .svg. By default WHAT.png.'
 )
-config_flags.define_net_flags()
-config_flags.define_preprocessing_flags()
-config_flags.define_optimizer_flags()
-config_flags.define_run_flags()
-config_flags.define_fine_tune_flags()
+config_flags.define_train_flags()
 
 
 def _samples() -> 'Figure':

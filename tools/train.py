@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tools import config_flags, invocation, optimizer_flags
+from tools import config_flags, invocation
 from vgg_slim import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
@@ -32,12 +32,7 @@ _TRAIN_DIR = flags.DEFINE_string(
 _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
   'validation_batch_size', 64, 'Pictures in a batch of the validation after each epoch.'
 )
-config_flags.define_net_flags()
-config_flags.define_preprocessing_flags()
-optimizer_flags.define_optimizer_flags()
-config_flags.define_run_flags()
-config_flags.define_fine_tune_flags()
-config_flags.define_runtime_flags()
+config_flags.define_train_flags()
 
 
 def main() -> None:

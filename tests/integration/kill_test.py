@@ -16,14 +16,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 def start(data_dir, train_dir):
   return subprocess.Popen(
     [
-      *(sys.executable, '-m', 'tools.train', '--model=vgg_a', f'--data_dir={data_dir}'),
+      *(sys.executable, '-m', 'tools.train', '--model=vgg_a@8', f'--data_dir={data_dir}'),
       *(f'--train_dir={train_dir}', '--fc_units=8', '--batch_size=4', '--max_steps=8'),
-      *(
-        '--save_every_steps=3',
-        '--log_every_steps=1',
-        '--initializer=glorot',
-        '--learning_rate=1e-3',
-      ),
+      *('--save_every_steps=4', '--log_every_steps=1', '--initializer=glorot'),
+      *('--learning_rate=1e-3', '--learning_rate_decay_type=plateau', '--plateau_patience=1'),
+      *('--moving_average_decay=0.9', '--keep_best', '--early_stop_patience=9'),
     ],
     cwd=ROOT,
     stdout=subprocess.PIPE,
@@ -37,7 +34,7 @@ def final_variables(train_dir):
 
 
 def test_killed_at_step_5_ends_bit_for_bit_like_an_undisturbed_run(tmp_path):
-  data_dir, _ = make_data_set(tmp_path / 'data', per_class=20)
+  data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)  # 12 to train on: epochs of 3 steps
   undisturbed = start(data_dir, tmp_path / 'whole')
   assert undisturbed.wait() == 0
 
