@@ -13,9 +13,9 @@ def make_audit(first, count):
     if number % 5 == 4:
       found.add_quarantined(name, number % 2, 'broken')
       continue
-    moments = np.full((4, 4), number, np.int64)
     digest = audit.digest_of(b'%d' % (number // 2))
-    found.add_good(name, number % 2, (number + 20, 40), moments, digest)
+    found.add_good(name, number % 2, (number + 20, 40), digest)
+    found.moments += number
     found.fixed.append(audit.Note(name, number % 2, 'alpha'))
     found.thumbnails.append(audit.Thumbnail(name, number % 2, b'\xff\xd8'))
   return found

@@ -87,7 +87,12 @@ def test_workers_end_when_their_parent_was_killed(tmp_path):
   script.write_text(_SLEEPER)
   root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
   environment = {**os.environ, 'PYTHONPATH': root}
-  parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment)
+  parent = subprocess.Popen(
+    [sys.executable, script],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.DEVNULL,  # multiprocessing's last words of what the kill has left
+    env=environment,
+  )
   processes = [int(number) for number in parent.stdout.readline().split()]
   parent.kill()
   parent.wait()

@@ -39,7 +39,7 @@ class Audit:
 
   Attributes:
     per_class: good pictures by label.
-    moments: int64 [4, 4] of the good pictures, see `pixel_moments`.
+    moments: int64 [4, 4] of the good pictures to train with, see `pixel_moments`.
     heights: smallest and largest, pixels; None before the first good picture.
     widths: the same.
     sides: good pictures by the bit length of their smaller side: key 6 counts 32..63 pixels.
@@ -74,13 +74,10 @@ class Audit:
     """Good or not."""
     return len(self.digests) // DIGEST_BYTES
 
-  def add_good(
-    self, name: str, label: int, size: tuple[int, int], moments: np.ndarray, digest: bytes
-  ) -> None:
+  def add_good(self, name: str, label: int, size: tuple[int, int], digest: bytes) -> None:
     """Counts a picture that goes into the records; `size` is (height, width) in pixels."""
     height, width = size
     self.per_class[label] += 1
-    self.moments += moments
     self.heights = _span(self.heights, (height, height))
     self.widths = _span(self.widths, (width, width))
     self.sides[min(size).bit_length()] += 1

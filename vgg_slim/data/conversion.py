@@ -271,6 +271,7 @@ def _tasks(source: Source, shard: _Shard, options: Options) -> Iterator[preparat
       images=[images[order[place]] for place in places],
       class_names=source.class_names,
       smaller_side=options.smaller_side,
+      count_pixels=shard.split == 'train',
       on_sheet=[place - start for place in places if place in shard.on_sheet],
     )
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgg_slim.data import audit, example_proto, pictures
+from vgg_slim.data import audit, example_proto, pictures, pixel_moments
 from vgg_slim.data.labeled_images import LabeledImage
 from vgg_slim.errors import DataError
 
@@ -18,12 +18,14 @@ class Task(NamedTuple):
     images: in the order of the shard.
     class_names: of all labels.
     smaller_side: see `pictures.read_picture`.
+    count_pixels: whether to add up `Audit.moments`, which only the train split needs.
     on_sheet: places in `images` that the contact sheet wants.
   """
 
   images: Sequence[LabeledImage]
   class_names: Sequence[str]
   smaller_side: int | None = None
+  count_pixels: bool = True
   on_sheet: Sequence[int] = ()
 
 
@@ -37,6 +39,7 @@ class Prepared(NamedTuple):
 def prepare(task: Task) -> Prepared:
   """Reads and decodes each picture once; what cannot be used is noted, never raised."""
   found = audit.Audit.empty(len(task.class_names))
+  counter = pixel_moments.MomentCounter()
   serialized = []
   for place, image in enumerate(task.images):
     try:
@@ -46,7 +49,9 @@ def prepare(task: Task) -> Prepared:
       found.add_quarantined(image.name, image.label, str(error))
       continue
     size = (picture.height, picture.width)
-    found.add_good(image.name, image.label, size, picture.moments, audit.digest_of(data))
+    found.add_good(image.name, image.label, size, audit.digest_of(data))
+    if task.count_pixels:
+      counter.add(picture.image)
     found.fixed += [
       audit.Note(image.name, image.label, fix)
       for fix in (*_wrong_extension(image.name, picture.found_format), *picture.fixes)
@@ -65,6 +70,7 @@ def prepare(task: Task) -> Prepared:
         width=picture.width,
       )
     )
+  found.moments = counter.moments
   return Prepared(serialized, found)
 
 
