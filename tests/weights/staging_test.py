@@ -75,6 +75,20 @@ def test_a_staged_file_appears_at_the_end(tmp_path):
   assert os.listdir(tmp_path) == ['x.npz']
 
 
+def test_a_staged_folder_appears_at_the_end_or_not_at_all(tmp_path):
+  target = tmp_path / 'deep' / 'export'
+  with staging.staged_folder(str(target)) as folder:
+    (folder / 'model').write_text('x')
+    assert not target.exists()
+  assert (target / 'model').read_text() == 'x'
+  assert os.listdir(target.parent) == ['export']
+  with pytest.raises(ZeroDivisionError), staging.staged_folder(str(tmp_path / 'other')) as folder:
+    (folder / 'model').write_text(str(1 / 0))
+  with pytest.raises(ConfigError, match='export exists'), staging.staged_folder(str(target)):
+    pass
+  assert os.listdir(tmp_path) == ['deep']
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
   (tmp_path / 'file').write_text('')
   with (

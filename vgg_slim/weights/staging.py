@@ -57,6 +57,22 @@ def staged_file(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def staged_folder(path: str) -> Iterator[pathlib.Path]:
+  """Yields an empty folder that becomes `path` at the end.
+
+  Raises:
+    ConfigError: `path` exists.
+  """
+  target = pathlib.Path(path)
+  with _staging_folder(target) as staging:
+    folder = staging / target.name
+    folder.mkdir()
+    yield folder
+    check_is_free(target)
+    folder.rename(target)
+
+
+@contextlib.contextmanager
 def _staging_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
   try:
     target.parent.mkdir(parents=True, exist_ok=True)

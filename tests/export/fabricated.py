@@ -1,0 +1,58 @@
+"""A thin network's checkpoint, with values of a size that pictures change."""
+
+import dataclasses
+
+import numpy as np
+
+from tests.testing import assign, graph_session, random_values
+from vgg_slim.compat import tf
+from vgg_slim.weights import restore
+from vgg_slim.weights.contract import Contract, contract_path, write_contract
+
+CONTRACT = Contract(
+  'vgg_a@4', 3, 32, 8, None, (120.0, 110.0, 100.0), 0.5, class_names=('a', 'b', 'c')
+)
+
+
+def make_checkpoint(folder, **changes):
+  """Writes a checkpoint and its contract; returns (prefix, contract)."""
+  contract = dataclasses.replace(CONTRACT, **changes)
+  with graph_session() as session:
+    restore.build_network(contract, tf.zeros([1, 64, 64, 3]))
+    shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+    values = random_values(shapes, scale=0.3)
+    assign(session, {n: abs(v) if 'variance' in n else v for n, v in values.items()})
+    prefix = tf.train.Saver().save(session, str(folder / 'm'), write_meta_graph=False)
+  write_contract(contract_path(prefix), contract)
+  return prefix, contract
+
+
+def pictures(*shape, seed=0):
+  """uint8 [*shape, 3]."""
+  return np.random.default_rng(seed).integers(0, 256, [*shape, 3]).astype(np.uint8)
+
+
+def expected_outputs(prefix, contract, images):
+  """The checkpoint's outputs on pictures that NumPy has normalised."""
+  with graph_session() as session:
+    fed = (images - np.float32(contract.rgb_mean)) * np.float32(contract.pixel_scale)
+    network = restore.build_network(contract, tf.constant(fed, tf.float32))
+    restore.restore(session, prefix)
+    score_map = session.run(network.score_map)
+  logits = score_map.mean((1, 2))
+  exponents = np.exp(logits - logits.max(1, keepdims=True))
+  return {
+    'class_score_map': score_map,
+    'logits': logits,
+    'probabilities': exponents / exponents.sum(1, keepdims=True),
+    'classes': logits.argmax(1),
+  }
+
+
+def check_outputs(got, expected, rtol=1e-5):
+  assert set(got) == set(expected)
+  for name, array in expected.items():
+    assert got[name].shape == array.shape
+    # Of the largest value: sums of float32 in another order through nine layers.
+    scale = np.abs(array).max()
+    np.testing.assert_allclose(got[name], array, rtol=0, atol=rtol * scale, err_msg=name)

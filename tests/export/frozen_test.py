@@ -1,0 +1,29 @@
+import dataclasses
+
+import pytest
+
+from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint, pictures
+from vgg_slim.errors import CheckpointError
+from vgg_slim.export import frozen, reload
+
+
+def test_one_file_computes_the_same_at_several_sizes(tmp_path):
+  prefix, contract = make_checkpoint(tmp_path)
+  frozen.write(prefix, contract, tmp_path)
+  run = reload.load_frozen(tmp_path)
+  for images in (pictures(1, 32, 32), pictures(2, 64, 40)):
+    check_outputs(run(images), expected_outputs(prefix, contract, images))
+
+
+def test_no_variable_is_left(tmp_path):
+  graph_def = frozen.freeze(*make_checkpoint(tmp_path))
+  assert not [
+    node.name for node in graph_def.node if 'Variable' in node.op or 'VarHandle' in node.op
+  ]
+  assert [n.name for n in graph_def.node if n.op == 'Placeholder'] == ['images']
+
+
+def test_another_network_is_refused(tmp_path):
+  prefix, contract = make_checkpoint(tmp_path)
+  with pytest.raises(CheckpointError, match='is of another network: .*fc6'):
+    frozen.freeze(prefix, dataclasses.replace(contract, fc_units=9))

@@ -1,0 +1,33 @@
+import json
+import sys
+
+import pytest
+
+from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint, pictures
+from vgg_slim.errors import ConfigError
+from vgg_slim.export import onnx_model, reload
+from vgg_slim.weights import onnx_model as onnx_weights
+
+
+@pytest.mark.parametrize('model', ['vgg_a@4', 'resnet50@4'])
+def test_any_size_and_the_contract(tmp_path, model):
+  onnx = pytest.importorskip('onnx', reason='onnx, an extra, is not installed')
+  pytest.importorskip('onnxruntime', reason='onnxruntime, an extra, is not installed')
+  pytest.importorskip('tf2onnx', reason='tf2onnx, an extra, is not installed')
+  prefix, contract = make_checkpoint(tmp_path, model=model)
+  onnx_model.write(prefix, contract, tmp_path)
+  run = reload.load_onnx(tmp_path)
+  for images in (pictures(1, 40, 64), pictures(2, 64, 64)):
+    got = run(images.astype('f'))
+    check_outputs(got, expected_outputs(prefix, contract, images))
+  metadata = onnx.load(tmp_path / onnx_model.FILE).metadata_props
+  (written,) = [json.loads(m.value) for m in metadata if m.key == onnx_model.CONTRACT_KEY]
+  assert (written['model'], written['class_names']) == (model, ['a', 'b', 'c'])
+  assert onnx_weights.find_taps(str(tmp_path / onnx_model.FILE)).images == 'images'
+
+
+def test_missing_packages_are_all_named(monkeypatch):
+  for name in ('onnx', 'tf2onnx', 'onnxruntime'):
+    monkeypatch.setitem(sys.modules, name, None)
+  with pytest.raises(ConfigError, match='needs onnx, onnxruntime, tf2onnx .the extra'):
+    onnx_model.check_installed()

@@ -1,0 +1,28 @@
+"""What ends before TensorFlow is loaded; exporter_test has whole exports."""
+
+import pytest
+
+from tests.testing import run_tool
+from tools import export_model
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    ([], 1, '--checkpoint_path, --output missing; see --help.'),
+    (['--format=pickle'], 2, 'flag --format=pickle: value should be one of'),
+    (['--checkpoint_path=nowhere', '--output=out'], 1, 'nowhere is no checkpoint'),
+  ],
+)
+def test_mistakes_are_one_line(capsys, monkeypatch, tmp_path, arguments, code, message):
+  monkeypatch.chdir(tmp_path)
+  assert run_tool(export_model, *arguments) == code
+  err = capsys.readouterr().err
+  assert err.startswith(f'export_model: error: {message}')
+  assert err.count('\n') == 1
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_help_shows_the_commands(capsys):
+  assert run_tool(export_model, '--help') == 0
+  assert 'tools/export_model --checkpoint_path=' in capsys.readouterr().out

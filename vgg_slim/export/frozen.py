@@ -1,0 +1,31 @@
+"""Frozen GraphDef: one file, weights as constants; also what ONNX and TFLite are converted from."""
+
+import pathlib
+
+from vgg_slim.compat import tf
+from vgg_slim.export.serving_graph import IMAGES, build_outputs
+from vgg_slim.weights import restore
+from vgg_slim.weights.contract import Contract
+
+FILE = 'frozen_graph.pb'
+
+
+def freeze(prefix: str, contract: Contract) -> tf.GraphDef:
+  """Returns the graph with the placeholder `images`, float32 [N, H, W, 3], RGB, 0..255.
+
+  Its outputs are operations of the names of `build_outputs`.
+
+  Raises:
+    CheckpointError: the checkpoint cannot be read or is of another network.
+  """
+  with tf.Graph().as_default() as graph, tf.Session() as session:
+    images = tf.placeholder(tf.float32, [None, None, None, 3], IMAGES)
+    outputs = build_outputs(contract, images)
+    graph_def = graph.as_graph_def()
+    restore.restore(session, prefix)
+    return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs))
+
+
+def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
+  """Writes FILE."""
+  (folder / FILE).write_bytes(freeze(prefix, contract).SerializeToString())

@@ -1,0 +1,50 @@
+"""ONNX, by way of tf2onnx (the extra `onnx`)."""
+
+import pathlib
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.export import frozen
+from vgg_slim.export.serving_graph import IMAGES, list_outputs
+from vgg_slim.weights.contract import Contract, to_json
+
+FILE = 'model.onnx'
+OPSET = 17  # of ONNX 1.12, 2022: any runtime of today reads it
+CONTRACT_KEY = 'vgg_slim_contract'
+
+
+def check_installed() -> None:
+  """Raises ConfigError that names the packages which are missing."""
+  missing = []
+  for name in ('onnx', 'onnxruntime', 'tf2onnx'):
+    try:
+      __import__(name)
+    except ImportError:
+      missing.append(name)
+  if missing:
+    raise ConfigError(
+      f"--format=onnx needs {', '.join(missing)} (the extra 'vgg_slim[onnx]'), not installed here."
+    )
+
+
+def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
+  """Writes FILE: input `images`, float32 [N, H, W, 3], RGB, 0..255; N, H and W are free.
+
+  The contract is the model's metadata `vgg_slim_contract`.
+
+  Raises:
+    CheckpointError: the checkpoint cannot be read or is of another network.
+    ConfigError: tf2onnx or onnxruntime is not installed.
+  """
+  check_installed()
+  import tf2onnx
+
+  names = [IMAGES, *list_outputs(contract)]
+  model, _ = tf2onnx.convert.from_graph_def(
+    frozen.freeze(prefix, contract),
+    input_names=[f'{IMAGES}:0'],
+    output_names=[f'{name}:0' for name in names[1:]],
+    opset=OPSET,
+    tensors_to_rename={f'{name}:0': name for name in names},
+  )
+  model.metadata_props.add(key=CONTRACT_KEY, value=to_json(contract))
+  (folder / FILE).write_bytes(model.SerializeToString())

@@ -1,0 +1,42 @@
+"""SavedModel for TensorFlow Serving and every other program with TensorFlow."""
+
+import pathlib
+
+from vgg_slim.compat import tf
+from vgg_slim.export.serving_graph import ENCODED_IMAGES, IMAGES, build_decoded, build_outputs
+from vgg_slim.weights import restore
+from vgg_slim.weights.contract import Contract
+
+# Of the pictures as they are; the default takes float32.
+SIGNATURES = {
+  tf.float32: tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY,
+  tf.uint8: 'uint8_images',
+}
+
+
+def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
+  """Writes the model into the empty `folder`, with a signature for each kind of input.
+
+  `serving_default` and `uint8_images` take `images` [N, H, W, 3], `encoded_images` takes the input
+  of the same name, string [N].
+
+  Raises:
+    CheckpointError: the checkpoint cannot be read or is of another network.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    predict_signature = tf.saved_model.predict_signature_def
+    signatures = {}
+    for dtype, name in SIGNATURES.items():
+      with tf.name_scope(name):
+        images = tf.placeholder(dtype, [None, None, None, 3], IMAGES)
+        signatures[name] = predict_signature({IMAGES: images}, build_outputs(contract, images))
+    with tf.name_scope(ENCODED_IMAGES):
+      encoded = tf.placeholder(tf.string, [None], ENCODED_IMAGES)
+      outputs = build_outputs(contract, build_decoded(contract, encoded))
+      signatures[ENCODED_IMAGES] = predict_signature({ENCODED_IMAGES: encoded}, outputs)
+    builder = tf.saved_model.Builder(str(folder))
+    restore.restore(session, prefix)
+    builder.add_meta_graph_and_variables(
+      session, [tf.saved_model.SERVING], signatures, strip_default_attrs=True
+    )
+    builder.save()

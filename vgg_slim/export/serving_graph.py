@@ -1,0 +1,68 @@
+"""What every export computes: from pictures, or their files, to named outputs.
+
+Pixels are normalised inside, so that nobody who serves an export can feed it wrongly scaled ones.
+"""
+
+from vgg_slim.compat import tf
+from vgg_slim.data import image_ops
+from vgg_slim.nets import specs
+from vgg_slim.weights import restore
+from vgg_slim.weights.contract import Contract
+
+IMAGES = 'images'
+ENCODED_IMAGES = 'encoded_images'
+OUTPUTS = ('class_score_map', 'logits', 'probabilities', 'classes')
+TRUNK_OUTPUTS = ('features',)
+
+
+def build_outputs(contract: Contract, images: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Adds preprocessing and network to the default graph; a second call shares the variables.
+
+  Args:
+    contract: of the checkpoint.
+    images: float32 or uint8 [N, H, W, 3], RGB, 0..255; H and W may be unknown, and larger than the
+      contract's `image_size`.
+
+  Returns:
+    class_score_map: float32 [N, h', w', K], before soft-max (VGG paper, 3.2).
+    logits: float32 [N, K], its spatial average.
+    probabilities: float32 [N, K], their soft-max.
+    classes: int64 [N], the most probable class.
+    For a trunk only features: float32 [N, h', w', C], its last map.
+  """
+  with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+    pixels = tf.cast(images, tf.float32)
+    fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
+    network = restore.build_network(contract, fed)
+  if network.logits is None:
+    last_map = specs.get(contract.model).trunk_layers()[-1].name
+    return {'features': tf.identity(network.end_points[last_map], 'features')}
+  return {
+    'class_score_map': tf.identity(network.score_map, 'class_score_map'),
+    'logits': tf.identity(network.logits, 'logits'),
+    'probabilities': tf.nn.softmax(network.logits, name='probabilities'),
+    'classes': tf.argmax(network.logits, 1, name='classes'),
+  }
+
+
+def list_outputs(contract: Contract) -> tuple[str, ...]:
+  """Names of the outputs of `build_outputs`."""
+  return TRUNK_OUTPUTS if contract.num_classes is None else OUTPUTS
+
+
+def build_decoded(contract: Contract, encoded_images: tf.Tensor) -> tf.Tensor:
+  """Adds what stands before the pixels: decoding, and resizing the smaller side to Q.
+
+  Args:
+    contract: of the checkpoint; its `test_scale` is Q.
+    encoded_images: string [N], JPEG or PNG; all of one call must come out equally large.
+
+  Returns:
+    float32 [N, H, W, 3], RGB, 0..255.
+  """
+
+  def decode(encoded: tf.Tensor) -> tf.Tensor:
+    return image_ops.resize_smaller_side(image_ops.decode_rgb(encoded), contract.test_scale)
+
+  images = tf.map_fn(decode, encoded_images, fn_output_signature=tf.float32)
+  return tf.ensure_shape(images, [None, None, None, 3])

@@ -1,0 +1,166 @@
+"""An export against its checkpoint, on real pictures."""
+
+import dataclasses
+import importlib.resources
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vgg_slim.compat import tf
+from vgg_slim.data import pictures, sources
+from vgg_slim.errors import DataError, VggSlimError
+from vgg_slim.export import serving_graph
+from vgg_slim.export.reload import Outputs
+from vgg_slim.weights import restore
+from vgg_slim.weights.contract import Contract
+
+_PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # that come with scikit-learn
+_DIGITS = 2
+_MOST_PICTURES = 16  # each is scored at two sides
+
+
+class Case(NamedTuple):
+  """One batch and what the checkpoint makes of it.
+
+  Attributes:
+    batch: uint8 [1, H, W, 3], RGB, or bytes [1].
+    expected: the checkpoint's outputs by name.
+  """
+
+  batch: np.ndarray
+  expected: Outputs
+
+
+class ExportMismatchError(VggSlimError):
+  """An export that computes something else than its checkpoint."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+  """Largest difference between an export and its checkpoint, over all cases.
+
+  Attributes:
+    cases: how many.
+    difference: largest absolute difference of a class score (or a trunk's feature).
+    relative: the same over the largest absolute value of its own case.
+    probabilities: largest absolute difference of a probability; None for a trunk.
+    same_class: in how many cases the most probable class is the same; None for a trunk.
+  """
+
+  cases: int
+  difference: float
+  relative: float
+  probabilities: float | None = None
+  same_class: int | None = None
+
+  def text(self) -> str:
+    """One line for people."""
+    line = f'largest difference {self.difference:.3g}, {self.relative:.2g} of the largest value'
+    if self.same_class is not None:
+      line += (
+        f'; of a probability {self.probabilities:.2g}; same class in {self.same_class} of '
+        f'{self.cases} cases'
+      )
+    return line
+
+
+def default_pictures() -> list[bytes]:
+  """Two photographs and two digits, JPEG and PNG, from scikit-learn."""
+  folder = importlib.resources.files('sklearn.datasets') / 'images'
+  photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
+  digits = sources.open_source('digits').splits['train']
+  return photographs + [pictures.encode_png(digits[i].read()) for i in range(_DIGITS)]
+
+
+def read_pictures(folder: str) -> list[bytes]:
+  """The first pictures in `folder`, in the order of their names, as JPEG or PNG.
+
+  Raises:
+    DataError: there is none, or one that cannot be read.
+  """
+  paths = [
+    path
+    for path in sorted(pathlib.Path(folder).glob('*'))
+    if path.suffix.lower() in pictures.EXTENSIONS
+  ]
+  if not paths:
+    raise DataError(f'{folder} holds no picture to compare the export on.')
+  encoded = []
+  for path in paths[:_MOST_PICTURES]:
+    try:
+      encoded.append(pictures.read_picture(path.read_bytes()).encoded)
+    except (OSError, DataError) as error:
+      raise DataError(f'{path} cannot be read: {error}') from error
+  return encoded
+
+
+def run_checkpoint(prefix: str, contract: Contract, encoded: Sequence[bytes]) -> list[Case]:
+  """Scores every picture as a file, and its pixels at Q and at a larger side.
+
+  Raises:
+    CheckpointError: the checkpoint cannot be read or is of another network.
+  """
+  larger = dataclasses.replace(contract, test_scale=contract.test_scale * 5 // 4)
+  cases = []
+  with tf.Graph().as_default(), tf.Session() as session:
+    file = tf.placeholder(tf.string, [None])
+    decoded = [serving_graph.build_decoded(each, file) for each in (contract, larger)]
+    images = tf.placeholder(tf.float32, [None, None, None, 3])
+    outputs = serving_graph.build_outputs(contract, images)
+    restore.restore(session, prefix)
+    for picture in encoded:
+      batch = np.array([picture], object)
+      at_q, at_larger = session.run(decoded, {file: batch})
+      cases.append(Case(batch, session.run(outputs, {images: at_q})))
+      for pixels in (at_q, at_larger):
+        whole = np.rint(pixels).astype(np.uint8)
+        cases.append(Case(whole, session.run(outputs, {images: whole})))
+  return cases
+
+
+def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> Comparison:
+  """Compares an export's outputs with the checkpoint's.
+
+  Args:
+    cases: of `run_checkpoint`.
+    got: of the export, in the same order.
+    tolerance: largest difference of a class score, over the largest class score of the same case.
+
+  Raises:
+    ExportMismatchError: an output is missing or of another shape, or the difference is larger.
+  """
+  differences, relative = [], []
+  for case, outputs in zip(cases, got, strict=True):
+    shapes = {name: array.shape for name, array in case.expected.items()}
+    if {name: array.shape for name, array in outputs.items()} != shapes:
+      found = {name: array.shape for name, array in outputs.items()}
+      raise ExportMismatchError(f'The export gives {found}, the checkpoint {shapes}.')
+    for name in ('class_score_map', 'logits', *serving_graph.TRUNK_OUTPUTS):
+      if name in shapes:
+        expected = case.expected[name]
+        differences.append(_largest(outputs[name] - expected))
+        relative.append(differences[-1] / max(_largest(expected), np.finfo(np.float32).tiny))
+  comparison = Comparison(len(cases), max(differences), max(relative))
+  if 'classes' in case.expected:
+    comparison = dataclasses.replace(
+      comparison,
+      probabilities=max(
+        _largest(o['probabilities'] - c.expected['probabilities'])
+        for c, o in zip(cases, got, strict=True)
+      ),
+      same_class=sum(
+        int(o['classes'][0] == c.expected['classes'][0]) for c, o in zip(cases, got, strict=True)
+      ),
+    )
+  # `not <=` catches NaN as well.
+  if not comparison.relative <= tolerance:
+    raise ExportMismatchError(
+      f'{comparison.text()}. That is more than {tolerance:g}; nothing is exported.'
+    )
+  return comparison
+
+
+def _largest(array: np.ndarray) -> float:
+  return float(np.abs(array).max())

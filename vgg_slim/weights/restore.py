@@ -1,0 +1,41 @@
+"""The network of a checkpoint, built and filled by its contract alone."""
+
+from vgg_slim.compat import tf
+from vgg_slim.config import NetConfig
+from vgg_slim.nets import registry
+from vgg_slim.nets.outputs import NetOutputs
+from vgg_slim.weights import checkpoints
+from vgg_slim.weights.contract import Contract
+
+
+def build_network(contract: Contract, images: tf.Tensor) -> NetOutputs:
+  """Adds the network, as it is outside of training, to the default graph.
+
+  Args:
+    contract: of the checkpoint.
+    images: float32 [N, H, W, 3], normalised as the contract says; H and W may be unknown.
+  """
+  if contract.num_classes is None:
+    return registry.build(contract.model, images, None, is_training=False)
+  net = NetConfig(
+    num_classes=contract.num_classes,
+    model=contract.model,
+    head=contract.head,
+    image_size=contract.image_size,
+    fc_units=contract.fc_units,
+    classifier_activation=contract.classifier_activation,
+  )
+  return registry.build_from_config(net, images, is_training=False)
+
+
+def restore(session: tf.Session, prefix: str) -> None:
+  """Gives the network in the session's graph, and nothing else, the values of a checkpoint.
+
+  Where training kept moving averages of the weights, these are taken.
+
+  Raises:
+    CheckpointError: it cannot be read or is of another network.
+  """
+  with session.graph.as_default():
+    names = checkpoints.inference_names(prefix, tf.global_variables())
+    tf.train.Saver(names).restore(session, prefix)
