@@ -1,11 +1,12 @@
 """What the machine can do at best: one large product or convolution, again and again."""
 
+import dataclasses
 from collections.abc import Callable
 
 from vgg_slim.benchmarks.ceiling_shapes import CONV, MATMUL_SIDE, Conv
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
-from vgg_slim.ops.session_config import session_config
+from vgg_slim.sessions import session_config
 
 RunBatch = Callable[[], None]
 
@@ -32,6 +33,8 @@ def _build(workload: Workload, shapes: list[list[int]], operation: Callable) -> 
       for shape in shapes
     ]
     result = operation(*operands)
-    session = tf.Session(config=session_config(threads=workload.threads))
+    # The operands are in their precision already.
+    runtime = dataclasses.replace(workload.runtime, precision='float32')
+    session = tf.Session(config=session_config(runtime))
     session.run(tf.global_variables_initializer())
     return session.make_callable(result.op)

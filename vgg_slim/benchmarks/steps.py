@@ -9,7 +9,7 @@ from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.nets import registry
-from vgg_slim.ops.session_config import session_config
+from vgg_slim.sessions import session_config
 from vgg_slim.training import graph, losses
 
 RunBatch = Callable[[], None]
@@ -26,7 +26,7 @@ def build_step(workload: Workload) -> RunBatch:
   with tf.Graph().as_default():
     tf.set_random_seed(0)
     fetches, initializers = _BUILDERS[workload.what](workload)
-    session = tf.Session(config=session_config(workload.precision, workload.threads))
+    session = tf.Session(config=session_config(workload.runtime))
     session.run(tf.global_variables_initializer())
     session.run([tf.local_variables_initializer(), *initializers])
     # Runs without looking up the fetches again, as the work of a batch may be short.

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.constants import NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs, summary
@@ -71,6 +72,11 @@ class Workload:
   def net_side(self) -> int:
     """Side at which the network gives one score: the pictures', but for 'dense' the network's."""
     return specs.get(self.model).image_size if self.what == 'dense' else self.image_size
+
+  @property
+  def runtime(self) -> RuntimeConfig:
+    """How the sessions of TensorFlow run it."""
+    return RuntimeConfig(self.precision, num_threads=self.threads)
 
   def layers(self) -> tuple[Layer, ...]:
     """Every layer of the network, in order."""
