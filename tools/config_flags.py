@@ -18,6 +18,7 @@ from vgg_slim.weights import contract, prefixes
 
 flags.disclaim_key_flags()
 
+_HEAD = 'head'  # stands for the scopes of all its layers
 _SMALL_PICTURES = 64  # pixels; larger ones are trained on at the paper's 224
 _SMALL_IMAGE_SIDE = 32
 
@@ -170,7 +171,9 @@ def define_fine_tune_flags() -> None:
     'run has its own.',
   )
   flags.DEFINE_list(
-    'checkpoint_exclude_scopes', [], 'Scopes not taken from it, with commas: vgg_16/fc7,vgg_16/fc8.'
+    'checkpoint_exclude_scopes',
+    [],
+    'Scopes not taken from it, with commas: vgg_16/fc7,vgg_16/fc8; or head for all of the head.',
   )
   flags.DEFINE_bool('new_head', False, 'Take all but the last layer: for other classes.')
   flags.DEFINE_bool(
@@ -188,14 +191,23 @@ def define_fine_tune_flags() -> None:
     'Keep the last layer although the checkpoint calls its classes otherwise.',
   )
   flags.DEFINE_list(
-    'trainable_scopes', [], 'Scopes to train, with commas; the rest is frozen. By default all.'
+    'trainable_scopes',
+    [],
+    'Scopes to train, with commas, or head; the rest is frozen. By default all.',
   )
 
 
-def fine_tune_config_from_flags() -> config.FineTuneConfig:
+def fine_tune_config_from_flags(net: config.NetConfig) -> config.FineTuneConfig:
   """Raises ConfigError for flags that need --checkpoint_path."""
   fine_tune = _from_flags(config.FineTuneConfig)
-  return dataclasses.replace(fine_tune, checkpoint_path=_checkpoint_path())
+  of_head = specs.get(net.model).head_scopes(net.head)
+  scopes = {
+    name: [
+      s for given in getattr(fine_tune, name) for s in (of_head if given == _HEAD else [given])
+    ]
+    for name in ('checkpoint_exclude_scopes', 'trainable_scopes')
+  }
+  return dataclasses.replace(fine_tune, checkpoint_path=_checkpoint_path(), **scopes)
 
 
 def define_run_flags() -> None:
@@ -318,7 +330,7 @@ def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainCo
     preprocessing=preprocessing_config_from_flags(manifest, net.image_size),
     optimizer=optimizer_flags.optimizer_config_from_flags(),
     run=run_config_from_flags(),
-    fine_tune=fine_tune_config_from_flags(),
+    fine_tune=fine_tune_config_from_flags(net),
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,

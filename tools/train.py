@@ -3,6 +3,8 @@
   tools/train --model=vgg16
   tools/train --flagfile=recipes/digits_vgg16.flags
   tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=30
+  tools/train --data_dir=data/photos --checkpoint_path=weights/vgg16 --new_head \\
+      --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
 
 Without --data_dir it trains on the handwritten digits that come with scikit-learn. The same command
 again goes on where a run ended. Ctrl-C saves a checkpoint and stops.
@@ -15,10 +17,12 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tools import config_flags, invocation
+from tools import config_flags, invocation, phases
 from vgg_slim import config
+from vgg_slim.config import BEST_FOLDER
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
+from vgg_slim.weights import prefixes
 
 if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
   from vgg_slim.training import loop
@@ -33,26 +37,56 @@ _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
   'validation_batch_size', 64, 'Pictures in a batch of the validation after each epoch.'
 )
 config_flags.define_train_flags()
+phases.define_phase_flag()
 
 
 def main() -> None:
-  """Wires data, config, training and validation together."""
+  """Wires data, config, training and validation together, once or phase by phase."""
   data_dir = os.path.abspath(_DATA_DIR.value or _digits_dir())
   manifest = manifests.read_manifest(data_dir)
-  wanted = config_flags.train_config_from_flags(data_dir, manifest)
-  train_dir = _TRAIN_DIR.value or f'runs/{manifest.dataset}_{wanted.net.model}'
+  parts = phases.phases_from_flags()
+  if not parts:
+    wanted = config_flags.train_config_from_flags(data_dir, manifest)
+    _print_end(*_run(wanted, manifest, _train_dir(manifest, wanted)))
+    return
+  # All of them before the first: a mistake in the last shows now, not tomorrow.
+  for number, part in enumerate(parts):
+    with phases.applied(phases.following('(of the phase before)', part) if number else part):
+      parent = _train_dir(manifest, config_flags.train_config_from_flags(data_dir, manifest))
+  checkpoint = None
+  for part in parts:
+    with phases.applied(phases.following(checkpoint, part) if checkpoint else part):
+      wanted = config_flags.train_config_from_flags(data_dir, manifest)
+      result, train_dir = _run(wanted, manifest, phases.train_dir(parent, part))
+    _print_end(result, train_dir)
+    if result.stopped_by:
+      return
+    best = wanted.run.keep_best and prefixes.find_prefix(os.path.join(train_dir, BEST_FOLDER))
+    checkpoint = best or result.checkpoint
+
+
+def _train_dir(manifest: Manifest, wanted: config.TrainConfig) -> str:
+  return _TRAIN_DIR.value or f'runs/{manifest.dataset}_{wanted.net.model}'
+
+
+def _run(
+  wanted: config.TrainConfig, manifest: Manifest, train_dir: str
+) -> 'tuple[loop.TrainResult, str]':
   if _has_checkpoint(train_dir):
     config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
-  result = _train(wanted, manifest, train_dir)
+  return _train(wanted, manifest, train_dir), train_dir
+
+
+def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
   if result.stopped_by:
     print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
     print(f'{result.checkpoint}. The same command goes on from there.')
-  else:
-    if result.ended_early:
-      print(f'Ended early: {result.ended_early}.')
-    print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
-    print(f'Evaluate:    tools/evaluate --train_dir={train_dir}')
-    print(f'Look at it:  tensorboard --logdir={os.path.dirname(train_dir) or "."}')
+    return
+  if result.ended_early:
+    print(f'Ended early: {result.ended_early}.')
+  print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
+  print(f'Evaluate:    tools/evaluate --train_dir={train_dir}')
+  print(f'Look at it:  tensorboard --logdir={os.path.dirname(train_dir) or "."}')
 
 
 def _digits_dir() -> str:

@@ -23,6 +23,7 @@ from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 
 __all__ = [
+  'BEST_FOLDER',
   'BEST_METRICS',
   'CLASSIFIER_ACTIVATIONS',
   'CONFIG_FILE',
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 CONFIG_FILE = 'config.json'
+BEST_FOLDER = 'best'  # in a train_dir: one of its own, of the best epoch
 
 
 @dataclasses.dataclass(frozen=True)

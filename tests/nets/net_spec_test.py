@@ -39,3 +39,10 @@ def test_layers_read_only_what_stands_before_them(model):
 
 def test_smallest_side_of_a_window():
   assert specs.get('vgg16').smallest_side(7) == 224
+
+
+def test_head_scopes_are_those_of_its_layers():
+  vgg16 = specs.get('vgg16')
+  assert vgg16.head_scopes() == ('vgg_16/fc6', 'vgg_16/fc7', 'vgg_16/fc8')
+  assert vgg16.head_scopes('fc256') == ('vgg_16/fc6', 'vgg_16/fc8')
+  assert specs.get('resnet_v1_50').head_scopes() == ('resnet_v1_50/logits',)

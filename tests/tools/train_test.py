@@ -116,3 +116,34 @@ def test_a_mistake_in_fine_tuning_leaves_no_train_dir(data_dir, tmp_path, capsys
   assert run_tool(train, f'--data_dir={data_dir}', *SMALL, *arguments, wrong) == 1
   assert "no variable is under 'fc8' (did you mean 'vgg_a/fc8'?)" in capsys.readouterr().err
   assert not (tmp_path / 'second').exists()
+
+
+def test_phases_are_the_commands_one_after_another(data_dir, capsys):
+  run = (f'--data_dir={data_dir}', *SMALL, '--max_steps=2')
+  first = ('--initializer=he', '--trainable_scopes=head')
+  assert run_tool(train, *run, '--train_dir=one', *first) == 0
+  second = ('--checkpoint_path=one/model.ckpt-2', '--learning_rate=1e-3')
+  assert run_tool(train, *run, '--train_dir=two', *second) == 0
+  capsys.readouterr()
+  arguments = (
+    *(*run, '--train_dir=both'),
+    *('--phase=head initializer=he trainable_scopes=head', '--phase=all learning_rate=1e-3'),
+  )
+  assert run_tool(train, *arguments) == 0
+  output = capsys.readouterr().out
+  assert 'Starting from both/1_head/model.ckpt-2.' in output
+  for parts, folder in (('1_head', 'one'), ('2_all', 'two')):
+    expected, got = (
+      tf.train.load_checkpoint(f'{path}/model.ckpt-2') for path in (folder, f'both/{parts}')
+    )
+    for name in expected.get_variable_to_shape_map():
+      assert (expected.get_tensor(name) == got.get_tensor(name)).all(), name
+  assert run_tool(train, *arguments) == 0
+  assert 'images/s' not in capsys.readouterr().out  # both are complete
+
+
+def test_a_mistake_in_the_last_phase_shows_before_the_first(data_dir, tmp_path, capsys):
+  arguments = (f'--data_dir={data_dir}', *SMALL, '--train_dir=run')
+  assert run_tool(train, *arguments, '--phase=a', '--phase=b batch_size=0') == 1
+  assert 'batch_size must be at least 1' in capsys.readouterr().err
+  assert not (tmp_path / 'run').exists()

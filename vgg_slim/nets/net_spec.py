@@ -167,6 +167,16 @@ class NetSpec:
     linear = not head_specs.get(head or self.head).hidden
     return 1 if self.averages(head) and linear else side
 
+  def head_scopes(self, head: str | None = None) -> tuple[str, ...]:
+    """Scopes of the head's layers, the network's included, such as 'vgg_16/fc8'.
+
+    Args:
+      head: a name of `head_specs.HEADS`; the row's own by default.
+    """
+    hidden = len(head_specs.get(head or self.head).hidden)
+    names = (*self.fc_scopes[:hidden], self.fc_scopes[-1])
+    return tuple(f'{self.scope}/{name}' for name in names)
+
   def layers(
     self,
     num_classes: int | None = NUM_IMAGENET_CLASSES,

@@ -10,13 +10,11 @@ import pathlib
 import shutil
 
 from vgg_slim.compat import tf
-from vgg_slim.config import CONFIG_FILE, OptimizerConfig, RunConfig
+from vgg_slim.config import BEST_FOLDER, CONFIG_FILE, OptimizerConfig, RunConfig
 from vgg_slim.training import progress
 from vgg_slim.training.hooks import EpochEnd, Hook, Validation
 from vgg_slim.training.host_state import HostState
 from vgg_slim.weights import checkpoints
-
-BEST_FOLDER = 'best'
 
 
 class Patience:
