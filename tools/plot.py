@@ -2,10 +2,12 @@
 
   tools/plot --what=samples --train_dir=runs/photos
   tools/plot --what=samples --data_dir=data/photos --train_scale_max=512 --output=samples.png
+  tools/plot --what=history --train_dir=runs/photos,runs/photos_sgd
 
 samples  A grid of pictures with their labels, as the network sees them: augmented for the train
          split, the central crop for the others. Without a --train_dir the flags say how they are
          preprocessed, as those of tools/train do.
+history  Loss and accuracy over the epochs, of one --train_dir or of several with commas.
 """
 
 import dataclasses
@@ -23,7 +25,9 @@ from vgg_slim.errors import ConfigError
 if TYPE_CHECKING:  # the import itself waits until a picture is drawn
   from vgg_slim.plotting.samples import Figure
 
-_TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of a training run.')
+_TRAIN_DIR = flags.DEFINE_string(
+  'train_dir', None, 'Folder of a training run; history: of several, with commas.'
+)
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
 _SPLIT = flags.DEFINE_string('split', 'train', 'samples: of which split.')
 _COUNT = flags.DEFINE_integer('count', 16, 'samples: how many pictures.', lower_bound=1)
@@ -47,9 +51,29 @@ def _samples() -> 'Figure':
   return samples.draw_samples(images, names, f'{_SPLIT.value}, {side} x {side} pixels')
 
 
+def _history() -> 'Figure':
+  if not _TRAIN_DIR.value:
+    raise ConfigError('--train_dir is missing: one or several folders of runs, with commas.')
+  from vgg_slim.plotting import curves
+  from vgg_slim.training import history
+
+  folders = [os.path.normpath(folder) for folder in _TRAIN_DIR.value.split(',')]
+  parent = os.path.commonpath([os.path.dirname(folder) for folder in folders])
+  runs = {}
+  for folder in folders:
+    rows = history.read_history(folder)
+    epochs = [row.epoch for row in rows]
+    runs[os.path.relpath(folder, parent)] = curves.History(
+      curves.Curve(epochs, [r.train_loss for r in rows], [r.validation_loss for r in rows]),
+      curves.Curve(epochs, [r.train_accuracy for r in rows], [r.validation_accuracy for r in rows]),
+    )
+  return curves.draw_history(runs)
+
+
 # Each draws from the flags; its lines in the docstring above are its help.
 PLOTS: dict[str, Callable[[], 'Figure']] = {
   'samples': _samples,
+  'history': _history,
 }
 _WHAT = flags.DEFINE_enum('what', None, list(PLOTS), 'What to draw.')
 

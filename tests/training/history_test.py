@@ -1,6 +1,9 @@
 import csv
 
-from vgg_slim.training.history import EpochMetrics, MetricsFile, has_row
+import pytest
+
+from vgg_slim.errors import CheckpointError
+from vgg_slim.training.history import EpochMetrics, MetricsFile, has_row, read_history
 
 
 def row(step, **values):
@@ -58,3 +61,20 @@ def test_a_step_has_one_row(tmp_path):
   assert [r['train_loss'] for r in read(tmp_path)] == ['0.5']
   assert has_row(str(tmp_path), 10)
   assert not has_row(str(tmp_path), 1)
+
+
+def test_rows_are_read_back(tmp_path):
+  metrics = MetricsFile(str(tmp_path), last_step=0)
+  metrics.add(row(10))
+  metrics.add(row(20, validation_loss=0.25, validation_accuracy=1.0))
+  first, second = read_history(str(tmp_path))
+  assert (first.step, first.validation_loss, first.train_loss) == (10, None, 0.5)
+  assert (second.step, second.validation_loss, second.validation_accuracy) == (20, 0.25, 1.0)
+
+
+@pytest.mark.parametrize('text', [None, 'step,epoch\n1,1\n', 'a\n'])
+def test_what_is_no_history_is_named(tmp_path, text):
+  if text is not None:
+    (tmp_path / 'metrics.csv').write_text(text)
+  with pytest.raises(CheckpointError, match='metrics.csv'):
+    read_history(str(tmp_path))

@@ -6,6 +6,7 @@ import pathlib
 from typing import NamedTuple
 
 from vgg_slim import files
+from vgg_slim.errors import CheckpointError
 
 METRICS_FILE = 'metrics.csv'
 
@@ -49,6 +50,30 @@ class MetricsFile:
     writer.writeheader()
     writer.writerows(self._rows)
     files.write_text(self._path, buffer.getvalue())
+
+
+def read_history(train_dir: str) -> list[EpochMetrics]:
+  """The rows of a run, in order.
+
+  Raises:
+    CheckpointError: there are none, or they are not such rows; names the file.
+  """
+  path = pathlib.Path(train_dir, METRICS_FILE)
+  rows = _read_rows(path)
+  if not rows:
+    raise CheckpointError(f'{path} has no rows: no epoch of such a run has ended yet.')
+  try:
+    return [
+      EpochMetrics(
+        **{
+          name: int(row[name]) if name == 'step' else (float(row[name]) if row[name] else None)
+          for name in EpochMetrics._fields
+        }
+      )
+      for row in rows
+    ]
+  except (KeyError, ValueError) as error:
+    raise CheckpointError(f'{path} is no {METRICS_FILE} of a run: {error}.') from error
 
 
 def has_row(train_dir: str, step: int) -> bool:
