@@ -228,7 +228,12 @@ def define_run_flags() -> None:
   flags.DEFINE_integer(
     'image_summary_every_steps',
     run.image_summary_every_steps,
-    'Steps between two looks at the pictures in TensorBoard; 0 for none.',
+    'Steps between two looks at pictures and first filters in TensorBoard; 0 for none.',
+  )
+  flags.DEFINE_integer(
+    'histogram_every_steps',
+    run.histogram_every_steps,
+    'Steps between two histograms of weights, gradients and activations; 0 for none.',
   )
   flags.DEFINE_integer(
     'keep_checkpoints', run.keep_checkpoints, 'Checkpoints that are kept; older ones are removed.'

@@ -130,6 +130,7 @@ _FREE_TO_CHANGE = {
   'run.log_every_steps',
   'run.save_every_steps',
   'run.image_summary_every_steps',
+  'run.histogram_every_steps',
   'run.keep_checkpoints',
   'run.keep_best',
   'run.best_metric',

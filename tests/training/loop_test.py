@@ -75,7 +75,7 @@ def test_two_epochs(data, tmp_path):
 
 
 def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
-  train(data, tmp_path / 'run', lambda checkpoint: FakeValidation())
+  train(data, tmp_path / 'run', lambda checkpoint: FakeValidation(), histogram_every_steps=4)
   run = tmp_path / 'run'
   total, cross_entropy, decay = (
     scalars(run, f'loss/{name}') for name in ('total', 'cross_entropy', 'regularization')
@@ -87,9 +87,14 @@ def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
   assert scalars(run / 'validation', 'accuracy') == {5: 0.75, 9: 0.75}
   events = list(tf.train.summary_iterator(glob.glob(str(run / 'events.*'))[0]))
   assert any(event.graph_def for event in events)
-  pictures = [v for e in events for v in e.summary.value if v.HasField('image')]
-  assert len(pictures) == 4
-  assert {(p.image.height, p.image.width) for p in pictures} == {(32, 32)}
+  found = [v for e in events for v in e.summary.value]
+  pictures = [v.image for v in found if v.HasField('image') and v.tag.startswith('pictures')]
+  assert [(p.height, p.width) for p in pictures] == [(32, 32)] * 4
+  assert any(v.tag.startswith('filters') for v in found)
+  steps = {
+    e.step for e in events for v in e.summary.value if v.tag == 'gradients/vgg_a/fc8/weights'
+  }
+  assert steps == {1, 5, 9}
 
 
 def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):

@@ -37,7 +37,7 @@ class Run:
         Epochs(num_examples=16, batch_size=4),
         str(self.train_dir),
         self.total_steps,
-        tf.constant(b''),
+        [(tf.constant(b''), 3), (tf.constant(b''), 0)],
         b'',
         Reporter(io.StringIO()),
       )
@@ -47,6 +47,7 @@ class Run:
         variable.load(saved, session)
       hook.begin(session, start)
       for number in range(start + 1, start + 1 + steps):
+        assert len(hook.fetches(number)) == (number in (1, 4, 7))
         hook.after_step(step(number, float(number)), [])
       hook.before_save(session)
       saved = session.run(variable)

@@ -18,6 +18,7 @@ class RunConfig:
     log_every_steps: steps between two progress lines and scalar summaries.
     save_every_steps: steps between two checkpoints, besides the one after every epoch.
     image_summary_every_steps: steps between two picture summaries; 0 for none.
+    histogram_every_steps: steps between two of weights, gradients and activations; 0 for none.
     keep_checkpoints: how many checkpoints are kept.
     keep_best: whether the checkpoint of the best epoch is kept besides, in `best/`.
     best_metric: one of BEST_METRICS: which validation is better; also of early end and plateau.
@@ -34,6 +35,7 @@ class RunConfig:
   log_every_steps: int = 10
   save_every_steps: int = 1000
   image_summary_every_steps: int = 500
+  histogram_every_steps: int = 0
   keep_checkpoints: int = 3
   keep_best: bool = False
   best_metric: str = 'accuracy'
@@ -49,8 +51,8 @@ class RunConfig:
     checks.require(0 <= self.seed < 2**31, 'seed', 'in [0, 2**31)')
     checks.require(self.log_every_steps >= 1, 'log_every_steps', 'at least 1')
     checks.require(self.save_every_steps >= 1, 'save_every_steps', 'at least 1')
-    images_ok = self.image_summary_every_steps >= 0
-    checks.require(images_ok, 'image_summary_every_steps', 'at least 0')
+    for name in ('image_summary_every_steps', 'histogram_every_steps'):
+      checks.require(getattr(self, name) >= 0, name, 'at least 0')
     checks.require(self.keep_checkpoints >= 1, 'keep_checkpoints', 'at least 1')
     checks.require(self.best_metric in BEST_METRICS, 'best_metric', f'one of {BEST_METRICS}')
     patience_ok = self.early_stop_patience is None or self.early_stop_patience >= 1

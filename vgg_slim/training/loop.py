@@ -24,6 +24,7 @@ from vgg_slim.training import (
   progress,
   recorder,
   selection,
+  summaries,
   warm_start,
 )
 from vgg_slim.training.checkpointing import Checkpointer
@@ -196,12 +197,17 @@ def _build_hooks(
   # Taken before savers and initialisers join the graph: with these, TensorBoard moves the network
   # out of the picture as a node of too many neighbours.
   graph_def = tf.get_default_graph().as_graph_def().SerializeToString()
+  pictures = [ops.image_summary, summaries.build_filters(slim.get_model_variables())]
+  looks = [(tensor, run.image_summary_every_steps) for tensor in pictures if tensor is not None]
+  if run.histogram_every_steps:
+    histograms = summaries.build_histograms(ops.gradients, ops.end_points)
+    looks.append((histograms, run.histogram_every_steps))
   return [
     *alarms.build_alarms(config, ops, reporter),
     selection.Plateau(config.optimizer, metric, ops.learning_rate_scale, reporter),
     selection.KeepBest(run, train_dir, reporter),
     selection.EarlyStopping(run),
-    recorder.Recorder(run, epochs, train_dir, total_steps, ops.image_summary, graph_def, reporter),
+    recorder.Recorder(run, epochs, train_dir, total_steps, looks, graph_def, reporter),
   ]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from vgg_slim.compat import tf
@@ -24,23 +25,24 @@ class Recorder(Hook):
     epochs: Epochs,
     train_dir: str,
     total_steps: int,
-    image_summary: tf.Tensor,
+    summaries: Sequence[tuple[tf.Tensor, int]],
     graph_def: bytes,
     reporter: progress.Reporter,
   ) -> None:
     """Adds the averages to the checkpoint; opens no file yet.
 
     Args:
-      run: for the rhythm of lines and pictures.
+      run: for the rhythm of lines.
       epochs: of this run.
       train_dir: is given the files.
       total_steps: the length of the run.
-      image_summary: string [].
+      summaries: serialised summaries, string [], and the steps between two looks at each; 0 for
+        none.
       graph_def: what TensorBoard shows as the graph, serialised.
       reporter: is given the lines.
     """
     self._run, self._epochs, self._train_dir = run, epochs, train_dir
-    self._total_steps, self._image_summary = total_steps, image_summary
+    self._total_steps, self._summaries = total_steps, summaries
     self._graph_def, self._reporter = graph_def, reporter
     self._stopwatch = progress.Stopwatch()
     self.state = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
@@ -59,8 +61,7 @@ class Recorder(Hook):
       writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
 
   def fetches(self, step: int) -> Any:
-    every = self._run.image_summary_every_steps
-    return [self._image_summary] if every and (step - 1) % every == 0 else []
+    return [tensor for tensor, every in self._summaries if every and (step - 1) % every == 0]
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._stopwatch.tick(self._run.batch_size)
@@ -70,8 +71,8 @@ class Recorder(Hook):
       batches=self.state['batches'] + 1,
       learning_rate=step.scalars['learning_rate'],
     )
-    for pictures in fetched:
-      self._writers[''].add_summary(pictures, step.number)
+    for summary in fetched:
+      self._writers[''].add_summary(summary, step.number)
     self._report(step)
 
   def before_save(self, session: tf.Session) -> None:
