@@ -1,85 +1,117 @@
-"""Evaluates a checkpoint densely, as the VGG paper does: whole pictures, class score maps averaged.
+"""Evaluates checkpoints as the VGG paper does: dense, multi-scale, multi-crop, fused (3.2, 4).
 
   tools/evaluate --train_dir=runs/photos
-  tools/evaluate --train_dir=runs/photos --split=test --test_scales=224,256,288 --output=test.json
+  tools/evaluate --train_dir=runs/photos --test_scales=256,384,512 \\
+      --views=dense,multi_crop,dense+multi_crop --report=report.html
+  tools/evaluate --checkpoints=runs/vgg_d,runs/vgg_e --split=test --output=test.json
+  tools/evaluate --checkpoint_path=weights/vgg16 --data_dir=data/imagenet
 
-Every picture of the split is scored exactly once in each view; probabilities of a picture, its
-mirror image and all scales are averaged (arXiv:1409.1556, section 3.2).
+Every picture of the split is scored exactly once in each view. 'dense' slides the network over the
+whole picture and averages its class score map; 'center', 'ten_crop' and 'multi_crop' (5x5 grid) cut
+squares; names joined by + are averaged. The tables are laid out as the paper's Tables 3 to 6, with
+Wilson's 95 % intervals; McNemar's exact test compares every two networks, and every two views.
 """
 
-import dataclasses
-import json
-import pathlib
-from typing import TYPE_CHECKING
-
 from absl import flags
-from rich import box, console, table
 
-from tools import invocation, progress
-from vgg_slim import config, files
+from tools import invocation, progress, result_tables
+from vgg_slim.config import PreprocessingConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.errors import CheckpointError, ConfigError
-from vgg_slim.evaluation import views
-from vgg_slim.weights import contract
-
-if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
-  from vgg_slim.evaluation import runner
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import ConfigError
+from vgg_slim.evaluation import candidates, eval_config, tables, views
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
+_CHECKPOINT = flags.DEFINE_string(
+  'checkpoint_path',
+  None,
+  'Prefix of a checkpoint, imported ones too. By default the newest of --train_dir.',
+)
+_CHECKPOINTS = flags.DEFINE_list(
+  'checkpoints', [], 'In their place, several train_dirs or checkpoints, with commas: also fused.'
+)
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
 _SPLIT = flags.DEFINE_string('split', 'validation', 'Split to score: train, validation, test.')
+_VIEWS = flags.DEFINE_list(
+  'views', [views.WHOLE], f'With commas: {", ".join(views.VIEWS)}; joined by + for their average.'
+)
 _TEST_SCALES = flags.DEFINE_string(
   'test_scales',
   None,
   "Smaller sides Q in pixels, with commas; 'multi' for the paper's three. By default the one that "
   'fits the training scale.',
 )
-_FLIP = flags.DEFINE_bool('flip', None, 'Average in the mirror image. By default as in training.')
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'At most so many pictures at once.')
-_CHECKPOINT = flags.DEFINE_string(
-  'checkpoint_path', None, 'Prefix of a checkpoint. By default the newest of --train_dir.'
+_FLIP = flags.DEFINE_bool('flip', None, 'Average in mirror images. By default as in training.')
+_AVERAGE = flags.DEFINE_enum(
+  'average', eval_config.AVERAGES[0], eval_config.AVERAGES, 'What is averaged over views.'
 )
-_OUTPUT = flags.DEFINE_string('output', None, 'Write the result to this file as JSON.')
+_BATCH_SIZE = flags.DEFINE_integer(
+  'batch_size', 32, 'At most so many crops at once, or as many pixels of whole pictures.'
+)
+_OUTPUT = flags.DEFINE_string('output', None, 'Write all numbers to this file as JSON.')
+_CSV = flags.DEFINE_string('csv', None, 'Write a row for every picture to this file.')
+_REPORT = flags.DEFINE_string('report', None, 'Write a web page with all of it to this file.')
 
 
 def main() -> None:
-  """Wires a run, a data set and the evaluator together."""
-  if not _TRAIN_DIR.value:
-    raise ConfigError('--train_dir is missing: the folder of a training run.')
-  if _BATCH_SIZE.value < 1:
-    raise ConfigError(f'--batch_size must be at least 1, got {_BATCH_SIZE.value}.')
-  trained = config.read_train_config(_TRAIN_DIR.value)
-  data_dir = _DATA_DIR.value or trained.data_dir
+  """Wires checkpoints, a data set and the evaluator together."""
+  wanted = _find_candidates()
+  data_dir = _DATA_DIR.value or wanted[0].data_dir
+  if not data_dir:
+    raise ConfigError(f'--data_dir is missing: {wanted[0].checkpoint} is of no training run here.')
   manifest = manifests.read_manifest(data_dir)
   manifest.split(_SPLIT.value)
-  test_scales = _test_scales(trained.preprocessing)
-  views.check_test_scales(test_scales, trained.net.image_size)
-  flip = trained.preprocessing.random_flip if _FLIP.value is None else _FLIP.value
+  requests = [_eval_config(one, manifest) for one in wanted]
 
   invocation.load_tensorflow()
-  from vgg_slim.evaluation import runner
-  from vgg_slim.weights import checkpoints
+  from vgg_slim.evaluation import outputs, runner
 
-  checkpoint = _CHECKPOINT.value or checkpoints.latest_checkpoint(_TRAIN_DIR.value)
-  if not checkpoint:
-    raise CheckpointError(f'{_TRAIN_DIR.value} holds no checkpoint yet.')
-  imported = contract.find_contract(checkpoint)
-  if imported:
-    fed = trained.preprocessing
-    contract.check_preprocessing(imported, fed.rgb_mean, fed.pixel_scale, checkpoint)
-    contract.check_class_names(imported, trained.class_names, checkpoint)
-  evaluator = runner.Evaluator(
-    trained, data_dir, manifest, _SPLIT.value, test_scales, flip, _BATCH_SIZE.value
-  )
-  with evaluator, progress.show('Evaluating', 'views') as report:
-    result = evaluator.run(checkpoint, report)
-  _print_result(trained.net.model, result)
+  scored = []
+  for one, request in zip(wanted, requests, strict=True):
+    with (
+      runner.Evaluator(one, data_dir, manifest, request) as evaluator,
+      progress.show(f'Evaluating {one.net.model}', 'crops') as report,
+    ):
+      scored.append(evaluator.score(one.checkpoint, report))
+  shown, comparisons = tables.make_tables(scored), tables.compare(scored)
+  for one in scored:
+    step = 'imported' if one.step is None else f'step {one.step}'
+    print(f'{one.model}, {step}, {_SPLIT.value} split: {one.checkpoint}')
+  result_tables.print_tables(shown)
+  result_tables.print_comparisons(comparisons)
+  paths = manifests.shard_paths(data_dir, manifest, _SPLIT.value)
   if _OUTPUT.value:
-    values = {'model': trained.net.model, **dataclasses.asdict(result)}
-    files.write_text(pathlib.Path(_OUTPUT.value), json.dumps(values, indent=2) + '\n')
+    outputs.write_json(_OUTPUT.value, shown, comparisons)
+  if _CSV.value:
+    outputs.write_csv(_CSV.value, shown[-1].lines[-1], manifest.class_names, paths)
+  if _REPORT.value:
+    outputs.write_report(_REPORT.value, shown, comparisons, manifest.class_names, paths)
 
 
-def _test_scales(preprocessing: config.PreprocessingConfig) -> list[int]:
+def _find_candidates() -> list[candidates.Candidate]:
+  single = _CHECKPOINT.value or _TRAIN_DIR.value
+  if bool(single) == bool(_CHECKPOINTS.value):
+    raise ConfigError('Give --train_dir or --checkpoint_path, or --checkpoints for several.')
+  if _CHECKPOINTS.value:
+    return [candidates.find_candidate(path) for path in _CHECKPOINTS.value]
+  return [candidates.find_candidate(single, _TRAIN_DIR.value)]
+
+
+def _eval_config(wanted: candidates.Candidate, manifest: Manifest) -> eval_config.EvalConfig:
+  fed = wanted.preprocessing
+  test_scales = _test_scales(fed)
+  views.check_test_scales(test_scales, wanted.net.image_size)
+  return eval_config.EvalConfig(
+    test_scales=test_scales,
+    views=tuple(_VIEWS.value),
+    split=_SPLIT.value,
+    flip=fed.random_flip and manifest.mirror_safe if _FLIP.value is None else _FLIP.value,
+    average=_AVERAGE.value,
+    batch_size=_BATCH_SIZE.value,
+  )
+
+
+def _test_scales(preprocessing: PreprocessingConfig) -> list[int]:
   text = _TEST_SCALES.value
   if text is None:
     return [preprocessing.test_scale]
@@ -91,21 +123,6 @@ def _test_scales(preprocessing: config.PreprocessingConfig) -> list[int]:
     raise ConfigError(
       f"--test_scales={text!r}: expected sides in pixels with commas, or 'multi'."
     ) from error
-
-
-def _print_result(model: str, result: 'runner.EvalResult') -> None:
-  rows = table.Table(box=box.SIMPLE, title=f'{model}, step {result.step}, {result.split} split')
-  for heading in ('Q', 'flip', 'pictures', 'top-1 error', 'top-5 error', 'images/s'):
-    rows.add_column(heading, justify='right')
-  rows.add_row(
-    ', '.join(map(str, result.test_scales)),
-    'yes' if result.flip else 'no',
-    f'{result.num_images}',
-    f'{result.top_1_error:.2%}',
-    f'{result.top_5_error:.2%}',
-    f'{result.images_per_second:.1f}',
-  )
-  console.Console().print(rows)
 
 
 def run() -> None:

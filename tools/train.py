@@ -103,7 +103,7 @@ def _has_checkpoint(train_dir: str) -> bool:
 
 def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'loop.TrainResult':
   invocation.load_tensorflow()
-  from vgg_slim.evaluation import runner
+  from vgg_slim.evaluation import eval_config, runner
   from vgg_slim.training import loop, progress
 
   reporter = progress.Reporter(sys.stdout)
@@ -115,16 +115,13 @@ def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'l
   if 'validation' not in manifest.splits:
     reporter.line('No validation split: training without validation.')
     return loop.run_training(wanted, manifest, train_dir, None, reporter)
-  with runner.Evaluator(
-    wanted,
-    wanted.data_dir,
-    manifest,
-    'validation',
-    test_scales=[wanted.preprocessing.test_scale],
+  central_crops = eval_config.EvalConfig(
+    test_scales=(wanted.preprocessing.test_scale,),
+    views=('center',),
     flip=False,
     batch_size=_VALIDATION_BATCH_SIZE.value,
-    crop_size=wanted.net.image_size,
-  ) as evaluator:
+  )
+  with runner.Evaluator(wanted, wanted.data_dir, manifest, central_crops) as evaluator:
     return loop.run_training(wanted, manifest, train_dir, evaluator.run, reporter)
 
 

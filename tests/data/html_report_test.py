@@ -34,14 +34,16 @@ def test_names_cannot_break_out_and_nothing_is_fetched():
   section = html_report.Section(
     bad,
     bad,
-    html_report.Table((bad,), [(bad,), (7,), (html_report.Bar(0.5),)]),
-    [html_report.Figure(b'\xff\xd8', bad)],
+    html_report.Table((bad,), [(bad,), (7,), (html_report.Bar(0.5),), (html_report.Number(bad),)]),
+    [html_report.Figure(b'\xff\xd8', bad), html_report.Figure(b'\x89PNG', bad, width=300)],
   )
   reader = read(html_report.render([section], bad))
   assert 'script' not in reader.tags
-  assert reader.texts.count(bad) == 7  # title twice, heading, text, head, cell, caption
+  assert (
+    reader.texts.count(bad) == 9
+  )  # title twice, heading, text, head, cell, number, two captions
   assert '7' in reader.texts
-  assert reader.sources == ['data:image/jpeg;base64,/9g=']
+  assert reader.sources == ['data:image/jpeg;base64,/9g=', 'data:image/png;base64,iVBORw==']
   assert reader.open == ['html']
 
 

@@ -89,6 +89,22 @@ class TestCrop:
     got = run_everywhere(lambda x: image_ops.crop(x, 4, draw_y, draw_x), image)
     np.testing.assert_array_equal(got, image[top : top + 4, left : left + 4])
 
+  def test_crops_by_hand(self):
+    image = np.arange(7 * 10).reshape(7, 10, 1).astype(np.float32)
+    # 4 rows and 7 columns of room; halves are rounded up.
+    places = ((0, 0), (0, 1), (0.5, 0.5), (0.75, 0.25), (1, 1))
+    corners = [(0, 0), (0, 7), (2, 4), (3, 2), (4, 7)]
+    crops = run_everywhere(lambda pixels: image_ops.crops_at(pixels, 3, places), image)
+    expected = [image[y : y + 3, x : x + 3] for y, x in corners]
+    np.testing.assert_array_equal(crops, expected)
+
+  @pytest.mark.parametrize('side', [7, 8, 9, 10])
+  def test_the_middle_is_the_same_for_one_and_for_many(self, side):
+    image = np.arange(100).reshape(10, 10, 1)
+    one = run_everywhere(lambda pixels: image_ops.crop(pixels, side), image)
+    many = run_everywhere(lambda pixels: image_ops.crops_at(pixels, side, [(0.5, 0.5)]), image)
+    np.testing.assert_array_equal(many, [one])
+
 
 class TestFlip:
   @pytest.mark.parametrize(('draw', 'mirrored'), [(0.49, True), (0.5, False)])

@@ -122,8 +122,10 @@ class TestAugment:
 class TestEvalBatch:
   def run(self, paths, **kwargs):
     with graph_session() as session:
-      batch = pipeline.build_eval_batch(paths, PREPROCESSING, **kwargs)
-      session.run(batch.initializer)
+      scale = tf.placeholder(tf.int32, [])
+      test_scale = kwargs.pop('test_scale')
+      batch = pipeline.build_eval_batch(paths, PREPROCESSING, scale, **kwargs)
+      session.run(batch.initializer, {scale: test_scale})
       batches = []
       while True:
         try:
@@ -146,3 +148,18 @@ class TestEvalBatch:
     for images, labels, indices in batches:
       np.testing.assert_array_equal(labels, indices)
       np.testing.assert_allclose(images[:, 0, 0, 0], labels)
+
+  def test_batches_of_whole_pictures_are_bounded_by_their_area(self, tmp_path):
+    paths = write_shards(tmp_path, [(8, 8)] * 5 + [(8, 24)] * 3)
+    # 16x16 is 256 pixels, so two fit in 600; 16x48 is 768, so one comes alone.
+    batches = self.run(paths, test_scale=16, batch_size=3, max_pixels=600)
+    sizes = sorted((b[0].shape[2], len(b[2])) for b in batches)
+    assert sizes == [(16, 1), (16, 2), (16, 2), (48, 1), (48, 1), (48, 1)]
+
+  def test_several_crops_of_a_picture_run_across_batches(self, tmp_path):
+    paths = write_shards(tmp_path, [(8, 8)] * 3)
+    places = ((0, 0), (0.5, 0.5), (1, 1))
+    batches = self.run(paths, test_scale=8, batch_size=4, crop_size=6, places=places)
+    assert [b[0].shape for b in batches] == [(4, 6, 6, 3), (4, 6, 6, 3), (1, 6, 6, 3)]
+    assert [i for b in batches for i in b[2]] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert [i for b in batches for i in b[1]] == [0, 0, 0, 1, 1, 1, 2, 2, 2]

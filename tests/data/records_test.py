@@ -28,6 +28,21 @@ def test_parse_example_in_a_dataset():
     assert tuple(session.run(parsed)) == (b'bytes 1', 1, '\u00e9.png'.encode())
 
 
+def test_names_and_bytes_without_a_graph(tmp_path):
+  paths = [tmp_path / 'a', tmp_path / 'b']
+  for i, path in enumerate(paths):
+    records.write_shard(path, iter([example(2 * i), example(2 * i + 1, filename='\u00e9.png')]))
+  found = list(records.read_examples(map(str, paths)))
+  assert [encoded for _, encoded in found] == [b'bytes 0', b'bytes 1', b'bytes 2', b'bytes 3']
+  assert [name for name, _ in found] == ['cat/0.png', '\u00e9.png', 'cat/2.png', '\u00e9.png']
+
+
+def test_a_shard_that_cannot_be_read_is_named(tmp_path):
+  (tmp_path / 'a').write_bytes(bytes(range(64)))
+  with pytest.raises(DataError, match='a cannot be read'):
+    list(records.read_examples([str(tmp_path / 'a')]))
+
+
 def test_shard_name():
   assert records.shard_name('train', 7, 128) == 'train-00007-of-00128.tfrecord'
 

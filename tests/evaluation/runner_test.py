@@ -1,129 +1,184 @@
 import dataclasses
+import functools
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from tests.testing import graph_session, make_data_set, random_values, thin_model, train_config
+from tests.evaluation import numpy_vgg
+from tests.testing import assign, graph_session, random_values, train_config
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, records
-from vgg_slim.data import manifest as manifests
+from vgg_slim.data import conversion, pictures, sources, splitting
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
+from vgg_slim.evaluation import results, views
+from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
+from vgg_slim.weights import checkpoints
+
+MODEL, SIDE, SCALES = 'vgg_c@4', 64, (64, 75)
+SHAPES = [(70, 101), (90, 66), (70, 101)]  # two pictures share a batch
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-  """(config, data folder, manifest, checkpoint with random weights) of a thin network."""
-  thin_model(monkeypatch, 'vgg_a')
-  data_dir, manifest = make_data_set(tmp_path / 'data', per_class=8, num_classes=3)
-  config = train_config(data_dir, manifest)
+@dataclasses.dataclass
+class Run:
+  config: object
+  data_dir: str
+  manifest: object
+  checkpoint: str
+  values: dict
+  pixels: list  # of the training split, in its order
+
+  def evaluate(self, **request):
+    with self.evaluator(**request) as evaluator:
+      return evaluator.score(self.checkpoint)
+
+  def evaluator(self, manifest=None, config=None, **request):
+    request = EvalConfig(**{'test_scales': SCALES, 'split': 'train', 'batch_size': 3, **request})
+    return Evaluator(config or self.config, self.data_dir, manifest or self.manifest, request)
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A thin network with random weights, and pictures of several shapes in three classes."""
+  folder = tmp_path_factory.mktemp('run')
+  rng = np.random.default_rng(1)
+  images = []
+  for i, shape in enumerate(SHAPES * 2):
+    small = PIL.Image.fromarray(rng.integers(0, 256, [9, 12, 3], np.uint8))
+    pixels = np.asarray(small.resize(shape[::-1], PIL.Image.Resampling.BICUBIC))
+    read = functools.partial(pictures.encode_png, pixels)
+    images.append(sources.LabeledImage(f'{i}', i % 3, read))
+  source = sources.Source('folder', ('a', 'b', 'c'), {'train': images}, mirror_safe=True)
+  rule = splitting.SplitRule(fraction=0)
+  manifest = conversion.convert(source, folder / 'data', conversion.Options(rule))
+  order = splitting.plan_splits(source, rule)['train'].order
+  config = train_config(str(folder / 'data'), manifest)
+  net = dataclasses.replace(config.net, model=MODEL, image_size=SIDE)
+  config = dataclasses.replace(
+    config,
+    net=net,
+    preprocessing=dataclasses.replace(config.preprocessing, train_scale_min=64, train_scale_max=72),
+  )
+  checkpoint, values = save_random_weights(config, folder / 'model.ckpt')
+  pixels = [numpy_vgg.decode(images[i].read()) for i in order]
+  return Run(config, str(folder / 'data'), manifest, checkpoint, values, pixels)
+
+
+def save_random_weights(config, prefix, seed=0):
   with graph_session() as session:
-    images = tf.zeros([1, 32, 32, 3])
-    registry.build('vgg_a', images, 3, False, image_size=32, fc_units=16)
+    registry.build_from_config(config.net, tf.zeros([1, SIDE, SIDE, 3]), is_training=False)
     tf.train.get_or_create_global_step()
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
-    values = {**random_values(shapes, scale=0.4), 'global_step': np.int64(7)}
-    session.run([v.assign(values[v.op.name]) for v in tf.global_variables()])
-    checkpoint = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
-  return config, data_dir, manifest, checkpoint
+    # Kernels spread as He et al. draw them: neither pictures nor classes look alike to the network.
+    values = {
+      name: value * np.float32(np.sqrt(2 / np.prod(value.shape[:-1])) if value.ndim > 1 else 0.1)
+      for name, value in random_values(shapes, seed, scale=1.1).items()
+    }
+    values['global_step'] = np.int64(7)
+    assign(session, values)
+    return tf.train.Saver().save(session, str(prefix)), values
 
 
-def evaluate(run, **kwargs):
-  config, data_dir, manifest, checkpoint = run
-  defaults = {'split': 'train', 'test_scales': [36, 70], 'flip': True, 'batch_size': 4}
-  with Evaluator(config, data_dir, manifest, **{**defaults, **kwargs}) as evaluator:
-    return evaluator.run(checkpoint)
+def numpy_scores(run, view, scale, average):
+  """Section 3.2 for every picture, one at a time: [N, K]."""
+  fed = run.config.preprocessing
+  rows = []
+  for pixels in run.pixels:
+    resized = numpy_vgg.resize_smaller_side(pixels, scale)
+    picture = (resized - fed.rgb_mean) * fed.pixel_scale
+    logits = numpy_vgg.logits_of_views(picture, run.values, 'vgg_c', SIDE, view)
+    rows.append(average(logits).mean(axis=0))
+  return np.array(rows)
 
 
-def slow_truth(run, scales):
-  """One picture, one view at a time: mean soft-max over scales and flips, in NumPy."""
-  config, data_dir, manifest, checkpoint = run
-  mean, scale = config.preprocessing.rgb_mean, config.preprocessing.pixel_scale
-  hits, losses = [], []
+@pytest.mark.parametrize('view', views.VIEWS)
+def test_every_view_against_numpy(run, view):
+  scored = run.evaluate(views=(view,))
+  assert list(scored.passes) == [(view, scale) for scale in SCALES]
+  for scale in SCALES:
+    expected = numpy_scores(run, view, scale, numpy_vgg.softmax)
+    assert np.ptp(expected, axis=0).max() > 0.1  # the pictures do differ
+    # float32 through 16 layers against float64.
+    np.testing.assert_allclose(scored.passes[view, scale].scores, expected, rtol=0, atol=2e-6)
+
+
+def test_logits_against_numpy(run):
+  scored = run.evaluate(average='logits')
+  expected = [numpy_scores(run, 'dense', scale, lambda logits: logits) for scale in SCALES]
+  line = results.combine([scored], 'dense')
+  probabilities = numpy_vgg.softmax(np.mean(expected, axis=0))
+  np.testing.assert_allclose(line.probabilities(), probabilities, rtol=0, atol=2e-6)
+
+
+def test_views_and_scales_share_the_variables(run):
+  with run.evaluator(views=('dense', 'dense+ten_crop')) as evaluator:
+    names = [v.op.name for v in evaluator._variables]
+    scored = evaluator.score(run.checkpoint)
+  assert sorted([*names, 'global_step']) == sorted(run.values)
+  assert set(scored.passes) == {(v, s) for v in ('dense', 'ten_crop') for s in SCALES}
+  assert (scored.model, scored.train_scale, scored.step) == (MODEL, '[64;72]', 7)
+
+
+def test_moving_averages_take_the_variables_place(run, tmp_path):
   with graph_session() as session:
-    serialized = tf.placeholder(tf.string, [])
-    example = records.parse_example(serialized)
-    decoded = image_ops.decode_rgb(example.encoded)
-    resized = [image_ops.resize_smaller_side(decoded, side) for side in scales]
-    images = tf.placeholder(tf.float32, [1, None, None, 3])
-    outputs = registry.build('vgg_a', images, 3, False, image_size=32, fc_units=16)
-    tf.train.Saver().restore(session, checkpoint)
-    for path in manifests.shard_paths(data_dir, manifest, 'train'):
-      for record in tf.io.tf_record_iterator(path):
-        label, views = session.run([example.label, resized], {serialized: record})
-        probabilities = []
-        for view in views:
-          for flipped in (view, view[:, ::-1]):
-            scores = session.run(outputs.score_map, {images: [(flipped - mean) * scale]})
-            exps = np.exp(scores[0].mean((0, 1)))
-            probabilities.append(exps / exps.sum())
-        average = np.mean(probabilities, 0)
-        hits.append(np.argmax(average) == label)
-        losses.append(-np.log(average[label]))
-  return np.mean(hits), np.mean(losses)
+    for name, value in run.values.items():
+      stored = name if name == 'global_step' else f'{name}{checkpoints.AVERAGE_SUFFIX}'
+      tf.get_variable(stored, initializer=value)
+      if stored != name:
+        tf.get_variable(name, initializer=np.zeros_like(value))
+    session.run(tf.global_variables_initializer())
+    checkpoint = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
+  for use_averages, truth in ((True, run.evaluate().passes['dense', 64].scores), (False, 1 / 3)):
+    with run.evaluator(use_averages=use_averages) as evaluator:
+      scores = evaluator.score(checkpoint).passes['dense', 64].scores
+    np.testing.assert_allclose(scores, np.broadcast_to(truth, scores.shape), rtol=1e-6)
 
 
-def test_against_one_picture_at_a_time(run):
-  result = evaluate(run)
-  accuracy, loss = slow_truth(run, (36, 70))
-  assert result.num_images == 18
-  assert result.top_1_error == pytest.approx(1 - accuracy)
-  # Batches of other sizes sum in another order: float32 through nine layers.
-  assert result.loss == pytest.approx(loss, rel=1e-4)
-  assert result.top_5_error == 0
-  assert (result.step, result.test_scales, result.flip) == (7, (36, 70), True)
-
-
-@pytest.mark.parametrize('batch_size', [1, 5, 64])
+@pytest.mark.parametrize('batch_size', [1, 64])
 def test_batch_size_changes_nothing(run, batch_size):
-  result = evaluate(run, batch_size=batch_size)
-  expected = evaluate(run)
-  assert result.top_1_error == expected.top_1_error
-  assert result.loss == pytest.approx(expected.loss, rel=1e-4)
+  one = run.evaluate(views=('dense', 'ten_crop'), batch_size=batch_size)
+  other = run.evaluate(views=('dense', 'ten_crop'))
+  for key, scored in one.passes.items():
+    # Sums of float32 in another order.
+    np.testing.assert_allclose(scored.scores, other.passes[key].scores, rtol=0, atol=2e-6)
 
 
-def test_central_crops(run):
-  assert evaluate(run, test_scales=[36], crop_size=32).num_images == 18
-
-
-def test_progress_reaches_all_views(run):
-  config, data_dir, manifest, checkpoint = run
+def test_progress_counts_the_crops_of_all_views(run):
   seen = []
-  with Evaluator(config, data_dir, manifest, 'train', [32, 36], False, 5) as evaluator:
-    evaluator.run(checkpoint, lambda done, total: seen.append((done, total)))
-  assert seen == [(done, 36) for done in (5, 10, 15, 18, 23, 28, 33, 36)]
+  with run.evaluator(views=('center', 'ten_crop'), flip=False) as evaluator:
+    result = evaluator.run(run.checkpoint, lambda *counts: seen.append(counts))
+  assert seen[0] == (3, 6 * 2 * 6)
+  assert seen[-1] == (6 * 2 * 6, 6 * 2 * 6)
+  assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+  assert (result.view, result.num_images, result.num_views) == ('center', 6, 2)
 
 
 def test_a_checkpoint_of_another_network_is_refused(run):
-  config, data_dir, manifest, checkpoint = run
-  wide = dataclasses.replace(config, net=dataclasses.replace(config.net, fc_units=17))
+  wide = dataclasses.replace(run.config, net=dataclasses.replace(run.config.net, fc_units=17))
   with (
-    Evaluator(wide, data_dir, manifest, 'train', [32], False, 4) as evaluator,
+    run.evaluator(config=wide) as evaluator,
     pytest.raises(CheckpointError, match='is of another network: .*fc6'),
   ):
-    evaluator.run(checkpoint)
+    evaluator.score(run.checkpoint)
 
 
 def test_other_classes_are_refused(run):
-  config, data_dir, manifest, _ = run
-  other = dataclasses.replace(config, class_names=('x', 'y', 'z'))
-  with pytest.raises(DataError, match='has 3 classes .*trained on 3 .x, y, z'):
-    Evaluator(other, data_dir, manifest, 'train', [32], False, 4)
+  other = dataclasses.replace(run.config, class_names=('x', 'y', 'z'))
+  with pytest.raises(DataError, match=r'has 3 classes .a, b, c.* trained on 3 \(x, y, z\)'):
+    run.evaluator(config=other)
 
 
 def test_a_scale_below_the_training_side_is_refused(run):
-  config, data_dir, manifest, _ = run
-  with pytest.raises(ConfigError, match='at least image_size=32 pixels'):
-    Evaluator(config, data_dir, manifest, 'train', [36, 16], False, 4)
+  with pytest.raises(ConfigError, match='at least image_size=64 pixels'):
+    run.evaluator(test_scales=(64, 32))
 
 
 def test_a_manifest_that_counts_wrong_is_noticed(run):
-  config, data_dir, manifest, checkpoint = run
-  split = dataclasses.replace(manifest.splits['train'], num_examples=19)
-  manifest = dataclasses.replace(manifest, splits={**manifest.splits, 'train': split})
+  split = dataclasses.replace(run.manifest.splits['train'], num_examples=7)
+  manifest = dataclasses.replace(run.manifest, splits={'train': split})
   with (
-    Evaluator(config, data_dir, manifest, 'train', [32], False, 4) as evaluator,
-    pytest.raises(DataError, match='picture 18 came 0 times'),
+    run.evaluator(manifest=manifest) as evaluator,
+    pytest.raises(DataError, match='picture 6 came 0 times'),
   ):
-    evaluator.run(checkpoint)
+    evaluator.score(run.checkpoint)

@@ -20,6 +20,8 @@ def test_mirror_images_are_averaged_as_probabilities():
   with graph_session() as session:
     one = session.run(score_maps.build_probabilities(left_pixel, tf.constant(images), flip=False))
     two = session.run(score_maps.build_probabilities(left_pixel, tf.constant(images), flip=True))
+    logits = session.run(score_maps.build_logits(left_pixel, tf.constant(images), flip=True))
   left, right = softmax(images[:, 0, 0]), softmax(images[:, 0, -1])
   np.testing.assert_allclose(one, left, rtol=1e-5)
   np.testing.assert_allclose(two, (left + right) / 2, rtol=1e-5)
+  np.testing.assert_allclose(logits, (images[:, 0, 0] + images[:, 0, -1]) / 2, rtol=1e-5)

@@ -25,3 +25,25 @@ def test_scales_below_the_training_side_are_refused(scales):
 
 def test_scales_from_the_training_side_on_are_fine():
   assert views.check_test_scales([32, 64], image_size=32) is None
+
+
+def test_crops_of_the_paper():
+  assert {name: views.num_crops(name) for name in views.VIEWS} == {
+    'dense': 1,
+    'center': 1,
+    'ten_crop': 5,
+    'multi_crop': 25,
+  }
+  grid = views.VIEWS['multi_crop']
+  assert grid == tuple((y / 4, x / 4) for y in range(5) for x in range(5))
+
+
+def test_joined_views_are_scored_once():
+  names = ('dense', 'multi_crop', 'dense+multi_crop', 'center')
+  assert views.all_parts(names) == ('dense', 'multi_crop', 'center')
+
+
+@pytest.mark.parametrize('names', [(), ('dense', 'crop'), ('dense+',)])
+def test_views_that_are_none(names):
+  with pytest.raises(ConfigError, match='expected some of dense, center, ten_crop, multi_crop'):
+    views.check_views(names)

@@ -78,6 +78,31 @@ def test_dense_map_is_the_network_slid_over_the_image():
       )
 
 
+def test_dense_map_is_the_network_slid_where_the_border_is_dark():
+  # Without biases a black picture gives zeros, as padding does. What a spot in the middle lights up
+  # at the 196 px of conv5_3's field ends before the border of each window of 224 px.
+  image = np.zeros([1, 256, 256, 3], np.float32)
+  image[:, 127:129, 127:129] = np.random.default_rng(0).normal(0, 100, [2, 2, 3])
+  with graph_session() as session:
+    images = tf.placeholder(tf.float32, [1, None, None, 3])
+    outputs = build(thin(specs.VGG['vgg_d']), images, 3, is_training=False, fc_units=8)
+    values = {
+      v.op.name: np.zeros(v.shape)
+      if v.op.name.endswith('biases')
+      else np.random.default_rng(1).normal(0, np.sqrt(2 / np.prod(v.shape[:-1])), v.shape)
+      for v in tf.global_variables()
+    }
+    assign(session, values)
+    dense = session.run(outputs.score_map, {images: image})[0]
+    windows = [
+      session.run(outputs.logits, {images: image[:, y : y + 224, x : x + 224]})[0]
+      for y in (0, 32)
+      for x in (0, 32)
+    ]
+  assert np.ptp(dense, axis=(0, 1)).max() > 1e-3 * np.abs(dense).max()  # the cells do differ
+  np.testing.assert_allclose(dense.reshape(4, 3), windows, rtol=1e-4, atol=1e-6)
+
+
 def test_only_training_drops_units():
   def relative_change(is_training):
     with graph_session() as session:

@@ -1,7 +1,9 @@
 """Each call is a process of its own, as flags are global; most end before TensorFlow is loaded."""
 
+import csv
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -20,10 +22,14 @@ def folder(tmp_path_factory):
   make_data_set(folder / 'data', per_class=8)
   code = run_tool(
     train,
-    *('--model=vgg_a', f'--data_dir={folder / "data"}', f'--train_dir={folder / "run"}'),
+    *('--model=vgg_a@4', f'--data_dir={folder / "data"}', f'--train_dir={folder / "run"}'),
     *('--fc_units=8', '--batch_size=4', '--max_steps=2', '--learning_rate=1e-4'),
   )
   assert code == 0
+  # What tools/import_weights leaves: a checkpoint with its contract, in no train_dir.
+  (folder / 'imported').mkdir()
+  for path in (folder / 'run').glob('model.ckpt-2.*'):
+    shutil.copy(path, folder / 'imported')
   return folder
 
 
@@ -33,30 +39,53 @@ def evaluate(folder, *arguments):
   return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def test_table_and_json(folder):
-  run = evaluate(folder, '--train_dir=run', '--test_scales=multi', '--output=result.json')
+def test_tables_and_files(folder):
+  run = evaluate(
+    folder,
+    *('--checkpoints=run,imported/model.ckpt-2', '--test_scales=32,36', '--batch_size=64'),
+    *('--views=dense,ten_crop,dense+ten_crop', '--output=r.json', '--csv=r.csv'),
+    '--report=r.html',
+  )
   assert run.returncode == 0, run.stderr
-  assert 'vgg_a, step 2, validation split' in run.stdout
-  assert '32, 36, 40' in run.stdout
-  result = json.loads((folder / 'result.json').read_text())
+  assert 'vgg_a@4, step 2, validation split: run/model.ckpt-2\n' in run.stdout
+  assert "Networks fused (the paper's Table 6)" in run.stdout
+  result = json.loads((folder / 'r.json').read_text())
   assert result['num_images'] == 4
   assert f'{result["top_1_error"]:.2%}' in run.stdout
-  assert result['top_5_error'] == 0
-  assert result['images_per_second'] > 0
-  assert (result['model'], result['step'], result['test_scales']) == ('vgg_a', 2, [32, 36, 40])
-  assert all(line.startswith('Evaluating: ') for line in run.stderr.splitlines())
+  assert (result['view'], result['test_scales']) == ('dense+ten_crop', [32, 36])
+  assert result['num_views'] == 2 * 2 * 2 * (1 + 5)
+  assert [table['paper'] for table in result['tables']] == [3, 4, 5, 6]
+  # The same weights twice: every test finds no difference.
+  assert {test['p_value'] for test in result['mcnemar']} >= {1.0}
+  with open(folder / 'r.csv') as stream:
+    rows = list(csv.DictReader(stream))
+  assert sorted(row['label'] for row in rows) == ['class_0', 'class_0', 'class_1', 'class_1']
+  assert 'Most confident errors' in (folder / 'r.html').read_text()
+  assert max(map(len, run.stdout.splitlines())) <= 160
+  assert all(line.startswith('Evaluating ') for line in run.stderr.splitlines())
+
+
+def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
+  run = evaluate(folder, '--train_dir=run', '--test_scales=multi', '--output=d.json')
+  assert run.returncode == 0, run.stderr
+  result = json.loads((folder / 'd.json').read_text())
+  assert (result['model'], result['step']) == ('vgg_a@4', 2)
+  assert (result['test_scales'], result['view'], result['flip']) == ([32, 36, 40], 'dense', True)
 
 
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    ([], '--train_dir is missing: the folder of a training run.'),
+    ([], 'Give --train_dir or --checkpoint_path, or --checkpoints for several.'),
+    (['--train_dir=run', '--checkpoints=run,run'], 'Give --train_dir or'),
     (['--train_dir=nowhere'], 'nowhere is no train_dir: it has no config.json.'),
+    (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is missing: imported/model.ckpt-2'),
     (['--train_dir=run', '--split=dev'], "no split 'dev'; this data set has train, validation"),
     (['--train_dir=run', '--test_scales=big'], "--test_scales='big': expected sides"),
     (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 pixels'),
-    (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x cannot be read'),
-    (['--train_dir=run', '--batch_size=0'], '--batch_size must be at least 1, got 0.'),
+    (['--train_dir=run', '--views=dense,crop'], "not 'crop'"),
+    (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is no checkpoint'),
+    (['--train_dir=run', '--batch_size=0'], 'batch_size must be at least 1, got 0.'),
   ],
 )
 def test_a_mistake_is_one_line(folder, arguments, message):

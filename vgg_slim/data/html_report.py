@@ -8,15 +8,17 @@ from typing import NamedTuple
 NAMED = 50  # names that a cell lists before it says how many more there are
 
 _STYLE = """
-body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; }
+body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; }
 table { border-collapse: collapse; }
 td, th { border-bottom: 1px solid #ccc; padding: 0.2em 0.8em; text-align: left; }
 td { vertical-align: top; }
-td.number { text-align: right; }
+th.number, td.number { text-align: right; }
+td.number { white-space: nowrap; }
 .bar { background: #4878a8; height: 0.9em; min-width: 1px; }
 td.bars { min-width: 12em; }
-figure { display: inline-block; margin: 0.2em; width: 80px; }
-figcaption { font-size: 10px; height: 2.8em; line-height: 1.3; overflow: hidden; }
+figure { display: inline-block; margin: 0.2em; vertical-align: top; }
+img { image-rendering: pixelated; width: 100%; }
+figcaption { font-size: 10px; line-height: 1.3; min-height: 2.8em; overflow-wrap: anywhere; }
 """
 
 
@@ -26,18 +28,28 @@ class Bar(NamedTuple):
   share: float
 
 
+class Number(NamedTuple):
+  """A cell with a number as it is to be read, such as '7.22 %'."""
+
+  text: str
+
+
+Cell = str | int | Bar | Number
+
+
 class Table(NamedTuple):
   """Cells are texts, numbers or bars."""
 
   heads: Sequence[str]
-  rows: Sequence[Sequence[str | int | Bar]]
+  rows: Sequence[Sequence[Cell]]
 
 
 class Figure(NamedTuple):
-  """A JPEG file and what to write below it."""
+  """A JPEG or PNG file, what to write below it, and how many pixels wide to show it."""
 
-  jpeg: bytes
+  image: bytes
   caption: str
+  width: int = 80
 
 
 class Section(NamedTuple):
@@ -78,23 +90,34 @@ def _section(section: Section) -> str:
 
 
 def _table(table: Table) -> str:
-  heads = ''.join(f'<th>{html.escape(head)}</th>' for head in table.heads)
+  first = table.rows[0] if table.rows else ()
+  heads = ''.join(map(_head, table.heads, [*first, *[''] * len(table.heads)]))
   rows = '\n'.join(f'<tr>{"".join(map(_cell, row))}</tr>' for row in table.rows)
   return f'<table>\n<tr>{heads}</tr>\n{rows}\n</table>'
 
 
-def _cell(cell: str | int | Bar) -> str:
+def _head(head: str, cell: Cell) -> str:
+  """A heading on the side on which the cells below it stand."""
+  kind = ' class="number"' if isinstance(cell, int | Number) else ''
+  return f'<th{kind}>{html.escape(head)}</th>'
+
+
+def _cell(cell: Cell) -> str:
   if isinstance(cell, Bar):
     return f'<td class="bars"><div class="bar" style="width:{100 * cell.share:.1f}%"></div></td>'
+  if isinstance(cell, Number):
+    return f'<td class="number">{html.escape(cell.text)}</td>'
   if isinstance(cell, int):
     return f'<td class="number">{cell}</td>'
   return f'<td>{html.escape(cell)}</td>'
 
 
 def _figure(picture: Figure) -> str:
-  data = base64.b64encode(picture.jpeg).decode()
+  kind = 'png' if picture.image.startswith(b'\x89PNG') else 'jpeg'
+  data = base64.b64encode(picture.image).decode()
   caption = html.escape(picture.caption)
   return (
-    f'<figure><img src="data:image/jpeg;base64,{data}" alt="{caption}" title="{caption}">'
+    f'<figure style="width:{picture.width}px">'
+    f'<img src="data:image/{kind};base64,{data}" alt="{caption}" title="{caption}">'
     f'<figcaption>{caption}</figcaption></figure>'
   )

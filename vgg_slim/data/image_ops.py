@@ -57,6 +57,26 @@ def crop(image: tf.Tensor, side: int, draw_y: Scalar = 0.5, draw_x: Scalar = 0.5
   return tf.slice(image, [corner[0], corner[1], 0], [side, side, image.shape[-1]])
 
 
+def crops_at(image: tf.Tensor, side: int, places: Sequence[tuple[float, float]]) -> tf.Tensor:
+  """Cuts a square at every one of `places`.
+
+  Args:
+    image: [H, W, C], H and W at least `side`.
+    side: in pixels.
+    places: V times (y, x) in [0, 1]: the share of the room that is left above, and left of, the
+      square; (0, 0) is the top left corner and (0.5, 0.5) what `crop` cuts by default.
+
+  Returns:
+    [V, side, side, C].
+  """
+  room = tf.cast(tf.shape(image)[:2] - side, tf.float32)
+  corners = tf.cast(tf.floor(tf.constant(places, tf.float32) * room + 0.5), tf.int32)
+  size = [side, side, image.shape[-1]]
+  return tf.stack(
+    [tf.slice(image, [*tf.unstack(corner), 0], size) for corner in tf.unstack(corners)]
+  )
+
+
 def flip(image: tf.Tensor, draw: Scalar) -> tf.Tensor:
   """Mirrors [H, W, C] left to right where `draw` is below 0.5."""
   return tf.cond(tf.less(draw, 0.5), lambda: tf.reverse(image, [1]), lambda: tf.identity(image))

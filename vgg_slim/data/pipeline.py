@@ -13,6 +13,7 @@ from vgg_slim.data import image_ops, records
 
 _SHUFFLE_BYTES = 256 * 2**20  # of encoded pictures held for shuffling; smaller splits whole
 _OPEN_SHARDS = 16
+_KEY_BASE = 2**32  # of (height, width) in one number
 
 
 class Batch(NamedTuple):
@@ -116,44 +117,57 @@ def augment(
 def build_eval_batch(
   paths: Sequence[str],
   preprocessing: PreprocessingConfig,
-  test_scale: int,
+  test_scale: int | tf.Tensor,
   batch_size: int,
   crop_size: int | None = None,
+  places: Sequence[tuple[float, float]] = ((0.5, 0.5),),
+  max_pixels: int | None = None,
 ) -> Batch:
   """Adds one pass over a split to the default graph; the short last batches are kept.
 
   Args:
     paths: shards of the split.
     preprocessing: see `PreprocessingConfig`; only mean and scale are used.
-    test_scale: the smaller side Q, in pixels.
-    batch_size: at most so many pictures in a batch.
-    crop_size: side of the central crop; None keeps the whole picture, and pictures of equal size
-      then share a batch.
+    test_scale: the smaller side Q, in pixels; a placeholder is fed to the initializer.
+    batch_size: at most so many pictures, or crops, in a batch.
+    crop_size: side of the crops; None keeps the whole picture, and pictures of equal size then
+      share a batch.
+    places: of the crops, see `image_ops.crops_at`; by default the middle. With several, a picture
+      comes once for each, one after another, and batches run across pictures.
+    max_pixels: whole pictures share a batch up to so many pixels, so that what bounds the memory
+      is not how many there are but their area; one is a batch at any size.
   """
 
   def make_example(index: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
     example = records.parse_example(serialized)
     image = image_ops.resize_smaller_side(image_ops.decode_rgb(example.encoded), test_scale)
-    if crop_size is not None:
-      image = image_ops.crop(image, crop_size)
     image = image_ops.normalize(image, preprocessing.rgb_mean, preprocessing.pixel_scale)
-    return image, example.label, index
+    if crop_size is None:
+      return image, example.label, index
+    crops = image_ops.crops_at(image, crop_size, places)
+    return crops, tf.repeat(example.label, len(places)), tf.repeat(index, len(places))
+
+  def window_size(key: tf.Tensor) -> tf.Tensor:
+    if max_pixels is None:
+      return tf.constant(batch_size, tf.int64)
+    height, width = key // _KEY_BASE, key % _KEY_BASE
+    return tf.clip_by_value(max_pixels // (height * width), 1, batch_size)
 
   dataset = tf.data.TFRecordDataset(list(paths)).enumerate()
   dataset = dataset.map(make_example, num_parallel_calls=tf.data.AUTOTUNE)
   if crop_size is not None:
-    return _iterate(dataset.batch(batch_size))
+    return _iterate(dataset.unbatch().batch(batch_size))
   dataset = dataset.group_by_window(
     key_func=lambda image, label, index: _shape_key(image),
     reduce_func=lambda key, window: window.batch(batch_size),
-    window_size=batch_size,
+    window_size_func=window_size,
   )
   return _iterate(dataset)
 
 
 def _shape_key(image: tf.Tensor) -> tf.Tensor:
   height, width = tf.unstack(tf.shape(image, out_type=tf.int64)[:2])
-  return height * 2**32 + width
+  return height * _KEY_BASE + width
 
 
 def _iterate(dataset: tf.data.Dataset) -> Batch:

@@ -1,7 +1,7 @@
 """TFRecord shards, written and read by TensorFlow."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -39,6 +39,22 @@ def parse_example(serialized: tf.Tensor) -> ParsedExample:
     tf.cast(features[example_proto.LABEL], tf.int32),
     features[example_proto.FILENAME],
   )
+
+
+def read_examples(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+  """Yields name and encoded bytes of every picture, in the order of the shards, outside of a graph.
+
+  Raises:
+    DataError: a record cannot be read.
+  """
+  for path in paths:
+    try:
+      for record in tf.io.tf_record_iterator(path):
+        features = tf.train.Example.FromString(record).features.feature
+        name = features[example_proto.FILENAME].bytes_list.value
+        yield name[0].decode() if name else '', features[example_proto.ENCODED].bytes_list.value[0]
+    except tf.errors.OpError as error:
+      raise DataError(f'{path} cannot be read: {error.message}') from error
 
 
 def shard_name(split: str, index: int, num_shards: int) -> str:

@@ -24,19 +24,34 @@ class Scores:
   loss: float
 
 
-class ProbabilityTable:
-  """Class probabilities of every picture of a split, averaged over views.
+def count(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
+  """Counts hits, float [N, K] and int [N]; ties go to the lower class, against the label."""
+  of_label = np.take_along_axis(probabilities, labels[:, np.newaxis], axis=1)
+  columns = np.arange(probabilities.shape[1])
+  before = columns[np.newaxis] < labels[:, np.newaxis]
+  better = (probabilities > of_label) | ((probabilities == of_label) & before)
+  rank = np.sum(better, axis=1)
+  return Scores(
+    num_images=len(rank),
+    top_1_error=float(np.mean(rank >= 1)),
+    top_5_error=float(np.mean(rank >= 5)),
+    loss=float(np.mean(-np.log(np.maximum(of_label, np.finfo(np.float64).tiny)))),
+  )
 
-  A view (scale, flip, crop) adds each picture exactly once; `scores` refuses anything else, so that
-  no picture counts twice because a last batch was filled up, or not at all because it was dropped.
+
+class ScoreTable:
+  """Class probabilities, or logits, of every picture of a split, averaged over its crops.
+
+  A crop adds each picture exactly once; `average` refuses anything else, so that no picture counts
+  twice because a last batch was filled up, or not at all because it was dropped.
   """
 
   def __init__(self, num_images: int, num_classes: int) -> None:
     self._sums = np.zeros([num_images, num_classes])
-    self._labels = np.full([num_images], -1, np.int64)
-    self._views = np.zeros([num_images], np.int64)
+    self._seen = np.zeros([num_images], np.int64)
+    self.labels = np.full([num_images], -1, np.int64)
 
-  def add(self, indices: np.ndarray, probabilities: np.ndarray, labels: np.ndarray) -> None:
+  def add(self, indices: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> None:
     """Adds one view of some pictures: int [N], float [N, K], int [N].
 
     Raises:
@@ -49,31 +64,20 @@ class ProbabilityTable:
       raise DataError(
         f'A label lies outside 0 .. {num_classes - 1}: {sorted(set(labels.tolist()))}.'
       )
-    np.add.at(self._sums, indices, probabilities)
-    np.add.at(self._views, indices, 1)
-    self._labels[indices] = labels
+    np.add.at(self._sums, indices, scores)
+    np.add.at(self._seen, indices, 1)
+    self.labels[indices] = labels
 
-  def scores(self, num_views: int) -> Scores:
-    """Counts hits of the averaged probabilities; ties go to the lower class, against the label.
+  def average(self, num_crops: int) -> np.ndarray:
+    """Means of the scores, float64 [N, K].
 
     Raises:
-      DataError: a picture was not seen exactly `num_views` times.
+      DataError: a picture was not seen exactly `num_crops` times.
     """
-    wrong = np.flatnonzero(self._views != num_views)
+    wrong = np.flatnonzero(self._seen != num_crops)
     if wrong.size:
       raise DataError(
-        f'{wrong.size} of the {len(self._views)} pictures of the manifest were not scored exactly '
-        f'{num_views} times: picture {wrong[0]} came {self._views[wrong[0]]} times.'
+        f'{wrong.size} of the {len(self._seen)} pictures of the manifest were not scored exactly '
+        f'{num_crops} times: picture {wrong[0]} came {self._seen[wrong[0]]} times.'
       )
-    probabilities = self._sums / num_views
-    of_label = np.take_along_axis(probabilities, self._labels[:, np.newaxis], axis=1)
-    columns = np.arange(probabilities.shape[1])
-    before = columns[np.newaxis] < self._labels[:, np.newaxis]
-    better = (probabilities > of_label) | ((probabilities == of_label) & before)
-    rank = np.sum(better, axis=1)
-    return Scores(
-      num_images=len(rank),
-      top_1_error=float(np.mean(rank >= 1)),
-      top_5_error=float(np.mean(rank >= 5)),
-      loss=float(np.mean(-np.log(np.maximum(of_label, np.finfo(np.float64).tiny)))),
-    )
+    return self._sums / num_crops

@@ -1,18 +1,19 @@
-"""Dense evaluation of checkpoints over a converted split."""
+"""Scores checkpoints over a converted split: dense, cropped, at several scales."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from vgg_slim.compat import tf
-from vgg_slim.config import TrainConfig
+from vgg_slim.config import NetConfig, PreprocessingConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import DataError
-from vgg_slim.evaluation import metrics, score_maps, views
+from vgg_slim.evaluation import metrics, results, score_maps, views
+from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import registry
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.weights import checkpoints
@@ -20,85 +21,57 @@ from vgg_slim.weights import checkpoints
 Progress = Callable[[int, int], None]
 
 
-@dataclasses.dataclass(frozen=True)
-class EvalResult(metrics.Scores):
-  """Scores and what they are of.
+class Trained(Protocol):
+  """What must be known of a network to evaluate it; a `TrainConfig` knows it.
 
   Attributes:
-    images_per_second: pictures over wall seconds of all views, input included.
-    test_scales: smaller sides Q, in pixels.
-    flip: whether the mirror image was averaged in.
-    split: name of the split.
-    checkpoint: prefix of the checkpoint.
-    step: its global step.
+    class_names: in the order of the labels; None where nobody gave them.
   """
 
-  images_per_second: float
-  test_scales: tuple[int, ...]
-  flip: bool
-  split: str
-  checkpoint: str
-  step: int
+  net: NetConfig
+  preprocessing: PreprocessingConfig
+  class_names: tuple[str, ...] | None
 
-  @property
-  def top_1_accuracy(self) -> float:
-    return 1 - self.top_1_error
+
+class _View(NamedTuple):
+  """One view in the graph: its input and the scores of a batch, float32 [N, K]."""
+
+  name: str
+  batch: pipeline.Batch
+  scores: tf.Tensor
 
 
 class Evaluator:
-  """An evaluation graph and its session, for any number of checkpoints of one run.
+  """An evaluation graph and its session, for any number of checkpoints of one network.
 
-  Use it as a context manager. The whole uncropped picture is rescaled to each Q in turn and its
-  class score map averaged; with `crop_size`, the central crop is scored instead.
+  Use it as a context manager. All views and scales share one set of variables; the scale is fed.
   """
 
   def __init__(
-    self,
-    config: TrainConfig,
-    data_dir: str,
-    manifest: Manifest,
-    split: str,
-    test_scales: Sequence[int],
-    flip: bool,
-    batch_size: int,
-    crop_size: int | None = None,
-    use_averages: bool = True,
+    self, trained: Trained, data_dir: str, manifest: Manifest, config: EvalConfig
   ) -> None:
     """Builds the graph.
 
     Args:
-      config: of the training run; network and preprocessing are used.
+      trained: network, preprocessing and classes.
       data_dir: folder of the converted data set.
       manifest: its manifest.
-      split: name of the split.
-      test_scales: smaller sides Q, in pixels.
-      flip: whether the mirror image is averaged in.
-      batch_size: at most so many pictures at once.
-      crop_size: side of the central crop, or None for the whole picture.
-      use_averages: whether the moving averages take the place of the variables where the run has
-        them.
+      config: what is scored, and how.
 
     Raises:
       ConfigError: a scale too small for the network, or none.
       DataError: other classes than those of training, or no such split.
     """
-    check_same_classes(config, manifest, data_dir)
-    views.check_test_scales(test_scales, config.net.image_size)
-    self._test_scales, self._flip, self._split = tuple(test_scales), flip, split
-    self._num_images = manifest.split(split).num_examples
-    self._num_classes = config.net.num_classes
-    paths = manifests.shard_paths(data_dir, manifest, split)
+    check_same_classes(trained, manifest, data_dir)
+    views.check_test_scales(config.test_scales, trained.net.image_size)
+    self._trained, self._config = trained, config
+    self._num_images = manifest.split(config.split).num_examples
+    paths = manifests.shard_paths(data_dir, manifest, config.split)
     with tf.Graph().as_default() as graph:
-      self._views = []
-      for scale in test_scales:
-        with tf.name_scope(f'input_{scale}'):
-          batch = pipeline.build_eval_batch(
-            paths, config.preprocessing, scale, batch_size, crop_size
-          )
-        self._views.append((batch, self._build_probabilities(config, batch.images)))
-      averages = use_averages and config.optimizer.moving_average_decay is not None
-      self._variables = checkpoints.stored_names(tf.global_variables(), averages)
-      self._saver = tf.train.Saver(self._variables)
+      self._test_scale = tf.placeholder(tf.int32, [], 'test_scale')
+      self._views = [self._build_view(name, paths) for name in views.all_parts(config.views)]
+      self._variables = tf.global_variables()
+      self._savers: dict[tuple[str, ...], tf.train.Saver] = {}
     self._session = tf.Session(graph=graph)
 
   def __enter__(self) -> 'Evaluator':
@@ -107,67 +80,108 @@ class Evaluator:
   def __exit__(self, *exception: object) -> None:
     self._session.close()
 
-  def run(self, checkpoint: str, progress: Progress | None = None) -> EvalResult:
-    """Scores every picture of the split once in each view.
+  def run(self, checkpoint: str, progress: Progress | None = None) -> results.EvalResult:
+    """The result of the first view, all scales averaged; arguments and errors as `score`."""
+    return results.combine([self.score(checkpoint, progress)], self._config.views[0]).result
+
+  def score(self, checkpoint: str, progress: Progress | None = None) -> results.ScoredCheckpoint:
+    """Scores every picture of the split once in each crop of each view at each scale.
 
     Args:
       checkpoint: prefix of a checkpoint.
-      progress: called with (views of pictures done, in all).
+      progress: called with (crops done, in all).
 
     Raises:
       CheckpointError: it cannot be read or is of another network.
       DataError: the shards do not hold what the manifest says.
     """
-    checkpoints.check_fits(checkpoint, self._variables)
-    with self._session.graph.as_default():
-      self._saver.restore(self._session, checkpoint)
-    table = metrics.ProbabilityTable(self._num_images, self._num_classes)
-    started = time.monotonic()
-    done, total = 0, self._num_images * len(self._views)
-    for batch, probabilities in self._views:
-      for indices, scores, labels in self._batches(batch, probabilities):
-        table.add(indices, scores, labels)
-        done += len(indices)
-        if progress:
-          progress(done, total)
-    scores = table.scores(num_views=len(self._views))
-    return EvalResult(
-      **dataclasses.asdict(scores),
-      images_per_second=self._num_images / (time.monotonic() - started),
-      test_scales=self._test_scales,
-      flip=self._flip,
-      split=self._split,
+    self._restore(checkpoint)
+    scales = self._config.test_scales
+    total = self._num_images * len(scales) * sum(views.num_crops(v.name) for v in self._views)
+    done, passes = 0, {}
+    for view in self._views:
+      for scale in scales:
+        table = metrics.ScoreTable(self._num_images, self._trained.net.num_classes)
+        started = time.monotonic()
+        for indices, scores, labels in self._batches(view, scale):
+          table.add(indices, scores, labels)
+          done += len(indices)
+          if progress:
+            progress(done, total)
+        average = table.average(views.num_crops(view.name)).astype(np.float32)
+        passes[view.name, scale] = results.Pass(average, time.monotonic() - started)
+    return results.ScoredCheckpoint(
+      model=self._trained.net.model,
+      train_scale=_scale_text(self._trained.preprocessing),
       checkpoint=checkpoint,
-      step=checkpoints.global_step(checkpoint),
+      step=_step(checkpoint),
+      config=self._config,
+      labels=table.labels,
+      passes=passes,
     )
 
-  def _build_probabilities(self, config: TrainConfig, images: tf.Tensor) -> tf.Tensor:
-    def build_network(views: tf.Tensor) -> NetOutputs:
-      with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-        return registry.build_from_config(config.net, views, is_training=False)
+  def _restore(self, checkpoint: str) -> None:
+    if self._config.use_averages:
+      variables = checkpoints.inference_names(checkpoint, self._variables)
+    else:
+      variables = checkpoints.stored_names(self._variables)
+      checkpoints.check_fits(checkpoint, variables)
+    stored = tuple(variables)
+    with self._session.graph.as_default():
+      if stored not in self._savers:
+        self._savers[stored] = tf.train.Saver(variables)
+      self._savers[stored].restore(self._session, checkpoint)
 
-    return score_maps.build_probabilities(build_network, images, self._flip)
+  def _build_view(self, name: str, paths: list[str]) -> _View:
+    places, side = views.VIEWS[name], self._trained.net.image_size
+    crops = {'max_pixels': self._config.batch_size * side**2}
+    if places is not None:
+      crops = {'crop_size': side, 'places': places}
+    with tf.name_scope(name):
+      batch = pipeline.build_eval_batch(
+        paths, self._trained.preprocessing, self._test_scale, self._config.batch_size, **crops
+      )
+    build_scores = {
+      'probabilities': score_maps.build_probabilities,
+      'logits': score_maps.build_logits,
+    }[self._config.average]
+    return _View(name, batch, build_scores(self._build_network, batch.images, self._config.flip))
+
+  def _build_network(self, images: tf.Tensor) -> NetOutputs:
+    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+      return registry.build_from_config(self._trained.net, images, is_training=False)
 
   def _batches(
-    self, batch: pipeline.Batch, probabilities: tf.Tensor
+    self, view: _View, test_scale: int
   ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    self._session.run(batch.initializer)
+    self._session.run(view.batch.initializer, {self._test_scale: test_scale})
     while True:
       try:
-        yield self._session.run([batch.indices, probabilities, batch.labels])
+        yield self._session.run([view.batch.indices, view.scores, view.batch.labels])
       except tf.errors.OutOfRangeError:
         return
       except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         raise DataError(f'A record cannot be read: {error.message.splitlines()[0]}') from error
 
 
-def check_same_classes(config: TrainConfig, manifest: Manifest, data_dir: str) -> None:
+def check_same_classes(trained: Trained, manifest: Manifest, data_dir: str) -> None:
   """Raises DataError where the data set's classes are not those the network was trained on."""
-  if manifest.class_names != config.class_names:
+  names, count = trained.class_names, trained.net.num_classes
+  if manifest.num_classes != count or (names is not None and manifest.class_names != names):
     raise DataError(
       f'{data_dir} has {manifest.num_classes} classes ({_first(manifest.class_names)}), the '
-      f'network was trained on {len(config.class_names)} ({_first(config.class_names)}).'
+      f'network was trained on {count}' + (f' ({_first(names)}).' if names else '.')
     )
+
+
+def _step(checkpoint: str) -> int | None:
+  stored = checkpoints.shapes(checkpoint)
+  return checkpoints.global_step(checkpoint) if 'global_step' in stored else None
+
+
+def _scale_text(preprocessing: PreprocessingConfig) -> str:
+  smallest, largest = preprocessing.train_scale_min, preprocessing.train_scale_max
+  return f'{smallest}' if smallest == largest else f'[{smallest};{largest}]'
 
 
 def _first(names: tuple[str, ...]) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from vgg_slim.compat import tf
 from vgg_slim.nets.outputs import NetOutputs
 
+BuildNetwork = Callable[[tf.Tensor], NetOutputs]
 
-def build_probabilities(
-  build_network: Callable[[tf.Tensor], NetOutputs], images: tf.Tensor, flip: bool
-) -> tf.Tensor:
+
+def build_probabilities(build_network: BuildNetwork, images: tf.Tensor, flip: bool) -> tf.Tensor:
   """Soft-max of the spatially averaged score map, averaged over the picture and its mirror image.
 
   Args:
@@ -19,8 +19,21 @@ def build_probabilities(
   Returns:
     float32 [N, K]; rows add up to 1.
   """
+  return _build_average(
+    lambda views: tf.nn.softmax(build_network(views).logits), images, flip, 'probabilities'
+  )
+
+
+def build_logits(build_network: BuildNetwork, images: tf.Tensor, flip: bool) -> tf.Tensor:
+  """`build_probabilities` without the soft-max: float32 [N, K]."""
+  return _build_average(lambda views: build_network(views).logits, images, flip, 'logits')
+
+
+def _build_average(
+  build_scores: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, flip: bool, name: str
+) -> tf.Tensor:
   if not flip:
-    return tf.nn.softmax(build_network(images).logits, name='probabilities')
+    return tf.identity(build_scores(images), name)
   views = tf.concat([images, tf.reverse(images, [2])], axis=0, name='flip_views')
-  straight, mirrored = tf.split(tf.nn.softmax(build_network(views).logits), 2)
-  return tf.multiply(0.5, straight + mirrored, name='probabilities')
+  straight, mirrored = tf.split(build_scores(views), 2)
+  return tf.multiply(0.5, straight + mirrored, name=name)

@@ -1,0 +1,76 @@
+import dataclasses
+
+import pytest
+
+from tests.testing import make_data_set
+from vgg_slim.benchmarks import paper_tables
+from vgg_slim.benchmarks.paper_tables import Recipe, Row, Setting
+from vgg_slim.evaluation.results import Line
+
+A = Setting('vgg_a', 256, 256)
+E = Setting('vgg_e', 256, 512)
+
+
+def test_the_papers_tables_speak_of_what_is_trained():
+  assert set(paper_tables.TABLE_5) <= set(paper_tables.TABLE_4) < set(paper_tables.TABLE_3)
+  for setting, errors in paper_tables.TABLE_5.items():
+    assert errors['dense'] == paper_tables.TABLE_4[setting]
+
+
+def test_training_sides_are_in_proportion(tmp_path):
+  _, manifest = make_data_set(tmp_path / 'data', per_class=4)
+  config = paper_tables.train_config(E, Recipe(channels=3, image_size=64), 'data', manifest)
+  assert (config.net.model, config.net.image_size) == ('vgg_e@3', 64)
+  fed = config.preprocessing
+  assert (fed.train_scale_min, fed.train_scale_max) == (256 * 64 // 224, 512 * 64 // 224)
+
+
+def test_two_networks_from_training_to_tables(tmp_path):
+  data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
+  recipe = Recipe(channels=1, fc_units=4, steps=1, batch_size=4)
+  said = []
+  scored = paper_tables.run_all((A, E), recipe, data_dir, manifest, tmp_path / 'runs', said.append)
+  assert said == ['1 of 2: vgg_a@1, S = 36 to 36 px', '2 of 2: vgg_e@1, S = 36 to 73 px']
+  tables = paper_tables.make_tables(scored)
+  shown = {
+    number: [
+      (row.line.result.model, row.line.result.view, row.line.result.test_scales, row.paper_error)
+      for row in rows
+    ]
+    for number, rows in tables.items()
+  }
+  assert shown == {
+    3: [('vgg_a@1', 'dense', (36,), 29.6), ('vgg_e@1', 'dense', (54,), 25.5)],
+    4: [('vgg_e@1', 'dense', (36, 54, 73), 24.8)],
+    5: [
+      ('vgg_e@1', 'dense', (36, 54, 73), 24.8),
+      ('vgg_e@1', 'multi_crop', (36, 54, 73), 24.6),
+      ('vgg_e@1', 'dense+multi_crop', (36, 54, 73), 24.4),
+    ],
+  }
+
+
+def test_what_comes_out_the_other_way_round():
+  @dataclasses.dataclass
+  class Result:
+    top_1_error: float
+
+  def row(ours, papers):
+    return Row(Line(Result(ours), None, None, ()), papers)
+
+  rows = [row(0.3, 29.6), row(0.2, 28.7), row(0.25, 28.1), row(0.25, 28.1)]
+  found, total = paper_tables.find_disagreements(rows)
+  assert [(a.line.result.top_1_error, b.line.result.top_1_error) for a, b in found] == [
+    (0.2, 0.25)
+  ] * 2
+  assert total == 5  # the last two are equal
+
+
+def test_a_setting_of_no_table_is_not_shown():
+  assert paper_tables.make_tables({}) == {3: [], 4: [], 5: []}
+
+
+@pytest.mark.parametrize('setting', paper_tables.TABLE_3)
+def test_every_setting_is_of_the_papers_networks(setting):
+  assert setting.model in ('vgg_a', 'vgg_a_lrn', 'vgg_b', 'vgg_c', 'vgg_d', 'vgg_e')
+  assert (setting.smallest, setting.largest) in ((256, 256), (384, 384), (256, 512))

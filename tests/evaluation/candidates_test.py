@@ -1,0 +1,72 @@
+import dataclasses
+
+import pytest
+
+from tests.testing import make_data_set, train_config
+from vgg_slim.config import write_train_config
+from vgg_slim.errors import CheckpointError
+from vgg_slim.evaluation.candidates import find_candidate
+from vgg_slim.weights import contract
+
+
+@pytest.fixture
+def run(tmp_path):
+  """The config of a train_dir with one checkpoint's file."""
+  data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
+  config = train_config(data_dir, manifest)
+  (tmp_path / 'run').mkdir()
+  write_train_config(tmp_path / 'run', config)
+  (tmp_path / 'run' / 'model.ckpt-2.index').touch()
+  (tmp_path / 'run' / 'checkpoint').write_text('model_checkpoint_path: "model.ckpt-2"\n')
+  return config
+
+
+@pytest.mark.parametrize('path', ['run', 'run/model.ckpt-2'])
+def test_a_training_run(tmp_path, run, path):
+  found = find_candidate(str(tmp_path / path))
+  assert found.checkpoint == str(tmp_path / 'run' / 'model.ckpt-2')
+  assert (found.net, found.preprocessing) == (run.net, run.preprocessing)
+  assert (found.class_names, found.data_dir) == (run.class_names, run.data_dir)
+
+
+def imported(folder, **fields):
+  values = {'model': 'vgg_a', 'num_classes': 2, 'image_size': 64, 'fc_units': 8, **fields}
+  described = contract.Contract(**values)
+  (folder / 'w.index').touch()
+  contract.write_contract(contract.contract_path(str(folder / 'w')), described)
+  return described
+
+
+def test_an_imported_checkpoint(tmp_path):
+  described = imported(tmp_path, pixel_scale=0.5, rgb_mean=(1.0, 2.0, 3.0), head='fc256')
+  found = find_candidate(str(tmp_path / 'w'))
+  assert (found.net.model, found.net.head, found.net.image_size) == ('vgg_a', 'fc256', 64)
+  assert (found.preprocessing.rgb_mean, found.preprocessing.pixel_scale) == ((1, 2, 3), 0.5)
+  assert found.preprocessing.test_scale == described.test_scale == 73
+  assert (found.class_names, found.data_dir) == (None, None)
+
+
+def test_a_trunk_has_nothing_to_evaluate(tmp_path):
+  imported(tmp_path, num_classes=None, fc_units=None)
+  with pytest.raises(CheckpointError, match='w has no head'):
+    find_candidate(str(tmp_path / 'w'))
+
+
+def test_a_checkpoint_from_elsewhere_must_have_the_runs_pixels(tmp_path, run):
+  imported(tmp_path, pixel_scale=0.5, rgb_mean=run.preprocessing.rgb_mean)
+  with pytest.raises(CheckpointError, match='was made for other pixels: pixel_scale 0.5'):
+    find_candidate(str(tmp_path / 'w'), str(tmp_path / 'run'))
+
+
+def test_nothing_there(tmp_path):
+  with pytest.raises(CheckpointError, match='is no train_dir: it has no config.json'):
+    find_candidate(str(tmp_path), str(tmp_path))
+  with pytest.raises(CheckpointError, match='holds no checkpoint'):
+    find_candidate(str(tmp_path))
+
+
+def test_a_config_of_another_run_is_not_mixed_in(tmp_path, run):
+  described = dataclasses.replace(contract.from_train_config(run), class_names=('x', 'y'))
+  contract.write_contract(tmp_path / 'run' / 'model.ckpt-2.json', described)
+  with pytest.raises(CheckpointError, match="0 is 'x', here 'class_0'"):
+    find_candidate(str(tmp_path / 'run'))

@@ -1,0 +1,22 @@
+import pytest
+
+from vgg_slim.errors import ConfigError
+from vgg_slim.evaluation.eval_config import EvalConfig
+
+
+def test_the_papers_protocol_is_the_default():
+  request = EvalConfig([256, 384, 512])
+  assert (request.test_scales, request.views) == ((256, 384, 512), ('dense',))
+  assert (request.flip, request.average) == (True, 'probabilities')
+
+
+@pytest.mark.parametrize(
+  ('values', 'message'),
+  [
+    ({'views': ('dens',)}, "views=dens: .*not 'dens'"),
+    ({'average': 'mean', 'batch_size': 0}, 'average must be one of .*; batch_size must be'),
+  ],
+)
+def test_what_nobody_can_be_asked_for(values, message):
+  with pytest.raises(ConfigError, match=message):
+    EvalConfig([32], **values)

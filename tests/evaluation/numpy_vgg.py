@@ -1,0 +1,81 @@
+"""Section 3.2 of the VGG paper in NumPy and Pillow; shares nothing with the library."""
+
+import io
+
+import numpy as np
+import PIL.Image
+
+
+def decode(encoded):
+  return np.asarray(PIL.Image.open(io.BytesIO(encoded)).convert('RGB'), np.float64)
+
+
+def resize_smaller_side(picture, side):
+  """Bilinear between pixel centres, edge pixels repeated."""
+  ratio = side / min(picture.shape[:2])
+  for axis in (0, 1):
+    length = picture.shape[axis]
+    new_length = round(length * ratio)
+    centres = np.clip((np.arange(new_length) + 0.5) * length / new_length - 0.5, 0, length - 1)
+    low = np.floor(centres).astype(int)
+    high = np.minimum(low + 1, length - 1)
+    share = (centres - low).reshape([-1, 1, 1] if axis == 0 else [1, -1, 1])
+    picture = picture.take(low, axis) * (1 - share) + picture.take(high, axis) * share
+  return picture
+
+
+def convolve(maps, weights, biases, padding):
+  """[N, H, W, C] with [k, k, C, O], stride 1."""
+  maps = np.pad(maps, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+  windows = np.lib.stride_tricks.sliding_window_view(maps, weights.shape[:2], axis=(1, 2))
+  return np.einsum('nhwcij,ijco->nhwo', windows, weights, optimize=True) + biases
+
+
+def pool(maps):
+  n, height, width, channels = maps.shape
+  maps = maps[:, : height // 2 * 2, : width // 2 * 2]
+  return maps.reshape(n, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+
+
+def score_map(images, values, scope):
+  """The class score map [N, h, w, K] for variables by name, convolutions in order of names."""
+  maps = images
+  for stage in range(1, 6):
+    unit = 1
+    while f'{scope}/conv{stage}/conv{stage}_{unit}/weights' in values:
+      name = f'{scope}/conv{stage}/conv{stage}_{unit}'
+      weights = values[f'{name}/weights'].astype(np.float64)
+      maps = np.maximum(convolve(maps, weights, values[f'{name}/biases'], len(weights) // 2), 0)
+      unit += 1
+    maps = pool(maps)
+  for name in ('fc6', 'fc7', 'fc8'):
+    weights = values[f'{scope}/{name}/weights'].astype(np.float64)
+    maps = convolve(maps, weights, values[f'{scope}/{name}/biases'], 0)
+    maps = maps if name == 'fc8' else np.maximum(maps, 0)
+  return maps
+
+
+def softmax(logits):
+  exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+  return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def crops(picture, side, view):
+  """The squares of a view, cut by walking over rows and columns."""
+  bottom, right = picture.shape[0] - side, picture.shape[1] - side
+  middle = (bottom + 1) // 2, (right + 1) // 2
+  corners = {
+    'center': [middle],
+    'ten_crop': [(0, 0), (0, right), (bottom, 0), (bottom, right), middle],
+    'multi_crop': [
+      (int(bottom * i / 4 + 0.5), int(right * j / 4 + 0.5)) for i in range(5) for j in range(5)
+    ],
+  }[view]
+  return np.stack([picture[y : y + side, x : x + side] for y, x in corners])
+
+
+def logits_of_views(picture, values, scope, side, view):
+  """[V, K]: one row for each crop, or for the whole picture, and as many for mirror images."""
+  images = picture[np.newaxis] if view == 'dense' else crops(picture, side, view)
+  images = np.concatenate([images, images[:, :, ::-1]])
+  return score_map(images, values, scope).mean(axis=(1, 2))

@@ -1,0 +1,48 @@
+import csv
+import json
+
+import pytest
+
+from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
+from tests.testing import make_data_set
+from vgg_slim.data import manifest as manifests
+from vgg_slim.evaluation import outputs, tables
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+  """(tables, comparisons, manifest, shards) of a split in which the first picture went wrong."""
+  data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
+  labels = [0, 1, 0, 1, 1, 0]
+  passes = {('dense', 32): probabilities_of([1, *labels[1:]], num_classes=2)}
+  scored = [scored_checkpoint(passes, labels, ('dense',), model) for model in ('vgg_a', 'vgg_b')]
+  shards = manifests.shard_paths(data_dir, manifest, 'train')
+  return tables.make_tables(scored), tables.compare(scored), manifest, shards
+
+
+def test_json(tmp_path, evaluation):
+  shown, comparisons, *_ = evaluation
+  outputs.write_json(tmp_path / 'r.json', shown, comparisons)
+  values = json.loads((tmp_path / 'r.json').read_text())
+  assert values['top_1_error'] == pytest.approx(1 / 6)
+  assert (values['model'], values['test_scales'], values['flip']) == ('vgg_a + vgg_b', [32], True)
+  assert [table['paper'] for table in values['tables']] == [3, 6]
+  assert [line['model'] for line in values['tables'][0]['lines']] == ['vgg_a', 'vgg_b']
+  assert values['mcnemar'][0]['p_value'] == 1
+
+
+def test_rows_have_the_names_of_the_records(tmp_path, evaluation):
+  shown, _, manifest, shards = evaluation
+  outputs.write_csv(tmp_path / 'r.csv', shown[-1].lines[-1], manifest.class_names, shards)
+  with open(tmp_path / 'r.csv') as stream:
+    rows = list(csv.DictReader(stream))
+  assert len({row['file'] for row in rows}) == 6
+  assert [row['class_1'] == row['label'] for row in rows] == [False] + [True] * 5
+
+
+def test_report_shows_the_picture_that_went_wrong(tmp_path, evaluation):
+  shown, comparisons, manifest, shards = evaluation
+  outputs.write_csv(tmp_path / 'r.csv', shown[-1].lines[-1], manifest.class_names, shards)
+  outputs.write_report(tmp_path / 'r.html', shown, comparisons, manifest.class_names, shards)
+  first = (tmp_path / 'r.csv').read_text().splitlines()[1].split(',')[0]
+  assert f'class_0, taken for class_1 (90.0%): {first}' in (tmp_path / 'r.html').read_text()

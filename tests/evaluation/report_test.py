@@ -1,0 +1,57 @@
+import base64
+import io
+import re
+
+import numpy as np
+import PIL.Image
+
+from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
+from vgg_slim.data import pictures
+from vgg_slim.evaluation import report, tables
+
+NAMES = ('cat', 'dog', 'owl')
+LABELS = [0, 1, 2, 1]
+
+
+def build(predicted, other=(0, 1, 2, 1)):
+  scored = [
+    scored_checkpoint({('dense', 64): probabilities_of(p)}, LABELS, ('dense',), model)
+    for model, p in (('vgg_d', list(other)), ('vgg_e', predicted))
+  ]
+  asked = []
+
+  def read_pictures(indices):
+    asked.extend(indices)
+    pixels = np.full([40, 400, 3], 77, np.uint8)
+    return [(f'{index}.png', pictures.encode_png(pixels)) for index in indices]
+
+  shown = tables.make_tables(scored)[:1]
+  return report.render_report(shown, tables.compare(scored), NAMES, read_pictures), asked
+
+
+def test_the_page_says_what_went_wrong():
+  text, asked = build(predicted=[0, 2, 2, 1])
+  assert asked == [1]
+  assert 'dog, taken for owl (90.0%): 1.png' in text
+  assert '<td class="number">25.00%</td>' in text  # of the last line
+  assert re.search(r'<td>dog</td><td class="number">100.00%</td><td class="number">50.00%', text)
+  assert 'vgg_d, S=256, dense</td><td>vgg_e, S=256, dense</td><td class="number">1</td>' in text
+  # One in four is right at 0.9: |0.75 - 0.9|.
+  assert 'ECE, 15 bins): 0.1500' in text
+
+
+def test_all_pictures_are_inside_and_small():
+  text, _ = build(predicted=[0, 2, 2, 1])
+  sources = re.findall(r'src="([^"]*)"', text)
+  assert len(sources) == 3  # confusions, reliability, one error
+  images = [
+    PIL.Image.open(io.BytesIO(base64.b64decode(s.removeprefix('data:image/png;base64,'))))
+    for s in sources
+  ]
+  assert images[2].size == (288, 29)
+
+
+def test_no_error_is_said():
+  text, asked = build(predicted=LABELS)
+  assert asked == []
+  assert 'There is none.' in text

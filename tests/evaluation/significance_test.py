@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from vgg_slim.evaluation import significance
+
+
+@pytest.mark.parametrize(('errors', 'total'), [(0, 5), (1, 1), (37, 360), (12_345, 50_000)])
+def test_interval_against_scipy(errors, total):
+  expected = stats.binomtest(errors, total).proportion_ci(method='wilson')
+  got = significance.wilson_interval(errors, total)
+  assert got == pytest.approx((expected.low, expected.high), abs=1e-7)
+
+
+@pytest.mark.parametrize(('first', 'second'), [(0, 0), (3, 3), (9, 1), (2, 30), (700, 900)])
+def test_mcnemar_against_scipy(first, second):
+  """`first` pictures that only the first got right, and so on, among some that both did."""
+  right = np.array([[1, 0]] * first + [[0, 1]] * second + [[1, 1], [0, 0], [1, 1]], bool)
+  result = significance.mcnemar(*right.T)
+  assert (result.only_first, result.only_second) == (first, second)
+  both = first + second
+  expected = stats.binomtest(first, both).pvalue if both else 1
+  assert result.p_value == pytest.approx(expected, rel=1e-9)

@@ -1,0 +1,213 @@
+"""The VGG paper's Tables 3 to 5 in miniature: thin networks on small pictures.
+
+The paper's 224 px become `image_size`, its S and Q shrink in proportion, and what its tables
+compare (depth, scale jitter, several test scales, dense against crops) is measured anew.
+"""
+
+import io
+import itertools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from vgg_slim import config
+from vgg_slim.constants import IMAGE_SIDE
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import TrainingError
+from vgg_slim.evaluation import results, runner, views
+from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.nets import specs
+from vgg_slim.training import loop, progress
+
+
+class Setting(NamedTuple):
+  """What is trained: a network of `specs.VGG` and the paper's S, the same twice or a range."""
+
+  model: str
+  smallest: int
+  largest: int
+
+
+def _s(model: str, smallest: int, largest: int | None = None) -> Setting:
+  return Setting(model, smallest, largest or smallest)
+
+
+# arXiv:1409.1556: what is compared, and the top-1 validation error in per cent on ILSVRC-2012.
+TABLE_3: dict[Setting, float] = {
+  _s('vgg_a', 256): 29.6,
+  _s('vgg_a_lrn', 256): 29.7,
+  _s('vgg_b', 256): 28.7,
+  _s('vgg_c', 256): 28.1,
+  _s('vgg_c', 384): 28.1,
+  _s('vgg_c', 256, 512): 27.3,
+  _s('vgg_d', 256): 27.0,
+  _s('vgg_d', 384): 26.8,
+  _s('vgg_d', 256, 512): 25.6,
+  _s('vgg_e', 256): 27.3,
+  _s('vgg_e', 384): 26.9,
+  _s('vgg_e', 256, 512): 25.5,
+}
+TABLE_4: dict[Setting, float] = {
+  _s('vgg_b', 256): 28.2,
+  _s('vgg_c', 256): 27.7,
+  _s('vgg_c', 384): 27.8,
+  _s('vgg_c', 256, 512): 26.3,
+  _s('vgg_d', 256): 26.6,
+  _s('vgg_d', 384): 26.5,
+  _s('vgg_d', 256, 512): 24.8,
+  _s('vgg_e', 256): 26.9,
+  _s('vgg_e', 384): 26.7,
+  _s('vgg_e', 256, 512): 24.8,
+}
+TABLE_5: dict[Setting, dict[str, float]] = {
+  _s('vgg_d', 256, 512): {'dense': 24.8, 'multi_crop': 24.6, 'dense+multi_crop': 24.4},
+  _s('vgg_e', 256, 512): {'dense': 24.8, 'multi_crop': 24.6, 'dense+multi_crop': 24.4},
+}
+
+
+class Recipe(NamedTuple):
+  """How every network is trained and scored.
+
+  Attributes:
+    channels: of the first stage, where the paper has 64.
+    image_size: side of the training crop, in pixels, where the paper has 224.
+    fc_units: of fc6 and fc7, where the paper has 4096.
+    steps: of training.
+    batch_size: pictures in a step.
+    learning_rate: at step 0, from where it falls along a cosine to zero.
+    seed: of weights and order.
+  """
+
+  channels: int = 8
+  image_size: int = 32
+  fc_units: int = 128
+  steps: int = 400
+  batch_size: int = 32
+  learning_rate: float = 0.02
+  seed: int = 0
+
+
+class Row(NamedTuple):
+  """One line of a table, and the paper's top-1 error of its counterpart, in per cent."""
+
+  line: results.Line
+  paper_error: float
+
+
+Tables = dict[int, list[Row]]
+Scored = dict[Setting, results.ScoredCheckpoint]
+
+
+def run_all(
+  settings: Iterable[Setting],
+  recipe: Recipe,
+  data_dir: str,
+  manifest: Manifest,
+  folder: str,
+  report: Callable[[str], None],
+) -> Scored:
+  """Trains and scores each setting; one that is trained already is only scored.
+
+  Args:
+    settings: keys of TABLE_3.
+    recipe: for all of them.
+    data_dir: folder of a converted data set with a validation split.
+    manifest: its manifest.
+    folder: is given a train_dir for each setting.
+    report: is given a line before each.
+
+  Raises:
+    TrainingError: a loss is no longer finite, or training was interrupted.
+  """
+  scored = {}
+  settings = list(settings)
+  for i, setting in enumerate(settings, start=1):
+    trained = train_config(setting, recipe, data_dir, manifest)
+    small = trained.preprocessing
+    scale = f'{small.train_scale_min} to {small.train_scale_max}'
+    report(f'{i} of {len(settings)}: {trained.net.model}, S = {scale} px')
+    train_dir = os.path.join(folder, '_'.join(map(str, setting)))
+    quiet = progress.Reporter(io.StringIO())
+    result = loop.run_training(trained, manifest, train_dir, None, quiet)
+    if result.stopped_by:
+      raise TrainingError(f'Stopped by {result.stopped_by}; {folder} holds what is trained so far.')
+    request = EvalConfig(
+      views.multi_scale(small.train_scale_min, small.train_scale_max),
+      tuple(TABLE_5.get(setting, (views.WHOLE,))),
+      flip=manifest.mirror_safe,
+    )
+    with runner.Evaluator(trained, data_dir, manifest, request) as evaluator:
+      scored[setting] = evaluator.score(result.checkpoint)
+  return scored
+
+
+def train_config(
+  setting: Setting, recipe: Recipe, data_dir: str, manifest: Manifest
+) -> config.TrainConfig:
+  """The run of one setting, its S in proportion to the recipe's image size."""
+  smallest, largest = (
+    side * recipe.image_size // IMAGE_SIDE for side in (setting.smallest, setting.largest)
+  )
+  return config.TrainConfig(
+    net=config.NetConfig(
+      manifest.num_classes,
+      specs.get(setting.model).thin(recipe.channels).name,
+      image_size=recipe.image_size,
+      fc_units=recipe.fc_units,
+      initializer='he',
+    ),
+    # He's rule keeps the spread of its input, and 1/64 makes that about one.
+    preprocessing=config.PreprocessingConfig(
+      manifest.rgb_mean, 1 / 64, smallest, largest, random_flip=manifest.mirror_safe
+    ),
+    optimizer=config.OptimizerConfig(recipe.learning_rate, 'cosine'),
+    run=config.RunConfig(
+      batch_size=recipe.batch_size,
+      max_steps=recipe.steps,
+      seed=recipe.seed,
+      image_summary_every_steps=0,
+      keep_checkpoints=1,
+    ),
+    fine_tune=config.FineTuneConfig(),
+    data_dir=os.path.abspath(data_dir),
+    data_fingerprint=manifest.fingerprint,
+    class_names=manifest.class_names,
+  )
+
+
+def make_tables(scored: Mapping[Setting, results.ScoredCheckpoint]) -> Tables:
+  """Rows by the number of their table: of the settings in `scored`, in the paper's order."""
+  single = [
+    Row(results.combine([scored[s]], views.WHOLE, [scored[s].config.test_scales[1]]), error)
+    for s, error in TABLE_3.items()
+    if s in scored
+  ]
+  several = [
+    Row(results.combine([scored[s]], views.WHOLE), error)
+    for s, error in TABLE_4.items()
+    if s in scored
+  ]
+  crops = [
+    Row(results.combine([scored[s]], view), error)
+    for s, errors in TABLE_5.items()
+    if s in scored
+    for view, error in errors.items()
+  ]
+  return {3: single, 4: several, 5: crops}
+
+
+def find_disagreements(rows: Sequence[Row]) -> tuple[list[tuple[Row, Row]], int]:
+  """Pairs of rows that come out the other way round than in the paper.
+
+  Returns:
+    these pairs, and the number of pairs that neither the paper nor we have equal.
+  """
+  pairs = [
+    (a, b, (a.paper_error - b.paper_error) * (_error(a) - _error(b)))
+    for a, b in itertools.combinations(rows, 2)
+  ]
+  return [(a, b) for a, b, sign in pairs if sign < 0], sum(sign != 0 for *_, sign in pairs)
+
+
+def _error(row: Row) -> float:
+  return row.line.result.top_1_error

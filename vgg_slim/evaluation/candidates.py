@@ -1,0 +1,64 @@
+"""Checkpoints that can be evaluated: of a training run, or imported. No TensorFlow."""
+
+import dataclasses
+import pathlib
+
+from vgg_slim import config
+from vgg_slim.config import NetConfig, PreprocessingConfig
+from vgg_slim.errors import CheckpointError
+from vgg_slim.weights import contract
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+  """A checkpoint and all that is known of its network, see `runner.Trained`.
+
+  Attributes:
+    checkpoint: its prefix.
+    data_dir: the data set of its training; None for an imported one.
+  """
+
+  checkpoint: str
+  net: NetConfig
+  preprocessing: PreprocessingConfig
+  class_names: tuple[str, ...] | None
+  data_dir: str | None
+
+
+def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
+  """Finds a checkpoint and reads what it is of.
+
+  Args:
+    path: a train_dir, for its newest checkpoint, or the prefix of a checkpoint.
+    train_dir: the run that `path` is of; by default the folder it is in.
+
+  Raises:
+    CheckpointError: no checkpoint, nothing that says what it is of, or it has no head.
+  """
+  if train_dir is not None:
+    config.read_train_config(train_dir)  # says what is wrong with it
+  prefix, found = contract.load_contract(path)
+  folder = pathlib.Path(train_dir or pathlib.Path(prefix).parent)
+  if (folder / config.CONFIG_FILE).is_file():
+    trained = config.read_train_config(str(folder))
+    fed = trained.preprocessing
+    contract.check_preprocessing(found, fed.rgb_mean, fed.pixel_scale, prefix)
+    contract.check_class_names(found, trained.class_names, prefix)
+    return Candidate(prefix, trained.net, fed, trained.class_names, trained.data_dir)
+  if found.num_classes is None:
+    raise CheckpointError(f'{prefix} has no head, so that it has no class scores to evaluate.')
+  net = NetConfig(
+    num_classes=found.num_classes,
+    model=found.model,
+    head=found.head,
+    image_size=found.image_size,
+    fc_units=found.fc_units,
+    classifier_activation=found.classifier_activation,
+  )
+  fed = PreprocessingConfig(
+    found.rgb_mean,
+    found.pixel_scale,
+    train_scale_min=found.test_scale,
+    train_scale_max=found.test_scale,
+  )
+  return Candidate(prefix, net, fed, found.class_names, None)

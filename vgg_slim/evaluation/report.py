@@ -1,0 +1,168 @@
+"""An evaluation as one web page: tables, tests, classes, calibration, the worst mistakes."""
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import PIL.Image
+
+from vgg_slim.data import html_report
+from vgg_slim.data.html_report import Number, Section
+from vgg_slim.evaluation import calibration, classes, tables
+from vgg_slim.evaluation.results import Line
+from vgg_slim.plotting import confusion, reliability
+
+NUM_ERRORS = 24
+_MOST_CLASSES = 100  # a longer list is cut to the worst
+_ERROR_WIDTH = 144  # pixels, on the page
+_TEXT_COLUMNS = 4  # of HEADINGS; the others are numbers
+
+ReadPictures = Callable[[Sequence[int]], list[tuple[str, bytes]]]
+
+
+def render_report(
+  shown: Sequence[tables.Table],
+  comparisons: Sequence[tables.Comparison],
+  class_names: Sequence[str],
+  read_pictures: ReadPictures,
+) -> str:
+  """Writes the page; all below the tables is about their last line.
+
+  Args:
+    shown: from `tables.make_tables`.
+    comparisons: from `tables.compare`.
+    class_names: in the order of the labels.
+    read_pictures: from places in the split to names and encoded pictures.
+
+  Returns:
+    HTML with every picture in it.
+  """
+  line = shown[-1].lines[-1]
+  probabilities = line.probabilities()
+  sections = [
+    _summary(line, len(class_names)),
+    *(_table(table) for table in shown),
+    *_comparisons(comparisons),
+    _classes(line, class_names),
+    _confusions(line, class_names),
+    _calibration(probabilities, line.labels),
+    _errors(probabilities, line.labels, class_names, read_pictures),
+  ]
+  return html_report.render(sections, f'{line.result.model} on the {line.result.split} split')
+
+
+def _summary(line: Line, num_classes: int) -> Section:
+  result = line.result
+  return Section(
+    'What was scored',
+    f'{result.num_images} pictures of {num_classes} classes, each exactly once in every view. '
+    f'Views are averaged as {result.average}, with{"" if result.flip else "out"} mirror images. '
+    'S and Q are the smallest sides of training and test pictures in pixels; "fed" is how many '
+    "views of a picture were scored; intervals are Wilson's at 95 %. Classes, confusions, "
+    f'calibration and errors are those of the last line, {_describe(line)}: {result.checkpoint}.',
+  )
+
+
+def _describe(line: Line) -> str:
+  result = line.result
+  return f'{result.model}, {result.view}, Q={",".join(map(str, result.test_scales))}'
+
+
+def _table(table: tables.Table) -> Section:
+  rows = []
+  for line in table.lines:
+    cells = tables.cells(line.result)
+    rows.append((*cells[:_TEXT_COLUMNS], *map(Number, cells[_TEXT_COLUMNS:])))
+  title = f"{table.title} (the paper's Table {table.paper})"
+  return Section(title, table=html_report.Table(tables.HEADINGS, rows))
+
+
+def _comparisons(comparisons: Sequence[tables.Comparison]) -> list[Section]:
+  if not comparisons:
+    return []
+  text = (
+    "McNemar's exact two-sided test on the pictures where two lines differ: p is how often chance "
+    'alone would part them as far. Each test stands for itself: of twenty between equals, one '
+    'falls below 0.05.'
+  )
+  heads = ('first', 'second', 'only first right', 'only second right', 'p')
+  rows = [
+    (
+      *tables.describe(one),
+      one.test.only_first,
+      one.test.only_second,
+      Number(f'{one.test.p_value:.3g}'),
+    )
+    for one in comparisons
+  ]
+  return [Section('Which differences are more than chance', text, html_report.Table(heads, rows))]
+
+
+def _classes(line: Line, class_names: Sequence[str]) -> Section:
+  num_classes = len(class_names)
+  scores = classes.score_classes(line.labels, line.predicted, num_classes)
+  worst = sorted(range(num_classes), key=lambda label: scores[label].f1)[:_MOST_CLASSES]
+  rows = [
+    (
+      class_names[label],
+      Number(f'{scores[label].precision:.2%}'),
+      Number(f'{scores[label].recall:.2%}'),
+      Number(f'{scores[label].f1:.3f}'),
+      scores[label].num_images,
+    )
+    for label in worst
+  ]
+  left_out = num_classes - len(worst)
+  text = 'The worst first' + (f'; the other {left_out} are left out.' if left_out else '.')
+  heads = ('class', 'precision', 'recall', 'F1', 'pictures')
+  return Section('Classes', text, html_report.Table(heads, rows))
+
+
+def _confusions(line: Line, class_names: Sequence[str]) -> Section:
+  matrix = classes.confusion_matrix(line.labels, line.predicted, len(class_names))
+  figure = confusion.draw_confusion(matrix, class_names)
+  return Section('Confusions', pictures=[_picture(figure, 'Pictures by label and prediction')])
+
+
+def _calibration(probabilities: np.ndarray, labels: np.ndarray) -> Section:
+  bins = calibration.calibrate(probabilities, labels)
+  text = (
+    f'Expected calibration error (ECE, {len(bins.counts)} bins): {bins.expected_error:.4f}. Bars '
+    'below the diagonal stand for pictures that the network is too sure of.'
+  )
+  figure = reliability.draw_reliability(bins.edges, bins.accuracy, bins.confidence, bins.counts)
+  return Section('Calibration', text, pictures=[_picture(figure, 'Reliability diagram')])
+
+
+def _errors(
+  probabilities: np.ndarray,
+  labels: np.ndarray,
+  class_names: Sequence[str],
+  read_pictures: ReadPictures,
+) -> Section:
+  wrong = classes.most_confident_errors(probabilities, labels, NUM_ERRORS)
+  pictures = []
+  for index, (name, encoded) in zip(wrong, read_pictures(wrong), strict=True):
+    best = int(np.argmax(probabilities[index]))
+    caption = (
+      f'{class_names[labels[index]]}, taken for {class_names[best]} '
+      f'({probabilities[index, best]:.1%}): {name}'
+    )
+    pictures.append(html_report.Figure(_thumbnail(encoded), caption, _ERROR_WIDTH))
+  text = '' if pictures else 'There is none.'
+  return Section('Most confident errors', text, pictures=pictures)
+
+
+def _picture(figure: confusion.Figure, caption: str) -> html_report.Figure:
+  png = io.BytesIO()
+  figure.savefig(png, format='png')
+  return html_report.Figure(png.getvalue(), caption, round(figure.get_figwidth() * figure.dpi))
+
+
+def _thumbnail(encoded: bytes) -> bytes:
+  """PNG of a picture, at most twice as large as it is shown: for dense screens."""
+  image = PIL.Image.open(io.BytesIO(encoded)).convert('RGB')
+  image.thumbnail((2 * _ERROR_WIDTH, 2 * _ERROR_WIDTH))
+  png = io.BytesIO()
+  image.save(png, 'PNG')
+  return png.getvalue()

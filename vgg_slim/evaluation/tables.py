@@ -1,0 +1,115 @@
+"""Scored checkpoints as the VGG paper's Tables 3 to 6 (arXiv:1409.1556). No TensorFlow."""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vgg_slim.evaluation import results, significance, views
+from vgg_slim.evaluation.results import Line, ScoredCheckpoint
+
+HEADINGS = (
+  'network',
+  'S',
+  'Q',
+  'view',
+  'fed',
+  'pictures',
+  'top-1 error',
+  '95 % interval',
+  'top-5 error',
+  '95 % interval',
+  'images/s',
+)
+
+
+class Table(NamedTuple):
+  """Lines under a title.
+
+  Attributes:
+    paper: number of the paper's table of this layout.
+    title: what is compared.
+    lines: at least one.
+  """
+
+  paper: int
+  title: str
+  lines: list[Line]
+
+
+class Comparison(NamedTuple):
+  """Two lines that differ in the network or in the view alone."""
+
+  first: Line
+  second: Line
+  test: significance.McNemar
+
+
+def make_tables(scored: Sequence[ScoredCheckpoint]) -> list[Table]:
+  """Every average of what was scored, in the order of the paper; the last line has the most views.
+
+  Table 3 has a line for each test scale, Table 4 all scales averaged, Table 5 dense against crops,
+  Table 6 the networks fused. Tables that would only repeat another are left out.
+
+  Args:
+    scored: one or several checkpoints, on the same split with the same views.
+
+  Raises:
+    DataError: see `results.combine`.
+  """
+  names = scored[-1].config.views
+  single = views.WHOLE if views.WHOLE in views.all_parts(names) else names[0]
+  has_scales = any(len(one.config.test_scales) > 1 for one in scored)
+  tables = []
+  if has_scales or len(names) == 1:
+    lines = [results.combine([s], single, [q]) for s in scored for q in s.config.test_scales]
+    tables.append(Table(3, 'One test scale', lines))
+  if has_scales:
+    lines = [results.combine([one], single) for one in scored]
+    tables.append(Table(4, 'Several test scales', lines))
+  if len(names) > 1:
+    lines = [results.combine([one], name) for one in scored for name in names]
+    tables.append(Table(5, 'Views', lines))
+  if len(scored) > 1:
+    lines = [results.combine(scored, name) for name in names]
+    tables.append(Table(6, 'Networks fused', lines))
+  return tables
+
+
+def cells(result: results.EvalResult) -> tuple[str, ...]:
+  """A line for people, under HEADINGS; 'fed' is how many views of a picture were scored."""
+  return (
+    result.model,
+    result.train_scale,
+    ','.join(map(str, result.test_scales)),
+    result.view,
+    f'{result.num_views}',
+    f'{result.num_images}',
+    f'{result.top_1_error:.2%}',
+    _interval(result.top_1_interval),
+    f'{result.top_5_error:.2%}',
+    _interval(result.top_5_interval),
+    f'{result.images_per_second:.3g}',
+  )
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+  low, high = bounds
+  return f'{low:.2%} - {high:.2%}'
+
+
+def describe(comparison: Comparison) -> tuple[str, str]:
+  """Names of both lines, by their checkpoints where network and view do not tell them apart."""
+  first, second = comparison.first.result, comparison.second.result
+  names = tuple(f'{r.model}, S={r.train_scale}, {r.view}' for r in (first, second))
+  return names if names[0] != names[1] else (first.checkpoint, second.checkpoint)
+
+
+def compare(scored: Sequence[ScoredCheckpoint]) -> list[Comparison]:
+  """Tests every two checkpoints in one view, and every two views of one checkpoint."""
+  names = scored[-1].config.views
+  lines = {(i, v): results.combine([one], v) for i, one in enumerate(scored) for v in names}
+  return [
+    Comparison(lines[a], lines[b], significance.mcnemar(lines[a].hits, lines[b].hits))
+    for a, b in itertools.combinations(lines, 2)
+    if (a[0] == b[0]) != (a[1] == b[1])
+  ]

@@ -1,0 +1,40 @@
+"""Confusion matrix as a picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_TEXT = '#333333'
+_MOST_NUMBERS = 20  # classes up to which counts can be read in their cells
+
+
+def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
+  """Draws the share of every row, and the counts where there is room.
+
+  Args:
+    counts: int [K, K], row label, column predicted class.
+    class_names: K texts.
+
+  Returns:
+    a figure of its own, on no screen.
+  """
+  num_classes = len(class_names)
+  has_numbers = num_classes <= _MOST_NUMBERS
+  side = 2.5 + 0.45 * num_classes if has_numbers else 9
+  figure = Figure(figsize=(side + 0.8, side), dpi=100, layout='constrained')
+  axes = figure.subplots()
+  shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+  image = axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
+  figure.colorbar(image, shrink=0.7, label='share of the label')
+  axes.set_xlabel('predicted', color=_TEXT)
+  axes.set_ylabel('label', color=_TEXT)
+  if not has_numbers:
+    return figure
+  axes.set_xticks(range(num_classes), class_names, rotation=45, ha='right')
+  axes.set_yticks(range(num_classes), class_names)
+  for row, column in np.argwhere(counts):
+    colour = 'white' if shares[row, column] > 0.5 else _TEXT
+    style = {'ha': 'center', 'va': 'center', 'fontsize': 8, 'color': colour}
+    axes.text(column, row, f'{counts[row, column]}', **style)
+  return figure
