@@ -44,70 +44,31 @@ def build_step(name: str, workload: Workload) -> Callable[[], None]:
   """
   systems.check_can(name, workload)
   try:
-    return _BUILDERS[name](workload)
+    return _builder(name)(workload)
   except ImportError as error:
     raise systems.NotMeasuredError(f'{error.name} is not installed') from error
 
 
-# Each imports its own framework alone: memory and start of the others would count as its own.
-def _ours(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import steps
-
-  return steps.build_step(workload)
-
-
-def _matmul(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import ceiling
-
-  return ceiling.build_matmul(workload)
-
-
-def _convolution(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import ceiling
-
-  return ceiling.build_convolution(workload)
-
-
-def _keras(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import keras_net
-
-  return keras_net.build_step(workload)
-
-
-def _torch(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import torch_net
-
-  return torch_net.build_step(workload)
-
-
-def _torch_compile(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import torch_net
-
-  return torch_net.build_compiled_step(workload)
-
-
-def _onnxruntime(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import onnx_net
-
-  return onnx_net.build_step(workload)
-
-
-def _slim(workload: Workload) -> Callable[[], None]:
-  from vgg_slim.benchmarks import slim_net
-
-  return slim_net.build_step(workload)
-
-
-_BUILDERS = {
-  'vgg_slim': _ours,
-  'matmul': _matmul,
-  'convolution': _convolution,
-  'keras': _keras,
-  'torch': _torch,
-  'torch_compile': _torch_compile,
-  'onnxruntime': _onnxruntime,
-  'slim': _slim,
-}
+def _builder(name: str) -> Callable[[Workload], Callable[[], None]]:
+  # One import a process: memory and start of the other frameworks would count as its own.
+  match name:
+    case 'vgg_slim':
+      from vgg_slim.benchmarks.steps import build_step as build
+    case 'matmul':
+      from vgg_slim.benchmarks.ceiling import build_matmul as build
+    case 'convolution':
+      from vgg_slim.benchmarks.ceiling import build_convolution as build
+    case 'keras':
+      from vgg_slim.benchmarks.keras_net import build_step as build
+    case 'torch':
+      from vgg_slim.benchmarks.torch_net import build_step as build
+    case 'torch_compile':
+      from vgg_slim.benchmarks.torch_net import build_compiled_step as build
+    case 'onnxruntime':
+      from vgg_slim.benchmarks.onnx_net import build_step as build
+    case 'slim':
+      from vgg_slim.benchmarks.slim_net import build_step as build
+  return build
 
 
 if __name__ == '__main__':
