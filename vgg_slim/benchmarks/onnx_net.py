@@ -1,4 +1,7 @@
-"""The same networks in onnxruntime, exported from their torch modules."""
+"""The same networks in onnxruntime, exported from their torch modules.
+
+The export is part of the process, so that its peak memory is that of torch and no figure of merit.
+"""
 
 import io
 import warnings
