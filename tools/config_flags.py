@@ -13,6 +13,7 @@ from tools import optimizer_flags
 from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.weights import contract, prefixes
 
@@ -235,6 +236,12 @@ def define_run_flags() -> None:
     run.histogram_every_steps,
     'Steps between two histograms of weights, gradients and activations; 0 for none.',
   )
+  flags.DEFINE_list(
+    'profile_steps',
+    [],
+    'First and last step whose operations are timed, such as 100,102: into '
+    "TRAIN_DIR/profile/step-100.json, for Chrome's chrome://tracing and ui.perfetto.dev.",
+  )
   flags.DEFINE_integer(
     'keep_checkpoints', run.keep_checkpoints, 'Checkpoints that are kept; older ones are removed.'
   )
@@ -269,7 +276,10 @@ def define_run_flags() -> None:
 
 def run_config_from_flags() -> config.RunConfig:
   """Raises ConfigError for a value out of range."""
-  return _from_flags(config.RunConfig)
+  texts = flags.FLAGS.profile_steps
+  if not all(text.isdigit() for text in texts):
+    raise ConfigError(f'--profile_steps={",".join(texts)}: expected two numbers with a comma.')
+  return _from_flags(config.RunConfig, profile_steps=tuple(map(int, texts)))
 
 
 def define_runtime_flags() -> None:
@@ -308,9 +318,9 @@ def runtime_config_from_flags() -> config.RuntimeConfig:
   return _from_flags(config.RuntimeConfig)
 
 
-def _from_flags(config_class: type) -> object:
+def _from_flags(config_class: type, **converted: object) -> object:
   names = config_class.__dataclass_fields__
-  return config_class(**{name: flags.FLAGS[name].value for name in names})
+  return config_class(**{**{name: flags.FLAGS[name].value for name in names}, **converted})
 
 
 def define_train_flags() -> None:

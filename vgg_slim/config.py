@@ -131,6 +131,7 @@ _FREE_TO_CHANGE = {
   'run.save_every_steps',
   'run.image_summary_every_steps',
   'run.histogram_every_steps',
+  'run.profile_steps',
   'run.keep_checkpoints',
   'run.keep_best',
   'run.best_metric',

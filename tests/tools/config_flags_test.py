@@ -64,12 +64,14 @@ def test_every_flag_reaches_its_field():
     '--learning_rate_boundaries=2,3.5',
     '--weight_decay_on=weights,biases',
     '--keep_best',
+    '--profile_steps=3,4',
     '--precision=bfloat16',
   )
   assert (got.net.model, got.net.image_size, got.net.fc_units) == ('vgg_c', 64, 99)
   assert (got.preprocessing.train_scale_min, got.preprocessing.train_scale_max) == (70, 80)
   assert got.optimizer.learning_rate_boundaries == (2.0, 3.5)
   assert got.optimizer.weight_decay_on == ('weights', 'biases')
+  assert got.run.profile_steps == (3, 4)
   assert (got.run.keep_best, got.runtime.precision) == (True, 'bfloat16')
   assert (got.optimizer.learning_rate, got.optimizer.momentum, got.run.max_steps) == (0.5, 0.7, 12)
 
@@ -81,6 +83,8 @@ def test_every_flag_reaches_its_field():
     ('--image_size=16', 'image_size=16 is too small'),
     ('--train_scale_min=20', 'train_scale_min=20 is smaller than image_size=32'),
     ('--learning_rate_boundaries=2,x', '--learning_rate_boundaries=2,x: expected numbers'),
+    ('--profile_steps=3', 'profile_steps must be the first step, at least 1, and the last'),
+    ('--profile_steps=3-5', '--profile_steps=3-5: expected two numbers with a comma'),
     ('--batch_size=0', 'batch_size must be at least 1, got 0'),
   ],
 )

@@ -75,7 +75,13 @@ def test_two_epochs(data, tmp_path):
 
 
 def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
-  train(data, tmp_path / 'run', lambda checkpoint: FakeValidation(), histogram_every_steps=4)
+  train(
+    data,
+    tmp_path / 'run',
+    lambda checkpoint: FakeValidation(),
+    histogram_every_steps=4,
+    profile_steps=(2, 3),
+  )
   run = tmp_path / 'run'
   total, cross_entropy, decay = (
     scalars(run, f'loss/{name}') for name in ('total', 'cross_entropy', 'regularization')
@@ -95,6 +101,7 @@ def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
     e.step for e in events for v in e.summary.value if v.tag == 'gradients/vgg_a/fc8/weights'
   }
   assert steps == {1, 5, 9}
+  assert {p.name for p in (run / 'profile').iterdir()} == {'step-2.json', 'step-3.json'}
 
 
 def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):

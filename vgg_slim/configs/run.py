@@ -19,6 +19,7 @@ class RunConfig:
     save_every_steps: steps between two checkpoints, besides the one after every epoch.
     image_summary_every_steps: steps between two picture summaries; 0 for none.
     histogram_every_steps: steps between two of weights, gradients and activations; 0 for none.
+    profile_steps: first and last step whose operations are timed; empty for none.
     keep_checkpoints: how many checkpoints are kept.
     keep_best: whether the checkpoint of the best epoch is kept besides, in `best/`.
     best_metric: one of BEST_METRICS: which validation is better; also of early end and plateau.
@@ -36,6 +37,7 @@ class RunConfig:
   save_every_steps: int = 1000
   image_summary_every_steps: int = 500
   histogram_every_steps: int = 0
+  profile_steps: tuple[int, ...] = ()
   keep_checkpoints: int = 3
   keep_best: bool = False
   best_metric: str = 'accuracy'
@@ -44,6 +46,7 @@ class RunConfig:
   alarm_steps: int = 200
 
   def __post_init__(self):
+    object.__setattr__(self, 'profile_steps', tuple(self.profile_steps))
     checks = Checks(self)
     checks.require(self.batch_size >= 1, 'batch_size', 'at least 1')
     checks.require(self.epochs > 0, 'epochs', 'positive')
@@ -53,6 +56,9 @@ class RunConfig:
     checks.require(self.save_every_steps >= 1, 'save_every_steps', 'at least 1')
     for name in ('image_summary_every_steps', 'histogram_every_steps'):
       checks.require(getattr(self, name) >= 0, name, 'at least 0')
+    steps = self.profile_steps
+    steps_ok = not steps or (len(steps) == 2 and 1 <= steps[0] <= steps[1])
+    checks.require(steps_ok, 'profile_steps', 'the first step, at least 1, and the last')
     checks.require(self.keep_checkpoints >= 1, 'keep_checkpoints', 'at least 1')
     checks.require(self.best_metric in BEST_METRICS, 'best_metric', f'one of {BEST_METRICS}')
     patience_ok = self.early_stop_patience is None or self.early_stop_patience >= 1

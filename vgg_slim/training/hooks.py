@@ -65,6 +65,13 @@ class Hook:
     """What to fetch in this step besides: any structure that `tf.Session.run` takes."""
     return ()
 
+  def wants_trace(self, step: int) -> bool:
+    """Whether TensorFlow should note when each operation of this step runs."""
+    return False
+
+  def after_trace(self, step: int, metadata: tf.RunMetadata) -> None:
+    """The step was noted as wanted."""
+
   def after_step(self, step: Step, fetched: Any) -> None:
     """`fetched` has the structure of `fetches`."""
 

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from vgg_slim import memory, sessions
 from vgg_slim.compat import slim, tf
@@ -25,6 +26,7 @@ from vgg_slim.training import (
   recorder,
   selection,
   summaries,
+  tracing,
   warm_start,
 )
 from vgg_slim.training.checkpointing import Checkpointer
@@ -204,6 +206,7 @@ def _build_hooks(
     looks.append((histograms, run.histogram_every_steps))
   return [
     *alarms.build_alarms(config, ops, reporter),
+    tracing.Tracer(run.profile_steps, train_dir),
     selection.Plateau(config.optimizer, metric, ops.learning_rate_scale, reporter),
     selection.KeepBest(run, train_dir, reporter),
     selection.EarlyStopping(run),
@@ -274,10 +277,22 @@ class _Loop:
       'accuracy': ops.accuracy,
       'learning_rate': ops.learning_rate,
     }
-    values, fetched = session.run([scalars, [hook.fetches(step) for hook in self._hooks]])
+    fetches = [scalars, [hook.fetches(step) for hook in self._hooks]]
+    values, fetched = self._run(session, step, fetches)
     made = Step(step, {tag: float(value) for tag, value in values.items()})
     for hook, values in zip(self._hooks, fetched, strict=True):
       hook.after_step(made, values)
+
+  def _run(self, session: tf.Session, step: int, fetches: Any) -> Any:
+    tracers = [hook for hook in self._hooks if hook.wants_trace(step)]
+    if not tracers:
+      return session.run(fetches)
+    metadata = tf.RunMetadata()
+    options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+    values = session.run(fetches, options=options, run_metadata=metadata)
+    for hook in tracers:
+      hook.after_trace(step, metadata)
+    return values
 
   def _save(self, session: tf.Session, step: int) -> str:
     for hook in self._hooks:
