@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 _PANEL_INCHES = 4.0
 _COLOURS = 'inferno'
 _OPACITY = 0.6
+_SCALE_PLACE = (1.03, 0, 0.04, 1)  # of the colour scale, in widths and heights of the panel
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma of R, G, B
 
 
@@ -75,7 +76,7 @@ def draw_heat_maps(pixels: np.ndarray, maps: Sequence[HeatMap], title: str) -> F
     panel.imshow(pixels @ np.array(_GREY), cmap='gray', vmin=0, vmax=255)
     colours = panel.imshow(values, cmap=_COLOURS, alpha=_OPACITY, vmin=low, vmax=high)
     panel.set_title(heat_map.title, fontsize=10)
-    figure.colorbar(colours, ax=panel, label=heat_map.unit, fraction=0.046)
+    figure.colorbar(colours, cax=panel.inset_axes(_SCALE_PLACE), label=heat_map.unit)
   for panel in axes:
     panel.axis('off')
   return figure
