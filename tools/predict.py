@@ -35,6 +35,9 @@ if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
   from vgg_slim.evaluation import predictor
 
 checkpoint_flags.define()
+_SAVED_MODEL = flags.DEFINE_string(
+  'saved_model', None, 'Folder of tools/export_model --format=saved_model, in their place.'
+)
 _VIEWS = flags.DEFINE_enum('views', 'dense', ['dense', 'center'], 'What is scored of a picture.')
 _TEST_SCALE = flags.DEFINE_integer(
   'test_scale', None, 'Smaller side Q in pixels. By default as in training.', lower_bound=1
@@ -50,6 +53,7 @@ _LAYER = flags.DEFINE_string(
   'layer', None, 'Layer of Grad-CAM, such as conv4_3. By default the last before the head.'
 )
 
+_SOURCES = ('train_dir', 'checkpoint_path', 'saved_model')
 _WIDTH_OF_FILES = 160
 
 
@@ -58,7 +62,7 @@ def main(arguments: list[str]) -> None:
   paths = picture_files.list_files(arguments, sys.stdin)
   if not paths:
     raise ConfigError('no pictures: give files, folders, patterns, or - for names on stdin.')
-  checkpoint, made_for = checkpoint_flags.load_contract()
+  source, made_for = _load_contract()
   output_format = _OUTPUT.value and predictions.find_format(_OUTPUT.value)
   if _LAYER.value:
     geometry.find_layer(specs.get(made_for.model), _LAYER.value)
@@ -66,9 +70,8 @@ def main(arguments: list[str]) -> None:
   invocation.load_tensorflow()
   from vgg_slim.evaluation import predictor
 
-  with predictor.Predictor(
-    checkpoint, made_for, _TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value
-  ) as network:
+  kind = predictor.SavedModelPredictor if _SAVED_MODEL.value else predictor.CheckpointPredictor
+  with kind(source, made_for, _TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value) as network:
     with progress.show('Predicting', 'pictures') as report:
       found, unreadable = predictor.predict_files(network, paths, _BATCH_SIZE.value, report)
     answers = [
@@ -89,9 +92,22 @@ def main(arguments: list[str]) -> None:
     raise DataError(f'{len(unreadable)} of {len(paths)} files could not be read: {reasons}.')
 
 
+def _load_contract() -> tuple[str, contract.Contract]:
+  """Where the network is, and its contract."""
+  given = [name for name in _SOURCES if flags.FLAGS[name].value]
+  if len(given) != 1:
+    raise ConfigError(f'give one of --{", --".join(_SOURCES)}.')
+  if not _SAVED_MODEL.value:
+    return checkpoint_flags.load_contract()
+  if _HEAT_MAPS.value:
+    raise ConfigError('--heat_maps: a SavedModel has no layers to look at; give its checkpoint.')
+  path = pathlib.Path(_SAVED_MODEL.value, contract.EXPORTED_FILE)
+  return _SAVED_MODEL.value, contract.read_contract(path)
+
+
 def _draw(
   answers: list[predictions.Prediction],
-  network: 'predictor.Predictor',
+  network: 'predictor.CheckpointPredictor',
   made_for: contract.Contract,
 ) -> None:
   if not answers or not (_BAR_CHARTS.value or _GRID.value or _HEAT_MAPS.value):

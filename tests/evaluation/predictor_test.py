@@ -10,7 +10,8 @@ from tests.testing import graph_session, random_values
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, pictures
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
-from vgg_slim.evaluation.predictor import Predictor, predict_files
+from vgg_slim.evaluation.predictor import CheckpointPredictor, SavedModelPredictor, predict_files
+from vgg_slim.export import saved_model
 from vgg_slim.nets import registry
 from vgg_slim.weights.contract import Contract
 
@@ -72,7 +73,7 @@ def one_by_one(checkpoint, central_crop, flip):
 
 @pytest.mark.parametrize(('central_crop', 'flip'), [(False, False), (False, True), (True, False)])
 def test_against_one_picture_at_a_time(checkpoint, central_crop, flip):
-  with Predictor(checkpoint, CONTRACT, central_crop=central_crop, flip=flip) as predictor:
+  with CheckpointPredictor(checkpoint, CONTRACT, central_crop=central_crop, flip=flip) as predictor:
     got = predictor.probabilities([predictor.prepare(data) for data in PICTURES])
   expected = one_by_one(checkpoint, central_crop, flip)
   assert np.ptp(expected[:, 0]) > 1e-3  # ten times what is tolerated
@@ -82,7 +83,7 @@ def test_against_one_picture_at_a_time(checkpoint, central_crop, flip):
 
 def test_explanation_shows_the_picture_and_its_maps(checkpoint):
   pixels = np.full([Q, 72, 3], (200, 30, 90), np.uint8)
-  with Predictor(checkpoint, CONTRACT) as predictor:
+  with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
     image = predictor.prepare(pictures.encode_png(pixels))
     found = [predictor.explain(image, class_id, 'conv4/conv4_2') for class_id in range(3)]
   assert np.array_equal(found[0].pixels, pixels)
@@ -99,7 +100,7 @@ def test_files_that_cannot_be_read_are_told_apart(tmp_path, checkpoint):
       stream.write(data)
   paths = [names[3], *names[:3], str(tmp_path / 'gone.jpg')]
   seen = []
-  with Predictor(checkpoint, CONTRACT) as predictor:
+  with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
     found, unreadable = predict_files(predictor, paths, 2, lambda *counts: seen.append(counts))
     expected = predictor.probabilities([predictor.prepare(data) for data in PICTURES])
   assert list(found) == names[:3]
@@ -113,7 +114,7 @@ def test_files_that_cannot_be_read_are_told_apart(tmp_path, checkpoint):
 
 def test_other_formats_and_bytes_that_tensorflow_refuses(checkpoint):
   grey = fabricated.pixels(1, channels=1)
-  with Predictor(checkpoint, CONTRACT) as predictor:
+  with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
     assert predictor.prepare(pictures.encode_png(grey)).shape[2] == 3
     with pytest.raises(DataError):
       predictor.prepare(PICTURES[0][:200])
@@ -129,4 +130,25 @@ def test_other_formats_and_bytes_that_tensorflow_refuses(checkpoint):
 )
 def test_what_cannot_predict_is_refused(checkpoint, change, error, message):
   with pytest.raises(error, match=message):
-    Predictor(checkpoint, dataclasses.replace(CONTRACT, **change))
+    CheckpointPredictor(checkpoint, dataclasses.replace(CONTRACT, **change))
+
+
+def test_a_saved_model_gives_the_same(tmp_path, checkpoint):
+  saved_model.write(checkpoint, CONTRACT, tmp_path)
+  rows = []
+  for opened in (
+    CheckpointPredictor(checkpoint, CONTRACT, flip=True),
+    SavedModelPredictor(str(tmp_path), CONTRACT, flip=True),
+  ):
+    with opened as predictor:
+      rows.append(predictor.probabilities([predictor.prepare(data) for data in PICTURES]))
+  np.testing.assert_allclose(*rows, rtol=1e-5)
+
+
+def test_a_saved_model_without_probabilities_is_refused(tmp_path, checkpoint):
+  trunk = dataclasses.replace(CONTRACT, num_classes=None)
+  saved_model.write(checkpoint, trunk, tmp_path)
+  with pytest.raises(CheckpointError, match='gives features, no probabilities'):
+    SavedModelPredictor(str(tmp_path), trunk)
+  with pytest.raises(CheckpointError, match='cannot be loaded as a SavedModel'):
+    SavedModelPredictor(str(tmp_path / 'nowhere'), CONTRACT)

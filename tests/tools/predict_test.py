@@ -94,7 +94,8 @@ def test_pictures_and_json(folder):
   ('arguments', 'message'),
   [
     (['--checkpoint_path=net'], 'no pictures: give files, folders, patterns'),
-    (['same.png'], 'give one of --train_dir and --checkpoint_path'),
+    (['same.png'], 'give one of --train_dir, --checkpoint_path, --saved_model.'),
+    (['same.png', '--saved_model=nowhere'], 'nowhere/contract.json cannot be read'),
     (['same.png', '--checkpoint_path=nowhere'], 'nowhere is no checkpoint'),
     (['same.png', '--checkpoint_path=net', '--output=x.txt'], 'must end in .csv or .json'),
     (['same.png', '--checkpoint_path=net', '--layer=conv9'], "no layer 'conv9' below its head"),

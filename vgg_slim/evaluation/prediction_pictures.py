@@ -9,7 +9,7 @@ import numpy as np
 from vgg_slim.compat import tf
 from vgg_slim.data import picture_files
 from vgg_slim.evaluation.predictions import Prediction
-from vgg_slim.evaluation.predictor import Predictor
+from vgg_slim.evaluation.predictor import CheckpointPredictor
 from vgg_slim.nets import geometry, specs
 from vgg_slim.plotting import heat_maps, samples
 from vgg_slim.plotting import predictions as charts
@@ -39,7 +39,7 @@ def write_grid(path: pathlib.Path, predictions: Sequence[Prediction]) -> None:
 def write_heat_maps(
   folder: pathlib.Path,
   predictions: Sequence[Prediction],
-  predictor: Predictor,
+  predictor: CheckpointPredictor,
   contract: Contract,
   layer: str | None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Predictions for pictures outside of any data set: the forward graph of one checkpoint."""
+"""Predictions for pictures outside of any data set: the forward graph of one network."""
 
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -10,9 +10,8 @@ from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, picture_files
 from vgg_slim.errors import CheckpointError, DataError
 from vgg_slim.evaluation import heat_maps, score_maps, views
-from vgg_slim.nets import registry
-from vgg_slim.nets.outputs import NetOutputs, as_two_classes
-from vgg_slim.weights import checkpoints
+from vgg_slim.nets.outputs import NetOutputs
+from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
 _LOADERS = 4  # threads that read and decode; both release Python's lock
@@ -33,48 +32,40 @@ class Explanation(NamedTuple):
 
 
 class Predictor:
-  """A network, ready for pictures of any size; use it as a context manager."""
+  """Pictures in, probabilities out; a context manager over the session of a subclass's network."""
 
   def __init__(
     self,
-    checkpoint: str,
     contract: Contract,
-    test_scale: int | None = None,
-    central_crop: bool = False,
-    flip: bool = False,
+    session: tf.Session,
+    pixels: tf.Tensor,
+    probabilities: tf.Tensor,
+    test_scale: int | None,
+    central_crop: bool,
+    flip: bool,
   ) -> None:
-    """Builds the graph and restores the weights.
+    """Adds what decodes and resizes a picture to the session's graph.
 
     Args:
-      checkpoint: prefix.
-      contract: what the network is and what it is fed.
+      contract: of the network.
+      session: of the network's graph.
+      pixels: what the network is fed, float32 [N, h, w, 3], RGB, 0..255.
+      probabilities: what it gives, float32 [N, K].
       test_scale: smaller side Q, in pixels; the contract's by default.
       central_crop: whether only the middle is scored; else the whole picture is, densely.
       flip: whether the mirror image is averaged in.
 
     Raises:
-      CheckpointError: a trunk without a head, or a checkpoint that cannot be read or is of another
-        network.
       ConfigError: a scale too small for the network.
     """
-    if contract.num_classes is None:
-      raise CheckpointError(f'{checkpoint} has no head: a trunk alone predicts nothing.')
     scale = test_scale or contract.test_scale
     views.check_test_scales([scale], contract.image_size)
-    self._contract = contract
-    self._explainers: dict[str, tf.Tensor] = {}
-    with tf.Graph().as_default() as graph:
+    self._contract, self._session, self._flip = contract, session, flip
+    self._pixels, self._probabilities = pixels, probabilities
+    with session.graph.as_default(), tf.name_scope('picture'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
       image = image_ops.resize_smaller_side(image_ops.decode_rgb(self._encoded), scale)
-      if central_crop:
-        image = image_ops.crop(image, contract.image_size)
-      self._image = image_ops.normalize(image, contract.rgb_mean, contract.pixel_scale)
-      self._images = tf.placeholder(tf.float32, [None, None, None, 3], 'images')
-      self._probabilities = score_maps.build_probabilities(self._build_network, self._images, flip)
-      self._class_id = tf.placeholder(tf.int32, [], 'class_id')
-      variables = checkpoints.inference_names(checkpoint, tf.global_variables())
-      self._session = tf.Session(graph=graph)
-      tf.train.Saver(variables).restore(self._session, checkpoint)
+      self._image = image_ops.crop(image, contract.image_size) if central_crop else image
 
   def __enter__(self) -> 'Predictor':
     return self
@@ -83,13 +74,13 @@ class Predictor:
     self._session.close()
 
   def prepare(self, encoded: bytes) -> np.ndarray:
-    """Decodes, resizes and normalises one picture; may be called from several threads.
+    """Decodes and resizes one picture; may be called from several threads.
 
     Args:
       encoded: JPEG or PNG.
 
     Returns:
-      float32 [h, w, 3].
+      float32 [h, w, 3], RGB, 0..255.
 
     Raises:
       DataError: it cannot be decoded.
@@ -107,8 +98,44 @@ class Predictor:
     found = np.zeros([len(images), self._contract.num_classes], np.float32)
     for indices in by_shape.values():
       batch = np.stack([images[i] for i in indices])
-      found[indices] = self._session.run(self._probabilities, {self._images: batch})
+      views_of_batch = [batch, batch[:, :, ::-1]] if self._flip else [batch]
+      found[indices] = np.mean([self._run(view) for view in views_of_batch], axis=0)
     return found
+
+  def _run(self, batch: np.ndarray) -> np.ndarray:
+    return self._session.run(self._probabilities, {self._pixels: batch})
+
+
+class CheckpointPredictor(Predictor):
+  """The network of a checkpoint, which can also be asked what speaks for a class."""
+
+  def __init__(
+    self,
+    checkpoint: str,
+    contract: Contract,
+    test_scale: int | None = None,
+    central_crop: bool = False,
+    flip: bool = False,
+  ) -> None:
+    """Builds the graph and restores the weights; arguments as `Predictor`.
+
+    Raises:
+      CheckpointError: a trunk without a head, or a checkpoint that cannot be read or is of another
+        network.
+      ConfigError: a scale too small for the network.
+    """
+    if contract.num_classes is None:
+      raise CheckpointError(f'{checkpoint} has no head: a trunk alone predicts nothing.')
+    self._explainers: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
+    with tf.Graph().as_default() as graph:
+      pixels = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
+      fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
+      self._outputs = restore.build_network(contract, fed)
+      probabilities = score_maps.build_probabilities(lambda _: self._outputs, fed, flip=False)
+      self._class_id = tf.placeholder(tf.int32, [], 'class_id')
+      session = tf.Session(graph=graph)
+      restore.restore(session, checkpoint)
+    super().__init__(contract, session, pixels, probabilities, test_scale, central_crop, flip)
 
   def explain(self, image: np.ndarray, class_id: int, layer: str) -> Explanation:
     """Maps of what speaks for a class on one prepared picture.
@@ -120,28 +147,53 @@ class Predictor:
     """
     if layer not in self._explainers:
       with self._session.graph.as_default():
+        outputs = self._outputs
+        if self._contract.num_logits == 1:
+          outputs = NetOutputs(
+            outputs.score_map[..., 1:], outputs.logits[:, 1:], outputs.end_points
+          )
         self._explainers[layer] = (
-          image_ops.denormalize(
-            self._images[0], self._contract.rgb_mean, self._contract.pixel_scale
-          ),
-          heat_maps.build_class_map(self._outputs.score_map, self._class_id)[0],
-          heat_maps.build_grad_cam(self._outputs, layer, self._class_id)[0],
+          heat_maps.build_class_map(outputs.score_map, self._class_id)[0],
+          heat_maps.build_grad_cam(outputs, layer, self._class_id)[0],
         )
-    feeds = {self._images: image[np.newaxis], self._class_id: class_id}
-    return Explanation(*self._session.run(self._explainers[layer], feeds))
+    feeds = {self._pixels: image[np.newaxis], self._class_id: class_id}
+    maps = self._session.run(self._explainers[layer], feeds)
+    return Explanation(np.clip(np.rint(image), 0, 255).astype(np.uint8), *maps)
 
-  def _build_network(self, images: tf.Tensor) -> NetOutputs:
-    contract = self._contract
-    self._outputs = registry.build(
-      contract.model,
-      images,
-      contract.num_logits,
-      is_training=False,
-      image_size=contract.image_size,
-      fc_units=contract.fc_units,
-      head=contract.head,
-    )
-    return as_two_classes(self._outputs) if contract.num_logits == 1 else self._outputs
+
+class SavedModelPredictor(Predictor):
+  """A SavedModel with the input `images`, RGB 0..255, and the output `probabilities`."""
+
+  def __init__(
+    self,
+    folder: str,
+    contract: Contract,
+    test_scale: int | None = None,
+    central_crop: bool = False,
+    flip: bool = False,
+  ) -> None:
+    """Loads the model; arguments as `Predictor`.
+
+    Raises:
+      CheckpointError: no SavedModel, or one without that input and output.
+      ConfigError: a scale too small for the network.
+    """
+    session = tf.Session(graph=tf.Graph())
+    try:
+      model = tf.saved_model.load(session, [tf.saved_model.SERVING], folder)
+    except (OSError, RuntimeError, tf.errors.OpError) as error:
+      raise CheckpointError(f'{folder} cannot be loaded as a SavedModel: {error}') from error
+    signature = model.signature_def.get(tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
+    if not signature or 'images' not in signature.inputs:
+      raise CheckpointError(f'{folder} has no signature serving_default with the input images.')
+    if 'probabilities' not in signature.outputs:
+      raise CheckpointError(
+        f'{folder} gives {", ".join(signature.outputs)}, no probabilities: it is of a trunk alone.'
+      )
+    find = session.graph.get_tensor_by_name
+    pixels = find(signature.inputs['images'].name)
+    probabilities = find(signature.outputs['probabilities'].name)
+    super().__init__(contract, session, pixels, probabilities, test_scale, central_crop, flip)
 
 
 def predict_files(

@@ -13,9 +13,7 @@ from vgg_slim.export import frozen, onnx_model, reload, saved_model, tflite, ver
 from vgg_slim.export.reload import Loaded
 from vgg_slim.export.verification import Case, Comparison
 from vgg_slim.weights import staging
-from vgg_slim.weights.contract import Contract, load_contract, write_contract
-
-CONTRACT_FILE = 'contract.json'
+from vgg_slim.weights.contract import EXPORTED_FILE, Contract, load_contract, write_contract
 
 # Other kernels sum in another order: 1e-6 to 1e-5 of the largest score after 50 layers of float32.
 # A wrong mean, channel order or epsilon gives 1e-2 and more.
@@ -126,6 +124,6 @@ def _cases_of(kind: Format, cases: list[Case]) -> list[Case]:
 
 def _write_extras(folder: pathlib.Path, contract: Contract) -> None:
   folder.mkdir(exist_ok=True)
-  write_contract(folder / CONTRACT_FILE, contract)
+  write_contract(folder / EXPORTED_FILE, contract)
   if contract.class_names:
     write_labels(folder / LABELS_FILE, contract.class_names)

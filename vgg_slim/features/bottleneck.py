@@ -13,7 +13,7 @@ from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.features import cache
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.nets import geometry, registry, specs
-from vgg_slim.weights import checkpoints, formats
+from vgg_slim.weights import formats, restore
 from vgg_slim.weights.contract import Contract
 
 _UNCHANGED = 0.5  # the middle of all crops, and no flip
@@ -104,9 +104,8 @@ def run_extraction(
       iterator = _build_input(key, paths, passes, manifest.mirror_safe, batch_size)
       images, labels, names = iterator.get_next()
     features = registry.build(key.model, images, None, is_training=False).end_points[key.layer]
-    variables = checkpoints.inference_names(checkpoint, tf.global_variables())
     with tf.Session() as session:
-      tf.train.Saver(variables).restore(session, checkpoint)
+      restore.restore(session, checkpoint)
       session.run(iterator.initializer)
 
       def batches() -> Iterator[FeatureSet]:

@@ -4,8 +4,7 @@ from vgg_slim.compat import tf
 from vgg_slim.features.cache import FeatureKey
 from vgg_slim.features.head import TrainedHead
 from vgg_slim.features.head_config import HeadConfig
-from vgg_slim.nets import registry
-from vgg_slim.weights import checkpoints, staging
+from vgg_slim.weights import checkpoints, restore, staging
 from vgg_slim.weights.contract import Contract, contract_path, write_contract
 
 
@@ -43,15 +42,7 @@ def write_grafted_checkpoint(
   staging.check_checkpoint_is_free(prefix)
   with tf.Graph().as_default():
     side = contract.image_size
-    registry.build(
-      contract.model,
-      tf.zeros([1, side, side, 3]),
-      contract.num_logits,
-      is_training=False,
-      image_size=side,
-      fc_units=contract.fc_units,
-      head=contract.head,
-    )
+    restore.build_network(contract, tf.zeros([1, side, side, 3]))
     variables = {variable.op.name: variable for variable in tf.global_variables()}
     trunk = [variable for name, variable in variables.items() if name not in trained.weights]
     step = tf.train.get_or_create_global_step()

@@ -19,6 +19,7 @@ from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.weights import prefixes
 
 FORMAT_VERSION = 1
+EXPORTED_FILE = 'contract.json'  # in the folder of an export
 CHANNEL_ORDER = 'RGB'  # the only one: files trained on BGR are converted when they are imported
 _SHOWN = 4  # classes that differ, in a message
 
