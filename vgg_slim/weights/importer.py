@@ -138,14 +138,14 @@ def _hint(
   report: assign.Report,
 ) -> str:
   """What to do about a file that does not fit."""
-  if _fits(spec.name, foreign):  # at the file's own sizes
+  if _fits(spec, foreign):  # at the file's own sizes
     if request.num_classes in (None, guess.num_classes):
       return f'The file is for --image_size={guess.image_size} --fc_units={guess.fc_units}.'
     return (
       f'The file has {guess.num_classes} classes: import it without --num_classes, and give '
       f'training --checkpoint_exclude_scopes={spec.scope}/{spec.fc_scopes[-1]} for a new head.'
     )
-  fitting = [name for name in sorted(specs.NETWORKS) if _fits(name, foreign)]
+  fitting = [name for name in sorted(specs.NETWORKS) if _fits(specs.get(name), foreign)]
   if fitting:
     return f'The file fits --model={" or ".join(fitting)}.'
   if guess.num_classes is None and report.matched and not request.trunk_only:
@@ -153,9 +153,8 @@ def _hint(
   return ''
 
 
-def _fits(model: str, foreign: ForeignWeights) -> bool:
+def _fits(spec: NetSpec, foreign: ForeignWeights) -> bool:
   """Whether the whole file is that network."""
-  spec = specs.NETWORKS[model]
   try:
     slots = names.link(spec, foreign)
   except WeightMismatchError:
