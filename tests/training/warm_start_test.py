@@ -134,11 +134,15 @@ class TestContract:
 
   @pytest.fixture
   def check(self, tmp_path):
-    def check(class_names=('a', 'b', 'c'), rgb_mean=(1, 2, 3), **fine_tune):
+    def check(class_names=('a', 'b', 'c'), rgb_mean=(1, 2, 3), wanted=('a', 'b', 'c'), **fine_tune):
       started = Contract('vgg16', 3, 32, 16, rgb_mean=rgb_mean, class_names=class_names)
       write_contract(tmp_path / 'w.json', started)
+      config = config_test.a_config()
       config = dataclasses.replace(
-        config_test.a_config(), fine_tune=FineTuneConfig(str(tmp_path / 'w'), **fine_tune)
+        config,
+        net=dataclasses.replace(config.net, num_classes=len(wanted)),
+        class_names=wanted,
+        fine_tune=FineTuneConfig(str(tmp_path / 'w'), **fine_tune),
       )
       return warm_start.check_contract(config)
 
@@ -151,6 +155,10 @@ class TestContract:
   def test_classes_in_another_order_are_refused(self, check):
     with pytest.raises(CheckpointError, match='another order: .*--new_head .*--ignore_class_names'):
       check(class_names=('b', 'a', 'c'))
+
+  def test_other_names_are_no_way_out_of_another_count(self, check):
+    with pytest.raises(CheckpointError, match='3 of them, here 2. Give --new_head .* layer.$'):
+      check(wanted=('a', 'b'))
 
   @pytest.mark.parametrize(
     'fine_tune',

@@ -167,6 +167,7 @@ def vgg_b_file(tmp_path_factory):
       {'image_size': 96},
       r'vgg_b/fc6/weights: file fc1/kernel \[128, 6\], network \[3, 3,',
     ),
+    ('vgg_a@3', {}, '4 unexpected: block1_conv2/kernel .* The file fits --model=vgg_b'),
     ('vgg_b', {'class_names': ('a', 'b')}, '2 class names for num_classes=5'),
   ],
 )

@@ -93,11 +93,10 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
   else:
     encoded = verification.default_pictures()
   say(f'{prefix}: {describe(contract)}.')
-  cases = verification.run_checkpoint(prefix, contract, encoded)
-  cases = _cases_of(kind, cases)
   with staging.staged_folder(request.output) as folder:
     kind.write(prefix, contract, folder)
     _write_extras(folder / kind.extras, contract)
+    cases = _cases_of(kind, verification.run_checkpoint(prefix, contract, encoded))
     got = reload.run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
     comparison = verification.compare(cases, got, kind.tolerance)
   say(f'Loaded again in a fresh process, {len(encoded)} pictures: {comparison.text()}.')

@@ -84,6 +84,8 @@ def inference_names(checkpoint: str, variables: Sequence[tf.Variable]) -> dict[s
 
 
 def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
+  if not prefixes.list_files(checkpoint):
+    raise CheckpointError(f'{checkpoint} cannot be read: there are no files {checkpoint}.*.')
   try:
     return tf.train.load_checkpoint(checkpoint)
   except (ValueError, tf.errors.OpError, RuntimeError) as error:
