@@ -11,7 +11,7 @@ import pytest
 from tests.testing import make_data_set, thin_model, train_config
 from vgg_slim import config
 from vgg_slim.compat import tf
-from vgg_slim.errors import CheckpointError, DataError, TrainingError
+from vgg_slim.errors import CheckpointError, ConfigError, DataError, TrainingError
 from vgg_slim.training import loop
 from vgg_slim.training.progress import Reporter
 
@@ -209,3 +209,10 @@ def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
     CheckpointError, match='another network: .*fc6/.* has shape .*16.*the network'
   ):
     loop.run_training(wanted, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
+
+
+def test_what_follows_the_validation_needs_one(data, tmp_path):
+  wanted = train_config(*data, keep_best=True)
+  with pytest.raises(ConfigError, match='--keep_best .* has no validation split'):
+    loop.run_training(wanted, data[1], str(tmp_path / 'run'), None, Reporter(io.StringIO()))
+  assert not (tmp_path / 'run').exists()

@@ -13,6 +13,7 @@ from vgg_slim.config import TrainConfig, write_train_config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline, records
 from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.training import (
   alarms,
@@ -84,7 +85,7 @@ def run_training(
       that is not is named.
     DataError: a record is damaged.
     CheckpointError: the newest checkpoint is of another network, or `checkpoint_path` does not fit.
-    ConfigError: a scope of `config.fine_tune` matches nothing.
+    ConfigError: a scope of `config.fine_tune` matches nothing, or there is no validation to follow.
   """
   epochs = Epochs(manifest.split('train').num_examples, config.run.batch_size)
   total_steps = config.run.total_steps(epochs.num_examples)
@@ -109,6 +110,12 @@ def run_training(
       config, batch.images, batch.labels, epochs.num_examples / epochs.batch_size
     )
     hooks = _build_hooks(config, ops, train_dir, epochs, total_steps, reporter)
+    follows_validation = any(hook.needs_validation for hook in hooks)
+    if follows_validation and evaluate_fn is None:
+      raise ConfigError(
+        '--learning_rate_decay_type=plateau, --keep_best and --early_stop_patience follow the '
+        f'validation, and {config.data_dir} has no validation split.'
+      )
     if newest:
       checkpoints.check_fits(newest, checkpoints.stored_names(tf.global_variables()))
       reporter.line(f'Resuming from {newest}.')
@@ -130,8 +137,7 @@ def run_training(
 
     loop = _Loop(config, ops, hooks, checkpointer, epochs, evaluate_fn)
     ends_here = epochs.ends(start_step) or start_step >= total_steps
-    is_owed = any(hook.needs_validation for hook in hooks)
-    is_owed = is_owed or not history.has_row(train_dir, start_step)
+    is_owed = follows_validation or not history.has_row(train_dir, start_step)
     with (
       interrupts.stop_on_signals() as stop,
       tf.train.SingularMonitoredSession(
