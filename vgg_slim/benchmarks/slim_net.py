@@ -29,9 +29,10 @@ def build_step(workload: Workload) -> Callable[[], None]:
     return session.make_callable(fetches)
 
 
-def _build_training(workload: Workload) -> tf.Operation:
+def _build_training(workload: Workload) -> tf.Operation | list[tf.Operation]:
   if workload.what == 'forward_backward':
-    return tf.group(*tf.gradients(tf.losses.get_losses(), tf.trainable_variables()))
+    gradients = tf.gradients(tf.losses.get_losses(), tf.trainable_variables())
+    return [gradient.op for gradient in gradients]  # see `steps`
   optimizer = tf.train.MomentumOptimizer(layer_walk.LEARNING_RATE, layer_walk.MOMENTUM)
   with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
     return optimizer.minimize(tf.losses.get_total_loss())

@@ -45,7 +45,8 @@ def _build_forward_backward(workload: Workload) -> tuple[Fetches, list[tf.Operat
   config = synthetic.train_config(workload)
   outputs = registry.build_from_config(config.net, images, is_training=True)
   loss = losses.build_losses(outputs.logits, labels).cross_entropy
-  return tf.group(*tf.gradients(loss, tf.trainable_variables())), []
+  # Their operations, not a group of them: grappler drops what only a group waits for.
+  return [gradient.op for gradient in tf.gradients(loss, tf.trainable_variables())], []
 
 
 def _build_train_step(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
