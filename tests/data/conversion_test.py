@@ -317,16 +317,17 @@ def one_picture_a_task(monkeypatch):
   monkeypatch.setattr(conversion, '_TASK_PICTURES', 1)
 
 
+@pytest.mark.parametrize('suffix', ['', '.json'])
 @pytest.mark.usefixtures('one_picture_a_task')
-def test_an_interrupted_conversion_goes_on_with_what_it_lacks(tmp_path):
+def test_an_interrupted_conversion_goes_on_with_what_it_lacks(tmp_path, suffix):
   source = make_source((8, 8))
   convert(source, tmp_path / 'whole', 0, num_shards=4)
   with pytest.raises(KeyboardInterrupt):
     convert(source, tmp_path / 'out', 0, num_shards=4, progress=stop_after(10, interrupt))
   (left,) = (path for path in tmp_path.iterdir() if path.name.startswith('.'))
   assert not (left / 'manifest.json').exists()
-  # The second of the two shards that were whole is damaged meanwhile.
-  (left / 'train-00001-of-00004.tfrecord').write_bytes(b'')
+  # The second of the two shards that were whole, or its journal, is cut short meanwhile.
+  (left / f'train-00001-of-00004.tfrecord{suffix}').write_bytes(b'')
   calls = []
   convert(source, tmp_path / 'out', 0, num_shards=4, progress=lambda *call: calls.append(call))
   assert calls == [(done, 16) for done in range(5, 17)]

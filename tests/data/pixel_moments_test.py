@@ -30,7 +30,7 @@ def test_grey_counts_as_three_equal_channels(form):
 
 @pytest.mark.parametrize('value', [1, 255])
 def test_a_picture_of_several_strips_does_not_overflow(value):
-  # 300 * 500 pixels are 9.2 strips; 150,000 * 255 ** 2 is more than 2 ** 32.
+  # 300 * 500 pixels are 2.3 strips; 150,000 * 255 ** 2 is more than 2 ** 32.
   image = Image.new('RGB', (500, 300), (value, 0, value))
   n, s, q = (150_000 * value**power for power in (0, 1, 2))
   expected = [[n, s, 0, s], [s, q, 0, q], [0, 0, 0, 0], [s, q, 0, q]]

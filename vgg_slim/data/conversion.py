@@ -217,11 +217,14 @@ class _Journal:
     return manifest.Shard(**entry['shard']), audit.Audit.from_json(entry['audit'])
 
   def has(self, file: str) -> bool:
-    """Whether the shard is as it was recorded: after a power cut it may not be."""
+    """Whether the shard is as it was recorded: after a power cut either may be cut short."""
     path = self._folder / file
     if not self._path(file).exists() or not path.exists():
       return False
-    return manifest.sha256_of(path) == self.read(file)[0].sha256
+    try:
+      return manifest.sha256_of(path) == self.read(file)[0].sha256
+    except (KeyError, ValueError):  # the journal is not whole
+      return False
 
   def remove(self, shards: Sequence[_Shard]) -> None:
     for shard in shards:
