@@ -5,8 +5,10 @@ import pytest
 from tests.testing import make_data_set
 from vgg_slim.benchmarks import paper_tables
 from vgg_slim.benchmarks.paper_tables import Recipe, Row, Setting
+from vgg_slim.config import FineTuneConfig
 from vgg_slim.evaluation.results import Line
 
+B = Setting('vgg_b', 256, 256)
 A = Setting('vgg_a', 256, 256)
 E = Setting('vgg_e', 256, 512)
 
@@ -19,18 +21,41 @@ def test_the_papers_tables_speak_of_what_is_trained():
 
 def test_training_sides_are_in_proportion(tmp_path):
   _, manifest = make_data_set(tmp_path / 'data', per_class=4)
-  config = paper_tables.train_config(E, Recipe(channels=3, image_size=64), 'data', manifest)
+  recipe, start = Recipe(channels=3, image_size=64), FineTuneConfig()
+  config = paper_tables.train_config(E, recipe, 'data', manifest, start)
   assert (config.net.model, config.net.image_size) == ('vgg_e@3', 64)
   fed = config.preprocessing
   assert (fed.train_scale_min, fed.train_scale_max) == (256 * 64 // 224, 512 * 64 // 224)
 
 
-def test_two_networks_from_training_to_tables(tmp_path):
+def test_networks_start_as_in_the_paper():
+  trained = {setting: f'{setting.model} {setting.largest}' for setting in paper_tables.TABLE_3}
+
+  def start(*setting):
+    found = paper_tables.find_start(Setting(*setting), trained)
+    return found.checkpoint_path, found.from_net_a
+
+  assert start('vgg_a_lrn', 256, 256) == (None, False)
+  assert start('vgg_b', 256, 256) == ('vgg_a 256', True)
+  assert start('vgg_e', 384, 384) == ('vgg_e 256', False)
+  assert start('vgg_e', 256, 512) == ('vgg_e 384', False)
+  assert (
+    paper_tables.find_start(E, {A: 'vgg_a'}) == paper_tables.find_start(A, {}) == FineTuneConfig()
+  )
+
+
+def test_three_networks_from_training_to_tables(tmp_path):
   data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
   recipe = Recipe(channels=1, fc_units=4, steps=1, batch_size=4)
   said = []
-  scored = paper_tables.run_all((A, E), recipe, data_dir, manifest, tmp_path / 'runs', said.append)
-  assert said == ['1 of 2: vgg_a@1, S = 36 to 36 px', '2 of 2: vgg_e@1, S = 36 to 73 px']
+  scored = paper_tables.run_all(
+    (A, B, E), recipe, data_dir, manifest, tmp_path / 'runs', said.append
+  )
+  assert said == [
+    '1 of 3: vgg_a@1, S = 36 to 36 px',
+    '2 of 3: vgg_b@1, S = 36 to 36 px',
+    '3 of 3: vgg_e@1, S = 36 to 73 px',
+  ]
   tables = paper_tables.make_tables(scored)
   shown = {
     number: [
@@ -40,8 +65,12 @@ def test_two_networks_from_training_to_tables(tmp_path):
     for number, rows in tables.items()
   }
   assert shown == {
-    3: [('vgg_a@1', 'dense', (36,), 29.6), ('vgg_e@1', 'dense', (54,), 25.5)],
-    4: [('vgg_e@1', 'dense', (36, 54, 73), 24.8)],
+    3: [
+      ('vgg_a@1', 'dense', (36,), 29.6),
+      ('vgg_b@1', 'dense', (36,), 28.7),
+      ('vgg_e@1', 'dense', (54,), 25.5),
+    ],
+    4: [('vgg_b@1', 'dense', (32, 36, 40), 28.2), ('vgg_e@1', 'dense', (36, 54, 73), 24.8)],
     5: [
       ('vgg_e@1', 'dense', (36, 54, 73), 24.8),
       ('vgg_e@1', 'multi_crop', (36, 54, 73), 24.6),

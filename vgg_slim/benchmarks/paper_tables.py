@@ -1,7 +1,8 @@
 """The VGG paper's Tables 3 to 5 in miniature: thin networks on small pictures.
 
 The paper's 224 px become `image_size`, its S and Q shrink in proportion, and what its tables
-compare (depth, scale jitter, several test scales, dense against crops) is measured anew.
+compare (depth, scale jitter, several test scales, dense against crops) is measured anew. Networks
+start from each other as there (3.1): deeper ones from A, S = 384 from 256, jitter from 384.
 """
 
 import io
@@ -75,6 +76,7 @@ class Recipe(NamedTuple):
     steps: of training.
     batch_size: pictures in a step.
     learning_rate: at step 0, from where it falls along a cosine to zero.
+    dropout_keep_prob: of fc6 and fc7; in so few steps dropout only costs, the paper has 0.5.
     seed: of weights and order.
   """
 
@@ -84,6 +86,7 @@ class Recipe(NamedTuple):
   steps: int = 400
   batch_size: int = 32
   learning_rate: float = 0.02
+  dropout_keep_prob: float = 1.0
   seed: int = 0
 
 
@@ -119,10 +122,11 @@ def run_all(
   Raises:
     TrainingError: a loss is no longer finite, or training was interrupted.
   """
-  scored = {}
+  scored, checkpoints = {}, {}
   settings = list(settings)
   for i, setting in enumerate(settings, start=1):
-    trained = train_config(setting, recipe, data_dir, manifest)
+    start = find_start(setting, checkpoints)
+    trained = train_config(setting, recipe, data_dir, manifest, start)
     small = trained.preprocessing
     scale = f'{small.train_scale_min} to {small.train_scale_max}'
     report(f'{i} of {len(settings)}: {trained.net.model}, S = {scale} px')
@@ -131,6 +135,7 @@ def run_all(
     result = loop.run_training(trained, manifest, train_dir, None, quiet)
     if result.stopped_by:
       raise TrainingError(f'Stopped by {result.stopped_by}; {folder} holds what is trained so far.')
+    checkpoints[setting] = result.checkpoint
     request = EvalConfig(
       views.multi_scale(small.train_scale_min, small.train_scale_max),
       tuple(TABLE_5.get(setting, (views.WHOLE,))),
@@ -141,8 +146,27 @@ def run_all(
   return scored
 
 
+def find_start(setting: Setting, checkpoints: Mapping[Setting, str]) -> config.FineTuneConfig:
+  """What a setting is trained from, out of those that are trained; else its initial values."""
+  if setting.smallest < setting.largest:
+    before = _s(setting.model, 384)
+  elif setting.smallest > 256:
+    before = _s(setting.model, 256)
+  else:
+    before = _s('vgg_a', 256)
+  if setting.model in ('vgg_a', 'vgg_a_lrn') or before not in checkpoints:
+    return config.FineTuneConfig()
+  return config.FineTuneConfig(
+    checkpoint_path=checkpoints[before], from_net_a=before.model != setting.model
+  )
+
+
 def train_config(
-  setting: Setting, recipe: Recipe, data_dir: str, manifest: Manifest
+  setting: Setting,
+  recipe: Recipe,
+  data_dir: str,
+  manifest: Manifest,
+  start: config.FineTuneConfig,
 ) -> config.TrainConfig:
   """The run of one setting, its S in proportion to the recipe's image size."""
   smallest, largest = (
@@ -154,6 +178,7 @@ def train_config(
       specs.get(setting.model).thin(recipe.channels).name,
       image_size=recipe.image_size,
       fc_units=recipe.fc_units,
+      dropout_keep_prob=recipe.dropout_keep_prob,
       initializer='he',
     ),
     # He's rule keeps the spread of its input, and 1/64 makes that about one.
@@ -168,7 +193,7 @@ def train_config(
       image_summary_every_steps=0,
       keep_checkpoints=1,
     ),
-    fine_tune=config.FineTuneConfig(),
+    fine_tune=start,
     data_dir=os.path.abspath(data_dir),
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
