@@ -64,6 +64,8 @@ def main(arguments: list[str]) -> None:
     raise ConfigError('no pictures: give files, folders, patterns, or - for names on stdin.')
   source, made_for = _load_contract()
   output_format = _OUTPUT.value and predictions.find_format(_OUTPUT.value)
+  if _GRID.value and not _GRID.value.endswith('.png'):
+    raise ConfigError(f'--grid={_GRID.value} must end in .png.')
   if _LAYER.value:
     geometry.find_layer(specs.get(made_for.model), _LAYER.value)
 
@@ -82,11 +84,14 @@ def main(arguments: list[str]) -> None:
       if path in found
     ]
     _print(answers)
-    _draw(answers, network, made_for)
-  if output_format == 'csv':
-    files.write_text(pathlib.Path(_OUTPUT.value), predictions.to_csv(answers))
-  elif output_format == 'json':
-    files.write_text(pathlib.Path(_OUTPUT.value), predictions.to_json(answers, unreadable))
+    try:
+      if output_format == 'csv':
+        files.write_text(pathlib.Path(_OUTPUT.value), predictions.to_csv(answers))
+      elif output_format == 'json':
+        files.write_text(pathlib.Path(_OUTPUT.value), predictions.to_json(answers, unreadable))
+      _draw(answers, network, made_for)
+    except OSError as error:
+      raise ConfigError(f'{error.filename} cannot be written: {error.strerror}.') from error
   if unreadable:
     reasons = '; '.join(f'{path}: {reason}' for path, reason in unreadable.items())
     raise DataError(f'{len(unreadable)} of {len(paths)} files could not be read: {reasons}.')

@@ -98,6 +98,7 @@ def test_pictures_and_json(folder):
     (['same.png', '--saved_model=nowhere'], 'nowhere/contract.json cannot be read'),
     (['same.png', '--checkpoint_path=nowhere'], 'nowhere is no checkpoint'),
     (['same.png', '--checkpoint_path=net', '--output=x.txt'], 'must end in .csv or .json'),
+    (['same.png', '--checkpoint_path=net', '--grid=x.txt'], '--grid=x.txt must end in .png'),
     (['same.png', '--checkpoint_path=net', '--layer=conv9'], "no layer 'conv9' below its head"),
   ],
 )
@@ -106,6 +107,13 @@ def test_mistakes_are_one_line(folder, arguments, message):
   assert run.returncode == 1
   assert message in run.stderr
   assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_place_that_cannot_be_written_is_one_line(folder):
+  run = predict(folder, 'same.png', '--checkpoint_path=net', '--bar_charts=same.png')
+  assert run.returncode == 1
+  assert run.stderr.splitlines()[-1] == ('predict: error: same.png cannot be written: File exists.')
+  assert 'Traceback' not in run.stderr
 
 
 def test_it_starts_without_tensorflow_and_answers_without_keras():
