@@ -17,7 +17,6 @@ something else is not kept.
 from absl import flags
 
 from tools import invocation
-from vgg_slim.errors import ConfigError
 
 _FORMATS = ('saved_model', 'frozen', 'onnx', 'tflite', 'tflite_int8')
 
@@ -38,11 +37,7 @@ _VERIFY_DIR = flags.DEFINE_string(
 
 def main() -> None:
   """Checks the flags, exports and prints the comparison."""
-  required = {'checkpoint_path': _CHECKPOINT, 'output': _OUTPUT}
-  missing = [f'--{name}' for name, flag in required.items() if not flag.value]
-  if missing:
-    raise ConfigError(f'{", ".join(missing)} missing; see --help.')
-
+  invocation.check_given(_CHECKPOINT, _OUTPUT)
   invocation.load_tensorflow()
   from vgg_slim.export import exporter
 

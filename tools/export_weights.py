@@ -11,7 +11,6 @@ of Keras needs the epsilon of the network: see tools/describe. .npz holds slim's
 from absl import flags
 
 from tools import invocation
-from vgg_slim.errors import ConfigError
 
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir for its newest one.'
@@ -28,11 +27,7 @@ _BGR = flags.DEFINE_bool(
 
 def main() -> None:
   """Checks the flags, exports and prints the report."""
-  required = {'checkpoint_path': _CHECKPOINT, 'output': _OUTPUT}
-  missing = [f'--{name}' for name, flag in required.items() if not flag.value]
-  if missing:
-    raise ConfigError(f'{", ".join(missing)} missing; see --help.')
-
+  invocation.check_given(_CHECKPOINT, _OUTPUT)
   invocation.load_tensorflow()
   from vgg_slim.weights import exporter
 

@@ -20,7 +20,6 @@ from absl import flags
 
 from tools import checkpoint_flags, invocation, progress
 from vgg_slim.data import manifest as manifests
-from vgg_slim.errors import ConfigError
 from vgg_slim.features import cache
 
 checkpoint_flags.define()
@@ -41,9 +40,7 @@ _BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Pictures at once.', lower_
 
 def main() -> None:
   """Wires a checkpoint, a data set and the cache together."""
-  missing = [f'--{flag.name}' for flag in (_DATA_DIR, _OUTPUT) if not flag.value]
-  if missing:
-    raise ConfigError(f'{", ".join(missing)} missing; see --help.')
+  invocation.check_given(_DATA_DIR, _OUTPUT)
   checkpoint, contract = checkpoint_flags.load_contract()
   manifest = manifests.read_manifest(_DATA_DIR.value)
   splits = _SPLITS.value or list(manifest.splits)

@@ -55,14 +55,10 @@ _BATCH_NORM_EPSILON = flags.DEFINE_float(
 )
 _LABELS = flags.DEFINE_string('labels', None, 'Label file, for the contract.')
 
-_REQUIRED = {'from': _FROM, 'model': _MODEL, 'output': _OUTPUT}
-
 
 def main() -> None:
   """Checks the flags, imports and prints the report."""
-  missing = [f'--{name}' for name, flag in _REQUIRED.items() if not flag.value]
-  if missing:
-    raise ConfigError(f'{", ".join(missing)} missing; see --help.')
+  invocation.check_given(_FROM, _MODEL, _OUTPUT)
   specs.get(_MODEL.value)
   rgb_mean, rgb_std = _numbers(_RGB_MEAN), _RGB_STD.value and _numbers(_RGB_STD)
   class_names = labels.read_labels(pathlib.Path(_LABELS.value)) if _LABELS.value else None

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from absl import flags
 
 import vgg_slim
-from vgg_slim.errors import VggSlimError, WorkerLostError
+from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
 
@@ -67,6 +67,13 @@ def run(
 def _split_command(argv: list[str]) -> tuple[list[str], list[str]]:
   end = argv.index('--') if '--' in argv else len(argv)
   return argv[:end], argv[end + 1 :]
+
+
+def check_given(*needed: flags.FlagHolder) -> None:
+  """Raises ConfigError that lists the flags of `needed` without a value."""
+  missing = [f'--{flag.name}' for flag in needed if not flag.value]
+  if missing:
+    raise ConfigError(f'{", ".join(missing)} missing; see --help.')
 
 
 def _enter_callers_folder() -> None:

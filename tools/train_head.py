@@ -20,7 +20,7 @@ from absl import flags
 
 from tools import checkpoint_flags, invocation, progress
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS
-from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.errors import CheckpointError
 from vgg_slim.features import cache
 from vgg_slim.features.head_config import OPTIMIZERS, HeadConfig
 from vgg_slim.nets import head_specs
@@ -48,9 +48,7 @@ flags.DEFINE_integer('seed', HeadConfig.seed, 'Of weights, order and dropout.')
 
 def main() -> None:
   """Wires features, the head and its trunk together."""
-  missing = [f'--{flag.name}' for flag in (_FEATURES, _OUTPUT) if not flag.value]
-  if missing:
-    raise ConfigError(f'{", ".join(missing)} missing; see --help.')
+  invocation.check_given(_FEATURES, _OUTPUT)
   names = [field.name for field in dataclasses.fields(HeadConfig)]
   config = HeadConfig(**{name: flags.FLAGS[name].value for name in names})
   folder = pathlib.Path(_FEATURES.value)

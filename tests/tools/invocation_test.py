@@ -8,10 +8,12 @@ from absl.testing import flagsaver
 
 from tests.testing import run_tool
 from tools import invocation
-from vgg_slim.errors import DataError
+from vgg_slim.errors import ConfigError, DataError
 
 _SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
 _KIND = flags.DEFINE_enum('invocation_test_kind', 'a', ['a', 'b'], 'A kind.')
+_ONE = flags.DEFINE_string('invocation_test_one', None, 'Not given.')
+_TWO = flags.DEFINE_string('invocation_test_two', None, 'Not given.')
 
 THIS = sys.modules[__name__]
 seen = []
@@ -96,3 +98,9 @@ def test_a_failed_import_is_shown(monkeypatch, capfd):
   with pytest.raises(ImportError, match='vgg_slim.compat'):
     invocation.load_tensorflow()
   assert 'a notice from C++' in capfd.readouterr().err
+
+
+def test_every_flag_without_a_value_is_named():
+  assert invocation.check_given(_SIDE, _KIND) is None
+  with pytest.raises(ConfigError, match='^--invocation_test_one, --invocation_test_two missing; '):
+    invocation.check_given(_ONE, _SIDE, _TWO)
