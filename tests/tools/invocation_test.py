@@ -101,6 +101,7 @@ def test_a_failed_import_is_shown(monkeypatch, capfd):
 
 
 def test_every_flag_without_a_value_is_named():
+  flags.FLAGS(['test'])
   assert invocation.check_given(_SIDE, _KIND) is None
   with pytest.raises(ConfigError, match='^--invocation_test_one, --invocation_test_two missing; '):
     invocation.check_given(_ONE, _SIDE, _TWO)
