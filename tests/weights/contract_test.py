@@ -111,6 +111,7 @@ class TestOfARun:
       'vgg16', 3, 32, 4096, None, (1, 2, 3), class_names=('a', 'b', 'c'), test_scale=38
     )
     assert contract.from_train_config(trained) == expected
+    assert contract.net_config(expected) == trained.net
 
   @pytest.mark.parametrize('path', ['', 'model.ckpt-7', 'model.ckpt-7.index'])
   def test_any_way_to_name_a_checkpoint_finds_it(self, train_dir, trained, path):

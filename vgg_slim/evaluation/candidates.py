@@ -47,14 +47,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
     return Candidate(prefix, trained.net, fed, trained.class_names, trained.data_dir)
   if found.num_classes is None:
     raise CheckpointError(f'{prefix} has no head, so that it has no class scores to evaluate.')
-  net = NetConfig(
-    num_classes=found.num_classes,
-    model=found.model,
-    head=found.head,
-    image_size=found.image_size,
-    fc_units=found.fc_units,
-    classifier_activation=found.classifier_activation,
-  )
+  net = contract.net_config(found)
   fed = PreprocessingConfig(
     found.rgb_mean,
     found.pixel_scale,

@@ -117,6 +117,18 @@ class Contract:
     return 1 if self.classifier_activation == 'sigmoid' else self.num_classes
 
 
+def net_config(contract: Contract) -> config.NetConfig:
+  """The network of a checkpoint that has a head, as `registry.build_from_config` takes it."""
+  return config.NetConfig(
+    num_classes=contract.num_classes,
+    model=contract.model,
+    head=contract.head,
+    image_size=contract.image_size,
+    fc_units=contract.fc_units,
+    classifier_activation=contract.classifier_activation,
+  )
+
+
 def from_train_config(trained: config.TrainConfig) -> Contract:
   """The contract of every checkpoint of a training run."""
   net, preprocessing = trained.net, trained.preprocessing

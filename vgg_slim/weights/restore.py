@@ -1,11 +1,10 @@
 """The network of a checkpoint, built and filled by its contract alone."""
 
 from vgg_slim.compat import tf
-from vgg_slim.config import NetConfig
 from vgg_slim.nets import registry
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.weights import checkpoints
-from vgg_slim.weights.contract import Contract
+from vgg_slim.weights.contract import Contract, net_config
 
 
 def build_network(contract: Contract, images: tf.Tensor) -> NetOutputs:
@@ -17,15 +16,7 @@ def build_network(contract: Contract, images: tf.Tensor) -> NetOutputs:
   """
   if contract.num_classes is None:
     return registry.build(contract.model, images, None, is_training=False)
-  net = NetConfig(
-    num_classes=contract.num_classes,
-    model=contract.model,
-    head=contract.head,
-    image_size=contract.image_size,
-    fc_units=contract.fc_units,
-    classifier_activation=contract.classifier_activation,
-  )
-  return registry.build_from_config(net, images, is_training=False)
+  return registry.build_from_config(net_config(contract), images, is_training=False)
 
 
 def restore(session: tf.Session, prefix: str) -> None:
