@@ -14,6 +14,7 @@ import sys
 import pytest
 
 from tests import build_files
+from vgg_slim import __main__ as listing
 
 ROOT = pathlib.Path(__file__).parents[1]
 MODULES = build_files.read_modules(ROOT)
@@ -42,6 +43,7 @@ WITHOUT_TENSORFLOW = (
   'tools.config_flags',
   'tools.invocation',
   'tools.optimizer_flags',
+  'vgg_slim.__main__',
   'vgg_slim.benchmarks.report',
   'vgg_slim.benchmarks.turns',
   'vgg_slim.config',
@@ -187,6 +189,19 @@ def test_every_module_has_a_test_file():
     if name.replace('vgg_slim.', 'tests.', 1) + '_test' not in MODULES
   ]
   assert not untested
+
+
+def test_every_command_can_be_called_in_each_way():
+  """As tools/NAME in a checkout, and as vgg-slim-NAME where it is installed."""
+  tools = ROOT / 'tools'
+  names = set(listing.commands(tools))
+  text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+  scripts = set(re.findall(r'^(vgg-slim-[a-z-]+) = "(tools[.]\w+:run)"$', text, re.MULTILINE))
+  assert scripts == {(f'vgg-slim-{n.replace("_", "-")}', f'tools.{n}:run') for n in names}
+  if (tools / 'run.sh').exists():  # the wrappers are no sources of Bazel's
+    wrappers = {path.name for path in tools.iterdir() if path.is_file() and not path.suffix}
+    assert wrappers - {'BUILD'} == names
+    assert [name for name in names if not os.access(tools / name, os.X_OK)] == []
 
 
 def test_no_file_names_this_machine_or_a_package_registry():

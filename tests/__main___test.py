@@ -1,0 +1,33 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+from vgg_slim import __main__ as listing
+
+ROOT = pathlib.Path(__file__).parents[1]
+A_COMMAND = 'tools.describe'
+
+
+def test_the_commands_and_the_recipes_are_listed_from_any_folder(tmp_path):
+  environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+  command = [sys.executable, '-m', 'vgg_slim']
+  run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+  assert run.returncode == 0, run.stderr
+  lines = run.stdout.splitlines()
+  name = f'vgg-slim-{A_COMMAND.removeprefix("tools.")}'
+  summary = next(line for line in lines if line.split()[:1] == [name])
+  assert summary.endswith('layers, parameters, work, memory, and a picture.')
+  assert len(list(pathlib.Path(lines[-1].partition(': ')[2]).glob('*.flags'))) > 3
+
+
+def test_a_command_is_a_module_with_a_main(tmp_path):
+  (tmp_path / 'wash.py').write_text('"""Washes it.\n\nMore."""\n\ndef main():\n  """Does."""\n')
+  (tmp_path / 'soap.py').write_text('"""What washing needs."""\n\ndef scrub(): pass\n')
+  assert listing.commands(tmp_path) == {'wash': 'Washes it.'}
+
+
+def test_recipes_of_a_wheel_are_in_its_environment(tmp_path, monkeypatch):
+  monkeypatch.setattr(listing, '_BESIDE', tmp_path)
+  assert listing.recipes_folder().parts[-3:] == ('share', 'vgg_slim', 'recipes')
+  assert str(listing.recipes_folder()).startswith(sys.prefix)

@@ -1,0 +1,45 @@
+"""`python -m vgg_slim` lists the commands. No TensorFlow."""
+
+import ast
+import pathlib
+import sysconfig
+
+import vgg_slim
+
+_BESIDE = pathlib.Path(vgg_slim.__file__).parents[1]  # a checkout, or site-packages
+_SHARED = pathlib.Path(sysconfig.get_path('data'), 'share', 'vgg_slim')
+
+
+def commands(folder: pathlib.Path) -> dict[str, str]:
+  """Name of every command under `folder` -> the first line of its `--help`.
+
+  A command is a module with a function `main`; nothing is imported, as their flags would clash.
+  """
+  found = {}
+  for path in sorted(folder.glob('*.py')):
+    tree = ast.parse(path.read_bytes(), str(path))
+    if any(isinstance(node, ast.FunctionDef) and node.name == 'main' for node in tree.body):
+      found[path.stem] = (ast.get_docstring(tree) or '').partition('\n')[0]
+  return found
+
+
+def recipes_folder() -> pathlib.Path:
+  """Where the flag files are: in the checkout, or where the wheel put them."""
+  beside = _BESIDE / 'recipes'
+  return beside if beside.is_dir() else _SHARED / 'recipes'
+
+
+def main() -> None:
+  """Prints the version, the commands and where the recipes are."""
+  print(f'vgg_slim {vgg_slim.__version__}: {vgg_slim.__doc__}\n')
+  found = commands(_BESIDE / 'tools')
+  names = {name: f'vgg-slim-{name.replace("_", "-")}' for name in found}
+  width = max(map(len, names.values()), default=0)
+  for name, summary in found.items():
+    print(f'  {names[name]:{width}}  {summary}')
+  print('\nIn a checkout they are called tools/NAME; each has --help and --version.')
+  print(f'Recipes for --flagfile: {recipes_folder()}')
+
+
+if __name__ == '__main__':
+  main()
