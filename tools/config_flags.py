@@ -22,6 +22,23 @@ flags.disclaim_key_flags()
 _HEAD = 'head'  # stands for the scopes of all its layers
 _SMALL_PICTURES = 64  # pixels; larger ones are trained on at the paper's 224
 _SMALL_IMAGE_SIDE = 32
+_SMALLEST_STD = 1.0  # grey levels, for channels that are all but constant
+
+# Steps of PreprocessingConfig that a flag of the same name switches on.
+_AUGMENTATION = {
+  'rgb_shift': 'Standard deviation of a colour shift along the principal axes of the training '
+  "pixels, in eigenvalues; 0.1 is the paper's.",
+  'width_shift': 'Move the crop sideways by up to this share of its width.',
+  'height_shift': 'Move the crop up or down by up to this share of its height.',
+  'zoom_min': 'Multiply height and width of the crop by numbers of [--zoom_min, --zoom_max].',
+  'zoom_max': 'See --zoom_min.',
+  'brightness_min': 'Multiply pixels by a number of [--brightness_min, --brightness_max].',
+  'brightness_max': 'See --brightness_min.',
+  'random_erasing': 'Probability that a rectangle becomes mean colour.',
+  'cutout': "Side of a square of mean colour, as a share of the crop's.",
+  'mixup': 'Average pictures and labels in pairs; parameter of the Beta distribution, such as 0.2.',
+  'cutmix': 'Paste a rectangle of another picture; parameter of the Beta distribution, such as 1.',
+}
 
 
 def define_net_flags() -> None:
@@ -135,6 +152,13 @@ def define_preprocessing_flags() -> None:
     None,
     'Factor on (pixel - mean), 0..255 before. By default 1, or that of --checkpoint_path.',
   )
+  flags.DEFINE_bool(
+    'featurewise_std',
+    False,
+    'Divide by the deviation of each channel, in the place of pixel_scale.',
+  )
+  for name, text in _AUGMENTATION.items():
+    flags.DEFINE_float(name, getattr(config.PreprocessingConfig, name), text)
 
 
 def preprocessing_config_from_flags(
@@ -144,10 +168,14 @@ def preprocessing_config_from_flags(
 
   Raises:
     CheckpointError: --pixel_scale is not that of the weights.
-    ConfigError: a value out of range.
+    ConfigError: a value out of range, or two that say the same.
   """
   values = flags.FLAGS
   rgb_mean, pixel_scale = manifest.rgb_mean, values.pixel_scale
+  if values.featurewise_std:
+    if pixel_scale is not None:
+      raise ConfigError('--featurewise_std and --pixel_scale: give one of them.')
+    pixel_scale = tuple(1 / max(std, _SMALLEST_STD) for std in manifest.rgb_std)
   started = _starting_contract()
   if started:
     rgb_mean = started.rgb_mean
@@ -160,6 +188,8 @@ def preprocessing_config_from_flags(
     train_scale_min=smallest,
     train_scale_max=values.train_scale_max or smallest,
     random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,
+    rgb_covariance=manifest.rgb_covariance if values.rgb_shift else None,
+    **{name: values[name].value for name in _AUGMENTATION},
   )
 
 

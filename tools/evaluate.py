@@ -99,7 +99,7 @@ def _find_candidates() -> list[candidates.Candidate]:
 
 def _eval_config(wanted: candidates.Candidate, manifest: Manifest) -> eval_config.EvalConfig:
   fed = wanted.preprocessing
-  test_scales = _test_scales(fed)
+  test_scales = _test_scales(fed, wanted.net.image_size)
   views.check_test_scales(test_scales, wanted.net.image_size)
   return eval_config.EvalConfig(
     test_scales=test_scales,
@@ -111,10 +111,10 @@ def _eval_config(wanted: candidates.Candidate, manifest: Manifest) -> eval_confi
   )
 
 
-def _test_scales(preprocessing: PreprocessingConfig) -> list[int]:
+def _test_scales(preprocessing: PreprocessingConfig, image_size: int) -> list[int]:
   text = _TEST_SCALES.value
   if text is None:
-    return [preprocessing.test_scale]
+    return [preprocessing.dense_test_scale(image_size)]
   if text == 'multi':
     return list(views.multi_scale(preprocessing.train_scale_min, preprocessing.train_scale_max))
   try:

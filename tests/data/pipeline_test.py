@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import example_proto, pipeline, records
+from vgg_slim.data import augment, example_proto, pipeline, records
+from vgg_slim.errors import ConfigError
 
 NUM_EXAMPLES = 10
 PREPROCESSING = PreprocessingConfig(rgb_mean=(0.0, 0.0, 0.0), train_scale_min=8, train_scale_max=10)
@@ -44,79 +46,115 @@ def write_shards(folder, sizes):
   return [str(path) for path in paths]
 
 
-def train_batches(shards, num_batches, batch_size=4, seed=0, start_step=0, share=(0, 1)):
+def train_batches(shards, num_batches, start_step=0, preprocessing=PREPROCESSING, **kwargs):
   with graph_session() as session:
+    arguments = {'num_bytes': 1, 'batch_size': 4, 'seed': 0, **kwargs}
     batch = pipeline.build_train_batch(
       shards,
       NUM_EXAMPLES,
-      num_bytes=1,
-      preprocessing=PREPROCESSING,
+      preprocessing=preprocessing,
       image_size=6,
-      batch_size=batch_size,
-      seed=seed,
       start_step=start_step,
-      share=share,
+      **arguments,
     )
-    assert batch.images.shape.as_list() == [batch_size // share[1], 6, 6, 3]
+    part = arguments['batch_size'] // arguments.get('share', (0, 1))[1]
+    assert batch.images.shape.as_list() == [part, 6, 6, 3]
     session.run(batch.initializer)
-    return [session.run(batch[:3]) for _ in range(num_batches)]
+    fetches = tuple(batch[:3]) if batch.mix is None else (*batch[:3], batch.mix)
+    return [session.run(fetches) for _ in range(num_batches)]
 
 
+# How a split is held: read in each epoch through a buffer of three, or in memory.
+SOURCES = {
+  'read': {'num_bytes': 10 * pipeline._MEMORY_BYTES // 3},
+  'encoded': {'num_bytes': 1},
+  'decoded': {'num_bytes': 1, 'uniform_pixels': 64},
+}
+AUGMENTED = dataclasses.replace(
+  PREPROCESSING,
+  width_shift=0.2,
+  zoom_max=1.5,
+  brightness_min=0.5,
+  rgb_shift=0.1,
+  rgb_covariance=((5000.0, 0.0, 0.0), (0.0, 5000.0, 0.0), (0.0, 0.0, 5000.0)),
+  cutout=0.5,
+)
+
+
+@pytest.mark.parametrize('source', SOURCES)
 class TestTrainBatch:
-  def test_every_picture_comes_once_in_each_epoch(self, shards):
-    labels = np.concatenate([b[1] for b in train_batches(shards, 5)])
+  def test_every_picture_comes_once_in_each_epoch(self, shards, source):
+    batches = train_batches(shards, 5, **SOURCES[source])
+    labels = np.concatenate([labels for _, labels, _ in batches])
     assert sorted(labels[:10]) == sorted(labels[10:]) == list(range(10))
     assert list(labels[:10]) != list(labels[10:])
-
-  def test_picture_and_label_stay_together(self, shards):
-    for images, labels, _ in train_batches(shards, 3):
+    for images, labels, _ in batches:
       np.testing.assert_allclose(images, np.broadcast_to(labels[:, None, None, None], images.shape))
 
-  def test_starting_late_gives_the_same_batches(self, shards):
-    whole = train_batches(shards, 7)
-    late = train_batches(shards, 3, start_step=4)
+  def test_starting_late_gives_the_same_batches(self, shards, source):
+    whole = train_batches(shards, 7, preprocessing=AUGMENTED, **SOURCES[source])
+    late = train_batches(shards, 3, start_step=4, preprocessing=AUGMENTED, **SOURCES[source])
     for expected, got in zip(whole[4:], late, strict=True):
       for a, b in zip(expected, got, strict=True):
         np.testing.assert_array_equal(a, b)
 
-  def test_shares_are_the_parts_of_each_batch(self, shards):
-    whole = train_batches(shards, 4, start_step=3)
-    parts = [train_batches(shards, 4, start_step=3, share=(k, 2)) for k in range(2)]
-    for expected, *halves in zip(whole, *parts, strict=True):
-      for a, b in zip(expected, zip(*halves, strict=True), strict=True):
-        np.testing.assert_array_equal(np.concatenate(b), a)
-
-  def test_seed_sets_the_order(self, shards):
-    orders = [
-      [label for b in train_batches(shards, 5, seed=seed) for label in b[1]] for seed in (1, 1, 2)
+  def test_workers_share_each_batch(self, shards, source):
+    whole = train_batches(shards, 4, preprocessing=AUGMENTED, **SOURCES[source])
+    parts = [
+      train_batches(shards, 4, preprocessing=AUGMENTED, share=(worker, 2), **SOURCES[source])
+      for worker in (0, 1)
     ]
-    assert orders[0] == orders[1] != orders[2]
-
-  def test_small_buffers_shuffle_too(self, shards, monkeypatch):
-    monkeypatch.setattr(pipeline, '_SHUFFLE_BYTES', 0.3)
-    labels = np.concatenate([b[1] for b in train_batches(shards, 5)])
-    assert sorted(labels[:10]) == list(range(10))
+    for expected, *shares in zip(whole, *parts, strict=True):
+      for a, b in zip(expected, map(np.concatenate, zip(*shares, strict=True)), strict=True):
+        # Float32 rounds a batch of two and of four differently.
+        np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-class TestAugment:
-  def test_against_pillow_and_slices(self):
-    # At scale 16 = the picture's own side nothing is resampled; crop row 2 of 0..4, column 4.
-    image = np.random.default_rng(0).integers(0, 256, [16, 16, 3], np.uint8)
-    preprocessing = PreprocessingConfig((1.0, 2.0, 3.0), 0.5, 16, 16)
+def test_memory_does_not_change_what_is_seen(shards):
+  encoded, decoded = (
+    train_batches(shards, 4, preprocessing=AUGMENTED, **SOURCES[source])
+    for source in ('encoded', 'decoded')
+  )
+  for expected, got in zip(encoded, decoded, strict=True):
+    for a, b in zip(expected, got, strict=True):
+      # A picture resampled alone and in a batch may read places that differ in float32.
+      np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_seed_sets_the_order(shards):
+  orders = [
+    [label for _, labels, _ in train_batches(shards, 5, seed=seed) for label in labels]
+    for seed in (1, 2)
+  ]
+  assert orders[0] != orders[1]
+
+
+def test_mixed_pictures_carry_both_labels(shards):
+  mixing = dataclasses.replace(PREPROCESSING, mixup=1.0)
+  for images, labels, _, mix in train_batches(shards, 3, preprocessing=mixing):
+    np.testing.assert_array_equal(mix.labels, labels[::-1])
+    grey = labels * mix.weight + mix.labels * (1 - mix.weight)
+    np.testing.assert_allclose(images[:, 0, 0, 0], grey, atol=1e-4)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(shards):
+  with pytest.raises(ConfigError, match='batch_size=4 cannot be split into 3 equal parts'):
+    train_batches(shards, 1, share=(0, 3))
+
+
+def test_jpeg_and_png_of_a_picture_give_the_same_view():
+  # Quality 100 keeps a smooth grey ramp to within a grey level or two.
+  pixels = np.broadcast_to(np.arange(60, 140, 2, np.uint8)[:, None, None], [40, 50, 3])
+  views = []
+  for file_format in ('PNG', 'JPEG'):
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, file_format, quality=100)
     with graph_session() as session:
-      draws = tf.constant([0.0, 0.5, 0.99, 0.1])
-      got = session.run(pipeline.augment(tf.constant(image), preprocessing, 12, draws))
-    expected = (image[2:14, 4:16][:, ::-1].astype(np.float32) - [1, 2, 3]) * 0.5
-    np.testing.assert_allclose(got, expected, atol=1e-5)
-
-  def test_no_flip_when_switched_off(self):
-    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    preprocessing = PreprocessingConfig((0.0, 0.0, 0.0), 1.0, 4, 4, random_flip=False)
-    with graph_session() as session:
-      got = session.run(
-        pipeline.augment(tf.constant(image), preprocessing, 4, tf.constant([0.0, 0, 0, 0]))
-      )
-    np.testing.assert_allclose(got, image)
+      draws = tf.constant(np.linspace(0, 0.99, augment.NUM_DRAWS, dtype=np.float32))
+      view = pipeline.view_of_encoded(tf.constant(buffer.getvalue()), PREPROCESSING, 6, draws)
+      views.append(session.run(view))
+  np.testing.assert_allclose(views[0], views[1], atol=2)
+  assert np.ptp(views[0]) > 40
 
 
 class TestEvalBatch:

@@ -76,6 +76,15 @@ def test_every_flag_reaches_its_field():
   assert (got.optimizer.learning_rate, got.optimizer.momentum, got.run.max_steps) == (0.5, 0.7, 12)
 
 
+def test_augmentation():
+  got = from_flags(a_manifest(), '--rgb_shift=0.1', '--zoom_max=1.5', '--featurewise_std')
+  preprocessing = got.preprocessing
+  assert (preprocessing.rgb_shift, preprocessing.zoom_max) == (0.1, 1.5)
+  assert preprocessing.rgb_covariance == a_manifest().rgb_covariance
+  assert preprocessing.pixel_scale == tuple(1 / std for std in a_manifest().rgb_std)
+  assert from_flags(a_manifest()).preprocessing.rgb_covariance is None
+
+
 @pytest.mark.parametrize(
   ('argument', 'message'),
   [

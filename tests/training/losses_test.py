@@ -30,6 +30,16 @@ def test_label_smoothing_by_hand():
   assert got.cross_entropy == pytest.approx(-(0.8 * np.log(0.5) + 0.2 * np.log(0.25)))
 
 
+def test_labels_of_mixed_pictures_by_hand():
+  with graph_session() as session:
+    logits = tf.constant([[np.log(2.0), 0.0, 0.0]], tf.float32)  # probabilities 1/2, 1/4, 1/4
+    labels = tf.constant([[0.6, 0.0, 0.4]])
+    got = session.run(losses.build_losses(logits, labels))
+    hits = session.run(losses.build_accuracy(logits, labels))
+  assert got.cross_entropy == pytest.approx(-(0.6 * np.log(0.5) + 0.4 * np.log(0.25)))
+  assert hits == 1
+
+
 def test_weight_decay_by_kind():
   names = ('conv/weights', 'conv/biases', 'bn/gamma', 'bn/beta', 'biases_of/other')
   with graph_session() as session:

@@ -81,6 +81,7 @@ def _build_pipeline(workload: Workload) -> tuple[TrainConfig, pipeline.Batch]:
     config.net.image_size,
     workload.batch_size,
     config.run.seed,
+    uniform_pixels=manifest.uniform_pixels,
   )
   return config, batch
 

@@ -4,37 +4,107 @@ import dataclasses
 
 from vgg_slim.configs.checks import Checks
 
+Rgb = tuple[float, float, float]
+
+_NETWORK_STRIDE = 32  # five halvings, in VGG and ResNet alike
+
 
 @dataclasses.dataclass(frozen=True)
 class PreprocessingConfig:
   """How a picture becomes what the network is fed: (RGB 0..255 - rgb_mean) * pixel_scale.
 
+  All but the first two are of training; a step is off at its default.
+
   Attributes:
     rgb_mean: mean of the training split, R, G, B, 0..255.
-    pixel_scale: factor after the mean is subtracted; 1 in the paper.
+    pixel_scale: factor after the mean is subtracted, one number or one each for R, G, B; 1 in the
+      paper, 1 / standard deviation for featurewise normalisation.
     train_scale_min: the smallest side S is drawn from [min, max] pixels (paper, 3.1).
     train_scale_max: equal to `train_scale_min` for single-scale training.
     random_flip: whether half of the training pictures are mirrored left to right.
+    rgb_shift: standard deviation of the colour shift along the principal axes of the pixels, in
+      eigenvalues of their covariance (paper, 3.1; 0.1 in Krizhevsky et al., 2012, 4.1).
+    rgb_covariance: of the pixels of the training split, 3 x 3, R, G, B, 0..255; for `rgb_shift`.
+    width_shift: the crop moves by up to this share of its width to either side.
+    height_shift: the same, up and down.
+    zoom_min: height and width of the crop are multiplied by numbers of [min, max] of their own;
+      below 1 things look larger.
+    zoom_max: see `zoom_min`.
+    brightness_min: pixels are multiplied by a number of [min, max] and clipped to 0..255.
+    brightness_max: see `brightness_min`.
+    random_erasing: probability that a rectangle of 2 to 33 % of the crop becomes mean colour
+      (Zhong et al., arXiv:1708.04896).
+    cutout: side of a square of mean colour, as a share of the crop's (DeVries and Taylor,
+      arXiv:1708.04552).
+    mixup: both parameters of the Beta distribution of the share with which a picture and its label
+      are averaged with another's (Zhang et al., arXiv:1710.09412).
+    cutmix: the same for the share of a picture that a rectangle of another leaves (Yun et al.,
+      arXiv:1905.04899). With `mixup` as well, each picture takes one of the two.
   """
 
-  rgb_mean: tuple[float, float, float]
-  pixel_scale: float = 1.0
+  rgb_mean: Rgb
+  pixel_scale: float | Rgb = 1.0
   train_scale_min: int = 256
   train_scale_max: int = 256
   random_flip: bool = True
+  rgb_shift: float = 0.0
+  rgb_covariance: tuple[Rgb, Rgb, Rgb] | None = None
+  width_shift: float = 0.0
+  height_shift: float = 0.0
+  zoom_min: float = 1.0
+  zoom_max: float = 1.0
+  brightness_min: float = 1.0
+  brightness_max: float = 1.0
+  random_erasing: float = 0.0
+  cutout: float = 0.0
+  mixup: float = 0.0
+  cutmix: float = 0.0
 
   def __post_init__(self):
     object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
+    if isinstance(self.pixel_scale, (list, tuple)):
+      object.__setattr__(self, 'pixel_scale', tuple(self.pixel_scale))
+    if self.rgb_covariance is not None:
+      object.__setattr__(self, 'rgb_covariance', tuple(map(tuple, self.rgb_covariance)))
     checks = Checks(self)
     mean_ok = len(self.rgb_mean) == 3 and all(0 <= m <= 255 for m in self.rgb_mean)
     checks.require(mean_ok, 'rgb_mean', 'three numbers in [0, 255]')
-    checks.require(self.pixel_scale > 0, 'pixel_scale', 'positive')
+    scales = self.pixel_scale if isinstance(self.pixel_scale, tuple) else (self.pixel_scale,)
+    scale_ok = len(scales) in (1, 3) and min(scales) > 0
+    checks.require(scale_ok, 'pixel_scale', 'positive, one number or three')
     checks.require(self.train_scale_min >= 1, 'train_scale_min', 'at least 1')
-    in_order = self.train_scale_min <= self.train_scale_max
-    checks.require(in_order, 'train_scale_max', f'at least train_scale_min={self.train_scale_min}')
+    self._check_range(checks, 'train_scale')
+    checks.require(self.rgb_shift >= 0, 'rgb_shift', 'at least 0')
+    covariance_ok = self.rgb_covariance is not None or not self.rgb_shift
+    checks.require(covariance_ok, 'rgb_covariance', 'given for rgb_shift')
+    for name in ('zoom', 'brightness'):
+      checks.require(getattr(self, f'{name}_min') > 0, f'{name}_min', 'positive')
+      self._check_range(checks, name)
+    for name in ('width_shift', 'height_shift', 'random_erasing', 'cutout'):
+      checks.require(0 <= getattr(self, name) <= 1, name, 'in [0, 1]')
+    for name in ('mixup', 'cutmix'):
+      checks.require(getattr(self, name) >= 0, name, 'at least 0')
     checks.raise_all()
+
+  def _check_range(self, checks: Checks, name: str) -> None:
+    low = getattr(self, f'{name}_min')
+    in_order = low <= getattr(self, f'{name}_max')
+    checks.require(in_order, f'{name}_max', f'at least {name}_min={low}')
+
+  @property
+  def mixes(self) -> bool:
+    """Whether pictures of a batch are mixed, so that each has two labels."""
+    return bool(self.mixup or self.cutmix)
 
   @property
   def test_scale(self) -> int:
     """The paper's Q for this S: S itself, or the middle of the range (4.1)."""
     return (self.train_scale_min + self.train_scale_max) // 2
+
+  def dense_test_scale(self, image_size: int) -> int:
+    """`test_scale` for whole pictures: cut to a multiple of 32, but not below `image_size`.
+
+    Pools floor, so that a network sees nothing of a picture beyond its last whole 32 pixels: the
+    right and lower ninth at 36, nothing is lost at 256.
+    """
+    return max(image_size, self.test_scale // _NETWORK_STRIDE * _NETWORK_STRIDE)

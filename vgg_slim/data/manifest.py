@@ -80,6 +80,11 @@ class Manifest:
     return len(self.class_names)
 
   @property
+  def uniform_pixels(self) -> int | None:
+    """Height times width of every picture, or None where they differ."""
+    return self.smallest_side * self.largest_side if self.same_size else None
+
+  @property
   def fingerprint(self) -> str:
     """16 hex digits that change when a class name or any byte of any shard does."""
     content = [list(self.class_names)]

@@ -1,19 +1,25 @@
 """TFRecord shards to batches, with `tf.data`.
 
 Order and randomness of training are functions of (seed, step): epoch e is shuffled by (seed, e) and
-the i-th picture of the run is augmented by (seed, i). A resumed run needs only its step.
+the i-th picture of the run is augmented by (seed, i). A resumed run needs only its step, and one of
+several workers only its number.
+
+A training split of up to 256 MB stays in memory, decoded where all its pictures have one size and
+that fits as well; a larger one is read in each epoch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import image_ops, records
+from vgg_slim.data import augment, image_ops, records, windows
+from vgg_slim.errors import ConfigError
 
-_SHUFFLE_BYTES = 256 * 2**20  # of encoded pictures held for shuffling; smaller splits whole
+_MEMORY_BYTES = 256 * 2**20  # of encoded or decoded pictures held in memory
 _OPEN_SHARDS = 16
 _KEY_BASE = 2**32  # of (height, width) in one number
+_FOREVER = 2**62
 
 
 class Batch(NamedTuple):
@@ -22,14 +28,20 @@ class Batch(NamedTuple):
   Attributes:
     images: float32 [N, h, w, 3], RGB, mean removed and scaled.
     labels: int32 [N].
-    indices: int64 [N], the picture's place in the run (training) or in the split (evaluation).
-    initializer: operation to run once before the first batch.
+    indices: int64 [N]: place in the split (evaluation), or count of pictures since step 0.
+    initializer: op to run before the first batch.
+    mix: second labels where training mixes pictures, else None.
   """
 
   images: tf.Tensor
   labels: tf.Tensor
   indices: tf.Tensor
   initializer: tf.Operation
+  mix: augment.Mix | None = None
+
+  def targets(self, num_classes: int) -> tf.Tensor:
+    """What a loss compares with: `labels`, or float32 [N, num_classes] where pictures are mixed."""
+    return augment.soft_labels(self.labels, self.mix, num_classes) if self.mix else self.labels
 
 
 def build_train_batch(
@@ -42,29 +54,136 @@ def build_train_batch(
   seed: int,
   start_step: int = 0,
   share: tuple[int, int] = (0, 1),
+  uniform_pixels: int | None = None,
 ) -> Batch:
   """Adds the endless training input to the default graph.
 
-  Scale S drawn from the range, a random crop, a flip (paper, 3.1). Batches run across the ends of
-  epochs, so that every picture comes once in each epoch whatever the batch size.
+  Each picture gets a scale of the range, a random crop, a flip (paper, 3.1), and whatever else
+  `preprocessing` switches on. Batches run across the ends of epochs, so that every picture comes
+  once in each epoch whatever the batch size.
 
   Args:
     paths: shards of the split.
     num_examples: pictures in the split.
-    num_bytes: size of its shards, from which the shuffle buffer follows.
+    num_bytes: size of its shards, which says whether they are held in memory.
     preprocessing: see `PreprocessingConfig`.
     image_size: side of the crop, in pixels.
-    batch_size: pictures in a step.
+    batch_size: pictures in a step, of all workers together.
     seed: of order and augmentation.
     start_step: the step whose batch comes first.
     share: (k, n) for the k-th of n equal parts of every batch, counted from 0; other pictures are
       read but not decoded.
+    uniform_pixels: of each picture, where all have the same height and width.
+
+  Raises:
+    ConfigError: `batch_size` cannot be split evenly.
   """
-  first = start_step * batch_size
   part, parts = share
+  if batch_size % parts:
+    raise ConfigError(f'batch_size={batch_size} cannot be split into {parts} equal parts.')
   part_size = batch_size // parts
-  held = min(1.0, _SHUFFLE_BYTES / max(1, num_bytes))
-  buffer_size = max(1, round(num_examples * held))
+  first = start_step * batch_size
+  in_memory = num_bytes <= _MEMORY_BYTES
+  decoded = in_memory and (uniform_pixels or _MEMORY_BYTES) * 3 * num_examples <= _MEMORY_BYTES
+
+  if in_memory:
+    dataset = _shuffled_places(num_examples, seed, first)
+    table = _read_table(paths, num_examples, decoded)
+  else:
+    buffer_size = max(1, round(num_examples * _MEMORY_BYTES / num_bytes))
+    dataset = _shuffled_records(paths, num_examples, buffer_size, seed, first)
+  dataset = dataset.enumerate(start=first)
+  if parts > 1:
+    dataset = dataset.filter(lambda i, _: tf.equal(i % batch_size // part_size, part))
+
+  def from_place(index: tf.Tensor, place: tf.Tensor) -> _View:
+    return from_record(index, tf.gather(table, place))
+
+  def from_record(index: tf.Tensor, serialized: tf.Tensor) -> _View:
+    example = records.parse_example(serialized)
+    draws = augment.draw(seed, index, 1)[0]
+    image = view_of_encoded(example.encoded, preprocessing, image_size, draws)
+    # One by one they stay in the processor's cache: a batch of 64 took a fifth longer.
+    image = augment.change_pixels(image[tf.newaxis], preprocessing, draws[tf.newaxis])[0]
+    return _View(image, example.label, index, draws)
+
+  def from_decoded(indices: tf.Tensor, places: tf.Tensor) -> _View:
+    images, labels = (tf.gather(column, places) for column in table)
+    draws = augment.draw(seed, indices[0], part_size)
+    size = tf.shape(images)[1:3]
+    window = augment.draw_window(size, preprocessing, image_size, draws)
+    images = windows.sample(images, window, image_size)
+    images = augment.change_pixels(images, preprocessing, draws)
+    return _View(images, labels, indices, draws)
+
+  def finish(views: _View) -> tuple:
+    if not preprocessing.mixes:
+      return views.image, views.label, views.index
+    images, mix = augment.mix(views.image, views.label, preprocessing, views.draws)
+    return images, views.label, views.index, mix
+
+  if decoded:
+    dataset = _map(dataset.batch(part_size, drop_remainder=True), from_decoded)
+  else:
+    dataset = _map(dataset, from_place if in_memory else from_record)
+    dataset = dataset.batch(part_size, drop_remainder=True)
+  return _iterate(_map(dataset, finish))
+
+
+class _View(NamedTuple):
+  """A picture, or a batch of them, cut and resampled: its draws are to be used further."""
+
+  image: tf.Tensor
+  label: tf.Tensor
+  index: tf.Tensor
+  draws: tf.Tensor
+
+
+def view_of_encoded(
+  encoded: tf.Tensor, preprocessing: PreprocessingConfig, image_size: int, draws: tf.Tensor
+) -> tf.Tensor:
+  """The training window of a JPEG or PNG file; of a JPEG no more than that is decoded.
+
+  Args:
+    encoded: string [].
+    preprocessing: see `PreprocessingConfig`.
+    image_size: side of the crop, in pixels.
+    draws: float32 [augment.NUM_DRAWS].
+
+  Returns:
+    float32 [image_size, image_size, 3], RGB, 0..255.
+  """
+
+  def from_jpeg() -> tf.Tensor:
+    size = tf.io.extract_jpeg_shape(encoded)[:2]
+    window = augment.draw_window(size, preprocessing, image_size, draws)
+    return windows.decode_window(encoded, size, window, image_size)
+
+  def from_png() -> tf.Tensor:
+    image = image_ops.decode_rgb(encoded)[tf.newaxis]
+    size = tf.shape(image)[1:3]
+    window = augment.draw_window(size, preprocessing, image_size, draws[tf.newaxis])
+    return windows.sample(image, window, image_size)[0]
+
+  return tf.cond(tf.io.is_jpeg(encoded), from_jpeg, from_png)
+
+
+def _shuffled_places(num_examples: int, seed: int, first: int) -> tf.data.Dataset:
+  """Places in the split, int64 [], from the `first` of the run on."""
+
+  def epoch_places(epoch: tf.Tensor) -> tf.data.Dataset:
+    places = tf.range(num_examples, dtype=tf.int64)
+    shuffled = tf.random.experimental.stateless_shuffle(places, [seed, epoch])
+    return tf.data.Dataset.from_tensor_slices(shuffled)
+
+  epochs = tf.data.Dataset.range(first // num_examples, _FOREVER)
+  return epochs.flat_map(epoch_places).skip(first % num_examples)
+
+
+def _shuffled_records(
+  paths: Sequence[str], num_examples: int, buffer_size: int, seed: int, first: int
+) -> tf.data.Dataset:
+  """Serialized Examples, string [], from the `first` of the run on; the skipped are not decoded."""
 
   def read_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
     epoch_seed = tf.random.stateless_uniform([], [seed, epoch], 0, 2**31 - 1, tf.int64)
@@ -75,43 +194,28 @@ def build_train_batch(
     )
     return dataset.shuffle(buffer_size, epoch_seed, reshuffle_each_iteration=False)
 
-  def make_example(index: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
+  epochs = tf.data.Dataset.range(first // num_examples, _FOREVER)
+  return epochs.flat_map(read_epoch).skip(first % num_examples)
+
+
+def _read_table(
+  paths: Sequence[str], num_examples: int, decoded: bool
+) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+  """The whole split, read when the iterator is initialised: serialized Examples, string [N], or
+  uint8 [N, H, W, 3] and int32 [N]."""
+
+  def decode(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     example = records.parse_example(serialized)
-    draws = tf.random.stateless_uniform([4], [seed, index])
-    image = augment(image_ops.decode_rgb(example.encoded), preprocessing, image_size, draws)
-    return image, example.label, index
+    return image_ops.decode_rgb(example.encoded), example.label
 
-  dataset = tf.data.Dataset.range(first // num_examples, 2**62).flat_map(read_epoch)
-  dataset = dataset.skip(first % num_examples).enumerate(start=first)
-  if parts > 1:
-    dataset = dataset.filter(lambda i, _: tf.equal(i % batch_size // part_size, part))
-  dataset = dataset.map(make_example, num_parallel_calls=tf.data.AUTOTUNE)
-  dataset = dataset.batch(part_size, drop_remainder=True)
-  return _iterate(dataset)
+  dataset = tf.data.TFRecordDataset(list(paths))
+  if decoded:
+    dataset = _map(dataset, decode)
+  return dataset.batch(num_examples, drop_remainder=True).get_single_element()
 
 
-def augment(
-  image: tf.Tensor, preprocessing: PreprocessingConfig, image_size: int, draws: tf.Tensor
-) -> tf.Tensor:
-  """One training view of a picture.
-
-  Args:
-    image: uint8 [H, W, 3], RGB, 0..255.
-    preprocessing: see `PreprocessingConfig`.
-    image_size: side of the crop, in pixels.
-    draws: float32 [4] in [0, 1): scale, y, x, flip.
-
-  Returns:
-    float32 [image_size, image_size, 3].
-  """
-  scale = image_ops.draw_scale(
-    preprocessing.train_scale_min, preprocessing.train_scale_max, draws[0]
-  )
-  image = image_ops.resize_smaller_side(image, scale)
-  image = image_ops.crop(image, image_size, draws[1], draws[2])
-  if preprocessing.random_flip:
-    image = image_ops.flip(image, draws[3])
-  return image_ops.normalize(image, preprocessing.rgb_mean, preprocessing.pixel_scale)
+def _map(dataset: tf.data.Dataset, function: Callable[..., tuple]) -> tf.data.Dataset:
+  return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def build_eval_batch(
@@ -154,7 +258,7 @@ def build_eval_batch(
     return tf.clip_by_value(max_pixels // (height * width), 1, batch_size)
 
   dataset = tf.data.TFRecordDataset(list(paths)).enumerate()
-  dataset = dataset.map(make_example, num_parallel_calls=tf.data.AUTOTUNE)
+  dataset = _map(dataset, make_example)
   if crop_size is not None:
     return _iterate(dataset.unbatch().batch(batch_size))
   dataset = dataset.group_by_window(
@@ -172,5 +276,5 @@ def _shape_key(image: tf.Tensor) -> tf.Tensor:
 
 def _iterate(dataset: tf.data.Dataset) -> Batch:
   iterator = tf.data.make_initializable_iterator(dataset.prefetch(2))
-  images, labels, indices = iterator.get_next()
-  return Batch(images, labels, indices, iterator.initializer)
+  images, labels, indices, *mix = iterator.get_next()
+  return Batch(images, labels, indices, iterator.initializer, *mix)

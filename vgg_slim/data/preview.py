@@ -42,6 +42,7 @@ def run_preview(
         count,
         config.run.seed,
         start_step=0,
+        uniform_pixels=manifest.uniform_pixels,
       )
     else:
       batch = pipeline.build_eval_batch(

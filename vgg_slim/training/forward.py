@@ -39,7 +39,7 @@ def build_forward(
   Args:
     config: network, optimizer and seed are used.
     images: float32 [N, side, side, 3], preprocessed.
-    labels: int32 [N].
+    labels: int32 [N], or float32 [N, K] where pictures are mixed.
     global_step: int64 variable.
     part: which part of the batch this is, so that each has a dropout of its own.
   """

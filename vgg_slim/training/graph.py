@@ -54,7 +54,7 @@ def build_train_graph(
   Args:
     config: network, optimizer, length, seed and what is trained.
     images: float32 [N, side, side, 3], preprocessed.
-    labels: int32 [N].
+    labels: int32 [N], or float32 [N, K] where pictures are mixed.
     steps_per_epoch: training pictures over batch size.
   """
   global_step = tf.train.get_or_create_global_step()

@@ -106,9 +106,9 @@ def run_training(
   with tf.Graph().as_default():
     tf.set_random_seed(config.run.seed)
     batch = _build_input(config, manifest, start_step)
-    ops = graph.build_train_graph(
-      config, batch.images, batch.labels, epochs.num_examples / epochs.batch_size
-    )
+    targets = batch.targets(config.net.num_classes)
+    steps_per_epoch = epochs.num_examples / epochs.batch_size
+    ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch)
     hooks = _build_hooks(config, ops, train_dir, epochs, total_steps, reporter)
     follows_validation = any(hook.needs_validation for hook in hooks)
     if follows_validation and evaluate_fn is None:
@@ -132,7 +132,8 @@ def run_training(
     def build_loss(step: int) -> tuple[tf.Tensor, tf.Operation]:
       batch = _build_input(config, manifest, step)
       start = tf.train.get_or_create_global_step()
-      passed = forward.build_forward(config, batch.images, batch.labels, start)
+      targets = batch.targets(config.net.num_classes)
+      passed = forward.build_forward(config, batch.images, targets, start)
       return passed.losses.total, batch.initializer
 
     loop = _Loop(config, ops, hooks, checkpointer, epochs, evaluate_fn)
@@ -168,6 +169,7 @@ def _build_input(config: TrainConfig, manifest: Manifest, start_step: int) -> pi
       config.run.batch_size,
       config.run.seed,
       start_step,
+      uniform_pixels=manifest.uniform_pixels,
     )
 
 

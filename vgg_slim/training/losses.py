@@ -22,14 +22,15 @@ def build_losses(logits: tf.Tensor, labels: tf.Tensor, label_smoothing: float = 
 
   Args:
     logits: float32 [N, K].
-    labels: int32 [N], 0 .. K - 1.
+    labels: int32 [N], 0 .. K - 1, or the weights of all classes, float32 [N, K].
     label_smoothing: s; the target is 1 - s + s / K for the label and s / K for the other classes
       (Szegedy et al., arXiv:1512.00567, section 7).
   """
   with tf.name_scope('loss'):
-    if label_smoothing:
-      one_hot = tf.one_hot(labels, logits.shape[-1])
-      target = one_hot * (1 - label_smoothing) + label_smoothing / logits.shape.as_list()[-1]
+    is_soft = labels.shape.rank == 2
+    if label_smoothing or is_soft:
+      weights = labels if is_soft else tf.one_hot(labels, logits.shape[-1])
+      target = weights * (1 - label_smoothing) + label_smoothing / logits.shape.as_list()[-1]
       each = tf.nn.softmax_cross_entropy_with_logits_v2(labels=target, logits=logits)
     else:
       each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
@@ -39,8 +40,10 @@ def build_losses(logits: tf.Tensor, labels: tf.Tensor, label_smoothing: float = 
 
 
 def build_accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-  """Share of the batch whose largest logit is the label's, float32 []."""
+  """Share of the batch whose largest logit is the label's, float32 []; see `build_losses`."""
   with tf.name_scope('accuracy'):
+    if labels.shape.rank == 2:
+      labels = tf.argmax(labels, 1, output_type=tf.int32)
     hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), labels)
     return tf.reduce_mean(tf.cast(hits, tf.float32))
 

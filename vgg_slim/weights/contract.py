@@ -50,7 +50,7 @@ class Contract:
     fc_units: hidden units of the head; None for a trunk.
     source: the imported file; None for a checkpoint of training.
     rgb_mean: R, G, B, 0..255; the network is fed (RGB - rgb_mean) * pixel_scale.
-    pixel_scale: 1 in the VGG paper.
+    pixel_scale: one number, or one each for R, G, B; 1 in the VGG paper.
     channel_order: CHANNEL_ORDER.
     class_names: in the order of the labels, or None where nobody gave them.
     vgg_slim_version: that wrote the checkpoint.
@@ -67,7 +67,7 @@ class Contract:
   fc_units: int | None
   source: Source | None = None
   rgb_mean: tuple[float, float, float] = IMAGENET_RGB_MEAN
-  pixel_scale: float = 1.0
+  pixel_scale: float | tuple[float, float, float] = 1.0
   channel_order: str = CHANNEL_ORDER
   class_names: tuple[str, ...] | None = None
   vgg_slim_version: str = vgg_slim.__version__
@@ -78,6 +78,8 @@ class Contract:
 
   def __post_init__(self):
     object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
+    if isinstance(self.pixel_scale, list):
+      object.__setattr__(self, 'pixel_scale', tuple(self.pixel_scale))
     if self.class_names is not None:
       object.__setattr__(self, 'class_names', tuple(self.class_names))
     if self.test_scale is None:
@@ -90,7 +92,8 @@ class Contract:
     problems = []
     if len(self.rgb_mean) != 3 or not all(0 <= m <= 255 for m in self.rgb_mean):
       problems.append(f'rgb_mean must be three numbers in [0, 255], got {self.rgb_mean}')
-    if not self.pixel_scale > 0:
+    scales = self.pixel_scale if isinstance(self.pixel_scale, tuple) else (self.pixel_scale,)
+    if len(scales) not in (1, 3) or not min(scales) > 0:
       problems.append(f'pixel_scale must be positive, got {self.pixel_scale}')
     if self.channel_order != CHANNEL_ORDER:
       problems.append(f'channel_order must be {CHANNEL_ORDER!r}, got {self.channel_order!r}')
@@ -193,7 +196,10 @@ def find_contract(prefix: str) -> Contract | None:
 
 
 def check_preprocessing(
-  contract: Contract, rgb_mean: tuple[float, float, float], pixel_scale: float, checkpoint: str
+  contract: Contract,
+  rgb_mean: tuple[float, float, float],
+  pixel_scale: float | tuple[float, float, float],
+  checkpoint: str,
 ) -> None:
   """Raises CheckpointError where the checkpoint's network was fed otherwise; lists both values."""
   pairs = (

@@ -1,0 +1,147 @@
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.data.image_ops_test import photo
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.data import image_ops, windows
+
+
+def window(top, left, bottom, right):
+  return windows.Window(*(np.array([place], np.float32) for place in (top, left, bottom, right)))
+
+
+def sampled(image, places, side):
+  """`windows.sample` of one picture, in a session and the same inside tf.data."""
+  with graph_session() as session:
+    inputs = (image[np.newaxis], places)
+    op = lambda images, places: windows.sample(images, places, side)  # noqa: E731
+    alone = session.run(op(*(tf.nest.map_structure(tf.constant, part) for part in inputs)))
+    dataset = tf.data.Dataset.from_tensors(inputs).map(op)
+    piped = session.run(tf.data.make_one_shot_iterator(dataset).get_next())
+  np.testing.assert_array_equal(alone, piped)
+  return alone[0]
+
+
+def bilinear(image, rows, columns):
+  """NumPy's samples at rows x columns, the edge going on outside."""
+  height, width = image.shape[:2]
+  result = np.zeros([len(rows), len(columns), image.shape[2]])
+  for i, y in enumerate(rows):
+    for j, x in enumerate(columns):
+      for dy, weight_y in ((0, 1 - y % 1), (1, y % 1)):
+        for dx, weight_x in ((0, 1 - x % 1), (1, x % 1)):
+          row = np.clip(int(np.floor(y)) + dy, 0, height - 1)
+          column = np.clip(int(np.floor(x)) + dx, 0, width - 1)
+          result[i, j] += weight_y * weight_x * image[row, column]
+  return result
+
+
+@pytest.mark.parametrize(
+  'places',
+  [
+    (1.25, 2.5, 6.0, 7.75),
+    (1.25, 7.75, 6.0, 2.5),  # mirrored
+    (0.0, 0.0, 8.0, 10.0),  # the whole picture
+    (-3.5, -0.5, 11.25, 10.5),  # beyond all four edges
+  ],
+)
+def test_samples_equal_numpy(places):
+  image = np.random.default_rng(0).integers(0, 256, [9, 11, 3], np.uint8)
+  top, left, bottom, right = places
+  expected = bilinear(image, np.linspace(top, bottom, 6), np.linspace(left, right, 6))
+  # Places are float32 of about 10 pixels: 1e-6 of them, over steps of up to 255 grey levels.
+  np.testing.assert_allclose(sampled(image, window(*places), 6), expected, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+  ('height', 'width', 'scale', 'side'),
+  [(61, 47, 32, 28), (28, 28, 36, 32), (40, 40, 40, 32), (33, 90, 150, 64)],
+)
+@pytest.mark.parametrize(('draw_y', 'draw_x'), [(0.0, 0.0), (0.999, 0.999), (0.4, 0.7)])
+def test_a_resized_crop_is_what_resizing_and_cropping_give(
+  height, width, scale, side, draw_y, draw_x
+):
+  image = np.random.default_rng(1).integers(0, 256, [height, width, 3], np.uint8)
+  with graph_session() as session:
+    resized = image_ops.resize_smaller_side(tf.constant(image), scale)
+    expected = session.run(image_ops.crop(resized, side, draw_y, draw_x))
+    draws = [tf.constant([draw]) for draw in (draw_y, draw_x)]
+    place = windows.resized_crop(tf.constant([height, width]), tf.constant([scale]), side, *draws)
+    got = session.run(windows.sample(tf.constant(image)[tf.newaxis], place, side))[0]
+  # Noise is the worst case: neighbours differ by up to 255.
+  np.testing.assert_allclose(got, expected, atol=5e-3)
+
+
+def decoded(pixels, places, side, subsampling='4:2:0'):
+  """`windows.decode_window` of a JPEG file, and the pixels of the whole file."""
+  buffer = io.BytesIO()
+  PIL.Image.fromarray(pixels).save(buffer, 'JPEG', subsampling=subsampling)
+  size = tf.constant(pixels.shape[:2])
+  with graph_session() as session:
+    place = windows.Window(*(tf.constant(value, tf.float32) for value in places))
+    op = windows.decode_window(tf.constant(buffer.getvalue()), size, place, side)
+    return session.run(op), np.asarray(PIL.Image.open(buffer))
+
+
+@pytest.mark.parametrize('subsampling', ['4:4:4', '4:2:0'])
+@pytest.mark.parametrize(
+  'places',
+  [
+    (-0.25, -0.3, 50.0, 70.0),  # beyond the edge
+    (20.0, 30.0, 25.5, 33.5),  # smaller than the view
+    (20.0, 33.5, 25.5, 30.0),  # and mirrored
+  ],
+)
+def test_small_and_outlying_windows_of_jpeg_files_are_exact(subsampling, places):
+  got, whole = decoded(photo(51, 71), places, 12, subsampling)
+  np.testing.assert_allclose(got, sampled(whole, window(*places), 12), atol=2e-3)
+
+
+@pytest.mark.parametrize('mirrored', [False, True])
+def test_other_windows_of_jpeg_files_are_moved_to_whole_pixels(mirrored):
+  # 12 places with a pitch of 3 from 5.4 on cover 4.4 to 40.4 of the rows' edges.
+  left, right = 10.7, 43.7
+  places = (5.4, right, 38.4, left) if mirrored else (5.4, left, 38.4, right)
+  got, whole = decoded(photo(51, 71), places, 12)
+  part = whole[4:40, 10:46]
+  expected = part.reshape(12, 3, 12, 3, 3)[:, 1, :, 1]  # each third pixel, from the middle one on
+  np.testing.assert_allclose(got, expected[:, ::-1] if mirrored else expected, atol=1e-4)
+
+
+class TestAgainstKeras:
+  """Keras's own affine transformation, on a picture already of the crop's side."""
+
+  @pytest.mark.parametrize(
+    ('shift', 'zoom'), [((0.1, -0.2), (1, 1)), ((0, 0), (0.6, 1.4)), ((0.2, 0.05), (1.3, 0.7))]
+  )
+  def test_shift_and_zoom(self, shift, zoom):
+    image_module = pytest.importorskip('keras.src.legacy.preprocessing.image')
+    side = 20
+    image = photo(side, side).astype(np.float32)
+    expected = image_module.apply_affine_transform(
+      image,
+      ty=shift[0] * side,
+      tx=shift[1] * side,
+      zy=zoom[0],
+      zx=zoom[1],
+      row_axis=0,
+      col_axis=1,
+      channel_axis=2,
+      fill_mode='nearest',
+      order=1,
+    )
+    place = window(0, 0, side - 1, side - 1)
+    place = windows.zoom(windows.shift(place, side, *shift), *zoom)
+    # SciPy computes in float64.
+    np.testing.assert_allclose(sampled(image, place, side), expected, atol=1e-3)
+
+
+def test_mirror_where_asked():
+  with graph_session() as session:
+    place = windows.Window(*(tf.constant([value, value]) for value in (1.0, 2.0, 3.0, 4.0)))
+    got = session.run(windows.mirror(place, tf.constant([True, False])))
+  assert [list(value) for value in got] == [[1, 1], [4, 2], [3, 3], [2, 4]]
