@@ -80,8 +80,8 @@ def decoded(pixels, places, side, subsampling='4:2:0'):
   """`windows.decode_window` of a JPEG file, and the pixels of the whole file."""
   buffer = io.BytesIO()
   PIL.Image.fromarray(pixels).save(buffer, 'JPEG', subsampling=subsampling)
-  size = tf.constant(pixels.shape[:2])
   with graph_session() as session:
+    size = tf.constant(pixels.shape[:2])
     place = windows.Window(*(tf.constant(value, tf.float32) for value in places))
     op = windows.decode_window(tf.constant(buffer.getvalue()), size, place, side)
     return session.run(op), np.asarray(PIL.Image.open(buffer))

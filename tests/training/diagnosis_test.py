@@ -36,12 +36,13 @@ def test_only_the_check_of_the_loss_is_taken_for_it():
   with graph_session() as session:
     with (
       pytest.raises(tf.errors.InvalidArgumentError, match='Incompatible'),
-      diagnosis.explained(session, lambda: None, lambda step: None),
+      diagnosis.data_explained(lambda: None),
+      diagnosis.explained(session, lambda step: None),
     ):
       raise tf.errors.InvalidArgumentError(None, None, 'Incompatible shapes')
     with (
       pytest.raises(DataError, match='cannot be trained on: Received a label value of 5'),
-      diagnosis.explained(session, lambda: None, lambda step: None),
+      diagnosis.data_explained(lambda: None),
     ):
       raise tf.errors.InvalidArgumentError(None, None, 'Received a label value of 5\nmore')
 
@@ -58,7 +59,7 @@ def test_a_loss_that_is_not_finite_is_explained():
 
     with (
       pytest.raises(TrainingError, match='step 1: the first .* is log:0. Lower --learning_rate'),
-      diagnosis.explained(session, lambda: None, build),
+      diagnosis.explained(session, build),
     ):
       session.run(check)
 
@@ -68,8 +69,7 @@ def test_a_damaged_record_is_looked_for():
     raise DataError('a.tfrecord: record 3 is damaged')
 
   with (
-    graph_session() as session,
     pytest.raises(DataError, match='record 3 is damaged'),
-    diagnosis.explained(session, check_data, lambda step: None),
+    diagnosis.data_explained(check_data),
   ):
     raise tf.errors.DataLossError(None, None, 'corrupted record at 99')

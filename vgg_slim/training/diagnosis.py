@@ -14,21 +14,13 @@ _OF_THE_DATA = ('IteratorGetNext', 'Received a label value')
 
 
 @contextlib.contextmanager
-def explained(
-  session: tf.Session,
-  check_data: Callable[[], None],
-  build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]],
-) -> Iterator[None]:
-  """TensorFlow's errors within the block become ours.
+def data_explained(check_data: Callable[[], None]) -> Iterator[None]:
+  """TensorFlow's errors of the input become ours, also while a session is opened.
 
   Args:
-    session: of the training graph.
     check_data: reads all records, and raises DataError for the first that is damaged.
-    build_loss: adds the forward pass of the step after `start_step` to the default graph; returns
-      its loss and the operation that initialises its input.
 
   Raises:
-    TrainingError: the loss was not finite. The step is made again, with a look at every tensor.
     DataError: a record is damaged, or its picture or label is not what it should be.
   """
   try:
@@ -37,9 +29,29 @@ def explained(
     check_data()
     raise DataError(f'A record is damaged: {_first_line(error)}') from error
   except tf.errors.InvalidArgumentError as error:
-    if any(words in error.message for words in _OF_THE_DATA):
-      check_data()
-      raise DataError(f'A picture cannot be trained on: {_first_line(error)}') from error
+    if not any(words in error.message for words in _OF_THE_DATA):
+      raise
+    check_data()
+    raise DataError(f'A picture cannot be trained on: {_first_line(error)}') from error
+
+
+@contextlib.contextmanager
+def explained(
+  session: tf.Session, build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]]
+) -> Iterator[None]:
+  """TensorFlow's error of a loss that is not finite becomes ours.
+
+  Args:
+    session: of the training graph.
+    build_loss: adds the forward pass of the step after `start_step` to the default graph; returns
+      its loss and the operation that initialises its input.
+
+  Raises:
+    TrainingError: the loss was not finite. The step is made again, with a look at every tensor.
+  """
+  try:
+    yield
+  except tf.errors.InvalidArgumentError as error:
     if LOSS_CHECK not in error.message:
       raise
     values = _network_values(session)

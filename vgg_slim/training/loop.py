@@ -141,12 +141,13 @@ def run_training(
     is_owed = follows_validation or not history.has_row(train_dir, start_step)
     with (
       interrupts.stop_on_signals() as stop,
+      diagnosis.data_explained(check_data),
       tf.train.SingularMonitoredSession(
         scaffold=scaffold,
         checkpoint_dir=train_dir,
         config=sessions.session_config(config.runtime),
       ) as session,
-      diagnosis.explained(session.raw_session(), check_data, build_loss),
+      diagnosis.explained(session.raw_session(), build_loss),
     ):
       return loop.run(
         session.raw_session(),
