@@ -85,7 +85,7 @@ class Recipe(NamedTuple):
   fc_units: int = 128
   steps: int = 400
   batch_size: int = 32
-  learning_rate: float = 0.02
+  learning_rate: float = 0.01
   dropout_keep_prob: float = 1.0
   seed: int = 0
 
