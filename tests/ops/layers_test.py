@@ -149,3 +149,14 @@ class TestDropoutOp:
     with graph_session():
       x = tf.ones([2])
       assert layers.dropout_op(x, 'dropout', 1.0) is x
+
+  def test_parts_of_a_batch_drop_what_the_whole_does(self):
+    x = np.random.default_rng(0).normal(size=[6, 5]).astype(np.float32)
+
+    def drop(rows, *part):
+      with graph_session() as session:
+        seed = layers.DropoutSeed(tf.constant([3, 4], tf.int64), *part)
+        return session.run(layers.dropout_op(tf.constant(rows), 'dropout', 0.7, seed))
+
+    parts = [drop(x[2 * k : 2 * k + 2], k, 3) for k in range(3)]
+    np.testing.assert_array_equal(np.concatenate(parts), drop(x))

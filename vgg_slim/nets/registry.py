@@ -11,6 +11,7 @@ from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.ops.arg_scopes import net_arg_scope
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
+from vgg_slim.ops.layers import DropoutSeed
 
 # How the rows of each table become graphs: (images, spec) -> (last map, end points).
 TRUNKS = {
@@ -27,7 +28,7 @@ def build(
   image_size: int | None = None,
   fc_units: int = FC_UNITS,
   dropout_keep_prob: float = 0.5,
-  dropout_seed: tf.Tensor | None = None,
+  dropout_seed: DropoutSeed | tf.Tensor | None = None,
   weight_decay: float = 0.0,
   initializer: str = NetConfig.initializer,
   head: str | None = None,
@@ -46,7 +47,7 @@ def build(
       linear head on averaged features (ResNet) scores every pixel of its map at any size.
     fc_units: units of fc6 and fc7.
     dropout_keep_prob: of the head's units; the rates within `vgg_cifar`'s trunk are the table's.
-    dropout_seed: int [2], see `layers.dropout_op`.
+    dropout_seed: see `layers.dropout_op`.
     weight_decay: multiplies sum(w**2) / 2, into the regularisation losses.
     initializer: a name of `initializers.get`.
     head: a name of `head_specs.HEADS`; the row's own by default.
@@ -83,7 +84,7 @@ def build_from_config(
   net: NetConfig,
   images: tf.Tensor,
   is_training: bool,
-  dropout_seed: tf.Tensor | None = None,
+  dropout_seed: DropoutSeed | tf.Tensor | None = None,
   weight_decay: float = 0.0,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,

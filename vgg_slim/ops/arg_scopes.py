@@ -6,6 +6,7 @@ from typing import Any
 from vgg_slim.compat import slim, tf
 from vgg_slim.config import NetConfig
 from vgg_slim.ops import initializers, slim_layers
+from vgg_slim.ops.layers import DropoutSeed
 
 
 def net_arg_scope(
@@ -14,7 +15,7 @@ def net_arg_scope(
   batch_norm: tuple[float, float] | None = None,
   conv_biases: bool = False,
   is_training: bool = False,
-  dropout_seed: tf.Tensor | None = None,
+  dropout_seed: DropoutSeed | tf.Tensor | None = None,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
 ) -> dict[str, Any]:

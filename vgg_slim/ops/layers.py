@@ -4,13 +4,29 @@ Every layer makes its variables `weights` and `biases` in a variable scope of it
 does, so that networks of both styles read the same checkpoints. Feature maps are NHWC float32.
 """
 
+import functools
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
+
+
+class DropoutSeed(NamedTuple):
+  """Which units of a batch are dropped, however many parts it is cut into.
+
+  Attributes:
+    numbers: int32 or int64 [2]; the same drop the same units.
+    part: the layer's input is this part of the batch, counted from 0.
+    parts: of so many equal ones.
+  """
+
+  numbers: tf.Tensor
+  part: int = 0
+  parts: int = 1
 
 
 def conv_op(
@@ -136,7 +152,7 @@ def dropout_op(
   input_op: tf.Tensor,
   name: str,
   keep_prob: float | tf.Tensor,
-  seed: tf.Tensor | None = None,
+  seed: DropoutSeed | tf.Tensor | None = None,
 ) -> tf.Tensor:
   """Inverted dropout.
 
@@ -144,15 +160,23 @@ def dropout_op(
     input_op: float32 of any shape.
     name: name scope; layers of other names drop other units under the same seed.
     keep_prob: in (0, 1], a number or a float32 []; the number 1 returns `input_op`.
-    seed: int32 or int64 [2]; the same seed drops the same units. None draws from the graph's seed.
+    seed: of the batch, or the numbers of a `DropoutSeed` alone; None draws from the graph's seed.
   """
   if isinstance(keep_prob, (int, float)) and keep_prob == 1:
     return input_op
   if seed is None:
     return tf.nn.dropout(input_op, rate=1 - keep_prob, name=name)
-  seed = tf.convert_to_tensor(seed)
-  seed += tf.constant([zlib.crc32(name.encode()) % 2**31, 0], seed.dtype)
-  return tf.nn.experimental.stateless_dropout(input_op, rate=1 - keep_prob, seed=seed, name=name)
+  seed = seed if isinstance(seed, DropoutSeed) else DropoutSeed(seed)
+  numbers = tf.convert_to_tensor(seed.numbers)
+  numbers += tf.constant([zlib.crc32(name.encode()) % 2**31, 0], numbers.dtype)
+  drop = functools.partial(
+    tf.nn.experimental.stateless_dropout, rate=1 - keep_prob, seed=numbers, name=name
+  )
+  if seed.parts == 1:
+    return drop(input_op)
+  size, *rest = tf.unstack(tf.shape(input_op))
+  factors = drop(tf.ones([size * seed.parts, *rest], input_op.dtype))
+  return input_op * factors[seed.part * size : (seed.part + 1) * size]
 
 
 def _weights(shape: list[int], weight_decay: float, initializer: Callable | None) -> tf.Variable:

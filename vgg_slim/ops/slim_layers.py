@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.ops.cross_replica import cross_replica_mean
-from vgg_slim.ops.layers import dropout_op, sliding_fc
+from vgg_slim.ops.layers import DropoutSeed, dropout_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
 
 
@@ -133,7 +133,7 @@ def dropout(
   inputs: tf.Tensor,
   keep_prob: float,
   is_training: bool = False,
-  seed: tf.Tensor | None = None,
+  seed: DropoutSeed | tf.Tensor | None = None,
   scope: str = 'dropout',
 ) -> tf.Tensor:
   """`layers.dropout_op` in training; `inputs` otherwise."""
