@@ -6,7 +6,7 @@ import sys
 import numpy as np
 
 from tests.testing import graph_session
-from vgg_slim.compat import slim, tf
+from vgg_slim.compat import own_arg_scopes, slim, tf
 
 
 def test_slim_batch_norm_builds_trains_and_moves_its_averages():
@@ -55,3 +55,11 @@ def test_importing_compat_loads_no_keras_and_leaves_it_loadable():
       assert tf.keras.optimizers.Adam is keras.optimizers.Adam
   """
   subprocess.run([sys.executable, '-c', program], check=True)
+
+
+def test_own_arg_scopes_outlive_what_others_push_and_pop():
+  with slim.arg_scope([slim.conv2d], padding='VALID'):
+    with own_arg_scopes():
+      other = slim.arg_scope([slim.conv2d], padding='SAME')
+      other.__enter__()
+    assert slim.current_arg_scope()[slim.arg_scope_func_key(slim.conv2d)]['padding'] == 'VALID'

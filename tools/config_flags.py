@@ -348,6 +348,33 @@ def runtime_config_from_flags() -> config.RuntimeConfig:
   return _from_flags(config.RuntimeConfig)
 
 
+def define_distribution_flags() -> None:
+  """Devices and machines."""
+  distribution = config.DistributionConfig
+  flags.DEFINE_integer(
+    'num_devices',
+    distribution.num_devices,
+    'GPUs of this machine that share --batch_size equally. Without a GPU the CPU poses as so many '
+    'devices, which serves to try things out and gains no speed. See docs/distributed.md.',
+  )
+  flags.DEFINE_bool(
+    'sync_batch_norm',
+    distribution.sync_batch_norm,
+    "Batch norm over all devices' pictures together; else each has the statistics of its own.",
+  )
+  flags.DEFINE_float(
+    'worker_timeout',
+    distribution.worker_timeout,
+    'Seconds after which one of several workers (TF_CONFIG) gives up waiting for the others: more '
+    'than the slowest step, checkpoint or validation takes.',
+  )
+
+
+def distribution_config_from_flags() -> config.DistributionConfig:
+  """Raises ConfigError for a value out of range."""
+  return _from_flags(config.DistributionConfig)
+
+
 def _from_flags(config_class: type, **converted: object) -> object:
   names = config_class.__dataclass_fields__
   return config_class(**{**{name: flags.FLAGS[name].value for name in names}, **converted})
@@ -361,6 +388,7 @@ def define_train_flags() -> None:
   define_run_flags()
   define_fine_tune_flags()
   define_runtime_flags()
+  define_distribution_flags()
 
 
 def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainConfig:
@@ -380,4 +408,5 @@ def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainCo
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
     runtime=runtime_config_from_flags(),
+    distribution=distribution_config_from_flags(),
   )

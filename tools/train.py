@@ -10,6 +10,8 @@ Without --data_dir it trains on the handwritten digits that come with scikit-lea
 again goes on where a run ended. Ctrl-C saves a checkpoint and stops.
 """
 
+import contextlib
+import io
 import os
 import pathlib
 import sys
@@ -22,6 +24,8 @@ from vgg_slim import config
 from vgg_slim.config import BEST_FOLDER
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import ConfigError
+from vgg_slim.training import cluster
 from vgg_slim.weights import prefixes
 
 if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
@@ -42,13 +46,22 @@ phases.define_phase_flag()
 
 def main() -> None:
   """Wires data, config, training and validation together, once or phase by phase."""
+  workers = cluster.read_cluster()
+  is_chief = workers is None or workers.index == 0
+  with contextlib.nullcontext() if is_chief else contextlib.redirect_stdout(io.StringIO()):
+    _train_all(workers)
+
+
+def _train_all(workers: cluster.Cluster | None) -> None:
   data_dir = os.path.abspath(_DATA_DIR.value or _digits_dir())
   manifest = manifests.read_manifest(data_dir)
   parts = phases.phases_from_flags()
   if not parts:
     wanted = config_flags.train_config_from_flags(data_dir, manifest)
-    _print_end(*_run(wanted, manifest, _train_dir(manifest, wanted)))
+    _print_end(*_run(wanted, manifest, _train_dir(manifest, wanted), workers))
     return
+  if workers:
+    raise ConfigError('--phase: several workers (TF_CONFIG) take a command for each phase.')
   # All of them before the first: a mistake in the last shows now, not tomorrow.
   for number, part in enumerate(parts):
     with phases.applied(phases.following('(of the phase before)', part) if number else part):
@@ -57,7 +70,7 @@ def main() -> None:
   for part in parts:
     with phases.applied(phases.following(checkpoint, part) if checkpoint else part):
       wanted = config_flags.train_config_from_flags(data_dir, manifest)
-      result, train_dir = _run(wanted, manifest, phases.train_dir(parent, part))
+      result, train_dir = _run(wanted, manifest, phases.train_dir(parent, part), None)
     _print_end(result, train_dir)
     if result.stopped_by:
       return
@@ -70,11 +83,11 @@ def _train_dir(manifest: Manifest, wanted: config.TrainConfig) -> str:
 
 
 def _run(
-  wanted: config.TrainConfig, manifest: Manifest, train_dir: str
+  wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
 ) -> 'tuple[loop.TrainResult, str]':
   if _has_checkpoint(train_dir):
     config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
-  return _train(wanted, manifest, train_dir), train_dir
+  return _train(wanted, manifest, train_dir, workers), train_dir
 
 
 def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
@@ -101,7 +114,9 @@ def _has_checkpoint(train_dir: str) -> bool:
   return pathlib.Path(train_dir, 'checkpoint').is_file()
 
 
-def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'loop.TrainResult':
+def _train(
+  wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
+) -> 'loop.TrainResult':
   invocation.load_tensorflow()
   from vgg_slim.evaluation import eval_config, runner
   from vgg_slim.training import loop, progress
@@ -114,7 +129,7 @@ def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'l
   )
   if 'validation' not in manifest.splits:
     reporter.line('No validation split: training without validation.')
-    return loop.run_training(wanted, manifest, train_dir, None, reporter)
+    return loop.run_training(wanted, manifest, train_dir, None, reporter, workers)
   central_crops = eval_config.EvalConfig(
     test_scales=(wanted.preprocessing.test_scale,),
     views=('center',),
@@ -122,7 +137,7 @@ def _train(wanted: config.TrainConfig, manifest: Manifest, train_dir: str) -> 'l
     batch_size=_VALIDATION_BATCH_SIZE.value,
   )
   with runner.Evaluator(wanted, wanted.data_dir, manifest, central_crops) as evaluator:
-    return loop.run_training(wanted, manifest, train_dir, evaluator.run, reporter)
+    return loop.run_training(wanted, manifest, train_dir, evaluator.run, reporter, workers)
 
 
 def run() -> None:

@@ -48,5 +48,21 @@ _alias_legacy_layers()
 
 with _absent('sklearn'):
   import tf_slim as slim  # needs the alias
+  from tf_slim.ops import arg_scope as _arg_scope
 
-__all__ = ['slim', 'tf']
+__all__ = ['own_arg_scopes', 'slim', 'tf']
+
+
+@contextlib.contextmanager
+def own_arg_scopes() -> Iterator[None]:
+  """After the block the scopes of `slim.arg_scope` are those before it, whoever ran meanwhile.
+
+  All threads share one stack of them, and the replicas of a `tf.distribute` strategy are built by
+  threads that take turns.
+  """
+  stack = _arg_scope._get_arg_stack()
+  before = list(stack)
+  try:
+    yield
+  finally:
+    stack[:] = before

@@ -13,6 +13,7 @@ from typing import Any
 
 from vgg_slim import files
 from vgg_slim.configs.checks import check_fields
+from vgg_slim.configs.distribution import DistributionConfig
 from vgg_slim.configs.fine_tune import FineTuneConfig
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.optimizer import DECAYED, OPTIMIZERS, OptimizerConfig
@@ -33,6 +34,7 @@ __all__ = [
   'NO_GPU',
   'OPTIMIZERS',
   'PRECISIONS',
+  'DistributionConfig',
   'FineTuneConfig',
   'NetConfig',
   'OptimizerConfig',
@@ -70,6 +72,7 @@ class TrainConfig:
   data_fingerprint: str
   class_names: tuple[str, ...]
   runtime: RuntimeConfig = RuntimeConfig()
+  distribution: DistributionConfig = DistributionConfig()
 
   def __post_init__(self):
     object.__setattr__(self, 'class_names', tuple(self.class_names))
@@ -117,6 +120,7 @@ _SECTIONS = {
   'run': RunConfig,
   'fine_tune': FineTuneConfig,
   'runtime': RuntimeConfig,
+  'distribution': DistributionConfig,
 }
 
 # A run may go on with other values of these; all else would make another network or another
@@ -138,6 +142,8 @@ _FREE_TO_CHANGE = {
   'run.early_stop_patience',
   'run.early_stop_min_delta',
   'run.alarm_steps',
+  'distribution.num_devices',
+  'distribution.worker_timeout',
 }
 
 

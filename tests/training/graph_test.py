@@ -147,7 +147,7 @@ class TestAccumulation:
     config = train_config('data', a_manifest(), batch_size=8)
     config = dataclasses.replace(
       config,
-      net=dataclasses.replace(config.net, model=model, dropout_keep_prob=1.0),
+      net=dataclasses.replace(config.net, model=model),
       optimizer=dataclasses.replace(
         config.optimizer, gradient_accumulation_steps=parts, weight_decay=0.01, **optimizer
       ),

@@ -28,12 +28,16 @@ def data(tmp_path, monkeypatch):
   return make_data_set(tmp_path / 'data')  # 18 pictures to train on: 4.5 steps an epoch
 
 
-def train(data, train_dir, evaluate_fn=None, optimizer=None, **run):
+def train(data, train_dir, evaluate_fn=None, optimizer=None, num_devices=1, **run):
   train_dir.mkdir(exist_ok=True)
   data_dir, manifest = data
   output = io.StringIO()
   wanted = train_config(data_dir, manifest, **run)
-  wanted = dataclasses.replace(wanted, optimizer=optimizer or wanted.optimizer)
+  wanted = dataclasses.replace(
+    wanted,
+    optimizer=optimizer or wanted.optimizer,
+    distribution=config.DistributionConfig(num_devices),
+  )
   result = loop.run_training(wanted, manifest, str(train_dir), evaluate_fn, Reporter(output))
   return result, output.getvalue()
 
@@ -140,6 +144,18 @@ def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
   speed = curves[0][0].split(',').index('images_per_second')
   without_speed = [[line.split(',')[:speed] for line in curve] for curve in curves]
   assert without_speed[0] == without_speed[1]
+
+
+def test_resuming_on_several_devices_is_exact_too(data, tmp_path):
+  def until(max_steps, folder):
+    return train(data, tmp_path / folder, num_devices=2, max_steps=max_steps)[0]
+
+  whole = until(6, 'whole')
+  until(3, 'parts')
+  expected, got = variables(whole.checkpoint), variables(until(6, 'parts').checkpoint)
+  assert set(expected) == set(got)
+  for name, value in expected.items():
+    np.testing.assert_array_equal(got[name], value, err_msg=name)
 
 
 def test_a_damaged_record_ends_the_run_with_its_file(data, tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vgg_slim.compat import tf
+from vgg_slim.compat import own_arg_scopes, tf
 
 _NAME = 'VggSlimCrossReplicaSum'
 
@@ -12,7 +12,8 @@ def cross_replica_sums(values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
 
   Every replica has to call it with tensors of the same shapes, in the same order.
   """
-  return tf.distribute.get_replica_context().merge_call(_reduce, args=(list(values),))
+  with own_arg_scopes():  # The other replicas are built up to here meanwhile.
+    return tf.distribute.get_replica_context().merge_call(_reduce, args=(list(values),))
 
 
 def cross_replica_sum(value: tf.Tensor) -> tf.Tensor:

@@ -94,18 +94,16 @@ class StillStatistics(Hook):
 
   def __init__(self, reporter: progress.Reporter) -> None:
     self._reporter = reporter
-    self._means = [v for v in slim.get_model_variables() if v.op.name.endswith('/moving_mean')]
+    means = [v for v in slim.get_model_variables() if v.op.name.endswith('/moving_mean')]
+    # Of several replicas: read here, since reading adds to the graph.
+    self._means = {v.op.name.rpartition('/')[0]: tf.convert_to_tensor(v) for v in means}
     self._said = False
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     if self._said or not self._means:
       return
     values = session.run(self._means)
-    still = [
-      variable.op.name.rpartition('/')[0]
-      for variable, value in zip(self._means, values, strict=True)
-      if not np.any(value)
-    ]
+    still = [name for name, value in values.items() if not np.any(value)]
     if still:
       more = ', ...' if len(still) > 3 else ''
       self._reporter.line(

@@ -105,6 +105,9 @@ def _needed(tensor: tf.Tensor) -> list[tf.Operation]:
 def _network_values(session: tf.Session) -> dict[str, np.ndarray]:
   with session.graph.as_default():
     variables = [*slim.get_model_variables(), tf.train.get_global_step()]
+    # A replica's own: the others' might be asked for nothing any more.
+    local = tf.distribute.get_strategy().experimental_local_results
+    variables = [local(variable)[0] for variable in variables]
   return {v.op.name: value for v, value in zip(variables, session.run(variables), strict=True)}
 
 

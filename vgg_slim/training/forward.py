@@ -5,6 +5,7 @@ from typing import NamedTuple
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.nets import registry
+from vgg_slim.ops.layers import DropoutSeed
 from vgg_slim.training import losses
 
 
@@ -30,6 +31,8 @@ def build_forward(
   labels: tf.Tensor,
   global_step: tf.Variable,
   part: int = 0,
+  parts: int = 1,
+  sync_batch_norm: bool = False,
 ) -> Forward:
   """Adds the network in training, with its weight decay, and its loss to the default graph.
 
@@ -41,23 +44,24 @@ def build_forward(
     images: float32 [N, side, side, 3], preprocessed.
     labels: int32 [N], or float32 [N, K] where pictures are mixed.
     global_step: int64 variable.
-    part: which part of the batch this is, so that each has a dropout of its own.
+    part: which part of the step's batch this is, so that it drops the units that it would as a part
+      of the whole.
+    parts: of so many.
+    sync_batch_norm: see `registry.build`.
   """
   optimizer = config.optimizer
   with tf.name_scope('dropout_seed'):
-    draw, parts = global_step, optimizer.gradient_accumulation_steps
-    if parts > 1:
-      draw = tf.convert_to_tensor(global_step) * parts + part
-    dropout_seed = tf.stack([tf.constant(config.run.seed, tf.int64), draw])
+    numbers = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
   in_loss = () if optimizer.optimizer == 'adamw' else optimizer.weight_decay_on
   is_first = not tf.get_variable_scope().reuse
   outputs = registry.build_from_config(
     config.net,
     images,
     is_training=True,
-    dropout_seed=dropout_seed,
+    dropout_seed=DropoutSeed(numbers, part, parts),
     weight_decay=optimizer.weight_decay if 'weights' in in_loss else 0.0,
     trainable_scopes=config.fine_tune.trainable_scopes,
+    sync_batch_norm=sync_batch_norm,
   )
   others = [kind for kind in in_loss if kind != 'weights']  # the network's layers know these alone
   if is_first and others and optimizer.weight_decay:

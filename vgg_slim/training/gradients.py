@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from vgg_slim.compat import tf
+from vgg_slim.ops.cross_replica import cross_replica_sums
 
 Gradients = Sequence[tuple[tf.Tensor | None, tf.Variable]]
 
@@ -20,7 +21,12 @@ def add_up(parts: Sequence[Gradients]) -> Gradients:
 def clip(gradients: Gradients, max_norm: float) -> Gradients:
   """Scales all gradients by max_norm / norm where their global norm exceeds `max_norm`.
 
-  The global norm is the root of the sum of all squares (Pascanu et al., arXiv:1211.5063).
+  The global norm is the root of the sum of all squares (Pascanu et al., arXiv:1211.5063), over the
+  sums of all replicas' gradients. To be called in all of them.
   """
-  clipped, _ = tf.clip_by_global_norm([gradient for gradient, _ in gradients], max_norm)
+  norm = None
+  if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    found = [gradient for gradient, _ in gradients if gradient is not None]
+    norm = tf.linalg.global_norm(cross_replica_sums(found))
+  clipped, _ = tf.clip_by_global_norm([gradient for gradient, _ in gradients], max_norm, norm)
   return [(gradient, pair[1]) for gradient, pair in zip(clipped, gradients, strict=True)]

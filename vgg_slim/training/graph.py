@@ -1,17 +1,19 @@
 """The training graph: network and loss, gradients, update, a look at the pictures.
 
-Each of the three is a function of its own, so that a device of several can have the first two to
-itself and share the third.
+Of several devices each has the first two to itself; the update exchanges the gradients.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.data import image_ops
+from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.scopes import is_under
 from vgg_slim.training import gradients, losses, optimizers, schedules, warm_start
+from vgg_slim.training.distribution import Distribution, Replica
 from vgg_slim.training.forward import Forward, build_forward
 
 LOSS_CHECK = 'The loss is not finite'  # what TensorFlow's error says where a step was refused
@@ -47,29 +49,64 @@ class TrainOps(NamedTuple):
 
 
 def build_train_graph(
-  config: TrainConfig, images: tf.Tensor, labels: tf.Tensor, steps_per_epoch: float
+  config: TrainConfig,
+  images: tf.Tensor,
+  labels: tf.Tensor,
+  steps_per_epoch: float,
+  distribution: Distribution | None = None,
 ) -> TrainOps:
   """Adds the training graph to the default graph; runs nothing.
 
   Args:
     config: network, optimizer, length, seed and what is trained.
-    images: float32 [N, side, side, 3], preprocessed.
+    images: float32 [N, side, side, 3], preprocessed; this process's share of the batch.
     labels: int32 [N], or float32 [N, K] where pictures are mixed.
     steps_per_epoch: training pictures over batch size.
+    distribution: of the replicas, whose scope this is called in; None for one alone.
   """
+  distribution = distribution or Distribution()
   global_step = tf.train.get_or_create_global_step()
+
+  def build_replica(replica: Replica) -> TrainOps:
+    pictures, classes = replica.share(images), replica.share(labels)
+    return _build_replica(config, pictures, classes, steps_per_epoch, global_step, replica)
+
+  first, *others = distribution.build_replicas(build_replica)
+  if others:
+    with tf.control_dependencies([ops.train_op for ops in others]):
+      first = first._replace(train_op=tf.identity(first.train_op))
+  return first._replace(image_summary=_build_image_summary(images, config))
+
+
+def _build_replica(
+  config: TrainConfig,
+  images: tf.Tensor,
+  labels: tf.Tensor,
+  steps_per_epoch: float,
+  global_step: tf.Variable,
+  replica: Replica,
+) -> TrainOps:
+  """The step on one device, with scalars of the whole batch, and without the image summary."""
   parts = config.optimizer.gradient_accumulation_steps
   slices = list(zip(_split(images, parts), _split(labels, parts), strict=True))
+  forward = functools.partial(
+    build_forward,
+    config,
+    global_step=global_step,
+    parts=parts * replica.count,
+    sync_batch_norm=config.distribution.sync_batch_norm and replica.count > 1,
+  )
+  first_part = parts * replica.index
   # The first part makes the variables, before the optimizer: TensorFlow draws the initial values of
   # a seed by the number of operations that stand before a variable's.
-  passes = [build_forward(config, *slices[0], global_step)]
+  passes = [forward(*slices[0], part=first_part)]
   with tf.name_scope('train'):
     rate = schedules.build_learning_rate(
       config.optimizer, global_step, _horizon(config, steps_per_epoch)
     )
     optimizer = build_optimizer(config, rate.value)
     variables = trained_variables(config.fine_tune.trainable_scopes)
-    found = [_part_gradients(optimizer, passes[0], variables, parts, is_first=True)]
+    found = [_part_gradients(optimizer, passes[0], variables, parts * replica.count, first_part)]
   for part in range(1, parts):
     # One part at a time: its activations are gone before the next one's are made.
     before = [gradient for gradient, _ in found[-1] if gradient is not None]
@@ -80,9 +117,11 @@ def build_train_graph(
       tf.name_scope(f'part_{part}'),
     ):
       pictures, classes = (tf.identity(values) for values in slices[part])
-      passes.append(build_forward(config, pictures, classes, global_step, part))
-      found.append(_part_gradients(optimizer, passes[-1], variables, parts, is_first=False))
-  step_losses = _mean_losses([one.losses for one in passes])
+      passes.append(forward(pictures, classes, part=first_part + part))
+      found.append(
+        _part_gradients(optimizer, passes[-1], variables, parts * replica.count, first_part + part)
+      )
+  step_losses, accuracy = _of_the_batch(passes, replica)
   with tf.name_scope('train'):
     found = gradients.add_up(found)
     update = build_update(config, optimizer, found, step_losses, global_step)
@@ -92,11 +131,11 @@ def build_train_graph(
   return TrainOps(
     train_op=train_op,
     losses=step_losses,
-    accuracy=_mean([one.accuracy for one in passes]),
+    accuracy=accuracy,
     learning_rate=rate.value,
     learning_rate_scale=rate.scale,
     global_step=global_step,
-    image_summary=_build_image_summary(images, config),
+    image_summary=None,
     start_averages=start_averages,
     end_points=passes[0].end_points,
     gradients=found,
@@ -150,13 +189,13 @@ def _part_gradients(
   part: Forward,
   variables: Sequence[tf.Variable],
   parts: int,
-  is_first: bool,
+  index: int,
 ) -> gradients.Gradients:
-  """Those of a part's share of the loss; the first part's share has the weight decay."""
+  """Those of a part's share of the loss; the first of all shares has the weight decay."""
   loss = part.losses.total
   if parts > 1:
     loss = part.losses.cross_entropy / parts
-    if is_first:
+    if index == 0:
       loss += part.losses.regularization
   return optimizer.compute_gradients(loss, variables)
 
@@ -169,12 +208,18 @@ def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
   return values[0] if len(values) == 1 else tf.add_n(values) / len(values)
 
 
-def _mean_losses(parts: Sequence[losses.Losses]) -> losses.Losses:
-  if len(parts) == 1:
-    return parts[0]
-  cross_entropy = _mean([part.cross_entropy for part in parts])
-  regularization = parts[0].regularization
-  return losses.Losses(cross_entropy + regularization, cross_entropy, regularization)
+def _of_the_batch(parts: Sequence[Forward], replica: Replica) -> tuple[losses.Losses, tf.Tensor]:
+  """Losses and accuracy over the parts of all replicas."""
+  if len(parts) * replica.count == 1:
+    return parts[0].losses, parts[0].accuracy
+  cross_entropy = _mean([part.losses.cross_entropy for part in parts])
+  accuracy = _mean([part.accuracy for part in parts])
+  if replica.count > 1:
+    means = cross_replica_mean(tf.stack([cross_entropy, accuracy]))
+    cross_entropy, accuracy = tf.unstack(means)
+  regularization = parts[0].losses.regularization
+  total = cross_entropy + regularization
+  return losses.Losses(total, cross_entropy, regularization), accuracy
 
 
 def _horizon(config: TrainConfig, steps_per_epoch: float) -> schedules.Horizon:

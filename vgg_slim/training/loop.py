@@ -18,6 +18,7 @@ from vgg_slim.nets import specs
 from vgg_slim.training import (
   alarms,
   diagnosis,
+  distribution,
   forward,
   graph,
   history,
@@ -31,6 +32,7 @@ from vgg_slim.training import (
   warm_start,
 )
 from vgg_slim.training.checkpointing import Checkpointer
+from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import EpochEnd, Hook, Step, Validation
 from vgg_slim.weights import checkpoints
@@ -48,7 +50,7 @@ class TrainResult:
     step: global step of the last checkpoint.
     total_steps: the step at which training is complete.
     checkpoint: prefix of that checkpoint.
-    stopped_by: 'SIGINT', 'SIGTERM' or None.
+    stopped_by: 'SIGINT', 'SIGTERM', 'Another worker' or None.
     validation: of the last epoch end in this process, or None.
     ended_early: why it ended before `total_steps` by its own rules, or None.
   """
@@ -67,6 +69,7 @@ def run_training(
   train_dir: str,
   evaluate_fn: EvaluateFn | None,
   reporter: progress.Reporter,
+  cluster: Cluster | None = None,
 ) -> TrainResult:
   """Trains from the newest checkpoint in `train_dir`, or from step 0, to the configured end.
 
@@ -79,13 +82,17 @@ def run_training(
     train_dir: is made, and given `config.json`, checkpoints, `metrics.csv` and event files.
     evaluate_fn: validates a checkpoint; None for no validation.
     reporter: is given the progress lines.
+    cluster: the workers that train together, or None for this process alone. All of them are given
+      the same `train_dir`; the chief alone writes to it.
 
   Raises:
     TrainingError: there is too little memory, or the loss is no longer finite; the first tensor
       that is not is named.
     DataError: a record is damaged.
     CheckpointError: the newest checkpoint is of another network, or `checkpoint_path` does not fit.
-    ConfigError: a scope of `config.fine_tune` matches nothing, or there is no validation to follow.
+    ConfigError: a scope of `config.fine_tune` matches nothing, there is no validation to follow, or
+      there are too few devices.
+    WorkerLostError: another worker is gone.
   """
   epochs = Epochs(manifest.split('train').num_examples, config.run.batch_size)
   total_steps = config.run.total_steps(epochs.num_examples)
@@ -103,31 +110,38 @@ def run_training(
   free = memory.available_bytes()
   if free is not None and not tf.config.list_physical_devices('GPU'):
     preflight.check_memory(config, free)
-  with tf.Graph().as_default():
+  with tf.Graph().as_default(), contextlib.ExitStack() as stack:
+    spread = distribution.create(
+      config.distribution, cluster, sessions.session_config(config.runtime)
+    )
+    spread.check_batch(config.run.batch_size, config.optimizer.gradient_accumulation_steps)
+    stack.enter_context(spread.strategy.scope())
+    own_dir = stack.enter_context(spread.own_folder(train_dir))
     tf.set_random_seed(config.run.seed)
-    batch = _build_input(config, manifest, start_step)
+    batch = _build_input(config, manifest, start_step, spread.share)
     targets = batch.targets(config.net.num_classes)
     steps_per_epoch = epochs.num_examples / epochs.batch_size
-    ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch)
-    hooks = _build_hooks(config, ops, train_dir, epochs, total_steps, reporter)
+    ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, spread)
+    hooks = _build_hooks(config, ops, own_dir, epochs, total_steps, reporter)
     follows_validation = any(hook.needs_validation for hook in hooks)
     if follows_validation and evaluate_fn is None:
       raise ConfigError(
         '--learning_rate_decay_type=plateau, --keep_best and --early_stop_patience follow the '
         f'validation, and {config.data_dir} has no validation split.'
       )
+    agreement = distribution.Agreement(spread)
     if newest:
       checkpoints.check_fits(newest, checkpoints.stored_names(tf.global_variables()))
       reporter.line(f'Resuming from {newest}.')
-    checkpointer = Checkpointer(config, train_dir)
+    checkpointer = Checkpointer(config, own_dir)
     scaffold = tf.train.Scaffold(
       saver=checkpointer.saver,
       local_init_op=tf.group(tf.local_variables_initializer(), batch.initializer),
       init_fn=None if newest else _build_init_fn(config, ops, reporter),
     )
     # Not before the graph stands: a mistake in the flags leaves no train_dir behind.
-    os.makedirs(train_dir, exist_ok=True)
-    write_train_config(train_dir, config)
+    os.makedirs(own_dir, exist_ok=True)
+    write_train_config(own_dir, config)
 
     def build_loss(step: int) -> tuple[tf.Tensor, tf.Operation]:
       batch = _build_input(config, manifest, step)
@@ -136,16 +150,18 @@ def run_training(
       passed = forward.build_forward(config, batch.images, targets, start)
       return passed.losses.total, batch.initializer
 
-    loop = _Loop(config, ops, hooks, checkpointer, epochs, evaluate_fn)
+    loop = _Loop(config, ops, hooks, checkpointer, epochs, evaluate_fn, agreement)
     ends_here = epochs.ends(start_step) or start_step >= total_steps
     is_owed = follows_validation or not history.has_row(train_dir, start_step)
     with (
       interrupts.stop_on_signals() as stop,
+      spread.losses_of_workers(),
       diagnosis.data_explained(check_data),
       tf.train.SingularMonitoredSession(
         scaffold=scaffold,
+        master=spread.master,
+        config=spread.session_config,
         checkpoint_dir=train_dir,
-        config=sessions.session_config(config.runtime),
       ) as session,
       diagnosis.explained(session.raw_session(), build_loss),
     ):
@@ -158,7 +174,9 @@ def run_training(
       )
 
 
-def _build_input(config: TrainConfig, manifest: Manifest, start_step: int) -> pipeline.Batch:
+def _build_input(
+  config: TrainConfig, manifest: Manifest, start_step: int, share: tuple[int, int] = (0, 1)
+) -> pipeline.Batch:
   split = manifest.split('train')
   with tf.name_scope('input'):
     return pipeline.build_train_batch(
@@ -170,6 +188,7 @@ def _build_input(config: TrainConfig, manifest: Manifest, start_step: int) -> pi
       config.run.batch_size,
       config.run.seed,
       start_step,
+      share,
       uniform_pixels=manifest.uniform_pixels,
     )
 
@@ -234,9 +253,10 @@ class _Loop:
     checkpointer: Checkpointer,
     epochs: Epochs,
     evaluate_fn: EvaluateFn | None,
+    agreement: distribution.Agreement,
   ) -> None:
     self._ops, self._hooks, self._epochs = ops, hooks, epochs
-    self._checkpointer = checkpointer
+    self._checkpointer, self._agreement = checkpointer, agreement
     self._save_every_steps, self._evaluate_fn = config.run.save_every_steps, evaluate_fn
 
   def run(
@@ -256,6 +276,7 @@ class _Loop:
       stop: ends the run after the step under way.
       unfinished: the checkpoint of `start_step` where its epoch end has to be made again.
     """
+    self._agreement.check_same(session, start_step)
     step, checkpoint, validation = start_step, unfinished, None
     with contextlib.ExitStack() as stack:
       for hook in self._hooks:
@@ -263,7 +284,7 @@ class _Loop:
         hook.begin(session, start_step)
       if unfinished:
         validation = self._end_epoch(session, step, unfinished)
-      while step < total_steps and not (stop.signal_name or self._stop_reason()):
+      while step < total_steps and not self._is_over(session, stop):
         step += 1
         self._step(session, step)
         checkpoint = None
@@ -273,9 +294,10 @@ class _Loop:
         elif step % self._save_every_steps == 0:
           checkpoint = self._save(session, step)
       checkpoint = checkpoint or self._save(session, step)
-    return TrainResult(
-      step, total_steps, checkpoint, stop.signal_name, validation, self._stop_reason()
-    )
+    stopped_by, reason = stop.signal_name, self._stop_reason()
+    if step < total_steps and not (stopped_by or reason):
+      stopped_by = 'Another worker'
+    return TrainResult(step, total_steps, checkpoint, stopped_by, validation, reason)
 
   def _step(self, session: tf.Session, step: int) -> None:
     ops = self._ops
@@ -310,10 +332,15 @@ class _Loop:
 
   def _end_epoch(self, session: tf.Session, step: int, checkpoint: str) -> Validation | None:
     validation = self._evaluate_fn(checkpoint) if self._evaluate_fn else None
+    if validation:
+      validation = self._agreement.on_validation(session, validation)
     end = EpochEnd(step, checkpoint, self._epochs.ends(step), validation)
     for hook in self._hooks:
       hook.after_epoch(session, end)
     return validation
+
+  def _is_over(self, session: tf.Session, stop: interrupts.StopRequest) -> bool:
+    return self._agreement.any(session, bool(stop.signal_name or self._stop_reason()))
 
   def _stop_reason(self) -> str | None:
     return next((hook.stop_reason for hook in self._hooks if hook.stop_reason), None)

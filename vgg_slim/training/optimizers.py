@@ -1,5 +1,6 @@
 """Update rules by name."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import tf
@@ -15,7 +16,7 @@ class AdamW(tf.train.AdamOptimizer):
     """Like Adam; before each update, `decayed` variables shrink by rate * weight_decay."""
     super().__init__(learning_rate, **adam)
     self._shrinkage = learning_rate * weight_decay
-    self._decayed = {variable.op.name for variable in decayed}
+    self._decayed = {_plain_name(variable) for variable in decayed}
 
   def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
     with tf.control_dependencies(self._shrink(var)):
@@ -26,9 +27,14 @@ class AdamW(tf.train.AdamOptimizer):
       return super()._resource_apply_dense(grad, var)
 
   def _shrink(self, variable: tf.Variable) -> list[tf.Operation]:
-    if variable.op.name not in self._decayed:
+    if _plain_name(variable) not in self._decayed:
       return []
     return [variable.assign_sub(self._shrinkage * variable).op]
+
+
+def _plain_name(variable: tf.Variable) -> str:
+  """Without what tells a replica's copy of the variable from the first."""
+  return re.sub(r'/replica_\d+$', '', variable.op.name)
 
 
 def build_optimizer(

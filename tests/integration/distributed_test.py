@@ -1,0 +1,96 @@
+"""Two workers under the supervisor train like one process, and alike when one is killed."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.testing import make_data_set, run_tool
+from tools import train
+from vgg_slim.compat import tf
+
+ROOT = pathlib.Path(__file__).parents[2]
+STEPS = 24
+FLAGS = (
+  *('--model=vgg_a_bn@4', '--fc_units=16', '--sync_batch_norm', '--initializer=he'),
+  *('--batch_size=8', '--learning_rate=0.001', '--pixel_scale=0.015625', '--worker_timeout=60'),
+  *('--log_every_steps=1', '--save_every_steps=6', '--keep_checkpoints=99'),
+)
+
+
+def start(data_dir, train_dir, num_workers=2):
+  """The supervisor's process; the chief's lines come from its stdout."""
+  return subprocess.Popen(
+    [
+      *(sys.executable, '-m', 'tools.supervise', f'--num_workers={num_workers}', '--'),
+      *(sys.executable, '-m', 'tools.train', *FLAGS, f'--max_steps={STEPS}'),
+      *(f'--data_dir={data_dir}', f'--train_dir={train_dir}'),
+    ],
+    cwd=ROOT,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def kill_worker(supervisor, index):
+  children = pathlib.Path(f'/proc/{supervisor.pid}/task/{supervisor.pid}/children').read_text()
+  for child in children.split():
+    variables = pathlib.Path(f'/proc/{child}/environ').read_bytes().split(b'\0')
+    (tf_config,) = (v for v in variables if v.startswith(b'TF_CONFIG='))
+    if json.loads(tf_config.partition(b'=')[2])['task']['index'] == index:
+      subprocess.run(['kill', f'-{signal.SIGKILL.value}', child], check=True)
+
+
+def run_with_kills(data_dir, train_dir, victims):
+  """Kills the worker `victims[step]` when the chief reports the step; returns stderr."""
+  supervisor = start(data_dir, train_dir)
+  for line in supervisor.stdout:
+    for step in list(victims):
+      if line.startswith(f'step {step:2d}/'):
+        kill_worker(supervisor, victims.pop(step))
+  errors = supervisor.stderr.read()
+  assert supervisor.wait() == 0, errors
+  return errors
+
+
+def variables(checkpoint):
+  reader = tf.train.load_checkpoint(str(checkpoint))
+  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory):
+  return make_data_set(tmp_path_factory.mktemp('data') / 'set', per_class=12)[0]
+
+
+@pytest.fixture(scope='module')
+def undisturbed(data_dir, tmp_path_factory):
+  train_dir = tmp_path_factory.mktemp('undisturbed')
+  assert run_with_kills(data_dir, train_dir, {}) == ''
+  return train_dir
+
+
+def test_two_processes_train_like_one(data_dir, undisturbed, tmp_path):
+  flags = (*FLAGS, '--max_steps=6', f'--data_dir={data_dir}', f'--train_dir={tmp_path}')
+  assert run_tool(train, *flags) == 0
+  expected, got = (variables(folder / 'model.ckpt-6') for folder in (tmp_path, undisturbed))
+  assert set(got) == set(expected)
+  for name, value in expected.items():
+    # Float32 sums in another order; the deviations of batch norm divide by small numbers.
+    limit = 2e-5 * np.abs(value[np.isfinite(value)]).max(initial=1.0)
+    np.testing.assert_allclose(got[name], value, rtol=0, atol=limit, err_msg=name)
+  assert len(list(undisturbed.glob('events.*'))) == 1
+
+
+def test_a_killed_chief_changes_nothing(data_dir, undisturbed, tmp_path):
+  errors = run_with_kills(data_dir, tmp_path, {9: 0})
+  assert 'A worker ended with code' in errors
+  expected, got = (variables(folder / f'model.ckpt-{STEPS}') for folder in (undisturbed, tmp_path))
+  assert set(got) == set(expected)
+  for name, value in expected.items():
+    np.testing.assert_array_equal(got[name], value, err_msg=name)

@@ -1,0 +1,171 @@
+"""Replicas on logical CPU devices of this process; several processes are in tests/integration."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+
+from tests.testing import train_config
+from tests.training.graph_test import a_manifest
+from vgg_slim.compat import tf
+from vgg_slim.config import DistributionConfig
+from vgg_slim.errors import ConfigError, WorkerLostError
+from vgg_slim.training import distribution, graph
+from vgg_slim.training.cluster import Cluster
+
+BATCH, STEPS = 8, 6
+IMAGES = np.random.default_rng(0).normal(size=[STEPS, BATCH, 32, 32, 3]).astype(np.float32)
+LABELS = np.arange(STEPS * BATCH, dtype=np.int32).reshape(STEPS, BATCH) % 2
+
+
+@pytest.fixture
+def train(tmp_path):
+  """Trains with dropout; returns the scalars of each step and what a checkpoint then holds."""
+
+  def run(num_devices, model='vgg_a@4', sync_batch_norm=False, **optimizer):
+    config = train_config('data', a_manifest(), batch_size=BATCH)
+    config = dataclasses.replace(
+      config,
+      distribution=DistributionConfig(num_devices, sync_batch_norm),
+      net=dataclasses.replace(config.net, model=model),
+      optimizer=dataclasses.replace(config.optimizer, weight_decay=0.01, **optimizer),
+    )
+    with tf.Graph().as_default():
+      spread = distribution.create(config.distribution, None, tf.ConfigProto())
+      with spread.strategy.scope():
+        return _train(config, spread, str(tmp_path / 'model.ckpt'))
+
+  return run
+
+
+def _train(config, spread, prefix):
+  tf.set_random_seed(0)
+  images, labels = tf.placeholder(tf.float32, IMAGES.shape[1:]), tf.placeholder(tf.int32, BATCH)
+  ops = graph.build_train_graph(config, images, labels, 100.0, spread)
+  saver = tf.train.Saver()
+  fetches = [ops.train_op, *ops.losses, ops.accuracy]
+  with tf.train.SingularMonitoredSession(config=spread.session_config) as monitored:
+    session = monitored.raw_session()
+    scalars = [
+      session.run(fetches, {images: IMAGES[step], labels: LABELS[step]}) for step in range(STEPS)
+    ]
+    reader = tf.train.load_checkpoint(saver.save(session, prefix, write_meta_graph=False))
+  return scalars, {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def assert_same_training(got, expected):
+  np.testing.assert_allclose(got[0], expected[0], rtol=1e-5)
+  assert set(got[1]) == set(expected[1])
+  for name, value in expected[1].items():
+    # Float32 sums in another order; the largest difference seen was 2e-6 of a variable's largest.
+    limit = 1e-5 * max(1.0, np.abs(value).max())
+    np.testing.assert_allclose(got[1][name], value, rtol=0, atol=limit, err_msg=name)
+
+
+@pytest.mark.parametrize(
+  ('num_devices', 'settings'),
+  [
+    (4, {}),
+    (
+      2,
+      {
+        'clip_gradient_norm': 0.1,
+        'gradient_accumulation_steps': 2,
+        'moving_average_decay': 0.9,
+        'weight_decay_on': ('weights', 'biases'),
+        'learning_rate_decay_type': 'plateau',
+      },
+    ),
+    # An epsilon above the rounding of gradients that are nearly 0, which Adam would blow up.
+    (2, {'model': 'vgg_a_bn@4', 'sync_batch_norm': True, 'optimizer': 'adamw', 'opt_epsilon': 0.1}),
+  ],
+  ids=['four', 'all that looks at gradients', 'batch norm and adamw'],
+)
+def test_devices_train_like_one(train, num_devices, settings):
+  assert_same_training(train(num_devices, **settings), train(1, **settings))
+
+
+def test_replicas_of_this_process():
+  config = DistributionConfig(num_devices=3)
+  with tf.Graph().as_default():
+    spread = distribution.create(config, None, tf.ConfigProto())
+    batch = tf.constant(np.arange(6).reshape(6, 1))
+    with spread.strategy.scope():
+      replicas = spread.build_replicas(lambda replica: (replica, replica.share(batch)))
+    assert [replica for replica, _ in replicas] == [
+      distribution.Replica(index, 3, index, 3) for index in range(3)
+    ]
+    with tf.Session(config=spread.session_config) as session:
+      shares = session.run([share for _, share in replicas])
+  np.testing.assert_array_equal(np.concatenate(shares)[:, 0], np.arange(6))
+  assert (spread.share, spread.master) == ((0, 1), '')
+
+
+def test_alone_nothing_is_exchanged():
+  with tf.Graph().as_default() as built:
+    agreement = distribution.Agreement(distribution.Distribution())
+    assert agreement.mean(None, [3, 0.5]) == [3, 0.5]
+    assert agreement.any(None, True)
+    assert not agreement.any(None, False)
+    agreement.check_same(None, 7)
+    assert not built.get_operations()
+
+
+def test_the_chief_alone_has_the_train_dir(tmp_path):
+  folders = []
+  for index in range(2):
+    spread = distribution.Distribution(cluster=Cluster(('a:1', 'b:2'), index))
+    with spread.own_folder(str(tmp_path)) as folder:
+      folders.append(pathlib.Path(folder))
+      assert folders[-1].is_dir()
+  assert folders[0] == tmp_path
+  assert tmp_path not in folders[1].parents
+  assert not folders[1].exists()
+
+
+@pytest.mark.parametrize(
+  ('batch_size', 'parts', 'message'),
+  [
+    (8, 1, 'batch_size=8 cannot be shared equally by 3 devices.'),
+    (9, 2, 'batch_size=9 cannot be shared equally by 3 devices in 2 parts.'),
+  ],
+)
+def test_a_batch_that_cannot_be_shared(batch_size, parts, message):
+  with tf.Graph().as_default():
+    spread = distribution.create(DistributionConfig(num_devices=3), None, tf.ConfigProto())
+    spread.check_batch(9, 1)
+    with pytest.raises(ConfigError, match=message):
+      spread.check_batch(batch_size, parts)
+
+
+def test_gpus_are_those_that_the_session_may_use(monkeypatch):
+  monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind: [kind] * 4)
+  some = tf.ConfigProto(gpu_options=tf.GPUOptions(visible_device_list='1,3'))
+  with pytest.raises(ConfigError, match='num_devices=3, but there are 2 GPUs to use'):
+    distribution.create(DistributionConfig(num_devices=3), None, some)
+  with tf.Graph().as_default():
+    none = tf.ConfigProto(device_count={'GPU': 0})
+    spread = distribution.create(DistributionConfig(num_devices=8), None, none)
+  assert spread.session_config.device_count['CPU'] == 8
+
+
+def test_a_worker_without_gpus_has_one_device():
+  with pytest.raises(ConfigError, match='without GPUs a worker has one device'):
+    distribution.create(DistributionConfig(2), Cluster(('a:1', 'b:2'), 0), tf.ConfigProto())
+
+
+def test_what_comes_of_the_loss_of_a_worker():
+  spread = distribution.Distribution(cluster=Cluster(('a:1', 'b:2'), 1))
+  with (
+    pytest.raises(WorkerLostError, match='worker 1 lost the others .UnavailableError: gone'),
+    spread.losses_of_workers(),
+  ):
+    raise tf.errors.UnavailableError(None, None, 'gone\nand more')
+  with pytest.raises(tf.errors.ResourceExhaustedError), spread.losses_of_workers():
+    raise tf.errors.ResourceExhaustedError(None, None, 'no memory')
+  with (
+    pytest.raises(tf.errors.UnavailableError),
+    distribution.Distribution().losses_of_workers(),
+  ):
+    raise tf.errors.UnavailableError(None, None, 'no worker')

@@ -1,0 +1,261 @@
+"""One training step on several devices, or on several machines, with `tf.distribute`.
+
+A replica is a copy of the network on one device. The batch of a step is that of the whole run and
+every replica takes its share of it, so that the number of replicas changes nothing but the order of
+float32 sums, and batch norm, whose statistics are those of a replica's own pictures unless they are
+exchanged. Checkpoints are those of the plain graph.
+"""
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from vgg_slim.compat import own_arg_scopes, tf
+from vgg_slim.configs.distribution import DistributionConfig
+from vgg_slim.errors import ConfigError, TrainingError, WorkerLostError
+from vgg_slim.ops.conv_gradient import fast_kernel_gradients
+from vgg_slim.ops.cross_replica import cross_replica_sums
+from vgg_slim.training.cluster import Cluster
+from vgg_slim.training.hooks import Validation
+
+Result = TypeVar('Result')
+
+# What TensorFlow raises where a worker is gone, or a new one with the same address is there.
+_LOSSES = (
+  tf.errors.AbortedError,
+  tf.errors.CancelledError,
+  tf.errors.DeadlineExceededError,
+  tf.errors.FailedPreconditionError,
+  tf.errors.InternalError,
+  tf.errors.UnavailableError,
+  tf.errors.UnknownError,
+)
+
+
+class Replica(NamedTuple):
+  """Which copy of the network this is.
+
+  Attributes:
+    index: among all replicas of the run.
+    count: of all replicas.
+    local_index: among those of this process.
+    local_count: of those.
+  """
+
+  index: int
+  count: int
+  local_index: int
+  local_count: int
+
+  def share(self, batch: tf.Tensor) -> tf.Tensor:
+    """This replica's part of the process's batch: [N, ...] to [N / local_count, ...]."""
+    if self.local_count == 1:
+      return batch
+    return tf.split(batch, self.local_count)[self.local_index]
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+  """Where the replicas are and how the session reaches them.
+
+  Attributes:
+    strategy: of TensorFlow; its default one for a single device.
+    session_config: for `tf.Session`; None for TensorFlow's own.
+    cluster: the workers of the run, or None for one process.
+    server: of this worker, which listens as long as it is held here.
+  """
+
+  strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
+  session_config: tf.ConfigProto | None = None
+  cluster: Cluster | None = None
+  server: tf.train.Server | None = None
+
+  @property
+  def master(self) -> str:
+    """What `tf.Session` connects to."""
+    return self.server.target if self.server else ''
+
+  @property
+  def num_replicas(self) -> int:
+    return self.strategy.num_replicas_in_sync
+
+  @property
+  def share(self) -> tuple[int, int]:
+    """(k, n) where this process takes the k-th of n parts of each batch."""
+    return (self.cluster.index, len(self.cluster.workers)) if self.cluster else (0, 1)
+
+  def check_batch(self, batch_size: int, parts: int) -> None:
+    """Raises ConfigError unless the batch can be cut into `parts` for each replica."""
+    if batch_size % (self.num_replicas * parts):
+      each = f' in {parts} parts' if parts > 1 else ''
+      raise ConfigError(
+        f'batch_size={batch_size} cannot be shared equally by {self.num_replicas} devices{each}.'
+      )
+
+  @contextlib.contextmanager
+  def own_folder(self, train_dir: str) -> Iterator[str]:
+    """`train_dir` for the chief; others, who have to save when it does, get one that is removed."""
+    if self.share[0] == 0:
+      yield train_dir
+      return
+    with tempfile.TemporaryDirectory(prefix='vgg_slim_worker_') as folder:
+      yield folder
+
+  def build_replicas(self, build_fn: Callable[[Replica], Result]) -> list[Result]:
+    """Adds what `build_fn` adds, for each replica of this process; returns its results in order.
+
+    To be called in `strategy.scope()`.
+    """
+    results = {}
+
+    def build() -> None:
+      replica = self._replica()
+      results[replica.local_index] = build_fn(replica)
+
+    # Around all replicas: threads that take turns build them, and each would undo the graph's
+    # override of gradients while another still needs it.
+    with fast_kernel_gradients(), own_arg_scopes():
+      self.strategy.run(build)
+    return [results[index] for index in sorted(results)]
+
+  @contextlib.contextmanager
+  def losses_of_workers(self) -> Iterator[None]:
+    """In the block, errors of a session that come from the loss of a worker are WorkerLostError."""
+    if not self.cluster:
+      yield
+      return
+    try:
+      yield
+    except _LOSSES as error:
+      raise WorkerLostError(
+        f'worker {self.cluster.index} lost the others '
+        f'({type(error).__name__}: {_first_line(error)}). Start all of them again to go on.'
+      ) from error
+
+  def _replica(self) -> Replica:
+    index = tf.distribute.get_replica_context().replica_id_in_sync_group
+    index = int(tf.get_static_value(index))
+    local_count = self.num_replicas // self.share[1]
+    return Replica(index, self.num_replicas, index % local_count, local_count)
+
+
+class AgreedValidation(NamedTuple):
+  """See `hooks.Validation`."""
+
+  loss: float
+  top_1_accuracy: float
+
+
+class Agreement:
+  """Numbers that the workers exchange outside of training steps; without others, those given.
+
+  All workers have to make it at the same place of their graphs, and to call it in the same order.
+  """
+
+  _SIZE = 2
+
+  def __init__(self, distribution: Distribution) -> None:
+    self._num_workers = distribution.share[1]
+    if self._num_workers == 1:
+      return
+    self._given = given = tf.placeholder(tf.float64, [self._SIZE], 'given')
+
+    def build(replica: Replica) -> tf.Tensor:
+      mine = given if replica.local_index == 0 else tf.zeros_like(given)
+      return cross_replica_sums([mine])[0]
+
+    self._sum = distribution.build_replicas(build)[0]
+
+  def mean(self, session: tf.Session, values: Sequence[float]) -> list[float]:
+    """The mean over the workers of each of at most two numbers."""
+    if self._num_workers == 1:
+      return list(values)
+    padded = [*values, *[0.0] * (self._SIZE - len(values))]
+    total = session.run(self._sum, {self._given: padded})
+    return [float(value) / self._num_workers for value in total[: len(values)]]
+
+  def any(self, session: tf.Session, flag: bool) -> bool:
+    """Whether `flag` holds for at least one of the workers."""
+    return self.mean(session, [float(flag)])[0] > 0
+
+  def check_same(self, session: tf.Session, step: int) -> None:
+    """Raises TrainingError unless all workers start at the same step."""
+    if self.mean(session, [step])[0] != step:
+      raise TrainingError(
+        f'The newest checkpoint here is of step {step}, other workers have another: all of them '
+        'need the same --train_dir, on a disk that they share.'
+      )
+
+  def on_validation(self, session: tf.Session, validation: Validation) -> Validation:
+    """The mean of what the workers found, so that all of them draw the same conclusions."""
+    if self._num_workers == 1:
+      return validation
+    return AgreedValidation(*self.mean(session, [validation.loss, validation.top_1_accuracy]))
+
+
+def create(
+  config: DistributionConfig, cluster: Cluster | None, session_config: tf.ConfigProto
+) -> Distribution:
+  """To be called in the graph of the run. One of several workers starts to listen on its port.
+
+  Args:
+    config: see `DistributionConfig`. Devices are GPUs; where there is none, the CPU poses as many.
+    cluster: the workers of the run, or None for this process alone.
+    session_config: of this process's session, apart from what the distribution needs.
+
+  Raises:
+    ConfigError: more devices than there are.
+    WorkerLostError: the port is taken.
+  """
+  gpus, num_devices = _count_gpus(session_config), config.num_devices
+  if gpus and num_devices > gpus:
+    raise ConfigError(f'num_devices={num_devices}, but there are {gpus} GPUs to use.')
+  if cluster:
+    return _create_worker(config, cluster, session_config, bool(gpus))
+  if num_devices == 1:
+    return Distribution(session_config=session_config)
+  if not gpus:
+    session_config.device_count['CPU'] = num_devices
+  kind = 'gpu' if gpus else 'cpu'
+  strategy = tf.distribute.MirroredStrategy([f'/{kind}:{i}' for i in range(num_devices)])
+  return Distribution(strategy, session_config)
+
+
+def _create_worker(
+  config: DistributionConfig, cluster: Cluster, session_config: tf.ConfigProto, has_gpus: bool
+) -> Distribution:
+  if config.num_devices > 1 and not has_gpus:
+    raise ConfigError(f'num_devices={config.num_devices}: without GPUs a worker has one device.')
+  spec = tf.train.ClusterSpec({'worker': list(cluster.workers)})
+  resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+    spec,
+    task_type='worker',
+    task_id=cluster.index,
+    num_accelerators={'GPU': config.num_devices} if has_gpus else {},
+    rpc_layer='grpc',
+  )
+  strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+  session_config = strategy.update_config_proto(session_config)
+  session_config.operation_timeout_in_ms = round(config.worker_timeout * 1000)
+  try:
+    server = tf.train.Server(
+      spec, job_name='worker', task_index=cluster.index, config=session_config
+    )
+  except tf.errors.OpError as error:
+    address = cluster.workers[cluster.index]
+    raise WorkerLostError(f'{address} cannot be listened on: {_first_line(error)}') from error
+  return Distribution(strategy, session_config, cluster, server)
+
+
+def _count_gpus(session_config: tf.ConfigProto) -> int:
+  """Those that the session may use."""
+  if session_config.device_count.get('GPU') == 0:
+    return 0
+  chosen = session_config.gpu_options.visible_device_list
+  return len(chosen.split(',')) if chosen else len(tf.config.list_physical_devices('GPU'))
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+  return error.message.partition('\n')[0]
