@@ -46,6 +46,8 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.__main__',
   'vgg_slim.benchmarks.report',
   'vgg_slim.benchmarks.turns',
+  'vgg_slim.checkup.findings',
+  'vgg_slim.checkup.machine',
   'vgg_slim.config',
   'vgg_slim.configs',
   'vgg_slim.constants',

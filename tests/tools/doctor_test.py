@@ -1,0 +1,60 @@
+"""In this process, for a thin network; another tool here would bring flags of the same names."""
+
+import shutil
+
+import pytest
+
+from tests.testing import make_data_set, run_tool, thin_model, train_config
+from tools import doctor, invocation
+from vgg_slim import config as configs
+
+SMALL = ('--model=vgg_a', '--batch_size=6', '--fc_units=32', '--pixel_scale=0.015625')
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  monkeypatch.chdir(tmp_path)
+  return make_data_set(tmp_path / 'data')
+
+
+def test_all_is_well(made, tmp_path, capsys):
+  assert run_tool(doctor, '--data_dir=data', *SMALL) == 0
+  captured = capsys.readouterr()
+  lines = captured.out.splitlines()
+  assert not [line for line in lines if line.startswith('fail')], captured.out
+  found = {line[5:19].strip() for line in lines if line.startswith('ok')}
+  assert {'packages', 'tf-slim', 'labels', 'pixels', 'training step', 'disk', 'dry step'} <= found
+  assert lines[-1].endswith(' 0 fail.')
+  assert '\x1b' not in captured.out  # colours are for a terminal
+  assert [path.name for path in tmp_path.iterdir()] == ['data']
+
+
+def test_faults_are_lines_and_code_1(made, tmp_path, capsys):
+  run = tmp_path / 'run'
+  run.mkdir()
+  data_dir, manifest = made
+  trained = train_config(data_dir, manifest)
+  configs.write_train_config(str(run), trained)
+  other, _ = make_data_set(tmp_path / 'other', num_classes=3)
+  assert run_tool(doctor, '--train_dir=run', f'--data_dir={other}') == 1
+  output, error = capsys.readouterr()
+  assert 'the run has 2 classes, the data set 3' in output
+  assert 'dry step' not in output  # it would only fail again
+  assert error.startswith('doctor: error: ')
+  shutil.rmtree(other)
+  for arguments, words in (
+    ((f'--data_dir={other}',), 'is no folder. Make one with tools/convert_to_tfrecord.'),
+    (('--data_dir=data', '--model=vgg-16'), "Did you mean 'vgg16'?"),
+  ):
+    assert run_tool(doctor, *arguments) == 1
+    assert words in capsys.readouterr().out
+
+
+def test_a_tensorflow_that_cannot_be_loaded(monkeypatch, capsys):
+  def fail():
+    raise ImportError('libcudart.so.12')
+
+  monkeypatch.setattr(invocation, 'load_tensorflow', fail)
+  assert run_tool(doctor) == 1
+  assert 'fail TensorFlow     libcudart.so.12.' in capsys.readouterr().out

@@ -1,0 +1,135 @@
+"""Looks for what could stop a run: packages, processor, GPU, memory, disk, data, weights, one step.
+
+  tools/doctor
+  tools/doctor --data_dir=data/photos --model=resnet50 --batch_size=64
+  tools/doctor --train_dir=runs/photos --thorough
+
+It takes the flags of tools/train: put `doctor` in the place of `train` to see what would happen.
+With the --train_dir of a run that is there, it looks at that run. Each line is ok, warn or fail and
+says what to do; the exit code is 1 where one is fail.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+
+from absl import flags
+from rich import console, text
+
+from tools import config_flags, invocation
+from vgg_slim import config, memory
+from vgg_slim.checkup import machine
+from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding
+from vgg_slim.config import TrainConfig
+from vgg_slim.data import manifest as manifests
+from vgg_slim.errors import VggSlimError
+from vgg_slim.weights import prefixes
+
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, "Folder made by tools/convert_to_tfrecord. By default the run's, or the digits."
+)
+_TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of a run, or where one is to go.')
+_THOROUGH = flags.DEFINE_bool(
+  'thorough', False, 'Read every byte of the data set: all checksums and labels.'
+)
+_DRY_STEP = flags.DEFINE_bool('dry_step', True, 'Train one step, and throw it away.')
+config_flags.define_train_flags()
+
+_STYLES = {OK: 'green', WARN: 'yellow', FAIL: 'bold red'}
+_ABOUT_WIDTH = 14
+
+
+def main() -> None:
+  """Prints each finding as it comes.
+
+  Raises:
+    VggSlimError: there was a failure.
+  """
+  terminal = console.Console(highlight=False, soft_wrap=True)
+  counts = dict.fromkeys(_STYLES, 0)
+  for finding in _findings(counts):
+    counts[finding.level] += 1
+    terminal.print(_lines(finding))
+  summary = ', '.join(f'{count} {level}' for level, count in counts.items())
+  if counts[FAIL]:
+    raise VggSlimError(f'{summary}; mend what fails first.')
+  print(f'{summary}.')
+
+
+def _lines(finding: Finding) -> text.Text:
+  shown = text.Text(f'{finding.level:5}', _STYLES[finding.level])
+  shown.append(f'{finding.about:{_ABOUT_WIDTH}} {finding.text}', 'default')
+  if finding.remedy:
+    shown.append(f'\n{"":5}{"":{_ABOUT_WIDTH}} -> {finding.remedy}', 'default')
+  return shown
+
+
+def _findings(counts: dict[str, int]) -> Iterator[Finding]:
+  yield from machine.check_all()
+  try:
+    invocation.load_tensorflow()
+  except ImportError as error:
+    yield Finding(FAIL, 'TensorFlow', f'{error}.', 'See packages and Python above.')
+    return
+  from vgg_slim.checkup import data_set, framework, trial
+  from vgg_slim.compat import tf
+
+  yield from framework.check_all()
+  try:
+    wanted = _existing_run()
+    data_dir = os.path.abspath(_DATA_DIR.value or (wanted and wanted.data_dir) or _digits_dir())
+    manifest = manifests.read_manifest(data_dir)
+  except VggSlimError as error:
+    yield Finding(FAIL, 'data set', str(error))
+    return
+  newest = wanted and prefixes.newest(_TRAIN_DIR.value)
+  if wanted:
+    yield trial.check_resumable(wanted, manifest)
+    wanted = dataclasses.replace(wanted, data_dir=data_dir)
+  else:
+    try:
+      wanted = config_flags.train_config_from_flags(data_dir, manifest)
+    except VggSlimError as error:
+      yield Finding(FAIL, 'flags', str(error))
+      return
+  yield from data_set.check_all(data_dir, manifest, wanted.preprocessing, _THOROUGH.value)
+  start = newest or wanted.fine_tune.checkpoint_path
+  if start:
+    yield trial.check_checkpoint(start)
+  on_gpu = bool(tf.config.list_physical_devices('GPU'))
+  yield trial.check_memory(wanted, memory.available_bytes(), on_gpu)
+  folder = machine.nearest_folder(_TRAIN_DIR.value or 'runs')
+  yield machine.check_disk(folder, trial.checkpoint_bytes(wanted))
+  if _DRY_STEP.value and not counts[FAIL]:
+    yield trial.run_trial(_continued(wanted, newest), manifest, folder)
+
+
+def _existing_run() -> TrainConfig | None:
+  train_dir = _TRAIN_DIR.value
+  if train_dir and os.path.exists(os.path.join(train_dir, config.CONFIG_FILE)):
+    return config.read_train_config(train_dir)
+  return None
+
+
+def _continued(run: TrainConfig, newest: str | None) -> TrainConfig:
+  """A run that starts from its own newest checkpoint, whatever it once started from."""
+  if not newest:
+    return run
+  scopes = run.fine_tune.trainable_scopes
+  start = config.FineTuneConfig(checkpoint_path=newest, trainable_scopes=scopes)
+  return dataclasses.replace(run, fine_tune=start)
+
+
+def _digits_dir() -> str:
+  from vgg_slim.data import default_data
+
+  return str(default_data.digits_folder(default_data.cache_folder()))
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

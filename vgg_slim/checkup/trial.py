@@ -1,0 +1,135 @@
+"""A run before it is one: its checkpoint, what it takes of memory and disk, and one step of it."""
+
+import dataclasses
+import io
+import math
+import tempfile
+import time
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+import numpy as np
+
+from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, found
+from vgg_slim.compat import tf
+from vgg_slim.config import RunConfig, TrainConfig
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import CheckpointError, TrainingError
+from vgg_slim.nets.summary import format_bytes
+from vgg_slim.training import history, loop, preflight, progress
+from vgg_slim.weights import checkpoints, prefixes, restore
+from vgg_slim.weights import contract as contracts
+from vgg_slim.weights.contract import Contract
+
+_PICTURES = 2  # in the step: batch norm needs more than one
+_FAR_FROM_CHANCE = 3.0  # times ln(K)
+
+
+def check_checkpoint(path: str) -> Finding:
+  """Contract and weights of a checkpoint: they fit each other, and every number is finite.
+
+  Args:
+    path: a train_dir, for its newest checkpoint, or a prefix.
+  """
+  prefix = prefixes.find_prefix(path)
+  if prefix and not contracts.contract_path(prefix).exists():
+    text = f'{prefix} has no {contracts.contract_path(prefix).name} beside it'
+    return Finding(WARN, 'checkpoint', text, 'Its pixels and classes cannot be compared.')
+
+  def read() -> str:
+    prefix, contract = contracts.load_contract(path)
+    names = checkpoints.inference_names(prefix, _variables(contract))
+    broken = _not_finite(prefix, names)
+    if broken:
+      more = ', ...' if len(broken) > 3 else ''
+      raise CheckpointError(f'{prefix} holds NaN or infinity in {", ".join(broken[:3])}{more}.')
+    classes = 'a trunk' if contract.num_classes is None else f'{contract.num_classes} classes'
+    return f'{prefix}: {contract.model}, {classes}, {contract.image_size} px, all numbers finite'
+
+  return found('checkpoint', read)
+
+
+def check_resumable(config: TrainConfig, manifest: Manifest) -> Finding:
+  """Whether the data set is still the one that a run began with."""
+  if config.class_names != manifest.class_names:
+    text = f'the run has {config.net.num_classes} classes, the data set {manifest.num_classes}'
+    if config.net.num_classes == manifest.num_classes:
+      text = 'the classes of the run and of the data set have other names, or another order'
+    return Finding(FAIL, 'run', f'{text}.', 'Give the --data_dir of the run.')
+  if config.data_fingerprint != manifest.fingerprint:
+    text = f'began with the data {config.data_fingerprint}, now there is {manifest.fingerprint}.'
+    return Finding(FAIL, 'run', text, 'Give the --data_dir of the run, or another --train_dir.')
+  return Finding(OK, 'run', f'{config.net.model} on the data set that it began with')
+
+
+def check_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> Finding:
+  """The estimate of a step, and the largest batch that fits into `available` bytes."""
+  batch = config.run.batch_size // config.optimizer.gradient_accumulation_steps
+  needed = format_bytes(preflight.needed_memory(config, batch))
+  text = f'at least {needed} for {batch} pictures at once'
+  if available is None or on_gpu:
+    return Finding(OK, 'training step', text)
+
+  def read() -> str:
+    preflight.check_memory(config, available)
+    return f'{text}; at most {preflight.largest_batch(config, available)} fit'
+
+  return found('training step', read)
+
+
+def checkpoint_bytes(config: TrainConfig) -> int:
+  """Disk that the checkpoints of a run take: those kept, the next one, and the best."""
+  one = preflight.checkpoint_bytes(config)
+  return one * (config.run.keep_checkpoints + 1 + config.run.keep_best)
+
+
+def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
+  """Trains one step with two pictures, in a temporary folder in `folder`, as a real run would.
+
+  Args:
+    config: of the run; what it starts from is restored.
+    manifest: of the data set in `config.data_dir`.
+    folder: has room for a checkpoint.
+  """
+  batch_size = min(_PICTURES, config.run.batch_size)
+  trial = dataclasses.replace(
+    config,
+    run=RunConfig(batch_size=batch_size, max_steps=1, seed=config.run.seed),
+    optimizer=dataclasses.replace(config.optimizer, gradient_accumulation_steps=1),
+  )
+  chance = math.log(config.net.num_classes)
+  started = time.monotonic()
+  with tempfile.TemporaryDirectory(prefix='.doctor-', dir=folder) as train_dir:
+
+    def step() -> str:
+      # A schedule that follows the validation has to see one.
+      validation = SimpleNamespace(loss=chance, top_1_accuracy=0.0)
+      silent = progress.Reporter(io.StringIO())
+      try:
+        loop.run_training(trial, manifest, train_dir, lambda _: validation, silent)
+      except tf.errors.ResourceExhaustedError as error:
+        raise TrainingError(f'out of memory: {error.message.splitlines()[0]}') from error
+      return f'{history.read_history(train_dir)[-1].train_loss}'
+
+    finding = found('dry step', step)
+  if finding.level == FAIL:
+    return finding
+  loss = float(finding.text)
+  seconds = time.monotonic() - started
+  text = f'loss {loss:.3g} of {batch_size} pictures (guessing: {chance:.3g}), in {seconds:.0f} s'
+  if loss > _FAR_FROM_CHANCE * chance:
+    remedy = 'A smaller --pixel_scale such as 0.0078, or --initializer=glorot, starts nearer.'
+    return Finding(WARN, 'dry step', text, remedy)
+  return Finding(OK, 'dry step', text)
+
+
+def _variables(contract: Contract) -> list[tf.Variable]:
+  with tf.Graph().as_default():
+    images = tf.placeholder(tf.float32, [None, contract.image_size, contract.image_size, 3])
+    restore.build_network(contract, images)
+    return tf.global_variables()
+
+
+def _not_finite(prefix: str, names: Iterable[str]) -> list[str]:
+  reader = tf.train.load_checkpoint(prefix)
+  return [name for name in names if not np.isfinite(reader.get_tensor(name)).all()]
