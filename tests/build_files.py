@@ -40,11 +40,13 @@ OPTIONAL = {
 }
 # Folder that a test names in a string -> the files it then needs.
 GOLDENS = '//tests:goldens'
-DATA = {'goldens': GOLDENS, 'recipes': '//:recipes'}
+DATA = {'docs': '//:documents', 'goldens': GOLDENS, 'recipes': '//:recipes'}
 # The main file of every pytest_test is a source of that test as well.
 PYTEST_MAIN = 'tests/pytest_main.py'
 # This test reads all sources.
 ARCHITECTURE_TEST = 'tests.architecture_test'
+# This one imports every tool.
+DOCS_TEST = 'tests.docs_test'
 # Imports made from strings, which a parser cannot see.
 HIDDEN_IMPORTS = {'vgg_slim.compat': ('tf_keras',), ARCHITECTURE_TEST: ('importlinter',)}
 THIS_MODULE = 'tests.build_files'
@@ -203,7 +205,8 @@ def _test_only_deps(module: Module, modules: dict[str, Module], labels: dict[str
   """What a test needs beyond its imports: conftest.py files, and programs it names as strings."""
   folders = module.package.split('.')
   wanted = {'.'.join([*folders[:n], 'conftest']) for n in range(1, len(folders) + 1)}
-  wanted |= {name for name in module.strings if name.startswith('tools.')}
+  named = modules if module.name == DOCS_TEST else module.strings
+  wanted |= {name for name in named if name.startswith('tools.')}
   # pytest itself comes with pytest_main, which defs.bzl adds to every test.
   return {labels[name] for name in wanted & set(modules)}
 

@@ -1,0 +1,174 @@
+"""What the pages promise is there: commands, flags, links, messages, Python that runs."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests import build_files
+from vgg_slim import __main__ as listing
+from vgg_slim.compat import tf
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = [ROOT / 'README.md', *sorted(ROOT.joinpath('docs').glob('*.md'))]
+RECIPES = sorted(ROOT.joinpath('recipes').glob('*.flags'))
+
+TOOL = re.compile(r'^(?:tools/|//tools:|vgg-slim-)([a-z][a-z_-]*)$')
+LINK = re.compile(r'\]\(([^)#\s]+)[^)]*\)')
+# A blank line, then lines indented by four spaces.
+BLOCK = re.compile(r'(?:^|\n)\n((?:    .*\n|\n(?=    ))+)')
+OF_EVERY_TOOL = {'flagfile', 'help', 'version'}
+
+# One process for all: a tool's flags are forgotten before the next one defines them again.
+READ_FLAGS = """
+import importlib, json, sys
+from absl import flags
+found = {}
+own = set(flags.FLAGS)
+for name in sys.argv[1:]:
+  importlib.import_module(f'tools.{name}')
+  found[name] = sorted(set(flags.FLAGS) - own)
+  for flag in found[name]:
+    delattr(flags.FLAGS, flag)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope='module')
+def tools():
+  """Flags of every tool, by its name."""
+  run = subprocess.run(
+    [sys.executable, '-c', READ_FLAGS, *listing.commands(ROOT / 'tools')],
+    cwd=ROOT,
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    check=True,
+    capture_output=True,
+    text=True,
+  )
+  return {name: set(found) for name, found in json.loads(run.stdout).items()}
+
+
+def blocks(page):
+  return [textwrap.dedent(found) for found in BLOCK.findall(page.read_text(encoding='utf-8'))]
+
+
+def spans(page):
+  """What stands between backticks, on one line."""
+  text = BLOCK.sub('\n', page.read_text(encoding='utf-8'))
+  return [' '.join(span.split()) for span in re.findall(r'`([^`]+)`', text)]
+
+
+def header(recipe):
+  lines = recipe.read_text(encoding='utf-8').splitlines()
+  return '\n'.join(line[1:] for line in lines if line.startswith('#'))
+
+
+def commands(text):
+  """(tool, arguments) of every call of a tool, continued lines joined."""
+  found = []
+  for line in re.sub(r'\\\n', ' ', text).splitlines():
+    if not re.search(r'tools[/:]\w|vgg-slim-\w', line):
+      continue
+    try:
+      words = shlex.split(line, comments=True)
+    except ValueError:  # an apostrophe: prose
+      words = line.split()
+    arguments = None
+    for word in words:
+      tool = TOOL.match(word)
+      if tool:
+        arguments = []
+        found.append((tool[1].replace('-', '_'), arguments))
+      elif word == '|':
+        arguments = None
+      elif arguments is not None:
+        arguments.append(word)
+  return found
+
+
+def is_flag(word, known):
+  name = re.match(r'--(\w+)', word)[1]
+  return bool({name, name.removeprefix('no')} & (known | OF_EVERY_TOOL))
+
+
+def problems(calls, tools):
+  """What is wrong with calls of tools, as words."""
+  for name, arguments in calls:
+    if name not in tools:
+      yield f'tools/{name} is no tool'
+      continue
+    for word in arguments:
+      if re.match(r'--\w', word) and not is_flag(word, tools[name]):
+        yield f'tools/{name} has no {word}'
+      if word.startswith('--flagfile=') and not ROOT.joinpath(word.partition('=')[2]).is_file():
+        yield f'{word}: no such file'
+
+
+def test_the_reader_of_commands_sees_what_is_wrong():
+  text = 'make x   or: tools/train --bad --nostaircase \\\n  --epochs=1 | tools/none  # tools/no\n'
+  calls = commands(text)
+  assert calls == [('train', ['--bad', '--nostaircase', '--epochs=1']), ('none', [])]
+  known = {'train': {'staircase', 'epochs'}}
+  assert list(problems(calls, known)) == ['tools/train has no --bad', 'tools/none is no tool']
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_commands_and_flags_of_a_page(page, tools):
+  calls = [call for text in [*blocks(page), *spans(page)] for call in commands(text)]
+  assert list(problems(calls, tools)) == []
+  every = set().union(*tools.values())
+  named = [span for span in spans(page) if re.match(r'--\w', span)]
+  assert [span for span in named if not is_flag(span, every)] == []
+
+
+@pytest.mark.parametrize('recipe', RECIPES, ids=lambda recipe: recipe.stem)
+def test_commands_and_flags_of_a_recipe(recipe, tools):
+  calls = commands(header(recipe))
+  assert calls
+  lines = recipe.read_text(encoding='utf-8').splitlines()
+  calls.append(('train', [line for line in lines if line.startswith('--')]))
+  assert list(problems(calls, tools)) == []
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_links_of_a_page_lead_to_files(page):
+  links = [link for link in LINK.findall(page.read_text(encoding='utf-8')) if '://' not in link]
+  assert [link for link in links if not page.parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_python_of_a_page_compiles(page):
+  for code in python_blocks(page):
+    compile(code, page.name, 'exec')
+
+
+def python_blocks(page):
+  return [text for text in blocks(page) if re.match(r'(from|import) \w', text)]
+
+
+def test_messages_of_the_troubleshooting_page_are_those_of_the_sources():
+  """Every block there that is no command is a message; `...` stands for what is filled in."""
+  code = build_files.read_modules(ROOT).values()
+  sources = [s for module in code if not module.name.startswith('tests') for s in module.strings]
+  shown = [text for text in blocks(ROOT / 'docs/troubleshooting.md') if not commands(text)]
+  parts = [part.strip() for text in shown for part in ' '.join(text.split()).split('...')]
+  assert shown
+  absent = [part for part in parts if part and not any(part in source for source in sources)]
+  assert not absent, '\n'.join(absent)
+
+
+def test_the_library_as_the_readme_shows_it():
+  (code,) = python_blocks(ROOT / 'README.md')
+  with tf.Graph().as_default():
+    names = {'images': tf.placeholder(tf.float32, [2, 224, 256, 3])}
+    exec(compile(code, 'README.md', 'exec'), names)
+  outputs = names['outputs']
+  assert outputs.logits.shape.as_list() == [2, 1000]
+  assert outputs.score_map.shape.as_list() == [2, 1, 2, 1000]
+  assert {'conv1/conv1_1', 'pool5', 'fc7'} <= set(outputs.end_points)
