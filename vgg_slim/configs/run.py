@@ -30,7 +30,7 @@ class RunConfig:
   """
 
   batch_size: int = 32
-  epochs: float = 11.0
+  epochs: float = 14.0
   max_steps: int | None = None
   seed: int = 0
   log_every_steps: int = 10

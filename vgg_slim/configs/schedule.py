@@ -42,7 +42,7 @@ class ScheduleConfig:
   learning_rate: float = 0.004
   learning_rate_decay_type: str = 'exponential'
   learning_rate_decay_factor: float = 0.1
-  epochs_per_decay: float = 8.0
+  epochs_per_decay: float = 10.0
   staircase: bool = True
   examples_per_decay: int = 5_000_000
   learning_rate_boundaries: tuple[float, ...] = ()
