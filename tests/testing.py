@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import PIL.Image
+from absl import flags
 from absl.testing import flagsaver
 
 from tools import invocation
@@ -99,3 +100,26 @@ def run_tool(tool, *arguments, **options):
       invocation.run(tool.main, [tool.__name__, *arguments], **options)
     except SystemExit as end:
       return end.code
+
+
+@contextlib.contextmanager
+def own_flags():
+  """Takes the flags of all tools away, so that one with flags of the same names can be imported."""
+  registry = vars(flags.FLAGS)
+  before = {name: _copy_registry(value) for name, value in registry.items()}
+  for module, defined in flags.FLAGS.flags_by_module_dict().items():
+    if module.startswith('tools.'):
+      for flag in list(defined):
+        delattr(flags.FLAGS, flag.name)
+  try:
+    yield
+  finally:
+    registry.clear()
+    registry.update(before)
+
+
+def _copy_registry(value):
+  """Absl's registries are dicts of flags, or of lists of flags."""
+  if not isinstance(value, dict):
+    return value
+  return {key: list(item) if isinstance(item, list) else item for key, item in value.items()}

@@ -2,14 +2,21 @@ import json
 
 import pytest
 
-from tests.testing import run_tool
-from tools import benchmark
+from tests.testing import own_flags, run_tool
 from vgg_slim.benchmarks import ceiling_shapes
 from vgg_slim.benchmarks.turns import Outcome
 
 
+@pytest.fixture(scope='module')
+def benchmark():
+  with own_flags():
+    from tools import benchmark
+
+    yield benchmark
+
+
 @pytest.fixture
-def measured(monkeypatch):
+def measured(benchmark, monkeypatch):
   """Stands in for the processes: every batch takes a second, those of `keras` two."""
   asked = []
 
@@ -27,7 +34,7 @@ def measured(monkeypatch):
   return asked
 
 
-def test_ratios_shares_and_json(measured, tmp_path, capsys):
+def test_ratios_shares_and_json(benchmark, measured, tmp_path, capsys):
   old, new = tmp_path / 'old.json', tmp_path / 'new.json'
   arguments = ['--model=vgg16', '--what=forward', '--batch_size=2', '--num_batches=5']
   assert run_tool(benchmark, *arguments, '--peers=keras,torch', f'--output={old}') == 0
@@ -46,7 +53,7 @@ def test_ratios_shares_and_json(measured, tmp_path, capsys):
   assert f'1.00x (1.00 - 1.00) the speed of {old}' in capsys.readouterr().out
 
 
-def test_a_whole_step_is_taken_apart(measured, monkeypatch, capsys):
+def test_a_whole_step_is_taken_apart(benchmark, measured, monkeypatch, capsys):
   monkeypatch.setattr(benchmark, '_digits_dir', lambda: None)
   assert run_tool(benchmark, '--what=end_to_end', '--image_size=32') == 0
   assert [what for system, what in measured[-1] if system == 'vgg_slim'] == [
@@ -67,7 +74,7 @@ def test_a_whole_step_is_taken_apart(measured, monkeypatch, capsys):
     (['--model=vgg17'], "Unknown model 'vgg17'"),
   ],
 )
-def test_mistakes_are_one_line(measured, capsys, arguments, message):
+def test_mistakes_are_one_line(benchmark, measured, capsys, arguments, message):
   assert run_tool(benchmark, *arguments) == 1
   error = capsys.readouterr().err
   assert message.split(', .*')[0] in error

@@ -2,8 +2,15 @@
 
 import pytest
 
-from tests.testing import run_tool
-from tools import export_model
+from tests.testing import own_flags, run_tool
+
+
+@pytest.fixture(scope='module')
+def export_model():
+  with own_flags():
+    from tools import export_model
+
+    yield export_model
 
 
 @pytest.mark.parametrize(
@@ -14,7 +21,9 @@ from tools import export_model
     (['--checkpoint_path=nowhere', '--output=out'], 1, 'nowhere is no checkpoint'),
   ],
 )
-def test_mistakes_are_one_line(capsys, monkeypatch, tmp_path, arguments, code, message):
+def test_mistakes_are_one_line(
+  export_model, capsys, monkeypatch, tmp_path, arguments, code, message
+):
   monkeypatch.chdir(tmp_path)
   assert run_tool(export_model, *arguments) == code
   err = capsys.readouterr().err
@@ -23,6 +32,6 @@ def test_mistakes_are_one_line(capsys, monkeypatch, tmp_path, arguments, code, m
   assert list(tmp_path.iterdir()) == []
 
 
-def test_help_shows_the_commands(capsys):
+def test_help_shows_the_commands(export_model, capsys):
   assert run_tool(export_model, '--help') == 0
   assert 'tools/export_model --checkpoint_path=' in capsys.readouterr().out
