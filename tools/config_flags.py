@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import flags
 
-from tools import optimizer_flags
+from tools import optimizer_flags, run_flags
 from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
@@ -230,7 +230,7 @@ def define_fine_tune_flags() -> None:
 
 def fine_tune_config_from_flags(net: config.NetConfig) -> config.FineTuneConfig:
   """Raises ConfigError for flags that need --checkpoint_path."""
-  fine_tune = _from_flags(config.FineTuneConfig)
+  fine_tune = run_flags.from_flags(config.FineTuneConfig)
   of_head = specs.get(net.model).head_scopes(net.head)
   scopes = {
     name: [
@@ -241,154 +241,15 @@ def fine_tune_config_from_flags(net: config.NetConfig) -> config.FineTuneConfig:
   return dataclasses.replace(fine_tune, checkpoint_path=_checkpoint_path(), **scopes)
 
 
-def define_run_flags() -> None:
-  """How long, how often, from which seed."""
-  run = config.RunConfig
-  flags.DEFINE_integer('batch_size', run.batch_size, 'Pictures in a step.')
-  flags.DEFINE_float(
-    'epochs', run.epochs, 'Passes over the training split; the paper has 74 over ImageNet.'
-  )
-  flags.DEFINE_integer('max_steps', run.max_steps, 'Last step, in the place of --epochs.')
-  flags.DEFINE_integer('seed', run.seed, 'Of weights, order, augmentation and dropout.')
-  flags.DEFINE_integer('log_every_steps', run.log_every_steps, 'Steps between two progress lines.')
-  flags.DEFINE_integer(
-    'save_every_steps',
-    run.save_every_steps,
-    'Steps between two checkpoints, besides the one at the end of every epoch.',
-  )
-  flags.DEFINE_integer(
-    'image_summary_every_steps',
-    run.image_summary_every_steps,
-    'Steps between two looks at pictures and first filters in TensorBoard; 0 for none.',
-  )
-  flags.DEFINE_integer(
-    'histogram_every_steps',
-    run.histogram_every_steps,
-    'Steps between two histograms of weights, gradients and activations; 0 for none.',
-  )
-  flags.DEFINE_list(
-    'profile_steps',
-    [],
-    'First and last step whose operations are timed, such as 100,102: into '
-    "TRAIN_DIR/profile/step-100.json, for Chrome's chrome://tracing and ui.perfetto.dev.",
-  )
-  flags.DEFINE_integer(
-    'keep_checkpoints', run.keep_checkpoints, 'Checkpoints that are kept; older ones are removed.'
-  )
-  flags.DEFINE_bool(
-    'keep_best',
-    run.keep_best,
-    'Keep the checkpoint of the best epoch besides, in TRAIN_DIR/best, a train_dir of its own.',
-  )
-  flags.DEFINE_enum(
-    'best_metric',
-    run.best_metric,
-    config.BEST_METRICS,
-    'Validation by which an epoch is better: for --keep_best, early stopping and plateau.',
-  )
-  flags.DEFINE_integer(
-    'early_stop_patience',
-    run.early_stop_patience,
-    'End after so many epochs without a better one. By default never.',
-  )
-  flags.DEFINE_float(
-    'early_stop_min_delta',
-    run.early_stop_min_delta,
-    'By how much an epoch has to be better to count for it.',
-  )
-  flags.DEFINE_integer(
-    'alarm_steps',
-    run.alarm_steps,
-    'Say so when the loss stays at that of guessing for so many steps, and look for dead units as '
-    'often; 0 for no alarms.',
-  )
-
-
-def run_config_from_flags() -> config.RunConfig:
-  """Raises ConfigError for a value out of range."""
-  texts = flags.FLAGS.profile_steps
-  if not all(text.isdigit() for text in texts):
-    raise ConfigError(f'--profile_steps={",".join(texts)}: expected two numbers with a comma.')
-  return _from_flags(config.RunConfig, profile_steps=tuple(map(int, texts)))
-
-
-def define_runtime_flags() -> None:
-  """Precision, threads, devices."""
-  runtime = config.RuntimeConfig
-  flags.DEFINE_enum(
-    'precision',
-    runtime.precision,
-    config.PRECISIONS,
-    'Of convolutions and products; variables stay float32. bfloat16 is for CPUs with AMX or '
-    'AVX-512 BF16; float16, with a loss that is scaled, for GPUs.',
-  )
-  flags.DEFINE_bool(
-    'xla',
-    runtime.xla,
-    'Compile with XLA what it can. On a CPU TensorFlow also wants to see the environment variable '
-    'TF_XLA_FLAGS=--tf_xla_cpu_global_jit, and it seldom pays: measure first.',
-  )
-  flags.DEFINE_integer(
-    'num_threads', runtime.num_threads, 'Threads of one operation; 0 for one on every core.'
-  )
-  flags.DEFINE_string(
-    'gpus',
-    runtime.gpus,
-    f"Numbers of the GPUs to use, with commas, or '{config.NO_GPU}'. By default all.",
-  )
-  flags.DEFINE_bool(
-    'gpu_memory_growth',
-    runtime.gpu_memory_growth,
-    "Take a GPU's memory as it is needed; else TensorFlow takes all of it at once.",
-  )
-
-
-def runtime_config_from_flags() -> config.RuntimeConfig:
-  """Raises ConfigError for a value out of range."""
-  return _from_flags(config.RuntimeConfig)
-
-
-def define_distribution_flags() -> None:
-  """Devices and machines."""
-  distribution = config.DistributionConfig
-  flags.DEFINE_integer(
-    'num_devices',
-    distribution.num_devices,
-    'GPUs of this machine that share --batch_size equally. Without a GPU the CPU poses as so many '
-    'devices, which serves to try things out and gains no speed. See docs/distributed.md.',
-  )
-  flags.DEFINE_bool(
-    'sync_batch_norm',
-    distribution.sync_batch_norm,
-    "Batch norm over all devices' pictures together; else each has the statistics of its own.",
-  )
-  flags.DEFINE_float(
-    'worker_timeout',
-    distribution.worker_timeout,
-    'Seconds after which one of several workers (TF_CONFIG) gives up waiting for the others: more '
-    'than the slowest step, checkpoint or validation takes.',
-  )
-
-
-def distribution_config_from_flags() -> config.DistributionConfig:
-  """Raises ConfigError for a value out of range."""
-  return _from_flags(config.DistributionConfig)
-
-
-def _from_flags(config_class: type, **converted: object) -> object:
-  names = config_class.__dataclass_fields__
-  return config_class(**{**{name: flags.FLAGS[name].value for name in names}, **converted})
-
-
 def define_train_flags() -> None:
   """All groups that `train_config_from_flags` reads."""
   define_net_flags()
   define_preprocessing_flags()
   optimizer_flags.define_optimizer_flags()
-  define_run_flags()
+  run_flags.define_run_flags()
   define_fine_tune_flags()
-  define_runtime_flags()
-  define_distribution_flags()
+  run_flags.define_runtime_flags()
+  run_flags.define_distribution_flags()
 
 
 def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainConfig:
@@ -402,11 +263,11 @@ def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainCo
     net=net,
     preprocessing=preprocessing_config_from_flags(manifest, net.image_size),
     optimizer=optimizer_flags.optimizer_config_from_flags(),
-    run=run_config_from_flags(),
+    run=run_flags.run_config_from_flags(),
     fine_tune=fine_tune_config_from_flags(net),
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
-    runtime=runtime_config_from_flags(),
-    distribution=distribution_config_from_flags(),
+    runtime=run_flags.runtime_config_from_flags(),
+    distribution=run_flags.distribution_config_from_flags(),
   )
