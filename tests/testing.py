@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import sys
 
 import numpy as np
 import PIL.Image
@@ -104,18 +105,26 @@ def run_tool(tool, *arguments, **options):
 
 @contextlib.contextmanager
 def own_flags():
-  """Takes the flags of all tools away, so that one with flags of the same names can be imported."""
-  registry = vars(flags.FLAGS)
+  """Takes the flags of all tools away, so that one with flags of the same names can be imported.
+
+  After the block the tools imported in it are forgotten, and the flags are those from before.
+  """
+  registry, loaded = vars(flags.FLAGS), set(sys.modules)
   before = {name: _copy_registry(value) for name, value in registry.items()}
-  for module, defined in flags.FLAGS.flags_by_module_dict().items():
-    if module.startswith('tools.'):
-      for flag in list(defined):
+  for module, defined in before['__flags_by_module'].items():
+    for flag in defined if module.startswith('tools.') else ():
+      if flag.name in flags.FLAGS:
         delattr(flags.FLAGS, flag.name)
   try:
     yield
   finally:
     registry.clear()
     registry.update(before)
+    for name in sys.modules.keys() - loaded:
+      package, _, module = name.rpartition('.')
+      if package == 'tools':
+        del sys.modules[name]
+        delattr(sys.modules[package], module)
 
 
 def _copy_registry(value):

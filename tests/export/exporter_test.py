@@ -1,7 +1,6 @@
 import pytest
 
 from tests.export.fabricated import CONTRACT, make_checkpoint
-from tools import export_model
 from vgg_slim.data import labels
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.export import exporter
@@ -11,10 +10,6 @@ from vgg_slim.weights.contract import read_contract
 
 def request(folder, kind, checkpoint='m'):
   return exporter.ExportRequest(str(folder / checkpoint), kind, str(folder / 'out'))
-
-
-def test_the_tool_offers_every_format():
-  assert tuple(exporter.FORMATS) == export_model._FORMATS
 
 
 def test_a_saved_model_is_loaded_again_and_compared(tmp_path):

@@ -1,14 +1,22 @@
-"""In this process, for a thin network; another tool here would bring flags of the same names."""
+"""In this process, for a thin network."""
 
 import shutil
 
 import pytest
 
-from tests.testing import make_data_set, run_tool, thin_model, train_config
-from tools import doctor, invocation
+from tests.testing import make_data_set, own_flags, run_tool, thin_model, train_config
+from tools import invocation
 from vgg_slim import config as configs
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--fc_units=32', '--pixel_scale=0.015625')
+
+
+@pytest.fixture(scope='module')
+def doctor():
+  with own_flags():
+    from tools import doctor
+
+    yield doctor
 
 
 @pytest.fixture
@@ -18,7 +26,7 @@ def made(tmp_path, monkeypatch):
   return make_data_set(tmp_path / 'data')
 
 
-def test_all_is_well(made, tmp_path, capsys):
+def test_all_is_well(doctor, made, tmp_path, capsys):
   assert run_tool(doctor, '--data_dir=data', *SMALL) == 0
   captured = capsys.readouterr()
   lines = captured.out.splitlines()
@@ -30,7 +38,7 @@ def test_all_is_well(made, tmp_path, capsys):
   assert [path.name for path in tmp_path.iterdir()] == ['data']
 
 
-def test_faults_are_lines_and_code_1(made, tmp_path, capsys):
+def test_faults_are_lines_and_code_1(doctor, made, tmp_path, capsys):
   run = tmp_path / 'run'
   run.mkdir()
   data_dir, manifest = made
@@ -51,7 +59,7 @@ def test_faults_are_lines_and_code_1(made, tmp_path, capsys):
     assert words in capsys.readouterr().out
 
 
-def test_a_tensorflow_that_cannot_be_loaded(monkeypatch, capsys):
+def test_a_tensorflow_that_cannot_be_loaded(doctor, monkeypatch, capsys):
   def fail():
     raise ImportError('libcudart.so.12')
 

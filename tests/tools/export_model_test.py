@@ -1,8 +1,9 @@
-"""What ends before TensorFlow is loaded; exporter_test has whole exports."""
+"""Mistakes and help; exporter_test has whole exports."""
 
 import pytest
 
 from tests.testing import own_flags, run_tool
+from vgg_slim.export import exporter
 
 
 @pytest.fixture(scope='module')
@@ -35,3 +36,7 @@ def test_mistakes_are_one_line(
 def test_help_shows_the_commands(export_model, capsys):
   assert run_tool(export_model, '--help') == 0
   assert 'tools/export_model --checkpoint_path=' in capsys.readouterr().out
+
+
+def test_it_offers_every_format(export_model):
+  assert tuple(exporter.FORMATS) == export_model._FORMATS
