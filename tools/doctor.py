@@ -5,8 +5,8 @@
   tools/doctor --train_dir=runs/photos --thorough
 
 It takes the flags of tools/train: put `doctor` in the place of `train` to see what would happen.
-With the --train_dir of a run that is there, it looks at that run. Each line is ok, warn or fail and
-says what to do; the exit code is 1 where one is fail.
+With the --train_dir of a run that has begun, it looks at that run, with the flags of then. Each
+line is ok, warn or fail and says what to do; the exit code is 1 where one is fail.
 """
 
 import dataclasses
@@ -19,9 +19,10 @@ from rich import console, text
 from tools import config_flags, invocation
 from vgg_slim import config, memory
 from vgg_slim.checkup import machine
-from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding
+from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, failure
 from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
+from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import VggSlimError
 from vgg_slim.weights import prefixes
 
@@ -65,46 +66,51 @@ def _lines(finding: Finding) -> text.Text:
 
 
 def _findings(counts: dict[str, int]) -> Iterator[Finding]:
-  yield from machine.check_all()
+  """Everything, the cheap first; `counts` is what the caller has made of it so far."""
+  yield from machine.examine_all()
   try:
     invocation.load_tensorflow()
   except ImportError as error:
-    yield Finding(FAIL, 'TensorFlow', f'{error}.', 'See packages and Python above.')
+    yield failure('TensorFlow', error, 'See packages and Python above.')
     return
   from vgg_slim.checkup import data_set, framework, trial
   from vgg_slim.compat import tf
 
-  yield from framework.check_all()
+  yield from framework.examine_all()
   try:
-    wanted = _existing_run()
-    data_dir = os.path.abspath(_DATA_DIR.value or (wanted and wanted.data_dir) or _digits_dir())
-    manifest = manifests.read_manifest(data_dir)
+    run, manifest, newest = _plan()
   except VggSlimError as error:
-    yield Finding(FAIL, 'data set', str(error))
+    yield failure('run', error)
     return
-  newest = wanted and prefixes.newest(_TRAIN_DIR.value)
-  if wanted:
-    yield trial.check_resumable(wanted, manifest)
-    wanted = dataclasses.replace(wanted, data_dir=data_dir)
-  else:
-    try:
-      wanted = config_flags.train_config_from_flags(data_dir, manifest)
-    except VggSlimError as error:
-      yield Finding(FAIL, 'flags', str(error))
-      return
-  yield from data_set.check_all(data_dir, manifest, wanted.preprocessing, _THOROUGH.value)
-  start = newest or wanted.fine_tune.checkpoint_path
+  yield trial.examine_run(run, manifest)
+  yield from data_set.examine_all(run.data_dir, manifest, run.preprocessing, _THOROUGH.value)
+  start = newest or run.fine_tune.checkpoint_path
   if start:
-    yield trial.check_checkpoint(start)
+    yield trial.examine_checkpoint(start)
   on_gpu = bool(tf.config.list_physical_devices('GPU'))
-  yield trial.check_memory(wanted, memory.available_bytes(), on_gpu)
-  folder = machine.nearest_folder(_TRAIN_DIR.value or 'runs')
-  yield machine.check_disk(folder, trial.checkpoint_bytes(wanted))
+  yield trial.examine_memory(run, memory.available_bytes(), on_gpu)
+  yield machine.examine_disk(_folder(), trial.checkpoint_bytes(run))
   if _DRY_STEP.value and not counts[FAIL]:
-    yield trial.run_trial(_continued(wanted, newest), manifest, folder)
+    folder = str(machine.nearest_folder(_folder()))
+    yield trial.run_trial(_continued(run, newest), manifest, folder)
 
 
-def _existing_run() -> TrainConfig | None:
+def _folder() -> str:
+  return _TRAIN_DIR.value or 'runs'
+
+
+def _plan() -> tuple[TrainConfig, Manifest, str | None]:
+  """The run, the manifest of its data set, and its newest checkpoint if it has begun."""
+  begun = _begun_run()
+  data_dir = os.path.abspath(_DATA_DIR.value or (begun and begun.data_dir) or _digits_dir())
+  manifest = manifests.read_manifest(data_dir)
+  if begun is None:
+    return config_flags.train_config_from_flags(data_dir, manifest), manifest, None
+  run = dataclasses.replace(begun, data_dir=data_dir)
+  return run, manifest, prefixes.newest(_TRAIN_DIR.value)
+
+
+def _begun_run() -> TrainConfig | None:
   train_dir = _TRAIN_DIR.value
   if train_dir and os.path.exists(os.path.join(train_dir, config.CONFIG_FILE)):
     return config.read_train_config(train_dir)

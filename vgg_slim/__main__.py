@@ -38,6 +38,7 @@ def main() -> None:
   for name, summary in found.items():
     print(f'  {names[name]:{width}}  {summary}')
   print('\nIn a checkout they are called tools/NAME; each has --help and --version.')
+  print('Exit codes: 0 done, 1 failed as the message says, 2 wrong flags, 75 worth another try.')
   print(f'Recipes for --flagfile: {recipes_folder()}')
 
 

@@ -21,7 +21,7 @@ def fed(rgb_mean):
 
 def test_a_good_one(made):
   data_dir, manifest = made
-  findings = list(data_set.check_all(data_dir, manifest, fed(manifest.rgb_mean), thorough=True))
+  findings = list(data_set.examine_all(data_dir, manifest, fed(manifest.rgb_mean), thorough=True))
   assert [finding.level for finding in findings] == [OK] * 5
   assert [finding.about for finding in findings] == [
     *('data set', 'checksums', 'labels', 'pixels', 'network input')
@@ -34,16 +34,16 @@ def test_a_good_one(made):
 def test_classes_without_pictures_and_no_validation(made):
   manifest = made[1]
   train = dataclasses.replace(manifest.splits['train'], examples_per_class=(18, 0))
-  finding = data_set.check_classes(dataclasses.replace(manifest, splits={'train': train}))
+  finding = data_set.examine_classes(dataclasses.replace(manifest, splits={'train': train}))
   assert (finding.level, finding.text) == (WARN, 'no training picture of 1 classes: class_1')
   splits = {'train': manifest.splits['train']}
-  finding = data_set.check_classes(dataclasses.replace(manifest, splits=splits))
+  finding = data_set.examine_classes(dataclasses.replace(manifest, splits=splits))
   assert finding.level == WARN
   assert '--validation_fraction' in finding.remedy
 
 
 def test_labels_beyond_the_classes(made):
-  finding = data_set.check_labels(*made, num_classes=1)
+  finding = data_set.examine_labels(*made, num_classes=1)
   assert finding.level == FAIL
   assert 'has label 1; with 1 classes 0 to 0 are allowed' in finding.text
 
@@ -55,17 +55,17 @@ def test_a_byte_that_changed(made, tmp_path):
       content = bytearray(pathlib.Path(data_dir, shard.file).read_bytes())
       content[-40] ^= 1
       (tmp_path / shard.file).write_bytes(content)
-  finding = data_set.check_checksums(str(tmp_path), manifest)
+  finding = data_set.examine_checksums(str(tmp_path), manifest)
   assert finding.level == FAIL
   assert 'Checksums (SHA-256) differ' in finding.text
-  assert data_set.check_labels(str(tmp_path), manifest, 2).level == FAIL
+  assert data_set.examine_labels(str(tmp_path), manifest, 2).level == FAIL
 
 
 def test_a_mean_of_other_pictures(made):
   data_dir, manifest = made
   other = dataclasses.replace(manifest, rgb_mean=(0.48, 0.45, 0.4))  # of a scale of 0..1
-  pixels, fine = data_set.check_pixels(data_dir, other, fed(manifest.rgb_mean))
+  pixels, fine = data_set.examine_pixels(data_dir, other, fed(manifest.rgb_mean))
   assert (pixels.level, fine.level) == (WARN, OK)
-  fine, network_input = data_set.check_pixels(data_dir, manifest, fed(other.rgb_mean))
+  fine, network_input = data_set.examine_pixels(data_dir, manifest, fed(other.rgb_mean))
   assert (fine.level, network_input.level) == (OK, WARN)
   assert "another data set's" in network_input.remedy

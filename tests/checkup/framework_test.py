@@ -7,13 +7,13 @@ from vgg_slim.checkup.findings import FAIL, OK, WARN
 
 
 def test_tf_slim_works_here_and_a_broken_one_is_said(monkeypatch):
-  assert framework.check_tf_slim().level == OK
+  assert framework.examine_tf_slim().level == OK
 
   def batch_norm(*args, **kwargs):
     raise AttributeError('no legacy_tf_layers')
 
   monkeypatch.setattr(framework.slim, 'batch_norm', batch_norm)
-  finding = framework.check_tf_slim()
+  finding = framework.examine_tf_slim()
   assert finding.level == FAIL
   assert finding.text == 'batch norm: AttributeError: no legacy_tf_layers'
 
@@ -36,6 +36,6 @@ def test_why_there_is_no_gpu(tmp_path, gpus, is_cuda_build, driver, environment,
   if driver:
     (tmp_path / 'proc/driver/nvidia').mkdir(parents=True)
     (tmp_path / 'proc/driver/nvidia/version').write_text('NVRM version')
-  finding = framework.check_gpus(gpus, is_cuda_build, tmp_path, environment)
+  finding = framework.examine_gpus(gpus, is_cuda_build, tmp_path, environment)
   assert finding.level == level
   assert words in finding.text

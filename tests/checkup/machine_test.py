@@ -26,21 +26,21 @@ def a_processor(root, flags):
   ],
 )
 def test_processors(tmp_path, flags, environment, level, words):
-  finding = machine.check_cpu(a_processor(tmp_path, flags), environment)
+  finding = machine.examine_cpu(a_processor(tmp_path, flags), environment)
   assert finding.level == level
   assert finding.text.endswith(words)
   assert bool(finding.remedy) == (level != OK)
 
 
 def test_a_system_that_does_not_say(tmp_path):
-  assert machine.check_cpu(tmp_path, {}).level == OK
-  assert machine.check_memory(None).text == 'this system does not say how much is free'
+  assert machine.examine_cpu(tmp_path, {}).level == OK
+  assert machine.examine_memory(None).text == 'this system does not say how much is free'
 
 
 def test_packages_that_are_missing_or_others():
-  assert machine.check_packages(machine.PINNED.get).level == OK
+  assert machine.examine_packages(machine.PINNED.get).level == OK
   other = {**machine.PINNED, 'tf-keras': '2.19.0'}
-  finding = machine.check_packages(other.get)
+  finding = machine.examine_packages(other.get)
   assert finding.level == WARN
   assert 'tf-keras 2.19.0' in finding.text
   assert 'tf-keras==2.21.0' in finding.remedy
@@ -50,20 +50,20 @@ def test_packages_that_are_missing_or_others():
       raise metadata.PackageNotFoundError(name)
     return machine.PINNED[name]
 
-  finding = machine.check_packages(absent)
+  finding = machine.examine_packages(absent)
   assert finding.level == FAIL
   assert 'tf-slim missing' in finding.text
 
 
 def test_pythons():
-  assert machine.check_python((3, 11)).level == OK
-  assert machine.check_python((3, 13)).level == WARN
+  assert machine.examine_python((3, 11)).level == OK
+  assert machine.examine_python((3, 13)).level == WARN
 
 
 def test_disk(tmp_path):
-  finding = machine.check_disk(str(tmp_path / 'runs' / 'new'), 1)
+  finding = machine.examine_disk(str(tmp_path / 'runs' / 'new'), 1)
   assert finding.level == OK
   assert re.search(f' free in {tmp_path}, checkpoints take 1 B$', finding.text)
-  finding = machine.check_disk(str(tmp_path), 2**60)
+  finding = machine.examine_disk(str(tmp_path), 2**60)
   assert finding.level == FAIL
   assert '--keep_checkpoints' in finding.remedy

@@ -62,32 +62,32 @@ def test_steps_that_fail_or_start_far_off(made, tmp_path):
 
 def test_checkpoints(made, tmp_path):
   config, _ = made
-  assert trial.check_checkpoint(str(tmp_path)).text == f'{tmp_path} holds no checkpoint.'
+  assert trial.examine_checkpoint(str(tmp_path)).text == f'{tmp_path} holds no checkpoint.'
   prefix = write_checkpoint(tmp_path, config)
-  finding = trial.check_checkpoint(prefix)
+  finding = trial.examine_checkpoint(prefix)
   assert finding.level == OK
   assert finding.text == f'{prefix}: vgg_a, 2 classes, 32 px, all numbers finite'
   more_classes = dataclasses.replace(
     contract.read_contract(contract.contract_path(prefix)), num_classes=3, class_names=None
   )
   contract.write_contract(contract.contract_path(prefix), more_classes)
-  finding = trial.check_checkpoint(prefix)
+  finding = trial.examine_checkpoint(prefix)
   assert finding.level == FAIL
   assert 'is of another network: vgg_a/fc8/weights has shape' in finding.text
   contract.contract_path(prefix).unlink()
-  assert trial.check_checkpoint(prefix).level == WARN
-  finding = trial.check_checkpoint(write_checkpoint(tmp_path, config, math.inf))
+  assert trial.examine_checkpoint(prefix).level == WARN
+  finding = trial.examine_checkpoint(write_checkpoint(tmp_path, config, math.inf))
   assert finding.level == FAIL
   assert 'holds NaN or infinity in vgg_a/conv1/conv1_1/weights.' in finding.text
 
 
 def test_a_run_and_its_data_set(made):
   config, manifest = made
-  assert trial.check_resumable(config, manifest).level == OK
+  assert trial.examine_run(config, manifest).level == OK
   names = dataclasses.replace(manifest, class_names=manifest.class_names[::-1])
-  assert 'another order' in trial.check_resumable(config, names).text
+  assert 'another order' in trial.examine_run(config, names).text
   changed = dataclasses.replace(config, data_fingerprint='0' * 16)
-  finding = trial.check_resumable(changed, manifest)
+  finding = trial.examine_run(changed, manifest)
   assert finding.level == FAIL
   assert f'began with the data {"0" * 16}' in finding.text
 
@@ -95,9 +95,9 @@ def test_a_run_and_its_data_set(made):
 def test_memory_and_disk(made):
   config, _ = made
   needed = preflight.needed_memory(config, 7)
-  assert trial.check_memory(config, needed, on_gpu=False).text.endswith('; at most 7 fit')
-  assert trial.check_memory(config, 1, on_gpu=False).level == FAIL
-  assert trial.check_memory(config, 1, on_gpu=True).level == OK
+  assert trial.examine_memory(config, needed, on_gpu=False).text.endswith('; at most 7 fit')
+  assert trial.examine_memory(config, 1, on_gpu=False).level == FAIL
+  assert trial.examine_memory(config, 1, on_gpu=True).level == OK
   # Three that are kept and the next one, each with weights and momentum.
   with tf.Graph().as_default():
     of_run = contract.from_train_config(config)

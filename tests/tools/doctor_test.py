@@ -1,5 +1,6 @@
 """In this process, for a thin network."""
 
+import io
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.testing import make_data_set, own_flags, run_tool, thin_model, train_config
 from tools import invocation
 from vgg_slim import config as configs
+from vgg_slim.training import loop, progress
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--fc_units=32', '--pixel_scale=0.015625')
 
@@ -38,6 +40,19 @@ def test_all_is_well(doctor, made, tmp_path, capsys):
   assert [path.name for path in tmp_path.iterdir()] == ['data']
 
 
+def test_a_run_that_has_begun(doctor, made, tmp_path, capsys):
+  data_dir, manifest = made
+  config = train_config(data_dir, manifest, max_steps=1)
+  loop.run_training(config, manifest, 'run', None, progress.Reporter(io.StringIO()))
+  before = sorted(path.name for path in (tmp_path / 'run').iterdir())
+  assert run_tool(doctor, '--train_dir=run', '--thorough') == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert 'ok   run            vgg_a at 32 px, batches of 4' in lines
+  assert any(line.startswith('ok   checkpoint     run/model.ckpt-1: vgg_a') for line in lines)
+  assert any(line.startswith('ok   checksums') for line in lines)
+  assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == before
+
+
 def test_faults_are_lines_and_code_1(doctor, made, tmp_path, capsys):
   run = tmp_path / 'run'
   run.mkdir()
@@ -65,4 +80,4 @@ def test_a_tensorflow_that_cannot_be_loaded(doctor, monkeypatch, capsys):
 
   monkeypatch.setattr(invocation, 'load_tensorflow', fail)
   assert run_tool(doctor) == 1
-  assert 'fail TensorFlow     libcudart.so.12.' in capsys.readouterr().out
+  assert 'fail TensorFlow     libcudart.so.12\n' in capsys.readouterr().out

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, found
+from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, failure, found
 from vgg_slim.config import PreprocessingConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pictures, pixel_moments, records
@@ -20,7 +20,7 @@ _ROUNDING = 1.0  # of 255
 _CONVERT = 'Convert the data set again with tools/convert_to_tfrecord.'
 
 
-def check_all(
+def examine_all(
   data_dir: str, manifest: Manifest, preprocessing: PreprocessingConfig, thorough: bool
 ) -> Iterator[Finding]:
   """Everything here.
@@ -31,14 +31,14 @@ def check_all(
     preprocessing: of the run.
     thorough: whether every byte and every label are read.
   """
-  yield check_classes(manifest)
+  yield examine_classes(manifest)
   if thorough:
-    yield check_checksums(data_dir, manifest)
-  yield check_labels(data_dir, manifest, manifest.num_classes, None if thorough else _RECORDS)
-  yield from check_pixels(data_dir, manifest, preprocessing)
+    yield examine_checksums(data_dir, manifest)
+  yield examine_labels(data_dir, manifest, manifest.num_classes, None if thorough else _RECORDS)
+  yield from examine_pixels(data_dir, manifest, preprocessing)
 
 
-def check_classes(manifest: Manifest) -> Finding:
+def examine_classes(manifest: Manifest) -> Finding:
   """Whether there is something to learn of every class, and a split to validate on."""
   counts = manifest.split('train').examples_per_class
   splits = ', '.join(f'{name} {split.num_examples}' for name, split in manifest.splits.items())
@@ -55,7 +55,7 @@ def check_classes(manifest: Manifest) -> Finding:
   return Finding(OK, 'data set', text)
 
 
-def check_checksums(data_dir: str, manifest: Manifest) -> Finding:
+def examine_checksums(data_dir: str, manifest: Manifest) -> Finding:
   """Reads every byte of every shard."""
 
   def read() -> str:
@@ -65,7 +65,7 @@ def check_checksums(data_dir: str, manifest: Manifest) -> Finding:
   return found('checksums', read, _CONVERT)
 
 
-def check_labels(
+def examine_labels(
   data_dir: str, manifest: Manifest, num_classes: int, limit: int | None = None
 ) -> Finding:
   """Whether the labels of all splits are 0 .. num_classes - 1; see `records.check_records`."""
@@ -79,7 +79,7 @@ def check_labels(
   return found('labels', read, _CONVERT)
 
 
-def check_pixels(
+def examine_pixels(
   data_dir: str, manifest: Manifest, preprocessing: PreprocessingConfig, count: int = _PICTURES
 ) -> Iterator[Finding]:
   """Decodes pictures of the training split: are they those of the manifest, and well fed?
@@ -93,7 +93,7 @@ def check_pixels(
   try:
     means, statistics = _sample(data_dir, manifest, count)
   except DataError as error:
-    yield Finding(FAIL, 'pixels', str(error), _CONVERT)
+    yield failure('pixels', error, _CONVERT)
     return
   off = np.abs(np.subtract(statistics.mean, manifest.rgb_mean))
   allowed = _STANDARD_ERRORS * np.std(means, axis=0) / np.sqrt(len(means)) + _ROUNDING

@@ -24,9 +24,14 @@ class Finding(NamedTuple):
   remedy: str = ''
 
 
+def failure(about: str, error: Exception, remedy: str = '') -> Finding:
+  """FAIL with the error's message in one line."""
+  return Finding(FAIL, about, ' '.join(str(error).split()), remedy)
+
+
 def found(about: str, work: Callable[[], str], remedy: str = '') -> Finding:
   """OK with the text that `work` returns, or FAIL with the VggSlimError that it raises."""
   try:
     return Finding(OK, about, work())
   except VggSlimError as error:
-    return Finding(FAIL, about, ' '.join(str(error).split()), remedy)
+    return failure(about, error, remedy)

@@ -12,14 +12,14 @@ from vgg_slim.compat import slim, tf
 _DRIVER = 'proc/driver/nvidia/version'
 
 
-def check_all() -> Iterator[Finding]:
+def examine_all() -> Iterator[Finding]:
   """Everything here."""
-  yield check_tf_slim()
+  yield examine_tf_slim()
   gpus = [device.name for device in tf.config.list_physical_devices('GPU')]
-  yield check_gpus(gpus, bool(tf.sysconfig.get_build_info().get('is_cuda_build')))
+  yield examine_gpus(gpus, bool(tf.sysconfig.get_build_info().get('is_cuda_build')))
 
 
-def check_tf_slim() -> Finding:
+def examine_tf_slim() -> Finding:
   """Runs the one layer of tf-slim that needs the alias of compat: batch norm, in training."""
   remedy = 'Install the versions of requirements_lock.txt.'
   try:
@@ -35,7 +35,7 @@ def check_tf_slim() -> Finding:
   return Finding(OK, 'tf-slim', f'batch norm works on TensorFlow {tf.__version__}')
 
 
-def check_gpus(
+def examine_gpus(
   gpus: list[str],
   is_cuda_build: bool,
   root: pathlib.Path = pathlib.Path('/'),

@@ -21,7 +21,7 @@ _VECTORS = {'avx': 'AVX', 'avx2': 'AVX2', 'avx512f': 'AVX-512'}
 _BFLOAT16 = {'avx512_bf16': 'AVX-512 BF16', 'amx_bf16': 'AMX'}
 
 
-def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
+def examine_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
   """Whether TensorFlow and tf-keras have wheels for this Python."""
   text = '.'.join(map(str, version))
   if PYTHONS[0] <= version <= PYTHONS[1]:
@@ -29,7 +29,7 @@ def check_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
   return Finding(WARN, 'Python', f'{text}; 3.10 to 3.12 are tested.', 'Make a .venv with one.')
 
 
-def check_packages(version_of: Callable[[str], str] = metadata.version) -> Finding:
+def examine_packages(version_of: Callable[[str], str] = metadata.version) -> Finding:
   """The three packages whose versions have to go together.
 
   Args:
@@ -50,7 +50,7 @@ def check_packages(version_of: Callable[[str], str] = metadata.version) -> Findi
   return Finding(OK, 'packages', text)
 
 
-def check_cpu(
+def examine_cpu(
   root: pathlib.Path = pathlib.Path('/'), environment: Mapping[str, str] = os.environ
 ) -> Finding:
   """Vector instructions, and whether oneDNN is on, which TensorFlow's convolutions are from.
@@ -79,14 +79,14 @@ def check_cpu(
   return Finding(OK, 'processor', text)
 
 
-def check_memory(available: int | None) -> Finding:
+def examine_memory(available: int | None) -> Finding:
   """Memory that is free, as `memory.available_bytes` says."""
   if available is None:
     return Finding(OK, 'memory', 'this system does not say how much is free')
   return Finding(OK, 'memory', f'{format_bytes(available)} free')
 
 
-def check_disk(folder: str, needed: int) -> Finding:
+def examine_disk(folder: str, needed: int) -> Finding:
   """Whether `needed` bytes fit on the disk of `folder`, which need not exist yet."""
   path = nearest_folder(folder)
   free = shutil.disk_usage(path).free
@@ -105,12 +105,12 @@ def nearest_folder(folder: str) -> pathlib.Path:
   return next(parent for parent in (path, *path.parents) if parent.is_dir())
 
 
-def check_all() -> Iterator[Finding]:
+def examine_all() -> Iterator[Finding]:
   """All that can be said before TensorFlow is loaded, and without a run in mind."""
-  yield check_python()
-  yield check_packages()
-  yield check_cpu()
-  yield check_memory(memory.available_bytes())
+  yield examine_python()
+  yield examine_packages()
+  yield examine_cpu()
+  yield examine_memory(memory.available_bytes())
 
 
 def _cpu_flags(root: pathlib.Path) -> set[str] | None:

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, found
+from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, failure, found
 from vgg_slim.compat import tf
-from vgg_slim.config import RunConfig, TrainConfig
+from vgg_slim.config import TrainConfig
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import CheckpointError, TrainingError
+from vgg_slim.errors import CheckpointError, VggSlimError
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.training import history, loop, preflight, progress
 from vgg_slim.weights import checkpoints, prefixes, restore
@@ -25,7 +25,7 @@ _PICTURES = 2  # in the step: batch norm needs more than one
 _FAR_FROM_CHANCE = 3.0  # times ln(K)
 
 
-def check_checkpoint(path: str) -> Finding:
+def examine_checkpoint(path: str) -> Finding:
   """Contract and weights of a checkpoint: they fit each other, and every number is finite.
 
   Args:
@@ -49,20 +49,22 @@ def check_checkpoint(path: str) -> Finding:
   return found('checkpoint', read)
 
 
-def check_resumable(config: TrainConfig, manifest: Manifest) -> Finding:
-  """Whether the data set is still the one that a run began with."""
+def examine_run(config: TrainConfig, manifest: Manifest) -> Finding:
+  """Which run it is, and whether the data set is that with which it began."""
+  remedy = 'Give the --data_dir of the run, or another --train_dir.'
   if config.class_names != manifest.class_names:
-    text = f'the run has {config.net.num_classes} classes, the data set {manifest.num_classes}'
+    text = f'the run has {config.net.num_classes} classes, the data set {manifest.num_classes}.'
     if config.net.num_classes == manifest.num_classes:
-      text = 'the classes of the run and of the data set have other names, or another order'
-    return Finding(FAIL, 'run', f'{text}.', 'Give the --data_dir of the run.')
+      text = 'the classes of run and data set have other names, or another order.'
+    return Finding(FAIL, 'run', text, remedy)
   if config.data_fingerprint != manifest.fingerprint:
     text = f'began with the data {config.data_fingerprint}, now there is {manifest.fingerprint}.'
-    return Finding(FAIL, 'run', text, 'Give the --data_dir of the run, or another --train_dir.')
-  return Finding(OK, 'run', f'{config.net.model} on the data set that it began with')
+    return Finding(FAIL, 'run', text, remedy)
+  net, batch = config.net, config.run.batch_size
+  return Finding(OK, 'run', f'{net.model} at {net.image_size} px, batches of {batch}')
 
 
-def check_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> Finding:
+def examine_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> Finding:
   """The estimate of a step, and the largest batch that fits into `available` bytes."""
   batch = config.run.batch_size // config.optimizer.gradient_accumulation_steps
   needed = format_bytes(preflight.needed_memory(config, batch))
@@ -94,27 +96,23 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
   batch_size = min(_PICTURES, config.run.batch_size)
   trial = dataclasses.replace(
     config,
-    run=RunConfig(batch_size=batch_size, max_steps=1, seed=config.run.seed),
+    run=dataclasses.replace(config.run, batch_size=batch_size, max_steps=1, profile_steps=()),
     optimizer=dataclasses.replace(config.optimizer, gradient_accumulation_steps=1),
   )
   chance = math.log(config.net.num_classes)
+  # Some schedules follow the validation, which would take a whole split.
+  validation = SimpleNamespace(loss=chance, top_1_accuracy=0.0)
+  evaluate_fn = (lambda _: validation) if 'validation' in manifest.splits else None
+  silent = progress.Reporter(io.StringIO())
   started = time.monotonic()
   with tempfile.TemporaryDirectory(prefix='.doctor-', dir=folder) as train_dir:
-
-    def step() -> str:
-      # A schedule that follows the validation has to see one.
-      validation = SimpleNamespace(loss=chance, top_1_accuracy=0.0)
-      silent = progress.Reporter(io.StringIO())
-      try:
-        loop.run_training(trial, manifest, train_dir, lambda _: validation, silent)
-      except tf.errors.ResourceExhaustedError as error:
-        raise TrainingError(f'out of memory: {error.message.splitlines()[0]}') from error
-      return f'{history.read_history(train_dir)[-1].train_loss}'
-
-    finding = found('dry step', step)
-  if finding.level == FAIL:
-    return finding
-  loss = float(finding.text)
+    try:
+      loop.run_training(trial, manifest, train_dir, evaluate_fn, silent)
+    except VggSlimError as error:
+      return failure('dry step', error)
+    except tf.errors.ResourceExhaustedError as error:
+      return failure('dry step', error, 'Out of memory: a smaller --image_size or --model.')
+    loss = history.read_history(train_dir)[-1].train_loss
   seconds = time.monotonic() - started
   text = f'loss {loss:.3g} of {batch_size} pictures (guessing: {chance:.3g}), in {seconds:.0f} s'
   if loss > _FAR_FROM_CHANCE * chance:
