@@ -1,5 +1,6 @@
 """What the pages promise is there: commands, flags, links, messages, Python that runs."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,9 +15,18 @@ import pytest
 from tests import build_files
 from vgg_slim import __main__ as listing
 from vgg_slim.compat import tf
+from vgg_slim.data import example_proto, manifest
+from vgg_slim.evaluation import results
+from vgg_slim.features import cache
+from vgg_slim.training import history
+from vgg_slim.weights import contract
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted(ROOT.joinpath('docs').glob('*.md'))]
+PAGES = [
+  ROOT / 'README.md',
+  ROOT / 'CONTRIBUTING.md',
+  *sorted(ROOT.joinpath('docs').rglob('*.md')),
+]
 RECIPES = sorted(ROOT.joinpath('recipes').glob('*.flags'))
 
 TOOL = re.compile(r'^(?:tools/|//tools:|vgg-slim-)([a-z][a-z_-]*)$')
@@ -161,6 +171,15 @@ def test_messages_of_the_troubleshooting_page_are_those_of_the_sources():
   assert shown
   absent = [part for part in parts if part and not any(part in source for source in sources)]
   assert not absent, '\n'.join(absent)
+
+
+def test_the_page_on_file_formats_has_every_field():
+  classes = (manifest.Manifest, manifest.Split, manifest.Shard, contract.Contract, contract.Source)
+  classes += (results.EvalResult, cache.FeatureKey)
+  fields = {field.name for each in classes for field in dataclasses.fields(each)}
+  fields |= {*history.EpochMetrics._fields, *cache.FeatureSet._fields}
+  fields |= {value for value in vars(example_proto).values() if str(value).startswith('image/')}
+  assert fields - set(spans(ROOT / 'docs/file-formats.md')) == set()
 
 
 def test_the_library_as_the_readme_shows_it():
