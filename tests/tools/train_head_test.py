@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def run(tool, folder, *arguments):
-  command = [sys.executable, '-m', f'tools.{tool}', *arguments]
+  command = [sys.executable, '-m', tool, *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
   return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     tf.train.Saver().save(session, prefix, write_meta_graph=False)
   write_contract(contract_path(prefix), Contract('vgg_a@4', None, 32, None, pixel_scale=1 / 64))
   extracted = run(
-    'extract_features',
+    'tools.extract_features',
     folder,
     *('--checkpoint_path=trunk', '--data_dir=data', '--image_size=32', '--output=features'),
   )
@@ -49,14 +49,14 @@ def test_features_are_there_once(folder):
     assert len(set(arrays['names'])) == 6
   before = (folder / 'features' / 'train.npz').stat().st_mtime_ns
   again = run(
-    'extract_features',
+    'tools.extract_features',
     folder,
     *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--splits=train'),
   )
   assert again.stdout == 'features/train.npz is there: 18 pictures, nothing to do.\n'
   assert (folder / 'features' / 'train.npz').stat().st_mtime_ns == before
   other = run(
-    'extract_features',
+    'tools.extract_features',
     folder,
     *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--layer=conv5_2'),
   )
@@ -66,7 +66,7 @@ def test_features_are_there_once(folder):
 
 def test_a_head_becomes_a_checkpoint(folder):
   trained = run(
-    'train_head',
+    'tools.train_head',
     folder,
     *('--features=features', '--checkpoint_path=trunk', '--output=whole', '--head=fc256'),
     *('--classifier_activation=sigmoid', '--epochs=3', '--batch_size=6'),
@@ -92,7 +92,7 @@ def test_a_head_becomes_a_checkpoint(folder):
   ],
 )
 def test_mistakes_are_one_line(folder, arguments, message):
-  failed = run('train_head', folder, *arguments)
+  failed = run('tools.train_head', folder, *arguments)
   assert failed.returncode == 1
   assert message in failed.stderr
   assert len(failed.stderr.splitlines()) == 1
