@@ -175,7 +175,8 @@ def load_contract(path: str) -> tuple[str, Contract]:
   if contract is None:
     raise CheckpointError(
       f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it, so '
-      'that nothing says which network it is of; tools/import_weights writes both.'
+      'that nothing says which network it is of; tools/import_weights writes a checkpoint and its '
+      '.json.'
     )
   return prefix, contract
 
