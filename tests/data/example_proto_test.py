@@ -55,3 +55,44 @@ def test_bytes_are_those_of_protobuf(size):
 def test_a_file_name_that_is_not_utf8_is_escaped():
   features = tf.train.Example.FromString(encode(filename='caf\udce9.png')).features.feature
   assert features['image/filename'].bytes_list.value == [b'caf\\udce9.png']
+
+
+class TestDecode:
+  def test_gives_what_was_encoded(self):
+    assert example_proto.decode_example(encode()) == {key: [v] for key, v in VALUES.items()}
+
+  def test_reads_what_protobuf_writes(self):
+    features = {
+      'several': tf.train.Feature(int64_list=tf.train.Int64List(value=[-1, 0, 300, 2**63 - 1])),
+      'bytes': tf.train.Feature(bytes_list=tf.train.BytesList(value=[b'', b'x' * 300])),
+      'floats': tf.train.Feature(float_list=tf.train.FloatList(value=[0.5, 2])),
+      'empty': tf.train.Feature(),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    assert example_proto.decode_example(example.SerializeToString()) == {
+      'several': [-1, 0, 300, 2**63 - 1],
+      'bytes': [b'', b'x' * 300],
+      'floats': [],
+      'empty': [],
+    }
+
+  def test_numbers_that_are_not_packed(self):
+    key, numbers = b'\x0a\x01k', b'\x1a\x05\x08\x05\x08\xac\x02'  # fields 1: 5, 1: 300
+    entry = key + b'\x12\x07' + numbers
+    serialized = bytes((0x0A, len(entry) + 2, 0x0A, len(entry))) + entry
+    assert tf.train.Example.FromString(serialized).features.feature['k'].int64_list.value == [
+      5,
+      300,
+    ]
+    assert example_proto.decode_example(serialized) == {'k': [5, 300]}
+
+  def test_every_cut_is_refused(self):
+    whole = encode()
+    for size in range(1, len(whole)):
+      with pytest.raises(ValueError, match='tf.train.Example'):
+        example_proto.decode_example(whole[:size])
+
+  @pytest.mark.parametrize('other', [b'\xff\xd8\xff\xe0', b'\x08\x01', b'\x80' * 12])
+  def test_no_example(self, other):
+    with pytest.raises(ValueError, match=r'no tf\.train\.Example'):
+      example_proto.decode_example(other)

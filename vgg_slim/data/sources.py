@@ -9,6 +9,7 @@ import numpy as np
 
 from vgg_slim.data import (
   cifar,
+  foreign_records,
   idx,
   image_folder,
   image_list,
@@ -97,6 +98,10 @@ DATASETS = {
   ),
   'imagenet': _Kind(
     imagenet.open_imagenet, 'holds train/SYNSET folders, val and a list of the validation labels'
+  ),
+  'tfrecord': _Kind(
+    foreign_records.open_records,
+    "a folder of research/slim's or TFDS's records: train, validation and test shards, labels.txt",
   ),
   'npz': _Kind(npz_arrays.open_npz, 'a file of x_train, y_train, x_test, ... or the like'),
   'idx': _Kind(_idx, "a folder of files with MNIST's names"),

@@ -1,0 +1,113 @@
+"""Records of a TFRecord file, with their checksums. No TensorFlow.
+
+A frame is the length of the record (8 bytes, lowest first), the masked CRC-32C of these, the
+record, and its masked CRC-32C, as TensorFlow's `lib/io/record_writer.h` describes it.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+_LENGTH = struct.Struct('<Q')
+_CHECKSUM = struct.Struct('<I')
+_MASK = 0xA282EAD8
+_POLYNOMIAL = 0x82F63B78  # Castagnoli's, lowest bit first
+_LANE = 256  # bytes; a record's lanes go through the table side by side
+
+
+def iterate_records(path: str | os.PathLike) -> Iterator[tuple[int, bytes]]:
+  """Yields the place of each frame, in bytes, and its record, whose checksum is not looked at.
+
+  Raises:
+    OSError: the file cannot be read, or is no TFRecord file to its end; names it.
+  """
+  with open(path, 'rb') as stream:
+    end = os.fstat(stream.fileno()).st_size
+    while (place := stream.tell()) < end:
+      record, _ = _read_frame(stream, path)
+      yield place, record
+
+
+def read_record(path: str | os.PathLike, place: int) -> bytes:
+  """Reads the record of the frame at `place`, in bytes.
+
+  Raises:
+    OSError: the file cannot be read, or a checksum is wrong; names it.
+  """
+  with open(path, 'rb') as stream:
+    stream.seek(place)
+    record, checksum = _read_frame(stream, path)
+  if masked_crc32c(record) != checksum:
+    raise OSError(f'{os.fspath(path)}, byte {place}: the checksum says that a record is damaged')
+  return record
+
+
+def masked_crc32c(data: bytes) -> int:
+  """The checksum of a frame: CRC-32C, rotated and shifted."""
+  head = len(data) % _LANE
+  state = 0xFFFFFFFF
+  for byte in data[:head]:
+    state = _STEP_LIST[(state ^ byte) & 0xFF] ^ state >> 8
+  if len(data) >= _LANE:
+    for lane in _lane_states(np.frombuffer(data, np.uint8, offset=head).reshape(-1, _LANE)):
+      state = _pass_lane(state) ^ lane
+  crc = state ^ 0xFFFFFFFF
+  return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF
+
+
+def _read_frame(stream: BinaryIO, path: str | os.PathLike) -> tuple[bytes, int]:
+  """Record and the checksum that stands behind it."""
+  place = stream.tell()
+  head = stream.read(_LENGTH.size + _CHECKSUM.size)
+  length, checksum = head[: _LENGTH.size], head[_LENGTH.size :]
+  if len(checksum) < _CHECKSUM.size or _CHECKSUM.unpack(checksum)[0] != masked_crc32c(length):
+    raise OSError(
+      f'{os.fspath(path)}, byte {place}: no uncompressed TFRecord file, or a damaged one'
+    )
+  size = _LENGTH.unpack(length)[0]
+  if size + _CHECKSUM.size > os.fstat(stream.fileno()).st_size - stream.tell():
+    raise OSError(f'{os.fspath(path)}, byte {place}: the file ends within a record')
+  return stream.read(size), _CHECKSUM.unpack(stream.read(_CHECKSUM.size))[0]
+
+
+def _step_table() -> np.ndarray:
+  """What a byte makes of an empty state, uint32 [256]."""
+  states = np.arange(256, dtype=np.uint32)
+  for _ in range(8):
+    states = states >> 1 ^ np.where(states & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
+  return states
+
+
+def _lane_states(lanes: np.ndarray) -> list[int]:
+  """States after each lane from empty ones; uint8 [lanes, _LANE]."""
+  states = np.zeros(len(lanes), np.uint32)
+  for column in np.ascontiguousarray(lanes.T):
+    states = _STEP[(states ^ column) & 0xFF] ^ states >> 8
+  return states.tolist()
+
+
+def _pass_lane(state: int) -> int:
+  """The state after a lane of zeros."""
+  first, second, third, fourth = _PASS
+  return (
+    first[state & 0xFF]
+    ^ second[state >> 8 & 0xFF]
+    ^ third[state >> 16 & 0xFF]
+    ^ fourth[state >> 24]
+  )
+
+
+def _pass_tables() -> list[list[int]]:
+  """For each byte of a state, lowest first: what a lane of zeros makes of its 256 values."""
+  states = np.arange(256, dtype=np.uint32) << np.array([[0], [8], [16], [24]], np.uint32)
+  for _ in range(_LANE):
+    states = _STEP[states & 0xFF] ^ states >> 8
+  return states.tolist()
+
+
+_STEP = _step_table()
+_STEP_LIST = _STEP.tolist()
+_PASS = _pass_tables()
