@@ -13,16 +13,16 @@ def history(validation):
 def test_a_line_for_training_and_one_for_validation_of_each_run(tmp_path):
   figure = draw_history({'a': history((0.5, 0.75, 0.75)), 'b': history((None, 0.25, 0.5))})
   loss, accuracy = figure.axes
-  assert [len(axes.lines) for axes in figure.axes] == [4, 4]
+  assert [len(axes.lines) for axes in figure.axes] == [5, 5]  # the last explains the dashes
   np.testing.assert_array_equal(loss.lines[0].get_ydata(), [0.9, 0.5, 0.4])
   np.testing.assert_array_equal(accuracy.lines[3].get_ydata(), [np.nan, 0.25, 0.5])
   assert accuracy.lines[0].get_color() == accuracy.lines[1].get_color()
   assert accuracy.lines[1].get_color() != accuracy.lines[3].get_color()
   texts = [text.get_text() for text in accuracy.get_legend().get_texts()]
-  assert texts == ['a: 75.00% at epoch 2', 'b: 50.00% at epoch 3']
+  assert texts == ['a: 75.00% at epoch 2', 'b: 50.00% at epoch 3', 'dashed: training']
   figure.savefig(tmp_path / 'history.png')
 
 
-def test_a_run_without_validation_has_its_training_named():
+def test_a_run_without_validation_is_named_by_its_training():
   loss, _ = draw_history({'a': history((None,) * 3)}).axes
-  assert [text.get_text() for text in loss.get_legend().get_texts()] == ['a, training']
+  assert [text.get_text() for text in loss.get_legend().get_texts()] == ['a', 'dashed: training']

@@ -50,6 +50,7 @@ def draw_history(runs: Mapping[str, History]) -> Figure:
   accuracy.set(xlabel='epoch', ylabel='accuracy')
   accuracy.yaxis.set_major_formatter(lambda value, _: f'{value:.0%}')
   for axes in (loss, accuracy):
+    axes.plot([], [], '--', color='grey', label='dashed: training')
     axes.grid(alpha=0.3)
     axes.legend(fontsize='small')
   return figure
@@ -57,7 +58,7 @@ def draw_history(runs: Mapping[str, History]) -> Figure:
 
 def _draw(axes: Axes, curve: Curve, colour: str, name: str) -> None:
   has_validation = any(value is not None for value in curve.validation)
-  train_label = None if has_validation else f'{name}, training'
+  train_label = None if has_validation else name
   axes.plot(curve.epochs, _numbers(curve.train), '--', color=colour, alpha=0.6, label=train_label)
   if has_validation:
     axes.plot(curve.epochs, _numbers(curve.validation), 'o-', color=colour, ms=3, label=name)
