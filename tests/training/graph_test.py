@@ -225,3 +225,12 @@ def test_a_step_whose_loss_is_not_finite_leaves_weights_and_step_alone(monkeypat
     assert session.run(ops.global_step) == 0
     for left, right in zip(before, session.run(tf.trainable_variables()), strict=True):
       np.testing.assert_array_equal(left, right)
+
+
+def test_tensorboard_sees_each_part_of_a_step_once(monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  with tf.Graph().as_default() as session_graph:
+    build(np.zeros([4, 32, 32, 3]), labels=[0, 0, 0, 1])
+    scopes = {op.name.partition('/')[0] for op in session_graph.get_operations() if '/' in op.name}
+  assert {'vgg_a', 'loss', 'accuracy', 'train'} <= scopes
+  assert not [scope for scope in scopes if scope.endswith('_1')]

@@ -98,9 +98,9 @@ def _build_replica(
   )
   first_part = parts * replica.index
   # The first part makes the variables, before the optimizer: TensorFlow draws the initial values of
-  # a seed by the number of operations that stand before a variable's.
+  # a seed by the number of random draws that stand before a variable's.
   passes = [forward(*slices[0], part=first_part)]
-  with tf.name_scope('train'):
+  with tf.name_scope('train') as train_scope:
     rate = schedules.build_learning_rate(
       config.optimizer, global_step, _horizon(config, steps_per_epoch)
     )
@@ -122,7 +122,7 @@ def _build_replica(
         _part_gradients(optimizer, passes[-1], variables, parts * replica.count, first_part + part)
       )
   step_losses, accuracy = _of_the_batch(passes, replica)
-  with tf.name_scope('train'):
+  with tf.name_scope(train_scope):
     found = gradients.add_up(found)
     update = build_update(config, optimizer, found, step_losses, global_step)
     train_op, start_averages = _build_averages(config, update, global_step)
