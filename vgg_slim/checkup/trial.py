@@ -14,7 +14,7 @@ from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, failure, found
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import CheckpointError, VggSlimError
+from vgg_slim.errors import VggSlimError
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.training import history, loop, preflight, progress
 from vgg_slim.weights import checkpoints, prefixes, restore
@@ -31,22 +31,22 @@ def examine_checkpoint(path: str) -> Finding:
   Args:
     path: a train_dir, for its newest checkpoint, or a prefix.
   """
-  prefix = prefixes.find_prefix(path)
-  if prefix and not contracts.contract_path(prefix).exists():
-    text = f'{prefix} has no {contracts.contract_path(prefix).name} beside it'
-    return Finding(WARN, 'checkpoint', text, 'Its pixels and classes cannot be compared.')
-
-  def read() -> str:
+  try:
+    prefix = prefixes.find_prefix(path)
+    if prefix and contracts.find_contract(prefix) is None:
+      text = f'{prefix} has no {contracts.contract_path(prefix).name} beside it.'
+      return Finding(WARN, 'checkpoint', text, 'Its pixels and classes cannot be compared.')
     prefix, contract = contracts.load_contract(path)
-    names = checkpoints.inference_names(prefix, _variables(contract))
-    broken = _not_finite(prefix, names)
-    if broken:
-      more = ', ...' if len(broken) > 3 else ''
-      raise CheckpointError(f'{prefix} holds NaN or infinity in {", ".join(broken[:3])}{more}.')
-    classes = 'a trunk' if contract.num_classes is None else f'{contract.num_classes} classes'
-    return f'{prefix}: {contract.model}, {classes}, {contract.image_size} px, all numbers finite'
-
-  return found('checkpoint', read)
+    broken = _not_finite(prefix, checkpoints.inference_names(prefix, _variables(contract)))
+  except VggSlimError as error:
+    return failure('checkpoint', error)
+  if broken:
+    more = ', ...' if len(broken) > 3 else ''
+    text = f'{prefix} holds NaN or infinity in {", ".join(broken[:3])}{more}.'
+    return Finding(FAIL, 'checkpoint', text, 'Go back to an earlier one, or import it again.')
+  classes = 'a trunk' if contract.num_classes is None else f'{contract.num_classes} classes'
+  text = f'{prefix}: {contract.model}, {classes}, {contract.image_size} px, all numbers finite'
+  return Finding(OK, 'checkpoint', text)
 
 
 def examine_run(config: TrainConfig, manifest: Manifest) -> Finding:
@@ -92,6 +92,9 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
     config: of the run; what it starts from is restored.
     manifest: of the data set in `config.data_dir`.
     folder: has room for a checkpoint.
+
+  Raises:
+    KeyboardInterrupt: Ctrl-C.
   """
   batch_size = min(_PICTURES, config.run.batch_size)
   trial = dataclasses.replace(
@@ -107,11 +110,14 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
   started = time.monotonic()
   with tempfile.TemporaryDirectory(prefix='.doctor-', dir=folder) as train_dir:
     try:
-      loop.run_training(trial, manifest, train_dir, evaluate_fn, silent)
+      result = loop.run_training(trial, manifest, train_dir, evaluate_fn, silent)
     except VggSlimError as error:
       return failure('dry step', error)
-    except tf.errors.ResourceExhaustedError as error:
-      return failure('dry step', error, 'Out of memory: a smaller --image_size or --model.')
+    except tf.errors.OpError as error:  # of a GPU, mostly: its memory, or cuDNN's version
+      text = f'{type(error).__name__}: {error.message.splitlines()[0]}'
+      return Finding(FAIL, 'dry step', text, 'Try --gpus=none, a smaller --model or --image_size.')
+    if result.stopped_by:  # Ctrl-C, which the loop takes for itself
+      raise KeyboardInterrupt
     loss = history.read_history(train_dir)[-1].train_loss
   seconds = time.monotonic() - started
   text = f'loss {loss:.3g} of {batch_size} pictures (guessing: {chance:.3g}), in {seconds:.0f} s'
