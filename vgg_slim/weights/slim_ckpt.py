@@ -2,8 +2,6 @@
 
 import os
 
-import numpy as np
-
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
@@ -32,9 +30,3 @@ def read(prefix: str) -> ForeignWeights:
   return ForeignWeights(
     f'TensorFlow checkpoint {version}', 'slim', as_float32(prefix, arrays), skipped
   )
-
-
-def read_arrays(prefix: str, names: list[str]) -> dict[str, np.ndarray]:
-  """Reads the variables `names` of a checkpoint that has them, bit by bit."""
-  reader = tf.train.NewCheckpointReader(prefix)
-  return {name: reader.get_tensor(name) for name in names}
