@@ -63,7 +63,8 @@ def _build_input(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
 
 def _build_end_to_end(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   config, batch = _build_pipeline(workload)
-  ops = graph.build_train_graph(config, batch.images, batch.labels, 1.0)
+  targets = batch.targets(config.net.num_classes)
+  ops = graph.build_train_graph(config, batch.images, targets, 1.0)
   # What the training loop reports of every step.
   scalars = [ops.train_op, ops.losses.cross_entropy, ops.accuracy, ops.learning_rate]
   return scalars, [batch.initializer]
