@@ -38,8 +38,9 @@ Stages = tuple[tuple[Conv, ...], ...]
 
 _CHANNELS = (64, 128, 256, 512, 512)
 
-# As slim's ResNets have it; slim has no VGG with batch norm.
-_BATCH_NORM = BatchNorm(decay=0.997, epsilon=1e-5)
+# Slim has no VGG with batch norm; the decay is Keras's. Slim's 0.997 holds 28 % of the first values
+# after an epoch of 422 steps: validation stood at 26 % there, and training at 80 %.
+_BATCH_NORM = BatchNorm(decay=0.99, epsilon=1e-5)
 _PADDLE_BATCH_NORM = BatchNorm(decay=0.9, epsilon=1e-5)
 
 
