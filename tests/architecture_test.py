@@ -22,6 +22,7 @@ CODE = {name: module for name, module in MODULES.items() if not name.startswith(
 
 # Imported name -> where it may be imported. Everyone else takes `tf` and `slim` from compat.
 HOMES = {
+  'apache_beam': ('vgg_slim.data',),
   'tensorflow': ('vgg_slim.compat',),
   'tf_slim': ('vgg_slim.compat',),
   'tf_keras': ('vgg_slim.compat',),
@@ -35,12 +36,13 @@ HOMES = {
   'torch': ('vgg_slim.benchmarks', 'vgg_slim.weights', 'vgg_slim.export'),
 }
 # Slow to import or not installed: only the function that needs one pays for it.
-IN_FUNCTIONS_ONLY = ('h5py', 'keras', 'onnx', 'onnxruntime', 'safetensors', 'torch')
+IN_FUNCTIONS_ONLY = ('apache_beam', 'h5py', 'keras', 'onnx', 'onnxruntime', 'safetensors', 'torch')
 
 # These start in a fraction of a second and run where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = (
   'tools.checkpoint_flags',
   'tools.config_flags',
+  'tools.convert_to_tfrecord',
   'tools.invocation',
   'tools.optimizer_flags',
   'vgg_slim.__main__',
@@ -52,13 +54,10 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.configs',
   'vgg_slim.constants',
   'vgg_slim.data.audit_files',
+  'vgg_slim.data.conversion',
   'vgg_slim.data.labels',
   'vgg_slim.data.picture_files',
   'vgg_slim.data.manifest',
-  'vgg_slim.data.preparation',
-  'vgg_slim.data.sources',
-  'vgg_slim.data.splitting',
-  'vgg_slim.data.workers',
   'vgg_slim.errors',
   'vgg_slim.evaluation.calibration',
   'vgg_slim.evaluation.candidates',

@@ -13,6 +13,25 @@ def test_write_text_replaces_and_leaves_nothing_else(tmp_path):
   assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_appears_whole_or_stays_as_it_was(tmp_path):
+  path = tmp_path / 'file'
+  path.write_text('old')
+  with pytest.raises(RuntimeError), files.open_whole(path) as stream:
+    stream.write(b'new')
+    raise RuntimeError
+  assert path.read_text() == 'old'
+  assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+  (tmp_path / 'file').touch()
+  # The writer finds its file gone, as one would that Beam has given up.
+  with pytest.raises(FileNotFoundError), files.open_whole(tmp_path / 'file'):
+    assert len(list(tmp_path.iterdir())) == 2
+    files.remove_temporaries(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
 def test_a_folder_appears_whole(tmp_path):
   out = tmp_path / 'new' / 'out'
   with files.resumable_folder(out, 'key') as staging:

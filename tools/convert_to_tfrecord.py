@@ -11,7 +11,13 @@ fixed.csv; what cannot be used is left out and listed in quarantine.csv (with --
 error); equal files are listed in duplicates.csv.
 
 A conversion that was stopped goes on where it was when the same command is given again. The same
-command gives the same bytes, whatever --num_workers is.
+command gives the same bytes, whatever --num_workers and --runner are.
+
+With --runner, Apache Beam (an optional extra) converts a shard on each of its workers, which have
+to see the pictures and the output folder at the same paths:
+
+  tools/convert_to_tfrecord --dataset=folder --input_dir=/shared/photos --output_dir=/shared/data \\
+      --runner=FlinkRunner --beam_options='--flink_master=host:8081 --parallelism=64'
 """
 
 import os
@@ -22,7 +28,15 @@ from absl import flags
 from rich import box, console, table
 
 from tools import invocation, progress
-from vgg_slim.data import audit_files, manifest, sources, splitting, workers
+from vgg_slim.data import (
+  audit_files,
+  beam_workers,
+  conversion,
+  manifest,
+  sources,
+  splitting,
+  workers,
+)
 from vgg_slim.errors import ConfigError
 
 _DATASET = flags.DEFINE_enum(
@@ -65,6 +79,15 @@ _STRICT = flags.DEFINE_bool('strict', False, 'Whether a picture that cannot be u
 _NUM_WORKERS = flags.DEFINE_integer(
   'num_workers', None, 'Processes that decode. Default: one for each processor.'
 )
+_RUNNER = flags.DEFINE_string(
+  'runner',
+  None,
+  'Runner of Apache Beam to hand the work to: DirectRunner (this machine), FlinkRunner, '
+  'SparkRunner, DataflowRunner ... Default: processes of this machine, without Beam.',
+)
+_BEAM_OPTIONS = flags.DEFINE_string(
+  'beam_options', '', "Beam's and the runner's own flags, as they would stand on a command line."
+)
 
 
 def main() -> None:
@@ -74,15 +97,18 @@ def main() -> None:
     _VALIDATION_FRACTION.value, _SPLIT_BY_HASH.value, _VALIDATION_PER_CLASS.value, _SEED.value
   )
   source = sources.open_source(_DATASET.value, _INPUT_DIR.value)
-  invocation.load_tensorflow()  # seconds, which the checks above need not wait for
-  from vgg_slim.data import conversion
-
   options = conversion.Options(rule, _NUM_SHARDS.value, _RESIZE_SMALLER_SIDE.value, _STRICT.value)
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
   started = time.monotonic()
   with progress.show('Converting') as report:
-    result = conversion.convert(source, _OUTPUT_DIR.value, options, num_workers, report)
+    result = conversion.convert(source, _OUTPUT_DIR.value, options, num_workers, report, _runner())
   _print_result(result, time.monotonic() - started)
+
+
+def _runner() -> beam_workers.Runner | None:
+  if _RUNNER.value is None:
+    return None
+  return beam_workers.Runner(_RUNNER.value, tuple(shlex.split(_BEAM_OPTIONS.value)))
 
 
 def run() -> None:
@@ -102,6 +128,10 @@ def _check_flags() -> None:
     kind = sources.DATASETS[_DATASET.value]
     if kind.input and not kind.default_dir:
       problems.append(f'--input_dir is missing, where the {_DATASET.value} pictures are')
+  if _BEAM_OPTIONS.value and not _RUNNER.value:
+    problems.append('--beam_options is of no use without --runner')
+  if _RUNNER.value and _NUM_WORKERS.value is not None:
+    problems.append('--num_workers is of no use with --runner; see --beam_options')
   if problems:
     raise ConfigError(f'{"; ".join(problems)}.')
 

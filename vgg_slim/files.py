@@ -6,17 +6,35 @@ import glob
 import os
 import pathlib
 import shutil
+import uuid
 from collections.abc import Iterator
+from typing import BinaryIO
+
+_TEMPORARY = '.tmp'
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes UTF-8 `text` to `path` by way of a temporary file beside it."""
-  temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+  with open_whole(path) as stream:
+    stream.write(text.encode())
+
+
+@contextlib.contextmanager
+def open_whole(path: pathlib.Path) -> Iterator[BinaryIO]:
+  """Yields a stream into a temporary file beside `path`, which it becomes without an error."""
+  temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}{_TEMPORARY}')
   try:
-    temporary.write_text(text, encoding='utf-8')
+    with temporary.open('xb') as stream:
+      yield stream
     temporary.replace(path)
   finally:
     temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: pathlib.Path) -> None:
+  """Removes what `open_whole` has left in a folder where it was killed."""
+  for path in folder.glob(f'.*{_TEMPORARY}'):
+    path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

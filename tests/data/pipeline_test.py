@@ -8,7 +8,8 @@ import pytest
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import augment, example_proto, pipeline, records
+from vgg_slim.data import augment, example_proto, pipeline, record_framing
+from vgg_slim.data.shards import shard_name, write_shard
 from vgg_slim.errors import ConfigError
 
 NUM_EXAMPLES = 10
@@ -40,9 +41,9 @@ def write_shards(folder, sizes):
     )
     for label, size in enumerate(sizes)
   ]
-  paths = [folder / records.shard_name('train', i, 3) for i in range(3)]
+  paths = [folder / shard_name('train', i, 3) for i in range(3)]
   for path, part in zip(paths, np.array_split(np.array(examples, object), 3), strict=True):
-    records.write_shard(path, part)
+    write_shard(path, map(record_framing.frame, part))
   return [str(path) for path in paths]
 
 

@@ -23,8 +23,9 @@ def prepare(*contents, extension='.png', **options):
   return preparation.prepare(preparation.Task(images, ('a', 'b'), **options))
 
 
-def features_of(serialized):
-  features = tf.train.Example.FromString(serialized).features.feature
+def features_of(frame):
+  record = frame[12:-4]  # between length and checksums
+  features = tf.train.Example.FromString(record).features.feature
   return {
     name.removeprefix('image/'): (value.bytes_list.value or value.int64_list.value)[0]
     for name, value in features.items()

@@ -4,8 +4,8 @@ import pytest
 from vgg_slim.compat import tf
 from vgg_slim.data import record_framing
 
-# Around the lanes of 256 bytes that the checksum goes by.
-SIZES = (0, 1, 9, 255, 256, 257, 511, 512, 70_000)
+# Around the lanes of 512 bytes that the checksum goes by.
+SIZES = (0, 1, 9, 511, 512, 513, 1023, 1024, 70_000)
 
 
 @pytest.fixture
@@ -32,6 +32,11 @@ def test_reads_what_tensorflow_writes(written):
   found = list(record_framing.iterate_records(path))
   assert [record for _, record in found] == records
   assert [record_framing.read_record(path, place) for place, _ in found] == records
+
+
+def test_frames_are_tensorflows_byte_for_byte(written):
+  path, records = written
+  assert b''.join(map(record_framing.frame, records)) == path.read_bytes()
 
 
 def test_a_flipped_bit_is_found(written):

@@ -1,4 +1,4 @@
-"""Each case is a process of its own, as flags are global; the early ones never load TensorFlow."""
+"""Each case is a process of its own, as flags are global; none loads TensorFlow."""
 
 import pathlib
 import subprocess
@@ -76,6 +76,8 @@ def test_help_has_examples_and_flags():
     (['--dataset=digits', '--output_dir=.'], 1, '--output_dir=. exists already'),
     (['--dataset=digits', '--output_dir=x', '--input_dir=y'], 1, 'takes no input_dir'),
     (['--dataset=folder', '--output_dir=x', '--input_dir=y'], 1, 'input_dir y does not exist'),
+    (['--dataset=digits', '--output_dir=x', '--beam_options=--x=1'], 1, 'no use without --runner'),
+    (['--dataset=digits', '--output_dir=x', '--runner=NoRunner'], 1, 'NoRunner'),
     (['--dataset=mnist', '--output_dir=x'], 2, 'folder|tar|list|'),
   ],
 )

@@ -1,11 +1,15 @@
-"""From a source of pictures to a folder of TFRecord shards with a manifest and an audit."""
+"""From a source of pictures to a folder of TFRecord shards with a manifest and an audit.
+
+No TensorFlow.
+"""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +18,12 @@ from vgg_slim import __version__, files
 from vgg_slim.data import (
   audit,
   audit_files,
+  beam_workers,
+  journal,
   manifest,
   pixel_moments,
   preparation,
-  records,
+  shards,
   splitting,
   workers,
 )
@@ -78,11 +84,12 @@ def convert(
   options: Options = Options(),
   num_workers: int = 1,
   progress: ProgressFn | None = None,
+  runner: beam_workers.Runner | None = None,
 ) -> manifest.Manifest:
   """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
 
-  The same source and options give the same bytes, whatever the number of workers. Every picture is
-  read and decoded once. A conversion that was killed goes on after its last whole shard when it is
+  The same source and options give the same bytes, whoever works. Every picture is read and decoded
+  once. A conversion that was killed goes on after its last whole shard when it is
   called again with the same arguments.
 
   Args:
@@ -90,7 +97,10 @@ def convert(
     output_dir: does not exist; appears when all is written, and not at all after an error.
     options: see `Options`.
     num_workers: processes that decode; with more than one, `__main__` must be importable.
-    progress: called with (pictures done, pictures in all) as they are done.
+    progress: called with (pictures done, pictures in all) as they are done; with a `runner`, when
+      all are.
+    runner: of Apache Beam, whose workers convert a shard each in place of processes of this
+      machine; they need the pictures and the output folder at the same paths.
 
   Raises:
     ConfigError: an option out of range.
@@ -101,17 +111,22 @@ def convert(
   if num_workers < 1:
     raise ConfigError(f'num_workers must be at least 1, got {num_workers}.')
   plans = splitting.plan_splits(source, options.rule)
-  shards = _plan_shards(source, plans, options)
+  planned = _plan_shards(source, plans, options)
   try:
-    with files.resumable_folder(output, _fingerprint(source, options, shards)) as staging:
-      journal = _Journal(staging)
-      _write_shards(staging, source, shards, options, num_workers, journal, progress)
-      splits, audits = _add_up(source, shards, journal)
-      _check_outcome(source, audits)
+    with files.resumable_folder(output, _fingerprint(source, options, planned)) as staging:
+      files.remove_temporaries(staging)
+      if runner:
+        _write_shards_by_beam(staging, source, planned, options, runner)
+      else:
+        _write_shards(staging, source, planned, options, num_workers, progress)
+      written = journal.Journal(staging)
+      splits, audits = _add_up(source, planned, written)
+      _check_outcome(source, audits, options)
       fraction = splitting.validation_fraction(source, plans, options.rule)
       result = _manifest(source, splits, audits, options.rule.seed, fraction)
       audit_files.write_audit(staging, source, plans, audits, result)
-      journal.remove(shards)
+      for shard in planned:
+        written.remove(shard.file)
       manifest.write_manifest(staging, result)
   except OSError as error:
     reason = 'exists already, give a folder to make' if output.exists() else error
@@ -123,22 +138,22 @@ def _plan_shards(source: Source, plans: dict[str, SplitPlan], options: Options) 
   example_bytes = {name: _guess_bytes(source, plan, options) for name, plan in plans.items()}
   counts = _shard_counts(plans, example_bytes, options.num_shards)
   shown = _on_sheet(plans['train'], source.num_classes)
-  shards = []
+  planned = []
   for split, plan in plans.items():
     task_size = min(_TASK_PICTURES, max(1, int(_TASK_BYTES / max(1, example_bytes[split]))))
     for index in range(counts[split]):
       # Both ends are rounded down: counts differ by one at most and add up to the split's.
       first, last = (len(plan.order) * i // counts[split] for i in (index, index + 1))
-      shards.append(
+      planned.append(
         _Shard(
-          file=records.shard_name(split, index, counts[split]),
+          file=shards.shard_name(split, index, counts[split]),
           split=split,
           plan=SplitPlan(plan.images, plan.order[first:last]),
           on_sheet=frozenset(p - first for p in shown) if split == 'train' else frozenset(),
           task_size=task_size,
         )
       )
-  return shards
+  return planned
 
 
 def _on_sheet(plan: SplitPlan, num_classes: int) -> set[int]:
@@ -177,10 +192,10 @@ def _guess_bytes(source: Source, plan: SplitPlan, options: Options) -> float:
   sample = plan.order[:: math.ceil(len(plan.order) / _SAMPLED_FOR_SIZE)]
   images = [plan.images[i] for i in sample]
   task = preparation.Task(images, source.class_names, options.smaller_side)
-  return sum(map(len, preparation.prepare(task).examples)) / len(images)
+  return sum(map(len, preparation.prepare(task).frames)) / len(images)
 
 
-def _fingerprint(source: Source, options: Options, shards: Sequence[_Shard]) -> str:
+def _fingerprint(source: Source, options: Options, planned: Sequence[_Shard]) -> str:
   """16 hex digits that change when any byte of the output may."""
   digest = hashlib.sha256()
   about = (
@@ -196,74 +211,98 @@ def _fingerprint(source: Source, options: Options, shards: Sequence[_Shard]) -> 
   for images in source.splits.values():
     for image in images:
       digest.update(f'{image.name}\0{image.label}\n'.encode('utf-8', 'surrogateescape'))
-  for shard in shards:
+  for shard in planned:
     digest.update(shard.file.encode())
     digest.update(shard.plan.order)
   return digest.hexdigest()[:16]
 
 
-class _Journal:
-  """The shards that are whole, each with its audit: `SHARD.json` beside it, written after it."""
-
-  def __init__(self, folder: pathlib.Path):
-    self._folder = folder
-
-  def record(self, written: manifest.Shard, found: audit.Audit) -> None:
-    entry = {'shard': dataclasses.asdict(written), 'audit': found.to_json()}
-    files.write_text(self._path(written.file), json.dumps(entry))
-
-  def read(self, file: str) -> tuple[manifest.Shard, audit.Audit]:
-    entry = json.loads(self._path(file).read_text(encoding='utf-8'))
-    return manifest.Shard(**entry['shard']), audit.Audit.from_json(entry['audit'])
-
-  def has(self, file: str) -> bool:
-    """Whether the shard is as it was recorded: after a power cut either may be cut short."""
-    path = self._folder / file
-    if not self._path(file).exists() or not path.exists():
-      return False
-    try:
-      return manifest.sha256_of(path) == self.read(file)[0].sha256
-    except (KeyError, ValueError):  # the journal is not whole
-      return False
-
-  def remove(self, shards: Sequence[_Shard]) -> None:
-    for shard in shards:
-      self._path(shard.file).unlink()
-
-  def _path(self, file: str) -> pathlib.Path:
-    return self._folder / f'{file}.json'
-
-
 def _write_shards(
   folder: pathlib.Path,
   source: Source,
-  shards: Sequence[_Shard],
+  planned: Sequence[_Shard],
   options: Options,
   num_workers: int,
-  journal: _Journal,
   progress: ProgressFn | None,
 ) -> None:
-  pending = [shard for shard in shards if not journal.has(shard.file)]
-  total = sum(len(shard.plan.order) for shard in shards)
-  done = total - sum(len(shard.plan.order) for shard in pending)
+  """Writes, on this machine, those shards that the journal lacks."""
+  pending = _pending(folder, planned)
+  total = _num_pictures(planned)
+  done = total - _num_pictures(pending)
   tasks = (task for shard in pending for task in _tasks(source, shard, options))
 
-  def examples(shard: _Shard, found: audit.Audit) -> Iterator[bytes]:
-    while found.num_pictures < len(shard.plan.order):
-      prepared = next(results)
-      found.merge(prepared.audit)
-      if options.strict and found.quarantined:
-        raise DataError(_cannot_be_used(found.quarantined))
-      if progress:
-        progress(done + found.num_pictures, total)
-      yield from prepared.examples
+  def check(found: audit.Audit) -> None:
+    _check_strict(options, found.quarantined)
+    if progress:
+      progress(done + found.num_pictures, total)
 
   with workers.map_in_order(preparation.prepare, tasks, num_workers) as results:
     for shard in pending:
-      found = audit.Audit.empty(source.num_classes)
-      written = records.write_shard(folder / shard.file, examples(shard, found))
-      journal.record(written, found)
-      done += found.num_pictures
+      size = len(shard.plan.order)
+      _write_shard(folder, shard.file, size, source.num_classes, results, check)
+      done += size
+
+
+def _write_shards_by_beam(
+  folder: pathlib.Path,
+  source: Source,
+  planned: Sequence[_Shard],
+  options: Options,
+  runner: beam_workers.Runner,
+) -> None:
+  """Has Beam write those shards that the journal lacks, each whole by one of its workers."""
+  jobs = [(shard.file, list(_tasks(source, shard, options))) for shard in _pending(folder, planned)]
+  beam_workers.for_each(functools.partial(_convert_shard, folder, source.num_classes), jobs, runner)
+  files.remove_temporaries(folder)  # of attempts that failed, or were not needed
+
+
+def _convert_shard(
+  folder: pathlib.Path, num_classes: int, job: tuple[str, Sequence[preparation.Task]]
+) -> None:
+  file, tasks = job
+  num_pictures = sum(len(task.images) for task in tasks)
+  _write_shard(folder, file, num_pictures, num_classes, map(preparation.prepare, tasks))
+
+
+def _write_shard(
+  folder: pathlib.Path,
+  file: str,
+  num_pictures: int,
+  num_classes: int,
+  results: Iterator[preparation.Prepared],
+  check: Callable[[audit.Audit], None] | None = None,
+) -> None:
+  """Writes a shard of so many of the next pictures, and its journal.
+
+  Args:
+    folder: of the shards.
+    file: name of the shard.
+    num_pictures: good or not.
+    num_classes: of the data set.
+    results: are taken until so many pictures are done.
+    check: called with what was found so far.
+  """
+  found = audit.Audit.empty(num_classes)
+
+  def frames() -> Iterator[bytes]:
+    while found.num_pictures < num_pictures:
+      prepared = next(results)
+      found.merge(prepared.audit)
+      if check:
+        check(found)
+      yield from prepared.frames
+
+  written = shards.write_shard(folder / file, frames())
+  journal.Journal(folder).record(written, found)
+
+
+def _pending(folder: pathlib.Path, planned: Sequence[_Shard]) -> list[_Shard]:
+  done = journal.Journal(folder)
+  return [shard for shard in planned if not done.has(shard.file)]
+
+
+def _num_pictures(planned: Iterable[_Shard]) -> int:
+  return sum(len(shard.plan.order) for shard in planned)
 
 
 def _tasks(source: Source, shard: _Shard, options: Options) -> Iterator[preparation.Task]:
@@ -286,13 +325,13 @@ def _cannot_be_used(notes: Sequence[audit.Note]) -> str:
 
 
 def _add_up(
-  source: Source, shards: Sequence[_Shard], journal: _Journal
+  source: Source, planned: Sequence[_Shard], done: journal.Journal
 ) -> tuple[dict[str, manifest.Split], dict[str, audit.Audit]]:
   """Returns the splits and their audits; pictures that were left out count in the latter only."""
-  written = {shard.split: [] for shard in shards}
+  written = {shard.split: [] for shard in planned}
   audits = {split: audit.Audit.empty(source.num_classes) for split in written}
-  for shard in shards:
-    entry, found = journal.read(shard.file)
+  for shard in planned:
+    entry, found = done.read(shard.file)
     written[shard.split].append(entry)
     audits[shard.split].merge(found)
   splits = {
@@ -302,8 +341,15 @@ def _add_up(
   return splits, audits
 
 
-def _check_outcome(source: Source, audits: dict[str, audit.Audit]) -> None:
+def _check_strict(options: Options, quarantined: Sequence[audit.Note]) -> None:
+  if options.strict and quarantined:
+    raise DataError(_cannot_be_used(quarantined))
+
+
+def _check_outcome(source: Source, audits: dict[str, audit.Audit], options: Options) -> None:
   """Raises DataError unless every class has a picture to train with and no split is empty."""
+  notes = [note for found in audits.values() for note in found.quarantined]
+  _check_strict(options, notes)
   problems = [f'split {name!r} has none' for name, found in audits.items() if not found.num_good]
   counts = audits['train'].per_class
   problems += [
@@ -312,7 +358,6 @@ def _check_outcome(source: Source, audits: dict[str, audit.Audit]) -> None:
     if not count
   ]
   if problems:
-    notes = [note for found in audits.values() for note in found.quarantined]
     raise DataError(f'Good pictures: {"; ".join(problems)}. {_cannot_be_used(notes)}')
 
 

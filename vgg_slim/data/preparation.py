@@ -1,4 +1,4 @@
-"""From listed pictures to serialized examples, in a worker process. No TensorFlow."""
+"""From listed pictures to framed examples, in a worker process. No TensorFlow."""
 
 import os
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgg_slim.data import audit, example_proto, pictures, pixel_moments
+from vgg_slim.data import audit, example_proto, pictures, pixel_moments, record_framing
 from vgg_slim.data.labeled_images import LabeledImage
 from vgg_slim.errors import DataError
 
@@ -30,9 +30,9 @@ class Task(NamedTuple):
 
 
 class Prepared(NamedTuple):
-  """What became of a task: examples of the good pictures, in order, and what was found."""
+  """What became of a task: framed Examples of the good pictures, in order, and what was found."""
 
-  examples: list[bytes]
+  frames: list[bytes]
   audit: audit.Audit
 
 
@@ -40,7 +40,7 @@ def prepare(task: Task) -> Prepared:
   """Reads and decodes each picture once; what cannot be used is noted, never raised."""
   found = audit.Audit.empty(len(task.class_names))
   counter = pixel_moments.MomentCounter()
-  serialized = []
+  frames = []
   for place, image in enumerate(task.images):
     try:
       data = image.read()
@@ -59,19 +59,18 @@ def prepare(task: Task) -> Prepared:
     if place in task.on_sheet:
       jpeg = pictures.thumbnail(picture.image)
       found.thumbnails.append(audit.Thumbnail(image.name, image.label, jpeg))
-    serialized.append(
-      example_proto.encode_example(
-        encoded=picture.encoded,
-        image_format=picture.image_format,
-        filename=image.name,
-        label=image.label,
-        class_name=task.class_names[image.label],
-        height=picture.height,
-        width=picture.width,
-      )
+    example = example_proto.encode_example(
+      encoded=picture.encoded,
+      image_format=picture.image_format,
+      filename=image.name,
+      label=image.label,
+      class_name=task.class_names[image.label],
+      height=picture.height,
+      width=picture.width,
     )
+    frames.append(record_framing.frame(example))
   found.moments = counter.moments
-  return Prepared(serialized, found)
+  return Prepared(frames, found)
 
 
 def _picture(data: bytes | np.ndarray, smaller_side: int | None) -> pictures.Picture:

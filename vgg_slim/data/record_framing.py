@@ -15,7 +15,8 @@ _LENGTH = struct.Struct('<Q')
 _CHECKSUM = struct.Struct('<I')
 _MASK = 0xA282EAD8
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, lowest bit first
-_LANE = 256  # bytes; a record's lanes go through the table side by side
+_START = 0xFFFFFFFF
+_LANE = 512  # bytes
 
 
 def iterate_records(path: str | os.PathLike) -> Iterator[tuple[int, bytes]]:
@@ -45,16 +46,16 @@ def read_record(path: str | os.PathLike, place: int) -> bytes:
   return record
 
 
+def frame(record: bytes) -> bytes:
+  """The frame of a record, as it stands in the file."""
+  length = _LENGTH.pack(len(record))
+  head, tail = (_CHECKSUM.pack(masked_crc32c(part)) for part in (length, record))
+  return b''.join((length, head, record, tail))
+
+
 def masked_crc32c(data: bytes) -> int:
   """The checksum of a frame: CRC-32C, rotated and shifted."""
-  head = len(data) % _LANE
-  state = 0xFFFFFFFF
-  for byte in data[:head]:
-    state = _STEP_LIST[(state ^ byte) & 0xFF] ^ state >> 8
-  if len(data) >= _LANE:
-    for lane in _lane_states(np.frombuffer(data, np.uint8, offset=head).reshape(-1, _LANE)):
-      state = _pass_lane(state) ^ lane
-  crc = state ^ 0xFFFFFFFF
+  crc = (_state_of_long(data) if len(data) >= _LANE else _state_of_short(data)) ^ _START
   return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF
 
 
@@ -73,6 +74,38 @@ def _read_frame(stream: BinaryIO, path: str | os.PathLike) -> tuple[bytes, int]:
   return stream.read(size), _CHECKSUM.unpack(stream.read(_CHECKSUM.size))[0]
 
 
+def _state_of_short(data: bytes) -> int:
+  """State after all bytes, one after another."""
+  state = _START
+  for byte in data:
+    state = _STEP_LIST[(state ^ byte) & 0xFF] ^ state >> 8
+  return state
+
+
+def _state_of_long(data: bytes) -> int:
+  """The same for at least four bytes: 75 us for 36 kB, against 4 ms.
+
+  A state is linear in the bytes, so that each is looked up by its place in a lane, all lanes at
+  once. Zeros in front of the data change no empty state, and the start is one with its first bytes.
+  """
+  padding = -len(data) % _LANE
+  padded = np.zeros(padding + len(data), np.uint8)
+  padded[padding:] = np.frombuffer(data, np.uint8)
+  padded[padding : padding + 4] ^= 0xFF
+  found = _PLACES.take(padded.reshape(-1, _LANE) + _PLACE_OFFSETS)
+  first, second, third, fourth = _PASS
+  state = 0
+  for lane in np.bitwise_xor.reduce(found, axis=1).tolist():
+    state = (
+      first[state & 0xFF]
+      ^ second[state >> 8 & 0xFF]
+      ^ third[state >> 16 & 0xFF]
+      ^ fourth[state >> 24]
+      ^ lane
+    )
+  return state
+
+
 def _step_table() -> np.ndarray:
   """What a byte makes of an empty state, uint32 [256]."""
   states = np.arange(256, dtype=np.uint32)
@@ -81,33 +114,29 @@ def _step_table() -> np.ndarray:
   return states
 
 
-def _lane_states(lanes: np.ndarray) -> list[int]:
-  """States after each lane from empty ones; uint8 [lanes, _LANE]."""
-  states = np.zeros(len(lanes), np.uint32)
-  for column in np.ascontiguousarray(lanes.T):
-    states = _STEP[(states ^ column) & 0xFF] ^ states >> 8
-  return states.tolist()
+def _pass_zero(states: np.ndarray) -> np.ndarray:
+  """States after one more byte, zero."""
+  return _STEP[states & 0xFF] ^ states >> 8
 
 
-def _pass_lane(state: int) -> int:
-  """The state after a lane of zeros."""
-  first, second, third, fourth = _PASS
-  return (
-    first[state & 0xFF]
-    ^ second[state >> 8 & 0xFF]
-    ^ third[state >> 16 & 0xFF]
-    ^ fourth[state >> 24]
-  )
+def _place_table() -> np.ndarray:
+  """What a byte at each place of a lane makes of an empty state to the lane's end, uint32 [n]."""
+  places = [_STEP]
+  for _ in range(_LANE - 1):
+    places.append(_pass_zero(places[-1]))
+  return np.concatenate(places[::-1])
 
 
 def _pass_tables() -> list[list[int]]:
   """For each byte of a state, lowest first: what a lane of zeros makes of its 256 values."""
   states = np.arange(256, dtype=np.uint32) << np.array([[0], [8], [16], [24]], np.uint32)
   for _ in range(_LANE):
-    states = _STEP[states & 0xFF] ^ states >> 8
+    states = _pass_zero(states)
   return states.tolist()
 
 
 _STEP = _step_table()
 _STEP_LIST = _STEP.tolist()
+_PLACES = _place_table()
+_PLACE_OFFSETS = 256 * np.arange(_LANE)
 _PASS = _pass_tables()

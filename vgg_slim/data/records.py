@@ -1,12 +1,11 @@
-"""TFRecord shards, written and read by TensorFlow."""
+"""TFRecord shards, read by TensorFlow."""
 
-import pathlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
-from vgg_slim.data import example_proto, manifest
+from vgg_slim.data import example_proto
 from vgg_slim.errors import DataError
 
 
@@ -55,32 +54,6 @@ def read_examples(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         yield name[0].decode() if name else '', features[example_proto.ENCODED].bytes_list.value[0]
     except tf.errors.OpError as error:
       raise DataError(f'{path} cannot be read: {error.message}') from error
-
-
-def shard_name(split: str, index: int, num_shards: int) -> str:
-  """File name such as 'train-00007-of-00128.tfrecord'; `index` counts from 0."""
-  return f'{split}-{index:05d}-of-{num_shards:05d}.tfrecord'
-
-
-def write_shard(path: pathlib.Path, examples: Iterable[bytes]) -> manifest.Shard:
-  """Writes serialized Examples in their order to one file.
-
-  Args:
-    path: of the file; its folder exists.
-    examples: is consumed one at a time.
-
-  Raises:
-    DataError: the file cannot be written.
-  """
-  num_examples = 0
-  try:
-    with tf.io.TFRecordWriter(str(path)) as writer:
-      for example in examples:
-        writer.write(example)
-        num_examples += 1
-  except tf.errors.OpError as error:
-    raise DataError(f'{path} cannot be written: {error.message}') from error
-  return manifest.Shard(path.name, num_examples, path.stat().st_size, manifest.sha256_of(path))
 
 
 def check_records(paths: Iterable[str], num_classes: int, limit: int | None = None) -> None:

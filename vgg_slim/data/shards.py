@@ -1,0 +1,38 @@
+"""TFRecord shards, written. No TensorFlow."""
+
+import hashlib
+import pathlib
+from collections.abc import Iterable
+
+from vgg_slim import files
+from vgg_slim.data import manifest
+from vgg_slim.errors import DataError
+
+
+def shard_name(split: str, index: int, num_shards: int) -> str:
+  """File name such as 'train-00007-of-00128.tfrecord'; `index` counts from 0."""
+  return f'{split}-{index:05d}-of-{num_shards:05d}.tfrecord'
+
+
+def write_shard(path: pathlib.Path, frames: Iterable[bytes]) -> manifest.Shard:
+  """Writes framed records (see `record_framing.frame`) in their order to one file, whole or not.
+
+  Args:
+    path: of the file; its folder exists.
+    frames: is consumed one at a time.
+
+  Raises:
+    DataError: the file cannot be written.
+  """
+  num_examples = num_bytes = 0
+  digest = hashlib.sha256()
+  try:
+    with files.open_whole(path) as stream:
+      for frame in frames:
+        stream.write(frame)
+        digest.update(frame)
+        num_examples += 1
+        num_bytes += len(frame)
+  except OSError as error:
+    raise DataError(f'{path} cannot be written: {error.strerror}.') from error
+  return manifest.Shard(path.name, num_examples, num_bytes, digest.hexdigest())
