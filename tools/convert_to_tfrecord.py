@@ -5,8 +5,8 @@
   tools/convert_to_tfrecord --dataset=cifar10 --input_dir=cifar-10-binary.tar.gz --output_dir=cifar
   tools/convert_to_tfrecord --dataset=tfrecord --input_dir=flowers --output_dir=data/flowers
 
-The output folder gets shards, labels.txt, manifest.json and report.html. Every picture is decoded
-once. Upright 8-bit JPEG and PNG files go in as they are; what can be mended is mended and listed in
+The output folder gets shards, labels.txt, manifest.json and report.html. Every picture is decoded.
+Upright 8-bit JPEG and PNG files go in as they are; what can be mended is mended and listed in
 fixed.csv; what cannot be used is left out and listed in quarantine.csv (with --strict it is an
 error); equal files are listed in duplicates.csv.
 

@@ -33,7 +33,7 @@ def test_counts_by_hand():
   # Smaller sides 20 .. 31 without 24 and 29 are ten, 32 .. 38 without 34 are six.
   assert found.sides == {5: 10, 6: 6}
   assert found.tiny == [f'{n}.png' for n in range(12) if n % 5 != 4]
-  assert found.moments[2, 1] == sum(n for n in range(20) if n % 5 != 4)
+  assert found.moments[3, 2, 1] == sum(n for n in range(20) if n % 5 != 4)
   assert [note.name for note in found.quarantined] == ['4.png', '9.png', '14.png', '19.png']
 
 

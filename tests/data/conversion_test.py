@@ -116,6 +116,27 @@ def test_mean_and_std_are_those_of_the_train_split_by_loops(tmp_path):
   assert (m.smallest_side, m.largest_side, m.same_size) == (3, 9, False)
 
 
+def test_large_sets_are_counted_by_a_sample_whatever_the_shards(tmp_path, monkeypatch):
+  monkeypatch.setattr(conversion, '_SAMPLED_SPLIT', 16)
+  monkeypatch.setattr(conversion, '_COUNTED_BY_PIXEL', 4)
+  root = tmp_path / 'x'
+  for i in range(16):
+    path = root / 'ab'[i % 2] / f'{i}.jpg'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(fabricated.encoded(fabricated.pixels(i, 128, 136), 'JPEG'))
+  # Pictures of the contact sheet are decoded whole.
+  monkeypatch.setattr(conversion, '_on_sheet', lambda plan, num_classes: set())
+  source = sources.open_source('folder', root)
+  one = convert(source, tmp_path / 'one', 0, num_shards=1)
+  three = convert(source, tmp_path / 'three', 0, num_shards=3)
+  assert (one.rgb_mean, one.rgb_std) == (three.rgb_mean, three.rgb_std)
+  pixels = np.concatenate([np.asarray(Image.open(path)) for path in root.rglob('*.jpg')])
+  # Noise that is alike in all of them: what the sample says of it holds for the others.
+  np.testing.assert_allclose(one.rgb_mean, pixels.mean((0, 1)), atol=0.2)
+  np.testing.assert_allclose(one.rgb_std, pixels.std((0, 1)), rtol=0.01)
+  assert '<td>75%</td>' in (tmp_path / 'one' / 'report.html').read_text()
+
+
 def test_mean_of_one_known_pixel_value(tmp_path):
   source = make_source((2, 2))
   grey = pictures.encode_png(np.full((2, 3), 200, np.uint8))

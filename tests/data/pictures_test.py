@@ -19,6 +19,12 @@ def as_mode(mode, array=RGB, image_format='PNG', **options):
   return stream.getvalue()
 
 
+def exif_of(orientation):
+  exif = Image.Exif()
+  exif[0x0112] = orientation
+  return exif
+
+
 def decode_with_tensorflow(encoded):
   with tf.Graph().as_default(), tf.Session() as session:
     return session.run(image_ops.decode_rgb(encoded))
@@ -120,12 +126,7 @@ def test_exif_rotation_is_carried_out(orientation):
     7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
     8: np.rot90,
   }[orientation](RGB)
-  image = Image.fromarray(RGB)
-  exif = image.getexif()
-  exif[0x0112] = orientation
-  stream = io.BytesIO()
-  image.save(stream, 'PNG', exif=exif)
-  picture = pictures.read_picture(stream.getvalue())
+  picture = pictures.read_picture(fabricated.encoded(RGB, exif=exif_of(orientation)))
   assert picture.fixes == (('EXIF rotation',) if orientation > 1 else ())
   assert (picture.height, picture.width) == upright.shape[:2]
   np.testing.assert_array_equal(decode_with_tensorflow(picture.encoded), upright)
@@ -154,6 +155,60 @@ def test_reducing_keeps_the_shape_and_never_enlarges():
   flat = pictures.read_picture(fabricated.encoded(np.full((40, 60, 3), 77, np.uint8), 'JPEG'), 20)
   assert (flat.image_format, flat.fixes) == ('jpeg', ())
   np.testing.assert_array_equal(np.asarray(flat.image), np.full((20, 30, 3), 77))
+
+
+def smooth(height, width):
+  """Without noise, so that ways of averaging agree."""
+  rows, columns = np.mgrid[:height, :width]
+  return np.stack([rows, columns, 200 - rows], -1).astype(np.uint8)
+
+
+def test_a_fine_large_jpeg_is_decoded_to_an_8th_where_that_will_do():
+  data = fabricated.encoded(smooth(132, 160), 'JPEG', quality=95)
+  picture = pictures.read_picture(data, eighth_will_do=True)
+  assert (picture.height, picture.width, picture.encoded) == (132, 160, data)
+  assert picture.is_eighth
+  assert picture.image.size == (20, 17)
+  # The last row stands for four rows of pixels and what the encoder made of the other four.
+  means = np.asarray(Image.open(io.BytesIO(data)).reduce(8))[:16]
+  # Colour at half resolution: two levels.
+  np.testing.assert_allclose(np.asarray(picture.image)[:16].astype(int), means, atol=2)
+
+
+@pytest.mark.parametrize(
+  ('data', 'smaller_side'),
+  [
+    (fabricated.encoded(smooth(127, 160), 'JPEG'), None),
+    (fabricated.encoded(smooth(128, 160), 'JPEG'), 64),
+    (fabricated.encoded(smooth(128, 160), 'PNG'), None),
+    (as_mode('CMYK', smooth(128, 160), 'JPEG'), None),
+    (fabricated.encoded(smooth(128, 160), 'JPEG', exif=exif_of(6)), None),
+  ],
+  ids=['small', 'to be reduced', 'png', 'cmyk', 'rotated'],
+)
+def test_other_pictures_are_decoded_whole(data, smaller_side):
+  picture = pictures.read_picture(data, smaller_side, eighth_will_do=True)
+  assert not picture.is_eighth
+  assert picture.image.size == (picture.width, picture.height)
+
+
+def test_at_an_8th_the_same_files_are_broken():
+  whole = fabricated.encoded(fabricated.pixels(0, 128, 160), 'JPEG')
+  rng = np.random.default_rng(0)
+
+  def outcome(data, eighth_will_do):
+    try:
+      return pictures.read_picture(data, eighth_will_do=eighth_will_do).fixes
+    except DataError as error:
+      return str(error)
+
+  outcomes = []
+  for cut in rng.integers(0, len(whole), 20):
+    changed = bytearray(whole)
+    changed[cut : cut + 3] = rng.bytes(3)
+    outcomes += [(outcome(data, False), outcome(data, True)) for data in (changed, whole[:cut])]
+  assert all(one == other for one, other in outcomes)
+  assert 20 <= sum(one != () for one, _ in outcomes) < len(outcomes)
 
 
 def test_what_is_meant_as_a_picture():

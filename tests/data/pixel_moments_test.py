@@ -10,7 +10,15 @@ def moments_of(*pictures):
   counter = pixel_moments.MomentCounter()
   for picture in pictures:
     counter.add(picture)
-  return counter.moments
+  assert not counter.moments[1:].any()
+  return counter.moments[0]
+
+
+def statistics_of(*pictures):
+  counter = pixel_moments.MomentCounter()
+  for picture in pictures:
+    counter.add(picture)
+  return pixel_moments.statistics_of(counter.moments)
 
 
 @pytest.mark.parametrize('form', [Image.fromarray, np.asarray])
@@ -40,8 +48,7 @@ def test_a_picture_of_several_strips_does_not_overflow(value):
 
 def test_statistics_are_numpys():
   pictures = [fabricated.pixels(seed, height=4 + seed) for seed in range(3)]
-  total = moments_of(*pictures)
-  statistics = pixel_moments.statistics_of(total)
+  statistics = statistics_of(*pictures)
   values = np.concatenate([pixels.reshape(-1, 3) for pixels in pictures]).astype(np.float64)
   # NumPy rounds at every step: a few ulp.
   np.testing.assert_allclose(statistics.mean, values.mean(axis=0), rtol=1e-12)
@@ -50,8 +57,43 @@ def test_statistics_are_numpys():
 
 
 def test_one_colour_has_no_deviation_at_all():
-  moments = moments_of(Image.new('RGB', (7, 5), (3, 200, 77)))
-  statistics = pixel_moments.statistics_of(moments)
+  statistics = statistics_of(Image.new('RGB', (7, 5), (3, 200, 77)))
   assert statistics.mean == (3.0, 200.0, 77.0)
   assert statistics.std == (0.0, 0.0, 0.0)
   assert statistics.covariance == ((0.0,) * 3,) * 3
+
+
+def textured(seed):
+  """Noise about a colour of its own, no value cut off, and its means of 8x8 pixels."""
+  rng = np.random.default_rng(seed)
+  pixels = rng.integers(40, 160, 3) + rng.integers(-40, 41, (128, 128, 3))
+  image = Image.fromarray(pixels.astype(np.uint8))
+  return image, image.reduce(8)
+
+
+def test_a_sample_says_what_the_means_of_the_others_lack():
+  pictures = [textured(seed) for seed in range(60)]
+  counter = pixel_moments.MomentCounter()
+  for i, (image, means) in enumerate(pictures):
+    if i % 6:
+      counter.add_means(means)
+    else:
+      counter.add_sample(image, means)
+  statistics = pixel_moments.statistics_of(counter.moments)
+  exact = statistics_of(*(image for image, _ in pictures))
+  # Means of 8x8 are rounded to whole numbers: 0.5 at most, alike in every picture.
+  np.testing.assert_allclose(statistics.mean, exact.mean, atol=0.02)
+  # The noise varies by sqrt(2 / 128 ** 2) = 1 % from picture to picture, ten of them by 0.4 %.
+  np.testing.assert_allclose(statistics.std, exact.std, rtol=0.004)
+  of_means = statistics_of(*(means for _, means in pictures))
+  assert np.all(np.array(of_means.std) < 0.9 * np.array(exact.std))
+  assert pixel_moments.share_of_means(counter.moments) == 50 / 60
+
+
+def test_a_sample_of_all_pictures_is_exact():
+  pictures = [textured(seed) for seed in range(3)]
+  counter = pixel_moments.MomentCounter()
+  for image, means in pictures:
+    counter.add_sample(image, means)
+  exact = statistics_of(*(image for image, _ in pictures))
+  assert pixel_moments.statistics_of(counter.moments) == exact

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.data import fabricated
@@ -45,7 +46,7 @@ def test_good_ones_become_examples_and_bad_ones_notes():
     'width': 12,
   }
   assert found.quarantined == [audit.Note('b/1.png', 1, 'the file is empty')]
-  assert found.moments.tolist() == (2 * np.array(fabricated.moments_by_loops(RGB))).tolist()
+  assert found.moments[0].tolist() == (2 * np.array(fabricated.moments_by_loops(RGB))).tolist()
   assert audit.equal_pictures(found.digests) == [[0, 2]]
   assert (found.num_pictures, found.num_good) == (3, 2)
 
@@ -63,6 +64,32 @@ def test_an_extension_that_says_another_format_is_noted_and_the_bytes_kept():
   (example,), found = prepare(PNG, extension='.JPG')
   assert features_of(example)['encoded'] == PNG
   assert found.fixed == [audit.Note('b/0.JPG', 1, 'PNG file named .jpg')]
+
+
+def large(seed):
+  """A JPEG file that may be decoded to an 8th of its size."""
+  return fabricated.encoded(fabricated.pixels(seed, 128, 160), 'JPEG')
+
+
+@pytest.mark.parametrize(
+  ('options', 'counts'),
+  [
+    # Pictures counted whole, pixels of the sample, means of the sample, means of the others.
+    ({}, [4, 0, 0, 0]),
+    ({'sampled': [1]}, [0, 1, 1, 3]),
+    ({'sampled': [1], 'on_sheet': [0, 1]}, [2, 0, 0, 2]),
+    ({'sampled': [1], 'smaller_side': 16}, [4, 0, 0, 0]),
+    ({'count_pixels': False}, [0, 0, 0, 0]),
+  ],
+)
+def test_what_is_counted_of_large_jpeg_files(options, counts):
+  frames, found = prepare(*map(large, range(4)), extension='.jpg', **options)
+  size = (16, 20) if 'smaller_side' in options else (128, 160)
+  whole, eighth = size[0] * size[1], 16 * 20
+  assert (found.moments[:, 0, 0] / (whole, whole, eighth, eighth)).tolist() == counts
+  assert (found.heights, found.widths) == tuple((side, side) for side in size)
+  if 'smaller_side' not in options:
+    assert [features_of(frame)['encoded'] for frame in frames] == [large(i) for i in range(4)]
 
 
 def test_thumbnails_of_those_that_are_asked_for():

@@ -4,8 +4,8 @@ import pytest
 from vgg_slim.compat import tf
 from vgg_slim.data import record_framing
 
-# Around the lanes of 512 bytes that the checksum goes by.
-SIZES = (0, 1, 9, 511, 512, 513, 1023, 1024, 70_000)
+# Around the lanes of 512 bytes, and the 16 of them, that the checksum goes by.
+SIZES = (0, 1, 9, 511, 512, 513, 8191, 8192, 8193, 70_000)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def _sample(
 ) -> tuple[np.ndarray, pixel_moments.RgbStatistics]:
   """Mean of each picture, [N, 3], and statistics of all their pixels."""
   paths = manifests.shard_paths(data_dir, manifest, 'train')[:_SHARDS]
-  moments, means = np.zeros((4, 4), np.int64), []
+  moments, means = np.zeros(pixel_moments.SHAPE, np.int64), []
   for path in paths:
     for name, encoded in itertools.islice(records.read_examples([path]), -(-count // len(paths))):
       counter = pixel_moments.MomentCounter()
@@ -129,7 +129,8 @@ def _sample(
       except DataError as error:
         raise DataError(f'{path}: {name}: {error}') from error
       moments += counter.moments
-      means.append(counter.moments[0, 1:] / counter.moments[0, 0])
+      num_pixels, *sums = counter.moments[0, 0]
+      means.append(np.array(sums) / num_pixels)
   if not means:
     raise DataError(f'{data_dir} has no training picture.')
   return np.array(means), pixel_moments.statistics_of(moments)

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vgg_slim.data import pixel_moments
+
 DIGEST_BYTES = 16
 TINY_SIDE = 32  # pixels; pictures whose smaller side is shorter are named, the first few of them
 _TINY_NAMED = 20
@@ -39,7 +41,7 @@ class Audit:
 
   Attributes:
     per_class: good pictures by label.
-    moments: int64 [4, 4] of the good pictures to train with, see `pixel_moments`.
+    moments: of the good pictures to train with, see `pixel_moments.MomentCounter`.
     heights: smallest and largest, pixels; None before the first good picture.
     widths: the same.
     sides: good pictures by the bit length of their smaller side: key 6 counts 32..63 pixels.
@@ -51,7 +53,9 @@ class Audit:
   """
 
   per_class: np.ndarray
-  moments: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((4, 4), np.int64))
+  moments: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros(pixel_moments.SHAPE, np.int64)
+  )
   heights: tuple[int, int] | None = None
   widths: tuple[int, int] | None = None
   sides: collections.Counter = dataclasses.field(default_factory=collections.Counter)
@@ -117,7 +121,7 @@ class Audit:
   def from_json(cls, values: dict[str, Any]) -> 'Audit':
     return cls(
       per_class=np.array(values['per_class'], np.int64),
-      moments=np.array(values['moments'], np.int64),
+      moments=np.array(values['moments'], np.int64).reshape(pixel_moments.SHAPE),
       heights=values['heights'] and tuple(values['heights']),
       widths=values['widths'] and tuple(values['widths']),
       sides=collections.Counter({int(side): count for side, count in values['sides'].items()}),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim import files
-from vgg_slim.data import audit, html_report, manifest
+from vgg_slim.data import audit, html_report, manifest, pixel_moments
 from vgg_slim.data.labeled_images import Source
 from vgg_slim.data.splitting import SplitPlan
 
@@ -195,6 +195,10 @@ def _pixels_section(
     ('mean of R, G, B (training split, 0..255)', triple(written.rgb_mean)),
     ('standard deviation', triple(written.rgb_std)),
     ('covariance', '; '.join(triple(row) for row in written.rgb_covariance)),
+    (
+      'pixels of these counted as means of 8x8',
+      f'{pixel_moments.share_of_means(audits["train"].moments):.0%}',
+    ),
     ('smallest side, largest side (pixels)', f'{written.smallest_side}, {written.largest_side}'),
     ('all of one size', 'yes' if written.same_size else 'no'),
   ]

@@ -38,6 +38,9 @@ _LARGE_TRAIN_SHARDS = 4
 _SAMPLED_FOR_SIZE = 64  # pictures that are prepared to guess the bytes of a split
 _TASK_BYTES = 2 * 2**20  # of examples in one task; a few tasks for each worker are in memory
 _TASK_PICTURES = 512
+# Training splits from here on are counted by a sample of so many pictures; see `pixel_moments`.
+_SAMPLED_SPLIT = 2000
+_COUNTED_BY_PIXEL = 250
 _STRICT_NAMED = 10
 _ON_SHEET = 240  # pictures of the train split, alike for every class
 _ON_SHEET_PER_CLASS = 12
@@ -69,13 +72,25 @@ class Options:
 
 
 class _Shard(NamedTuple):
-  """A file to write, and which of its places the contact sheet wants."""
+  """A file to write.
+
+  Attributes:
+    file: its name.
+    split: that it is of.
+    plan: its part of the split.
+    first: place in the split of its first picture.
+    on_sheet: places, from its own first, that the contact sheet wants.
+    task_size: pictures in a task.
+    sample_every: of so many pictures of the split, one is counted by all of its pixels.
+  """
 
   file: str
   split: str
   plan: SplitPlan
+  first: int
   on_sheet: frozenset[int]
   task_size: int
+  sample_every: int
 
 
 def convert(
@@ -88,9 +103,9 @@ def convert(
 ) -> manifest.Manifest:
   """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
 
-  The same source and options give the same bytes, whoever works. Every picture is read and decoded
-  once. A conversion that was killed goes on after its last whole shard when it is
-  called again with the same arguments.
+  The same source and options give the same bytes, whoever works. Every picture is read once. A
+  conversion that was killed goes on after its last whole shard when it is called again with the
+  same arguments.
 
   Args:
     source: from `sources.open_source`.
@@ -149,11 +164,17 @@ def _plan_shards(source: Source, plans: dict[str, SplitPlan], options: Options) 
           file=shards.shard_name(split, index, counts[split]),
           split=split,
           plan=SplitPlan(plan.images, plan.order[first:last]),
+          first=first,
           on_sheet=frozenset(p - first for p in shown) if split == 'train' else frozenset(),
           task_size=task_size,
+          sample_every=_sample_every(len(plan.order)),
         )
       )
   return planned
+
+
+def _sample_every(num_pictures: int) -> int:
+  return num_pictures // _COUNTED_BY_PIXEL if num_pictures >= _SAMPLED_SPLIT else 1
 
 
 def _on_sheet(plan: SplitPlan, num_classes: int) -> set[int]:
@@ -191,7 +212,7 @@ def _guess_bytes(source: Source, plan: SplitPlan, options: Options) -> float:
   """Bytes of an example, from pictures evenly spread over the split."""
   sample = plan.order[:: math.ceil(len(plan.order) / _SAMPLED_FOR_SIZE)]
   images = [plan.images[i] for i in sample]
-  task = preparation.Task(images, source.class_names, options.smaller_side)
+  task = preparation.Task(images, source.class_names, options.smaller_side, count_pixels=False)
   return sum(map(len, preparation.prepare(task).frames)) / len(images)
 
 
@@ -309,11 +330,13 @@ def _tasks(source: Source, shard: _Shard, options: Options) -> Iterator[preparat
   images, order = shard.plan
   for start in range(0, len(order), shard.task_size):
     places = range(start, min(start + shard.task_size, len(order)))
+    sampled = [p - start for p in places if (shard.first + p) % shard.sample_every == 0]
     yield preparation.Task(
       images=[images[order[place]] for place in places],
       class_names=source.class_names,
       smaller_side=options.smaller_side,
       count_pixels=shard.split == 'train',
+      sampled=sampled if shard.sample_every > 1 else None,
       on_sheet=[place - start for place in places if place in shard.on_sheet],
     )
 

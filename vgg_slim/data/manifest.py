@@ -49,6 +49,7 @@ class Manifest:
     dataset: a name of sources.DATASETS.
     class_names: in the order of the labels.
     rgb_mean: mean over all pixels of the train split, R, G, B, 0..255; grey counts as R = G = B.
+      See `pixel_moments` for how near it is in large splits.
     rgb_std: standard deviation of the same pixels, same scale.
     rgb_covariance: of the same pixels, three rows of three; its diagonal is `rgb_std` squared.
     smallest_side: min(height, width) of the picture where that is smallest, all splits, pixels.

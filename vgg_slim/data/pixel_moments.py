@@ -3,6 +3,12 @@
 A picture gives a 4x4 matrix of whole numbers, the sum over its pixels of the outer product of
 (1, R, G, B) with itself: in its corner the number of pixels, beside it the sums, then the products.
 The matrices of several pictures are added. No TensorFlow.
+
+Of large sets most pictures give the matrix of their means of 8x8 pixels, and a sample both. What
+the means of the sample lack against its pixels, mostly the variance inside the 8x8, is taken to be
+lacking in the others too. Measured on 1200 photographs, 150 of them the sample: the mean was 0.1
+off at most (of 0..255), the deviation 0.3 %; of the sample alone the mean would be 4.5 off, of the
+means of 8x8 alone the deviation 4 % short.
 """
 
 import math
@@ -11,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+SHAPE = (4, 4, 4)  # of `MomentCounter.moments`
 _GREY_AS_RGB = np.ix_((0, 1, 1, 1), (0, 1, 1, 1))
+_PIXELS_OF_A_MEAN = 64
 _STRIP = 2**16  # so many products of at most 255 * 255 add up to less than 2**32
 
 
@@ -30,18 +38,34 @@ class RgbStatistics(NamedTuple):
 
 
 class MomentCounter:
-  """Adds up pictures; `moments` is the int64 [4, 4] of all of them.
+  """Adds up pictures.
 
   Not by BLAS, which would be shorter: it works with all processors at once, over which worker
   processes then fight, and took up to 30 ms a photograph of 500x375 where this takes about 1.
+
+  Attributes:
+    moments: int64 [4, 4, 4], the matrices of pictures that were counted by all of their pixels, of
+      the sample by its pixels, of the sample by its means of 8x8, and of the others by these.
   """
 
   def __init__(self):
-    self.moments = np.zeros((4, 4), np.int64)
+    self.moments = np.zeros(SHAPE, np.int64)
     self._product = np.empty(_STRIP, np.uint16)
 
   def add(self, picture: Image.Image | np.ndarray) -> None:
     """Counts a picture of mode RGB, or L, or uint8 [H, W, 3], or [H, W]; grey is R = G = B."""
+    self.moments[0] += self._matrix(picture)
+
+  def add_sample(self, picture: Image.Image, means: Image.Image) -> None:
+    """Counts a picture of the sample; `means` has an 8th of its height and width."""
+    self.moments[1] += self._matrix(picture)
+    self.moments[2] += self._matrix(means)
+
+  def add_means(self, means: Image.Image) -> None:
+    """Counts a picture of which there are no more than these."""
+    self.moments[3] += self._matrix(means)
+
+  def _matrix(self, picture: Image.Image | np.ndarray) -> np.ndarray:
     planes = _planes_of(picture)
     sums = np.zeros((1 + len(planes), 1 + len(planes)), np.int64)
     sums[0, 0] = planes[0].size
@@ -54,7 +78,7 @@ class MomentCounter:
           np.multiply(one, other, out=product, dtype=np.uint16)
           sums[i, j] += product.sum(dtype=np.uint32)
     sums += np.triu(sums, 1).T
-    self.moments += sums if len(planes) == 3 else sums[_GREY_AS_RGB]
+    return sums if len(planes) == 3 else sums[_GREY_AS_RGB]
 
 
 def _planes_of(picture: Image.Image | np.ndarray) -> list[np.ndarray]:
@@ -69,7 +93,7 @@ def _planes_of(picture: Image.Image | np.ndarray) -> list[np.ndarray]:
 
 def statistics_of(moments: np.ndarray) -> RgbStatistics:
   """Makes statistics of `MomentCounter.moments`; the only rounding is that of the last division."""
-  (count, *sums), *rows = moments.tolist()
+  (count, *sums), *rows = _total(moments).tolist()
   covariance = tuple(
     tuple((count * product - a * b) / count**2 for product, b in zip(row[1:], sums, strict=True))
     for row, a in zip(rows, sums, strict=True)
@@ -79,3 +103,20 @@ def statistics_of(moments: np.ndarray) -> RgbStatistics:
     std=tuple(math.sqrt(covariance[i][i]) for i in range(3)),
     covariance=covariance,
   )
+
+
+def share_of_means(moments: np.ndarray) -> float:
+  """Part of the pixels that was counted as means of 8x8 only."""
+  by_means = _PIXELS_OF_A_MEAN * int(moments[3, 0, 0])
+  return by_means / max(1, int(moments[:2, 0, 0].sum()) + by_means)
+
+
+def _total(moments: np.ndarray) -> np.ndarray:
+  """The matrix of all pixels, times a whole number that no ratio of its entries shows."""
+  whole, sample, means_of_sample, means = moments.astype(object)  # of no limited size
+  total = whole + sample + _PIXELS_OF_A_MEAN * means
+  count = means_of_sample[0, 0]
+  if not count:
+    return total
+  lack = sample - _PIXELS_OF_A_MEAN * means_of_sample
+  return total * count + lack * means[0, 0]

@@ -19,6 +19,8 @@ class Task(NamedTuple):
     class_names: of all labels.
     smaller_side: see `pictures.read_picture`.
     count_pixels: whether to add up `Audit.moments`, which only the train split needs.
+    sampled: places in `images` of which all pixels are counted, where of other large JPEG files the
+      means of 8x8 will do; None counts all pixels of all.
     on_sheet: places in `images` that the contact sheet wants.
   """
 
@@ -26,6 +28,7 @@ class Task(NamedTuple):
   class_names: Sequence[str]
   smaller_side: int | None = None
   count_pixels: bool = True
+  sampled: Sequence[int] | None = None
   on_sheet: Sequence[int] = ()
 
 
@@ -37,21 +40,26 @@ class Prepared(NamedTuple):
 
 
 def prepare(task: Task) -> Prepared:
-  """Reads and decodes each picture once; what cannot be used is noted, never raised."""
+  """Reads and decodes each picture; what cannot be used is noted, never raised."""
   found = audit.Audit.empty(len(task.class_names))
   counter = pixel_moments.MomentCounter()
   frames = []
+  eighth_will_do = task.sampled is not None or not task.count_pixels
   for place, image in enumerate(task.images):
     try:
       data = image.read()
-      picture = _picture(data, task.smaller_side)
+      picture = _picture(data, task.smaller_side, eighth_will_do and place not in task.on_sheet)
     except (DataError, OSError) as error:
       found.add_quarantined(image.name, image.label, str(error))
       continue
     size = (picture.height, picture.width)
     found.add_good(image.name, image.label, size, audit.digest_of(data))
-    if task.count_pixels:
+    if task.count_pixels and not picture.is_eighth:
       counter.add(picture.image)
+    elif task.count_pixels and place in task.sampled:
+      counter.add_sample(pictures.read_picture(data).image, picture.image)
+    elif task.count_pixels:
+      counter.add_means(picture.image)
     found.fixed += [
       audit.Note(image.name, image.label, fix)
       for fix in (*_wrong_extension(image.name, picture.found_format), *picture.fixes)
@@ -73,9 +81,11 @@ def prepare(task: Task) -> Prepared:
   return Prepared(frames, found)
 
 
-def _picture(data: bytes | np.ndarray, smaller_side: int | None) -> pictures.Picture:
+def _picture(
+  data: bytes | np.ndarray, smaller_side: int | None, eighth_will_do: bool
+) -> pictures.Picture:
   if not isinstance(data, np.ndarray):
-    return pictures.read_picture(data, smaller_side)
+    return pictures.read_picture(data, smaller_side, eighth_will_do)
   if smaller_side is not None and min(data.shape[:2]) > smaller_side:
     return pictures.read_picture(pictures.encode_png(data), smaller_side)
   return pictures.picture_of_pixels(data)

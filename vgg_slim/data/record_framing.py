@@ -17,6 +17,7 @@ _MASK = 0xA282EAD8
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, lowest bit first
 _START = 0xFFFFFFFF
 _LANE = 512  # bytes
+_BLOCK = 16  # lanes, whose arrays stay in the processor's cache
 
 
 def iterate_records(path: str | os.PathLike) -> Iterator[tuple[int, bytes]]:
@@ -83,26 +84,33 @@ def _state_of_short(data: bytes) -> int:
 
 
 def _state_of_long(data: bytes) -> int:
-  """The same for at least four bytes: 75 us for 36 kB, against 4 ms.
+  """The same for at least four bytes, 40 times as fast.
 
-  A state is linear in the bytes, so that each is looked up by its place in a lane, all lanes at
+  A state is linear in the bytes, so that each is looked up by its place in a lane, many lanes at
   once. Zeros in front of the data change no empty state, and the start is one with its first bytes.
   """
   padding = -len(data) % _LANE
   padded = np.zeros(padding + len(data), np.uint8)
   padded[padding:] = np.frombuffer(data, np.uint8)
   padded[padding : padding + 4] ^= 0xFF
-  found = _PLACES.take(padded.reshape(-1, _LANE) + _PLACE_OFFSETS)
+  lanes = padded.reshape(-1, _LANE)
+  places = np.empty((_BLOCK, _LANE), np.intp)
+  found = np.empty((_BLOCK, _LANE), np.uint32)
   first, second, third, fourth = _PASS
   state = 0
-  for lane in np.bitwise_xor.reduce(found, axis=1).tolist():
-    state = (
-      first[state & 0xFF]
-      ^ second[state >> 8 & 0xFF]
-      ^ third[state >> 16 & 0xFF]
-      ^ fourth[state >> 24]
-      ^ lane
-    )
+  for start in range(0, len(lanes), _BLOCK):
+    block = lanes[start : start + _BLOCK]
+    np.add(block, _PLACE_OFFSETS, out=places[: len(block)])
+    # All places are in the table; with mode='raise' NumPy would copy what it has found.
+    _PLACES.take(places[: len(block)], out=found[: len(block)], mode='wrap')
+    for lane in np.bitwise_xor.reduce(found[: len(block)], axis=1).tolist():
+      state = (
+        first[state & 0xFF]
+        ^ second[state >> 8 & 0xFF]
+        ^ third[state >> 16 & 0xFF]
+        ^ fourth[state >> 24]
+        ^ lane
+      )
   return state
 
 
