@@ -10,6 +10,7 @@ from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import EpochEnd, Step
 from vgg_slim.training.progress import Reporter
 from vgg_slim.training.recorder import Recorder
+from vgg_slim.training.summaries import Look
 
 
 def step(number, loss):
@@ -37,7 +38,7 @@ class Run:
         Epochs(num_examples=16, batch_size=4),
         str(self.train_dir),
         self.total_steps,
-        [(tf.constant(b''), 3), (tf.constant(b''), 0)],
+        [Look(tf.constant(b''), 3), Look(tf.constant(b''), 0)],
         b'',
         Reporter(io.StringIO()),
       )
@@ -47,8 +48,9 @@ class Run:
         variable.load(saved, session)
       hook.begin(session, start)
       for number in range(start + 1, start + 1 + steps):
-        assert len(hook.fetches(number)) == (number in (1, 4, 7))
-        hook.after_step(step(number, float(number)), [])
+        fetches = hook.fetches(number)
+        assert len(fetches) == (number in (1, 4, 7))
+        hook.after_step(step(number, float(number)), session.run(fetches))
       hook.before_save(session)
       saved = session.run(variable)
       last = start + steps

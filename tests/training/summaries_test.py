@@ -1,7 +1,12 @@
+import io
+
 import numpy as np
+import PIL.Image
+import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import tf
+from vgg_slim.plotting import samples
 from vgg_slim.training import summaries
 
 
@@ -49,3 +54,29 @@ def test_the_first_layer_is_found():
     assert summaries.build_filters(others) is None
   (picture,) = found.values()
   assert (picture.image.height, picture.image.width) == (64, 64)
+
+
+@pytest.mark.parametrize(
+  ('labels', 'texts'),
+  [
+    (np.array([2, 0]), ['dog', 'ant']),
+    (np.array([[0.25, 0, 0.75], [1, 0, 0]]), ['dog 75%, ant 25%', 'ant 100%']),
+  ],
+)
+def test_samples_are_a_grid_with_labels(monkeypatch, labels, texts):
+  drawn = []
+  draw_samples = samples.draw_samples
+
+  def draw(images, names):
+    drawn.append(names)
+    return draw_samples(images, names)
+
+  monkeypatch.setattr(samples, 'draw_samples', draw)
+  images = np.zeros([2, 4, 4, 3], np.uint8)
+  images[1] = (200, 30, 60)
+  (value,) = summaries.summarize_samples((images, labels), ('ant', 'bee', 'dog')).value
+  assert value.tag == 'samples'
+  assert drawn == [texts]
+  picture = np.asarray(PIL.Image.open(io.BytesIO(value.image.encoded_image_string)).convert('RGB'))
+  assert picture.shape[:2] == (value.image.height, value.image.width)
+  assert (picture == (200, 30, 60)).all(-1).any()

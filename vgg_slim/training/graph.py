@@ -17,7 +17,7 @@ from vgg_slim.training.distribution import Distribution, Replica
 from vgg_slim.training.forward import Forward, build_forward
 
 LOSS_CHECK = 'The loss is not finite'  # what TensorFlow's error says where a step was refused
-_SUMMARY_PICTURES = 8
+_SAMPLES = 9  # three by three
 
 
 class TrainOps(NamedTuple):
@@ -30,7 +30,8 @@ class TrainOps(NamedTuple):
     learning_rate: of this step.
     learning_rate_scale: see `schedules.LearningRate`.
     global_step: int64 variable.
-    image_summary: string [], of pictures as the network sees them.
+    samples: uint8 [n, side, side, 3], the first pictures of the batch as the network sees them, and
+      their labels as they are given.
     start_averages: makes the moving averages equal to the variables; None without averages.
     end_points: every layer of the network by name, for the first part of the batch.
     gradients: of the step, with their variables.
@@ -42,7 +43,7 @@ class TrainOps(NamedTuple):
   learning_rate: tf.Tensor
   learning_rate_scale: tf.Variable | None
   global_step: tf.Variable
-  image_summary: tf.Tensor
+  samples: tuple[tf.Tensor, tf.Tensor]
   start_averages: tf.Operation | None
   end_points: dict[str, tf.Tensor]
   gradients: gradients.Gradients
@@ -75,7 +76,7 @@ def build_train_graph(
   if others:
     with tf.control_dependencies([ops.train_op for ops in others]):
       first = first._replace(train_op=tf.identity(first.train_op))
-  return first._replace(image_summary=_build_image_summary(images, config))
+  return first._replace(samples=_build_samples(config, images, labels))
 
 
 def _build_replica(
@@ -86,7 +87,7 @@ def _build_replica(
   global_step: tf.Variable,
   replica: Replica,
 ) -> TrainOps:
-  """The step on one device, with scalars of the whole batch, and without the image summary."""
+  """The step on one device, with scalars of the whole batch, and without the samples."""
   parts = config.optimizer.gradient_accumulation_steps
   slices = list(zip(_split(images, parts), _split(labels, parts), strict=True))
   forward = functools.partial(
@@ -135,7 +136,7 @@ def _build_replica(
     learning_rate=rate.value,
     learning_rate_scale=rate.scale,
     global_step=global_step,
-    image_summary=None,
+    samples=None,
     start_averages=start_averages,
     end_points=passes[0].end_points,
     gradients=found,
@@ -246,10 +247,12 @@ def _build_averages(
   return averaged, start
 
 
-def _build_image_summary(images: tf.Tensor, config: TrainConfig) -> tf.Tensor:
-  with tf.name_scope('pictures'):
+def _build_samples(
+  config: TrainConfig, images: tf.Tensor, labels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+  with tf.name_scope('samples'):
     preprocessing = config.preprocessing
     seen = image_ops.denormalize(
-      images[:_SUMMARY_PICTURES], preprocessing.rgb_mean, preprocessing.pixel_scale
+      images[:_SAMPLES], preprocessing.rgb_mean, preprocessing.pixel_scale
     )
-    return tf.summary.image('input', seen, max_outputs=_SUMMARY_PICTURES)
+    return seen, labels[:_SAMPLES]

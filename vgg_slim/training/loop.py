@@ -227,11 +227,14 @@ def _build_hooks(
   # Taken before savers and initialisers join the graph: with these, TensorBoard moves the network
   # out of the picture as a node of too many neighbours.
   graph_def = tf.get_default_graph().as_graph_def().SerializeToString()
-  pictures = [ops.image_summary, summaries.build_filters(slim.get_model_variables())]
-  looks = [(tensor, run.image_summary_every_steps) for tensor in pictures if tensor is not None]
+  draw = functools.partial(summaries.summarize_samples, class_names=config.class_names)
+  looks = [summaries.Look(ops.samples, run.image_summary_every_steps, draw)]
+  filters = summaries.build_filters(slim.get_model_variables())
+  if filters is not None:
+    looks.append(summaries.Look(filters, run.image_summary_every_steps))
   if run.histogram_every_steps:
     histograms = summaries.build_histograms(ops.gradients, ops.end_points)
-    looks.append((histograms, run.histogram_every_steps))
+    looks.append(summaries.Look(histograms, run.histogram_every_steps))
   return [
     *alarms.build_alarms(config, ops, reporter),
     tracing.Tracer(run.profile_steps, train_dir),

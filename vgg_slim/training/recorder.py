@@ -12,6 +12,7 @@ from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.history import EpochMetrics, MetricsFile
 from vgg_slim.training.hooks import EpochEnd, Hook, Step
 from vgg_slim.training.host_state import HostState
+from vgg_slim.training.summaries import Look
 
 VALIDATION_FOLDER = 'validation'  # of the validation scalars, a TensorBoard run of its own
 
@@ -25,7 +26,7 @@ class Recorder(Hook):
     epochs: Epochs,
     train_dir: str,
     total_steps: int,
-    summaries: Sequence[tuple[tf.Tensor, int]],
+    looks: Sequence[Look],
     graph_def: bytes,
     reporter: progress.Reporter,
   ) -> None:
@@ -36,13 +37,12 @@ class Recorder(Hook):
       epochs: of this run.
       train_dir: is given the files.
       total_steps: the length of the run.
-      summaries: serialised summaries, string [], and the steps between two looks at each; 0 for
-        none.
+      looks: what TensorBoard shows now and then.
       graph_def: what TensorBoard shows as the graph, serialised.
       reporter: is given the lines.
     """
     self._run, self._epochs, self._train_dir = run, epochs, train_dir
-    self._total_steps, self._summaries = total_steps, summaries
+    self._total_steps, self._looks = total_steps, looks
     self._graph_def, self._reporter = graph_def, reporter
     self._stopwatch = progress.Stopwatch()
     self.state = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
@@ -61,7 +61,7 @@ class Recorder(Hook):
       writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
 
   def fetches(self, step: int) -> Any:
-    return [tensor for tensor, every in self._summaries if every and (step - 1) % every == 0]
+    return [look.fetch for look in self._due(step)]
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._stopwatch.tick(self._run.batch_size)
@@ -71,7 +71,8 @@ class Recorder(Hook):
       batches=self.state['batches'] + 1,
       learning_rate=step.scalars['learning_rate'],
     )
-    for summary in fetched:
+    for look, value in zip(self._due(step.number), fetched, strict=True):
+      summary = look.summarize(value) if look.summarize else value
       self._writers[''].add_summary(summary, step.number)
     self._report(step)
 
@@ -111,6 +112,9 @@ class Recorder(Hook):
   def close(self) -> None:
     for writer in self._writers.values():
       writer.close()
+
+  def _due(self, step: int) -> list[Look]:
+    return [look for look in self._looks if look.every_steps and (step - 1) % look.every_steps == 0]
 
   def _report(self, step: Step) -> None:
     speed = self._stopwatch.images_per_second

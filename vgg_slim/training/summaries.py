@@ -1,12 +1,57 @@
 """What TensorBoard shows of a network's inside; a step that does not fetch it does not pay."""
 
+import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from vgg_slim.compat import tf
 from vgg_slim.training.gradients import Gradients
 
 _FILTER_PIXELS = 8  # on the screen, side of one weight of a filter
+
+
+class Look(NamedTuple):
+  """Something that is looked at now and then.
+
+  Attributes:
+    fetch: what a step is asked for, any structure that `tf.Session.run` takes.
+    every_steps: from one look to the next; 0 for none.
+    summarize: makes a summary of what was fetched; None where it is one, serialised.
+  """
+
+  fetch: Any
+  every_steps: int
+  summarize: Callable[[Any], tf.Summary] | None = None
+
+
+def summarize_samples(
+  samples: tuple[np.ndarray, np.ndarray], class_names: Sequence[str]
+) -> tf.Summary:
+  """Pictures with their labels in a grid, under the tag 'samples'.
+
+  Args:
+    samples: uint8 [n, side, side, 3], RGB, and int labels [n], or float [n, K] of mixed pictures.
+    class_names: K texts.
+  """
+  from vgg_slim.plotting import samples as grid  # matplotlib: half a second, for runs that look
+
+  images, labels = samples
+  figure = grid.draw_samples(images, [_label_text(label, class_names) for label in labels])
+  stream = io.BytesIO()
+  figure.savefig(stream, format='png')
+  width, height = figure.canvas.get_width_height()
+  image = tf.Summary.Image(height=height, width=width, encoded_image_string=stream.getvalue())
+  return tf.Summary(value=[tf.Summary.Value(tag='samples', image=image)])
+
+
+def _label_text(label: np.ndarray, class_names: Sequence[str]) -> str:
+  if not label.ndim:
+    return class_names[label]
+  parts = [place for place in np.argsort(-label, kind='stable') if label[place] > 0]
+  return ', '.join(f'{class_names[place]} {label[place]:.0%}' for place in parts)
 
 
 def build_histograms(gradients: Gradients, end_points: Mapping[str, tf.Tensor]) -> tf.Tensor:
