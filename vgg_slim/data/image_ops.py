@@ -51,7 +51,8 @@ def crop(image: tf.Tensor, side: int, draw_y: Scalar = 0.5, draw_x: Scalar = 0.5
   Args:
     image: [H, W, C], H and W at least `side`.
     side: in pixels.
-    draw_y, draw_x: in [0, 1), the place among all H - side + 1 by W - side + 1.
+    draw_y: in [0, 1), the place among the H - side + 1 from the top down.
+    draw_x: in [0, 1), the place among the W - side + 1 from the left.
 
   Returns:
     [side, side, C].

@@ -35,7 +35,8 @@ def resized_crop(
     size: int32 [2], height and width of the original.
     scale: int32, smaller side of the resized picture, in pixels.
     side: of the crop, in pixels, at most `scale`.
-    draw_y, draw_x: float32 in [0, 1), the place among all whole pixels of the resized picture.
+    draw_y: float32 in [0, 1), the place among the rows of the resized picture.
+    draw_x: float32 in [0, 1), the place among its columns.
   """
   resized = image_ops.resized_size(size, scale)
   pitch = tf.cast(size, tf.float32) / tf.cast(resized, tf.float32)

@@ -46,9 +46,11 @@ def conv_op(
   Args:
     input_op: float32 [N, H, W, C].
     name: variable scope.
-    kh, kw: height and width of the kernel, in pixels.
+    kh: height of the kernel, in pixels.
+    kw: its width.
     n_out: output channels.
-    dh, dw: vertical and horizontal stride.
+    dh: vertical stride.
+    dw: horizontal stride.
     activation: None for a linear layer.
     weight_decay: adds weight_decay * sum(weights**2) / 2 to the regularisation losses.
     initializer: of the weights; Glorot's uniform rule by default. Biases start at 0.
