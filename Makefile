@@ -14,6 +14,7 @@ BAZEL_FILES := BUILD MODULE.bazel WORKSPACE tests third_party tools vgg_slim
 NO_BUILDIFIER := buildifier: not found, and no npm to fetch it; BUILD files were NOT checked.
 
 export PYTHON
+export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help
 help:  ## list the targets
@@ -46,6 +47,15 @@ format: venv buildifier  ## lay out Python and BUILD files, mend what ruff can m
 	$(RUN) ruff check --fix-only .
 	$(RUN) ruff format .
 	$(if $(BUILDIFIER),$(BUILDIFIER) -r $(BAZEL_FILES),@echo '$(NO_BUILDIFIER)')
+
+.PHONY: docs
+docs: venv  ## the pages as a site in build/site; a warning is an error
+	$(RUN) mkdocs build --quiet --strict
+	@echo 'build/site/index.html'
+
+.PHONY: notebook
+notebook: venv  ## run docs/notebook.ipynb and keep what it shows
+	.venv/bin/python docs/notebook.py
 
 .PHONY: buildifier
 buildifier:

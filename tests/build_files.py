@@ -45,10 +45,15 @@ DATA = {'docs': '//:documents', 'goldens': GOLDENS, 'recipes': '//:recipes'}
 PYTEST_MAIN = 'tests/pytest_main.py'
 # This test reads all sources.
 ARCHITECTURE_TEST = 'tests.architecture_test'
-# This one imports every tool.
-DOCS_TEST = 'tests.docs_test'
+# These run what the pages show, any tool and any part of the library.
+DOCS_TESTS = ('tests.docs_test', 'tests.notebook_test')
 # Imports made from strings, which a parser cannot see.
-HIDDEN_IMPORTS = {'vgg_slim.compat': ('tf_keras',), ARCHITECTURE_TEST: ('importlinter',)}
+HIDDEN_IMPORTS = {
+  'vgg_slim.compat': ('tf_keras',),
+  ARCHITECTURE_TEST: ('importlinter',),
+  'tests.notebook_test': ('ipykernel', 'nbclient'),
+  'tests.site_test': ('mkdocs',),
+}
 THIS_MODULE = 'tests.build_files'
 
 VISIBILITY = {
@@ -205,7 +210,7 @@ def _test_only_deps(module: Module, modules: dict[str, Module], labels: dict[str
   """What a test needs beyond its imports: conftest.py files, and programs it names as strings."""
   folders = module.package.split('.')
   wanted = {'.'.join([*folders[:n], 'conftest']) for n in range(1, len(folders) + 1)}
-  named = modules if module.name == DOCS_TEST else module.strings
+  named = modules if module.name in DOCS_TESTS else module.strings
   wanted |= {name for name in named if name.startswith('tools.')}
   # pytest itself comes with pytest_main, which defs.bzl adds to every test.
   return {labels[name] for name in wanted & set(modules)}
