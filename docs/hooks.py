@@ -1,0 +1,152 @@
+"""What the site has beyond the pages of this folder; called by MkDocs, see `mkdocs.yml`.
+
+Pages that would only repeat something are made here: the library's packages, the commands from
+their `--help`, the notebook, the list of decisions, and what stands at the root of the repository.
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from vgg_slim import __main__ as listing
+
+DOCS = pathlib.Path(__file__).parent
+ROOT = DOCS.parent
+DECISIONS = 'decisions/README.md'
+NOTEBOOK = 'notebook.ipynb'
+_COLUMNS = 84
+
+SUMMARY = re.compile(r'\*\*Summary\.\*\* (.*?)\n\n', re.DOTALL)
+EXAMPLES = re.compile(r'(?:^  \S.*\n(?:^   .*\n)*)+', re.MULTILINE)
+# What a browser fetches by itself.
+FETCHED = re.compile(
+  r'<(?:script|img|iframe|source)\b[^>]*\bsrc="(?:https?:)?//[^"]*"|'
+  r'<link\b[^>]*\brel="(?:stylesheet|preconnect|preload)"[^>]*\bhref="(?:https?:)?//[^"]*"|'
+  r'<link\b[^>]*\bhref="(?:https?:)?//[^"]*"[^>]*\brel="(?:stylesheet|preconnect|preload)"'
+)
+
+
+def on_config(config: MkDocsConfig) -> None:
+  """Fills the sections of the navigation that `mkdocs.yml` leaves empty."""
+  found = {
+    'Library': [f'api/{name}.md' for name in packages()],
+    'Decisions': [DECISIONS, *(f'decisions/{path.name}' for path in decisions())],
+  }
+  for part in config.nav:
+    for entries in part.values():
+      for entry in entries:
+        if isinstance(entry, dict):
+          entry.update((title, found[title]) for title, pages in entry.items() if pages == [])
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+  """Adds the pages that are made here."""
+  pages = {f'api/{name}.md': api_page(name) for name in packages()}
+  pages['commands.md'] = '\n\n'.join(commands_page())
+  pages['notebook.md'] = notebook_page(DOCS / NOTEBOOK)
+  pages['changelog.md'] = ROOT.joinpath('CHANGELOG.md').read_text(encoding='utf-8')
+  pages['contributing.md'] = ROOT.joinpath('CONTRIBUTING.md').read_text(encoding='utf-8')
+  for path, text in pages.items():
+    files.append(File.generated(config, path, content=text))
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+  """Lists the decisions, and leads to the notebook's page rather than to its file."""
+  if page.file.src_uri == DECISIONS:
+    return markdown + '\n' + '\n'.join(decision_rows())
+  return markdown.replace(f'{NOTEBOOK})', 'notebook.md)')
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
+  """Refuses a page that would make a browser ask another host.
+
+  Raises:
+    PluginError: such a page, which ends the build.
+  """
+  fetched = FETCHED.search(output)
+  if fetched:
+    raise PluginError(f'{page.file.src_uri} fetches from another host: {fetched[0]}')
+
+
+def packages() -> list[str]:
+  """Names of the packages in `vgg_slim`, and `vgg_slim` for the modules beside them."""
+  return ['vgg_slim', *sorted(path.parent.name for path in ROOT.glob('vgg_slim/*/__init__.py'))]
+
+
+def api_page(name: str) -> str:
+  """All public members of a package, for mkdocstrings to fill in."""
+  if name != 'vgg_slim':
+    return f'---\ntitle: {name}\n---\n\n::: vgg_slim.{name}'
+  modules = sorted(path.stem for path in ROOT.glob('vgg_slim/[a-z]*.py'))
+  options = '\n    options:\n      heading_level: 2'
+  return '# vgg_slim\n\n' + '\n\n'.join(f'::: vgg_slim.{each}{options}' for each in modules)
+
+
+def decisions() -> list[pathlib.Path]:
+  """Pages of decisions, by number."""
+  return sorted(DOCS.glob('decisions/[0-9]*.md'))
+
+
+def decision_rows() -> Iterator[str]:
+  """The table of decisions: titles and summaries of their pages."""
+  yield from ['| decision | in short |', '|---|---|']
+  for path in decisions():
+    text = path.read_text(encoding='utf-8')
+    title = text.partition('\n')[0].removeprefix('# ')
+    summary = ' '.join(SUMMARY.search(text)[1].split())
+    yield f'| [{title}]({path.name}) | {summary} |'
+
+
+def commands_page() -> Iterator[str]:
+  """The `--help` of every command as a section."""
+  yield '# Commands'
+  yield (
+    'What `--help` prints. All also take `--version`, and end with 0 (done), 1 (the work failed), '
+    '2 (wrong flags) or 75 (worth another try).'
+  )
+  for name in listing.commands(ROOT / 'tools'):
+    text = subprocess.run(
+      [sys.executable, '-m', f'tools.{name}', '--help'],
+      cwd=ROOT,
+      check=True,
+      capture_output=True,
+      text=True,
+    ).stdout
+    about, _, flags = text.partition('\nFlags:\n')
+    yield f'## {name}'
+    yield EXAMPLES.sub(lambda found: f'```sh\n{textwrap.dedent(found[0])}```\n', about).strip()
+    lines = [wrapped(line) for line in textwrap.dedent(flags).splitlines()]
+    yield '\n'.join(['```text', *lines, '```'])
+
+
+def wrapped(line: str) -> str:
+  """A line of the text of flags, on as many as the page has room for."""
+  indent = line[: len(line) - len(line.lstrip())]
+  return textwrap.fill(line, _COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def notebook_page(path: pathlib.Path) -> str:
+  """Cells of a notebook as Markdown, with the text and the pictures that it holds."""
+  parts = []
+  for cell in json.loads(path.read_text(encoding='utf-8'))['cells']:
+    source = ''.join(cell['source'])
+    if cell['cell_type'] == 'markdown':
+      parts.append(source)
+      continue
+    parts.append(f'```python\n{source}\n```')
+    for output in cell['outputs']:
+      data = output.get('data', {'text/plain': output.get('text', '')})
+      if 'image/png' in data:
+        parts.append(f'![](data:image/png;base64,{"".join(data["image/png"]).strip()})')
+      else:
+        parts.append(f'```text\n{"".join(data["text/plain"]).rstrip()}\n```')
+  return '\n\n'.join(parts)
