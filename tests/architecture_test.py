@@ -34,9 +34,19 @@ HOMES = {
   'onnxruntime': ('vgg_slim.benchmarks', 'vgg_slim.weights', 'vgg_slim.export'),
   'safetensors': ('vgg_slim.weights', 'vgg_slim.export'),
   'torch': ('vgg_slim.benchmarks', 'vgg_slim.weights', 'vgg_slim.export'),
+  'torchvision': ('vgg_slim.benchmarks',),
 }
 # Slow to import or not installed: only the function that needs one pays for it.
-IN_FUNCTIONS_ONLY = ('apache_beam', 'h5py', 'keras', 'onnx', 'onnxruntime', 'safetensors', 'torch')
+IN_FUNCTIONS_ONLY = (
+  'apache_beam',
+  'h5py',
+  'keras',
+  'onnx',
+  'onnxruntime',
+  'safetensors',
+  'torch',
+  'torchvision',
+)
 
 # These start in a fraction of a second and run where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = (
@@ -47,6 +57,7 @@ WITHOUT_TENSORFLOW = (
   'tools.optimizer_flags',
   'vgg_slim.__main__',
   'vgg_slim.benchmarks.report',
+  'vgg_slim.benchmarks.torch_input',
   'vgg_slim.benchmarks.turns',
   'vgg_slim.checkup.findings',
   'vgg_slim.checkup.machine',

@@ -4,9 +4,13 @@
   tools/benchmark --model=vgg16_bn --image_size=32 --batch_size=128 --precision=bfloat16 \\
       --what=train_step --peers=keras,torch,torch_compile,slim
   tools/benchmark --model=vgg16 --what=end_to_end --data_dir=data/photos
+  tools/benchmark --what=input --batch_size=32 --num_batches=200 --data_dir=data/photos \\
+      --peers=keras,torch
   tools/benchmark --model=vgg16 --what=forward --output=new.json --compare=old.json
 
-forward, forward_backward and train_step run on pictures made up once; input is the pipeline alone;
+forward, forward_backward and train_step run on pictures made up once; input is the training
+pipeline alone (decode, S of 8/7 to 16/7 of the side, crop, mirror, mean), for the peers of the same
+files in a folder, read as their users read one;
 end_to_end is a training step fed by it, and names the bottleneck; dense slides the network over a
 larger picture; cold_start goes from a new process to its first prediction. Every system is a
 process of its own, and they take turns, so that ratios hold on a machine that others use as well.

@@ -30,3 +30,18 @@ def test_runs_at_different_times_by_quartiles():
   old = timing.Statistics(3.0, 2.0, 6.0, 0, 0, 9)
   assert timing.ratio_of_runs(new, old) == (1.5, 0.5, 6.0)
   assert str(timing.ratio_of_runs(new, old)) == '1.50x (0.50 - 6.00)'
+
+
+def test_of_a_stream_what_was_made_ahead_does_not_count():
+  taken, seconds = [], [0.0]
+
+  def take():
+    taken.append(None)
+    # Twenty are ready; then they come in pairs, as from two processes.
+    if len(taken) > 20 and len(taken) % 2:
+      seconds[0] += 2.0
+
+  found = timing.time_stream(take, 12, clock=lambda: seconds[0])
+  assert len(taken) == timing._AHEAD + 12
+  # The last 12 after 16: four that were ready, and four pairs of two seconds each.
+  assert found == [4 * 2.0 / 12] * 12

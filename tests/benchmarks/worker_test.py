@@ -36,9 +36,20 @@ def test_says_why_it_cannot(monkeypatch):
   assert serve('any', LOAD, 3) == [{'absent': 'any cannot do forward'}]
 
 
-@pytest.mark.parametrize('name', systems.SYSTEMS)
-def test_every_system_has_a_builder(name):
-  assert callable(worker._builder(name))
+@pytest.mark.parametrize(
+  ('name', 'what'),
+  [(name, what) for name, system in systems.SYSTEMS.items() for what in system.kinds],
+)
+def test_every_system_has_a_builder(name, what):
+  assert callable(worker._builder(name, what))
+
+
+def test_an_input_is_timed_as_a_stream(monkeypatch):
+  calls = itertools.count()
+  monkeypatch.setattr(worker, 'build_step', lambda name, load: lambda: next(calls))
+  _, three = serve('any', {**LOAD, 'what': 'input'}, 3)
+  assert len(set(three['seconds'])) == 1
+  assert next(calls) > 3
 
 
 def test_an_absent_library_is_named(monkeypatch):

@@ -37,7 +37,7 @@ def train_config(
     net=config.NetConfig(
       workload.num_classes, workload.model, image_size=side, fc_units=workload.fc_units
     ),
-    preprocessing=config.PreprocessingConfig(rgb_mean, 1.0, side * 8 // 7, side * 8 // 7),
+    preprocessing=config.PreprocessingConfig(rgb_mean, 1.0, *workload.scales),
     optimizer=config.OptimizerConfig(),
     run=config.RunConfig(batch_size=workload.batch_size),
     fine_tune=config.FineTuneConfig(),

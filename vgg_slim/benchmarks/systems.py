@@ -23,8 +23,8 @@ class System(NamedTuple):
 SYSTEMS = {
   OURS: System(),
   **dict.fromkeys(CEILINGS, System()),
-  'keras': System(_TRAINING),
-  'torch': System(_TRAINING),
+  'keras': System((*_TRAINING, 'input')),
+  'torch': System((*_TRAINING, 'input')),
   'torch_compile': System(_TRAINING),
   # Its CPU kernels have no bfloat16 convolution, and its process has loaded torch for the export.
   'onnxruntime': System(('forward',), ('float32',)),

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_AHEAD = 16  # more batches than any system makes ahead
+
 
 class Statistics(NamedTuple):
   """Of the seconds of batches.
@@ -46,6 +48,22 @@ def time_batches(
     run_batch()
     seconds.append(clock() - started)
   return seconds
+
+
+def time_stream(
+  take_batch: Callable[[], None],
+  num_batches: int,
+  clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
+  """Takes `num_batches` batches that are made in the background; returns the mean, so many times.
+
+  Those that were made ahead are taken first and not counted. Single ones say little: of two
+  processes both may have one ready, and then none for twice as long.
+  """
+  for _ in range(_AHEAD):
+    take_batch()
+  total = sum(time_batches(take_batch, num_batches, clock))
+  return [total / max(1, num_batches)] * num_batches
 
 
 def describe(seconds: Sequence[float]) -> Statistics:

@@ -31,8 +31,10 @@ def serve(requests: Iterable[str], replies: TextIO) -> None:
     reply(absent=str(error))
     return
   reply(ready=True)
+  # Batches of an input are made ahead, between turns as well.
+  time = timing.time_stream if workload.what == 'input' else timing.time_batches
   for num_batches in values:
-    seconds = timing.time_batches(run_batch, num_batches)
+    seconds = time(run_batch, num_batches)
     reply(seconds=seconds, peak_bytes=memory.peak_bytes())
 
 
@@ -44,29 +46,33 @@ def build_step(name: str, workload: Workload) -> Callable[[], None]:
   """
   systems.check_can(name, workload)
   try:
-    return _builder(name)(workload)
+    return _builder(name, workload.what)(workload)
   except ImportError as error:
     raise systems.NotMeasuredError(f'{error.name} is not installed') from error
 
 
-def _builder(name: str) -> Callable[[Workload], Callable[[], None]]:
+def _builder(name: str, what: str) -> Callable[[Workload], Callable[[], None]]:
   # One import a process: memory and start of the other frameworks would count as its own.
-  match name:
-    case 'vgg_slim':
+  match name, what:
+    case 'keras', 'input':
+      from vgg_slim.benchmarks.keras_input import build_step as build
+    case 'torch', 'input':
+      from vgg_slim.benchmarks.torch_input import build_step as build
+    case 'vgg_slim', _:
       from vgg_slim.benchmarks.steps import build_step as build
-    case 'matmul':
+    case 'matmul', _:
       from vgg_slim.benchmarks.ceiling import build_matmul as build
-    case 'convolution':
+    case 'convolution', _:
       from vgg_slim.benchmarks.ceiling import build_convolution as build
-    case 'keras':
+    case 'keras', _:
       from vgg_slim.benchmarks.keras_net import build_step as build
-    case 'torch':
+    case 'torch', _:
       from vgg_slim.benchmarks.torch_net import build_step as build
-    case 'torch_compile':
+    case 'torch_compile', _:
       from vgg_slim.benchmarks.torch_net import build_compiled_step as build
-    case 'onnxruntime':
+    case 'onnxruntime', _:
       from vgg_slim.benchmarks.onnx_net import build_step as build
-    case 'slim':
+    case 'slim', _:
       from vgg_slim.benchmarks.slim_net import build_step as build
   return build
 

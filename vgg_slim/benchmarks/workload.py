@@ -74,6 +74,11 @@ class Workload:
     return specs.get(self.model).image_size if self.what == 'dense' else self.image_size
 
   @property
+  def scales(self) -> tuple[int, int]:
+    """Range of the smaller side in training, the paper's 256 to 512 for crops of 224 pixels."""
+    return self.net_side * 8 // 7, self.net_side * 16 // 7
+
+  @property
   def runtime(self) -> RuntimeConfig:
     """How the sessions of TensorFlow run it."""
     return RuntimeConfig(self.precision, num_threads=self.threads)

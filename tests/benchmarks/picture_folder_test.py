@@ -1,0 +1,32 @@
+import pathlib
+
+from tests.data import fabricated
+from tests.testing import make_data_set
+from vgg_slim.benchmarks import picture_folder
+from vgg_slim.data import conversion, sources
+from vgg_slim.data.splitting import SplitRule
+
+
+def test_every_training_picture_as_it_is_in_the_folder_of_its_label(tmp_path):
+  root = fabricated.write_image_folder(tmp_path / 'x', {'cat': 3, 'dog': 4}, 'JPEG', '.jpg')
+  conversion.convert(
+    sources.open_source('folder', root), tmp_path / 'out', conversion.Options(SplitRule(0))
+  )
+  folder = picture_folder.make_folder(str(tmp_path / 'out'))
+  for label, class_name in enumerate(('cat', 'dog')):
+    written = pathlib.Path(folder.name, f'{label:04d}').glob('*.jpeg')
+    assert sorted(path.read_bytes() for path in written) == sorted(
+      path.read_bytes() for path in (root / class_name).iterdir()
+    )
+
+
+def test_the_folder_stays_as_long_as_its_batches(tmp_path):
+  data_dir, _ = make_data_set(tmp_path / 'data')
+  folder = picture_folder.make_folder(data_dir)
+  path = pathlib.Path(folder.name)
+  batches = picture_folder.iterate([1, 2], folder)
+  del folder
+  assert next(batches) == 1
+  assert path.exists()
+  assert list(batches) == [2]
+  assert not path.exists()
