@@ -46,7 +46,7 @@ PYTEST_MAIN = 'tests/pytest_main.py'
 # This test reads all sources.
 ARCHITECTURE_TEST = 'tests.architecture_test'
 # These run what the pages show, any tool and any part of the library.
-DOCS_TESTS = ('tests.docs_test', 'tests.notebook_test')
+DOCS_TESTS = ('tests.docs_test', 'tests.notebook_test', 'tests.site_test')
 # Imports made from strings, which a parser cannot see.
 HIDDEN_IMPORTS = {
   'vgg_slim.compat': ('tf_keras',),

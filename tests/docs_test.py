@@ -52,29 +52,49 @@ SMALL = {
 READ_FLAGS = """
 import importlib, json, sys
 from absl import flags
-found = {}
+found, refused = {}, []
 own = set(flags.FLAGS)
-for name in sys.argv[1:]:
+for name, calls in json.load(sys.stdin).items():
   importlib.import_module(f'tools.{name}')
   found[name] = sorted(set(flags.FLAGS) - own)
+  for arguments in calls:
+    try:
+      flags.FLAGS([name, *arguments])
+    except flags.Error as error:
+      refused.append(f'tools/{name} {arguments}: {error}')
+    flags.FLAGS.unparse_flags()
   for flag in found[name]:
     delattr(flags.FLAGS, flag)
-print(json.dumps(found))
+print(json.dumps([found, refused]))
 """
 
 
 @pytest.fixture(scope='module')
-def tools():
-  """Flags of every tool, by its name."""
+def found_and_refused():
+  """Flags of every tool, by its name, and the printed commands that it does not take."""
+  calls = {name: [] for name in listing.commands(ROOT / 'tools')}
+  texts = [text for page in PAGES for text in blocks(page)]
+  for name, arguments in (
+    call for text in [*texts, *map(header, RECIPES)] for call in commands(text)
+  ):
+    own = [word for word in arguments if word.removeprefix('--') not in OF_EVERY_TOOL]
+    calls.get(name, []).append(own)
   run = subprocess.run(
-    [sys.executable, '-c', READ_FLAGS, *listing.commands(ROOT / 'tools')],
+    [sys.executable, '-c', READ_FLAGS],
     cwd=ROOT,
     env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    input=json.dumps(calls),
     check=True,
     capture_output=True,
     text=True,
   )
-  return {name: set(found) for name, found in json.loads(run.stdout).items()}
+  found, refused = json.loads(run.stdout)
+  return {name: set(flags) for name, flags in found.items()}, refused
+
+
+@pytest.fixture(scope='module')
+def tools(found_and_refused):
+  return found_and_refused[0]
 
 
 def blocks(page):
@@ -150,6 +170,10 @@ def test_commands_and_flags_of_a_page(page, tools):
   every = set().union(*tools.values())
   named = [span for span in spans(page) if re.match(r'--\w', span)]
   assert [span for span in named if not is_flag(span, every)] == []
+
+
+def test_tools_take_the_values_of_all_commands(found_and_refused):
+  assert not found_and_refused[1], '\n'.join(found_and_refused[1])
 
 
 @pytest.mark.parametrize('recipe', RECIPES, ids=lambda recipe: recipe.stem)

@@ -7,6 +7,8 @@ import types
 import pytest
 from mkdocs.exceptions import PluginError
 
+from vgg_slim import __main__ as listing
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 
@@ -57,6 +59,18 @@ def test_every_decision_has_a_title_and_a_summary(hooks):
   assert len(rows) == len(hooks.decisions()) > 0
   assert head.count('|') == line.count('|') == 3
   assert all(len(row) > 80 and row.count('](') == 1 for row in rows)
+
+
+def test_a_command_becomes_a_section_of_its_help(hooks, monkeypatch):
+  monkeypatch.setattr(listing, 'commands', lambda folder: ['train'])
+  _, _, title, about, flags = hooks.commands_page()
+  assert title == '## train'
+  assert '\n\n```sh\ntools/train --model=vgg16\n' in about
+  assert " --phase='all epochs=10 learning_rate=1e-5'\n```\n\nWithout --data_dir" in about
+  lines = flags.splitlines()
+  assert (lines[0], lines[-1]) == ('```text', '```')
+  assert '--learning_rate_decay_type' in lines
+  assert 60 < max(map(len, lines)) <= 84
 
 
 def test_cells_become_markdown(hooks, tmp_path):
