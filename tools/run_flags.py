@@ -26,7 +26,8 @@ def define_run_flags() -> None:
   flags.DEFINE_integer(
     'image_summary_every_steps',
     run.image_summary_every_steps,
-    'Steps between two looks at pictures and first filters in TensorBoard; 0 for none.',
+    'Steps between two looks at pictures and first filters in TensorBoard; 0 for none, neither of '
+    'what validation confuses.',
   )
   flags.DEFINE_integer(
     'histogram_every_steps',

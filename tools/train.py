@@ -118,7 +118,7 @@ def _train(
   wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
 ) -> 'loop.TrainResult':
   invocation.load_tensorflow()
-  from vgg_slim.evaluation import eval_config, runner
+  from vgg_slim.evaluation import eval_config, runner, validation
   from vgg_slim.training import loop, progress
 
   reporter = progress.Reporter(sys.stdout)
@@ -136,8 +136,13 @@ def _train(
     flip=False,
     batch_size=_VALIDATION_BATCH_SIZE.value,
   )
+  shards = manifests.shard_paths(wanted.data_dir, manifest, 'validation')
   with runner.Evaluator(wanted, wanted.data_dir, manifest, central_crops) as evaluator:
-    return loop.run_training(wanted, manifest, train_dir, evaluator.run, reporter, workers)
+    validator = validation.Validator(evaluator, central_crops, manifest.class_names, shards)
+    pictures = validator.summarize if wanted.run.image_summary_every_steps else None
+    return loop.run_training(
+      wanted, manifest, train_dir, validator.run, reporter, workers, pictures
+    )
 
 
 def run() -> None:

@@ -147,10 +147,11 @@ def test_batch_size_changes_nothing(run, batch_size):
 def test_progress_counts_the_crops_of_all_views(run):
   seen = []
   with run.evaluator(views=('center', 'ten_crop'), flip=False) as evaluator:
-    result = evaluator.run(run.checkpoint, lambda *counts: seen.append(counts))
+    scored = evaluator.score(run.checkpoint, lambda *counts: seen.append(counts))
   assert seen[0] == (3, 6 * 2 * 6)
   assert seen[-1] == (6 * 2 * 6, 6 * 2 * 6)
   assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+  result = results.combine([scored], 'center').result
   assert (result.view, result.num_images, result.num_views) == ('center', 6, 2)
 
 

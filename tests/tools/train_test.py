@@ -30,6 +30,13 @@ def test_a_run_learns_and_says_what_to_do_next(data_dir, tmp_path, capsys):
   run = tmp_path / 'runs' / 'folder_vgg_a'
   assert config.read_train_config(str(run)).run.max_steps == 60
   last = list(csv.DictReader((run / 'metrics.csv').open()))[-1]
+  shown = {
+    value.tag
+    for path in (run / 'validation').iterdir()
+    for event in tf.train.summary_iterator(str(path))
+    for value in event.summary.value
+  }
+  assert {'accuracy', 'confusion'} <= shown
   # Two colours: whatever learns at all gets them right.
   assert (last['step'], last['validation_accuracy']) == ('60', '1')
 

@@ -3,9 +3,9 @@ import io
 
 import pytest
 
-from tests.testing import graph_session
+from tests.testing import graph_session, train_config
+from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
-from vgg_slim.config import RunConfig
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import EpochEnd, Step
 from vgg_slim.training.progress import Reporter
@@ -34,7 +34,7 @@ class Run:
   def __call__(self, start, steps, saved=None):
     with graph_session() as session:
       hook = Recorder(
-        RunConfig(batch_size=4),
+        train_config('data', a_manifest(), log_every_steps=10),
         Epochs(num_examples=16, batch_size=4),
         str(self.train_dir),
         self.total_steps,

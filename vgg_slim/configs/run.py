@@ -17,7 +17,7 @@ class RunConfig:
     max_steps: last global step, or None.
     log_every_steps: steps between two progress lines and scalar summaries.
     save_every_steps: steps between two checkpoints, besides the one after every epoch.
-    image_summary_every_steps: steps between two picture summaries; 0 for none.
+    image_summary_every_steps: steps between two picture summaries; 0 for none, of validation too.
     histogram_every_steps: steps between two of weights, gradients and activations; 0 for none.
     profile_steps: first and last step whose operations are timed; empty for none.
     keep_checkpoints: how many checkpoints are kept.

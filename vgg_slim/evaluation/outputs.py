@@ -60,10 +60,20 @@ def write_report(
   """Writes `report.render_report`; arguments and errors as there and in `write_csv`."""
   from vgg_slim.evaluation import report  # matplotlib, for this file only
 
-  def read_pictures(indices: Sequence[int]) -> list[tuple[str, bytes]]:
-    wanted = set(map(int, indices))
-    found = {i: one for i, one in enumerate(records.read_examples(shards)) if i in wanted}
-    return [found[int(index)] for index in indices]
+  def read(indices: Sequence[int]) -> list[tuple[str, bytes]]:
+    return read_pictures(shards, indices)
 
-  text = report.render_report(shown, comparisons, class_names, read_pictures)
+  text = report.render_report(shown, comparisons, class_names, read)
   files.write_text(pathlib.Path(path), text)
+
+
+def read_pictures(shards: Sequence[str], indices: Sequence[int]) -> list[tuple[str, bytes]]:
+  """Names and encoded pictures at some places of a split; errors as `write_csv`."""
+  wanted = set(map(int, indices))
+  found = {}
+  for index, example in enumerate(records.read_examples(shards)):
+    if len(found) == len(wanted):
+      break
+    if index in wanted:
+      found[index] = example
+  return [found[int(index)] for index in indices]

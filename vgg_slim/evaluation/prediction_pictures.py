@@ -1,11 +1,11 @@
 """Predictions as pictures: bar charts, a grid, heat maps."""
 
-import io
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from vgg_slim import board
 from vgg_slim.compat import tf
 from vgg_slim.data import picture_files
 from vgg_slim.evaluation.predictions import Prediction
@@ -71,11 +71,9 @@ def write_heat_maps(
         heat_maps.HeatMap(f'Grad-CAM, {layer}', found.grad_cam, *layer_grid, 'weighted features'),
       ]
       title = f'{pathlib.Path(file).name}: {best.class_name}, {best.probability:.1%}'
-      stream = io.BytesIO()
-      heat_maps.draw_heat_maps(found.pixels, panels, title).savefig(stream)
-      (folder / f'{name}.png').write_bytes(stream.getvalue())
-      image_summary = tf.Summary.Image(encoded_image_string=stream.getvalue())
-      value = tf.Summary.Value(tag=f'heat_maps/{name}', image=image_summary)
+      figure = heat_maps.draw_heat_maps(found.pixels, panels, title)
+      value = board.picture(f'heat_maps/{name}', figure)
+      (folder / f'{name}.png').write_bytes(value.image.encoded_image_string)
       writer.add_summary(tf.Summary(value=[value]), 0)
 
 

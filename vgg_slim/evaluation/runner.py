@@ -80,10 +80,6 @@ class Evaluator:
   def __exit__(self, *exception: object) -> None:
     self._session.close()
 
-  def run(self, checkpoint: str, progress: Progress | None = None) -> results.EvalResult:
-    """The result of the first view, all scales averaged; arguments and errors as `score`."""
-    return results.combine([self.score(checkpoint, progress)], self._config.views[0]).result
-
   def score(self, checkpoint: str, progress: Progress | None = None) -> results.ScoredCheckpoint:
     """Scores every picture of the split once in each crop of each view at each scale.
 

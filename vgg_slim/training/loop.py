@@ -70,6 +70,7 @@ def run_training(
   evaluate_fn: EvaluateFn | None,
   reporter: progress.Reporter,
   cluster: Cluster | None = None,
+  summarize_validation: Callable[[], tf.Summary] | None = None,
 ) -> TrainResult:
   """Trains from the newest checkpoint in `train_dir`, or from step 0, to the configured end.
 
@@ -84,6 +85,7 @@ def run_training(
     reporter: is given the progress lines.
     cluster: the workers that train together, or None for this process alone. All of them are given
       the same `train_dir`; the chief alone writes to it.
+    summarize_validation: what TensorBoard shows of the last validation besides its numbers.
 
   Raises:
     TrainingError: there is too little memory, or the loss is no longer finite; the first tensor
@@ -122,7 +124,7 @@ def run_training(
     targets = batch.targets(config.net.num_classes)
     steps_per_epoch = epochs.num_examples / epochs.batch_size
     ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, spread)
-    hooks = _build_hooks(config, ops, own_dir, epochs, total_steps, reporter)
+    hooks = _build_hooks(config, ops, own_dir, epochs, total_steps, reporter, summarize_validation)
     follows_validation = any(hook.needs_validation for hook in hooks)
     if follows_validation and evaluate_fn is None:
       raise ConfigError(
@@ -221,6 +223,7 @@ def _build_hooks(
   epochs: Epochs,
   total_steps: int,
   reporter: progress.Reporter,
+  summarize_validation: Callable[[], tf.Summary] | None,
 ) -> list[Hook]:
   """All parts of the run, in the order in which they act; the recorder ends an epoch."""
   run, metric = config.run, config.run.best_metric
@@ -241,7 +244,9 @@ def _build_hooks(
     selection.Plateau(config.optimizer, metric, ops.learning_rate_scale, reporter),
     selection.KeepBest(run, train_dir, reporter),
     selection.EarlyStopping(run),
-    recorder.Recorder(run, epochs, train_dir, total_steps, looks, graph_def, reporter),
+    recorder.Recorder(
+      config, epochs, train_dir, total_steps, looks, graph_def, reporter, summarize_validation
+    ),
   ]
 
 

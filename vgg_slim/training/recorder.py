@@ -2,14 +2,15 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from vgg_slim import board
 from vgg_slim.compat import tf
-from vgg_slim.config import RunConfig
-from vgg_slim.training import progress
+from vgg_slim.config import TrainConfig
+from vgg_slim.training import hparams, progress
 from vgg_slim.training.epochs import Epochs
-from vgg_slim.training.history import EpochMetrics, MetricsFile
+from vgg_slim.training.history import EpochMetrics, MetricsFile, read_history
 from vgg_slim.training.hooks import EpochEnd, Hook, Step
 from vgg_slim.training.host_state import HostState
 from vgg_slim.training.summaries import Look
@@ -22,28 +23,32 @@ class Recorder(Hook):
 
   def __init__(
     self,
-    run: RunConfig,
+    config: TrainConfig,
     epochs: Epochs,
     train_dir: str,
     total_steps: int,
     looks: Sequence[Look],
     graph_def: bytes,
     reporter: progress.Reporter,
+    summarize_validation: Callable[[], tf.Summary] | None = None,
   ) -> None:
     """Adds the averages to the checkpoint; opens no file yet.
 
     Args:
-      run: for the rhythm of lines.
+      config: of the run.
       epochs: of this run.
       train_dir: is given the files.
       total_steps: the length of the run.
       looks: what TensorBoard shows now and then.
       graph_def: what TensorBoard shows as the graph, serialised.
       reporter: is given the lines.
+      summarize_validation: what TensorBoard shows of the last validation besides its numbers.
     """
-    self._run, self._epochs, self._train_dir = run, epochs, train_dir
+    self._config, self._run = config, config.run
+    self._epochs, self._train_dir = epochs, train_dir
     self._total_steps, self._looks = total_steps, looks
     self._graph_def, self._reporter = graph_def, reporter
+    self._summarize_validation = summarize_validation
     self._stopwatch = progress.Stopwatch()
     self.state = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
     self._writers: dict[str, tf.summary.FileWriter] = {}
@@ -56,6 +61,7 @@ class Recorder(Hook):
     for name in ('', VALIDATION_FOLDER):
       self._writers[name] = tf.summary.FileWriter(os.path.join(self._train_dir, name))
     self._writers[''].add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
+    self._writers[''].add_summary(hparams.describe_run(self._config, self._train_dir), step)
     for writer in self._writers.values():
       # Tells TensorBoard to forget what a killed run wrote beyond its last checkpoint.
       writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
@@ -88,6 +94,8 @@ class Recorder(Hook):
     if end.validation:
       loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
       scalars = {'loss/cross_entropy': loss, 'accuracy': accuracy}
+      if self._summarize_validation:
+        self._writers[VALIDATION_FOLDER].add_summary(self._summarize_validation(), end.step)
       self._add_scalars(VALIDATION_FOLDER, end.step, scalars)
       self._reporter.line(
         f'epoch {epoch:.2f}: train loss {train_loss:.4f} accuracy {train_accuracy:.2%}, '
@@ -105,6 +113,8 @@ class Recorder(Hook):
         images_per_second=self._stopwatch.images_per_second,
       )
     )
+    if end.validation:
+      self._add_scalars('', end.step, hparams.best_so_far(read_history(self._train_dir)))
     self.state.update(loss=0.0, accuracy=0.0, batches=0)
     self._stopwatch.pause()
     self._stopwatch.reset()
@@ -134,6 +144,5 @@ class Recorder(Hook):
       self._reporter.status(line)
 
   def _add_scalars(self, folder: str, step: int, scalars: dict[str, float]) -> None:
-    values = [tf.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-    self._writers[folder].add_summary(tf.Summary(value=values), step)
+    self._writers[folder].add_summary(board.scalars(scalars), step)
     self._writers[folder].flush()

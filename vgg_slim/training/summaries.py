@@ -1,12 +1,12 @@
 """What TensorBoard shows of a network's inside; a step that does not fetch it does not pay."""
 
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from vgg_slim import board
 from vgg_slim.compat import tf
 from vgg_slim.training.gradients import Gradients
 
@@ -40,11 +40,7 @@ def summarize_samples(
 
   images, labels = samples
   figure = grid.draw_samples(images, [_label_text(label, class_names) for label in labels])
-  stream = io.BytesIO()
-  figure.savefig(stream, format='png')
-  width, height = figure.canvas.get_width_height()
-  image = tf.Summary.Image(height=height, width=width, encoded_image_string=stream.getvalue())
-  return tf.Summary(value=[tf.Summary.Value(tag='samples', image=image)])
+  return tf.Summary(value=[board.picture('samples', figure)])
 
 
 def _label_text(label: np.ndarray, class_names: Sequence[str]) -> str:

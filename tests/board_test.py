@@ -1,0 +1,21 @@
+import io
+
+import numpy as np
+import PIL.Image
+
+from vgg_slim import board
+from vgg_slim.plotting import samples
+
+
+def test_a_picture_is_a_png_of_the_size_it_says():
+  tile = np.full([4, 4, 3], (200, 30, 60), np.uint8)
+  value = board.picture('here', samples.draw_samples([tile], ['a']))
+  image = PIL.Image.open(io.BytesIO(value.image.encoded_image_string))
+  assert (value.tag, image.format) == ('here', 'PNG')
+  assert image.size == (value.image.width, value.image.height)
+  assert (np.asarray(image.convert('RGB')) == tile[0, 0]).all(-1).any()
+
+
+def test_numbers_by_tag():
+  found = {v.tag: v.simple_value for v in board.scalars({'a': 0.5, 'b/c': 2.0}).value}
+  assert found == {'a': 0.5, 'b/c': 2.0}

@@ -1,0 +1,63 @@
+import io
+import types
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
+from vgg_slim.data import pictures
+from vgg_slim.evaluation import outputs, validation
+from vgg_slim.plotting import samples
+
+NAMES = ('cat', 'dog', 'owl')
+LABELS = [0, 1, 2, 1]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+  """What the grid is given, and which pictures were read."""
+  found = types.SimpleNamespace(captions=None, tiles=None, read=None)
+  draw_samples = samples.draw_samples
+
+  def draw(images, captions):
+    found.tiles, found.captions = images, captions
+    return draw_samples(images, captions)
+
+  def read(shards, indices):
+    found.read = (shards, list(indices))
+    return [('', pictures.encode_png(np.full([40, 400, 3], 50 + i, np.uint8))) for i in indices]
+
+  monkeypatch.setattr(samples, 'draw_samples', draw)
+  monkeypatch.setattr(outputs, 'read_pictures', read)
+  return found
+
+
+def validate(predicted, sure=0.9):
+  scores = probabilities_of(predicted, sure)
+  scores[2] = probabilities_of([predicted[2]], 0.95)[0]
+  scored = scored_checkpoint({('center', 64): scores}, LABELS, ('center',))
+  evaluator = types.SimpleNamespace(score=lambda checkpoint: scored)
+  validator = validation.Validator(evaluator, scored.config, NAMES, ['shard'])
+  return validator.run('model.ckpt-9'), validator.summarize()
+
+
+def test_the_surest_mistake_comes_first_with_both_names(drawn):
+  result, summary = validate([0, 2, 1, 1])
+  assert result.top_1_accuracy == 0.5
+  assert [value.tag for value in summary.value] == ['confusion', 'most_confident_errors']
+  assert drawn.read == (['shard'], [2, 1])
+  assert drawn.captions == ['owl, taken for\ndog (95%)', 'dog, taken for\nowl (90%)']
+  assert [(tile.shape, tile.max()) for tile in drawn.tiles] == [
+    ((16, 160, 3), 52),
+    ((16, 160, 3), 51),
+  ]
+  for value in summary.value:
+    image = PIL.Image.open(io.BytesIO(value.image.encoded_image_string))
+    assert image.size == (value.image.width, value.image.height)
+
+
+def test_without_a_mistake_there_is_no_grid(drawn):
+  _, summary = validate(LABELS)
+  assert [value.tag for value in summary.value] == ['confusion']
+  assert drawn.read is None

@@ -1,0 +1,84 @@
+"""The validation of a training run: its numbers, and where it goes wrong."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import PIL.Image
+
+from vgg_slim import board
+from vgg_slim.compat import tf
+from vgg_slim.evaluation import classes, outputs, results
+from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.evaluation.results import EvalResult, Line
+from vgg_slim.evaluation.runner import Evaluator
+
+_ERRORS = 9  # three by three
+_TILE_SIDE = 160  # pixels; a cell of the grid
+
+
+class Validator:
+  """Scores checkpoint after checkpoint and remembers the last one, for its pictures."""
+
+  def __init__(
+    self,
+    evaluator: Evaluator,
+    config: EvalConfig,
+    class_names: Sequence[str],
+    shards: Sequence[str],
+  ) -> None:
+    """Runs nothing yet.
+
+    Args:
+      evaluator: of the run's network.
+      config: of the evaluator; its first view counts.
+      class_names: in the order of the labels.
+      shards: of the split, in order.
+    """
+    self._evaluator, self._view = evaluator, config.views[0]
+    self._class_names, self._shards = class_names, shards
+    self._line: Line | None = None
+
+  def run(self, checkpoint: str) -> EvalResult:
+    """Errors as `Evaluator.score`."""
+    self._line = results.combine([self._evaluator.score(checkpoint)], self._view)
+    return self._line.result
+
+  def summarize(self) -> tf.Summary:
+    """`summarize` of the last `run`."""
+    return summarize(self._line, self._class_names, self._shards)
+
+
+def summarize(line: Line, class_names: Sequence[str], shards: Sequence[str]) -> tf.Summary:
+  """Pictures for TensorBoard: 'confusion', and 'most_confident_errors' if there are any.
+
+  Args:
+    line: of an evaluation.
+    class_names: in the order of the labels.
+    shards: of its split, in order.
+
+  Raises:
+    DataError: a shard cannot be read.
+  """
+  from vgg_slim.plotting import confusion, samples  # matplotlib: half a second
+
+  counts = classes.confusion_matrix(line.labels, line.predicted, len(class_names))
+  values = [board.picture('confusion', confusion.draw_confusion(counts, class_names))]
+  probabilities = line.probabilities()
+  wrong = classes.most_confident_errors(probabilities, line.labels, _ERRORS)
+  if wrong.size:
+    tiles = [_tile(encoded) for _, encoded in outputs.read_pictures(shards, wrong)]
+    captions = [
+      f'{class_names[line.labels[i]]}, taken for\n'
+      f'{class_names[line.predicted[i]]} ({probabilities[i, line.predicted[i]]:.0%})'
+      for i in wrong
+    ]
+    values.append(board.picture('most_confident_errors', samples.draw_samples(tiles, captions)))
+  return tf.Summary(value=values)
+
+
+def _tile(encoded: bytes) -> np.ndarray:
+  """uint8 [H, W, 3], RGB, no side longer than a tile's."""
+  image = PIL.Image.open(io.BytesIO(encoded)).convert('RGB')
+  image.thumbnail((_TILE_SIDE, _TILE_SIDE))
+  return np.asarray(image)
