@@ -23,15 +23,13 @@ DOCS = pathlib.Path(__file__).parent
 ROOT = DOCS.parent
 DECISIONS = 'decisions/README.md'
 NOTEBOOK = 'notebook.ipynb'
-_COLUMNS = 84
+COLUMNS = 84
 
 SUMMARY = re.compile(r'\*\*Summary\.\*\* (.*?)\n\n', re.DOTALL)
 EXAMPLES = re.compile(r'(?:^  \S.*\n(?:^   .*\n)*)+', re.MULTILINE)
 # What a browser fetches by itself.
 FETCHED = re.compile(
-  r'<(?:script|img|iframe|source)\b[^>]*\bsrc="(?:https?:)?//[^"]*"|'
-  r'<link\b[^>]*\brel="(?:stylesheet|preconnect|preload)"[^>]*\bhref="(?:https?:)?//[^"]*"|'
-  r'<link\b[^>]*\bhref="(?:https?:)?//[^"]*"[^>]*\brel="(?:stylesheet|preconnect|preload)"'
+  r'<(?:script|img|iframe|source|link)\b[^>]*\b(?:src|href)="(?:https?:)?//[^"]*"'
 )
 
 
@@ -131,7 +129,7 @@ def commands_page() -> Iterator[str]:
 def wrapped(line: str) -> str:
   """A line of the text of flags, on as many as the page has room for."""
   indent = line[: len(line) - len(line.lstrip())]
-  return textwrap.fill(line, _COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
+  return textwrap.fill(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def notebook_page(path: pathlib.Path) -> str:
