@@ -17,7 +17,7 @@ step = torch_input.build_step(
 )
 for _ in range(20):
   images, labels = step()
-  print(*images.shape, images.dtype, *labels.shape, -256 < images.min() < images.max() < 256)
+  print(*images.shape, images.dtype, *labels.shape, bool(-256 < images.min() < images.max() < 256))
 assert 'tensorflow' not in sys.modules
 """
 

@@ -83,12 +83,10 @@ class MomentCounter:
 
 def _planes_of(picture: Image.Image | np.ndarray) -> list[np.ndarray]:
   """R, G and B, or grey alone, each uint8 [H * W]."""
-  if isinstance(picture, Image.Image):
-    bands = picture.getbands()
-    return [np.frombuffer(picture.tobytes('raw', band), np.uint8) for band in bands]
-  if picture.ndim == 2:
-    return [picture.reshape(-1)]
-  return [picture[..., channel].reshape(-1) for channel in range(3)]
+  pixels = np.asarray(picture)
+  if pixels.ndim == 2:
+    return [pixels.reshape(-1)]
+  return [pixels[..., channel].reshape(-1) for channel in range(3)]
 
 
 def statistics_of(moments: np.ndarray) -> RgbStatistics:
