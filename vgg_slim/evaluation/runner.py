@@ -16,6 +16,7 @@ from vgg_slim.evaluation import metrics, results, score_maps, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import registry
 from vgg_slim.nets.outputs import NetOutputs
+from vgg_slim.ops import held
 from vgg_slim.weights import checkpoints
 
 Progress = Callable[[int, int], None]
@@ -127,6 +128,7 @@ class Evaluator:
       if stored not in self._savers:
         self._savers[stored] = tf.train.Saver(variables)
       self._savers[stored].restore(self._session, checkpoint)
+    held.fill(self._session)
 
   def _build_view(self, name: str, paths: list[str]) -> _View:
     places, side = views.VIEWS[name], self._trained.net.image_size
@@ -145,7 +147,9 @@ class Evaluator:
 
   def _build_network(self, images: tf.Tensor) -> NetOutputs:
     with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-      return registry.build_from_config(self._trained.net, images, is_training=False)
+      return registry.build_from_config(
+        self._trained.net, images, is_training=False, held_dtype=tf.float32
+      )
 
   def _batches(
     self, view: _View, test_scale: int

@@ -13,14 +13,15 @@ FILE = 'frozen_graph.pb'
 def freeze(prefix: str, contract: Contract) -> tf.GraphDef:
   """Returns the graph with the placeholder `images`, float32 [N, H, W, 3], RGB, 0..255.
 
-  Its outputs are operations of the names of `build_outputs`.
+  Its outputs are operations of the names of `build_outputs`. Batch norm is folded into the
+  convolutions.
 
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
   """
   with tf.Graph().as_default() as graph, tf.Session() as session:
     images = tf.placeholder(tf.float32, [None, None, None, 3], IMAGES)
-    outputs = build_outputs(contract, images)
+    outputs = build_outputs(contract, images, held_dtype=tf.float32)
     graph_def = graph.as_graph_def()
     restore.restore(session, prefix)
     return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs))

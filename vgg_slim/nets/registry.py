@@ -34,6 +34,7 @@ def build(
   head: str | None = None,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
+  held_dtype: tf.DType | None = None,
 ) -> NetOutputs:
   """Adds the network `model` to the default graph.
 
@@ -53,6 +54,8 @@ def build(
     head: a name of `head_specs.HEADS`; the row's own by default.
     trainable_scopes: batch norm outside of these is frozen, in training too; empty for none frozen.
     sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
+    held_dtype: for graphs that never train: batch norm is folded into the convolutions, and kernels
+      are held in this dtype; `held.fill` has to be called once the variables have their values.
 
   Raises:
     ConfigError: no such network or head, or images that are smaller than `image_size` allows.
@@ -70,6 +73,7 @@ def build(
     dropout_seed,
     trainable_scopes,
     sync_batch_norm,
+    held_dtype,
   )
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)
@@ -88,6 +92,7 @@ def build_from_config(
   weight_decay: float = 0.0,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
+  held_dtype: tf.DType | None = None,
 ) -> NetOutputs:
   """`build` with the fields of a `NetConfig`; the other arguments are those of `build`.
 
@@ -108,6 +113,7 @@ def build_from_config(
     weight_decay=weight_decay,
     trainable_scopes=trainable_scopes,
     sync_batch_norm=sync_batch_norm,
+    held_dtype=held_dtype,
   )
   return as_two_classes(outputs) if net.classifier_activation == 'sigmoid' else outputs
 

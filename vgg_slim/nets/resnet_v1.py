@@ -36,7 +36,8 @@ def _bottleneck(net: tf.Tensor, unit: Unit, end_points: dict[str, tf.Tensor]) ->
     shortcut = _conv(net, wide, 1, stride, f'{unit.scope}/shortcut', None)
     end_points[f'{unit.scope}/shortcut'] = shortcut
   else:
-    shortcut = net[:, ::stride, ::stride]
+    # A slice of everything would hide from grappler that both addends are of one shape.
+    shortcut = net[:, ::stride, ::stride] if stride > 1 else net
   for name, channels, kernel, step, activation in (
     ('conv1', unit.channels, 1, first, tf.nn.relu),
     ('conv2', unit.channels, 3, second, tf.nn.relu),

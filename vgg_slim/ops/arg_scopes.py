@@ -18,6 +18,7 @@ def net_arg_scope(
   dropout_seed: DropoutSeed | tf.Tensor | None = None,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
+  held_dtype: tf.DType | None = None,
 ) -> dict[str, Any]:
   """Defaults of every network: ReLU, zero biases, L2 on weights, pools that floor.
 
@@ -31,14 +32,23 @@ def net_arg_scope(
     dropout_seed: as `layers.dropout_op`.
     trainable_scopes: batch norm outside of these is frozen; empty for none frozen.
     sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
+    held_dtype: for graphs that never train: convolutions take batch norm in, and kernels other than
+      float32 are held in this dtype, see `held`.
   """
   normalizer, settings = {}, {}
+  # A float32 kernel without batch norm is held already: in its variable.
+  cast_dtype = None if held_dtype == tf.float32 else held_dtype
   if batch_norm:
     normalizer = {
       'normalizer_fn': slim_layers.batch_norm,
       'normalizer_params': {'biases': conv_biases},
     }
     settings = {'decay': batch_norm[0], 'epsilon': batch_norm[1]}
+  elif cast_dtype:
+    normalizer = {
+      'normalizer_fn': slim_layers.held_bias,
+      'normalizer_params': {'dtype': cast_dtype},
+    }
   with (
     slim.arg_scope(
       [slim.conv2d, slim_layers.sliding_fully_connected],
@@ -48,12 +58,14 @@ def net_arg_scope(
       biases_initializer=tf.zeros_initializer(),
     ),
     slim.arg_scope([slim.conv2d], padding='SAME', **normalizer),
+    slim.arg_scope([slim_layers.sliding_fully_connected], held_dtype=cast_dtype),
     slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),
     slim.arg_scope(
       [slim_layers.batch_norm],
       is_training=is_training,
       trainable_scopes=trainable_scopes,
       cross_replica=sync_batch_norm,
+      held_dtype=held_dtype,
       **settings,
     ),
     slim.arg_scope([slim_layers.dropout], is_training=is_training, seed=dropout_seed) as scope,

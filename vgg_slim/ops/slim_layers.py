@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import slim, tf
+from vgg_slim.ops import held
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.layers import DropoutSeed, dropout_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
@@ -18,6 +19,7 @@ def sliding_fully_connected(
   weights_regularizer: Callable | None = None,
   biases_initializer: Callable | None = tf.zeros_initializer,
   normalizer_fn: Callable | None = None,
+  held_dtype: tf.DType | None = None,
   scope: str | None = None,
 ) -> tf.Tensor:
   """`slim.conv2d(..., padding='VALID')` with its variables, run by `layers.sliding_fc`.
@@ -27,6 +29,7 @@ def sliding_fully_connected(
     num_outputs: output units.
     kernel_size: side of the window.
     normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
+    held_dtype: where given, the layer runs with weights that are held in it, see `held`.
 
   Returns:
     float32 [N, H - kernel_size + 1, W - kernel_size + 1, num_outputs].
@@ -41,7 +44,8 @@ def sliding_fully_connected(
     # outside of every scope in TensorBoard's graph.
     if weights_regularizer and not tf.get_variable_scope().reuse:
       tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, weights_regularizer(weights))
-    net = sliding_fc(inputs, weights)
+    kernel = held.hold(weights, 'held_weights', held_dtype) if held_dtype else weights
+    net = sliding_fc(inputs, kernel)
     if normalizer_fn is None:
       biases = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
       net = tf.nn.bias_add(net, biases)
@@ -59,6 +63,7 @@ def batch_norm(
   trainable_scopes: Sequence[str] = (),
   biases: bool = False,
   cross_replica: bool = False,
+  held_dtype: tf.DType | None = None,
   scope: str = 'BatchNorm',
 ) -> tf.Tensor:
   """`slim.batch_norm(..., scale=True)`: same variables, values and UPDATE_OPS, built faster.
@@ -77,9 +82,12 @@ def batch_norm(
     biases: adds a bias to `inputs` first, in the scope of the caller. Batch norm subtracts it
       again, but Keras's ResNets count one and store it.
     cross_replica: whether the batch's statistics are those of all replicas' pictures together.
+    held_dtype: where given and not training, a convolution that made `inputs` takes the layer in:
+      its kernel is scaled and held in this dtype, see `held`.
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
   """
   shape = [inputs.shape[-1]]
+  convolution = inputs
   if biases:
     bias = slim.model_variable('biases', shape, initializer=tf.zeros_initializer())
     inputs = tf.nn.bias_add(inputs, bias)
@@ -89,6 +97,11 @@ def batch_norm(
     beta = slim.model_variable('beta', shape, initializer=tf.zeros_initializer())
     mean = _moving('moving_mean', shape, tf.zeros_initializer())
     variance = _moving('moving_variance', shape, tf.ones_initializer())
+    if held_dtype and not is_training and convolution.op.type == 'Conv2D':
+      scale = gamma * tf.rsqrt(variance + epsilon)
+      shift = beta - (mean - bias if biases else mean) * scale
+      kernel = held.hold(convolution.op.inputs[1] * scale, 'held_weights', held_dtype)
+      return held.convolve_with(kernel, held.hold(shift, 'held_biases'), convolution)
     if is_frozen or not is_training:
       return tf.nn.fused_batch_norm(
         inputs, gamma, beta, mean, variance, epsilon=epsilon, is_training=False
@@ -99,6 +112,13 @@ def batch_norm(
       update = moving.assign_sub((moving - value) * (1 - decay))
       tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
     return net
+
+
+def held_bias(inputs: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+  """The bias of the convolution that made `inputs`, which runs with a kernel held in `dtype`."""
+  biases = slim.model_variable('biases', inputs.shape[-1:], initializer=tf.zeros_initializer())
+  kernel = held.hold(inputs.op.inputs[1], 'held_weights', dtype)
+  return held.convolve_with(kernel, biases, inputs)
 
 
 def _cross_replica_batch_norm(

@@ -3,20 +3,26 @@
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
 from vgg_slim.nets.outputs import NetOutputs
+from vgg_slim.ops import held
 from vgg_slim.weights import checkpoints
 from vgg_slim.weights.contract import Contract, net_config
 
 
-def build_network(contract: Contract, images: tf.Tensor) -> NetOutputs:
+def build_network(
+  contract: Contract, images: tf.Tensor, held_dtype: tf.DType | None = None
+) -> NetOutputs:
   """Adds the network, as it is outside of training, to the default graph.
 
   Args:
     contract: of the checkpoint.
     images: float32 [N, H, W, 3], normalised as the contract says; H and W may be unknown.
+    held_dtype: see `registry.build`; `restore` fills what is held.
   """
   if contract.num_classes is None:
-    return registry.build(contract.model, images, None, is_training=False)
-  return registry.build_from_config(net_config(contract), images, is_training=False)
+    return registry.build(contract.model, images, None, is_training=False, held_dtype=held_dtype)
+  return registry.build_from_config(
+    net_config(contract), images, is_training=False, held_dtype=held_dtype
+  )
 
 
 def restore(session: tf.Session, prefix: str) -> None:
@@ -30,3 +36,4 @@ def restore(session: tf.Session, prefix: str) -> None:
   with session.graph.as_default():
     names = checkpoints.inference_names(prefix, tf.global_variables())
     tf.train.Saver(names).restore(session, prefix)
+    held.fill(session)
