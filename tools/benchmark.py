@@ -12,11 +12,13 @@ forward, forward_backward and train_step run on pictures made up once; input is 
 pipeline alone (decode, S of 8/7 to 16/7 of the side, crop, mirror, mean), for the peers of the same
 files in a folder, read as their users read one;
 end_to_end is a training step fed by it, and names the bottleneck; dense slides the network over a
-larger picture; cold_start goes from a new process to its first prediction. Every system is a
-process of its own, and they take turns, so that ratios hold on a machine that others use as well.
-The ceiling is a large product or convolution that takes turns with them.
+larger picture, beside a forward pass at the network's own side; cold_start goes from a new process
+to its first prediction. Every system is a process of its own, and they take turns, so that ratios
+hold on a machine that others use as well. The ceiling is a large product or convolution that takes
+turns with them.
 """
 
+import dataclasses
 import sys
 
 from absl import flags
@@ -64,9 +66,9 @@ def main() -> None:
   for group in _groups():
     measured = _measure(group)
     rows += measured
-    bottleneck = report.find_bottleneck(measured)
-    if bottleneck:
-      print(bottleneck)
+    for finding in (report.find_bottleneck(measured), report.find_dense_cost(measured)):
+      if finding:
+        print(finding)
   if _OUTPUT.value:
     report.write_rows(_OUTPUT.value, rows)
   if old:
@@ -81,10 +83,11 @@ def _groups() -> list[list[workload.Workload]]:
   num_classes = _NUM_CLASSES.value
   if data_dir:
     num_classes = manifests.read_manifest(data_dir).num_classes
-  return [
-    [
-      workload.Workload(
-        part,
+  groups = []
+  for what in _WHAT.value:
+    for precision in _PRECISION.value:
+      load = workload.Workload(
+        what,
         _MODEL.value,
         _BATCH_SIZE.value,
         _IMAGE_SIZE.value,
@@ -93,11 +96,15 @@ def _groups() -> list[list[workload.Workload]]:
         precision,
         data_dir=data_dir,
       )
-      for part in (_PARTS if what == 'end_to_end' else [what])
-    ]
-    for what in _WHAT.value
-    for precision in _PRECISION.value
-  ]
+      match what:
+        case 'end_to_end':
+          groups.append([dataclasses.replace(load, what=part) for part in _PARTS])
+        case 'dense':
+          forward = dataclasses.replace(load, what='forward', image_size=load.net_side)
+          groups.append([forward, load])
+        case _:
+          groups.append([load])
+  return groups
 
 
 def _digits_dir() -> str:

@@ -50,6 +50,19 @@ def timed(what, seconds):
   return report.make_rows([Outcome('vgg_slim', load, [[seconds]])])[0]
 
 
+def test_a_dense_picture_against_its_arithmetic_share():
+  forward = timed('forward', 1.0)
+  load = dataclasses.replace(LOAD, what='dense', image_size=448)
+  # At 448 px the convolutions take four times as long, and fc6 slides over 8x8 places for one.
+  arithmetic = flop(load) / flop(LOAD)
+  assert arithmetic > 4
+  (dense,) = report.make_rows([Outcome('vgg_slim', load, [[1.1 * arithmetic]])])
+  found = report.find_dense_cost([forward, dense])
+  assert found.share == pytest.approx(1.1)
+  assert str(found).startswith('A picture of 448 px costs 1.10 times')
+  assert report.find_dense_cost([dense]) is None
+
+
 def test_the_bottleneck_is_the_largest_part():
   rows = [
     timed('input', 0.2),

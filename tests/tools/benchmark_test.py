@@ -65,6 +65,12 @@ def test_a_whole_step_is_taken_apart(benchmark, measured, monkeypatch, capsys):
   assert 'Bottleneck: input (input 1000.0 ms, compute 1000.0 ms' in capsys.readouterr().out
 
 
+def test_dense_stands_beside_a_forward_pass(benchmark, measured, capsys):
+  assert run_tool(benchmark, '--what=dense', '--image_size=384', '--num_batches=1') == 0
+  assert [what for system, what in measured[-1] if system == 'vgg_slim'] == ['forward', 'dense']
+  assert 'A picture of 384 px costs' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [

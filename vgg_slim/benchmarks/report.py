@@ -181,6 +181,34 @@ def find_bottleneck(rows: Sequence[Row]) -> Bottleneck | None:
   )
 
 
+@dataclasses.dataclass(frozen=True)
+class DenseCost:
+  """What a picture costs densely, over its share of arithmetic of a forward pass."""
+
+  side: int
+  forward_side: int
+  share: float
+
+  def __str__(self) -> str:
+    return (
+      f'A picture of {self.side} px costs {self.share:.2f} times its arithmetic share of a forward '
+      f'pass at {self.forward_side} px.'
+    )
+
+
+def find_dense_cost(rows: Sequence[Row]) -> DenseCost | None:
+  """Compares ours on 'dense' with 'forward'; None unless both are there."""
+  ours = {row.workload.what: row for row in rows if row.system == OURS}
+  if not {'dense', 'forward'} <= set(ours):
+    return None
+  dense, forward = ours['dense'], ours['forward']
+  return DenseCost(
+    dense.workload.image_size,
+    forward.workload.image_size,
+    forward.gflop_per_second / dense.gflop_per_second,
+  )
+
+
 def machine() -> str:
   """The processor's name and cores, such as 'AMD EPYC, 2 cores'."""
   name = platform.processor() or platform.machine()

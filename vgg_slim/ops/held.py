@@ -27,7 +27,7 @@ def hold(value: tf.Tensor, name: str, dtype: tf.DType = tf.float32) -> tf.Tensor
   held = {variable.op.name: variable for variable in tf.get_collection(_COLLECTION)}
   variable = held.get(full_name)
   if variable is None:
-    # Not by get_variable: within a layer, tf-slim makes model variables of all that goes through it.
+    # Not by get_variable, of whose results tf-slim makes model variables within a layer.
     with tf.name_scope(None):
       variable = tf.Variable(
         tf.cast(value, dtype), trainable=False, collections=[_COLLECTION], name=full_name
