@@ -49,7 +49,7 @@ def test_importing_compat_loads_no_keras_and_leaves_it_loadable():
   program = """if True:
       import sys
       from vgg_slim.compat import tf
-      assert not {'keras', 'sklearn', 'matplotlib'} & set(sys.modules)
+      assert not {'keras', 'tf_keras', 'sklearn', 'matplotlib'} & set(sys.modules)
       import keras, sklearn.metrics
       import tensorflow.keras.layers
       assert tf.keras.optimizers.Adam is keras.optimizers.Adam

@@ -9,13 +9,16 @@ Keras itself is not loaded: TensorFlow would for the sake of its optimisers, and
 scikit-learn for its clustering losses. Without the two this import takes 2.5 s and not 5 s.
 
 tf_slim 1.1.0 builds `batch_norm` on `tensorflow.python.layers`, which loads
-`tf_keras.legacy_tf_layers`; tf_keras 2.21 keeps that package under `tf_keras.src`. The alias below
-has to stand before tf_slim is used. See docs/decisions/0001-tf-slim-on-tensorflow-2.21.md.
+`tf_keras.legacy_tf_layers` when it is first called; tf_keras 2.21 keeps that package under
+`tf_keras.src`. `_LegacyLayers` finds it there, and only then: tf_keras is a tenth of the work of
+this import. See docs/decisions/0001-tf-slim-on-tensorflow-2.21.md.
 """
 
 import contextlib
-import importlib
+import importlib.abc
+import importlib.machinery
 import sys
+import types
 from collections.abc import Iterator
 
 
@@ -35,16 +38,25 @@ def _absent(name: str) -> Iterator[None]:
 with _absent('keras.src.optimizers'):
   import tensorflow.compat.v1 as tf
 
-_LEGACY_LAYERS = 'legacy_tf_layers'
-_LEGACY_LAYERS_MODULES = ('base', 'convolutional', 'core', 'normalization', 'pooling')
+
+class _LegacyLayers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+  """Finds `tf_keras.legacy_tf_layers` and its modules where tf_keras keeps them now."""
+
+  def find_spec(
+    self, name: str, path: object = None, target: object = None
+  ) -> importlib.machinery.ModuleSpec | None:
+    if name.split('.')[:2] == ['tf_keras', 'legacy_tf_layers']:
+      return importlib.machinery.ModuleSpec(name, self)
+    return None
+
+  def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+    return importlib.import_module(spec.name.replace('tf_keras', 'tf_keras.src', 1))
+
+  def exec_module(self, module: types.ModuleType) -> None:
+    """It ran when it was imported by its own name."""
 
 
-def _alias_legacy_layers() -> None:
-  for name in (_LEGACY_LAYERS, *(f'{_LEGACY_LAYERS}.{m}' for m in _LEGACY_LAYERS_MODULES)):
-    sys.modules.setdefault(f'tf_keras.{name}', importlib.import_module(f'tf_keras.src.{name}'))
-
-
-_alias_legacy_layers()
+sys.meta_path.append(_LegacyLayers())  # asked after all others
 
 with _absent('sklearn'):
   import tf_slim as slim  # needs the alias
