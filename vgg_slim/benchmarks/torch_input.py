@@ -34,7 +34,6 @@ def build_step(workload: Workload) -> Callable[[], Any]:
     shuffle=True,
     num_workers=workload.threads,
     persistent_workers=True,
-    drop_last=True,
   )
   epochs = itertools.chain.from_iterable(itertools.repeat(loader))
   batches = picture_folder.iterate(epochs, folder)
