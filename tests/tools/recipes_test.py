@@ -49,6 +49,7 @@ def test_the_papers_curriculum():
     (c.preprocessing.train_scale_min, c.preprocessing.train_scale_max) for c in (s384, multi)
   ]
   assert scales == [(384, 384), (256, 512)]
+  assert {c.preprocessing.rgb_shift for c in (a, d, s384, multi)} == {0.1}
   assert [c.optimizer.learning_rate for c in (d, s384)] == [1e-2, 1e-3]
 
 
@@ -59,4 +60,9 @@ def test_fine_tuning_trains_the_new_head_first():
   assert (
     everything.fine_tune.trainable_scopes == everything.fine_tune.checkpoint_exclude_scopes == ()
   )
+  for phase in (head, everything):
+    fed = phase.preprocessing
+    assert (fed.width_shift, fed.height_shift, fed.zoom_min, fed.zoom_max) == (0.2, 0.2, 0.5, 1.5)
+    assert fed.brightness_min < 1 < fed.brightness_max
+    assert fed.train_scale_min == fed.train_scale_max == phase.net.image_size
   assert (head.optimizer.learning_rate, everything.optimizer.learning_rate) == (1e-3, 1e-5)
