@@ -179,15 +179,20 @@ def read_train_config(train_dir: str) -> TrainConfig:
   """Reads `train_dir/config.json`.
 
   Raises:
-    CheckpointError: there is none, or it cannot be read; names the file.
+    CheckpointError: there is none, or it is damaged or of another version; names the file and what
+      to do.
   """
   path = pathlib.Path(train_dir, CONFIG_FILE)
   if not path.is_file():
     raise CheckpointError(f'{train_dir} is no train_dir: it has no {CONFIG_FILE}.')
   try:
     return TrainConfig.from_json(path.read_text(encoding='utf-8'))
-  except (ConfigError, UnicodeDecodeError) as error:
-    raise CheckpointError(f'{path}: {error}') from error
+  except (ConfigError, UnicodeDecodeError, TypeError) as error:
+    reason = str(error).rstrip('.')
+    raise CheckpointError(
+      f'{path} is damaged or was written by another version of vgg_slim: {reason}. Mend it, use '
+      'the vgg_slim_version that the model.ckpt-*.json beside it name, or give another --train_dir.'
+    ) from error
 
 
 def write_train_config(train_dir: str, config: TrainConfig) -> None:
