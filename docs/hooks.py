@@ -108,8 +108,8 @@ def commands_page() -> Iterator[str]:
   """The `--help` of every command as a section."""
   yield '# Commands'
   yield (
-    'What `--help` prints. All also take `--version`, and end with 0 (done), 1 (the work failed), '
-    '2 (wrong flags) or 75 (worth another try).'
+    'What `--help` prints. All end with 0 (done), 1 (the work failed), 2 (wrong flags), 75 (worth '
+    'another try) or 130 (interrupted).'
   )
   for name in listing.commands(ROOT / 'tools'):
     text = subprocess.run(

@@ -38,7 +38,7 @@ LINK = re.compile(r'\]\(([^)#\s]+)[^)]*\)')
 # Between fences, or lines indented by four spaces after a blank one.
 FENCED = re.compile(r'^```(\w+)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r'(?:^|\n)\n((?:    .*\n|\n(?=    ))+)')
-OF_EVERY_TOOL = {'flagfile', 'help', 'version'}
+OF_EVERY_TOOL = {'flagfile', 'help', 'quiet', 'verbose', 'version'}
 # Put after the arguments that a page gives, which they overrule.
 THIN = ('--model=vgg16_bn@4', '--image_size=32', '--fc_units=16')
 SMALL = {
@@ -52,6 +52,7 @@ SMALL = {
 READ_FLAGS = """
 import importlib, json, sys
 from absl import flags
+from tools import invocation
 found, refused = {}, []
 own = set(flags.FLAGS)
 for name, calls in json.load(sys.stdin).items():

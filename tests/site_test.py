@@ -69,7 +69,7 @@ def test_a_command_becomes_a_section_of_its_help(hooks, monkeypatch):
   assert " --phase='all epochs=10 learning_rate=1e-5'\n```\n\nWithout --data_dir" in about
   lines = flags.splitlines()
   assert (lines[0], lines[-1]) == ('```text', '```')
-  assert '--learning_rate_decay_type' in lines
+  assert '  --learning_rate_decay_type' in lines
   assert 60 < max(map(len, lines)) <= 84
 
 

@@ -10,6 +10,7 @@ import PIL.Image
 from absl import flags
 from absl.testing import flagsaver
 
+import tools
 from tools import invocation
 from vgg_slim import config
 from vgg_slim.compat import tf
@@ -105,14 +106,18 @@ def run_tool(tool, *arguments, **options):
 
 @contextlib.contextmanager
 def own_flags():
-  """Takes the flags of all tools away, so that one with flags of the same names can be imported.
+  """Takes all tools and their flags away, so that one with flags of the same names can be imported.
 
-  After the block the tools imported in it are forgotten, and the flags are those from before.
+  After the block the tools imported in it are forgotten, and tools and flags are those from before.
   """
-  registry, loaded = vars(flags.FLAGS), set(sys.modules)
+  registry = vars(flags.FLAGS)
   before = {name: _copy_registry(value) for name, value in registry.items()}
-  for module, defined in before['__flags_by_module'].items():
-    for flag in defined if module.startswith('tools.') else ():
+  modules = {name: module for name, module in sys.modules.items() if name.startswith('tools.')}
+  for name, defined in before['__flags_by_module'].items():
+    if not name.startswith('tools.') or name == invocation.__name__:
+      continue
+    sys.modules.pop(name, None)
+    for flag in defined:
       if flag.name in flags.FLAGS:
         delattr(flags.FLAGS, flag.name)
   try:
@@ -120,11 +125,12 @@ def own_flags():
   finally:
     registry.clear()
     registry.update(before)
-    for name in sys.modules.keys() - loaded:
-      package, _, module = name.rpartition('.')
-      if package == 'tools':
-        del sys.modules[name]
-        delattr(sys.modules[package], module)
+    for name in [name for name in sys.modules if name.startswith('tools.')]:
+      del sys.modules[name]
+      delattr(tools, name.removeprefix('tools.'))
+    for name, module in modules.items():
+      sys.modules[name] = module
+      setattr(tools, name.removeprefix('tools.'), module)
 
 
 def _copy_registry(value):

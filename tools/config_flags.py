@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import flags
 
-from tools import optimizer_flags, run_flags
+from tools import flag_groups, optimizer_flags, run_flags
 from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
@@ -41,6 +41,7 @@ _AUGMENTATION = {
 }
 
 
+@flag_groups.headed('Network')
 def define_net_flags() -> None:
   """--model and what shapes it."""
   net = config.NetConfig
@@ -133,6 +134,7 @@ def _starting_contract() -> contract.Contract | None:
   return contract.find_contract(path) if path else None
 
 
+@flag_groups.headed('Pictures')
 def define_preprocessing_flags() -> None:
   """Scale, flip and pixel range."""
   flags.DEFINE_integer(
@@ -157,6 +159,11 @@ def define_preprocessing_flags() -> None:
     False,
     'Divide by the deviation of each channel, in the place of pixel_scale.',
   )
+  _define_augmentation_flags()
+
+
+@flag_groups.headed('Augmentation')
+def _define_augmentation_flags() -> None:
   for name, text in _AUGMENTATION.items():
     flags.DEFINE_float(name, getattr(config.PreprocessingConfig, name), text)
 
@@ -193,6 +200,7 @@ def preprocessing_config_from_flags(
   )
 
 
+@flag_groups.headed('Fine-tuning')
 def define_fine_tune_flags() -> None:
   """What to start from, and what to train."""
   flags.DEFINE_string(

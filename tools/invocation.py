@@ -1,7 +1,7 @@
 """How every tool starts: caller's folder, flags, `--help`, and errors in one line.
 
 Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong flags, 75 another
-worker of the run is gone, so that another try is worth it.
+worker of the run is gone, so that another try is worth it, 130 interrupted.
 """
 
 import importlib
@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 import types
 import warnings
 from collections.abc import Callable
@@ -17,9 +18,20 @@ from collections.abc import Callable
 from absl import flags
 
 import vgg_slim
+from tools import flag_groups
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
+_OF_EVERY_TOOL = 'Every command'  # heading of flags
+
+
+@flag_groups.headed(_OF_EVERY_TOOL)
+def _define_flags() -> None:
+  flags.DEFINE_bool('quiet', False, 'No progress; results, warnings and errors stay.')
+  flags.DEFINE_bool('verbose', False, "TensorFlow's notices, and where an error comes from.")
+
+
+_define_flags()
 
 
 def run(
@@ -38,7 +50,6 @@ def run(
   module = sys.modules[main.__module__]
   name = os.path.splitext(os.path.basename(module.__file__))[0]
   _enter_callers_folder()
-  _prepare_tensorflow()
   if any(argument in _HELP for argument in argv[1:]):
     print(_help_text(module))
     sys.exit(0)
@@ -53,6 +64,7 @@ def run(
   if positional and not takes_arguments:
     # `--random_flip false` leaves `false` over and would pass as --random_flip=true.
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
+  _prepare_tensorflow()
   try:
     main(*([command] if takes_command else [positional] * takes_arguments))
   except WorkerLostError as error:
@@ -84,11 +96,14 @@ def _enter_callers_folder() -> None:
 
 
 def load_tensorflow() -> None:
-  """Imports TensorFlow without the notices that it prints while loading.
+  """Imports TensorFlow, but for --verbose without the notices that it prints while loading.
 
   They come from C++ before TF_CPP_MIN_LOG_LEVEL is looked at, so that only the file descriptor can
   be silenced; if the import fails, they are shown after all.
   """
+  if flags.FLAGS['verbose'].value:
+    importlib.import_module('vgg_slim.compat')
+    return
   sys.stderr.flush()
   with tempfile.TemporaryFile() as notices:
     stderr = os.dup(2)
@@ -105,12 +120,14 @@ def load_tensorflow() -> None:
 
 
 def _prepare_tensorflow() -> None:
-  """Keeps notices that a user cannot mend off the terminal, and oneDNN on.
+  """Keeps notices that a user cannot mend off the terminal but for --verbose, and oneDNN on.
 
   TensorFlow switches oneDNN on by itself only for processors with AVX-512: on one with AVX2 a
   training step of VGG16 at 32 px took 3.8 s without it and 2.6 s with it.
   """
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+  if flags.FLAGS['verbose'].value:
+    return
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   for name in ('tensorflow', 'matplotlib'):
     logging.getLogger(name).setLevel(logging.ERROR)
@@ -118,13 +135,25 @@ def _prepare_tensorflow() -> None:
 
 
 def _help_text(module: types.ModuleType) -> str:
-  key_flags = flags.FLAGS.get_key_flags_for_module(module)
-  lines = [(module.__doc__ or '').rstrip(), '', 'Flags:']
-  for flag in key_flags:
-    value = '' if flag.default is None else f' (default: {flag.default_as_str})'
-    lines += [f'  --{flag.name}', f'      {flag.help}{value}']
+  lines = [(module.__doc__ or '').rstrip()]
+  shown = [
+    *flags.FLAGS.get_key_flags_for_module(module),
+    flags.FLAGS['quiet'],
+    flags.FLAGS['verbose'],
+  ]
+  for heading, members in flag_groups.by_heading(shown, 'Flags').items():
+    lines += ['', f'{heading}:']
+    for flag in members:
+      value = '' if flag.default is None else f' (default: {flag.default_as_str})'
+      lines += [f'  --{flag.name}', f'      {flag.help}{value}']
   lines += ['  --flagfile', '      Reads flags from a file, one a line, such as recipes/*.flags.']
+  lines += ['  --version', '      Prints the version and ends.']
   return '\n'.join(lines)
+
+
+def is_quiet() -> bool:
+  """Whether progress is not wanted."""
+  return flags.FLAGS['quiet'].value
 
 
 def _one_line(error: Exception) -> str:
@@ -132,5 +161,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _fail(name: str, message: str, code: int) -> None:
+  if flags.FLAGS['verbose'].value and sys.exc_info()[0]:
+    traceback.print_exc()
   print(f'{name}: error: {message}', file=sys.stderr)
   sys.exit(code)

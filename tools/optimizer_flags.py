@@ -2,12 +2,14 @@
 
 from absl import flags
 
+from tools import flag_groups
 from vgg_slim import config
 from vgg_slim.errors import ConfigError
 
 flags.disclaim_key_flags()
 
 
+@flag_groups.headed('Learning rate')
 def define_schedule_flags() -> None:
   """--learning_rate and how it changes."""
   schedule = config.ScheduleConfig
@@ -85,6 +87,7 @@ def define_schedule_flags() -> None:
   )
 
 
+@flag_groups.headed('Optimizer and loss')
 def define_optimizer_flags() -> None:
   """The update rule, weight decay, and what is done to loss and gradients."""
   define_schedule_flags()

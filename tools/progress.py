@@ -1,4 +1,7 @@
-"""Progress of long work on stderr: a bar on a terminal, a line every few seconds elsewhere."""
+"""Progress of long work on stderr: a bar on a terminal, a line every few seconds elsewhere.
+
+--quiet leaves both out.
+"""
 
 import contextlib
 import sys
@@ -7,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from rich import console, progress
+
+from tools import invocation
 
 ProgressFn = Callable[[int, int], None]
 
@@ -26,6 +31,9 @@ def show(
     stream: where to write; stderr by default.
   """
   stream = sys.stderr if stream is None else stream
+  if invocation.is_quiet():
+    yield lambda done, total: None
+    return
   make = _bar if stream.isatty() else _lines
   with make(description, unit, stream) as report:
     yield report

@@ -2,12 +2,14 @@
 
 from absl import flags
 
+from tools import flag_groups
 from vgg_slim import config
 from vgg_slim.errors import ConfigError
 
 flags.disclaim_key_flags()
 
 
+@flag_groups.headed('Run')
 def define_run_flags() -> None:
   """How long, how often, from which seed."""
   run = config.RunConfig
@@ -80,6 +82,7 @@ def run_config_from_flags() -> config.RunConfig:
   return from_flags(config.RunConfig, profile_steps=tuple(map(int, texts)))
 
 
+@flag_groups.headed('Precision and device')
 def define_runtime_flags() -> None:
   """Precision, threads, devices."""
   runtime = config.RuntimeConfig
@@ -116,6 +119,7 @@ def runtime_config_from_flags() -> config.RuntimeConfig:
   return from_flags(config.RuntimeConfig)
 
 
+@flag_groups.headed('Several devices')
 def define_distribution_flags() -> None:
   """Devices and machines."""
   distribution = config.DistributionConfig

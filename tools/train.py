@@ -121,7 +121,7 @@ def _train(
   from vgg_slim.evaluation import eval_config, runner, validation
   from vgg_slim.training import loop, progress
 
-  reporter = progress.Reporter(sys.stdout)
+  reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
   train = manifest.split('train')
   reporter.line(
     f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} pictures of '

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tests.testing import run_tool
-from tools import invocation
+from tools import invocation, train
 from vgg_slim.errors import ConfigError, DataError
 
 _SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
@@ -69,6 +70,30 @@ def test_help_teaches(capsys):
   text = capsys.readouterr().out
   assert '--invocation_test_kind\n      <a|b>: A kind. (default: ' in text
   assert '--flagfile' in text
+
+
+def test_flags_stand_under_headings(capsys):
+  assert run_tool(train, '--help') == 0
+  text = capsys.readouterr().out
+  groups = dict(re.findall(r'^(\w[\w ]*):\n((?:  .*\n?)+)', text, re.MULTILINE))
+  headings = {
+    'data_dir': 'Flags',
+    'weight_decay': 'Optimizer and loss',
+    'learning_rate': 'Learning rate',
+    'cutmix': 'Augmentation',
+    'model': 'Network',
+    'quiet': 'Every command',
+  }
+  for flag, heading in headings.items():
+    assert f'  --{flag}\n' in groups[heading]
+    assert text.count(f'\n  --{flag}\n') == 1
+
+
+def test_verbose_tells_where_an_error_comes_from(capsys):
+  assert run_tool(THIS, '--verbose', '--invocation_test_side=13') == 1
+  error = capsys.readouterr().err
+  assert 'in main' in error
+  assert error.endswith('invocation_test: error: photos/x.jpg is broken.\n')
 
 
 def test_version(capsys):

@@ -1,5 +1,7 @@
 import io
 
+from absl.testing import flagsaver
+
 from tools import progress
 
 
@@ -39,4 +41,11 @@ def test_an_error_passes_through():
       raise KeyError('x')
   except KeyError as error:
     assert error.args == ('x',)
+  assert stream.getvalue() == ''
+
+
+def test_quiet_shows_nothing():
+  stream = Terminal()
+  with flagsaver.flagsaver(quiet=True), progress.show('Reading', stream=stream) as report:
+    report(3, 3)
   assert stream.getvalue() == ''

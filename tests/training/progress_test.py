@@ -62,6 +62,15 @@ def test_status_is_overwritten_on_a_terminal():
   assert stream.getvalue() == 'long status\rshort      \n'
 
 
+def test_a_quiet_one_leaves_progress_out():
+  stream = Terminal()
+  reporter = progress.Reporter(stream, quiet=True)
+  reporter.status('status')
+  reporter.progress('step 1')
+  reporter.line('alarm')
+  assert stream.getvalue() == 'alarm\n'
+
+
 def test_status_is_left_out_elsewhere():
   stream = io.StringIO()
   reporter = progress.Reporter(stream)

@@ -64,10 +64,13 @@ def format_line(
 
 
 class Reporter:
-  """Lines for a person: `line` stays, `status` is overwritten and shown on a terminal only."""
+  """Lines for a person: `line` stays, `status` is overwritten and shown on a terminal only.
 
-  def __init__(self, stream: TextIO) -> None:
-    self._stream = stream
+  A quiet one leaves out `progress` and `status`.
+  """
+
+  def __init__(self, stream: TextIO, quiet: bool = False) -> None:
+    self._stream, self._quiet = stream, quiet
     self._on_terminal = stream.isatty()
     self._status_width = 0
 
@@ -75,8 +78,12 @@ class Reporter:
     self._write(text.ljust(self._status_width) + '\n')
     self._status_width = 0
 
+  def progress(self, text: str) -> None:
+    if not self._quiet:
+      self.line(text)
+
   def status(self, text: str) -> None:
-    if self._on_terminal:
+    if self._on_terminal and not self._quiet:
       self._write(text.ljust(self._status_width) + '\r')
       self._status_width = len(text)
 

@@ -138,7 +138,7 @@ class Recorder(Hook):
       (self._total_steps - step.number) * self._run.batch_size,
     )
     if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
-      self._reporter.line(line)
+      self._reporter.progress(line)
       self._add_scalars('', step.number, {**step.scalars, 'images_per_second': speed})
     else:
       self._reporter.status(line)
