@@ -61,6 +61,7 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.benchmarks.turns',
   'vgg_slim.checkup.findings',
   'vgg_slim.checkup.machine',
+  'vgg_slim.completion',
   'vgg_slim.config',
   'vgg_slim.configs',
   'vgg_slim.constants',

@@ -1,10 +1,13 @@
-"""`python -m vgg_slim` lists the commands. No TensorFlow."""
+"""`python -m vgg_slim` lists the commands; --completion=bash completes them. No TensorFlow."""
 
+import argparse
 import ast
 import pathlib
 import sysconfig
 
 import vgg_slim
+from vgg_slim import completion
+from vgg_slim.nets import specs
 
 _BESIDE = pathlib.Path(vgg_slim.__file__).parents[1]  # a checkout, or site-packages
 _SHARED = pathlib.Path(sysconfig.get_path('data'), 'share', 'vgg_slim')
@@ -30,15 +33,28 @@ def recipes_folder() -> pathlib.Path:
 
 
 def main() -> None:
-  """Prints the version, the commands and where the recipes are."""
-  print(f'vgg_slim {vgg_slim.__version__}: {vgg_slim.__doc__}\n')
+  """Prints the version, the commands and where the recipes are, or what completes them."""
+  parser = argparse.ArgumentParser('python -m vgg_slim', description='Lists the commands.')
+  parser.add_argument('--version', action='version', version=f'vgg_slim {vgg_slim.__version__}')
+  parser.add_argument(
+    '--completion',
+    choices=completion.SHELLS,
+    help='print a script of completion: eval "$(python -m vgg_slim --completion=bash)"',
+  )
+  shell = parser.parse_args().completion
   found = commands(_BESIDE / 'tools')
   names = {name: f'vgg-slim-{name.replace("_", "-")}' for name in found}
+  if shell:
+    typed = [*names.values(), *(f'tools/{name}' for name in found)]
+    print(completion.script(shell, typed, specs.MODEL_NAMES), end='')
+    return
+  print(f'vgg_slim {vgg_slim.__version__}: {vgg_slim.__doc__}\n')
   width = max(map(len, names.values()), default=0)
   for name, summary in found.items():
     print(f'  {names[name]:{width}}  {summary}')
   print('\nIn a checkout they are called tools/NAME; each has --help and --version.')
-  print('Exit codes: 0 done, 1 failed as the message says, 2 wrong flags, 75 worth another try.')
+  print('Exit codes: 0 done, 1 failed as the message says, 2 wrong flags, 75 worth another try,')
+  print('130 interrupted. --completion=bash (or zsh) prints what completes them.')
   print(f'Recipes for --flagfile: {recipes_folder()}')
 
 

@@ -1,0 +1,53 @@
+"""Completion of the commands in bash and zsh. No TensorFlow."""
+
+from collections.abc import Iterable
+
+SHELLS = ('bash', 'zsh')
+
+# Flags and the values of an enum are read from --help, once for each command that is completed.
+_SCRIPT = r"""# vgg_slim: flags, their values, networks and files.
+_vgg_slim() {
+  local word=${COMP_LINE:0:$COMP_POINT} flag= values=
+  word=${word##* }
+  if [[ ${_vgg_slim_command-} != "$1" ]]; then
+    _vgg_slim_command=$1 _vgg_slim_help=$("$1" --help 2>/dev/null)
+  fi
+  if [[ $word == --*=* ]]; then
+    flag=${word%%=*} word=${word#*=}
+    case $flag in
+      --model) values='@MODELS@' ;;
+      *) values=$(awk -v flag="$flag" '
+        $0 == "  " flag { getline; if (match($0, /^ *<[^>]*>/)) print substr($0, 1, RLENGTH) }
+        ' <<<"$_vgg_slim_help" | tr '<|>' '   ') ;;
+    esac
+  elif [[ $word == -* ]]; then
+    values=$(awk '/^  --[a-z0-9_]+$/ { name = $1; getline
+      print name (/\(default: .(true|false).\)$|^ *Prints/ ? " " : "=") }' <<<"$_vgg_slim_help")
+    COMPREPLY=($(compgen -W "$values" -- "$word"))
+    return
+  fi
+  if [[ $values ]]; then
+    COMPREPLY=($(compgen -W "$values" -- "$word"))
+  else
+    local IFS=$'\n'
+    COMPREPLY=($(compgen -f -- "$word"))
+    compopt -o filenames 2>/dev/null
+  fi
+  # bash replaces what follows the `=`, zsh the whole word.
+  if [[ ${ZSH_VERSION-} && $flag ]]; then COMPREPLY=("${COMPREPLY[@]/#/$flag=}"); fi
+}
+complete -o nospace -F _vgg_slim @COMMANDS@
+"""
+_BEFORE = {'bash': '', 'zsh': 'autoload -U +X compinit bashcompinit && compinit && bashcompinit\n'}
+
+
+def script(shell: str, commands: Iterable[str], models: Iterable[str]) -> str:
+  """What a shell of SHELLS has to read to complete `commands`.
+
+  Args:
+    shell: one of SHELLS.
+    commands: as they are typed.
+    models: values of --model.
+  """
+  filled = _SCRIPT.replace('@MODELS@', ' '.join(models)).replace('@COMMANDS@', ' '.join(commands))
+  return _BEFORE[shell] + filled
