@@ -5,12 +5,18 @@
       --views=dense,multi_crop,dense+multi_crop --report=report.html
   tools/evaluate --checkpoints=runs/vgg_d,runs/vgg_e --split=test --output=test.json
   tools/evaluate --checkpoint_path=weights/vgg16 --data_dir=data/imagenet
+  tools/evaluate --train_dir=runs/photos --tensorboard=runs/photos/evaluation
 
 Every picture of the split is scored exactly once in each view. 'dense' slides the network over the
 whole picture and averages its class score map; 'center', 'ten_crop' and 'multi_crop' (5x5 grid) cut
 squares; names joined by + are averaged. The tables are laid out as the paper's Tables 3 to 6, with
 Wilson's 95 % intervals; McNemar's exact test compares every two networks, and every two views.
+
+--tensorboard shows of the last line its confusions and most confident errors, and in the Projector
+tab the features of the first 1000 pictures, just below the class scores of the last network.
 """
+
+import pathlib
 
 from absl import flags
 
@@ -52,6 +58,10 @@ _OUTPUT = flags.DEFINE_string('output', None, 'Write all numbers to this file as
 _CSV = flags.DEFINE_string('csv', None, 'Write a row for every picture to this file.')
 _REPORT = flags.DEFINE_string('report', None, 'Write a web page with all of it to this file.')
 
+_TENSORBOARD = flags.DEFINE_string(
+  'tensorboard', None, 'Folder for pictures of mistakes and for the embedding projector.'
+)
+
 
 def main() -> None:
   """Wires checkpoints, a data set and the evaluator together."""
@@ -64,7 +74,7 @@ def main() -> None:
   requests = [_eval_config(one, manifest) for one in wanted]
 
   invocation.load_tensorflow()
-  from vgg_slim.evaluation import outputs, runner
+  from vgg_slim.evaluation import outputs, projector, runner, validation
 
   scored = []
   for one, request in zip(wanted, requests, strict=True):
@@ -86,6 +96,11 @@ def main() -> None:
     outputs.write_csv(_CSV.value, shown[-1].lines[-1], manifest.class_names, paths)
   if _REPORT.value:
     outputs.write_report(_REPORT.value, shown, comparisons, manifest.class_names, paths)
+  if _TENSORBOARD.value:
+    last = shown[-1].lines[-1]
+    validation.write_events(_TENSORBOARD.value, last, manifest.class_names, paths)
+    features = projector.run_features(wanted[-1].checkpoint, wanted[-1], paths)
+    projector.write_projector(pathlib.Path(_TENSORBOARD.value), features, manifest.class_names)
 
 
 def _find_candidates() -> list[candidates.Candidate]:

@@ -44,7 +44,7 @@ def test_tables_and_files(folder):
     folder,
     *('--checkpoints=run,imported/model.ckpt-2', '--test_scales=32,36', '--batch_size=64'),
     *('--views=dense,ten_crop,dense+ten_crop', '--output=r.json', '--csv=r.csv'),
-    '--report=r.html',
+    *('--report=r.html', '--tensorboard=board'),
   )
   assert run.returncode == 0, run.stderr
   assert 'vgg_a@4, step 2, validation split: run/model.ckpt-2\n' in run.stdout
@@ -61,6 +61,12 @@ def test_tables_and_files(folder):
     rows = list(csv.DictReader(stream))
   assert sorted(row['label'] for row in rows) == ['class_0', 'class_0', 'class_1', 'class_1']
   assert 'Most confident errors' in (folder / 'r.html').read_text()
+  left = {path.name.partition('.tfevents')[0] for path in (folder / 'board').iterdir()}
+  wanted = {'projector_config.pbtxt', 'features.tsv', 'labels.tsv', 'sprite.png', 'events.out'}
+  assert left == wanted
+  assert sorted((folder / 'board' / 'labels.tsv').read_text().split()) == sorted(
+    row['label'] for row in rows
+  )
   assert max(map(len, run.stdout.splitlines())) <= 160
   assert all(line.startswith('Evaluating ') for line in run.stderr.splitlines())
 

@@ -77,6 +77,17 @@ def summarize(line: Line, class_names: Sequence[str], shards: Sequence[str]) -> 
   return tf.Summary(value=values)
 
 
+def write_events(
+  folder: str, line: Line, class_names: Sequence[str], shards: Sequence[str]
+) -> None:
+  """Writes accuracy, loss and `summarize` of a line to an event file in `folder`."""
+  scalars = {'accuracy': line.result.top_1_accuracy, 'loss/cross_entropy': line.result.loss}
+  summary = summarize(line, class_names, shards)
+  with tf.Graph().as_default(), tf.summary.FileWriter(folder) as writer:
+    for one in (board.scalars(scalars), summary):
+      writer.add_summary(one, line.result.step or 0)
+
+
 def _tile(encoded: bytes) -> np.ndarray:
   """uint8 [H, W, 3], RGB, no side longer than a tile's."""
   image = PIL.Image.open(io.BytesIO(encoded)).convert('RGB')
