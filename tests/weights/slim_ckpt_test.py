@@ -4,7 +4,7 @@ import pytest
 from tests.weights.fabricated import save_checkpoint
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import slim_ckpt
+from vgg_slim.weights import checkpoints, restore, slim_ckpt
 
 ARRAYS = {
   'vgg_16/conv1/conv1_1/weights': np.float32([[1, 2]]),
@@ -21,6 +21,19 @@ def test_both_formats_without_steps_and_slots(tmp_path, version):
   for name, array in ARRAYS.items():
     np.testing.assert_array_equal(got.arrays[name], array)
   assert got.skipped == ('global_step', 'vgg_16/conv1/conv1_1/weights/Momentum')
+
+
+def test_moving_averages_take_the_variables_place(tmp_path):
+  """As `restore.restore` takes them for every command that builds the network."""
+  name, average = 'vgg_16/fc8/biases', np.full(3, 7, np.float32)
+  save_checkpoint(tmp_path / 'm', {**ARRAYS, f'{name}{checkpoints.AVERAGE_SUFFIX}': average})
+  got = slim_ckpt.read(str(tmp_path / 'm'))
+  np.testing.assert_array_equal(got.arrays[name], average)
+  assert set(got.arrays) == set(ARRAYS)
+  with tf.Graph().as_default(), tf.Session() as session:
+    variable = tf.get_variable(name, [3])
+    restore.restore(session, str(tmp_path / 'm'))
+    np.testing.assert_array_equal(session.run(variable), average)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import os
 
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
+from vgg_slim.weights.checkpoints import AVERAGE_SUFFIX
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
 
 def read(prefix: str) -> ForeignWeights:
-  """Reads every variable but steps and optimizer slots.
+  """Reads every variable but steps and optimizer slots; its moving average where there is one.
 
   Raises:
     CheckpointError: no checkpoint, cut off or damaged.
@@ -17,7 +18,10 @@ def read(prefix: str) -> ForeignWeights:
     reader = tf.train.NewCheckpointReader(prefix)
     names = sorted(reader.get_variable_to_shape_map())
     skipped = tuple(name for name in names if is_bookkeeping(name))
-    arrays = {name: reader.get_tensor(name) for name in names if name not in skipped}
+    averages = {name.removesuffix(AVERAGE_SUFFIX): name for name in skipped}
+    arrays = {
+      name: reader.get_tensor(averages.get(name, name)) for name in names if name not in skipped
+    }
   except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
     raise unreadable(prefix, 'a TensorFlow checkpoint', error) from error
   # A checkpoint of tf.train.Checkpoint stores objects, not variable names.
