@@ -63,6 +63,10 @@ buildifier:
 	  echo 'Fetching buildifier $(BUILDIFIER_VERSION) into node_modules ...'; \
 	  npm install --no-save --silent @bazel/buildifier@$(BUILDIFIER_VERSION) </dev/null; fi)
 
+.PHONY: screenshots
+screenshots: venv  ## docs/images of TensorBoard anew; LOGDIR=runs/digits_vgg16 is the run it shows
+	$(RUN) tests.screenshots $(or $(LOGDIR),$(TRAIN_DIR))
+
 .PHONY: build-files
 build-files: venv  ## write the BUILD files anew from the imports
 	$(RUN) tests.build_files
