@@ -36,6 +36,14 @@ def test_moving_averages_take_the_variables_place(tmp_path):
     np.testing.assert_array_equal(session.run(variable), average)
 
 
+def test_what_a_run_keeps_for_itself_may_be_infinite(tmp_path):
+  kept = {'host_state/plateau': np.array([np.inf, 0]), 'learning_rate_scale': np.float32(1)}
+  save_checkpoint(tmp_path / 'm', {**ARRAYS, **kept}, 2)
+  got = slim_ckpt.read(str(tmp_path / 'm'))
+  assert set(got.arrays) == set(ARRAYS)
+  assert set(kept) <= set(got.skipped)
+
+
 @pytest.mark.parametrize(
   ('version', 'file'), [(1, 'm'), (2, 'm.index'), (2, 'm.data-00000-of-00001')]
 )

@@ -15,9 +15,9 @@ from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.nets.vgg_specs import VGG
 from vgg_slim.ops.scopes import is_under
-from vgg_slim.training import host_state
 from vgg_slim.weights import checkpoints
 from vgg_slim.weights.contract import check_class_names, check_preprocessing, find_contract
+from vgg_slim.weights.foreign import is_bookkeeping
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -26,11 +26,6 @@ Shapes = Mapping[str, Sequence[int]]
 _NET_A_LAYERS = (
   *('conv1/conv1_1', 'conv2/conv2_1', 'conv3/conv3_1', 'conv3/conv3_2'),
   *('fc6', 'fc7', 'fc8'),
-)
-_OF_THE_RUN = (  # endings of what a run keeps beside the network's variables
-  *('/Momentum', '/Adam', '/Adam_1', '/RMSProp', '/RMSProp_1', checkpoints.AVERAGE_SUFFIX),
-  *('beta1_power', 'beta2_power', 'global_step', 'learning_rate_scale'),
-  *('current_loss_scale', 'good_steps'),
 )
 
 
@@ -128,7 +123,7 @@ def plan_restore(
   absent = [name for name in wanted if sources[name] not in file_shapes]
   absent += [name for name in variables if name not in excluded and name not in sources]
   taken = {sources[name] for name in wanted}
-  unused = [name for name in file_shapes if name not in taken and not _is_of_the_run(name)]
+  unused = [name for name in file_shapes if name not in taken and not is_bookkeeping(name)]
   return RestorePlan(matched, tuple(excluded), tuple(clashes), tuple(absent), tuple(sorted(unused)))
 
 
@@ -199,10 +194,6 @@ def _sources_in_net_a(variables: Shapes, spec: NetSpec) -> dict[str, str]:
     for kind in ('weights', 'biases')
     if f'{spec.scope}/{layer}/{kind}' in variables
   }
-
-
-def _is_of_the_run(name: str) -> bool:
-  return name.endswith(_OF_THE_RUN) or is_under(name, [host_state.SCOPE])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -7,9 +7,11 @@ import numpy as np
 
 from vgg_slim.errors import CheckpointError
 
-# Left by training beside the weights: steps, counters, optimizer slots, averages of variables.
+# Left by training beside the weights: steps, counters, optimizer slots, averages of variables, what
+# Python keeps (best epoch, patience).
 _BOOKKEEPING = re.compile(
   r'(^|/)(global_step|mean_rgb|save_counter|beta[12]_power)$'
+  r'|(^|/)(learning_rate_scale|current_loss_scale|good_steps)$|^host_state/'
   r'|/(Momentum|Adam|Adam_1|RMSProp|RMSProp_1|Adagrad|ExponentialMovingAverage)$'
   r'|(^|\.)num_batches_tracked$'
   r'|^(optimizer|optimizer_weights|_CHECKPOINTABLE_OBJECT_GRAPH)(/|$)'
@@ -44,7 +46,7 @@ class ForeignWeights:
 
 
 def is_bookkeeping(name: str) -> bool:
-  """Whether `name` is a counter or an optimizer's slot, of no use to a network."""
+  """Whether `name` is what a run keeps for itself, of no use to another network."""
   return _BOOKKEEPING.search(name) is not None
 
 
