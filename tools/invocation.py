@@ -4,16 +4,18 @@ Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong f
 worker of the run is gone, so that another try is worth it, 130 interrupted.
 """
 
+import contextlib
 import importlib
 import inspect
 import logging
 import os
+import signal
 import sys
 import tempfile
 import traceback
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from absl import flags
 
@@ -34,6 +36,21 @@ def _define_flags() -> None:
 _define_flags()
 
 
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+  """A reader that has seen enough, such as `head`, ends the tool without a word."""
+  try:
+    try:
+      yield
+    finally:
+      sys.stdout.flush()
+  except BrokenPipeError:
+    # Else Python's own flush at the end fails again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + signal.SIGPIPE)
+
+
+@_reader_may_leave()
 def run(
   main: Callable[..., None], argv: list[str] | None = None, takes_command: bool = False
 ) -> None:
