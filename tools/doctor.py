@@ -10,6 +10,7 @@ line is ok, warn or fail and says what to do; the exit code is 1 where one is fa
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 
@@ -33,6 +34,9 @@ _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of a run, or where o
 _THOROUGH = flags.DEFINE_bool(
   'thorough', False, 'Read every byte of the data set: all checksums and labels.'
 )
+_FORMAT = flags.DEFINE_enum(
+  'format', 'text', ['text', 'json'], 'What is printed: for people, or an object a line.'
+)
 _DRY_STEP = flags.DEFINE_bool('dry_step', True, 'Train one step, and throw it away.')
 config_flags.define_train_flags()
 
@@ -50,11 +54,15 @@ def main() -> None:
   counts = dict.fromkeys(_STYLES, 0)
   for finding in _findings(counts):
     counts[finding.level] += 1
-    terminal.print(_lines(finding))
+    if _FORMAT.value == 'json':
+      print(json.dumps(finding._asdict()), flush=True)
+    else:
+      terminal.print(_lines(finding))
   summary = ', '.join(f'{count} {level}' for level, count in counts.items())
   if counts[FAIL]:
     raise VggSlimError(f'{summary}; mend what fails first.')
-  print(f'{summary}.')
+  if _FORMAT.value == 'text':
+    print(f'{summary}.')
 
 
 def _lines(finding: Finding) -> text.Text:

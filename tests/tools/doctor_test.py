@@ -1,6 +1,7 @@
 """In this process, for a thin network."""
 
 import io
+import json
 import shutil
 
 import pytest
@@ -74,10 +75,23 @@ def test_faults_are_lines_and_code_1(doctor, made, tmp_path, capsys):
     assert words in capsys.readouterr().out
 
 
-def test_a_tensorflow_that_cannot_be_loaded(doctor, monkeypatch, capsys):
+@pytest.fixture
+def broken(monkeypatch):
   def fail():
     raise ImportError('libcudart.so.12')
 
   monkeypatch.setattr(invocation, 'load_tensorflow', fail)
+
+
+def test_a_tensorflow_that_cannot_be_loaded(doctor, broken, capsys):
   assert run_tool(doctor) == 1
   assert 'fail TensorFlow     libcudart.so.12\n' in capsys.readouterr().out
+
+
+def test_findings_for_programs(doctor, broken, capsys):
+  assert run_tool(doctor, '--format=json') == 1
+  findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+  assert {'about': 'TensorFlow', 'level': 'fail', 'text': 'libcudart.so.12'}.items() <= (
+    findings[-1].items()
+  )
+  assert len(findings) > 3
