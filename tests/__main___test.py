@@ -21,6 +21,19 @@ def test_the_commands_and_the_recipes_are_listed_from_any_folder(tmp_path):
   assert len(list(pathlib.Path(lines[-1].partition(': ')[2]).glob('*.flags'))) > 3
 
 
+def test_a_script_that_completes_the_commands(monkeypatch, capsys):
+  monkeypatch.setattr(sys, 'argv', ['vgg_slim', '--completion=bash'])
+  listing.main()
+  script = capsys.readouterr().out
+  shown = subprocess.run(
+    ['bash'], input=f'{script}\ncomplete -p', check=True, capture_output=True, text=True
+  ).stdout
+  commands = {line.split()[-1] for line in shown.splitlines()}
+  name = A_COMMAND.removeprefix('tools.')
+  assert {f'vgg-slim-{name}', f'tools/{name}'} <= commands
+  assert 'resnet50' in script
+
+
 def test_a_command_is_a_module_with_a_main(tmp_path):
   (tmp_path / 'wash.py').write_text('"""Washes it.\n\nMore."""\n\ndef main():\n  """Does."""\n')
   (tmp_path / 'soap.py').write_text('"""What washing needs."""\n\ndef scrub(): pass\n')
