@@ -214,7 +214,11 @@ def define_fine_tune_flags() -> None:
     [],
     'Scopes not taken from it, with commas: vgg_16/fc7,vgg_16/fc8; or head for all of the head.',
   )
-  flags.DEFINE_bool('new_head', False, 'Take all but the last layer: for other classes.')
+  flags.DEFINE_bool(
+    'new_head',
+    False,
+    'Take all but the last layer, for other classes; of a trunk alone, all of it.',
+  )
   flags.DEFINE_bool(
     'from_net_a',
     False,

@@ -57,6 +57,15 @@ def test_a_new_head_leaves_the_last_layer_out():
   assert len(result.matched) == 2
 
 
+def test_a_new_head_on_a_trunk_alone_is_new_as_a_whole():
+  trunk = {'vgg_16/conv1/conv1_1/weights': [3, 3, 3, 64]}
+  with pytest.raises(CheckpointError, match='lacks 3 variables'):
+    plan(trunk)
+  result = plan(trunk, new_head=True)
+  assert set(result.excluded) == set(NETWORK) - set(trunk)
+  assert set(result.matched) == set(trunk)
+
+
 def test_a_clash_below_the_head_has_no_easy_way_out():
   with pytest.raises(CheckpointError) as error:
     plan({**NETWORK, 'vgg_16/fc7/weights': [1, 1, 9, 9]})

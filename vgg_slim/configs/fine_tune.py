@@ -21,7 +21,7 @@ class FineTuneConfig:
     checkpoint_path: prefix of a checkpoint, or None to start from the initialiser. A run that is
       resumed takes its own checkpoint instead.
     checkpoint_exclude_scopes: what is left at its initial value.
-    new_head: excludes the last layer, for other classes.
+    new_head: excludes the last layer, for other classes, and head layers that a trunk alone lacks.
     from_net_a: takes the paper's pre-initialisation out of a checkpoint of configuration A.
     ignore_missing_vars: whether what the checkpoint lacks may stay at its initial value.
     ignore_class_names: whether the classes may be called otherwise than those of the checkpoint,

@@ -103,7 +103,7 @@ def plan_restore(
   """
   excluded_scopes = list(fine_tune.checkpoint_exclude_scopes)
   if fine_tune.new_head:
-    excluded_scopes.append(f'{spec.scope}/{spec.fc_scopes[-1]}')
+    excluded_scopes += _new_layers(variables, file_shapes, spec)
   check_scopes('checkpoint_exclude_scopes', excluded_scopes, variables)
   sources = (
     _sources_in_net_a(variables, spec) if fine_tune.from_net_a else {v: v for v in variables}
@@ -125,6 +125,16 @@ def plan_restore(
   taken = {sources[name] for name in wanted}
   unused = [name for name in file_shapes if name not in taken and not is_bookkeeping(name)]
   return RestorePlan(matched, tuple(excluded), tuple(clashes), tuple(absent), tuple(sorted(unused)))
+
+
+def _new_layers(variables: Shapes, file_shapes: Shapes, spec: NetSpec) -> list[str]:
+  """Scopes of a new head: the last layer, and what a trunk alone lacks of the others."""
+  *hidden, last = (f'{spec.scope}/{layer}' for layer in spec.fc_scopes)
+  in_net, in_file = (
+    {scope for scope in hidden if any(is_under(name, [scope]) for name in names)}
+    for names in (variables, file_shapes)
+  )
+  return [*sorted(in_net - in_file), last]
 
 
 def check_plan(
