@@ -36,3 +36,12 @@ def test_a_moved_train_dir_has_its_newest_still(tmp_path):
 def test_a_state_file_without_its_checkpoint_means_none(tmp_path):
   tf.train.update_checkpoint_state(str(tmp_path), str(tmp_path / 'model.ckpt-1'))
   assert prefixes.newest(str(tmp_path)) is None
+
+
+def test_the_kept_ones_come_oldest_first_without_those_that_are_gone(tmp_path):
+  assert prefixes.kept(str(tmp_path)) == []
+  paths = [str(tmp_path / f'model.ckpt-{step}') for step in (8, 9, 10)]
+  for path in paths[1:]:
+    save_checkpoint(path, ARRAYS)
+  tf.train.update_checkpoint_state(str(tmp_path), paths[-1], all_model_checkpoint_paths=paths)
+  assert prefixes.kept(str(tmp_path)) == paths[1:]

@@ -11,7 +11,7 @@ from vgg_slim.config import NetConfig, PreprocessingConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import DataError
+from vgg_slim.errors import CheckpointError, DataError
 from vgg_slim.evaluation import metrics, results, score_maps, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import registry
@@ -92,6 +92,7 @@ class Evaluator:
       CheckpointError: it cannot be read or is of another network.
       DataError: the shards do not hold what the manifest says.
     """
+    step = _step(checkpoint)  # before the pass: training may remove the checkpoint meanwhile
     self._restore(checkpoint)
     scales = self._config.test_scales
     total = self._num_images * len(scales) * sum(views.num_crops(v.name) for v in self._views)
@@ -111,7 +112,7 @@ class Evaluator:
       model=self._trained.net.model,
       train_scale=_scale_text(self._trained.preprocessing),
       checkpoint=checkpoint,
-      step=_step(checkpoint),
+      step=step,
       config=self._config,
       labels=table.labels,
       passes=passes,
@@ -127,7 +128,11 @@ class Evaluator:
     with self._session.graph.as_default():
       if stored not in self._savers:
         self._savers[stored] = tf.train.Saver(variables)
-      self._savers[stored].restore(self._session, checkpoint)
+      try:
+        self._savers[stored].restore(self._session, checkpoint)
+      except (ValueError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f'{checkpoint} cannot be read: {reason}') from error
     held.fill(self._session)
 
   def _build_view(self, name: str, paths: list[str]) -> _View:

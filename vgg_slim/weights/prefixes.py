@@ -1,11 +1,14 @@
 """Where a checkpoint's files are; its name is what theirs have in common. No TensorFlow."""
 
+import itertools
 import os
 import pathlib
 import re
+from collections.abc import Iterator
 
 _STATE_FILE = 'checkpoint'  # in which TensorFlow lists the checkpoints of a folder
 _NEWEST = re.compile(r'^model_checkpoint_path: "(.*)"$', re.MULTILINE)
+_KEPT = re.compile(r'^all_model_checkpoint_paths: "(.*)"$', re.MULTILINE)
 _V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
 
 
@@ -27,15 +30,12 @@ def newest(folder: str) -> str | None:
   `tf.train.latest_checkpoint`, but also for a folder that was moved after TensorFlow wrote its
   absolute path down.
   """
-  try:
-    state = pathlib.Path(folder, _STATE_FILE).read_text(encoding='utf-8')
-  except OSError:
-    return None
-  match = _NEWEST.search(state)
-  if not match:
-    return None
-  in_folder = os.path.join(folder, os.path.basename(match[1]))
-  return next(filter(_exists, (in_folder, os.path.join(folder, match[1]))), None)
+  return next(_listed(folder, _NEWEST), None)
+
+
+def kept(folder: str) -> list[str]:
+  """Prefixes of the checkpoints that `folder` lists and that are there, oldest first."""
+  return list(_listed(folder, _KEPT))
 
 
 def list_files(prefix: str) -> list[pathlib.Path]:
@@ -49,6 +49,16 @@ def list_files(prefix: str) -> list[pathlib.Path]:
     for file in beside
     if file.name.startswith(path.name) and _V2_FILE.fullmatch(file.name[len(path.name) :])
   )
+
+
+def _listed(folder: str, line: re.Pattern[str]) -> Iterator[str]:
+  try:
+    state = pathlib.Path(folder, _STATE_FILE).read_text(encoding='utf-8')
+  except OSError:
+    return
+  for path in line.findall(state):
+    in_folder = os.path.join(folder, os.path.basename(path))
+    yield from itertools.islice(filter(_exists, (in_folder, os.path.join(folder, path))), 1)
 
 
 def _exists(prefix: str) -> bool:
