@@ -6,6 +6,7 @@
   tools/evaluate --checkpoints=runs/vgg_d,runs/vgg_e --split=test --output=test.json
   tools/evaluate --checkpoint_path=weights/vgg16 --data_dir=data/imagenet
   tools/evaluate --train_dir=runs/photos --tensorboard=runs/photos/evaluation
+  tools/evaluate --train_dir=runs/photos --watch
 
 Every picture of the split is scored exactly once in each view. 'dense' slides the network over the
 whole picture and averages its class score map; 'center', 'ten_crop' and 'multi_crop' (5x5 grid) cut
@@ -14,18 +15,24 @@ Wilson's 95 % intervals; McNemar's exact test compares every two networks, and e
 
 --tensorboard shows of the last line its confusions and most confident errors, and in the Projector
 tab the features of the first 1000 pictures, just below the class scores of the last network.
+
+--watch evaluates each new checkpoint while the run goes on, on this machine or another, and ends
+with the run. Its curves and pictures go to TRAIN_DIR/evaluator, or to --tensorboard.
 """
 
+import contextlib
+import math
+import os
 import pathlib
 
 from absl import flags
 
 from tools import invocation, progress, result_tables
-from vgg_slim.config import PreprocessingConfig
+from vgg_slim import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation import candidates, eval_config, tables, views
+from vgg_slim.evaluation import candidates, eval_config, tables, views, watcher
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
 _CHECKPOINT = flags.DEFINE_string(
@@ -61,10 +68,20 @@ _REPORT = flags.DEFINE_string('report', None, 'Write a web page with all of it t
 _TENSORBOARD = flags.DEFINE_string(
   'tensorboard', None, 'Folder for pictures of mistakes and for the embedding projector.'
 )
+_WATCH = flags.DEFINE_bool(
+  'watch', False, 'Evaluate each new checkpoint of --train_dir, until the one of its last step.'
+)
+_WATCH_TIMEOUT = flags.DEFINE_float(
+  'watch_timeout', 60.0, 'Minutes without a new checkpoint that end --watch.', lower_bound=0.0
+)
+_EVALUATOR_FOLDER = 'evaluator'  # in a train_dir, a TensorBoard run of its own
 
 
 def main() -> None:
   """Wires checkpoints, a data set and the evaluator together."""
+  if _WATCH.value:
+    _watch()
+    return
   wanted = _find_candidates()
   data_dir = _DATA_DIR.value or wanted[0].data_dir
   if not data_dir:
@@ -103,6 +120,50 @@ def main() -> None:
     projector.write_projector(pathlib.Path(_TENSORBOARD.value), features, manifest.class_names)
 
 
+def _watch() -> None:
+  _check_watch_flags()
+  trained = config.read_train_config(_TRAIN_DIR.value)
+  data_dir = _DATA_DIR.value or trained.data_dir
+  manifest = manifests.read_manifest(data_dir)
+  request = _eval_config(trained, manifest)
+  shards = manifests.shard_paths(data_dir, manifest, _SPLIT.value)
+  last_step = watcher.last_step(trained, manifest)
+
+  invocation.load_tensorflow()
+  from vgg_slim.evaluation import runner, validation
+
+  folder = _TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER)
+  with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+    evaluator = stack.enter_context(runner.Evaluator(trained, data_dir, manifest, request))
+    validator = validation.Validator(evaluator, request, manifest.class_names, shards)
+    writer, step, timeout = None, -1, 60 * _WATCH_TIMEOUT.value
+    for seen in watcher.watch(_TRAIN_DIR.value, validator.run, last_step, timeout):
+      result = seen.result
+      if result is None:
+        print(f'{seen.checkpoint}: removed before it was read.', flush=True)
+        continue
+      step = result.step
+      writer = writer or stack.enter_context(validation.begin_events(folder, step))
+      validator.add_events(writer)
+      print(
+        f'step {step}  top-1 error {result.top_1_error:.2%}  loss {result.loss:.4f}  '
+        f'{result.images_per_second:.1f} images/s',
+        flush=True,
+      )
+    if step < (last_step or math.inf):
+      print(f'No new checkpoint for {_WATCH_TIMEOUT.value:g} minutes.')
+
+
+def _check_watch_flags() -> None:
+  invocation.check_given(_TRAIN_DIR)
+  others = (_CHECKPOINT, _CHECKPOINTS, _OUTPUT, _CSV, _REPORT)
+  given = [f'--{flag.name}' for flag in others if flag.value]
+  if given:
+    raise ConfigError(f'--watch goes without {", ".join(given)}.')
+  if len(_VIEWS.value) > 1:
+    raise ConfigError(f'--watch takes one of --views, not {", ".join(_VIEWS.value)}.')
+
+
 def _find_candidates() -> list[candidates.Candidate]:
   single = _CHECKPOINT.value or _TRAIN_DIR.value
   if bool(single) == bool(_CHECKPOINTS.value):
@@ -112,7 +173,9 @@ def _find_candidates() -> list[candidates.Candidate]:
   return [candidates.find_candidate(single, _TRAIN_DIR.value)]
 
 
-def _eval_config(wanted: candidates.Candidate, manifest: Manifest) -> eval_config.EvalConfig:
+def _eval_config(
+  wanted: candidates.Candidate | config.TrainConfig, manifest: Manifest
+) -> eval_config.EvalConfig:
   fed = wanted.preprocessing
   test_scales = _test_scales(fed, wanted.net.image_size)
   views.check_test_scales(test_scales, wanted.net.image_size)
@@ -126,7 +189,7 @@ def _eval_config(wanted: candidates.Candidate, manifest: Manifest) -> eval_confi
   )
 
 
-def _test_scales(preprocessing: PreprocessingConfig, image_size: int) -> list[int]:
+def _test_scales(preprocessing: config.PreprocessingConfig, image_size: int) -> list[int]:
   text = _TEST_SCALES.value
   if text is None:
     return [preprocessing.dense_test_scale(image_size)]

@@ -4,6 +4,7 @@ import csv
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -33,10 +34,17 @@ def folder(tmp_path_factory):
   return folder
 
 
-def evaluate(folder, *arguments):
+def start(folder, *arguments):
   command = [sys.executable, '-m', 'tools.evaluate', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
-  return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
+  return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
+
+
+def evaluate(folder, *arguments):
+  with start(folder, *arguments) as process:
+    output = process.communicate()
+  return subprocess.CompletedProcess(process.args, process.returncode, *output)
 
 
 def test_tables_and_files(folder):
@@ -79,6 +87,20 @@ def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
   assert (result['test_scales'], result['view'], result['flip']) == ([32, 36, 40], 'dense', True)
 
 
+def test_watch_until_interrupted(folder):
+  shutil.copytree(folder / 'run', folder / 'going_on')
+  config = folder / 'going_on' / 'config.json'
+  values = json.loads(config.read_text())
+  values['run']['max_steps'] = 4
+  config.write_text(json.dumps(values))
+  with start(folder, '--train_dir=going_on', '--watch') as process:
+    assert process.stdout.readline().startswith('step 2  top-1 error ')
+    process.send_signal(signal.SIGINT)
+    assert process.communicate() == ('', '')
+  assert process.returncode == 0
+  assert len(list((folder / 'going_on' / 'evaluator').glob('events.out.tfevents.*'))) == 1
+
+
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
@@ -91,6 +113,9 @@ def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
     (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 pixels'),
     (['--train_dir=run', '--views=dense,crop'], "not 'crop'"),
     (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is no checkpoint'),
+    (['--watch'], '--train_dir missing; see --help.'),
+    (['--train_dir=run', '--watch', '--csv=x', '--report=y'], 'goes without --csv, --report.'),
+    (['--train_dir=run', '--watch', '--views=dense,center'], 'one of --views, not dense, center.'),
     (['--train_dir=run', '--batch_size=0'], 'batch_size must be at least 1, got 0.'),
   ],
 )

@@ -48,6 +48,10 @@ class Validator:
     """`summarize` of the last `run`."""
     return summarize(self._line, self._class_names, self._shards)
 
+  def add_events(self, writer: tf.summary.FileWriter) -> None:
+    """`add_events` of the last `run`."""
+    add_events(writer, self._line, self._class_names, self._shards)
+
 
 def summarize(line: Line, class_names: Sequence[str], shards: Sequence[str]) -> tf.Summary:
   """Pictures for TensorBoard: 'confusion', and 'most_confident_errors' if there are any.
@@ -80,12 +84,28 @@ def summarize(line: Line, class_names: Sequence[str], shards: Sequence[str]) -> 
 def write_events(
   folder: str, line: Line, class_names: Sequence[str], shards: Sequence[str]
 ) -> None:
-  """Writes accuracy, loss and `summarize` of a line to an event file in `folder`."""
+  """Writes a new event file with `add_events` of a line to `folder`."""
+  with tf.Graph().as_default(), tf.summary.FileWriter(folder) as writer:
+    add_events(writer, line, class_names, shards)
+
+
+def begin_events(folder: str, step: int) -> tf.summary.FileWriter:
+  """A new event file in `folder`: TensorBoard forgets what older ones say of `step` and later."""
+  with tf.Graph().as_default():
+    writer = tf.summary.FileWriter(folder)
+  writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
+  return writer
+
+
+def add_events(
+  writer: tf.summary.FileWriter, line: Line, class_names: Sequence[str], shards: Sequence[str]
+) -> None:
+  """Writes accuracy, loss and `summarize` of a line, so that TensorBoard shows them at once."""
   scalars = {'accuracy': line.result.top_1_accuracy, 'loss/cross_entropy': line.result.loss}
   summary = summarize(line, class_names, shards)
-  with tf.Graph().as_default(), tf.summary.FileWriter(folder) as writer:
-    for one in (board.scalars(scalars), summary):
-      writer.add_summary(one, line.result.step or 0)
+  for one in (board.scalars(scalars), summary):
+    writer.add_summary(one, line.result.step or 0)
+  writer.flush()
 
 
 def _tile(encoded: bytes) -> np.ndarray:
