@@ -32,6 +32,10 @@ def test_file_round_trip(tmp_path):
 def test_a_folder_without_config_is_no_train_dir(tmp_path):
   with pytest.raises(CheckpointError, match='is no train_dir: it has no config.json'):
     config.read_train_config(str(tmp_path))
+  (tmp_path / '1_head').mkdir()
+  config.write_train_config(str(tmp_path / '1_head'), a_config())
+  with pytest.raises(CheckpointError, match='Its phases are train_dirs: .*/1_head'):
+    config.read_train_config(str(tmp_path))
 
 
 @pytest.mark.parametrize(

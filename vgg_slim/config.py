@@ -184,7 +184,9 @@ def read_train_config(train_dir: str) -> TrainConfig:
   """
   path = pathlib.Path(train_dir, CONFIG_FILE)
   if not path.is_file():
-    raise CheckpointError(f'{train_dir} is no train_dir: it has no {CONFIG_FILE}.')
+    phases = sorted(str(found.parent) for found in path.parent.glob(f'*/{CONFIG_FILE}'))
+    hint = f' Its phases are train_dirs: {", ".join(phases)}.' if phases else ''
+    raise CheckpointError(f'{train_dir} is no train_dir: it has no {CONFIG_FILE}.{hint}')
   try:
     return TrainConfig.from_json(path.read_text(encoding='utf-8'))
   except (ConfigError, UnicodeDecodeError, TypeError) as error:
