@@ -106,7 +106,7 @@ def _load_contract() -> tuple[str, contract.Contract]:
     return checkpoint_flags.load_contract()
   if _HEAT_MAPS.value:
     raise ConfigError('--heat_maps: a SavedModel has no layers to look at; give its checkpoint.')
-  path = pathlib.Path(_SAVED_MODEL.value, contract.EXPORTED_FILE)
+  path = pathlib.Path(_SAVED_MODEL.value, contract.SAVED_MODEL_EXTRAS, contract.EXPORTED_FILE)
   return _SAVED_MODEL.value, contract.read_contract(path)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import tf
+from vgg_slim.export import exporter
 from vgg_slim.nets import registry
 from vgg_slim.weights.contract import Contract, contract_path, write_contract
 
@@ -70,6 +71,17 @@ def test_table_csv_and_the_broken_one(folder):
     assert f'{float(classes[1]):.1%}' in line
 
 
+def test_what_was_exported_answers_like_its_checkpoint(folder):
+  request = exporter.ExportRequest(str(folder / 'net'), 'saved_model', str(folder / 'exported'))
+  exporter.run_export(request, say=lambda line: None)
+  answers = [
+    predict(folder, 'same.png', '--views=center', flag).stdout
+    for flag in ('--checkpoint_path=net', '--saved_model=exported')
+  ]
+  assert answers[0] == answers[1]
+  assert 'bird' in answers[0]
+
+
 def test_pictures_and_json(folder):
   run = predict(
     folder,
@@ -95,7 +107,7 @@ def test_pictures_and_json(folder):
   [
     (['--checkpoint_path=net'], 'no pictures: give files, folders, patterns'),
     (['same.png'], 'give one of --train_dir, --checkpoint_path, --saved_model.'),
-    (['same.png', '--saved_model=nowhere'], 'nowhere/contract.json cannot be read'),
+    (['same.png', '--saved_model=nowhere'], 'nowhere/assets.extra/contract.json cannot be read'),
     (['same.png', '--checkpoint_path=nowhere'], 'nowhere is no checkpoint'),
     (['same.png', '--checkpoint_path=net', '--output=x.txt'], 'must end in .csv or .json'),
     (['same.png', '--checkpoint_path=net', '--grid=x.txt'], '--grid=x.txt must end in .png'),

@@ -13,7 +13,13 @@ from vgg_slim.export import frozen, onnx_model, reload, saved_model, tflite, ver
 from vgg_slim.export.reload import Loaded
 from vgg_slim.export.verification import Case, Comparison
 from vgg_slim.weights import staging
-from vgg_slim.weights.contract import EXPORTED_FILE, Contract, load_contract, write_contract
+from vgg_slim.weights.contract import (
+  EXPORTED_FILE,
+  SAVED_MODEL_EXTRAS,
+  Contract,
+  load_contract,
+  write_contract,
+)
 
 # Other kernels sum in another order: 1e-6 to 1e-5 of the largest score after 50 layers of float32.
 # A wrong mean, channel order or epsilon gives 1e-2 and more.
@@ -42,9 +48,8 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-  # TensorFlow Serving leaves `assets.extra` to the owner of a model.
   'saved_model': Format(
-    saved_model.write, reload.load_saved_model, _FLOAT_TOLERANCE, True, 'assets.extra'
+    saved_model.write, reload.load_saved_model, _FLOAT_TOLERANCE, True, SAVED_MODEL_EXTRAS
   ),
   'frozen': Format(frozen.write, reload.load_frozen, _FLOAT_TOLERANCE),
   'onnx': Format(onnx_model.write, reload.load_onnx, _FLOAT_TOLERANCE),

@@ -20,6 +20,7 @@ from vgg_slim.weights import prefixes
 
 FORMAT_VERSION = 1
 EXPORTED_FILE = 'contract.json'  # in the folder of an export
+SAVED_MODEL_EXTRAS = 'assets.extra'  # or there in a SavedModel: Serving leaves it to its owner
 CHANNEL_ORDER = 'RGB'  # the only one: files trained on BGR are converted when they are imported
 _SHOWN = 4  # classes that differ, in a message
 
