@@ -8,10 +8,14 @@ import sys
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.support.wait import WebDriverWait
 
 PROGRAMS = ('chromium', 'chromedriver')
 _PATIENCE = 60  # seconds; a page takes two or three on an idle machine
+_RELOAD_AFTER = (
+  15  # seconds; a page is offered only once TensorBoard has seen the first file for it
+)
 
 # TensorBoard's pages are web components: text and pictures are in shadow trees; CSS stops there.
 _ALL_ELEMENTS = """
@@ -19,6 +23,7 @@ const found = [];
 const visit = node => {
   found.push(node);
   if (node.shadowRoot) visit(node.shadowRoot);
+  if (node.contentDocument?.body) visit(node.contentDocument.body);  // the projector's frame
   node.childNodes.forEach(visit);
 };
 visit(document.body);
@@ -85,8 +90,6 @@ def show(driver, address, page, expected=(), pictures=0):
   Raises:
     AssertionError: what was still missing after a minute.
   """
-  driver.get('about:blank')  # else only what stands after # changes, and nothing is loaded anew
-  driver.get(f'{address}#{page}')
 
   def lacking(_=None):
     text = text_of(driver)
@@ -95,8 +98,13 @@ def show(driver, address, page, expected=(), pictures=0):
   def shown(_):
     return not lacking() and count_pictures(driver) >= pictures
 
-  with contextlib.suppress(Exception):
-    WebDriverWait(driver, _PATIENCE, poll_frequency=0.5).until(shown)
+  driver.get('about:blank')  # nothing that the page before shows may count
+  begin = time.monotonic()
+  while not shown(None) and time.monotonic() < begin + _PATIENCE:
+    driver.get('about:blank')  # else only what stands after # changes, and nothing is loaded anew
+    driver.get(f'{address}#{page}')
+    with contextlib.suppress(TimeoutException):
+      WebDriverWait(driver, _RELOAD_AFTER, poll_frequency=0.5).until(shown)
   assert shown(None), (
     f'{page} lacks {lacking()} and has {count_pictures(driver)} of {pictures} pictures; '
     f'it says: {text_of(driver)[:2000]}'

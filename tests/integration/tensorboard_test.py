@@ -3,7 +3,7 @@
 import pytest
 
 from tests import browser
-from tests.testing import make_data_set, run_tool
+from tests.testing import make_data_set, own_flags, run_tool
 from tools import train
 
 pytestmark = pytest.mark.skipif(
@@ -22,6 +22,11 @@ def address(tmp_path_factory):
     *('--log_every_steps=1', '--histogram_every_steps=2', '--image_summary_every_steps=2'),
   )
   assert not code
+  with own_flags():
+    from tools import evaluate
+
+    run = f'{folder}/runs/thin'
+    assert not run_tool(evaluate, f'--train_dir={run}', f'--tensorboard={run}/evaluation')
   with browser.serve_tensorboard(folder / 'runs') as found:
     yield found
 
@@ -44,6 +49,7 @@ def severe(driver):
     ('graphs', ['vgg_a', 'dropout_seed'], 0),
     ('histograms', ['weights', 'gradients', 'activations'], 0),
     ('hparams', ['batch_size', 'thin'], 0),
+    ('projector', ['fc7', 'labels.tsv'], 0),
   ],
 )
 def test_page(driver, address, page, expected, pictures):
