@@ -1,6 +1,7 @@
 """Takes the pages' pictures of TensorBoard anew: `make screenshots LOGDIR=runs/digits_vgg16`.
 
-The run wants --histogram_every_steps. Look at the pictures before you commit them.
+The run wants --histogram_every_steps. A relative LOGDIR keeps your folders out of the pictures; look
+at them before you commit.
 """
 
 import pathlib
@@ -15,7 +16,6 @@ PAGES = {
   'tensorboard_images': ('images', ['samples', 'confusion'], 2),
   'tensorboard_graph': ('graphs', ['dropout_seed'], 0),
   'tensorboard_histograms': ('histograms', ['weights'], 0),
-  'tensorboard_hparams': ('hparams', ['batch_size'], 0),
 }
 
 
