@@ -1,7 +1,7 @@
 """Takes the pages' pictures of TensorBoard anew: `make screenshots LOGDIR=runs/digits_vgg16`.
 
-The run wants --histogram_every_steps. A relative LOGDIR keeps your folders out of the pictures; look
-at them before you commit.
+The run wants --histogram_every_steps. A relative LOGDIR keeps your folders out of the pictures;
+look at them before you commit.
 """
 
 import pathlib
