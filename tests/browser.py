@@ -13,9 +13,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 PROGRAMS = ('chromium', 'chromedriver')
 _PATIENCE = 60  # seconds; a page takes two or three on an idle machine
-_RELOAD_AFTER = (
-  15  # seconds; a page is offered only once TensorBoard has seen the first file for it
-)
+_RELOAD_AFTER = 15  # seconds; TensorBoard offers a page once it has seen a file for it
 
 # TensorBoard's pages are web components: text and pictures are in shadow trees; CSS stops there.
 _ALL_ELEMENTS = """
@@ -91,21 +89,22 @@ def show(driver, address, page, expected=(), pictures=0):
     AssertionError: what was still missing after a minute.
   """
 
-  def lacking(_=None):
+  def lacking():
     text = text_of(driver)
     return [wanted for wanted in expected if wanted not in text]
 
-  def shown(_):
+  def shown(_=None):
     return not lacking() and count_pictures(driver) >= pictures
 
-  driver.get('about:blank')  # nothing that the page before shows may count
   begin = time.monotonic()
-  while not shown(None) and time.monotonic() < begin + _PATIENCE:
+  while True:
     driver.get('about:blank')  # else only what stands after # changes, and nothing is loaded anew
     driver.get(f'{address}#{page}')
     with contextlib.suppress(TimeoutException):
       WebDriverWait(driver, _RELOAD_AFTER, poll_frequency=0.5).until(shown)
-  assert shown(None), (
+    if shown() or time.monotonic() > begin + _PATIENCE:
+      break
+  assert shown(), (
     f'{page} lacks {lacking()} and has {count_pictures(driver)} of {pictures} pictures; '
     f'it says: {text_of(driver)[:2000]}'
   )
