@@ -42,9 +42,9 @@ def test_both_styles_agree_in_every_layer_and_gradient(name):
   second = forward_and_gradients(build_ops, spec, images, values)
   assert set(first) == set(second)
   for key in first:
-    # Same sums, perhaps in another order: a few float32 roundings of the largest value.
+    # Same sums, in another order in gradients: some float32 roundings of the largest value.
     scale = np.abs(first[key]).max()
-    np.testing.assert_allclose(first[key], second[key], rtol=0, atol=2e-6 * scale, err_msg=key)
+    np.testing.assert_allclose(first[key], second[key], rtol=0, atol=5e-6 * scale, err_msg=key)
 
 
 def test_230_px_is_one_score():

@@ -63,3 +63,15 @@ def test_unknown_sides_are_left_to_tensorflow():
     tf.gradients(tf.nn.conv2d(images, kernel, strides=1, padding='SAME'), kernel)
     kinds = {op.type for op in tf.get_default_graph().get_operations()}
   assert 'Conv2DBackpropFilter' in kinds
+
+
+def test_products_of_fully_connected_layers():
+  rng = np.random.default_rng(0)
+  x, w, factors = (rng.normal(size=size).astype('f') for size in ([5, 7], [7, 3], [5, 3]))
+  with graph_session() as session:
+    inputs, weights = tf.constant(x), tf.constant(w)
+    with conv_gradient.fast_kernel_gradients():
+      outputs = tf.matmul(inputs, weights)
+    got = session.run(tf.gradients(outputs * factors, [inputs, weights]))
+  for a, b in zip(got, (factors @ w.T, x.T @ factors), strict=True):
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)  # sums of up to 7 products of O(1) values
