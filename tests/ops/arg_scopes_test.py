@@ -9,7 +9,7 @@ from vgg_slim.ops.arg_scopes import net_arg_scope
 
 def variable_names(**kwargs):
   with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(**kwargs)):
-    slim.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
+    slim_layers.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
     return sorted(v.op.name for v in tf.trainable_variables())
 
 
@@ -23,7 +23,7 @@ def test_bias_and_batch_norm():
 
 def test_weight_decay_is_half_the_sum_of_squares_of_weights():
   with graph_session() as session, slim.arg_scope(net_arg_scope(0.5, batch_norm=(0.9, 1e-3))):
-    net = slim.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
+    net = slim_layers.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
     slim_layers.sliding_fully_connected(net, 2, 4, scope='fc')
     session.run(tf.global_variables_initializer())
     weights = [v for v in tf.trainable_variables() if v.op.name.endswith('weights')]

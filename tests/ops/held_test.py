@@ -60,9 +60,8 @@ def test_fill_follows_the_variables_and_freezing_does_not():
   with graph_session() as session:
     x = tf.ones([1, 2, 2, 1])
     kernel = tf.Variable([[[[2.0]]]])
-    convolution = tf.nn.conv2d(x, tf.identity(kernel), 1, 'VALID')
     twice = held.hold(2 * kernel, 'twice')
-    net = held.convolve_with(twice, tf.constant([0.5]), convolution)
+    net = tf.nn.conv2d(x, twice, 1, 'VALID') + 0.5
     session.run(kernel.initializer)
     held.fill(session)
     frozen = held.freeze_kernels(session, net)

@@ -62,6 +62,52 @@ class TestBatchNorm:
     np.testing.assert_allclose(shifted_mean, mean + 2, atol=1e-5)
 
 
+class TestConv2d:
+  @pytest.mark.parametrize(('stride', 'padding'), [(1, 'SAME'), (2, 'SAME'), (2, 'VALID')])
+  def test_equals_slims(self, stride, padding):
+    images = np.random.default_rng(0).normal(size=[2, 7, 9, 3]).astype(np.float32)
+    results = []
+    for layer in (slim_layers.conv2d, slim.conv2d):
+      with graph_session() as session:
+        net = layer(
+          tf.constant(images),
+          4,
+          3,
+          stride,
+          padding,
+          weights_regularizer=slim.l2_regularizer(0.1),
+          scope='conv1',
+        )
+        shapes = {v.op.name: v.shape.as_list() for v in slim.get_model_variables()}
+        assign(session, random_values(shapes))
+        loss = tf.losses.get_regularization_loss()
+        results.append((shapes, *session.run([net, loss])))
+    (shapes, net, loss), (slims_shapes, slims_net, slims_loss) = results
+    assert shapes == slims_shapes
+    np.testing.assert_array_equal(net, slims_net)
+    assert loss == slims_loss > 0
+
+
+class TestFoldBatchNorm:
+  @pytest.mark.parametrize('biases', [False, True])
+  def test_one_convolution_does_what_two_layers_did(self, biases):
+    settings = {'epsilon': 1e-2, 'biases': biases}
+    with graph_session() as session:
+      images = tf.constant(np.random.default_rng(0).normal(size=[2, 5, 6, 3]), tf.float32)
+      kernel = tf.constant(np.random.default_rng(1).normal(size=[3, 3, 3, 4]), tf.float32)
+      convolved = tf.nn.conv2d(images, kernel, strides=1, padding='SAME')
+      expected = slim_layers.batch_norm(convolved, **settings)
+      with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+        folded, bias = slim_layers.fold_batch_norm(kernel, **settings)
+      got = tf.nn.conv2d(images, folded, strides=1, padding='SAME') + bias
+      values = random_values({v.op.name: v.shape.as_list() for v in tf.global_variables()}, scale=1)
+      values['BatchNorm/moving_variance'] = 0.5 + values['BatchNorm/moving_variance'] ** 2
+      assign(session, values)
+      got, expected = session.run([got, expected])
+    # 27 products of O(1) values, rounded before or after the scale.
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
 class TestDropout:
   def test_only_training_drops(self):
     with graph_session():

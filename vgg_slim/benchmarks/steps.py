@@ -40,18 +40,26 @@ def build_step(workload: Workload) -> RunBatch:
     return session.make_callable(fetches)
 
 
+def _is_float32(workload: Workload) -> bool:
+  return workload.precision == 'float32'
+
+
 def _build_forward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   images, _ = synthetic.build_batch(workload)
   net = synthetic.train_config(workload).net
   dtype = tf.as_dtype(workload.precision)
-  outputs = registry.build_from_config(net, images, is_training=False, held_dtype=dtype)
+  outputs = registry.build_from_config(
+    net, images, is_training=False, held_dtype=dtype, use_winograd=_is_float32(workload)
+  )
   return tf.nn.softmax(outputs.logits), []
 
 
 def _build_forward_backward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   images, labels = synthetic.build_batch(workload)
   config = synthetic.train_config(workload)
-  outputs = registry.build_from_config(config.net, images, is_training=True)
+  outputs = registry.build_from_config(
+    config.net, images, is_training=True, use_winograd=_is_float32(workload)
+  )
   loss = losses.build_losses(outputs.logits, labels).cross_entropy
   # Their operations, not a group of them: grappler drops what only a group waits for.
   return [gradient.op for gradient in tf.gradients(loss, tf.trainable_variables())], []

@@ -41,6 +41,7 @@ def train_config(
     optimizer=config.OptimizerConfig(),
     run=config.RunConfig(batch_size=workload.batch_size),
     fine_tune=config.FineTuneConfig(),
+    runtime=workload.runtime,
     data_dir=workload.data_dir or '',
     data_fingerprint='',
     class_names=tuple(map(str, range(workload.num_classes))),

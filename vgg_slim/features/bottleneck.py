@@ -103,7 +103,8 @@ def run_extraction(
     with tf.name_scope('input'):
       iterator = _build_input(key, paths, passes, manifest.mirror_safe, batch_size)
       images, labels, names = iterator.get_next()
-    features = registry.build(key.model, images, None, is_training=False).end_points[key.layer]
+    trunk = registry.build(key.model, images, None, is_training=False, use_winograd=True)
+    features = trunk.end_points[key.layer]
     with tf.Session() as session:
       restore.restore(session, checkpoint)
       session.run(iterator.initializer)

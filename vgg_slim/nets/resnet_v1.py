@@ -3,6 +3,7 @@
 from vgg_slim.compat import slim, tf
 from vgg_slim.nets.resnet_specs import EXPANSION, POOL_KERNEL, STEM_KERNEL, ResNetSpec, Unit
 from vgg_slim.ops.layers import Activation
+from vgg_slim.ops.slim_layers import conv2d
 
 
 def build_trunk(images: tf.Tensor, spec: ResNetSpec) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -59,7 +60,7 @@ def _conv(
   """Convolution that pads alike on all sides; 'SAME' would not, at stride 2 and even sides."""
   if stride > 1:
     net = _pad(net, kernel // 2)
-  return slim.conv2d(
+  return conv2d(
     net,
     channels,
     kernel,

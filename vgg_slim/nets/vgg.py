@@ -3,7 +3,7 @@
 from vgg_slim.compat import slim, tf
 from vgg_slim.nets.vgg_specs import VggSpec
 from vgg_slim.ops.layers import lrn_op
-from vgg_slim.ops.slim_layers import dropout
+from vgg_slim.ops.slim_layers import conv2d, dropout
 
 
 def build_trunk(images: tf.Tensor, spec: VggSpec) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -20,7 +20,7 @@ def build_trunk(images: tf.Tensor, spec: VggSpec) -> tuple[tf.Tensor, dict[str, 
   for s, stage in enumerate(spec.stages, start=1):
     for u, conv in enumerate(stage, start=1):
       scope = spec.conv_scope(s, u)
-      net = slim.conv2d(net, conv.channels, [conv.kernel, conv.kernel], scope=scope)
+      net = conv2d(net, conv.channels, conv.kernel, scope=scope)
       end_points[scope] = net
       net = dropout(net, 1 - conv.dropout, scope=f'dropout{s}_{u}')
     if spec.lrn and s == 1:

@@ -19,6 +19,7 @@ def net_arg_scope(
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
   held_dtype: tf.DType | None = None,
+  use_winograd: bool = False,
 ) -> dict[str, Any]:
   """Defaults of every network: ReLU, zero biases, L2 on weights, pools that floor.
 
@@ -34,39 +35,42 @@ def net_arg_scope(
     sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
     held_dtype: for graphs that never train: convolutions take batch norm in, and kernels other than
       float32 are held in this dtype, see `held`.
+    use_winograd: see `slim_layers.conv2d`.
   """
   normalizer, settings = {}, {}
-  # A float32 kernel without batch norm is held already: in its variable.
+  # A float32 kernel of a fully-connected layer is held already: in its variable.
   cast_dtype = None if held_dtype == tf.float32 else held_dtype
   if batch_norm:
+    settings = {'epsilon': batch_norm[1]}
     normalizer = {
       'normalizer_fn': slim_layers.batch_norm,
+      'fold_fn': slim_layers.fold_batch_norm if held_dtype else None,
       'normalizer_params': {'biases': conv_biases},
-    }
-    settings = {'decay': batch_norm[0], 'epsilon': batch_norm[1]}
-  elif cast_dtype:
-    normalizer = {
-      'normalizer_fn': slim_layers.held_bias,
-      'normalizer_params': {'dtype': cast_dtype},
     }
   with (
     slim.arg_scope(
-      [slim.conv2d, slim_layers.sliding_fully_connected],
+      [slim_layers.conv2d, slim_layers.sliding_fully_connected],
       activation_fn=tf.nn.relu,
       weights_initializer=initializers.get(initializer),
       weights_regularizer=slim.l2_regularizer(weight_decay) if weight_decay else None,
       biases_initializer=tf.zeros_initializer(),
     ),
-    slim.arg_scope([slim.conv2d], padding='SAME', **normalizer),
+    slim.arg_scope(
+      [slim_layers.conv2d],
+      padding='SAME',
+      held_dtype=held_dtype,
+      use_winograd=use_winograd,
+      **normalizer,
+    ),
     slim.arg_scope([slim_layers.sliding_fully_connected], held_dtype=cast_dtype),
     slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),
+    slim.arg_scope([slim_layers.batch_norm, slim_layers.fold_batch_norm], **settings),
     slim.arg_scope(
       [slim_layers.batch_norm],
       is_training=is_training,
       trainable_scopes=trainable_scopes,
       cross_replica=sync_batch_norm,
-      held_dtype=held_dtype,
-      **settings,
+      **({'decay': batch_norm[0]} if batch_norm else {}),
     ),
     slim.arg_scope([slim_layers.dropout], is_training=is_training, seed=dropout_seed) as scope,
   ):

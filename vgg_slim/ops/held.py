@@ -40,20 +40,6 @@ def fill(session: tf.Session) -> None:
   session.run([variable.initializer for variable in session.graph.get_collection(_COLLECTION)])
 
 
-def convolve_with(kernel: tf.Tensor, bias: tf.Tensor, convolution: tf.Tensor) -> tf.Tensor:
-  """What the convolution that made `convolution` makes with another kernel, and a bias."""
-  op = convolution.op
-  net = tf.nn.conv2d(
-    op.inputs[0],
-    kernel,
-    strides=op.get_attr('strides'),
-    padding=op.get_attr('padding').decode(),
-    data_format=op.get_attr('data_format').decode(),
-    dilations=op.get_attr('dilations'),
-  )
-  return tf.nn.bias_add(net, bias)
-
-
 def freeze_kernels(
   session: tf.Session, output: tf.Tensor, inputs: Sequence[tf.Tensor] = ()
 ) -> tf.Tensor:

@@ -1,12 +1,73 @@
 """The tf-slim layers that tf-slim lacks, or has at a price."""
 
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.ops import held
+from vgg_slim.ops import held, winograd
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.layers import DropoutSeed, dropout_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
+
+
+@slim.add_arg_scope
+def conv2d(
+  inputs: tf.Tensor,
+  num_outputs: int,
+  kernel_size: int,
+  stride: int = 1,
+  padding: str = 'SAME',
+  activation_fn: Callable | None = tf.nn.relu,
+  weights_initializer: Callable | None = None,
+  weights_regularizer: Callable | None = None,
+  biases_initializer: Callable | None = tf.zeros_initializer,
+  normalizer_fn: Callable | None = None,
+  normalizer_params: dict[str, Any] | None = None,
+  fold_fn: Callable | None = None,
+  held_dtype: tf.DType | None = None,
+  use_winograd: bool = False,
+  scope: str | None = None,
+) -> tf.Tensor:
+  """`slim.conv2d` with its variables and values, built faster, and run faster where that can be.
+
+  Args:
+    inputs: float32 [N, H, W, C].
+    num_outputs: output channels.
+    kernel_size: side of the window, in pixels.
+    stride: in pixels.
+    padding: 'SAME' or 'VALID'.
+    normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
+    normalizer_params: its arguments.
+    fold_fn: in place of `normalizer_fn`, for graphs that never train: from the kernel to the kernel
+      and the bias that do the same; both are held. It takes `normalizer_params` too.
+    held_dtype: what the kernel is held in, see `held`; None to read its variable.
+    use_winograd: whether to convolve by `winograd`, where that pays. For float32 sessions alone.
+    scope: variable scope.
+  """
+  with tf.variable_scope(scope, 'Conv', [inputs]):
+    kernel = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
+    normalize, bias = None, None
+    if fold_fn:
+      kernel, shift = fold_fn(kernel, **normalizer_params or {})
+      bias = held.hold(shift, 'held_biases')
+    elif normalizer_fn:
+      normalize = functools.partial(normalizer_fn, **normalizer_params or {})
+    else:
+      bias = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
+
+    if use_winograd and winograd.pays(inputs, kernel.shape.as_list(), stride, padding):
+      if held_dtype:
+        held_kernel = held.hold(winograd.transform_kernel(kernel), 'held_weights')
+        net = winograd.convolve_transformed(inputs, held_kernel)
+      else:
+        net = winograd.convolve(inputs, kernel)
+    else:
+      if held_dtype and (fold_fn or held_dtype != kernel.dtype):
+        kernel = held.hold(kernel, 'held_weights', held_dtype)
+      net = tf.nn.conv2d(inputs, kernel, strides=stride, padding=padding)
+    net = normalize(net) if normalize else tf.nn.bias_add(net, bias)
+    return net if activation_fn is None else activation_fn(net)
 
 
 @slim.add_arg_scope
@@ -30,20 +91,13 @@ def sliding_fully_connected(
     kernel_size: side of the window.
     normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
     held_dtype: where given, the layer runs with weights that are held in it, see `held`.
+    scope: variable scope.
 
   Returns:
     float32 [N, H - kernel_size + 1, W - kernel_size + 1, num_outputs].
   """
   with tf.variable_scope(scope, 'fc', [inputs]):
-    weights = slim.model_variable(
-      'weights',
-      [kernel_size, kernel_size, inputs.shape[-1], num_outputs],
-      initializer=weights_initializer or tf.glorot_uniform_initializer(),
-    )
-    # Not by model_variable: get_variable calls the regulariser twice and leaves one of the losses
-    # outside of every scope in TensorBoard's graph.
-    if weights_regularizer and not tf.get_variable_scope().reuse:
-      tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, weights_regularizer(weights))
+    weights = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
     kernel = held.hold(weights, 'held_weights', held_dtype) if held_dtype else weights
     net = sliding_fc(inputs, kernel)
     if normalizer_fn is None:
@@ -52,6 +106,35 @@ def sliding_fully_connected(
     else:
       net = normalizer_fn(net)
     return net if activation_fn is None else activation_fn(net)
+
+
+def _weights(
+  inputs: tf.Tensor,
+  num_outputs: int,
+  kernel_size: int,
+  initializer: Callable | None,
+  regularizer: Callable | None,
+) -> tf.Variable:
+  weights = slim.model_variable(
+    'weights',
+    [kernel_size, kernel_size, inputs.shape[-1], num_outputs],
+    initializer=initializer or tf.glorot_uniform_initializer(),
+  )
+  # Not by model_variable: get_variable calls the regulariser twice and leaves one of the losses
+  # outside of every scope in TensorBoard's graph.
+  if regularizer and not tf.get_variable_scope().reuse:
+    tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, regularizer(weights))
+  return weights
+
+
+class _BatchNormVariables(NamedTuple):
+  """`bias` is that of the convolution below, or 0.0."""
+
+  bias: tf.Variable | float
+  gamma: tf.Variable
+  beta: tf.Variable
+  mean: tf.Variable
+  variance: tf.Variable
 
 
 @slim.add_arg_scope
@@ -63,7 +146,6 @@ def batch_norm(
   trainable_scopes: Sequence[str] = (),
   biases: bool = False,
   cross_replica: bool = False,
-  held_dtype: tf.DType | None = None,
   scope: str = 'BatchNorm',
 ) -> tf.Tensor:
   """`slim.batch_norm(..., scale=True)`: same variables, values and UPDATE_OPS, built faster.
@@ -82,26 +164,13 @@ def batch_norm(
     biases: adds a bias to `inputs` first, in the scope of the caller. Batch norm subtracts it
       again, but Keras's ResNets count one and store it.
     cross_replica: whether the batch's statistics are those of all replicas' pictures together.
-    held_dtype: where given and not training, a convolution that made `inputs` takes the layer in:
-      its kernel is scaled and held in this dtype, see `held`.
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
   """
-  shape = [inputs.shape[-1]]
-  convolution = inputs
+  bias, gamma, beta, mean, variance = _batch_norm_variables(inputs.shape[-1], biases, scope)
   if biases:
-    bias = slim.model_variable('biases', shape, initializer=tf.zeros_initializer())
     inputs = tf.nn.bias_add(inputs, bias)
   with tf.variable_scope(scope) as own_scope:
     is_frozen = trainable_scopes and not is_under(own_scope.name, trainable_scopes)
-    gamma = slim.model_variable('gamma', shape, initializer=tf.ones_initializer())
-    beta = slim.model_variable('beta', shape, initializer=tf.zeros_initializer())
-    mean = _moving('moving_mean', shape, tf.zeros_initializer())
-    variance = _moving('moving_variance', shape, tf.ones_initializer())
-    if held_dtype and not is_training and convolution.op.type == 'Conv2D':
-      scale = gamma * tf.rsqrt(variance + epsilon)
-      shift = beta - (mean - bias if biases else mean) * scale
-      kernel = held.hold(convolution.op.inputs[1] * scale, 'held_weights', held_dtype)
-      return held.convolve_with(kernel, held.hold(shift, 'held_biases'), convolution)
     if is_frozen or not is_training:
       return tf.nn.fused_batch_norm(
         inputs, gamma, beta, mean, variance, epsilon=epsilon, is_training=False
@@ -114,11 +183,38 @@ def batch_norm(
     return net
 
 
-def held_bias(inputs: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-  """The bias of the convolution that made `inputs`, which runs with a kernel held in `dtype`."""
-  biases = slim.model_variable('biases', inputs.shape[-1:], initializer=tf.zeros_initializer())
-  kernel = held.hold(inputs.op.inputs[1], 'held_weights', dtype)
-  return held.convolve_with(kernel, biases, inputs)
+@slim.add_arg_scope
+def fold_batch_norm(
+  kernel: tf.Tensor, epsilon: float = 1e-5, biases: bool = False, scope: str = 'BatchNorm'
+) -> tuple[tf.Tensor, tf.Tensor]:
+  """The kernel and the bias that do what `kernel` and `batch_norm` outside of training do.
+
+  Args:
+    kernel: float32 [kh, kw, C, K].
+    epsilon: see `batch_norm`, whose variables these are.
+    biases: see `batch_norm`.
+    scope: see `batch_norm`.
+
+  Returns:
+    float32 [kh, kw, C, K] and [K].
+  """
+  bias, gamma, beta, mean, variance = _batch_norm_variables(kernel.shape[-1], biases, scope)
+  scale = gamma * tf.rsqrt(variance + epsilon)
+  return kernel * scale, beta - (mean - bias) * scale
+
+
+def _batch_norm_variables(channels: int, biases: bool, scope: str) -> _BatchNormVariables:
+  bias = 0.0
+  if biases:
+    bias = slim.model_variable('biases', [channels], initializer=tf.zeros_initializer())
+  with tf.variable_scope(scope):
+    return _BatchNormVariables(
+      bias,
+      slim.model_variable('gamma', [channels], initializer=tf.ones_initializer()),
+      slim.model_variable('beta', [channels], initializer=tf.zeros_initializer()),
+      _moving('moving_mean', [channels], tf.zeros_initializer()),
+      _moving('moving_variance', [channels], tf.ones_initializer()),
+    )
 
 
 def _cross_replica_batch_norm(

@@ -9,7 +9,10 @@ from vgg_slim.weights.contract import Contract, net_config
 
 
 def build_network(
-  contract: Contract, images: tf.Tensor, held_dtype: tf.DType | None = None
+  contract: Contract,
+  images: tf.Tensor,
+  held_dtype: tf.DType | None = None,
+  use_winograd: bool = False,
 ) -> NetOutputs:
   """Adds the network, as it is outside of training, to the default graph.
 
@@ -17,11 +20,23 @@ def build_network(
     contract: of the checkpoint.
     images: float32 [N, H, W, 3], normalised as the contract says; H and W may be unknown.
     held_dtype: see `registry.build`; `restore` fills what is held.
+    use_winograd: see `registry.build`.
   """
   if contract.num_classes is None:
-    return registry.build(contract.model, images, None, is_training=False, held_dtype=held_dtype)
+    return registry.build(
+      contract.model,
+      images,
+      None,
+      is_training=False,
+      held_dtype=held_dtype,
+      use_winograd=use_winograd,
+    )
   return registry.build_from_config(
-    net_config(contract), images, is_training=False, held_dtype=held_dtype
+    net_config(contract),
+    images,
+    is_training=False,
+    held_dtype=held_dtype,
+    use_winograd=use_winograd,
   )
 
 

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+
+from tests.testing import assign, graph_session, random_values
+from vgg_slim.compat import tf
+from vgg_slim.nets import registry
+from vgg_slim.ops import held, winograd
+
+RNG = np.random.default_rng(0)
+
+
+def direct(images, kernel):
+  """Zero-padded sums over the window of every pixel, in float64."""
+  count, height, width, _ = images.shape
+  padded = np.pad(images.astype(float), [(0, 0), (1, 1), (1, 1), (0, 0)])
+  maps = np.zeros([count, height, width, kernel.shape[3]])
+  for i in range(3):
+    for j in range(3):
+      maps += padded[:, i : i + height, j : j + width] @ kernel[i, j].astype(float)
+  return maps
+
+
+def assert_close(got, expected):
+  # Coefficients up to 8 of both signs: ten times the rounding of a direct sum in float32.
+  np.testing.assert_allclose(got, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize('known', [True, False])
+@pytest.mark.parametrize('shape', [(2, 8, 12, 3), (3, 9, 14, 5), (1, 1, 3, 2)])
+def test_values_and_gradients_are_those_of_a_convolution(shape, known):
+  images, kernel = RNG.normal(size=shape), RNG.normal(size=[3, 3, shape[3], 4])
+  factors = RNG.normal(size=[*shape[:3], 4])
+  with graph_session() as session:
+    fed = tf.placeholder(tf.float32, shape if known else [None, None, None, shape[3]])
+    weights = tf.constant(kernel, tf.float32)
+    found = []
+    for maps in (
+      winograd.convolve(fed, weights),
+      tf.nn.conv2d(fed, weights, strides=1, padding='SAME'),
+      winograd.convolve_transformed(fed, winograd.transform_kernel(weights)),
+    ):
+      found.append([maps, *tf.gradients(maps * factors.astype(np.float32), [fed, weights])])
+    ours, tensorflows, plain = session.run(found, {fed: images})
+  assert_close(ours[0], direct(images, kernel))
+  for got in (ours, plain):
+    for a, b in zip(got, tensorflows, strict=True):
+      assert_close(a, b)
+
+
+def test_a_kernel_that_copies():
+  """One at the centre is the identity, whatever the transforms do in between."""
+  images = RNG.normal(size=[1, 6, 5, 3])
+  kernel = np.zeros([3, 3, 3, 3])
+  kernel[1, 1] = np.eye(3)
+  with graph_session() as session:
+    maps = session.run(
+      winograd.convolve(tf.constant(images, tf.float32), tf.constant(kernel, tf.float32))
+    )
+  assert_close(maps, images)
+
+
+def test_a_kernel_that_is_a_variable():
+  with graph_session() as session:
+    kernel = tf.get_variable('kernel', initializer=tf.ones([3, 3, 1, 1]))
+    maps = winograd.convolve(tf.ones([1, 4, 4, 1]), kernel)
+    (gradient,) = tf.gradients(maps, kernel)
+    session.run(kernel.initializer)
+    maps, gradient = session.run([maps, gradient])
+  expected = np.outer([2, 3, 3, 2], [2, 3, 3, 2])  # ones within the window of each pixel
+  assert_close(maps[0, :, :, 0], expected)
+  assert_close(gradient[:, :, 0, 0], np.outer([3, 4, 3], [3, 4, 3]))
+
+
+@pytest.mark.parametrize(
+  ('shape', 'kernel', 'stride', 'padding', 'expected'),
+  [
+    ([16, 28, 28, 512], [3, 3, 512, 512], 1, 'SAME', True),
+    ([None, None, None, 256], [3, 3, 256, 512], 1, 'SAME', True),
+    ([16, 28, 28, 512], [3, 3, 512, 512], 2, 'SAME', False),
+    ([16, 28, 28, 512], [3, 3, 512, 512], 1, 'VALID', False),
+    ([16, 28, 28, 512], [1, 1, 512, 512], 1, 'SAME', False),
+    ([16, 224, 224, 64], [3, 3, 64, 64], 1, 'SAME', False),
+    ([128, 2, 2, 512], [3, 3, 512, 512], 1, 'SAME', False),  # more than half of a tile is border
+    ([1, 7, 7, 512], [3, 3, 512, 512], 1, 'SAME', False),  # 4 tiles: the kernel is all the work
+    ([16, 7, 7, 512], [3, 3, 512, 512], 1, 'SAME', True),
+  ],
+)
+def test_where_it_pays(shape, kernel, stride, padding, expected):
+  with tf.Graph().as_default():
+    images = tf.placeholder(tf.float32, shape)
+    assert winograd.pays(images, kernel, stride, padding) is expected
+    halves = tf.placeholder(tf.bfloat16, shape)
+    assert not winograd.pays(halves, kernel, stride, padding)
+
+
+def network(use_winograd, held_dtype=None, model='vgg_b_bn@16'):
+  """Logits, a gradient and the kinds of operations of a net whose last layers have 128 channels."""
+  images = np.random.default_rng(1).normal(size=[4, 64, 64, 3]).astype(np.float32)
+  with graph_session() as session:
+    outputs = registry.build(
+      model,
+      tf.constant(images),
+      3,
+      is_training=held_dtype is None,
+      image_size=64,
+      fc_units=8,
+      held_dtype=held_dtype,
+      use_winograd=use_winograd,
+      dropout_keep_prob=1.0,
+    )
+    kernel = next(v for v in tf.trainable_variables() if 'conv1_2/weights' in v.op.name)
+    gradient = tf.gradients(outputs.logits[:, 0], kernel) if held_dtype is None else []
+    shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+    values = random_values(shapes, scale=0.2)
+    for name in values:
+      if name.endswith(('gamma', 'moving_variance')):
+        values[name] = 1 + values[name] ** 2
+    assign(session, values)
+    held.fill(session)
+    got = session.run([outputs.logits, *gradient])
+  return got, shapes, {op.type for op in session.graph.get_operations()}
+
+
+@pytest.mark.parametrize('held_dtype', [None, tf.float32])
+def test_a_network_stays_what_it_is(held_dtype):
+  expected, shapes, kinds = network(False, held_dtype)
+  got, same_shapes, with_winograd = network(True, held_dtype)
+  assert same_shapes == shapes
+  assert 'ExtractImagePatches' in with_winograd - kinds
+  for a, b in zip(got, expected, strict=True):
+    # Two such layers one upon the other, under batch norm that scales errors with the values.
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max())
