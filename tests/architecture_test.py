@@ -67,6 +67,7 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.constants',
   'vgg_slim.data.audit_files',
   'vgg_slim.data.conversion',
+  'vgg_slim.data.shard_plans',
   'vgg_slim.data.labels',
   'vgg_slim.data.picture_files',
   'vgg_slim.data.manifest',

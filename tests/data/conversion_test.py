@@ -1,5 +1,4 @@
 import collections
-import functools
 import hashlib
 import io
 import math
@@ -13,27 +12,9 @@ from PIL import Image
 
 from tests.data import fabricated
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, manifest, pictures, sources
+from vgg_slim.data import conversion, manifest, pictures, shard_plans, sources
 from vgg_slim.data.splitting import SplitRule
 from vgg_slim.errors import ConfigError, DataError
-
-
-def make_source(counts, **other_splits):
-  """A source of distinct 3x4 grey pictures; counts[i] of class i in train, alike in the others."""
-
-  def images(split, counts):
-    labels = [label for label, count in enumerate(counts) for _ in range(count)]
-    return [
-      sources.LabeledImage(f'{split}/{i:05d}', label, functools.partial(read, split, i))
-      for i, label in enumerate(labels)
-    ]
-
-  def read(split, i):
-    return pictures.encode_png(fabricated.pixels([i, len(split)], 3, 4, channels=1))
-
-  splits = {name: images(name, c) for name, c in {'train': counts, **other_splits}.items()}
-  names = tuple('abcdefgh'[: len(counts)])
-  return sources.Source('folder', names, splits, mirror_safe=True)
 
 
 def convert(
@@ -117,15 +98,15 @@ def test_mean_and_std_are_those_of_the_train_split_by_loops(tmp_path):
 
 
 def test_large_sets_are_counted_by_a_sample_whatever_the_shards(tmp_path, monkeypatch):
-  monkeypatch.setattr(conversion, '_SAMPLED_SPLIT', 16)
-  monkeypatch.setattr(conversion, '_COUNTED_BY_PIXEL', 4)
+  monkeypatch.setattr(shard_plans, '_SAMPLED_SPLIT', 16)
+  monkeypatch.setattr(shard_plans, '_COUNTED_BY_PIXEL', 4)
   root = tmp_path / 'x'
   for i in range(16):
     path = root / 'ab'[i % 2] / f'{i}.jpg'
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(fabricated.encoded(fabricated.pixels(i, 128, 136), 'JPEG'))
   # Pictures of the contact sheet are decoded whole.
-  monkeypatch.setattr(conversion, '_on_sheet', lambda plan, num_classes: set())
+  monkeypatch.setattr(shard_plans, '_on_sheet', lambda plan, num_classes: set())
   source = sources.open_source('folder', root)
   one = convert(source, tmp_path / 'one', 0, num_shards=1)
   three = convert(source, tmp_path / 'three', 0, num_shards=3)
@@ -138,7 +119,7 @@ def test_large_sets_are_counted_by_a_sample_whatever_the_shards(tmp_path, monkey
 
 
 def test_mean_of_one_known_pixel_value(tmp_path):
-  source = make_source((2, 2))
+  source = fabricated.source((2, 2))
   grey = pictures.encode_png(np.full((2, 3), 200, np.uint8))
   images = [image._replace(read=lambda: grey) for image in source.splits['train']]
   m = convert(sources.Source('folder', ('a', 'b'), {'train': images}, False), tmp_path / 'out', 0)
@@ -148,7 +129,7 @@ def test_mean_of_one_known_pixel_value(tmp_path):
 
 def test_stratification_counts_by_hand(tmp_path):
   # 10, 20 and 5 pictures, a fifth of each: 2, 4 and 1, in all ceil(0.2 * 35) = 7.
-  m = convert(make_source((10, 20, 5), test=(1, 0, 2)), tmp_path / 'out')
+  m = convert(fabricated.source((10, 20, 5), test=(1, 0, 2)), tmp_path / 'out')
   assert m.validation_fraction == 0.2
   assert {name: split.examples_per_class for name, split in m.splits.items()} == {
     'train': (8, 16, 4),
@@ -168,7 +149,7 @@ def test_stratification_counts_by_hand(tmp_path):
 
 
 def test_every_shard_mixes_classes(tmp_path):
-  m = convert(make_source((60, 60)), tmp_path / 'out', 0, num_shards=4)
+  m = convert(fabricated.source((60, 60)), tmp_path / 'out', 0, num_shards=4)
   labels = labels_of(tmp_path / 'out', m, 'train')
   assert len(m.splits['train'].shards) == 4
   assert list(m.splits) == ['train']
@@ -183,7 +164,7 @@ def digests(folder):
 
 def test_same_arguments_give_the_same_bytes_another_seed_others(tmp_path):
   for name, seed in (('one', 5), ('two', 5), ('three', 6)):
-    convert(make_source((6, 7), test=(2, 2)), tmp_path / name, seed=seed, num_shards=2)
+    convert(fabricated.source((6, 7), test=(2, 2)), tmp_path / name, seed=seed, num_shards=2)
   assert digests(tmp_path / 'one') == digests(tmp_path / 'two')
   one, three = digests(tmp_path / 'one'), digests(tmp_path / 'three')
   assert {name for name in one if one[name] == three[name]} == {
@@ -193,7 +174,7 @@ def test_same_arguments_give_the_same_bytes_another_seed_others(tmp_path):
 
 
 def test_own_validation_split_is_kept(tmp_path):
-  source = make_source((4, 4), validation=(1, 2))
+  source = fabricated.source((4, 4), validation=(1, 2))
   m = convert(source, tmp_path / 'out')
   assert m.validation_fraction == 0
   assert m.splits['train'].examples_per_class == (4, 4)
@@ -202,30 +183,13 @@ def test_own_validation_split_is_kept(tmp_path):
     convert(source, tmp_path / 'other', 0.5)
 
 
-def test_number_of_shards_by_default(tmp_path, monkeypatch):
-  m = convert(make_source((600, 600)), tmp_path / 'a', 0.1)
-  assert {name: len(split.shards) for name, split in m.splits.items()} == {
-    'train': 4,
-    'validation': 1,
-  }
-  # 2.2 shards of train, and of test 16 / 40 of that: 0.88.
-  source = make_source((20, 20), test=(8, 8))
-  m = convert(source, tmp_path / 'one', 0, num_shards=1)
-  monkeypatch.setattr(conversion, '_SHARD_BYTES', m.splits['train'].num_bytes / 2.2)
-  m = convert(source, tmp_path / 'b', 0)
-  assert {name: len(split.shards) for name, split in m.splits.items()} == {'train': 3, 'test': 1}
-
-
-def test_shards_of_the_other_splits_are_in_proportion(tmp_path):
-  m = convert(make_source((10, 10), test=(3, 2)), tmp_path / 'out', 0, num_shards=8)
-  assert {name: len(split.shards) for name, split in m.splits.items()} == {'train': 8, 'test': 2}
-
-
 def test_progress_counts_every_picture_of_every_split(tmp_path, monkeypatch):
-  monkeypatch.setattr(conversion, '_TASK_PICTURES', 3)
+  monkeypatch.setattr(shard_plans, '_TASK_PICTURES', 3)
   calls = []
   convert(
-    make_source((4, 4), test=(1, 1)), tmp_path / 'out', progress=lambda *call: calls.append(call)
+    fabricated.source((4, 4), test=(1, 1)),
+    tmp_path / 'out',
+    progress=lambda *call: calls.append(call),
   )
   assert calls == [(3, 10), (6, 10), (8, 10), (10, 10)]
 
@@ -234,7 +198,6 @@ def test_progress_counts_every_picture_of_every_split(tmp_path, monkeypatch):
   ('arguments', 'message'),
   [
     ({'validation_fraction': 1}, r'validation_fraction must be in \[0, 1\), got 1'),
-    ({'num_shards': 0}, r'num_shards must be in \[1, 6\]'),
     ({'num_shards': 7}, r'num_shards must be in \[1, 6\], .* got 7'),
     ({'smaller_side': 0}, 'resize_smaller_side must be at least 1, got 0'),
     ({'num_workers': 0}, 'num_workers must be at least 1, got 0'),
@@ -242,26 +205,26 @@ def test_progress_counts_every_picture_of_every_split(tmp_path, monkeypatch):
 )
 def test_arguments_out_of_range(tmp_path, arguments, message):
   with pytest.raises(ConfigError, match=message):
-    convert(make_source((4, 4)), tmp_path / 'out', **arguments)
+    convert(fabricated.source((4, 4)), tmp_path / 'out', **arguments)
   assert not list(tmp_path.iterdir())
 
 
 def test_an_empty_split_is_named(tmp_path):
   with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
-    convert(make_source((4, 4), test=(0, 0)), tmp_path / 'out')
+    convert(fabricated.source((4, 4), test=(0, 0)), tmp_path / 'out')
 
 
 def test_an_output_that_exists_is_left_alone(tmp_path):
   (tmp_path / 'out').mkdir()
   with pytest.raises(DataError, match='out cannot be written: exists already'):
-    convert(make_source((4, 4)), tmp_path / 'out')
+    convert(fabricated.source((4, 4)), tmp_path / 'out')
   assert not list((tmp_path / 'out').iterdir())
 
 
 def test_an_output_that_cannot_be_made_is_named(tmp_path):
   (tmp_path / 'file').write_text('x')
   with pytest.raises(DataError, match='file/out cannot be written: .*Not a directory'):
-    convert(make_source((4, 4)), tmp_path / 'file' / 'out')
+    convert(fabricated.source((4, 4)), tmp_path / 'file' / 'out')
 
 
 def test_a_picture_that_cannot_be_used_is_left_out_and_named(tmp_path):
@@ -335,13 +298,13 @@ def interrupt():
 
 @pytest.fixture
 def one_picture_a_task(monkeypatch):
-  monkeypatch.setattr(conversion, '_TASK_PICTURES', 1)
+  monkeypatch.setattr(shard_plans, '_TASK_PICTURES', 1)
 
 
 @pytest.mark.parametrize('suffix', ['', '.json'])
 @pytest.mark.usefixtures('one_picture_a_task')
 def test_an_interrupted_conversion_goes_on_with_what_it_lacks(tmp_path, suffix):
-  source = make_source((8, 8))
+  source = fabricated.source((8, 8))
   convert(source, tmp_path / 'whole', 0, num_shards=4)
   with pytest.raises(KeyboardInterrupt):
     convert(source, tmp_path / 'out', 0, num_shards=4, progress=stop_after(10, interrupt))
@@ -359,9 +322,9 @@ def test_an_interrupted_conversion_goes_on_with_what_it_lacks(tmp_path, suffix):
 @pytest.mark.usefixtures('one_picture_a_task')
 def test_what_another_conversion_left_is_not_gone_on_with(tmp_path):
   with pytest.raises(KeyboardInterrupt):
-    convert(make_source((8, 8)), tmp_path / 'out', 0, progress=stop_after(3, interrupt))
-  convert(make_source((8, 8)), tmp_path / 'out', 0, seed=1)
-  convert(make_source((8, 8)), tmp_path / 'fresh', 0, seed=1)
+    convert(fabricated.source((8, 8)), tmp_path / 'out', 0, progress=stop_after(3, interrupt))
+  convert(fabricated.source((8, 8)), tmp_path / 'out', 0, seed=1)
+  convert(fabricated.source((8, 8)), tmp_path / 'fresh', 0, seed=1)
   assert digests(tmp_path / 'out') == digests(tmp_path / 'fresh')
   assert sorted(path.name for path in tmp_path.iterdir()) == ['fresh', 'out']
 
@@ -371,7 +334,7 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
   kill = stop_after(5, lambda: os.kill(os.getpid(), signal.SIGKILL))
   # Forked, as a new process would spend seconds on loading TensorFlow.
   child = multiprocessing.get_context('fork').Process(
-    target=convert, args=(make_source((4, 4)), tmp_path / 'out'), kwargs={'progress': kill}
+    target=convert, args=(fabricated.source((4, 4)), tmp_path / 'out'), kwargs={'progress': kill}
   )
   child.start()
   child.join(timeout=30)
@@ -379,5 +342,5 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
   (left,) = tmp_path.iterdir()
   assert left.name.endswith('.partial')
   assert not (left / 'manifest.json').exists()
-  convert(make_source((4, 4)), tmp_path / 'out')
+  convert(fabricated.source((4, 4)), tmp_path / 'out')
   manifest.read_manifest(tmp_path / 'out')

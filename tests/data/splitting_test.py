@@ -3,19 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from tests.data import fabricated
 from vgg_slim.data import splitting
-from vgg_slim.data.labeled_images import LabeledImage, Source
 from vgg_slim.data.splitting import SplitRule
 from vgg_slim.errors import ConfigError, DataError
-
-
-def make_source(counts, **other_splits):
-  def images(split, counts):
-    labels = [label for label, count in enumerate(counts) for _ in range(count)]
-    return [LabeledImage(f'{split}/{i:05d}', label, bytes) for i, label in enumerate(labels)]
-
-  splits = {name: images(name, c) for name, c in {'train': counts, **other_splits}.items()}
-  return Source('folder', tuple('abcdefgh'[: len(counts)]), splits, mirror_safe=True)
 
 
 def names_of(plan):
@@ -27,7 +18,7 @@ def per_class(plan, num_classes):
 
 
 def test_565_birds_become_452_and_113():
-  source = make_source((150, 140, 145, 130))
+  source = fabricated.source((150, 140, 145, 130))
   plans = splitting.plan_splits(source, SplitRule(0.2, seed=123))
   assert {name: len(plan.order) for name, plan in plans.items()} == {
     'train': 452,
@@ -41,7 +32,7 @@ def test_565_birds_become_452_and_113():
 
 
 def test_so_many_of_each_class():
-  source = make_source((10, 20, 5), test=(1, 2, 1))
+  source = fabricated.source((10, 20, 5), test=(1, 2, 1))
   plans = splitting.plan_splits(source, SplitRule(per_class=3))
   assert list(plans) == ['train', 'validation', 'test']
   assert per_class(plans['train'], 3) == [7, 17, 2]
@@ -54,18 +45,19 @@ def test_so_many_of_each_class():
 def test_by_hash_nothing_changes_sides_when_pictures_are_added():
   rule = SplitRule(0.3, by_hash=True)
   few, many = (
-    splitting.plan_splits(make_source((count, 500)), rule)['validation'] for count in (400, 500)
+    splitting.plan_splits(fabricated.source((count, 500)), rule)['validation']
+    for count in (400, 500)
   )
   # The names are numbers: those of 900 pictures are the first of those of 1000.
   assert set(names_of(few)) == set(names_of(many)) & {f'train/{i:05d}' for i in range(900)}
   # 300 of 1000 expected with a deviation of 14.5.
   assert 240 < len(many.order) < 360
-  other = splitting.plan_splits(make_source((400, 500)), SplitRule(0.3, by_hash=True, seed=1))
+  other = splitting.plan_splits(fabricated.source((400, 500)), SplitRule(0.3, by_hash=True, seed=1))
   assert names_of(other['validation']) != names_of(few)
 
 
 def test_own_validation_split_is_kept():
-  source = make_source((4, 4), validation=(1, 2))
+  source = fabricated.source((4, 4), validation=(1, 2))
   plans = splitting.plan_splits(source, SplitRule())
   assert per_class(plans['validation'], 2) == [1, 2]
   assert splitting.validation_fraction(source, plans, SplitRule()) == 0
@@ -102,15 +94,15 @@ def test_rules_out_of_range(arguments, message):
 )
 def test_rules_that_do_not_fit_the_pictures(counts, rule, error, message):
   with pytest.raises(error, match=message):
-    splitting.plan_splits(make_source(counts), rule)
+    splitting.plan_splits(fabricated.source(counts), rule)
 
 
 @pytest.mark.parametrize('rule', [SplitRule(0.5), SplitRule(per_class=1)])
 def test_a_second_validation_split_is_refused(rule):
   with pytest.raises(ConfigError, match='must be 0 or left out, got .*: folder has a validation'):
-    splitting.plan_splits(make_source((4, 4), validation=(1, 1)), rule)
+    splitting.plan_splits(fabricated.source((4, 4), validation=(1, 1)), rule)
 
 
 def test_an_empty_split_is_named():
   with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
-    splitting.plan_splits(make_source((4, 4), test=(0, 0)), SplitRule())
+    splitting.plan_splits(fabricated.source((4, 4), test=(0, 0)), SplitRule())

@@ -7,12 +7,8 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
-
-import numpy as np
 
 from vgg_slim import __version__, files
 from vgg_slim.data import (
@@ -23,27 +19,17 @@ from vgg_slim.data import (
   manifest,
   pixel_moments,
   preparation,
+  shard_plans,
   shards,
   splitting,
   workers,
 )
 from vgg_slim.data.labeled_images import Source
-from vgg_slim.data.splitting import SplitPlan, SplitRule
+from vgg_slim.data.shard_plans import ShardPlan
+from vgg_slim.data.splitting import SplitRule
 from vgg_slim.errors import ConfigError, DataError
 
-_SHARD_BYTES = 128 * 2**20
-# A train split of this many pictures has shards enough to be read in parallel.
-_LARGE_TRAIN_SPLIT = 1000
-_LARGE_TRAIN_SHARDS = 4
-_SAMPLED_FOR_SIZE = 64  # pictures that are prepared to guess the bytes of a split
-_TASK_BYTES = 2 * 2**20  # of examples in one task; a few tasks for each worker are in memory
-_TASK_PICTURES = 512
-# Training splits from here on are counted by a sample of so many pictures; see `pixel_moments`.
-_SAMPLED_SPLIT = 2000
-_COUNTED_BY_PIXEL = 250
 _STRICT_NAMED = 10
-_ON_SHEET = 240  # pictures of the train split, alike for every class
-_ON_SHEET_PER_CLASS = 12
 
 ProgressFn = Callable[[int, int], None]
 
@@ -69,28 +55,6 @@ class Options:
   def __post_init__(self):
     if self.smaller_side is not None and self.smaller_side < 1:
       raise ConfigError(f'resize_smaller_side must be at least 1, got {self.smaller_side}.')
-
-
-class _Shard(NamedTuple):
-  """A file to write.
-
-  Attributes:
-    file: its name.
-    split: that it is of.
-    plan: its part of the split.
-    first: place in the split of its first picture.
-    on_sheet: places, from its own first, that the contact sheet wants.
-    task_size: pictures in a task.
-    sample_every: of so many pictures of the split, one is counted by all of its pixels.
-  """
-
-  file: str
-  split: str
-  plan: SplitPlan
-  first: int
-  on_sheet: frozenset[int]
-  task_size: int
-  sample_every: int
 
 
 def convert(
@@ -126,7 +90,7 @@ def convert(
   if num_workers < 1:
     raise ConfigError(f'num_workers must be at least 1, got {num_workers}.')
   plans = splitting.plan_splits(source, options.rule)
-  planned = _plan_shards(source, plans, options)
+  planned = shard_plans.plan_shards(source, plans, options.num_shards, options.smaller_side)
   try:
     with files.resumable_folder(output, _fingerprint(source, options, planned)) as staging:
       files.remove_temporaries(staging)
@@ -149,74 +113,7 @@ def convert(
   return result
 
 
-def _plan_shards(source: Source, plans: dict[str, SplitPlan], options: Options) -> list[_Shard]:
-  example_bytes = {name: _guess_bytes(source, plan, options) for name, plan in plans.items()}
-  counts = _shard_counts(plans, example_bytes, options.num_shards)
-  shown = _on_sheet(plans['train'], source.num_classes)
-  planned = []
-  for split, plan in plans.items():
-    task_size = min(_TASK_PICTURES, max(1, int(_TASK_BYTES / max(1, example_bytes[split]))))
-    for index in range(counts[split]):
-      # Both ends are rounded down: counts differ by one at most and add up to the split's.
-      first, last = (len(plan.order) * i // counts[split] for i in (index, index + 1))
-      planned.append(
-        _Shard(
-          file=shards.shard_name(split, index, counts[split]),
-          split=split,
-          plan=SplitPlan(plan.images, plan.order[first:last]),
-          first=first,
-          on_sheet=frozenset(p - first for p in shown) if split == 'train' else frozenset(),
-          task_size=task_size,
-          sample_every=_sample_every(len(plan.order)),
-        )
-      )
-  return planned
-
-
-def _sample_every(num_pictures: int) -> int:
-  return num_pictures // _COUNTED_BY_PIXEL if num_pictures >= _SAMPLED_SPLIT else 1
-
-
-def _on_sheet(plan: SplitPlan, num_classes: int) -> set[int]:
-  """Places of the first pictures of every class in the order of the split."""
-  per_class = max(1, min(_ON_SHEET_PER_CLASS, _ON_SHEET // num_classes))
-  labels = plan.labels()
-  order = np.argsort(labels, kind='stable')
-  starts = np.searchsorted(labels[order], np.arange(min(num_classes, _ON_SHEET)))
-  ends = np.searchsorted(labels[order], np.arange(min(num_classes, _ON_SHEET)), side='right')
-  return {
-    int(place)
-    for start, end in zip(starts, ends, strict=True)
-    for place in order[start : min(end, start + per_class)]
-  }
-
-
-def _shard_counts(
-  plans: dict[str, SplitPlan], example_bytes: dict[str, float], num_shards: int | None
-) -> dict[str, int]:
-  sizes = {name: len(plan.order) for name, plan in plans.items()}
-  num_train = sizes['train']
-  if num_shards is None:
-    counts = {n: math.ceil(size * example_bytes[n] / _SHARD_BYTES) for n, size in sizes.items()}
-    if num_train >= _LARGE_TRAIN_SPLIT:
-      counts['train'] = max(counts['train'], _LARGE_TRAIN_SHARDS)
-    return {name: min(max(1, count), sizes[name]) for name, count in counts.items()}
-  if not 1 <= num_shards <= num_train:
-    raise ConfigError(
-      f'num_shards must be in [1, {num_train}], the number of training pictures, got {num_shards}.'
-    )
-  return {name: min(size, math.ceil(num_shards * size / num_train)) for name, size in sizes.items()}
-
-
-def _guess_bytes(source: Source, plan: SplitPlan, options: Options) -> float:
-  """Bytes of an example, from pictures evenly spread over the split."""
-  sample = plan.order[:: math.ceil(len(plan.order) / _SAMPLED_FOR_SIZE)]
-  images = [plan.images[i] for i in sample]
-  task = preparation.Task(images, source.class_names, options.smaller_side, count_pixels=False)
-  return sum(map(len, preparation.prepare(task).frames)) / len(images)
-
-
-def _fingerprint(source: Source, options: Options, planned: Sequence[_Shard]) -> str:
+def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan]) -> str:
   """16 hex digits that change when any byte of the output may."""
   digest = hashlib.sha256()
   about = (
@@ -241,7 +138,7 @@ def _fingerprint(source: Source, options: Options, planned: Sequence[_Shard]) ->
 def _write_shards(
   folder: pathlib.Path,
   source: Source,
-  planned: Sequence[_Shard],
+  planned: Sequence[ShardPlan],
   options: Options,
   num_workers: int,
   progress: ProgressFn | None,
@@ -250,7 +147,8 @@ def _write_shards(
   pending = _pending(folder, planned)
   total = _num_pictures(planned)
   done = total - _num_pictures(pending)
-  tasks = (task for shard in pending for task in _tasks(source, shard, options))
+  side = options.smaller_side
+  tasks = (task for shard in pending for task in shard_plans.make_tasks(source, shard, side))
 
   def check(found: audit.Audit) -> None:
     _check_strict(options, found.quarantined)
@@ -267,12 +165,15 @@ def _write_shards(
 def _write_shards_by_beam(
   folder: pathlib.Path,
   source: Source,
-  planned: Sequence[_Shard],
+  planned: Sequence[ShardPlan],
   options: Options,
   runner: beam_workers.Runner,
 ) -> None:
   """Has Beam write those shards that the journal lacks, each whole by one of its workers."""
-  jobs = [(shard.file, list(_tasks(source, shard, options))) for shard in _pending(folder, planned)]
+  jobs = [
+    (shard.file, list(shard_plans.make_tasks(source, shard, options.smaller_side)))
+    for shard in _pending(folder, planned)
+  ]
   beam_workers.for_each(functools.partial(_convert_shard, folder, source.num_classes), jobs, runner)
   files.remove_temporaries(folder)  # of attempts that failed, or were not needed
 
@@ -317,28 +218,13 @@ def _write_shard(
   journal.Journal(folder).record(written, found)
 
 
-def _pending(folder: pathlib.Path, planned: Sequence[_Shard]) -> list[_Shard]:
+def _pending(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> list[ShardPlan]:
   done = journal.Journal(folder)
   return [shard for shard in planned if not done.has(shard.file)]
 
 
-def _num_pictures(planned: Iterable[_Shard]) -> int:
+def _num_pictures(planned: Iterable[ShardPlan]) -> int:
   return sum(len(shard.plan.order) for shard in planned)
-
-
-def _tasks(source: Source, shard: _Shard, options: Options) -> Iterator[preparation.Task]:
-  images, order = shard.plan
-  for start in range(0, len(order), shard.task_size):
-    places = range(start, min(start + shard.task_size, len(order)))
-    sampled = [p - start for p in places if (shard.first + p) % shard.sample_every == 0]
-    yield preparation.Task(
-      images=[images[order[place]] for place in places],
-      class_names=source.class_names,
-      smaller_side=options.smaller_side,
-      count_pixels=shard.split == 'train',
-      sampled=sampled if shard.sample_every > 1 else None,
-      on_sheet=[place - start for place in places if place in shard.on_sheet],
-    )
 
 
 def _cannot_be_used(notes: Sequence[audit.Note]) -> str:
@@ -348,7 +234,7 @@ def _cannot_be_used(notes: Sequence[audit.Note]) -> str:
 
 
 def _add_up(
-  source: Source, planned: Sequence[_Shard], done: journal.Journal
+  source: Source, planned: Sequence[ShardPlan], done: journal.Journal
 ) -> tuple[dict[str, manifest.Split], dict[str, audit.Audit]]:
   """Returns the splits and their audits; pictures that were left out count in the latter only."""
   written = {shard.split: [] for shard in planned}
