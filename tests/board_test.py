@@ -2,8 +2,10 @@ import io
 
 import numpy as np
 import PIL.Image
+import pytest
 
 from vgg_slim import board
+from vgg_slim.compat import tf
 from vgg_slim.plotting import samples
 
 
@@ -14,6 +16,18 @@ def test_a_picture_is_a_png_of_the_size_it_says():
   assert (value.tag, image.format) == ('here', 'PNG')
   assert image.size == (value.image.width, value.image.height)
   assert (np.asarray(image.convert('RGB')) == tile[0, 0]).all(-1).any()
+
+
+@pytest.mark.parametrize('step', [None, 3])
+def test_an_event_file_says_what_to_forget(tmp_path, step):
+  folder = tmp_path / 'new' / 'run'
+  with board.open_events(str(folder), step) as writer:
+    writer.add_summary(board.scalars({'a': 0.5}), 4)
+  (path,) = folder.iterdir()
+  events = list(tf.train.summary_iterator(str(path)))[1:]  # the first is the version
+  starts = [e.step for e in events if e.session_log.status == tf.SessionLog.START]
+  assert starts == ([] if step is None else [3])
+  assert events[-1].summary.value[0].tag == 'a'
 
 
 def test_numbers_by_tag():

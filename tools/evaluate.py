@@ -130,6 +130,7 @@ def _watch() -> None:
   last_step = watcher.last_step(trained, manifest)
 
   invocation.load_tensorflow()
+  from vgg_slim import board
   from vgg_slim.evaluation import runner, validation
 
   folder = _TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER)
@@ -143,7 +144,7 @@ def _watch() -> None:
         print(f'{seen.checkpoint}: removed before it was read.', flush=True)
         continue
       step = result.step
-      writer = writer or stack.enter_context(validation.begin_events(folder, step))
+      writer = writer or stack.enter_context(board.open_events(folder, step))
       validator.add_events(writer)
       print(
         f'step {step}  top-1 error {result.top_1_error:.2%}  loss {result.loss:.4f}  '

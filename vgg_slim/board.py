@@ -1,4 +1,4 @@
-"""What TensorBoard shows, as values of summaries."""
+"""What TensorBoard shows: event files, and what is written to them."""
 
 import io
 from collections.abc import Mapping
@@ -8,6 +8,21 @@ from vgg_slim.compat import tf
 
 if TYPE_CHECKING:  # half a second, for those who draw
   from vgg_slim.plotting.samples import Figure
+
+
+def open_events(folder: str, step: int | None = None) -> tf.summary.FileWriter:
+  """A new event file in `folder`, which is made where it is missing.
+
+  Args:
+    folder: of one run of TensorBoard's.
+    step: TensorBoard forgets what older files of the folder say of this step and later, as a killed
+      run may have left. None: of nothing.
+  """
+  with tf.Graph().as_default():  # a writer wants no eager execution
+    writer = tf.summary.FileWriter(folder)
+  if step is not None:
+    writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
+  return writer
 
 
 def picture(tag: str, figure: 'Figure') -> tf.Summary.Value:

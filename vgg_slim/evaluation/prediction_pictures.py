@@ -59,7 +59,7 @@ def write_heat_maps(
   layer, layer_grid = geometry.find_layer(spec, layer or geometry.last_features(spec))
   score_grid = geometry.score_map_grid(spec, contract.image_size, contract.fc_units, contract.head)
   folder.mkdir(parents=True, exist_ok=True)
-  with tf.Graph().as_default(), tf.summary.FileWriter(str(folder)) as writer:
+  with board.open_events(str(folder)) as writer:
     for (file, (best, *_)), name in zip(predictions, file_names(predictions), strict=True):
       image = predictor.prepare(picture_files.read_file(file).encoded)
       found = predictor.explain(image, best.class_id, layer)

@@ -85,16 +85,8 @@ def write_events(
   folder: str, line: Line, class_names: Sequence[str], shards: Sequence[str]
 ) -> None:
   """Writes a new event file with `add_events` of a line to `folder`."""
-  with tf.Graph().as_default(), tf.summary.FileWriter(folder) as writer:
+  with board.open_events(folder) as writer:
     add_events(writer, line, class_names, shards)
-
-
-def begin_events(folder: str, step: int) -> tf.summary.FileWriter:
-  """A new event file in `folder`: TensorBoard forgets what older ones say of `step` and later."""
-  with tf.Graph().as_default():
-    writer = tf.summary.FileWriter(folder)
-  writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
-  return writer
 
 
 def add_events(

@@ -59,12 +59,9 @@ class Recorder(Hook):
     is_kept = self._epochs.ends(step) or step == self._total_steps
     self._metrics = MetricsFile(self._train_dir, step if is_kept else step - 1)
     for name in ('', VALIDATION_FOLDER):
-      self._writers[name] = tf.summary.FileWriter(os.path.join(self._train_dir, name))
+      self._writers[name] = board.open_events(os.path.join(self._train_dir, name), step)
     self._writers[''].add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
     self._writers[''].add_summary(hparams.describe_run(self._config, self._train_dir), step)
-    for writer in self._writers.values():
-      # Tells TensorBoard to forget what a killed run wrote beyond its last checkpoint.
-      writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
 
   def fetches(self, step: int) -> Any:
     return [look.fetch for look in self._due(step)]
