@@ -45,7 +45,11 @@ def test_a_resumed_run_drops_what_it_will_do_again(tmp_path):
   metrics = MetricsFile(str(tmp_path), last_step=0)
   for step in (10, 20, 30):
     metrics.add(row(step))
-  MetricsFile(str(tmp_path), last_step=20).add(row(30, train_loss=9.0))
+  before = (tmp_path / 'metrics.csv').read_text().splitlines()
+  resumed = MetricsFile(str(tmp_path), last_step=20)
+  assert [r.step for r in resumed.rows] == [10, 20]
+  resumed.add(row(30, train_loss=9.0))
+  assert (tmp_path / 'metrics.csv').read_text().splitlines()[:-1] == before[:-1]
   assert [(r['step'], r['train_loss']) for r in read(tmp_path)] == [
     ('10', '0.5'),
     ('20', '0.5'),
@@ -78,3 +82,9 @@ def test_what_is_no_history_is_named(tmp_path, text):
     (tmp_path / 'metrics.csv').write_text(text)
   with pytest.raises(CheckpointError, match='metrics.csv'):
     read_history(str(tmp_path))
+
+
+def test_a_run_does_not_go_on_with_another_file(tmp_path):
+  (tmp_path / 'metrics.csv').write_text('step,epoch\n1,1\n')
+  with pytest.raises(CheckpointError, match='metrics.csv'):
+    MetricsFile(str(tmp_path), last_step=1)

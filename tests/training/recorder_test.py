@@ -1,5 +1,6 @@
 import csv
 import io
+import types
 
 import pytest
 
@@ -31,7 +32,7 @@ class Run:
   def __init__(self, train_dir, total_steps=8):
     self.train_dir, self.total_steps = train_dir, total_steps
 
-  def __call__(self, start, steps, saved=None):
+  def __call__(self, start, steps, saved=None, validation=None):
     with graph_session() as session:
       hook = Recorder(
         train_config('data', a_manifest(), log_every_steps=10),
@@ -55,7 +56,7 @@ class Run:
       saved = session.run(variable)
       last = start + steps
       if last % 4 == 0 or last == self.total_steps:
-        hook.after_epoch(session, EpochEnd(last, 'x', last % 4 == 0, None))
+        hook.after_epoch(session, EpochEnd(last, 'x', last % 4 == 0, validation))
       hook.close()
       return saved
 
@@ -82,3 +83,17 @@ def test_an_epoch_end_made_again_has_the_same_row(tmp_path, already):
     (tmp_path / 'metrics.csv').unlink()
   Run(tmp_path)(4, 0, saved)
   assert rows(tmp_path) == before
+
+
+def test_the_best_so_far_is_of_all_processes_of_the_run(tmp_path):
+  run = Run(tmp_path)
+  saved = run(0, 4, validation=types.SimpleNamespace(loss=0.5, top_1_accuracy=0.75))
+  run(4, 4, saved, types.SimpleNamespace(loss=0.25, top_1_accuracy=0.5))
+  found = {
+    value.tag: value.simple_value
+    for path in tmp_path.glob('events.out.tfevents.*')
+    for event in tf.train.summary_iterator(str(path))
+    for value in event.summary.value
+    if event.step == 8 and value.tag.startswith('best/')
+  }
+  assert found == {'best/accuracy': 0.75, 'best/loss': 0.25}

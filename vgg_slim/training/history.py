@@ -29,26 +29,33 @@ class EpochMetrics(NamedTuple):
 
 
 class MetricsFile:
-  """The rows up to the step at which a run starts, and those that it adds."""
+  """The file of a run under way.
+
+  Attributes:
+    rows: those up to the step at which the run starts, and those that it adds, in order.
+  """
 
   def __init__(self, train_dir: str, last_step: int) -> None:
-    """Keeps the rows of earlier runs up to `last_step`; later ones will be made again."""
+    """Keeps the rows of earlier runs up to `last_step`; later ones will be made again.
+
+    Raises:
+      CheckpointError: what is there is no such file; names it.
+    """
     self._path = pathlib.Path(train_dir, METRICS_FILE)
-    self._rows = [row for row in _read_rows(self._path) if int(row['step']) <= last_step]
+    self.rows = [row for row in _read_rows(self._path) if row.step <= last_step]
 
   def add(self, metrics: EpochMetrics) -> None:
     """Adds a row, unless there is one of its step.
 
     A killed run leaves the file with it or without it, whole.
     """
-    if any(int(row['step']) == metrics.step for row in self._rows):
+    if any(row.step == metrics.step for row in self.rows):
       return
-    row = {name: _format(value) for name, value in metrics._asdict().items()}
-    self._rows.append(row)
+    self.rows.append(metrics)
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, EpochMetrics._fields, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(self._rows)
+    writer = csv.writer(buffer, lineterminator='\n')
+    writer.writerow(EpochMetrics._fields)
+    writer.writerows([_format(value) for value in row] for row in self.rows)
     files.write_text(self._path, buffer.getvalue())
 
 
@@ -62,31 +69,27 @@ def read_history(train_dir: str) -> list[EpochMetrics]:
   rows = _read_rows(path)
   if not rows:
     raise CheckpointError(f'{path} has no rows: no epoch of such a run has ended yet.')
-  try:
-    return [
-      EpochMetrics(
-        **{
-          name: int(row[name]) if name == 'step' else (float(row[name]) if row[name] else None)
-          for name in EpochMetrics._fields
-        }
-      )
-      for row in rows
-    ]
-  except (KeyError, ValueError) as error:
-    raise CheckpointError(f'{path} is no {METRICS_FILE} of a run: {error}.') from error
+  return rows
 
 
 def has_row(train_dir: str, step: int) -> bool:
   """Whether the epoch end at `step` was recorded, which is the last that is done at one."""
-  rows = _read_rows(pathlib.Path(train_dir, METRICS_FILE))
-  return any(int(row['step']) == step for row in rows)
+  return any(row.step == step for row in _read_rows(pathlib.Path(train_dir, METRICS_FILE)))
 
 
-def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:
+def _read_rows(path: pathlib.Path) -> list[EpochMetrics]:
   if not path.is_file():
     return []
   with path.open(encoding='utf-8', newline='') as stream:
-    return list(csv.DictReader(stream))
+    try:
+      return [_parse(row) for row in csv.DictReader(stream)]
+    except (KeyError, ValueError) as error:
+      raise CheckpointError(f'{path} is no {METRICS_FILE} of a run: {error}.') from error
+
+
+def _parse(row: dict[str, str]) -> EpochMetrics:
+  values = {name: float(row[name]) if row[name] else None for name in EpochMetrics._fields}
+  return EpochMetrics(**{**values, 'step': int(row['step'])})
 
 
 def _format(value: float | None) -> str:

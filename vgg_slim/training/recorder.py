@@ -10,7 +10,7 @@ from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.training import hparams, progress
 from vgg_slim.training.epochs import Epochs
-from vgg_slim.training.history import EpochMetrics, MetricsFile, read_history
+from vgg_slim.training.history import EpochMetrics, MetricsFile
 from vgg_slim.training.hooks import EpochEnd, Hook, Step
 from vgg_slim.training.host_state import HostState
 from vgg_slim.training.summaries import Look
@@ -111,7 +111,7 @@ class Recorder(Hook):
       )
     )
     if end.validation:
-      self._add_scalars('', end.step, hparams.best_so_far(read_history(self._train_dir)))
+      self._add_scalars('', end.step, hparams.best_so_far(self._metrics.rows))
     self.state.update(loss=0.0, accuracy=0.0, batches=0)
     self._stopwatch.pause()
     self._stopwatch.reset()
