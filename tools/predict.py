@@ -73,7 +73,8 @@ def main(arguments: list[str]) -> None:
   from vgg_slim.evaluation import predictor
 
   kind = predictor.SavedModelPredictor if _SAVED_MODEL.value else predictor.CheckpointPredictor
-  with kind(source, made_for, _TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value) as network:
+  view = predictor.View(_TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value)
+  with kind(source, made_for, view) as network:
     with progress.show('Predicting', 'pictures') as report:
       found, unreadable = predictor.predict_files(network, paths, _BATCH_SIZE.value, report)
     answers = [

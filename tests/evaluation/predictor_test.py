@@ -10,7 +10,12 @@ from tests.testing import graph_session, random_values
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, pictures
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
-from vgg_slim.evaluation.predictor import CheckpointPredictor, SavedModelPredictor, predict_files
+from vgg_slim.evaluation.predictor import (
+  CheckpointPredictor,
+  SavedModelPredictor,
+  View,
+  predict_files,
+)
 from vgg_slim.export import saved_model
 from vgg_slim.nets import registry
 from vgg_slim.weights.contract import Contract
@@ -73,7 +78,8 @@ def one_by_one(checkpoint, central_crop, flip):
 
 @pytest.mark.parametrize(('central_crop', 'flip'), [(False, False), (False, True), (True, False)])
 def test_against_one_picture_at_a_time(checkpoint, central_crop, flip):
-  with CheckpointPredictor(checkpoint, CONTRACT, central_crop=central_crop, flip=flip) as predictor:
+  view = View(central_crop=central_crop, flip=flip)
+  with CheckpointPredictor(checkpoint, CONTRACT, view) as predictor:
     got = predictor.probabilities([predictor.prepare(data) for data in PICTURES])
   expected = one_by_one(checkpoint, central_crop, flip)
   assert np.ptp(expected[:, 0]) > 1e-3  # ten times what is tolerated
@@ -137,8 +143,8 @@ def test_a_saved_model_gives_the_same(tmp_path, checkpoint):
   saved_model.write(checkpoint, CONTRACT, tmp_path)
   rows = []
   for opened in (
-    CheckpointPredictor(checkpoint, CONTRACT, flip=True),
-    SavedModelPredictor(str(tmp_path), CONTRACT, flip=True),
+    CheckpointPredictor(checkpoint, CONTRACT, View(flip=True)),
+    SavedModelPredictor(str(tmp_path), CONTRACT, View(flip=True)),
   ):
     with opened as predictor:
       rows.append(predictor.probabilities([predictor.prepare(data) for data in PICTURES]))

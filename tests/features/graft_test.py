@@ -7,7 +7,7 @@ from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation.predictor import CheckpointPredictor
+from vgg_slim.evaluation.predictor import CheckpointPredictor, View
 from vgg_slim.features import bottleneck, cache, graft
 from vgg_slim.features.head import run_head_training
 from vgg_slim.features.head_config import HeadConfig
@@ -59,7 +59,7 @@ def test_same_probabilities_as_the_head_on_features(features, tmp_path, head, ac
   found, contract = load_contract(prefix)
   assert found == prefix
   assert checkpoints.global_step(prefix) == trained.steps
-  with CheckpointPredictor(prefix, contract, central_crop=True) as predictor:
+  with CheckpointPredictor(prefix, contract, View(central_crop=True)) as predictor:
     got = predictor.probabilities([predictor.prepare(picture) for picture in pictures])
   scope = specs.get(key.model).scope
   weights = {name.removeprefix(f'{scope}/'): value for name, value in trained.weights.items()}

@@ -1,5 +1,6 @@
 """Predictions for pictures outside of any data set: the forward graph of one network."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import NamedTuple
@@ -15,6 +16,21 @@ from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
 _LOADERS = 4  # threads that read and decode; both release Python's lock
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+  """What of a picture the network sees.
+
+  Attributes:
+    test_scale: smaller side Q, in pixels; None for the contract's.
+    central_crop: whether only the middle is scored; else the whole picture is, densely.
+    flip: whether the mirror image is averaged in.
+  """
+
+  test_scale: int | None = None
+  central_crop: bool = False
+  flip: bool = False
 
 
 class Explanation(NamedTuple):
@@ -40,9 +56,7 @@ class Predictor:
     session: tf.Session,
     pixels: tf.Tensor,
     probabilities: tf.Tensor,
-    test_scale: int | None,
-    central_crop: bool,
-    flip: bool,
+    view: View,
   ) -> None:
     """Adds what decodes and resizes a picture to the session's graph.
 
@@ -51,21 +65,19 @@ class Predictor:
       session: of the network's graph.
       pixels: what the network is fed, float32 [N, h, w, 3], RGB, 0..255.
       probabilities: what it gives, float32 [N, K].
-      test_scale: smaller side Q, in pixels; the contract's by default.
-      central_crop: whether only the middle is scored; else the whole picture is, densely.
-      flip: whether the mirror image is averaged in.
+      view: of every picture.
 
     Raises:
       ConfigError: a scale too small for the network.
     """
-    scale = test_scale or contract.test_scale
+    scale = view.test_scale or contract.test_scale
     views.check_test_scales([scale], contract.image_size)
-    self._contract, self._session, self._flip = contract, session, flip
+    self._contract, self._session, self._flip = contract, session, view.flip
     self._pixels, self._probabilities = pixels, probabilities
     with session.graph.as_default(), tf.name_scope('picture'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
       image = image_ops.resize_smaller_side(image_ops.decode_rgb(self._encoded), scale)
-      self._image = image_ops.crop(image, contract.image_size) if central_crop else image
+      self._image = image_ops.crop(image, contract.image_size) if view.central_crop else image
 
   def __enter__(self) -> 'Predictor':
     return self
@@ -109,14 +121,7 @@ class Predictor:
 class CheckpointPredictor(Predictor):
   """The network of a checkpoint, which can also be asked what speaks for a class."""
 
-  def __init__(
-    self,
-    checkpoint: str,
-    contract: Contract,
-    test_scale: int | None = None,
-    central_crop: bool = False,
-    flip: bool = False,
-  ) -> None:
+  def __init__(self, checkpoint: str, contract: Contract, view: View = View()) -> None:
     """Builds the graph and restores the weights; arguments as `Predictor`.
 
     Raises:
@@ -135,7 +140,7 @@ class CheckpointPredictor(Predictor):
       self._class_id = tf.placeholder(tf.int32, [], 'class_id')
       session = tf.Session(graph=graph)
       restore.restore(session, checkpoint)
-    super().__init__(contract, session, pixels, probabilities, test_scale, central_crop, flip)
+    super().__init__(contract, session, pixels, probabilities, view)
 
   def explain(self, image: np.ndarray, class_id: int, layer: str) -> Explanation:
     """Maps of what speaks for a class on one prepared picture.
@@ -164,14 +169,7 @@ class CheckpointPredictor(Predictor):
 class SavedModelPredictor(Predictor):
   """A SavedModel with the input `images`, RGB 0..255, and the output `probabilities`."""
 
-  def __init__(
-    self,
-    folder: str,
-    contract: Contract,
-    test_scale: int | None = None,
-    central_crop: bool = False,
-    flip: bool = False,
-  ) -> None:
+  def __init__(self, folder: str, contract: Contract, view: View = View()) -> None:
     """Loads the model; arguments as `Predictor`.
 
     Raises:
@@ -193,7 +191,7 @@ class SavedModelPredictor(Predictor):
     find = session.graph.get_tensor_by_name
     pixels = find(signature.inputs['images'].name)
     probabilities = find(signature.outputs['probabilities'].name)
-    super().__init__(contract, session, pixels, probabilities, test_scale, central_crop, flip)
+    super().__init__(contract, session, pixels, probabilities, view)
 
 
 def predict_files(
