@@ -21,18 +21,17 @@ with the run. Its curves and pictures go to TRAIN_DIR/evaluator, or to --tensorb
 """
 
 import contextlib
-import math
+import functools
 import os
 import pathlib
 
 from absl import flags
 
-from tools import invocation, progress, result_tables
+from tools import eval_flags, invocation, progress, result_tables
 from vgg_slim import config
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation import candidates, eval_config, tables, views, watcher
+from vgg_slim.evaluation import candidates, tables
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
 _CHECKPOINT = flags.DEFINE_string(
@@ -44,23 +43,7 @@ _CHECKPOINTS = flags.DEFINE_list(
   'checkpoints', [], 'In their place, several train_dirs or checkpoints, with commas: also fused.'
 )
 _DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
-_SPLIT = flags.DEFINE_string('split', 'validation', 'Split to score: train, validation, test.')
-_VIEWS = flags.DEFINE_list(
-  'views', [views.WHOLE], f'With commas: {", ".join(views.VIEWS)}; joined by + for their average.'
-)
-_TEST_SCALES = flags.DEFINE_string(
-  'test_scales',
-  None,
-  "Smaller sides Q in pixels, with commas; 'multi' for the paper's three. By default the one that "
-  'fits the training scale.',
-)
-_FLIP = flags.DEFINE_bool('flip', None, 'Average in mirror images. By default as in training.')
-_AVERAGE = flags.DEFINE_enum(
-  'average', eval_config.AVERAGES[0], eval_config.AVERAGES, 'What is averaged over views.'
-)
-_BATCH_SIZE = flags.DEFINE_integer(
-  'batch_size', 32, 'At most so many crops at once, or as many pixels of whole pictures.'
-)
+eval_flags.define()
 _OUTPUT = flags.DEFINE_string('output', None, 'Write all numbers to this file as JSON.')
 _CSV = flags.DEFINE_string('csv', None, 'Write a row for every picture to this file.')
 _REPORT = flags.DEFINE_string('report', None, 'Write a web page with all of it to this file.')
@@ -87,8 +70,8 @@ def main() -> None:
   if not data_dir:
     raise ConfigError(f'--data_dir is missing: {wanted[0].checkpoint} is of no training run here.')
   manifest = manifests.read_manifest(data_dir)
-  manifest.split(_SPLIT.value)
-  requests = [_eval_config(one, manifest) for one in wanted]
+  requests = [eval_flags.eval_config_from_flags(one, manifest) for one in wanted]
+  split = requests[0].split
 
   invocation.load_tensorflow()
   from vgg_slim.evaluation import outputs, projector, runner, validation
@@ -103,10 +86,10 @@ def main() -> None:
   shown, comparisons = tables.make_tables(scored), tables.compare(scored)
   for one in scored:
     step = 'imported' if one.step is None else f'step {one.step}'
-    print(f'{one.model}, {step}, {_SPLIT.value} split: {one.checkpoint}')
+    print(f'{one.model}, {step}, {split} split: {one.checkpoint}')
   result_tables.print_tables(shown)
   result_tables.print_comparisons(comparisons)
-  paths = manifests.shard_paths(data_dir, manifest, _SPLIT.value)
+  paths = manifests.shard_paths(data_dir, manifest, split)
   if _OUTPUT.value:
     outputs.write_json(_OUTPUT.value, shown, comparisons)
   if _CSV.value:
@@ -125,34 +108,24 @@ def _watch() -> None:
   trained = config.read_train_config(_TRAIN_DIR.value)
   data_dir = _DATA_DIR.value or trained.data_dir
   manifest = manifests.read_manifest(data_dir)
-  request = _eval_config(trained, manifest)
-  shards = manifests.shard_paths(data_dir, manifest, _SPLIT.value)
-  last_step = watcher.last_step(trained, manifest)
+  request = eval_flags.eval_config_from_flags(trained, manifest)
+  if len(request.views) > 1:
+    raise ConfigError(f'--watch takes one of --views, not {", ".join(request.views)}.')
 
   invocation.load_tensorflow()
-  from vgg_slim import board
-  from vgg_slim.evaluation import runner, validation
+  from vgg_slim.evaluation import continuous
 
-  folder = _TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER)
-  with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
-    evaluator = stack.enter_context(runner.Evaluator(trained, data_dir, manifest, request))
-    validator = validation.Validator(evaluator, request, manifest.class_names, shards)
-    writer, step, timeout = None, -1, 60 * _WATCH_TIMEOUT.value
-    for seen in watcher.watch(_TRAIN_DIR.value, validator.run, last_step, timeout):
-      result = seen.result
-      if result is None:
-        print(f'{seen.checkpoint}: removed before it was read.', flush=True)
-        continue
-      step = result.step
-      writer = writer or stack.enter_context(board.open_events(folder, step))
-      validator.add_events(writer)
-      print(
-        f'step {step}  top-1 error {result.top_1_error:.2%}  loss {result.loss:.4f}  '
-        f'{result.images_per_second:.1f} images/s',
-        flush=True,
-      )
-    if step < (last_step or math.inf):
-      print(f'No new checkpoint for {_WATCH_TIMEOUT.value:g} minutes.')
+  with contextlib.suppress(KeyboardInterrupt):
+    continuous.run_continuous_evaluation(
+      _TRAIN_DIR.value,
+      trained,
+      data_dir,
+      manifest,
+      request,
+      events_dir=_TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER),
+      timeout=60 * _WATCH_TIMEOUT.value,
+      report=functools.partial(print, flush=True),
+    )
 
 
 def _check_watch_flags() -> None:
@@ -161,8 +134,6 @@ def _check_watch_flags() -> None:
   given = [f'--{flag.name}' for flag in others if flag.value]
   if given:
     raise ConfigError(f'--watch goes without {", ".join(given)}.')
-  if len(_VIEWS.value) > 1:
-    raise ConfigError(f'--watch takes one of --views, not {", ".join(_VIEWS.value)}.')
 
 
 def _find_candidates() -> list[candidates.Candidate]:
@@ -172,36 +143,6 @@ def _find_candidates() -> list[candidates.Candidate]:
   if _CHECKPOINTS.value:
     return [candidates.find_candidate(path) for path in _CHECKPOINTS.value]
   return [candidates.find_candidate(single, _TRAIN_DIR.value)]
-
-
-def _eval_config(
-  wanted: candidates.Candidate | config.TrainConfig, manifest: Manifest
-) -> eval_config.EvalConfig:
-  fed = wanted.preprocessing
-  test_scales = _test_scales(fed, wanted.net.image_size)
-  views.check_test_scales(test_scales, wanted.net.image_size)
-  return eval_config.EvalConfig(
-    test_scales=test_scales,
-    views=tuple(_VIEWS.value),
-    split=_SPLIT.value,
-    flip=fed.random_flip and manifest.mirror_safe if _FLIP.value is None else _FLIP.value,
-    average=_AVERAGE.value,
-    batch_size=_BATCH_SIZE.value,
-  )
-
-
-def _test_scales(preprocessing: config.PreprocessingConfig, image_size: int) -> list[int]:
-  text = _TEST_SCALES.value
-  if text is None:
-    return [preprocessing.dense_test_scale(image_size)]
-  if text == 'multi':
-    return list(views.multi_scale(preprocessing.train_scale_min, preprocessing.train_scale_max))
-  try:
-    return [int(side) for side in text.split(',')]
-  except ValueError as error:
-    raise ConfigError(
-      f"--test_scales={text!r}: expected sides in pixels with commas, or 'multi'."
-    ) from error
 
 
 def run() -> None:

@@ -1,0 +1,127 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
+from tests.testing import train_config
+from tests.training.graph_test import a_manifest
+from vgg_slim.compat import tf
+from vgg_slim.data.manifest import Shard, Split
+from vgg_slim.errors import CheckpointError
+from vgg_slim.evaluation import continuous, runner
+
+LABELS = np.array([0, 1, 1, 0])
+SURE = {1: 0.625, 2: 0.75}  # by step
+# No picture is taken for another, so that no shard is read to show it.
+SCORED = {
+  step: dataclasses.replace(
+    scored_checkpoint(
+      {('center', 64): probabilities_of(LABELS, sure, 2)}, LABELS, ('center',), split='train'
+    ),
+    step=step,
+  )
+  for step, sure in SURE.items()
+}
+
+
+@pytest.fixture
+def train_dir(tmp_path):
+  """Lists the checkpoints of steps 1 and 2."""
+  prefixes = [str(tmp_path / f'model.ckpt-{step}') for step in SCORED]
+  for prefix in prefixes:
+    tmp_path.joinpath(f'{prefix}.index').touch()
+  tf.train.update_checkpoint_state(str(tmp_path), prefixes[-1], prefixes)
+  return tmp_path
+
+
+@pytest.fixture
+def score(monkeypatch):
+  """Has `score(checkpoint)` in the place of the network, once it is given."""
+
+  class Fake:
+    def __init__(self, *_):
+      self.score = Fake.found
+
+    def __enter__(self):
+      return self
+
+    def __exit__(self, *_):
+      pass
+
+  def give(function):
+    Fake.found = staticmethod(function)
+
+  monkeypatch.setattr(runner, 'Evaluator', Fake)
+  give(lambda checkpoint: SCORED[int(checkpoint.rpartition('-')[2])])
+  return give
+
+
+def run(train_dir, max_steps):
+  """The lines of an evaluation that waits for nothing."""
+  lines = []
+  split = Split(4, (2, 2), (Shard('shard', 4, 100, ''),))
+  manifest = dataclasses.replace(a_manifest(), splits={'train': split})
+  trained = train_config('data', manifest, max_steps=max_steps)
+  continuous.run_continuous_evaluation(
+    str(train_dir),
+    trained,
+    'data',
+    manifest,
+    SCORED[1].config,
+    events_dir=str(train_dir / 'evaluator'),
+    timeout=0,
+    report=lines.append,
+  )
+  return lines
+
+
+def events(train_dir):
+  (path,) = (train_dir / 'evaluator').iterdir()
+  return list(tf.train.summary_iterator(str(path)))
+
+
+def line(step):
+  # Four pictures in half a second; the loss is that of the sure class alone.
+  return f'step {step}  top-1 error 0.00%  loss {-np.log(SURE[step]):.4f}  8.0 images/s'
+
+
+@pytest.mark.usefixtures('score')
+def test_a_line_and_a_point_of_the_curves_for_each_checkpoint(train_dir):
+  assert run(train_dir, max_steps=2) == [line(1), line(2)]
+  written = events(train_dir)
+  assert [e.step for e in written if e.session_log.status == tf.SessionLog.START] == [1]
+  found = [
+    (event.step, value.simple_value)
+    for event in written
+    for value in event.summary.value
+    if value.tag == 'loss/cross_entropy'
+  ]
+  assert found == [(step, pytest.approx(-np.log(sure), rel=1e-6)) for step, sure in SURE.items()]
+
+
+@pytest.mark.usefixtures('score')
+def test_it_says_where_nothing_new_came(train_dir):
+  assert run(train_dir, max_steps=3) == [line(1), line(2), 'No new checkpoint for 0 minutes.']
+
+
+def test_a_checkpoint_removed_before_it_was_read_is_named(train_dir, score):
+  def removed(checkpoint):
+    if checkpoint.endswith('-1'):
+      train_dir.joinpath(f'{checkpoint}.index').unlink()
+      raise CheckpointError(checkpoint)
+    return SCORED[2]
+
+  score(removed)
+  assert run(train_dir, max_steps=2) == [
+    f'{train_dir}/model.ckpt-1: removed before it was read.',
+    line(2),
+  ]
+  # What an earlier evaluator wrote of step 1 stays.
+  assert [e.step for e in events(train_dir) if e.HasField('session_log')] == [2]
+
+
+@pytest.mark.usefixtures('score')
+def test_a_run_without_a_checkpoint_leaves_no_file(tmp_path):
+  assert run(tmp_path, max_steps=2) == ['No new checkpoint for 0 minutes.']
+  assert list(tmp_path.iterdir()) == []
