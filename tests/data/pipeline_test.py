@@ -8,7 +8,7 @@ import pytest
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import augment, example_proto, pipeline, record_framing
+from vgg_slim.data import example_proto, pipeline, record_framing
 from vgg_slim.data.shards import shard_name, write_shard
 from vgg_slim.errors import ConfigError
 
@@ -141,21 +141,6 @@ def test_mixed_pictures_carry_both_labels(shards):
 def test_a_batch_that_cannot_be_shared_is_refused(shards):
   with pytest.raises(ConfigError, match='batch_size=4 cannot be split into 3 equal parts'):
     train_batches(shards, 1, share=(0, 3))
-
-
-def test_jpeg_and_png_of_a_picture_give_the_same_view():
-  # Quality 100 keeps a smooth grey ramp to within a grey level or two.
-  pixels = np.broadcast_to(np.arange(60, 140, 2, np.uint8)[:, None, None], [40, 50, 3])
-  views = []
-  for file_format in ('PNG', 'JPEG'):
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, file_format, quality=100)
-    with graph_session() as session:
-      draws = tf.constant(np.linspace(0, 0.99, augment.NUM_DRAWS, dtype=np.float32))
-      view = pipeline.view_of_encoded(tf.constant(buffer.getvalue()), PREPROCESSING, 6, draws)
-      views.append(session.run(view))
-  np.testing.assert_allclose(views[0], views[1], atol=2)
-  assert np.ptp(views[0]) > 40
 
 
 class TestEvalBatch:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import augment, image_ops, records, windows
+from vgg_slim.data import augment, image_ops, records, training_views
 from vgg_slim.errors import ConfigError
 
 _MEMORY_BYTES = 256 * 2**20  # of encoded or decoded pictures held in memory
@@ -96,76 +96,21 @@ def build_train_batch(
   if parts > 1:
     dataset = dataset.filter(lambda i, _: tf.equal(i % batch_size // part_size, part))
 
-  def from_place(index: tf.Tensor, place: tf.Tensor) -> _View:
-    return from_record(index, tf.gather(table, place))
+  maker = training_views.ViewMaker(preprocessing, image_size, seed)
 
-  def from_record(index: tf.Tensor, serialized: tf.Tensor) -> _View:
-    example = records.parse_example(serialized)
-    draws = augment.draw(seed, index, 1)[0]
-    image = view_of_encoded(example.encoded, preprocessing, image_size, draws)
-    # One by one they stay in the processor's cache: a batch of 64 took a fifth longer.
-    image = augment.change_pixels(image[tf.newaxis], preprocessing, draws[tf.newaxis])[0]
-    return _View(image, example.label, index, draws)
+  def from_place(index: tf.Tensor, place: tf.Tensor) -> training_views.View:
+    return maker.of_record(index, tf.gather(table, place))
 
-  def from_decoded(indices: tf.Tensor, places: tf.Tensor) -> _View:
+  def from_places(indices: tf.Tensor, places: tf.Tensor) -> training_views.View:
     images, labels = (tf.gather(column, places) for column in table)
-    draws = augment.draw(seed, indices[0], part_size)
-    size = tf.shape(images)[1:3]
-    window = augment.draw_window(size, preprocessing, image_size, draws)
-    images = windows.sample(images, window, image_size)
-    images = augment.change_pixels(images, preprocessing, draws)
-    return _View(images, labels, indices, draws)
-
-  def finish(views: _View) -> tuple:
-    if not preprocessing.mixes:
-      return views.image, views.label, views.index
-    images, mix = augment.mix(views.image, views.label, preprocessing, views.draws)
-    return images, views.label, views.index, mix
+    return maker.of_pixels(indices, images, labels, part_size)
 
   if decoded:
-    dataset = _map(dataset.batch(part_size, drop_remainder=True), from_decoded)
+    dataset = _map(dataset.batch(part_size, drop_remainder=True), from_places)
   else:
-    dataset = _map(dataset, from_place if in_memory else from_record)
+    dataset = _map(dataset, from_place if in_memory else maker.of_record)
     dataset = dataset.batch(part_size, drop_remainder=True)
-  return _iterate(_map(dataset, finish))
-
-
-class _View(NamedTuple):
-  """A picture, or a batch of them, cut and resampled: its draws are to be used further."""
-
-  image: tf.Tensor
-  label: tf.Tensor
-  index: tf.Tensor
-  draws: tf.Tensor
-
-
-def view_of_encoded(
-  encoded: tf.Tensor, preprocessing: PreprocessingConfig, image_size: int, draws: tf.Tensor
-) -> tf.Tensor:
-  """The training window of a JPEG or PNG file; of a JPEG no more than that is decoded.
-
-  Args:
-    encoded: string [].
-    preprocessing: see `PreprocessingConfig`.
-    image_size: side of the crop, in pixels.
-    draws: float32 [augment.NUM_DRAWS].
-
-  Returns:
-    float32 [image_size, image_size, 3], RGB, 0..255.
-  """
-
-  def from_jpeg() -> tf.Tensor:
-    size = tf.io.extract_jpeg_shape(encoded)[:2]
-    window = augment.draw_window(size, preprocessing, image_size, draws)
-    return windows.decode_window(encoded, size, window, image_size)
-
-  def from_png() -> tf.Tensor:
-    image = image_ops.decode_rgb(encoded)[tf.newaxis]
-    size = tf.shape(image)[1:3]
-    window = augment.draw_window(size, preprocessing, image_size, draws[tf.newaxis])
-    return windows.sample(image, window, image_size)[0]
-
-  return tf.cond(tf.io.is_jpeg(encoded), from_jpeg, from_png)
+  return _iterate(_map(dataset, maker.mix))
 
 
 def _shuffled_places(num_examples: int, seed: int, first: int) -> tf.data.Dataset:
