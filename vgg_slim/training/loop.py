@@ -16,7 +16,6 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.training import (
-  alarms,
   diagnosis,
   distribution,
   forward,
@@ -25,10 +24,7 @@ from vgg_slim.training import (
   interrupts,
   preflight,
   progress,
-  recorder,
-  selection,
-  summaries,
-  tracing,
+  standard_hooks,
   warm_start,
 )
 from vgg_slim.training.checkpointing import Checkpointer
@@ -124,7 +120,9 @@ def run_training(
     targets = batch.targets(config.net.num_classes)
     steps_per_epoch = epochs.num_examples / epochs.batch_size
     ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, spread)
-    hooks = _build_hooks(config, ops, own_dir, epochs, total_steps, reporter, summarize_validation)
+    hooks = standard_hooks.build_hooks(
+      config, ops, own_dir, epochs, total_steps, reporter, summarize_validation
+    )
     follows_validation = any(hook.needs_validation for hook in hooks)
     if follows_validation and evaluate_fn is None:
       raise ConfigError(
@@ -144,14 +142,6 @@ def run_training(
     # Not before the graph stands: a mistake in the flags leaves no train_dir behind.
     os.makedirs(own_dir, exist_ok=True)
     write_train_config(own_dir, config)
-
-    def build_loss(step: int) -> tuple[tf.Tensor, tf.Operation]:
-      batch = _build_input(config, manifest, step)
-      start = tf.train.get_or_create_global_step()
-      targets = batch.targets(config.net.num_classes)
-      passed = forward.build_forward(config, batch.images, targets, start)
-      return passed.losses.total, batch.initializer
-
     loop = _Loop(config, ops, hooks, checkpointer, epochs, evaluate_fn, agreement)
     ends_here = epochs.ends(start_step) or start_step >= total_steps
     is_owed = follows_validation or not history.has_row(train_dir, start_step)
@@ -165,7 +155,7 @@ def run_training(
         config=spread.session_config,
         checkpoint_dir=train_dir,
       ) as session,
-      diagnosis.explained(session.raw_session(), build_loss),
+      diagnosis.explained(session.raw_session(), functools.partial(_build_loss, config, manifest)),
     ):
       return loop.run(
         session.raw_session(),
@@ -195,6 +185,17 @@ def _build_input(
     )
 
 
+def _build_loss(
+  config: TrainConfig, manifest: Manifest, step: int
+) -> tuple[tf.Tensor, tf.Operation]:
+  """The loss of the batch that follows `step`, and what starts its input; for a diagnosis."""
+  batch = _build_input(config, manifest, step)
+  start = tf.train.get_or_create_global_step()
+  targets = batch.targets(config.net.num_classes)
+  passed = forward.build_forward(config, batch.images, targets, start)
+  return passed.losses.total, batch.initializer
+
+
 def _build_init_fn(
   config: TrainConfig, ops: graph.TrainOps, reporter: progress.Reporter
 ) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
@@ -214,40 +215,6 @@ def _build_init_fn(
       session.run(ops.start_averages)
 
   return restore
-
-
-def _build_hooks(
-  config: TrainConfig,
-  ops: graph.TrainOps,
-  train_dir: str,
-  epochs: Epochs,
-  total_steps: int,
-  reporter: progress.Reporter,
-  summarize_validation: Callable[[], tf.Summary] | None,
-) -> list[Hook]:
-  """All parts of the run, in the order in which they act; the recorder ends an epoch."""
-  run, metric = config.run, config.run.best_metric
-  # Taken before savers and initialisers join the graph: with these, TensorBoard moves the network
-  # out of the picture as a node of too many neighbours.
-  graph_def = tf.get_default_graph().as_graph_def().SerializeToString()
-  draw = functools.partial(summaries.summarize_samples, class_names=config.class_names)
-  looks = [summaries.Look(ops.samples, run.image_summary_every_steps, draw)]
-  filters = summaries.build_filters(slim.get_model_variables())
-  if filters is not None:
-    looks.append(summaries.Look(filters, run.image_summary_every_steps))
-  if run.histogram_every_steps:
-    histograms = summaries.build_histograms(ops.gradients, ops.end_points)
-    looks.append(summaries.Look(histograms, run.histogram_every_steps))
-  return [
-    *alarms.build_alarms(config, ops, reporter),
-    tracing.Tracer(run.profile_steps, train_dir),
-    selection.Plateau(config.optimizer, metric, ops.learning_rate_scale, reporter),
-    selection.KeepBest(run, train_dir, reporter),
-    selection.EarlyStopping(run),
-    recorder.Recorder(
-      config, epochs, train_dir, total_steps, looks, graph_def, reporter, summarize_validation
-    ),
-  ]
 
 
 class _Loop:
