@@ -19,11 +19,10 @@ turns with them.
 """
 
 import dataclasses
-import sys
 
 from absl import flags
 
-from tools import invocation, progress
+from tools import invocation, progress, terminal_tables
 from vgg_slim.benchmarks import report, systems, turns, worker, workload
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.data import manifest as manifests
@@ -51,7 +50,6 @@ _DATA_DIR = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string('output', None, 'Write the rows to this file as JSON.')
 _COMPARE = flags.DEFINE_string('compare', None, 'Such a file of an earlier run, for ratios.')
 
-_WIDTH_OF_FILES = 160
 # What a training step is taken apart into, to find what holds it up.
 _PARTS = ('input', 'forward_backward', 'train_step', 'end_to_end')
 
@@ -137,14 +135,8 @@ def _measure(loads: list[workload.Workload]) -> list[report.Row]:
 
 
 def _print_rows(rows: list[report.Row]) -> None:
-  from rich import box, console, table
-
-  sheet = table.Table(box=box.SIMPLE, title=report.title(rows[0]))
-  for heading in report.HEADINGS:
-    sheet.add_column(heading, justify='left' if heading == 'system' else 'right')
-  for row in rows:
-    sheet.add_row(*report.cells(row))
-  console.Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES).print(sheet)
+  cells = [report.cells(row) for row in rows]
+  terminal_tables.print_table(report.HEADINGS, cells, report.title(rows[0]))
   for row in rows:
     print(f'{row.system}: {report.classic_line(row)}')
 

@@ -25,9 +25,8 @@ import shlex
 import time
 
 from absl import flags
-from rich import box, console, table
 
-from tools import invocation, progress
+from tools import invocation, progress, terminal_tables
 from vgg_slim.data import (
   audit_files,
   beam_workers,
@@ -137,19 +136,19 @@ def _check_flags() -> None:
 
 
 def _print_result(result: manifest.Manifest, seconds: float) -> None:
-  rows = table.Table(box=box.SIMPLE)
-  for heading in ('split', 'pictures', 'per class', 'shards', 'MB'):
-    rows.add_column(heading, justify='left' if heading == 'split' else 'right')
+  rows = []
   for name, split in result.splits.items():
     counts = split.examples_per_class
-    rows.add_row(
-      name,
-      f'{split.num_examples}',
-      f'{min(counts)} - {max(counts)}',
-      f'{len(split.shards)}',
-      f'{split.num_bytes / 1e6:.1f}',
+    rows.append(
+      [
+        name,
+        f'{split.num_examples}',
+        f'{min(counts)} - {max(counts)}',
+        f'{len(split.shards)}',
+        f'{split.num_bytes / 1e6:.1f}',
+      ]
     )
-  console.Console().print(rows)
+  terminal_tables.print_table(('split', 'pictures', 'per class', 'shards', 'MB'), rows)
   total = sum(split.num_examples for split in result.splits.values())
   print(f'{total} pictures of {result.num_classes} classes in {seconds:.1f} s', end=', ')
   print(f'{total / seconds:.0f} pictures/s, to {_OUTPUT_DIR.value}.')

@@ -10,13 +10,11 @@ convolutions and TensorFlow itself come on top.
 """
 
 import json
-import sys
 from typing import Any
 
 from absl import flags
-from rich import box, console, table
 
-from tools import invocation
+from tools import invocation, terminal_tables
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, net_spec, specs, summary
 
@@ -34,7 +32,15 @@ _PRECISION = flags.DEFINE_enum(
 _PICTURE = flags.DEFINE_string('picture', None, 'Draw the network into this .png, .pdf or .svg.')
 _FORMAT = flags.DEFINE_enum('format', 'table', ['table', 'json'], 'What is printed.')
 
-_WIDTH_OF_FILES = 160
+_HEADINGS = (
+  'layer',
+  'kind',
+  'output',
+  'parameters',
+  'multiply-adds',
+  'receptive field',
+  'stride',
+)
 
 
 def main() -> None:
@@ -81,18 +87,12 @@ def _as_json(rows: list[summary.Row], memory: summary.Memory, side: int) -> dict
 
 
 def _print_rows(title: str, rows: list[summary.Row]) -> None:
-  lines = table.Table(box=box.SIMPLE, title=title)
-  lines.add_column('layer')
-  lines.add_column('kind')
-  for heading in ('output', 'parameters', 'multiply-adds', 'receptive field', 'stride'):
-    lines.add_column(heading, justify='right')
+  lines = []
   for row in rows:
     shape = ' x '.join(map(str, row.output_shape))
     numbers = (row.parameters + row.moving, row.multiply_adds, row.receptive_field, row.stride)
-    lines.add_row(row.name, row.description, shape, *(f'{number:,}' for number in numbers))
-  # In a file or a pipe no line is cut or wrapped; rich leaves colours out there by itself.
-  width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-  console.Console(width=width).print(lines)
+    lines.append([row.name, row.description, shape, *(f'{number:,}' for number in numbers)])
+  terminal_tables.print_table(_HEADINGS, lines, title, text_columns=2)
 
 
 def _print_totals(rows: list[summary.Row], memory: summary.Memory) -> None:

@@ -15,10 +15,8 @@ import tempfile
 from collections.abc import Sequence
 
 from absl import flags
-from rich import box, console
-from rich import table as rich_table
 
-from tools import invocation
+from tools import invocation, terminal_tables
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import significance, tables
@@ -65,13 +63,12 @@ def main() -> None:
 
 
 def _print_rows(number: int, rows: Sequence[tuple]) -> None:
-  shown = rich_table.Table(box=box.SIMPLE, title=f'Table {number}', title_justify='left')
-  for heading in _HEADINGS:
-    shown.add_column(heading, justify='right' if '%' in heading or 'error' in heading else 'left')
+  shown = []
   for line, paper_error in rows:
     cells = tables.cells(line.result)
-    shown.add_row(*(cells[i] for i in _COLUMNS), f'{paper_error:.1f}%')
-  console.Console(width=None if sys.stdout.isatty() else 120).print(shown)
+    shown.append([*(cells[i] for i in _COLUMNS), f'{paper_error:.1f}%'])
+  text_columns = _HEADINGS.index('top-1 error')
+  terminal_tables.print_table(_HEADINGS, shown, f'Table {number}', text_columns)
 
 
 def _print_order(other_way: Sequence[tuple], total: int) -> None:
