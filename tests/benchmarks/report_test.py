@@ -42,6 +42,9 @@ def test_a_row_for_people():
   assert cells['of convolution'] == ''
   assert cells['peak memory'] == '2.0 GiB'
   assert cells['vgg_slim is'] == '2.50x (2.25 - 2.75)'
+  load = Workload('convert', 'vgg16', 10, 8, threads=2)
+  (conversion,) = report.make_rows([Outcome('vgg_slim', load, [[5.0]])])
+  assert report.title(conversion) == '10 pictures of 8 px, 2 workers'
   assert report.classic_line(ours) == 'forward across 4 steps, 0.750 +/- 0.250 sec / batch'
 
 

@@ -64,6 +64,14 @@ def test_a_cold_start_is_a_process_a_batch(monkeypatch):
   assert late.absent == 'not here either'
 
 
+def test_a_conversion_is_not_warmed_up(monkeypatch):
+  monkeypatch.setattr(turns, 'Worker', FakeWorker)
+  monkeypatch.setattr(FakeWorker, 'log', [])
+  load = Workload('convert', 'vgg16', 10, 8)
+  turns.run_turns([Contestant('a', load)], 2, 4, 1, '')
+  assert FakeWorker.log == [('a', 0), ('a', 2), ('a', 'end')]
+
+
 def test_processes_for_real():
   bfloat16 = dataclasses.replace(LOAD, precision='bfloat16')
   ours, onnx = turns.run_turns(

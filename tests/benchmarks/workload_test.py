@@ -20,7 +20,7 @@ def test_vgg16_at_224_px():
   assert work(what='cold_start') == 2 * forward
   assert work(what='train_step') == 2 * (3 * forward - 224 * 224 * 27 * 64)
   assert work(what='forward_backward') == work(what='end_to_end') == work(what='train_step')
-  assert work(what='input') == 0
+  assert work(what='input') == work(what='convert', batch_size=10) == 0
 
 
 def test_dense_is_the_convolutions_by_area_and_the_layers_by_score():
@@ -35,5 +35,7 @@ def test_every_mistake_at_once():
     Workload('fwd', 'vgg16', 0, 224, precision='int8')
   with pytest.raises(ConfigError, match='too small'):
     Workload('forward', 'vgg16', 1, 16)
+  with pytest.raises(ConfigError, match='batch_size must be at least 10, got 9; image_size .* 0'):
+    Workload('convert', 'vgg16', 9, 0)
   with pytest.raises(ConfigError, match='image_size=200 is below the 224 pixels of vgg16'):
     Workload('dense', 'vgg16', 1, 200)

@@ -29,7 +29,7 @@ class Row:
     workload: what it ran.
     statistics: seconds of a batch.
     images_per_second: at the median.
-    gflop_per_second: at the median; 0 for 'input'.
+    gflop_per_second: at the median; 0 for 'input' and 'convert'.
     shares: of what the machine did in the same run, by the ceiling's name.
     ours: how many times as fast this project is on the same workload; None for ours.
     peak_bytes: of the system's process, or None.
@@ -96,8 +96,10 @@ HEADINGS = (
 
 
 def title(row: Row) -> str:
-  """The network and how it runs, in words."""
+  """The network and how it runs, in words; what is converted, where that is measured."""
   load = row.workload
+  if load.what == 'convert':
+    return f'{load.batch_size} pictures of {load.image_size} px, {load.threads} workers'
   return (
     f'{load.model} at {load.image_size} px, batch {load.batch_size}, '
     f'{load.precision}, {load.threads} threads'

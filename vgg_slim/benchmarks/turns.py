@@ -19,6 +19,7 @@ from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.errors import BenchmarkError
 
 Progress = Callable[[int, int], None]
+_WITHOUT_WARMUP = ('cold_start', 'convert')  # whole runs, as users have them
 _LAST_LINES = 3  # of a dead worker's stderr, for the message
 
 
@@ -152,7 +153,8 @@ def run_turns(
   Args:
     contestants: all of their processes live at once.
     num_batches: of each contestant, spread evenly over the turns; at least one a turn.
-    warmup: batches before the first turn, which do not count; cold starts have none.
+    warmup: batches before the first turn, which do not count; cold starts and conversions have
+      none.
     turns: how often each comes to run.
     module: that the processes run, `worker` or what speaks like it.
     progress: called with (turns of contestants done, in all).
@@ -168,7 +170,7 @@ def run_turns(
       start = ColdStart if cold else Worker
       try:
         worker = stack.enter_context(start(Contestant(outcome.system, outcome.workload), module))
-        worker.run(0 if cold else warmup)
+        worker.run(0 if outcome.workload.what in _WITHOUT_WARMUP else warmup)
       except AbsentError as error:
         outcome.absent = str(error)
       else:

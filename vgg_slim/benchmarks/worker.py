@@ -58,6 +58,8 @@ def _builder(name: str, what: str) -> Callable[[Workload], Callable[[], None]]:
       from vgg_slim.benchmarks.keras_input import build_step as build
     case 'torch', 'input':
       from vgg_slim.benchmarks.torch_input import build_step as build
+    case 'vgg_slim', 'convert':
+      from vgg_slim.benchmarks.conversion_step import build_step as build
     case 'vgg_slim', _:
       from vgg_slim.benchmarks.steps import build_step as build
     case 'matmul', _:

@@ -17,8 +17,12 @@ KINDS = (
   'end_to_end',
   'dense',
   'cold_start',
+  'convert',
 )
 PRECISIONS = ('float32', 'bfloat16')
+WITHOUT_ARITHMETIC = ('input', 'convert')
+_LEAST = {'batch_size': 1, 'image_size': 1, 'num_classes': 2, 'fc_units': 1, 'threads': 1}
+_LEAST_CONVERTED = 10  # two classes, and a fifth of each validates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +32,12 @@ class Workload:
   Attributes:
     what: one of KINDS.
     model: name of the network.
-    batch_size: pictures in a batch.
+    batch_size: pictures in a batch; those of a whole data set, where 'convert' makes one.
     image_size: side of the pictures, in pixels.
     num_classes: K.
     fc_units: units of fc6 and fc7.
     precision: of activations and arithmetic; weights stay float32.
-    threads: of the processor.
+    threads: of the processor; worker processes of 'convert'.
     data_dir: converted data set, for 'input' and 'end_to_end'.
   """
 
@@ -53,13 +57,17 @@ class Workload:
       problems.append(f'what must be one of {", ".join(KINDS)}, got {self.what!r}')
     if self.precision not in PRECISIONS:
       problems.append(f'precision must be one of {", ".join(PRECISIONS)}, got {self.precision!r}')
+    is_conversion = self.what == 'convert'
+    least_values = {**_LEAST, 'batch_size': _LEAST_CONVERTED} if is_conversion else _LEAST
     problems += [
       f'{name} must be at least {least}, got {getattr(self, name)}'
-      for name, least in (('batch_size', 1), ('num_classes', 2), ('fc_units', 1), ('threads', 1))
+      for name, least in least_values.items()
       if getattr(self, name) < least
     ]
     if problems:
       raise ConfigError('; '.join(problems) + '.')
+    if is_conversion:
+      return
     spec = specs.get(self.model)
     spec.map_side(self.image_size)
     if self.what == 'dense' and self.image_size < spec.image_size:
@@ -93,8 +101,10 @@ def flop(workload: Workload) -> int:
 
   A backward pass takes one product for the weights and one for the maps of each layer, as many
   operations each as its forward pass; the maps of the first layer, the pictures, need none.
-  'input' has none.
+  'input' and 'convert' have none.
   """
+  if workload.what in WITHOUT_ARITHMETIC:
+    return 0
   spec = specs.get(workload.model)
   rows = summary.summarize(spec, workload.num_classes, workload.net_side, workload.fc_units)
   sides = output_sides(workload.layers(), workload.image_size)
@@ -107,6 +117,5 @@ def flop(workload: Workload) -> int:
     'forward_backward': 3 * sum(forward) - forward[0],
     'train_step': 3 * sum(forward) - forward[0],
     'end_to_end': 3 * sum(forward) - forward[0],
-    'input': 0,
   }
   return 2 * workload.batch_size * passes.get(workload.what, sum(forward))

@@ -1,0 +1,52 @@
+"""The conversion of pictures that are made up while it reads them. No TensorFlow."""
+
+import functools
+import pathlib
+import tempfile
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from vgg_slim.benchmarks.workload import Workload
+from vgg_slim.data import conversion
+from vgg_slim.data.labeled_images import LabeledImage, Source
+
+_CLASSES = ('even', 'odd')
+
+
+class NoiseImages(Sequence):
+  """Pictures of noise, no two alike; as none of them is held, a million takes no memory.
+
+  Args:
+    count: how many.
+    side: in pixels.
+  """
+
+  def __init__(self, count: int, side: int):
+    self._seeds = range(count)
+    self._side = side
+
+  def __len__(self) -> int:
+    return len(self._seeds)
+
+  def __getitem__(self, index: int) -> LabeledImage:
+    seed = self._seeds[index]
+    read = functools.partial(_noise, seed, self._side)
+    return LabeledImage(f'{seed:07d}', seed % len(_CLASSES), read)
+
+
+def build_step(workload: Workload) -> Callable[[], None]:
+  """Returns what converts `batch_size` pictures with `threads` workers, and removes the result."""
+  images = NoiseImages(workload.batch_size, workload.image_size)
+  source = Source('npz', _CLASSES, {'train': images}, mirror_safe=True)
+
+  def convert() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+      conversion.convert(source, pathlib.Path(folder) / 'data', num_workers=workload.threads)
+
+  return convert
+
+
+def _noise(seed: int, side: int) -> np.ndarray:
+  """uint8 [side, side, 3]."""
+  return np.random.default_rng(seed).integers(0, 256, [side, side, 3], np.uint8)
