@@ -1,5 +1,6 @@
 import json
 
+import PIL.Image
 import pytest
 
 from tests.testing import own_flags, run_tool
@@ -54,7 +55,7 @@ def test_ratios_shares_and_json(benchmark, measured, tmp_path, capsys):
 
 
 def test_a_whole_step_is_taken_apart(benchmark, measured, monkeypatch, capsys):
-  monkeypatch.setattr(benchmark, '_digits_dir', lambda: None)
+  monkeypatch.setattr(benchmark.workload_flags, '_digits_dir', lambda: None)
   assert run_tool(benchmark, '--what=end_to_end', '--image_size=32') == 0
   assert [what for system, what in measured[-1] if system == 'vgg_slim'] == [
     'input',
@@ -71,6 +72,30 @@ def test_dense_stands_beside_a_forward_pass(benchmark, measured, capsys):
   assert 'A picture of 384 px costs' in capsys.readouterr().out
 
 
+def test_growth_is_measured_at_every_value_in_turns(benchmark, measured, tmp_path, capsys):
+  plot, rows = tmp_path / 'growth.png', tmp_path / 'growth.json'
+  arguments = ['--growth=batch_size', '--values=16,1,4', '--model=resnet50', '--peers=keras']
+  assert run_tool(benchmark, *arguments, f'--plot={plot}', f'--output={rows}') == 0
+  assert measured == [[('vgg_slim', 'forward'), ('keras', 'forward')] * 3]
+  said = capsys.readouterr().out
+  # A second for any batch: a picture costs least in the largest.
+  assert '62.5 ms' in said
+  assert (
+    'vgg_slim forward of resnet50, float32: no worse than linear. A picture costs at most 0.25x'
+  ) in said
+  assert 'keras forward of resnet50, float32: no worse than linear' in said
+  sizes = [row['workload']['batch_size'] for row in json.loads(rows.read_text())['rows']]
+  assert sizes == [1, 1, 4, 4, 16, 16]
+  with PIL.Image.open(plot) as picture:
+    assert min(picture.size) > 200
+
+
+def test_growth_with_records_is_of_conversions(benchmark, measured, capsys):
+  assert run_tool(benchmark, '--growth=records', '--values=10,20') == 0
+  assert measured == [[('vgg_slim', 'convert')] * 2]
+  assert 'vgg_slim convert: no worse than linear' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
@@ -78,6 +103,12 @@ def test_dense_stands_beside_a_forward_pass(benchmark, measured, capsys):
     (['--what=forwards'], "what must be one of forward, .* got 'forwards'"),
     (['--compare=none.json'], 'none.json is no output of tools/benchmark'),
     (['--model=vgg17'], "Unknown model 'vgg17'"),
+    (['--values=1,2'], '--values: --growth is missing'),
+    (['--growth=batch_size', '--values=1,b'], '--values=1,b: expected whole numbers'),
+    (['--growth=batch_size', '--values=1'], 'values=1: growth needs two'),
+    (['--growth=workers', '--what=forward'], 'growth with workers is measured on convert'),
+    (['--growth=workers', '--plot=plot.txt'], '--plot=plot.txt: expected a file of .png'),
+    (['--output=nowhere/new.json'], '--output=nowhere/new.json: there is no such folder'),
   ],
 )
 def test_mistakes_are_one_line(benchmark, measured, capsys, arguments, message):
