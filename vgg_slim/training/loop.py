@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vgg_slim import memory, sessions
@@ -145,25 +145,36 @@ def run_training(
     loop = _Loop(config, ops, hooks, checkpointer, epochs, evaluate_fn, agreement)
     ends_here = epochs.ends(start_step) or start_step >= total_steps
     is_owed = follows_validation or not history.has_row(train_dir, start_step)
+    unfinished = newest if ends_here and is_owed else None
+    build_loss = functools.partial(_build_loss, config, manifest)
     with (
       interrupts.stop_on_signals() as stop,
-      spread.losses_of_workers(),
-      diagnosis.data_explained(check_data),
-      tf.train.SingularMonitoredSession(
-        scaffold=scaffold,
-        master=spread.master,
-        config=spread.session_config,
-        checkpoint_dir=train_dir,
-      ) as session,
-      diagnosis.explained(session.raw_session(), functools.partial(_build_loss, config, manifest)),
+      _explained_session(spread, scaffold, train_dir, check_data, build_loss) as session,
     ):
-      return loop.run(
-        session.raw_session(),
-        start_step,
-        total_steps,
-        stop,
-        newest if ends_here and is_owed else None,
-      )
+      return loop.run(session, start_step, total_steps, stop, unfinished)
+
+
+@contextlib.contextmanager
+def _explained_session(
+  spread: distribution.Distribution,
+  scaffold: tf.train.Scaffold,
+  train_dir: str,
+  check_data: Callable[[], None],
+  build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]],
+) -> Iterator[tf.Session]:
+  """The session of the run; within the block TensorFlow's errors become those of `run_training`."""
+  with (
+    spread.losses_of_workers(),
+    diagnosis.data_explained(check_data),
+    tf.train.SingularMonitoredSession(
+      scaffold=scaffold,
+      master=spread.master,
+      config=spread.session_config,
+      checkpoint_dir=train_dir,
+    ) as monitored,
+    diagnosis.explained(monitored.raw_session(), build_loss),
+  ):
+    yield monitored.raw_session()
 
 
 def _build_input(
