@@ -56,6 +56,8 @@ WITHOUT_TENSORFLOW = (
   'tools.invocation',
   'tools.optimizer_flags',
   'vgg_slim.__main__',
+  'vgg_slim.benchmarks.conversion_step',
+  'vgg_slim.benchmarks.growth',
   'vgg_slim.benchmarks.report',
   'vgg_slim.benchmarks.torch_input',
   'vgg_slim.benchmarks.turns',

@@ -35,7 +35,9 @@ from vgg_slim.benchmarks import growth, report, systems, turns, worker, workload
 from vgg_slim.errors import ConfigError
 
 workload_flags.define()
-_WARMUP = flags.DEFINE_integer('warmup', 10, 'Batches before these.', lower_bound=0)
+_WARMUP = flags.DEFINE_integer(
+  'warmup', 10, 'Batches before these; cold_start and convert have none.', lower_bound=0
+)
 _TURNS = flags.DEFINE_integer('turns', 5, 'Turns that they are spread over.', lower_bound=1)
 _PEERS = flags.DEFINE_list('peers', [], f'With commas, of {", ".join(systems.PEERS)}.')
 _GROWTH = flags.DEFINE_enum(
@@ -55,9 +57,11 @@ def main() -> None:
   """Wires flags, processes and report together."""
   _check_flags()
   old = report.read_rows(_COMPARE.value) if _COMPARE.value else None
-  rows = _measure_growth() if _GROWTH.value else _measure_kinds()
+  rows, found = _measure_growth() if _GROWTH.value else (_measure_kinds(), [])
   if _OUTPUT.value:
     report.write_rows(_OUTPUT.value, rows)
+  if _PLOT.value:
+    _draw(found)
   if old:
     for row, ratio in report.compare(rows, old):
       print(f'{report.name(row)}, {report.title(row)}: {ratio} the speed of {_COMPARE.value}')
@@ -88,7 +92,7 @@ def _measure_kinds() -> list[report.Row]:
   return rows
 
 
-def _measure_growth() -> list[report.Row]:
+def _measure_growth() -> tuple[list[report.Row], list[growth.Growth]]:
   axis = growth.AXES[_GROWTH.value]
   values = _read_values() or axis.values
   loads = workload_flags.workloads(axis.kinds[:1])
@@ -101,11 +105,17 @@ def _measure_growth() -> list[report.Row]:
       terminal_tables.print_table(growth.headings(axis), cells, one.name, text_columns=0)
       print(one)
       found.append(one)
-  if _PLOT.value:
-    from vgg_slim.plotting import growth as growth_plot
+  return rows, found
 
-    growth_plot.draw_growth(found, axis.label).savefig(_PLOT.value)
-  return rows
+
+def _draw(found: list[growth.Growth]) -> None:
+  from vgg_slim.plotting import growth as growth_plot
+
+  figure = growth_plot.draw_growth(found, found[0].axis.label)
+  try:
+    figure.savefig(_PLOT.value)
+  except OSError as error:
+    raise ConfigError(f'--plot={_PLOT.value}: {error}.') from error
 
 
 def _read_values() -> list[int]:
