@@ -128,9 +128,6 @@ def _weights(
 
 
 class _BatchNormVariables(NamedTuple):
-  """`bias` is that of the convolution below, or 0.0."""
-
-  bias: tf.Variable | float
   gamma: tf.Variable
   beta: tf.Variable
   mean: tf.Variable
@@ -161,23 +158,24 @@ def batch_norm(
       in UPDATE_OPS. The moving variance is that of N - 1 degrees of freedom.
     trainable_scopes: outside of these the layer is frozen: it uses its moving statistics and leaves
       them alone, in training too. Empty for all.
-    biases: adds a bias to `inputs` first, in the scope of the caller. Batch norm subtracts it
-      again, but Keras's ResNets count one and store it.
+    biases: whether `inputs` lack the bias of their convolution, in the scope of the caller, which
+      Keras's ResNets count and store. The batch's mean takes it away again, so that it is added to
+      the moving mean alone, and has no gradient but that of weight decay.
     cross_replica: whether the batch's statistics are those of all replicas' pictures together.
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
   """
-  bias, gamma, beta, mean, variance = _batch_norm_variables(inputs.shape[-1], biases, scope)
-  if biases:
-    inputs = tf.nn.bias_add(inputs, bias)
+  channels = inputs.shape[-1]
+  bias = _bias(channels) if biases else 0.0
   with tf.variable_scope(scope) as own_scope:
+    gamma, beta, mean, variance = _batch_norm_variables(channels)
     is_frozen = trainable_scopes and not is_under(own_scope.name, trainable_scopes)
     if is_frozen or not is_training:
       return tf.nn.fused_batch_norm(
-        inputs, gamma, beta, mean, variance, epsilon=epsilon, is_training=False
+        inputs, gamma, beta, mean - bias, variance, epsilon=epsilon, is_training=False
       )[0]
     normalize = _cross_replica_batch_norm if cross_replica else tf.nn.fused_batch_norm
     net, batch_mean, batch_variance = normalize(inputs, gamma, beta, epsilon=epsilon)
-    for moving, value in ((mean, batch_mean), (variance, batch_variance)):
+    for moving, value in ((mean, batch_mean + bias), (variance, batch_variance)):
       update = moving.assign_sub((moving - value) * (1 - decay))
       tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
     return net
@@ -198,23 +196,25 @@ def fold_batch_norm(
   Returns:
     float32 [kh, kw, C, K] and [K].
   """
-  bias, gamma, beta, mean, variance = _batch_norm_variables(kernel.shape[-1], biases, scope)
-  scale = gamma * tf.rsqrt(variance + epsilon)
-  return kernel * scale, beta - (mean - bias) * scale
-
-
-def _batch_norm_variables(channels: int, biases: bool, scope: str) -> _BatchNormVariables:
-  bias = 0.0
-  if biases:
-    bias = slim.model_variable('biases', [channels], initializer=tf.zeros_initializer())
+  channels = kernel.shape[-1]
+  bias = _bias(channels) if biases else 0.0
   with tf.variable_scope(scope):
-    return _BatchNormVariables(
-      bias,
-      slim.model_variable('gamma', [channels], initializer=tf.ones_initializer()),
-      slim.model_variable('beta', [channels], initializer=tf.zeros_initializer()),
-      _moving('moving_mean', [channels], tf.zeros_initializer()),
-      _moving('moving_variance', [channels], tf.ones_initializer()),
-    )
+    gamma, beta, mean, variance = _batch_norm_variables(channels)
+    scale = gamma * tf.rsqrt(variance + epsilon)
+    return kernel * scale, beta - (mean - bias) * scale
+
+
+def _batch_norm_variables(channels: int) -> _BatchNormVariables:
+  return _BatchNormVariables(
+    slim.model_variable('gamma', [channels], initializer=tf.ones_initializer()),
+    slim.model_variable('beta', [channels], initializer=tf.zeros_initializer()),
+    _moving('moving_mean', [channels], tf.zeros_initializer()),
+    _moving('moving_variance', [channels], tf.ones_initializer()),
+  )
+
+
+def _bias(channels: int) -> tf.Variable:
+  return slim.model_variable('biases', [channels], initializer=tf.zeros_initializer())
 
 
 def _cross_replica_batch_norm(
