@@ -82,12 +82,13 @@ class TestFcOp:
 class TestSlidingFc:
   @pytest.mark.parametrize('side', [3, 5])
   @pytest.mark.parametrize('kernel', [1, 3])
-  def test_equals_a_valid_convolution(self, side, kernel):
+  @pytest.mark.parametrize('as_products', [False, True])
+  def test_equals_a_valid_convolution(self, side, kernel, as_products):
     x, w = normal(2, side, side, 4), normal(kernel, kernel, 4, 6)
     with graph_session() as session:
       got, expected = session.run(
         [
-          layers.sliding_fc(tf.constant(x), tf.constant(w)),
+          layers.sliding_fc(tf.constant(x), tf.constant(w), as_products),
           tf.nn.conv2d(x, w, strides=1, padding='VALID'),
         ]
       )
@@ -100,11 +101,15 @@ class TestSlidingFc:
     assert 'MatMul' in kinds
     assert 'Conv2D' not in kinds
 
-  def test_unknown_sides(self):
+  @pytest.mark.parametrize('as_products', [False, True])
+  def test_unknown_sides(self, as_products):
     x, w = normal(2, 4, 5, 4), normal(3, 3, 4, 6)
     with graph_session() as session:
       images = tf.placeholder(tf.float32, [None, None, None, 4])
-      got = session.run(layers.sliding_fc(images, tf.constant(w)), {images: x})
+      scores = layers.sliding_fc(images, tf.constant(w), as_products)
+      kinds = {op.type for op in session.graph.get_operations()}
+      got = session.run(scores, {images: x})
+    assert ('Conv2D' in kinds) is not as_products
     assert got.shape == (2, 2, 3, 6)
     np.testing.assert_allclose(got[1, 1, 2], np.tensordot(x[1, 1:4, 2:5], w, 3), rtol=0, atol=1e-5)
 

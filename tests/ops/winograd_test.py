@@ -93,7 +93,7 @@ def test_where_it_pays(shape, kernel, stride, padding, expected):
     assert not winograd.pays(halves, kernel, stride, padding)
 
 
-def network(use_winograd, held_dtype=None, model='vgg_b_bn@16'):
+def network(as_products, held_dtype=None, model='vgg_b_bn@16'):
   """Logits, a gradient and the kinds of operations of a net whose last layers have 128 channels."""
   images = np.random.default_rng(1).normal(size=[4, 64, 64, 3]).astype(np.float32)
   with graph_session() as session:
@@ -105,7 +105,7 @@ def network(use_winograd, held_dtype=None, model='vgg_b_bn@16'):
       image_size=64,
       fc_units=8,
       held_dtype=held_dtype,
-      use_winograd=use_winograd,
+      as_products=as_products,
       dropout_keep_prob=1.0,
     )
     kernel = next(v for v in tf.trainable_variables() if 'conv1_2/weights' in v.op.name)

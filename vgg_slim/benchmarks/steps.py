@@ -17,7 +17,7 @@ RunBatch = Callable[[], None]
 Fetches = tf.Tensor | tf.Operation | list
 
 # A process that goes on serving pictures can afford to pack their kernels; a cold start cannot.
-_FROZEN = ('forward', 'dense')
+_FROZEN = ('forward',)
 
 
 def build_step(workload: Workload) -> RunBatch:
@@ -49,7 +49,7 @@ def _build_forward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   net = synthetic.train_config(workload).net
   dtype = tf.as_dtype(workload.precision)
   outputs = registry.build_from_config(
-    net, images, is_training=False, held_dtype=dtype, use_winograd=_is_float32(workload)
+    net, images, is_training=False, held_dtype=dtype, as_products=_is_float32(workload)
   )
   return tf.nn.softmax(outputs.logits), []
 
@@ -58,7 +58,7 @@ def _build_forward_backward(workload: Workload) -> tuple[Fetches, list[tf.Operat
   images, labels = synthetic.build_batch(workload)
   config = synthetic.train_config(workload)
   outputs = registry.build_from_config(
-    config.net, images, is_training=True, use_winograd=_is_float32(workload)
+    config.net, images, is_training=True, as_products=_is_float32(workload)
   )
   loss = losses.build_losses(outputs.logits, labels).cross_entropy
   # Their operations, not a group of them: grappler drops what only a group waits for.

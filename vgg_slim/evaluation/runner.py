@@ -153,7 +153,7 @@ class Evaluator:
   def _build_network(self, images: tf.Tensor) -> NetOutputs:
     with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
       return registry.build_from_config(
-        self._trained.net, images, is_training=False, held_dtype=tf.float32, use_winograd=True
+        self._trained.net, images, is_training=False, held_dtype=tf.float32, as_products=True
       )
 
   def _batches(

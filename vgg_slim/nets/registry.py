@@ -35,7 +35,7 @@ def build(
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
   held_dtype: tf.DType | None = None,
-  use_winograd: bool = False,
+  as_products: bool = False,
 ) -> NetOutputs:
   """Adds the network `model` to the default graph.
 
@@ -57,8 +57,9 @@ def build(
     sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
     held_dtype: for graphs that never train: batch norm is folded into the convolutions, and kernels
       are held in this dtype; `held.fill` has to be called once the variables have their values.
-    use_winograd: for float32 sessions on CPUs: 3x3 convolutions go by `winograd` where that is
-      faster.
+    as_products: for float32 sessions: on a CPU 3x3 convolutions go by `winograd` where that is
+      faster, and wide kernels of fully-connected layers over copied patches. Exports leave it out,
+      to hold plain convolutions.
 
   Raises:
     ConfigError: no such network or head, or images that are smaller than `image_size` allows.
@@ -77,7 +78,7 @@ def build(
     trainable_scopes,
     sync_batch_norm,
     held_dtype,
-    use_winograd,
+    as_products,
   )
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)
@@ -97,7 +98,7 @@ def build_from_config(
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
   held_dtype: tf.DType | None = None,
-  use_winograd: bool = False,
+  as_products: bool = False,
 ) -> NetOutputs:
   """`build` with the fields of a `NetConfig`; the other arguments are those of `build`.
 
@@ -119,7 +120,7 @@ def build_from_config(
     trainable_scopes=trainable_scopes,
     sync_batch_norm=sync_batch_norm,
     held_dtype=held_dtype,
-    use_winograd=use_winograd,
+    as_products=as_products,
   )
   return as_two_classes(outputs) if net.classifier_activation == 'sigmoid' else outputs
 

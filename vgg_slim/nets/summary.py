@@ -81,7 +81,8 @@ class Memory(NamedTuple):
     momentum: the optimizer's slots, one for each trained parameter with momentum.
     activations: images, and each layer's output that the backward pass reads; those of batch norm
       twice, before and after. Left out: the gradients of activations, of which a few layers' are
-      alive at any time, the workspace of convolutions, and TensorFlow itself.
+      alive at any time, the workspace of convolutions and what `ops.winograd` keeps, and TensorFlow
+      itself.
   """
 
   weights: int

@@ -19,7 +19,7 @@ def net_arg_scope(
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
   held_dtype: tf.DType | None = None,
-  use_winograd: bool = False,
+  as_products: bool = False,
 ) -> dict[str, Any]:
   """Defaults of every network: ReLU, zero biases, L2 on weights, pools that floor.
 
@@ -35,8 +35,9 @@ def net_arg_scope(
     sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
     held_dtype: for graphs that never train: convolutions take batch norm in, and kernels other than
       float32 are held in this dtype, see `held`.
-    use_winograd: see `slim_layers.conv2d`.
+    as_products: see `registry.build`.
   """
+  as_products = as_products and not tf.config.list_physical_devices('GPU')
   normalizer, settings = {}, {}
   # A float32 kernel of a fully-connected layer is held already: in its variable.
   cast_dtype = None if held_dtype == tf.float32 else held_dtype
@@ -59,10 +60,12 @@ def net_arg_scope(
       [slim_layers.conv2d],
       padding='SAME',
       held_dtype=held_dtype,
-      use_winograd=use_winograd,
+      as_products=as_products,
       **normalizer,
     ),
-    slim.arg_scope([slim_layers.sliding_fully_connected], held_dtype=cast_dtype),
+    slim.arg_scope(
+      [slim_layers.sliding_fully_connected], held_dtype=cast_dtype, as_products=as_products
+    ),
     slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),
     slim.arg_scope([slim_layers.batch_norm, slim_layers.fold_batch_norm], **settings),
     slim.arg_scope(

@@ -26,7 +26,7 @@ def conv2d(
   normalizer_params: dict[str, Any] | None = None,
   fold_fn: Callable | None = None,
   held_dtype: tf.DType | None = None,
-  use_winograd: bool = False,
+  as_products: bool = False,
   scope: str | None = None,
 ) -> tf.Tensor:
   """`slim.conv2d` with its variables and values, built faster, and run faster where that can be.
@@ -42,7 +42,7 @@ def conv2d(
     fold_fn: in place of `normalizer_fn`, for graphs that never train: from the kernel to the kernel
       and the bias that do the same; both are held. It takes `normalizer_params` too.
     held_dtype: what the kernel is held in, see `held`; None to read its variable.
-    use_winograd: whether to convolve by `winograd`, where that pays. For float32 sessions alone.
+    as_products: whether to convolve by `winograd`, where that pays. For float32 sessions on CPUs.
     scope: variable scope.
   """
   with tf.variable_scope(scope, 'Conv', [inputs]):
@@ -56,7 +56,7 @@ def conv2d(
     else:
       bias = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
 
-    if use_winograd and winograd.pays(inputs, kernel.shape.as_list(), stride, padding):
+    if as_products and winograd.pays(inputs, kernel.shape.as_list(), stride, padding):
       if held_dtype:
         held_kernel = held.hold(winograd.transform_kernel(kernel), 'held_weights')
         net = winograd.convolve_transformed(inputs, held_kernel)
@@ -81,6 +81,7 @@ def sliding_fully_connected(
   biases_initializer: Callable | None = tf.zeros_initializer,
   normalizer_fn: Callable | None = None,
   held_dtype: tf.DType | None = None,
+  as_products: bool = False,
   scope: str | None = None,
 ) -> tf.Tensor:
   """`slim.conv2d(..., padding='VALID')` with its variables, run by `layers.sliding_fc`.
@@ -91,6 +92,7 @@ def sliding_fully_connected(
     kernel_size: side of the window.
     normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
     held_dtype: where given, the layer runs with weights that are held in it, see `held`.
+    as_products: see `layers.sliding_fc`.
     scope: variable scope.
 
   Returns:
@@ -99,7 +101,7 @@ def sliding_fully_connected(
   with tf.variable_scope(scope, 'fc', [inputs]):
     weights = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
     kernel = held.hold(weights, 'held_weights', held_dtype) if held_dtype else weights
-    net = sliding_fc(inputs, kernel)
+    net = sliding_fc(inputs, kernel, as_products)
     if normalizer_fn is None:
       biases = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
       net = tf.nn.bias_add(net, biases)

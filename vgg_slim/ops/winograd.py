@@ -66,7 +66,6 @@ def pays(images: tf.Tensor, kernel_shape: Sequence[int], stride: int, padding: s
     and min(kernel_shape[2:]) >= _LEAST_CHANNELS
     and min(height or _TILE, width or _TILE) >= _TILE
     and tiles >= _LEAST_TILES
-    and not tf.config.list_physical_devices('GPU')
   )
 
 

@@ -12,7 +12,7 @@ def build_network(
   contract: Contract,
   images: tf.Tensor,
   held_dtype: tf.DType | None = None,
-  use_winograd: bool = False,
+  as_products: bool = False,
 ) -> NetOutputs:
   """Adds the network, as it is outside of training, to the default graph.
 
@@ -20,7 +20,7 @@ def build_network(
     contract: of the checkpoint.
     images: float32 [N, H, W, 3], normalised as the contract says; H and W may be unknown.
     held_dtype: see `registry.build`; `restore` fills what is held.
-    use_winograd: see `registry.build`.
+    as_products: see `registry.build`.
   """
   if contract.num_classes is None:
     return registry.build(
@@ -29,14 +29,14 @@ def build_network(
       None,
       is_training=False,
       held_dtype=held_dtype,
-      use_winograd=use_winograd,
+      as_products=as_products,
     )
   return registry.build_from_config(
     net_config(contract),
     images,
     is_training=False,
     held_dtype=held_dtype,
-    use_winograd=use_winograd,
+    as_products=as_products,
   )
 
 
