@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from vgg_slim import completion
 
 COMMAND = 'vgg-slim-wash'
+START = {'bash': ['bash', '-u'], 'zsh': ['zsh', '-f']}
 HELP = """Washes.
 
   vgg-slim-wash --model=vgg16
@@ -24,14 +26,21 @@ Flags:
 """
 
 
+@pytest.fixture(params=completion.SHELLS)
+def shell(request):
+  if not shutil.which(request.param):
+    pytest.skip(f'{request.param} is not installed')
+  return request.param
+
+
 @pytest.fixture
-def complete(tmp_path):
-  """What bash offers after a line; it runs the script as readline would."""
+def complete(tmp_path, shell):
+  """What a shell offers after a line; it runs the script as its line editor would."""
   (tmp_path / COMMAND).write_text(f"#!/bin/sh\necho x >>calls\ncat <<'END'\n{HELP}END\n")
   (tmp_path / COMMAND).chmod(0o755)
   (tmp_path / 'data').mkdir()
   (tmp_path / 'a picture.jpg').touch()
-  script = completion.script('bash', [COMMAND], ['vgg_d', 'vgg16', 'resnet50'])
+  script = completion.script(shell, [COMMAND], ['vgg_d', 'vgg16', 'resnet50'])
 
   def run(*lines):
     program = script + ''.join(
@@ -40,16 +49,16 @@ def complete(tmp_path):
       for line in lines
     )
     path = f'{tmp_path}:{os.environ["PATH"]}'
-    bash = subprocess.run(
-      ['bash', '-u'],
+    done = subprocess.run(
+      START[shell],
       input=program,
       cwd=tmp_path,
-      env={'PATH': path},
+      env={'PATH': path, 'HOME': str(tmp_path)},
       capture_output=True,
       text=True,
     )
-    assert bash.stderr == ''
-    return bash.stdout.splitlines()
+    assert done.stderr == ''
+    return done.stdout.splitlines()
 
   return run
 
@@ -67,16 +76,17 @@ def complete(tmp_path):
     ('a', ['a picture.jpg']),
   ],
 )
-def test_bash_offers(complete, typed, offered):
-  assert complete(f'{COMMAND} {typed}') == offered
+def test_offers(complete, shell, typed, offered):
+  got = complete(f'{COMMAND} {typed}')
+  if shell == 'zsh':
+    # It replaces the whole word, bash what follows the `=`; and itself leaves out what does not fit.
+    word = typed.rpartition(' ')[2]
+    flag, equals, _ = word.rpartition('=')
+    offered = [f'{flag}{equals}{value}' for value in offered]
+    got = [value for value in got if value.startswith(word)]
+  assert got == offered
 
 
 def test_help_is_asked_for_once(complete, tmp_path):
   complete(f'{COMMAND} --m', f'{COMMAND} --d')
   assert (tmp_path / 'calls').read_text() == 'x\n'
-
-
-def test_zsh_reads_it_as_bash_does():
-  script = completion.script('zsh', ['a', 'b'], ['vgg_d'])
-  assert script.startswith('autoload ')
-  assert script.endswith('complete -o nospace -F _vgg_slim a b\n')

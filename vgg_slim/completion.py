@@ -28,6 +28,9 @@ _vgg_slim() {
   fi
   if [[ $values ]]; then
     COMPREPLY=($(compgen -W "$values" -- "$word"))
+  elif [[ ${ZSH_VERSION-} ]]; then
+    setopt local_options null_glob  # its compgen -f offers every file of the folder
+    COMPREPLY=("$word"*)
   else
     local IFS=$'\n'
     COMPREPLY=($(compgen -f -- "$word"))
