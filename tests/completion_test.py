@@ -79,7 +79,7 @@ def complete(tmp_path, shell):
 def test_offers(complete, shell, typed, offered):
   got = complete(f'{COMMAND} {typed}')
   if shell == 'zsh':
-    # It replaces the whole word, bash what follows the `=`, and leaves out itself what does not fit.
+    # It replaces the whole word, bash what follows the `=`; and it leaves out what does not fit.
     word = typed.rpartition(' ')[2]
     flag, equals, _ = word.rpartition('=')
     offered = [f'{flag}{equals}{value}' for value in offered]
