@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import traceback
 import types
 import warnings
@@ -22,6 +21,7 @@ from absl import flags
 import vgg_slim
 from tools import flag_groups
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError
+from vgg_slim.quiet_import import quiet_import
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
 _OF_EVERY_TOOL = 'Every command'  # heading of flags
@@ -113,27 +113,9 @@ def _enter_callers_folder() -> None:
 
 
 def load_tensorflow() -> None:
-  """Imports TensorFlow, but for --verbose without the notices that it prints while loading.
-
-  They come from C++ before TF_CPP_MIN_LOG_LEVEL is looked at, so that only the file descriptor can
-  be silenced; if the import fails, they are shown after all.
-  """
-  if flags.FLAGS['verbose'].value:
-    importlib.import_module('vgg_slim.compat')
-    return
-  sys.stderr.flush()
-  with tempfile.TemporaryFile() as notices:
-    stderr = os.dup(2)
-    os.dup2(notices.fileno(), 2)
-    try:
-      importlib.import_module('vgg_slim.compat')
-    except BaseException:
-      notices.seek(0)
-      os.write(stderr, notices.read())
-      raise
-    finally:
-      os.dup2(stderr, 2)
-      os.close(stderr)
+  """Imports TensorFlow, but for --verbose without the notices that it prints while loading."""
+  load = importlib.import_module if flags.FLAGS['verbose'].value else quiet_import
+  load('vgg_slim.compat')
 
 
 def _prepare_tensorflow() -> None:

@@ -115,17 +115,6 @@ def test_loading_tensorflow_says_nothing():
   assert run.stderr == run.stdout == ''
 
 
-def test_a_failed_import_is_shown(monkeypatch, capfd):
-  def fail(name):
-    os.write(2, b'a notice from C++\n')
-    raise ImportError(name)
-
-  monkeypatch.setattr(invocation.importlib, 'import_module', fail)
-  with pytest.raises(ImportError, match='vgg_slim.compat'):
-    invocation.load_tensorflow()
-  assert 'a notice from C++' in capfd.readouterr().err
-
-
 def test_every_flag_without_a_value_is_named():
   flags.FLAGS(['test'])
   assert invocation.check_given(_SIDE, _KIND) is None

@@ -12,6 +12,7 @@ from vgg_slim.compat import tf
 from vgg_slim.errors import VggSlimError
 from vgg_slim.export import frozen, onnx_model, saved_model, tflite
 from vgg_slim.export.serving_graph import ENCODED_IMAGES, IMAGES, OUTPUTS, TRUNK_OUTPUTS
+from vgg_slim.quiet_import import quiet_import
 
 Outputs = dict[str, np.ndarray]
 Loaded = Callable[[np.ndarray], Outputs]
@@ -31,7 +32,9 @@ def run_in_fresh_process(
     VggSlimError: the process died, or the export cannot be loaded or run.
   """
   context = multiprocessing.get_context('spawn')
-  with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+  with concurrent.futures.ProcessPoolExecutor(
+    1, context, initializer=quiet_import, initargs=['vgg_slim.compat']
+  ) as pool:
     try:
       return pool.submit(_run, load, folder, batches).result()
     except concurrent.futures.process.BrokenProcessPool as error:

@@ -1,0 +1,26 @@
+import sys
+
+import pytest
+
+from vgg_slim.quiet_import import quiet_import
+
+
+def write_module(tmp_path, monkeypatch, last_line):
+  (tmp_path / 'loud.py').write_text(f"import os\nos.write(2, b'a notice from C++')\n{last_line}\n")
+  monkeypatch.syspath_prepend(tmp_path)
+  monkeypatch.delitem(sys.modules, 'loud', raising=False)
+
+
+def test_what_is_said_by_the_way_is_not_shown(tmp_path, monkeypatch, capfd):
+  write_module(tmp_path, monkeypatch, 'value = 3')
+  quiet_import('loud')
+  assert sys.modules['loud'].value == 3
+  print('still there', file=sys.stderr)
+  assert capfd.readouterr().err == 'still there\n'
+
+
+def test_what_comes_before_a_failure_is(tmp_path, monkeypatch, capfd):
+  write_module(tmp_path, monkeypatch, "raise ImportError('no such thing')")
+  with pytest.raises(ImportError, match='no such thing'):
+    quiet_import('loud')
+  assert capfd.readouterr().err == 'a notice from C++'
