@@ -93,3 +93,22 @@ def test_a_scaled_loss_makes_the_same_step_and_leaves_out_one_that_overflows():
     assert session.run(found[0][0], {factor: 3.0}) == 3
     session.run(update, {factor: np.inf})
     assert session.run(weights) == pytest.approx(2 - RATE * 3)
+
+
+@pytest.mark.parametrize(
+  ('name', 'slot'),
+  [('momentum', 'momentum'), ('adam', 'v'), ('adamw', 'm'), ('rmsprop', 'momentum')],
+)
+def test_slots_start_at_zero_and_share_no_constant(name, slot):
+  with graph_session() as session:
+    weights = tf.get_variable('weights', initializer=tf.ones([3, 5]))
+    optimizer = build_optimizer(OptimizerConfig(optimizer=name), tf.constant(0.1), [])
+    optimizer.apply_gradients([(tf.zeros([3, 5]), weights)])
+    variable = optimizer.get_slot(weights, slot)
+    options, metadata = tf.RunOptions(output_partition_graphs=True), tf.RunMetadata()
+    session.run(variable.initializer, options=options, run_metadata=metadata)
+    value = session.run(variable)
+  # As the graph runs, after grappler, which makes a constant of tf.zeros.
+  kinds = {node.op for graph in metadata.partition_graphs for node in graph.node}
+  assert 'Empty' in kinds
+  np.testing.assert_array_equal(value, np.zeros([3, 5]))
