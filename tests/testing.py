@@ -48,6 +48,14 @@ def random_values(shapes, seed=0, scale=0.1):
   return {name: rng.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
+def random_network_values(shapes, scale):
+  """`random_values` with scales and variances of batch norm of 1 and more."""
+  return {
+    name: 1 + value**2 if name.endswith(('gamma', 'moving_variance')) else value
+    for name, value in random_values(shapes, scale=scale).items()
+  }
+
+
 def assign(session, values):
   """Gives the global variables the arrays of `values`, by variable name without ':0'."""
   # One run for all: `variable.load` makes one each, 20 ms apiece in a ResNet's graph.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.testing import assign, graph_session, random_values
+from tests.testing import assign, graph_session, random_network_values
 from vgg_slim.compat import tf
 from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.nets import registry
@@ -20,11 +20,7 @@ def run(model, held_dtype, precision='float32', freeze=False):
       model, images, 3, is_training=False, image_size=64, fc_units=8, held_dtype=held_dtype
     )
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
-    values = random_values(shapes, scale=0.3)
-    for name in values:
-      if name.endswith(('gamma', 'moving_variance')):
-        values[name] = 1 + values[name] ** 2
-    assign(session, values)
+    assign(session, random_network_values(shapes, scale=0.3))
     held.fill(session)
     logits = outputs.logits
     if freeze:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.testing import assign, graph_session, random_values
+from tests.testing import assign, graph_session, random_network_values
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
 from vgg_slim.ops import held, winograd
@@ -111,11 +111,7 @@ def network(as_products, held_dtype=None, model='vgg_b_bn@16'):
     kernel = next(v for v in tf.trainable_variables() if 'conv1_2/weights' in v.op.name)
     gradient = tf.gradients(outputs.logits[:, 0], kernel) if held_dtype is None else []
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
-    values = random_values(shapes, scale=0.2)
-    for name in values:
-      if name.endswith(('gamma', 'moving_variance')):
-        values[name] = 1 + values[name] ** 2
-    assign(session, values)
+    assign(session, random_network_values(shapes, scale=0.2))
     held.fill(session)
     got = session.run([outputs.logits, *gradient])
   return got, shapes, {op.type for op in session.graph.get_operations()}

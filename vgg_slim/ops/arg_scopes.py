@@ -42,11 +42,11 @@ def net_arg_scope(
   # A float32 kernel of a fully-connected layer is held already: in its variable.
   cast_dtype = None if held_dtype == tf.float32 else held_dtype
   if batch_norm:
-    settings = {'epsilon': batch_norm[1]}
+    settings = {'decay': batch_norm[0], 'epsilon': batch_norm[1]}
     normalizer = {
       'normalizer_fn': slim_layers.batch_norm,
       'fold_fn': slim_layers.fold_batch_norm if held_dtype else None,
-      'normalizer_params': {'biases': conv_biases},
+      'normalizer_params': {'biases': conv_biases, 'epsilon': batch_norm[1]},
     }
   with (
     slim.arg_scope(
@@ -67,13 +67,12 @@ def net_arg_scope(
       [slim_layers.sliding_fully_connected], held_dtype=cast_dtype, as_products=as_products
     ),
     slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),
-    slim.arg_scope([slim_layers.batch_norm, slim_layers.fold_batch_norm], **settings),
     slim.arg_scope(
       [slim_layers.batch_norm],
       is_training=is_training,
       trainable_scopes=trainable_scopes,
       cross_replica=sync_batch_norm,
-      **({'decay': batch_norm[0]} if batch_norm else {}),
+      **settings,
     ),
     slim.arg_scope([slim_layers.dropout], is_training=is_training, seed=dropout_seed) as scope,
   ):

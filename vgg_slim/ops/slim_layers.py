@@ -183,7 +183,6 @@ def batch_norm(
     return net
 
 
-@slim.add_arg_scope
 def fold_batch_norm(
   kernel: tf.Tensor, epsilon: float = 1e-5, biases: bool = False, scope: str = 'BatchNorm'
 ) -> tuple[tf.Tensor, tf.Tensor]:

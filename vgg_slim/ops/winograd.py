@@ -156,9 +156,8 @@ def _transform_tiles(grad: tf.Tensor) -> tf.Tensor:
   count, height, width, channels = _shape(grad)
   rows, columns = _num_tiles(height), _num_tiles(width)
   below, right = rows * _TILE - height, columns * _TILE - width
-  if [below, right] != [0, 0]:
-    grad = tf.pad(grad, [[0, 0], [0, below], [0, right], [0, 0]])
-  tiles = tf.reshape(grad, [count, rows, _TILE, columns, _TILE, channels])
+  padded = tf.pad(grad, [[0, 0], [0, below], [0, right], [0, 0]])
+  tiles = tf.reshape(padded, [count, rows, _TILE, columns, _TILE, channels])
   by_position = tf.transpose(tiles, [2, 4, 0, 1, 3, 5])
   return tf.reshape(_apply(np.transpose(_OUTPUT), by_position), [_PATCH**2, -1, channels])
 
