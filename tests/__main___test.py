@@ -12,7 +12,9 @@ A_COMMAND = 'tools.describe'
 def test_the_commands_and_the_recipes_are_listed_from_any_folder(tmp_path):
   environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
   command = [sys.executable, '-m', 'vgg_slim']
-  run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+  run = subprocess.run(
+    command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+  )
   assert run.returncode == 0, run.stderr
   lines = run.stdout.splitlines()
   name = f'vgg-slim-{A_COMMAND.removeprefix("tools.")}'
@@ -26,7 +28,12 @@ def test_a_script_that_completes_the_commands(monkeypatch, capsys):
   listing.main()
   script = capsys.readouterr().out
   shown = subprocess.run(
-    ['bash'], input=f'{script}\ncomplete -p', check=True, capture_output=True, text=True
+    ['bash'],
+    input=f'{script}\ncomplete -p',
+    check=True,
+    capture_output=True,
+    text=True,
+    timeout=300,
   ).stdout
   commands = {line.split()[-1] for line in shown.splitlines()}
   name = A_COMMAND.removeprefix('tools.')

@@ -5,6 +5,7 @@ Import layers are contracts in pyproject.toml, checked by import-linter; that th
 tests/build_files.py reads them.
 """
 
+import ast
 import os
 import pathlib
 import re
@@ -156,6 +157,7 @@ def test_imports_follow_the_layers():
     env={**os.environ, 'PYTHONPATH': str(ROOT)},
     capture_output=True,
     text=True,
+    timeout=300,
   )
   assert run.returncode == 0, run.stdout + run.stderr
 
@@ -194,7 +196,9 @@ def test_no_way_to_tensorflow_from_what_runs_without_it():
 def test_import_without_tensorflow_for_real(name):
   program = f'import sys, {name}; sys.exit("tensorflow" in sys.modules)'
   environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-  subprocess.run([sys.executable, '-c', program], cwd=ROOT, env=environment, check=True)
+  subprocess.run(
+    [sys.executable, '-c', program], cwd=ROOT, env=environment, check=True, timeout=300
+  )
 
 
 def test_every_module_has_a_test_file():
@@ -205,6 +209,24 @@ def test_every_module_has_a_test_file():
     if name.replace('vgg_slim.', 'tests.', 1) + '_test' not in MODULES
   ]
   assert not untested
+
+
+def test_every_process_that_a_test_starts_has_a_time_limit():
+  unlimited = [
+    f'{module.path}:{call.lineno}: {call.func.attr}: give timeout=, or use tests.testing.started'
+    for name, module in MODULES.items()
+    if name.startswith('tests.') and name != 'tests.testing'
+    for call in ast.walk(ast.parse((ROOT / module.path).read_bytes()))
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    if _starts_or_awaits_a_process(call) and 'timeout' not in {k.arg for k in call.keywords}
+  ]
+  assert not unlimited
+
+
+def _starts_or_awaits_a_process(call):
+  if ast.unparse(call.func.value) == 'subprocess':
+    return call.func.attr in ('run', 'call', 'check_call', 'check_output', 'Popen')
+  return call.func.attr in ('communicate', 'wait')
 
 
 def test_every_command_can_be_called_in_each_way():
@@ -229,6 +251,7 @@ def test_no_file_names_this_machine_or_a_package_registry():
     check=True,
     capture_output=True,
     text=True,
+    timeout=300,
   ).stdout.split('\0')
   found = []
   for path in filter(None, listed):

@@ -11,6 +11,8 @@ from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.testing import started
+
 PROGRAMS = ('chromium', 'chromedriver')
 _PATIENCE = 60  # seconds; a page takes two or three on an idle machine
 _RELOAD_AFTER = 15  # seconds; TensorBoard offers a page once it has seen a file for it
@@ -45,13 +47,10 @@ def missing():
 def serve_tensorboard(logdir):
   """TensorBoard in a process of its own on a free port; gives its address."""
   command = [sys.executable, '-m', 'tensorboard.main', f'--logdir={logdir}', '--port=0']
-  with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-    try:
-      lines = iter(server.stderr.readline, '')
-      found = next(filter(None, (re.search(r'http://\S+', line) for line in lines)))
-      yield found[0]
-    finally:
-      server.kill()
+  with started(command, seconds=1800, stderr=subprocess.PIPE) as server:
+    lines = iter(server.stderr.readline, '')
+    found = next(filter(None, (re.search(r'http://\S+', line) for line in lines)))
+    yield found[0]
 
 
 @contextlib.contextmanager

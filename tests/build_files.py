@@ -51,6 +51,7 @@ DOCS_TESTS = ('tests.docs_test', 'tests.notebook_test', 'tests.site_test')
 HIDDEN_IMPORTS = {
   'vgg_slim.compat': ('tf_keras',),
   ARCHITECTURE_TEST: ('importlinter',),
+  'tests.pytest_main': ('pytest_timeout',),
   'tests.notebook_test': ('ipykernel', 'nbclient'),
   'tests.site_test': ('mkdocs',),
 }

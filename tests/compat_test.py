@@ -54,7 +54,7 @@ def test_importing_compat_loads_no_keras_and_leaves_it_loadable():
       import tensorflow.keras.layers
       assert tf.keras.optimizers.Adam is keras.optimizers.Adam
   """
-  subprocess.run([sys.executable, '-c', program], check=True)
+  subprocess.run([sys.executable, '-c', program], check=True, timeout=300)
 
 
 def test_own_arg_scopes_outlive_what_others_push_and_pop():

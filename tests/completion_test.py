@@ -56,6 +56,7 @@ def complete(tmp_path, shell):
       env={'PATH': path, 'HOME': str(tmp_path)},
       capture_output=True,
       text=True,
+      timeout=300,
     )
     assert done.stderr == ''
     return done.stdout.splitlines()

@@ -88,6 +88,7 @@ def found_and_refused():
     check=True,
     capture_output=True,
     text=True,
+    timeout=300,
   )
   found, refused = json.loads(run.stdout)
   return {name: set(flags) for name, flags in found.items()}, refused

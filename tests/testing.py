@@ -3,7 +3,10 @@
 import contextlib
 import dataclasses
 import io
+import signal
+import subprocess
 import sys
+import threading
 
 import numpy as np
 import PIL.Image
@@ -110,6 +113,28 @@ def run_tool(tool, *arguments, **options):
       invocation.run(tool.main, [tool.__name__, *arguments], **options)
     except SystemExit as end:
       return end.code
+
+
+@contextlib.contextmanager
+def started(command, seconds=300, **options):
+  """Starts a process, whose text streams then end after `seconds` at the latest: it is killed.
+
+  It is also killed at the end of the block where it still runs, so that no test waits for ever.
+  """
+  with subprocess.Popen(command, text=True, **options) as process:
+    limit = threading.Timer(seconds, process.kill)
+    limit.start()
+    try:
+      yield process
+    finally:
+      limit.cancel()
+      process.kill()
+
+
+def ignore_signals():
+  """Before a process starts: SIGINT and SIGTERM are ignored, as scripts do to background jobs."""
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """How every tool starts: caller's folder, flags, `--help`, and errors in one line.
 
 Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong flags, 75 another
-worker of the run is gone, so that another try is worth it, 130 interrupted.
+worker of the run is gone, so that another try is worth it, 130 interrupted
+by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import types
 import warnings
@@ -50,7 +52,32 @@ def _reader_may_leave() -> Iterator[None]:
     sys.exit(128 + signal.SIGPIPE)
 
 
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+  """SIGINT and SIGTERM raise KeyboardInterrupt(number) in the block; a second SIGTERM kills.
+
+  Without these handlers a process that starts with SIGINT ignored cannot be interrupted: a shell
+  script starts its background jobs like that, and Python leaves an ignored signal ignored. Only the
+  main thread may set handlers; elsewhere the block changes nothing.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+
+  def interrupt(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise KeyboardInterrupt(number)
+
+  before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+  try:
+    yield
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
 @_reader_may_leave()
+@_interruptible()
 def run(
   main: Callable[..., None], argv: list[str] | None = None, takes_command: bool = False
 ) -> None:
@@ -88,8 +115,9 @@ def run(
     _fail(name, _one_line(error), os.EX_TEMPFAIL)
   except VggSlimError as error:
     _fail(name, _one_line(error), 1)
-  except KeyboardInterrupt:
-    _fail(name, 'interrupted.', 130)
+  except KeyboardInterrupt as interrupt:
+    number = interrupt.args[0] if interrupt.args else signal.SIGINT
+    _fail(name, 'interrupted.', 128 + number)
   sys.exit(0)
 
 

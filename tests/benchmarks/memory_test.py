@@ -19,7 +19,9 @@ def test_a_peak_stays_after_the_memory_is_given_back():
     'from vgg_slim.benchmarks import memory; before = memory.peak_bytes(); '
     'block = bytearray(b"x") * 2**26; del block; print(before, memory.peak_bytes())'
   )
-  run = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
+  run = subprocess.run(
+    [sys.executable, '-c', program], capture_output=True, text=True, check=True, timeout=300
+  )
   before, after = map(int, run.stdout.split())
   # Linux counts the pages of a process in batches, and some of the block was held before.
   assert 0.9 * 2**26 < after - before < 1.5 * 2**26

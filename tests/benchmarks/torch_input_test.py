@@ -31,6 +31,7 @@ def test_batches_are_crops_and_go_on(tmp_path):
     env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
     capture_output=True,
     text=True,
+    timeout=300,
   )
   assert run.returncode == 0, run.stderr
   assert run.stdout.splitlines() == ['2 3 32 32 torch.float32 2 True'] * 20

@@ -105,5 +105,5 @@ def test_worker_processes_do_not_import_tensorflow():
     'sys.exit("tensorflow" in sys.modules or "sklearn" in sys.modules)'
   )
   subprocess.run(
-    [sys.executable, '-c', program], check=True, env={'PYTHONPATH': ':'.join(sys.path)}
+    [sys.executable, '-c', program], check=True, env={'PYTHONPATH': ':'.join(sys.path)}, timeout=300
   )

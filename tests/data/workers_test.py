@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.testing import started
 from vgg_slim.data import workers
 from vgg_slim.errors import DataError
 
@@ -87,15 +88,15 @@ def test_workers_end_when_their_parent_was_killed(tmp_path):
   script.write_text(_SLEEPER)
   root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
   environment = {**os.environ, 'PYTHONPATH': root}
-  parent = subprocess.Popen(
+  with started(
     [sys.executable, script],
     stdout=subprocess.PIPE,
     stderr=subprocess.DEVNULL,  # multiprocessing's last words of what the kill has left
     env=environment,
-  )
-  processes = [int(number) for number in parent.stdout.readline().split()]
-  parent.kill()
-  parent.wait()
+  ) as parent:
+    processes = [int(number) for number in parent.stdout.readline().split()]
+    parent.kill()
+    parent.wait(timeout=60)
   deadline = time.monotonic() + 20
   while any(is_running(process) for process in processes):
     assert time.monotonic() < deadline

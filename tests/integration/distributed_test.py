@@ -1,6 +1,7 @@
 """Two workers under the supervisor train like one process, and alike when one is killed."""
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -9,10 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from tests.testing import make_data_set, run_tool
+from tests.testing import make_data_set, run_tool, started
 from tools import train
 from vgg_slim.compat import tf
 
+pytestmark = pytest.mark.timeout(1800)
 ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 24
 FLAGS = (
@@ -24,7 +26,7 @@ FLAGS = (
 
 def start(data_dir, train_dir, num_workers=2):
   """The supervisor's process; the chief's lines come from its stdout."""
-  return subprocess.Popen(
+  return started(
     [
       *(sys.executable, '-m', 'tools.supervise', f'--num_workers={num_workers}', '--'),
       *(sys.executable, '-m', 'tools.train', *FLAGS, f'--max_steps={STEPS}'),
@@ -33,7 +35,6 @@ def start(data_dir, train_dir, num_workers=2):
     cwd=ROOT,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
-    text=True,
   )
 
 
@@ -43,18 +44,18 @@ def kill_worker(supervisor, index):
     variables = pathlib.Path(f'/proc/{child}/environ').read_bytes().split(b'\0')
     (tf_config,) = (v for v in variables if v.startswith(b'TF_CONFIG='))
     if json.loads(tf_config.partition(b'=')[2])['task']['index'] == index:
-      subprocess.run(['kill', f'-{signal.SIGKILL.value}', child], check=True)
+      os.kill(int(child), signal.SIGKILL)
 
 
 def run_with_kills(data_dir, train_dir, victims):
   """Kills the worker `victims[step]` when the chief reports the step; returns stderr."""
-  supervisor = start(data_dir, train_dir)
-  for line in supervisor.stdout:
-    for step in list(victims):
-      if line.startswith(f'step {step:2d}/'):
-        kill_worker(supervisor, victims.pop(step))
-  errors = supervisor.stderr.read()
-  assert supervisor.wait() == 0, errors
+  with start(data_dir, train_dir) as supervisor:
+    for line in supervisor.stdout:
+      for step in list(victims):
+        if line.startswith(f'step {step:2d}/'):
+          kill_worker(supervisor, victims.pop(step))
+    errors = supervisor.stderr.read()
+    assert supervisor.wait(timeout=60) == 0, errors
   return errors
 
 

@@ -6,15 +6,17 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
-from tests.testing import make_data_set
+from tests.testing import ignore_signals, make_data_set, started
 from vgg_slim.compat import tf
 
+pytestmark = pytest.mark.timeout(1800)
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def start(data_dir, train_dir):
-  return subprocess.Popen(
+  return started(
     [
       *(sys.executable, '-m', 'tools.train', '--model=vgg_a@8', f'--data_dir={data_dir}'),
       *(f'--train_dir={train_dir}', '--fc_units=8', '--batch_size=4', '--max_steps=8'),
@@ -24,7 +26,7 @@ def start(data_dir, train_dir):
     ],
     cwd=ROOT,
     stdout=subprocess.PIPE,
-    text=True,
+    preexec_fn=ignore_signals,
   )
 
 
@@ -35,18 +37,19 @@ def final_variables(train_dir):
 
 def test_killed_at_step_5_ends_bit_for_bit_like_an_undisturbed_run(tmp_path):
   data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)  # 12 to train on: epochs of 3 steps
-  undisturbed = start(data_dir, tmp_path / 'whole')
-  assert undisturbed.wait() == 0
+  with start(data_dir, tmp_path / 'whole') as undisturbed:
+    undisturbed.communicate(timeout=300)
+  assert undisturbed.returncode == 0
 
-  killed = start(data_dir, tmp_path / 'killed')
-  for line in killed.stdout:
-    if line.startswith('step 5/'):
-      killed.kill()
-  assert killed.wait() == -signal.SIGKILL
+  with start(data_dir, tmp_path / 'killed') as killed:
+    for line in killed.stdout:
+      if line.startswith('step 5/'):
+        killed.kill()
+  assert killed.returncode == -signal.SIGKILL
   assert (tmp_path / 'killed' / 'model.ckpt-3.index').exists()
 
-  resumed = start(data_dir, tmp_path / 'killed')
-  output, _ = resumed.communicate()
+  with start(data_dir, tmp_path / 'killed') as resumed:
+    output, _ = resumed.communicate(timeout=300)
   assert resumed.returncode == 0
   assert 'Resuming from' in output
   expected, got = final_variables(tmp_path / 'whole'), final_variables(tmp_path / 'killed')
@@ -55,15 +58,16 @@ def test_killed_at_step_5_ends_bit_for_bit_like_an_undisturbed_run(tmp_path):
     np.testing.assert_array_equal(got[name], value, err_msg=name)
 
 
-def test_sigterm_saves_and_exits_with_0(tmp_path):
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_a_signal_saves_and_exits_with_0(tmp_path, name):
   data_dir, _ = make_data_set(tmp_path / 'data', per_class=20)
-  process = start(data_dir, tmp_path / 'run')
   output = []
-  for line in process.stdout:
-    output.append(line)
-    if line.startswith('step 2/'):
-      process.terminate()
-  assert process.wait() == 0
+  with start(data_dir, tmp_path / 'run') as process:
+    for line in process.stdout:
+      output.append(line)
+      if line.startswith('step 2/'):
+        process.send_signal(getattr(signal, name))
+    assert process.wait(timeout=60) == 0
   step = tf.train.load_checkpoint(str(tmp_path / 'run')).get_tensor('global_step')
   assert 2 <= step < 8
-  assert f'SIGTERM at step {step} of 8: saved as' in ''.join(output)
+  assert f'{name} at step {step} of 8: saved as' in ''.join(output)

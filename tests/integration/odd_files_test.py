@@ -16,6 +16,8 @@ from vgg_slim.compat import tf
 from vgg_slim.data import conversion, example_proto, manifest, sources
 from vgg_slim.data.splitting import SplitRule
 
+pytestmark = pytest.mark.timeout(1800)
+
 RGB = (np.add.outer(np.arange(24) * 4, np.arange(32) * 3)[..., np.newaxis] + (0, 30, 60)).astype(
   np.uint8
 )

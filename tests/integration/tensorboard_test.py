@@ -6,9 +6,12 @@ from tests import browser
 from tests.testing import make_data_set, own_flags, run_tool
 from tools import train
 
-pytestmark = pytest.mark.skipif(
-  bool(browser.missing()), reason=f'not installed: {", ".join(browser.missing())}'
-)
+pytestmark = [
+  pytest.mark.timeout(1800),
+  pytest.mark.skipif(
+    bool(browser.missing()), reason=f'not installed: {", ".join(browser.missing())}'
+  ),
+]
 
 
 @pytest.fixture(scope='module')

@@ -15,7 +15,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 def convert(*arguments, cwd=None):
   command = [sys.executable, '-m', 'tools.convert_to_tfrecord', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
-  return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+  return subprocess.run(
+    command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+  )
 
 
 def test_a_folder_of_pictures_end_to_end(tmp_path):

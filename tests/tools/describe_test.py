@@ -11,7 +11,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 def describe(folder, *arguments):
   command = [sys.executable, '-m', 'tools.describe', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
-  return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
 
 
 def test_table_of_vgg16_with_two_classes(tmp_path):
@@ -54,4 +56,4 @@ def test_mistakes_are_one_line(tmp_path):
 
 def test_it_starts_without_tensorflow():
   program = 'import sys, tools.describe; sys.exit("tensorflow" in sys.modules)'
-  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True)
+  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)

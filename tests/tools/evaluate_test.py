@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.testing import make_data_set, run_tool
+from tests.testing import ignore_signals, make_data_set, run_tool, started
 from tools import train
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,13 +37,13 @@ def folder(tmp_path_factory):
 def start(folder, *arguments):
   command = [sys.executable, '-m', 'tools.evaluate', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
-  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
-  return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+  return started(command, cwd=folder, env=environment, preexec_fn=ignore_signals, **pipes)
 
 
 def evaluate(folder, *arguments):
   with start(folder, *arguments) as process:
-    output = process.communicate()
+    output = process.communicate(timeout=300)
   return subprocess.CompletedProcess(process.args, process.returncode, *output)
 
 
@@ -87,18 +87,19 @@ def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
   assert (result['test_scales'], result['view'], result['flip']) == ([32, 36, 40], 'dense', True)
 
 
-def test_watch_until_interrupted(folder):
-  shutil.copytree(folder / 'run', folder / 'going_on')
-  config = folder / 'going_on' / 'config.json'
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_watch_until_interrupted(folder, tmp_path, name):
+  train_dir = shutil.copytree(folder / 'run', tmp_path / 'going_on')
+  config = train_dir / 'config.json'
   values = json.loads(config.read_text())
   values['run']['max_steps'] = 4
   config.write_text(json.dumps(values))
-  with start(folder, '--train_dir=going_on', '--watch') as process:
+  with start(folder, f'--train_dir={train_dir}', '--watch') as process:
     assert process.stdout.readline().startswith('step 2  top-1 error ')
-    process.send_signal(signal.SIGINT)
-    assert process.communicate() == ('', '')
+    process.send_signal(getattr(signal, name))
+    assert process.communicate(timeout=60) == ('', '')
   assert process.returncode == 0
-  assert len(list((folder / 'going_on' / 'evaluator').glob('events.out.tfevents.*'))) == 1
+  assert len(list((train_dir / 'evaluator').glob('events.out.tfevents.*'))) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def run(folder, tool, *arguments):
   """Runs the command in `folder`; returns (exit code, stdout, stderr)."""
   program = f'import sys; sys.path.insert(0, {str(ROOT)!r}); import {tool} as tool; tool.run()'
   command = [sys.executable, '-c', program, *arguments]
-  done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+  done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
   return done.returncode, done.stdout, done.stderr
 
 

@@ -8,7 +8,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from tests.testing import run_tool
+from tests.testing import ignore_signals, run_tool, started
 from tools import invocation, train
 from vgg_slim.errors import ConfigError, DataError
 
@@ -111,8 +111,27 @@ def test_relative_paths_mean_the_callers_folder(tmp_path, monkeypatch):
 
 def test_loading_tensorflow_says_nothing():
   code = 'from tools import invocation; invocation.load_tensorflow(); import tf_slim'
-  run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+  run = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=300
+  )
   assert run.stderr == run.stdout == ''
+
+
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_a_signal_ignored_at_the_start_interrupts(name):
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+  command = [sys.executable, '-m', 'tests.tools.sleeper']
+  with started(command, preexec_fn=ignore_signals, **pipes) as process:
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(getattr(signal, name))
+    assert process.communicate(timeout=30) == ('', 'sleeper: error: interrupted.\n')
+  assert process.returncode == 128 + getattr(signal, name)
+
+
+def test_handlers_come_back():
+  before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+  assert run_tool(THIS) == 0
+  assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_every_flag_without_a_value_is_named():
@@ -125,6 +144,6 @@ def test_every_flag_without_a_value_is_named():
 def test_a_reader_that_has_seen_enough_is_no_error():
   line = '"$0" -m "$1" --help | true; exit ${PIPESTATUS[0]}'
   command = ['bash', '-c', line, sys.executable, 'tools.describe']
-  done = subprocess.run(command, capture_output=True, text=True, check=False)
+  done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
   assert done.stderr == ''
   assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 where `true` was slower than the tool

@@ -12,7 +12,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 def paper_tables(folder, *arguments):
   command = [sys.executable, '-m', 'tools.paper_tables', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
-  return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
 
 
 def test_one_network_and_a_mistake(tmp_path):

@@ -14,7 +14,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 def plot(folder, *arguments):
   command = [sys.executable, '-m', 'tools.plot', '--what=history', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
-  return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
 
 
 def test_the_curves_of_two_runs(tmp_path):

@@ -26,7 +26,9 @@ def folder(tmp_path_factory):
 def plot(folder, *arguments):
   command = [sys.executable, '-m', 'tools.plot', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
-  return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
 
 
 @pytest.mark.parametrize(

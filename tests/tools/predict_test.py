@@ -47,7 +47,7 @@ def predict(folder, *arguments, stdin=''):
   command = [sys.executable, '-m', 'tools.predict', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
   return subprocess.run(
-    command, cwd=folder, env=environment, capture_output=True, text=True, input=stdin
+    command, cwd=folder, env=environment, capture_output=True, text=True, input=stdin, timeout=300
   )
 
 
@@ -130,9 +130,9 @@ def test_a_place_that_cannot_be_written_is_one_line(folder):
 
 def test_it_starts_without_tensorflow_and_answers_without_keras():
   program = 'import sys, tools.predict; sys.exit("tensorflow" in sys.modules)'
-  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True)
+  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)
   program = (
     'import sys, vgg_slim.evaluation.predictor; '
     'sys.exit(bool({"keras", "matplotlib", "sklearn"} & set(sys.modules)))'
   )
-  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True)
+  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)

@@ -18,7 +18,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 def run(tool, folder, *arguments):
   command = [sys.executable, '-m', tool, *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
-  return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
 
 
 @pytest.fixture(scope='module')

@@ -45,7 +45,7 @@ def test_a_kill_leaves_nothing_that_looks_whole(tmp_path):
   )
   environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(__file__).parents[2])}
   command = [sys.executable, '-c', program, str(tmp_path / 'm')]
-  assert subprocess.run(command, env=environment).returncode == -signal.SIGKILL
+  assert subprocess.run(command, env=environment, timeout=300).returncode == -signal.SIGKILL
   (left,) = os.listdir(tmp_path)
   assert left.startswith('.m.')
   assert left.endswith('.partial')
