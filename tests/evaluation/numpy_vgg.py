@@ -74,8 +74,12 @@ def crops(picture, side, view):
   return np.stack([picture[y : y + side, x : x + side] for y, x in corners])
 
 
-def logits_of_views(picture, values, scope, side, view):
-  """[V, K]: one row for each crop, or for the whole picture, and as many for mirror images."""
+def images_of_view(picture, side, view):
+  """[V, h, w, 3]: the crops of a view, or the whole picture, and then their mirror images."""
   images = picture[np.newaxis] if view == 'dense' else crops(picture, side, view)
-  images = np.concatenate([images, images[:, :, ::-1]])
-  return score_map(images, values, scope).mean(axis=(1, 2))
+  return np.concatenate([images, images[:, :, ::-1]])
+
+
+def logits_of_views(picture, values, scope, side, view):
+  """[V, K]: one row for each of `images_of_view`."""
+  return score_map(images_of_view(picture, side, view), values, scope).mean(axis=(1, 2))

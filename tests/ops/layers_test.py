@@ -82,13 +82,13 @@ class TestFcOp:
 class TestSlidingFc:
   @pytest.mark.parametrize('side', [3, 5])
   @pytest.mark.parametrize('kernel', [1, 3])
-  @pytest.mark.parametrize('as_products', [False, True])
-  def test_equals_a_valid_convolution(self, side, kernel, as_products):
+  @pytest.mark.parametrize('fast_cpu_conv', [False, True])
+  def test_equals_a_valid_convolution(self, side, kernel, fast_cpu_conv):
     x, w = normal(2, side, side, 4), normal(kernel, kernel, 4, 6)
     with graph_session() as session:
       got, expected = session.run(
         [
-          layers.sliding_fc(tf.constant(x), tf.constant(w), as_products),
+          layers.sliding_fc(tf.constant(x), tf.constant(w), fast_cpu_conv),
           tf.nn.conv2d(x, w, strides=1, padding='VALID'),
         ]
       )
@@ -101,15 +101,15 @@ class TestSlidingFc:
     assert 'MatMul' in kinds
     assert 'Conv2D' not in kinds
 
-  @pytest.mark.parametrize('as_products', [False, True])
-  def test_unknown_sides(self, as_products):
+  @pytest.mark.parametrize('fast_cpu_conv', [False, True])
+  def test_unknown_sides(self, fast_cpu_conv):
     x, w = normal(2, 4, 5, 4), normal(3, 3, 4, 6)
     with graph_session() as session:
       images = tf.placeholder(tf.float32, [None, None, None, 4])
-      scores = layers.sliding_fc(images, tf.constant(w), as_products)
+      scores = layers.sliding_fc(images, tf.constant(w), fast_cpu_conv)
       kinds = {op.type for op in session.graph.get_operations()}
       got = session.run(scores, {images: x})
-    assert ('Conv2D' in kinds) is not as_products
+    assert ('Conv2D' in kinds) is not fast_cpu_conv
     assert got.shape == (2, 2, 3, 6)
     np.testing.assert_allclose(got[1, 1, 2], np.tensordot(x[1, 1:4, 2:5], w, 3), rtol=0, atol=1e-5)
 

@@ -9,7 +9,7 @@ from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.nets import registry
-from vgg_slim.ops import held
+from vgg_slim.ops import cached_weights
 from vgg_slim.sessions import session_config
 from vgg_slim.training import graph, losses
 
@@ -33,9 +33,9 @@ def build_step(workload: Workload) -> RunBatch:
     session = tf.Session(config=session_config(workload.runtime))
     session.run(tf.global_variables_initializer())
     session.run([tf.local_variables_initializer(), *initializers])
-    held.fill(session)
+    cached_weights.fill(session)
     if workload.what in _FROZEN:
-      fetches = held.freeze_kernels(session, fetches)
+      fetches = cached_weights.freeze_kernels(session, fetches)
     # Runs without looking up the fetches again, as the work of a batch may be short.
     return session.make_callable(fetches)
 
@@ -49,7 +49,7 @@ def _build_forward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   net = synthetic.train_config(workload).net
   dtype = tf.as_dtype(workload.precision)
   outputs = registry.build_from_config(
-    net, images, is_training=False, held_dtype=dtype, as_products=_is_float32(workload)
+    net, images, is_training=False, cache_dtype=dtype, fast_cpu_conv=_is_float32(workload)
   )
   return tf.nn.softmax(outputs.logits), []
 
@@ -58,7 +58,7 @@ def _build_forward_backward(workload: Workload) -> tuple[Fetches, list[tf.Operat
   images, labels = synthetic.build_batch(workload)
   config = synthetic.train_config(workload)
   outputs = registry.build_from_config(
-    config.net, images, is_training=True, as_products=_is_float32(workload)
+    config.net, images, is_training=True, fast_cpu_conv=_is_float32(workload)
   )
   loss = losses.build_losses(outputs.logits, labels).cross_entropy
   # Their operations, not a group of them: grappler drops what only a group waits for.

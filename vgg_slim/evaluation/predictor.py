@@ -135,7 +135,9 @@ class CheckpointPredictor(Predictor):
     with tf.Graph().as_default() as graph:
       pixels = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
       fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
-      self._outputs = restore.build_network(contract, fed, held_dtype=tf.float32, as_products=True)
+      self._outputs = restore.build_network(
+        contract, fed, cache_dtype=tf.float32, fast_cpu_conv=True
+      )
       probabilities = score_maps.build_probabilities(lambda _: self._outputs, fed, flip=False)
       self._class_id = tf.placeholder(tf.int32, [], 'class_id')
       session = tf.Session(graph=graph)

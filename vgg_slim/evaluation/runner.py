@@ -16,7 +16,7 @@ from vgg_slim.evaluation import metrics, results, score_maps, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import registry
 from vgg_slim.nets.outputs import NetOutputs
-from vgg_slim.ops import held
+from vgg_slim.ops import cached_weights
 from vgg_slim.weights import checkpoints
 
 Progress = Callable[[int, int], None]
@@ -133,7 +133,7 @@ class Evaluator:
       except (ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f'{checkpoint} cannot be read: {reason}') from error
-    held.fill(self._session)
+    cached_weights.fill(self._session)
 
   def _build_view(self, name: str, paths: list[str]) -> _View:
     places, side = views.VIEWS[name], self._trained.net.image_size
@@ -153,7 +153,7 @@ class Evaluator:
   def _build_network(self, images: tf.Tensor) -> NetOutputs:
     with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
       return registry.build_from_config(
-        self._trained.net, images, is_training=False, held_dtype=tf.float32, as_products=True
+        self._trained.net, images, is_training=False, cache_dtype=tf.float32, fast_cpu_conv=True
       )
 
   def _batches(

@@ -21,7 +21,7 @@ def freeze(prefix: str, contract: Contract) -> tf.GraphDef:
   """
   with tf.Graph().as_default() as graph, tf.Session() as session:
     images = tf.placeholder(tf.float32, [None, None, None, 3], IMAGES)
-    outputs = build_outputs(contract, images, held_dtype=tf.float32)
+    outputs = build_outputs(contract, images, cache_dtype=tf.float32)
     graph_def = graph.as_graph_def()
     restore.restore(session, prefix)
     return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs))

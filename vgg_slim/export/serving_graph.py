@@ -16,7 +16,7 @@ TRUNK_OUTPUTS = ('features',)
 
 
 def build_outputs(
-  contract: Contract, images: tf.Tensor, held_dtype: tf.DType | None = None
+  contract: Contract, images: tf.Tensor, cache_dtype: tf.DType | None = None
 ) -> dict[str, tf.Tensor]:
   """Adds preprocessing and network to the default graph; a second call shares the variables.
 
@@ -24,7 +24,7 @@ def build_outputs(
     contract: of the checkpoint.
     images: float32 or uint8 [N, H, W, 3], RGB, 0..255; H and W may be unknown, and larger than the
       contract's `image_size`.
-    held_dtype: see `registry.build`.
+    cache_dtype: see `registry.build`.
 
   Returns:
     class_score_map: float32 [N, h', w', K], before soft-max (VGG paper, 3.2).
@@ -36,7 +36,7 @@ def build_outputs(
   with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
     pixels = tf.cast(images, tf.float32)
     fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
-    network = restore.build_network(contract, fed, held_dtype)
+    network = restore.build_network(contract, fed, cache_dtype)
   if network.logits is None:
     last_map = specs.get(contract.model).trunk_layers()[-1].name
     return {'features': tf.identity(network.end_points[last_map], 'features')}

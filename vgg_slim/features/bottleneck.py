@@ -103,7 +103,7 @@ def run_extraction(
     with tf.name_scope('input'):
       iterator = _build_input(key, paths, passes, manifest.mirror_safe, batch_size)
       images, labels, names = iterator.get_next()
-    trunk = registry.build(key.model, images, None, is_training=False, as_products=True)
+    trunk = registry.build(key.model, images, None, is_training=False, fast_cpu_conv=True)
     features = trunk.end_points[key.layer]
     with tf.Session() as session:
       restore.restore(session, checkpoint)

@@ -34,8 +34,8 @@ def build(
   head: str | None = None,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
-  held_dtype: tf.DType | None = None,
-  as_products: bool = False,
+  cache_dtype: tf.DType | None = None,
+  fast_cpu_conv: bool = False,
 ) -> NetOutputs:
   """Adds the network `model` to the default graph.
 
@@ -55,11 +55,11 @@ def build(
     head: a name of `head_specs.HEADS`; the row's own by default.
     trainable_scopes: batch norm outside of these is frozen, in training too; empty for none frozen.
     sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
-    held_dtype: for graphs that never train: batch norm is folded into the convolutions, and kernels
-      are held in this dtype; `held.fill` has to be called once the variables have their values.
-    as_products: for float32 sessions: on a CPU 3x3 convolutions go by `winograd` where that is
-      faster, and wide kernels of fully-connected layers over copied patches. Exports leave it out,
-      to hold plain convolutions.
+    cache_dtype: for graphs that never train: batch norm is folded into the convolutions, and
+      kernels are cached in this dtype; call `cached_weights.fill` once the variables have values.
+    fast_cpu_conv: for float32 sessions on a CPU: 3x3 convolutions run by `winograd` where that is
+      faster, and fully-connected layers slide over larger maps by copying patches. Exports leave it
+      off, so that they contain plain convolutions.
 
   Raises:
     ConfigError: no such network or head, or images that are smaller than `image_size` allows.
@@ -77,8 +77,8 @@ def build(
     dropout_seed,
     trainable_scopes,
     sync_batch_norm,
-    held_dtype,
-    as_products,
+    cache_dtype,
+    fast_cpu_conv,
   )
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)
@@ -97,8 +97,8 @@ def build_from_config(
   weight_decay: float = 0.0,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
-  held_dtype: tf.DType | None = None,
-  as_products: bool = False,
+  cache_dtype: tf.DType | None = None,
+  fast_cpu_conv: bool = False,
 ) -> NetOutputs:
   """`build` with the fields of a `NetConfig`; the other arguments are those of `build`.
 
@@ -119,8 +119,8 @@ def build_from_config(
     weight_decay=weight_decay,
     trainable_scopes=trainable_scopes,
     sync_batch_norm=sync_batch_norm,
-    held_dtype=held_dtype,
-    as_products=as_products,
+    cache_dtype=cache_dtype,
+    fast_cpu_conv=fast_cpu_conv,
   )
   return as_two_classes(outputs) if net.classifier_activation == 'sigmoid' else outputs
 

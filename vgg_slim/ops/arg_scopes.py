@@ -18,8 +18,8 @@ def net_arg_scope(
   dropout_seed: DropoutSeed | tf.Tensor | None = None,
   trainable_scopes: Sequence[str] = (),
   sync_batch_norm: bool = False,
-  held_dtype: tf.DType | None = None,
-  as_products: bool = False,
+  cache_dtype: tf.DType | None = None,
+  fast_cpu_conv: bool = False,
 ) -> dict[str, Any]:
   """Defaults of every network: ReLU, zero biases, L2 on weights, pools that floor.
 
@@ -33,19 +33,19 @@ def net_arg_scope(
     dropout_seed: as `layers.dropout_op`.
     trainable_scopes: batch norm outside of these is frozen; empty for none frozen.
     sync_batch_norm: whether batch norm takes the statistics of all replicas' pictures together.
-    held_dtype: for graphs that never train: convolutions take batch norm in, and kernels other than
-      float32 are held in this dtype, see `held`.
-    as_products: see `registry.build`.
+    cache_dtype: for graphs that never train: batch norm is folded into the convolutions, and
+      kernels are cached in this dtype, see `cached_weights`.
+    fast_cpu_conv: see `registry.build`.
   """
-  as_products = as_products and not tf.config.list_physical_devices('GPU')
+  fast_cpu_conv = fast_cpu_conv and not tf.config.list_physical_devices('GPU')
   normalizer, settings = {}, {}
-  # A float32 kernel of a fully-connected layer is held already: in its variable.
-  cast_dtype = None if held_dtype == tf.float32 else held_dtype
+  # Nothing is folded into a fully-connected layer: its float32 kernel is what its variable holds.
+  cast_dtype = None if cache_dtype == tf.float32 else cache_dtype
   if batch_norm:
     settings = {'decay': batch_norm[0], 'epsilon': batch_norm[1]}
     normalizer = {
       'normalizer_fn': slim_layers.batch_norm,
-      'fold_fn': slim_layers.fold_batch_norm if held_dtype else None,
+      'fold_fn': slim_layers.fold_batch_norm if cache_dtype else None,
       'normalizer_params': {'biases': conv_biases, 'epsilon': batch_norm[1]},
     }
   with (
@@ -59,12 +59,12 @@ def net_arg_scope(
     slim.arg_scope(
       [slim_layers.conv2d],
       padding='SAME',
-      held_dtype=held_dtype,
-      as_products=as_products,
+      cache_dtype=cache_dtype,
+      fast_cpu_conv=fast_cpu_conv,
       **normalizer,
     ),
     slim.arg_scope(
-      [slim_layers.sliding_fully_connected], held_dtype=cast_dtype, as_products=as_products
+      [slim_layers.sliding_fully_connected], cache_dtype=cast_dtype, fast_cpu_conv=fast_cpu_conv
     ),
     slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),
     slim.arg_scope(

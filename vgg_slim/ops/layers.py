@@ -125,7 +125,9 @@ def lrn_op(input_op: tf.Tensor, name: str) -> tf.Tensor:
   return tf.nn.lrn(input_op, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75, name=name)
 
 
-def sliding_fc(feature_map: tf.Tensor, weights: tf.Tensor, as_products: bool = False) -> tf.Tensor:
+def sliding_fc(
+  feature_map: tf.Tensor, weights: tf.Tensor, fast_cpu_conv: bool = False
+) -> tf.Tensor:
   """VALID, stride-1 convolution, run as one matmul wherever that is the same sum.
 
   That is so where the kernel covers the whole map and where it is 1x1. oneDNN re-packs the 411 MB
@@ -135,7 +137,7 @@ def sliding_fc(feature_map: tf.Tensor, weights: tf.Tensor, as_products: bool = F
   Args:
     feature_map: float32 [N, H, W, C].
     weights: float32 [k, k, C, n_out].
-    as_products: whether to copy the patches of other maps and multiply them as well: a picture of
+    fast_cpu_conv: whether to copy the patches of other maps and multiply them as well: a picture of
       384 px takes VGG16 315 ms and not 425.
 
   Returns:
@@ -146,7 +148,7 @@ def sliding_fc(feature_map: tf.Tensor, weights: tf.Tensor, as_products: bool = F
   if feature_map.shape.as_list()[1:3] == [kernel, kernel]:
     flat = tf.matmul(tf.reshape(feature_map, [-1, rows]), tf.reshape(weights, [rows, n_out]))
     return tf.reshape(flat, [-1, 1, 1, n_out])
-  if kernel > 1 and not as_products:
+  if kernel > 1 and not fast_cpu_conv:
     return tf.nn.conv2d(feature_map, weights, strides=1, padding='VALID')
   patches = feature_map
   if kernel > 1:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.ops import held, winograd
+from vgg_slim.ops import cached_weights, winograd
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.layers import DropoutSeed, dropout_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
@@ -25,8 +25,8 @@ def conv2d(
   normalizer_fn: Callable | None = None,
   normalizer_params: dict[str, Any] | None = None,
   fold_fn: Callable | None = None,
-  held_dtype: tf.DType | None = None,
-  as_products: bool = False,
+  cache_dtype: tf.DType | None = None,
+  fast_cpu_conv: bool = False,
   scope: str | None = None,
 ) -> tf.Tensor:
   """`slim.conv2d` with its variables and values, built faster, and run faster where that can be.
@@ -39,32 +39,37 @@ def conv2d(
     padding: 'SAME' or 'VALID'.
     normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
     normalizer_params: its arguments.
-    fold_fn: in place of `normalizer_fn`, for graphs that never train: from the kernel to the kernel
-      and the bias that do the same; both are held. It takes `normalizer_params` too.
-    held_dtype: what the kernel is held in, see `held`; None to read its variable.
-    as_products: whether to convolve by `winograd`, where that pays. For float32 sessions on CPUs.
+    fold_fn: replaces `normalizer_fn` in graphs that never train: maps the kernel to the kernel and
+      the bias that give the normalized output; both are cached. It takes `normalizer_params` too.
+    cache_dtype: dtype in which the kernel is cached, see `cached_weights`; None to read its
+      variable.
+    fast_cpu_conv: whether to convolve by `winograd` where that is faster; for float32 sessions on
+      CPUs.
     scope: variable scope.
   """
   with tf.variable_scope(scope, 'Conv', [inputs]):
     kernel = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
-    normalize, bias = None, None
+    normalize, bias, cached_kind = None, None, 'kernel'
     if fold_fn:
+      cached_kind = 'folded_kernel'
       kernel, shift = fold_fn(kernel, **normalizer_params or {})
-      bias = held.hold(shift, 'held_biases')
+      bias = cached_weights.cache(shift, 'folded_biases')
     elif normalizer_fn:
       normalize = functools.partial(normalizer_fn, **normalizer_params or {})
     else:
       bias = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
 
-    if as_products and winograd.pays(inputs, kernel.shape.as_list(), stride, padding):
-      if held_dtype:
-        held_kernel = held.hold(winograd.transform_kernel(kernel), 'held_weights')
-        net = winograd.convolve_transformed(inputs, held_kernel)
+    if fast_cpu_conv and winograd.pays(inputs, kernel.shape.as_list(), stride, padding):
+      if cache_dtype:
+        transformed = cached_weights.cache(
+          winograd.transform_kernel(kernel), f'winograd_{cached_kind}'
+        )
+        net = winograd.convolve_transformed(inputs, transformed)
       else:
         net = winograd.convolve(inputs, kernel)
     else:
-      if held_dtype and (fold_fn or held_dtype != kernel.dtype):
-        kernel = held.hold(kernel, 'held_weights', held_dtype)
+      if cache_dtype and (fold_fn or cache_dtype != kernel.dtype):
+        kernel = cached_weights.cache(kernel, cached_kind, cache_dtype)
       net = tf.nn.conv2d(inputs, kernel, strides=stride, padding=padding)
     net = normalize(net) if normalize else tf.nn.bias_add(net, bias)
     return net if activation_fn is None else activation_fn(net)
@@ -80,8 +85,8 @@ def sliding_fully_connected(
   weights_regularizer: Callable | None = None,
   biases_initializer: Callable | None = tf.zeros_initializer,
   normalizer_fn: Callable | None = None,
-  held_dtype: tf.DType | None = None,
-  as_products: bool = False,
+  cache_dtype: tf.DType | None = None,
+  fast_cpu_conv: bool = False,
   scope: str | None = None,
 ) -> tf.Tensor:
   """`slim.conv2d(..., padding='VALID')` with its variables, run by `layers.sliding_fc`.
@@ -91,8 +96,9 @@ def sliding_fully_connected(
     num_outputs: output units.
     kernel_size: side of the window.
     normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
-    held_dtype: where given, the layer runs with weights that are held in it, see `held`.
-    as_products: see `layers.sliding_fc`.
+    cache_dtype: dtype in which the weights are cached, see `cached_weights`; None to read their
+      variable.
+    fast_cpu_conv: see `layers.sliding_fc`.
     scope: variable scope.
 
   Returns:
@@ -100,8 +106,8 @@ def sliding_fully_connected(
   """
   with tf.variable_scope(scope, 'fc', [inputs]):
     weights = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
-    kernel = held.hold(weights, 'held_weights', held_dtype) if held_dtype else weights
-    net = sliding_fc(inputs, kernel, as_products)
+    kernel = cached_weights.cache(weights, 'kernel', cache_dtype) if cache_dtype else weights
+    net = sliding_fc(inputs, kernel, fast_cpu_conv)
     if normalizer_fn is None:
       biases = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
       net = tf.nn.bias_add(net, biases)

@@ -62,7 +62,7 @@ def build_forward(
     weight_decay=optimizer.weight_decay if 'weights' in in_loss else 0.0,
     trainable_scopes=config.fine_tune.trainable_scopes,
     sync_batch_norm=sync_batch_norm,
-    as_products=config.runtime.precision == 'float32',
+    fast_cpu_conv=config.runtime.precision == 'float32',
   )
   others = [kind for kind in in_loss if kind != 'weights']  # the network's layers know these alone
   if is_first and others and optimizer.weight_decay:

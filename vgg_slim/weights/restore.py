@@ -3,7 +3,7 @@
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
 from vgg_slim.nets.outputs import NetOutputs
-from vgg_slim.ops import held
+from vgg_slim.ops import cached_weights
 from vgg_slim.weights import checkpoints
 from vgg_slim.weights.contract import Contract, net_config
 
@@ -11,16 +11,16 @@ from vgg_slim.weights.contract import Contract, net_config
 def build_network(
   contract: Contract,
   images: tf.Tensor,
-  held_dtype: tf.DType | None = None,
-  as_products: bool = False,
+  cache_dtype: tf.DType | None = None,
+  fast_cpu_conv: bool = False,
 ) -> NetOutputs:
   """Adds the network, as it is outside of training, to the default graph.
 
   Args:
     contract: of the checkpoint.
     images: float32 [N, H, W, 3], normalised as the contract says; H and W may be unknown.
-    held_dtype: see `registry.build`; `restore` fills what is held.
-    as_products: see `registry.build`.
+    cache_dtype: see `registry.build`; `restore` fills what is cached.
+    fast_cpu_conv: see `registry.build`.
   """
   if contract.num_classes is None:
     return registry.build(
@@ -28,15 +28,15 @@ def build_network(
       images,
       None,
       is_training=False,
-      held_dtype=held_dtype,
-      as_products=as_products,
+      cache_dtype=cache_dtype,
+      fast_cpu_conv=fast_cpu_conv,
     )
   return registry.build_from_config(
     net_config(contract),
     images,
     is_training=False,
-    held_dtype=held_dtype,
-    as_products=as_products,
+    cache_dtype=cache_dtype,
+    fast_cpu_conv=fast_cpu_conv,
   )
 
 
@@ -51,4 +51,4 @@ def restore(session: tf.Session, prefix: str) -> None:
   with session.graph.as_default():
     names = checkpoints.inference_names(prefix, tf.global_variables())
     tf.train.Saver(names).restore(session, prefix)
-    held.fill(session)
+    cached_weights.fill(session)

@@ -1,0 +1,125 @@
+"""Networks wide enough for every fast path: layers of 128 channels and more take them.
+
+A thin network meets none of these paths, and an image of 64 px meets those of a whole image but not
+those of a crop: the two differ in what is known of their sides.
+"""
+
+import dataclasses
+import functools
+import itertools
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.evaluation import numpy_vgg
+from tests.testing import graph_session, thin, thin_model, train_config
+from vgg_slim import config
+from vgg_slim.compat import tf
+from vgg_slim.data import conversion, pictures, sources, splitting
+from vgg_slim.evaluation import views
+from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.evaluation.runner import Evaluator
+from vgg_slim.nets import registry, specs
+
+SIDE = 64
+SHAPES = [(64, 85), (64, 85), (99, 64), (64, 64)]  # the smaller side is Q: nothing is resized
+ALL_PAIRS = tuple('+'.join(pair) for pair in itertools.combinations(views.VIEWS, 2))
+
+# Full width; the ResNet has two units in a block. Its 3x3 layers have 128 channels from block2 on.
+MODELS = ('resnet50', 'resnet_v1_50', 'vgg_a_bn', 'vgg_a')
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+  """(folder, manifest, pixels in the order of the split)."""
+  rng = np.random.default_rng(0)
+  images = []
+  for i, (height, width) in enumerate(SHAPES):
+    small = PIL.Image.fromarray(rng.integers(0, 256, [7, 7, 3], np.uint8))
+    pixels = np.asarray(small.resize([width, height], PIL.Image.Resampling.BICUBIC))
+    images.append(
+      sources.LabeledImage(str(i), i % 2, functools.partial(pictures.encode_png, pixels))
+    )
+  source = sources.Source('folder', ('a', 'b'), {'train': images}, mirror_safe=True)
+  rule = splitting.SplitRule(fraction=0)
+  folder = tmp_path_factory.mktemp('data') / 'converted'
+  manifest = conversion.convert(source, folder, conversion.Options(rule))
+  order = splitting.plan_splits(source, rule)['train'].order
+  return str(folder), manifest, [numpy_vgg.decode(images[i].read()) for i in order]
+
+
+def spread_out(name, shape, rng):
+  """Kernels as He et al. draw them and batch norm that does something, so that images differ."""
+  if len(shape) > 1:
+    return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
+  values = rng.normal(0, 0.1, shape)
+  return 1 + np.abs(values) if name.endswith(('gamma', 'moving_variance')) else values
+
+
+def score_plainly(net, images, prefix):
+  """Logits by a graph without cached weights and fast convolutions, [N, K] for each view.
+
+  Saves the network's random weights at `prefix` first.
+  """
+  rng = np.random.default_rng(3)
+  with graph_session() as session:
+    fed = tf.placeholder(tf.float32, [None, None, None, 3])
+    logits = registry.build_from_config(net, fed, is_training=False).logits
+    variables = tf.global_variables()
+    feeds = {
+      v.initializer.inputs[1]: spread_out(v.op.name, v.shape.as_list(), rng) for v in variables
+    }
+    session.run([v.initializer for v in variables], feeds)
+    tf.train.Saver().save(session, prefix)
+    return {
+      view: np.array(
+        [
+          session.run(logits, {fed: numpy_vgg.images_of_view(image, SIDE, view)}).mean(0)
+          for image in images
+        ]
+      )
+      for view in views.VIEWS
+    }
+
+
+@pytest.mark.parametrize('model', MODELS)
+def test_all_pairs_of_views_in_one_graph(data, model, monkeypatch, tmp_path):
+  folder, manifest, pixels = data
+  net = config.NetConfig(2, thin_model(monkeypatch, model, 64), image_size=SIDE, fc_units=16)
+  trained = train_config(folder, manifest)
+  fed = dataclasses.replace(trained.preprocessing, train_scale_min=SIDE, train_scale_max=SIDE)
+  trained = dataclasses.replace(trained, net=net, preprocessing=fed)
+  images = [(image - fed.rgb_mean) * fed.pixel_scale for image in pixels]
+  prefix = str(tmp_path / 'model.ckpt')
+  expected = score_plainly(net, images, prefix)
+
+  request = EvalConfig(test_scales=(SIDE,), split='train', views=ALL_PAIRS, average='logits')
+  with Evaluator(trained, folder, manifest, request) as evaluator:
+    scored = evaluator.score(prefix)
+  for view in views.VIEWS:
+    largest = np.abs(expected[view]).max()
+    assert np.ptp(expected[view], axis=0).max() > 0.1 * largest  # the images do differ
+    # Winograd's sums are off by 1e-5 of a map's largest value in each of up to 8 layers.
+    np.testing.assert_allclose(
+      scored.passes[view, SIDE].scores, expected[view], rtol=0, atol=1e-4 * largest
+    )
+
+
+@pytest.mark.parametrize('model', MODELS)
+@pytest.mark.parametrize('sides', [(None, SIDE), (SIDE, None)])
+def test_either_view_may_come_first(model, sides):
+  spec = thin(specs.get(model), 64)
+  with tf.Graph().as_default():
+    for side in sides:
+      with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+        registry.build(
+          spec,
+          tf.placeholder(tf.float32, [None, side, side, 3]),
+          2,
+          is_training=False,
+          image_size=SIDE,
+          fc_units=16,
+          cache_dtype=tf.float32,
+          fast_cpu_conv=True,
+        )
