@@ -5,6 +5,7 @@ from tests.testing import graph_session, thin
 from vgg_slim.compat import tf
 from vgg_slim.evaluation import heat_maps
 from vgg_slim.nets import specs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.nets.registry import build
 
@@ -51,7 +52,7 @@ def test_grad_cam_against_gradients_derived_by_hand():
   layer = 'conv5/conv5_2'
   images = np.random.default_rng(0).normal(size=[2, 64, 64, 3]).astype(np.float32)
   with graph_session(seed=5) as session:
-    outputs = build(spec, tf.constant(images), 3, False, 64, fc_units=6)
+    outputs = build(spec, tf.constant(images), 3, Inference(), 64, fc_units=6)
     cam = heat_maps.build_grad_cam(outputs, layer, tf.constant(1))
     session.run(tf.global_variables_initializer())
     values = {v.op.name: v for v in tf.trainable_variables()}

@@ -18,6 +18,7 @@ from vgg_slim.evaluation.predictor import (
 )
 from vgg_slim.export import saved_model
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights.contract import Contract
 
 MEAN, SCALE, SIDE, Q = (90.0, 100.0, 110.0), 1 / 50, 32, 40
@@ -29,7 +30,7 @@ def checkpoint(tmp_path_factory):
   """Random weights, large enough for probabilities far from 1/3."""
   prefix = str(tmp_path_factory.mktemp('predictor') / 'model')
   with graph_session() as session:
-    registry.build('vgg_a@4', tf.zeros([1, SIDE, SIDE, 3]), 3, False, SIDE, fc_units=8)
+    registry.build('vgg_a@4', tf.zeros([1, SIDE, SIDE, 3]), 3, Inference(), SIDE, fc_units=8)
     variables = tf.global_variables()
     values = random_values({v.op.name: v.shape.as_list() for v in variables}, scale=0.18)
     session.run([v.assign(values[v.op.name]) for v in variables])
@@ -60,7 +61,7 @@ def one_by_one(checkpoint, central_crop, flip):
     encoded = tf.placeholder(tf.string, [])
     resized = image_ops.resize_smaller_side(image_ops.decode_rgb(encoded), Q)
     images = tf.placeholder(tf.float32, [1, None, None, 3])
-    outputs = registry.build('vgg_a@4', images, 3, False, SIDE, fc_units=8)
+    outputs = registry.build('vgg_a@4', images, 3, Inference(), SIDE, fc_units=8)
     tf.train.Saver().restore(session, checkpoint)
     for data in PICTURES:
       pixels = session.run(resized, {encoded: data})

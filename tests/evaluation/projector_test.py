@@ -6,6 +6,7 @@ from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.evaluation import projector
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 
 
 def test_tiles_are_read_like_text():
@@ -38,7 +39,7 @@ def test_features_are_what_the_last_layer_takes(tmp_path, monkeypatch):
   config = config.__class__(**{**vars(config), 'net': net})
   with tf.Graph().as_default(), tf.Session() as session:
     tf.set_random_seed(1)
-    outputs = registry.build_from_config(net, tf.zeros([1, 32, 32, 3]), is_training=False)
+    outputs = registry.build_from_config(net, tf.zeros([1, 32, 32, 3]), Inference())
     session.run(tf.global_variables_initializer())
     checkpoint = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
   shards = manifests.shard_paths(data_dir, manifest, 'train')

@@ -14,6 +14,7 @@ from vgg_slim.evaluation import results, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import checkpoints
 
 MODEL, SIDE, SCALES = 'vgg_c@4', 64, (64, 75)
@@ -67,7 +68,7 @@ def run(tmp_path_factory):
 
 def save_random_weights(config, prefix, seed=0):
   with graph_session() as session:
-    registry.build_from_config(config.net, tf.zeros([1, SIDE, SIDE, 3]), is_training=False)
+    registry.build_from_config(config.net, tf.zeros([1, SIDE, SIDE, 3]), Inference())
     tf.train.get_or_create_global_step()
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     # Kernels spread as He et al. draw them: neither pictures nor classes look alike to the network.

@@ -12,6 +12,7 @@ from vgg_slim.evaluation import results, validation, watcher
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import checkpoints, prefixes
 
 REQUEST = EvalConfig(test_scales=(32,), views=('center',), split='train', flip=False)
@@ -61,7 +62,7 @@ def validator(evaluator, run, manifest):
 def session(run):
   """Of the network's variables, with an average beside each."""
   with graph_session() as session:
-    registry.build_from_config(run.net, tf.zeros([1, 32, 32, 3]), is_training=False)
+    registry.build_from_config(run.net, tf.zeros([1, 32, 32, 3]), Inference())
     for variable in tf.trainable_variables():
       name = f'{variable.op.name}{checkpoints.AVERAGE_SUFFIX}'
       tf.get_variable(name, variable.shape, trainable=False)

@@ -10,6 +10,7 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.features import bottleneck, cache
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights.contract import Contract
 
 CONTRACT = Contract('vgg_a@4', 3, 32, 8, None, (90.0, 100.0, 110.0), 1 / 50, test_scale=36)
@@ -19,7 +20,7 @@ def save_random(prefix, contract):
   """Saves a network of the contract with random weights."""
   with graph_session() as session:
     side = contract.image_size
-    registry.build(contract.model, tf.zeros([1, side, side, 3]), 3, False, side, fc_units=8)
+    registry.build(contract.model, tf.zeros([1, side, side, 3]), 3, Inference(), side, fc_units=8)
     variables = tf.global_variables()
     values = random_values({v.op.name: v.shape.as_list() for v in variables}, scale=0.13)
     session.run([v.assign(values[v.op.name]) for v in variables])
@@ -53,7 +54,7 @@ def one_by_one(run, key):
     example = records.parse_example(serialized)
     pixels = image_ops.resize_smaller_side(image_ops.decode_rgb(example.encoded), key.test_scale)
     images = tf.placeholder(tf.float32, [1, key.image_size, key.image_size, 3])
-    layer = registry.build(key.model, images, None, False).end_points[key.layer]
+    layer = registry.build(key.model, images, None, Inference()).end_points[key.layer]
     tf.train.Saver().restore(session, checkpoint)
     for path in manifests.shard_paths(data_dir, manifest, 'train'):
       for record in tf.io.tf_record_iterator(path):

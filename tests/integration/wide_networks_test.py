@@ -21,6 +21,7 @@ from vgg_slim.evaluation import views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry, specs
+from vgg_slim.nets.mode import Inference
 
 SIDE = 64
 SHAPES = [(64, 85), (64, 85), (99, 64), (64, 64)]  # the smaller side is Q: nothing is resized
@@ -65,7 +66,7 @@ def score_plainly(net, images, prefix):
   rng = np.random.default_rng(3)
   with graph_session() as session:
     fed = tf.placeholder(tf.float32, [None, None, None, 3])
-    logits = registry.build_from_config(net, fed, is_training=False).logits
+    logits = registry.build_from_config(net, fed, Inference()).logits
     variables = tf.global_variables()
     feeds = {
       v.initializer.inputs[1]: spread_out(v.op.name, v.shape.as_list(), rng) for v in variables
@@ -117,9 +118,7 @@ def test_either_view_may_come_first(model, sides):
           spec,
           tf.placeholder(tf.float32, [None, side, side, 3]),
           2,
-          is_training=False,
+          Inference.fast(),
           image_size=SIDE,
           fc_units=16,
-          cache_dtype=tf.float32,
-          fast_cpu_conv=True,
         )

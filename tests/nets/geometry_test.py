@@ -5,6 +5,7 @@ from tests.testing import graph_session, thin
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import geometry, specs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.registry import build
 
 
@@ -37,7 +38,7 @@ def test_a_cell_answers_to_the_pixels_around_its_centre(model, layer):
   cell = 4
   with graph_session(seed=1) as session:
     images = tf.random.normal([1, 128, 128, 3], seed=3)
-    end_point = build(spec, images, None, False).end_points[layer]
+    end_point = build(spec, images, None, Inference()).end_points[layer]
     (gradient,) = tf.gradients(end_point[0, cell, cell], images)
     session.run(tf.global_variables_initializer())
     weights = np.abs(session.run(gradient)[0]).sum(axis=(0, 2))

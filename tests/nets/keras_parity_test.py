@@ -7,6 +7,7 @@ import pytest
 from tests.testing import graph_session, random_values
 from vgg_slim.compat import tf
 from vgg_slim.nets import specs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.registry import build
 
 SIDE = 64  # two cells of fc6's window each way; 224 px takes 20x as long
@@ -38,7 +39,7 @@ def test_logits_and_stages_equal_keras(model, application):
     [network.outputs[0]] + [network.get_layer(f'block{s[-1]}_pool').output for s in stages],
   )([images])
   with graph_session() as session:
-    outputs = build(model, tf.constant(images), 10, is_training=False, image_size=SIDE)
+    outputs = build(model, tf.constant(images), 10, Inference(), image_size=SIDE)
     for variable in tf.global_variables():
       variable.load(values[variable.op.name.partition('/')[2]], session)
     got = session.run([outputs.logits] + [outputs.end_points[s] for s in stages])

@@ -4,6 +4,7 @@ from tests.testing import thin
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import registry, specs
+from vgg_slim.nets.mode import Inference, Training
 
 
 def test_every_row_has_a_trunk():
@@ -12,7 +13,9 @@ def test_every_row_has_a_trunk():
 
 def test_the_image_size_is_the_rows_own_by_default():
   with tf.Graph().as_default():
-    outputs = registry.build(thin(specs.get('vgg_cifar')), tf.zeros([1, 64, 32, 3]), 10, False)
+    outputs = registry.build(
+      thin(specs.get('vgg_cifar')), tf.zeros([1, 64, 32, 3]), 10, Inference()
+    )
   assert outputs.score_map.shape.as_list() == [1, 2, 1, 10]
 
 
@@ -20,21 +23,21 @@ def test_the_image_size_is_the_rows_own_by_default():
 def test_sides_may_be_unknown(model):
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, [None, None, None, 3])
-    outputs = registry.build(thin(specs.get(model)), images, 5, False, fc_units=8)
+    outputs = registry.build(thin(specs.get(model)), images, 5, Inference(), fc_units=8)
   assert outputs.logits.shape.as_list() == [None, 5]
 
 
 def test_a_second_call_can_share_the_variables():
   spec = thin(specs.get('resnet50'))
   with tf.Graph().as_default():
-    registry.build(spec, tf.zeros([1, 64, 64, 3]), 5, True)
+    registry.build(spec, tf.zeros([1, 64, 64, 3]), 5, Training())
     before = len(tf.global_variables())
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-      outputs = registry.build(spec, tf.zeros([1, 96, 96, 3]), 5, False)
+      outputs = registry.build(spec, tf.zeros([1, 96, 96, 3]), 5, Inference())
     assert len(tf.global_variables()) == before
   assert 'block4/unit_2/bottleneck_v1/conv2' in outputs.end_points
 
 
 def test_an_unknown_model_is_named():
   with pytest.raises(ConfigError, match="Unknown model 'vgg'"):
-    registry.build('vgg', tf.zeros([1, 224, 224, 3]), 5, False)
+    registry.build('vgg', tf.zeros([1, 224, 224, 3]), 5, Inference())

@@ -11,6 +11,7 @@ from tests.testing import assign, graph_session, random_values, thin
 from vgg_slim.compat import slim, tf
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
+from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.nets.registry import build
 
 BLOCKS = ['block1', 'block2', 'block3', 'block4']
@@ -68,7 +69,7 @@ class TestTfSlim:
       tensors = [end_points[f'resnet_v1_50/{name}'] for name in BLOCKS]
       want = session.run([*tensors, logits[:, 0, 0]])
     with graph_session() as session:
-      outputs = build('resnet_v1_50', tf.constant(images), 7, is_training=False)
+      outputs = build('resnet_v1_50', tf.constant(images), 7, Inference())
       assign(session, values)
       names = [*BLOCKS, 'logits']
       got = session.run([outputs.end_points[name] for name in names])
@@ -133,7 +134,7 @@ class TestKeras:
     want = keras.Model(network.inputs, [*tensors, network.outputs[0]])([images])
     names = [*BLOCKS, 'logits']
     with graph_session() as session:
-      outputs = build(model, tf.constant(images), 7, is_training=False)
+      outputs = build(model, tf.constant(images), 7, Inference())
       assign(session, values)
       got = session.run([outputs.end_points[name] for name in names])
     for name, a, b in zip(names, got, want, strict=True):
@@ -153,7 +154,8 @@ class TestKeras:
 def test_side_of_the_first_block_at_224_px(model, side):
   # slim's stands at 28 already: the block's last unit strides, not the next one's first.
   with tf.Graph().as_default():
-    end_points = build(thin(specs.get(model)), tf.zeros([1, 224, 224, 3]), None, False).end_points
+    images = tf.zeros([1, 224, 224, 3])
+    end_points = build(thin(specs.get(model)), images, None, Inference()).end_points
   assert end_points['block1'].shape.as_list() == [1, side, side, 16]
   assert end_points['block4'].shape.as_list() == [1, 7, 7, 128]
 
@@ -163,7 +165,7 @@ class TestScoreMap:
     spec = thin(specs.get('resnet50'))
     images = np.random.default_rng(0).normal(size=[2, side, side + 32, 3]).astype(np.float32)
     with graph_session() as session:
-      outputs = build(spec, tf.constant(images), 3, is_training=False, **kwargs)
+      outputs = build(spec, tf.constant(images), 3, Inference(), **kwargs)
       assign(session, random_weights({v.op.name: v.shape for v in tf.global_variables()}))
       return session.run([outputs.score_map, outputs.logits])
 
@@ -182,7 +184,7 @@ class TestScoreMap:
 def test_training_collects_updates_and_weight_decay():
   with tf.Graph().as_default():
     spec = thin(specs.get('resnet50'))
-    build(spec, tf.zeros([2, 64, 64, 3]), 3, is_training=True, weight_decay=1e-4)
+    build(spec, tf.zeros([2, 64, 64, 3]), 3, Training(weight_decay=1e-4))
     assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 2 * (1 + 4 * 7)
     assert len(tf.losses.get_regularization_losses()) == 1 + 4 * 7 + 1
 
@@ -190,6 +192,7 @@ def test_training_collects_updates_and_weight_decay():
 def test_images_smaller_than_the_unpadded_pool_are_refused():
   spec = thin(specs.get('resnet50'))
   with tf.Graph().as_default():
-    assert build(spec, tf.zeros([1, 5, 5, 3]), 3, False).score_map.shape.as_list() == [1, 1, 1, 3]
+    outputs = build(spec, tf.zeros([1, 5, 5, 3]), 3, Inference())
+    assert outputs.score_map.shape.as_list() == [1, 1, 1, 3]
     with pytest.raises(ConfigError, match='Images of 4 pixels.*at least 5'):
-      build(spec, tf.zeros([1, 5, 4, 3]), 3, False)
+      build(spec, tf.zeros([1, 5, 4, 3]), 3, Inference())

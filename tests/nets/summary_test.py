@@ -4,6 +4,7 @@ from tests.testing import thin
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs, summary
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.registry import build
 
 
@@ -22,7 +23,7 @@ class TestAgainstTheGraph:
     spec = thin(specs.get(model))
     rows = {row.name: row for row in summary.summarize(spec, 5, side, 8)}
     with tf.Graph().as_default():
-      outputs = build(spec, tf.zeros([2, side, side, 3]), 5, False, side, 8)
+      outputs = build(spec, tf.zeros([2, side, side, 3]), 5, Inference(), side, 8)
       variables = {v.op.name: v.shape.num_elements() for v in tf.global_variables()}
     logits = {'logits'} if spec.average else set()
     for name in set(rows) & set(outputs.end_points) - logits:

@@ -5,18 +5,17 @@ from tests.testing import assign, graph_session, random_values, thin
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import registry, specs, vgg_ops
+from vgg_slim.nets.mode import Inference, Training
 
-WEIGHT_DECAY = 0.01
+MODE = Training(weight_decay=0.01)
 
 
 def build_slim(images, spec):
-  return registry.build(spec, images, 3, False, 64, 8, weight_decay=WEIGHT_DECAY)
+  return registry.build(spec, images, 3, MODE, 64, 8, dropout_keep_prob=1.0)
 
 
 def build_ops(images, spec):
-  return vgg_ops.build(
-    images, spec, 3, is_training=False, image_size=64, fc_units=8, weight_decay=WEIGHT_DECAY
-  )
+  return vgg_ops.build(images, spec, 3, MODE, 64, 8, dropout_keep_prob=1.0)
 
 
 def forward_and_gradients(build, spec, images, values):
@@ -49,7 +48,7 @@ def test_both_styles_agree_in_every_layer_and_gradient(name):
 
 def test_230_px_is_one_score():
   with tf.Graph().as_default():
-    outputs = vgg_ops.build(tf.zeros([1, 230, 230, 3]), thin(specs.VGG['vgg_d']), 3, False)
+    outputs = vgg_ops.build(tf.zeros([1, 230, 230, 3]), thin(specs.VGG['vgg_d']), 3, Inference())
   assert outputs.score_map.shape.as_list() == [1, 1, 1, 3]
 
 
@@ -58,7 +57,7 @@ def test_batch_norm_is_refused():
     tf.Graph().as_default(),
     pytest.raises(ConfigError, match='vgg_d_bn has batch norm'),
   ):
-    vgg_ops.build(tf.zeros([1, 224, 224, 3]), specs.VGG['vgg_d_bn'], 3, False)
+    vgg_ops.build(tf.zeros([1, 224, 224, 3]), specs.VGG['vgg_d_bn'], 3, Inference())
 
 
 class TestInferenceOp:
@@ -94,3 +93,9 @@ class TestInferenceOp:
     np.testing.assert_allclose(softmax, exponentials / exponentials.sum(1, keepdims=True), 1e-5)
     np.testing.assert_array_equal(predictions, logits.argmax(1))
     assert logits.min() < 0  # no ReLU on the last layer
+
+
+@pytest.mark.parametrize('mode', [Inference.fast(), Training(fast_cpu_conv=True)])
+def test_modes_of_the_tf_slim_network_are_refused(mode):
+  with tf.Graph().as_default(), pytest.raises(ConfigError, match='only the tf-slim network has'):
+    vgg_ops.build(tf.zeros([1, 224, 224, 3]), specs.VGG['vgg_d'], 3, mode)

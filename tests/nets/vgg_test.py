@@ -7,11 +7,12 @@ from tests.testing import assign, graph_session, random_values, thin
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
+from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.nets.registry import build
 
 
 def build_thin(spec, images, **kwargs):
-  return build(thin(spec), images, 3, is_training=False, fc_units=8, **kwargs)
+  return build(thin(spec), images, 3, Inference(), fc_units=8, **kwargs)
 
 
 @pytest.mark.parametrize('name', specs.VGG)
@@ -19,7 +20,7 @@ def test_graph_has_the_shapes_of_the_table(name):
   spec = specs.VGG[name]
   with tf.Graph().as_default():
     images = tf.zeros([1, spec.image_size, spec.image_size, 3])
-    build(name, images, num_classes=1000, is_training=False)
+    build(name, images, num_classes=1000, mode=Inference())
     shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.trainable_variables()}
     fixed = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
   fixed = {name: shape for name, shape in fixed.items() if name not in shapes}
@@ -31,7 +32,7 @@ def test_graph_has_the_shapes_of_the_table(name):
 
 def test_variables_are_those_of_published_slim_checkpoints():
   with tf.Graph().as_default():
-    build('vgg16', tf.zeros([1, 224, 224, 3]), num_classes=1000, is_training=False)
+    build('vgg16', tf.zeros([1, 224, 224, 3]), num_classes=1000, mode=Inference())
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
   assert shapes['vgg_16/conv1/conv1_1/weights'] == [3, 3, 3, 64]
   assert shapes['vgg_16/conv5/conv5_3/biases'] == [512]
@@ -66,7 +67,7 @@ def test_dense_map_is_the_network_slid_over_the_image():
   image = np.random.default_rng(0).normal(size=[1, 96, 128, 3]).astype(np.float32)
   with graph_session() as session:
     images = tf.placeholder(tf.float32, [1, None, None, 3])
-    outputs = build(spec, images, 3, is_training=False, image_size=64, fc_units=8)
+    outputs = build(spec, images, 3, Inference(), image_size=64, fc_units=8)
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     assign(session, random_values(shapes, scale=0.5))
     dense = session.run(outputs.score_map, {images: image})
@@ -85,7 +86,7 @@ def test_dense_map_is_the_network_slid_where_the_border_is_dark():
   image[:, 127:129, 127:129] = np.random.default_rng(0).normal(0, 100, [2, 2, 3])
   with graph_session() as session:
     images = tf.placeholder(tf.float32, [1, None, None, 3])
-    outputs = build(thin(specs.VGG['vgg_d']), images, 3, is_training=False, fc_units=8)
+    outputs = build(thin(specs.VGG['vgg_d']), images, 3, Inference(), fc_units=8)
     values = {
       v.op.name: np.zeros(v.shape)
       if v.op.name.endswith('biases')
@@ -104,22 +105,22 @@ def test_dense_map_is_the_network_slid_where_the_border_is_dark():
 
 
 def test_only_training_drops_units():
-  def relative_change(is_training):
+  def relative_change(mode):
     with graph_session() as session:
-      outputs = build(thin(specs.VGG['vgg_a']), tf.ones([1, 32, 32, 3]), 3, is_training, 32, 64)
+      outputs = build(thin(specs.VGG['vgg_a']), tf.ones([1, 32, 32, 3]), 3, mode, 32, 64)
       session.run(tf.global_variables_initializer())
       first, second = session.run(outputs.logits), session.run(outputs.logits)
     return np.abs(first - second).max()
 
-  assert relative_change(is_training=True) > 0
-  assert relative_change(is_training=False) == 0
+  assert relative_change(Training()) > 0
+  assert relative_change(Inference()) == 0
 
 
 @pytest.mark.parametrize(('name', 'dropouts'), [('vgg_a', 2), ('vgg_cifar', 8 + 2)])
 def test_every_dropout_has_its_own_seed(name, dropouts):
   with graph_session() as session:
     seed = tf.constant([1, 2], tf.int64)
-    build(thin(specs.VGG[name]), tf.ones([1, 32, 32, 3]), 3, True, 32, 64, dropout_seed=seed)
+    build(thin(specs.VGG[name]), tf.ones([1, 32, 32, 3]), 3, Training(dropout_seed=seed), 32, 64)
     operations = tf.get_default_graph().get_operations()
     drops = [op.outputs[0] for op in operations if 'StatelessRandomUniform' in op.type]
     draws = {tuple(draw.ravel()[:4]) for draw in session.run(drops)}
@@ -128,7 +129,7 @@ def test_every_dropout_has_its_own_seed(name, dropouts):
 
 def test_batch_norm_updates_and_weight_decay_are_collected():
   with tf.Graph().as_default():
-    build('vgg16_bn', tf.zeros([2, 32, 32, 3]), 10, True, image_size=32, weight_decay=5e-4)
+    build('vgg16_bn', tf.zeros([2, 32, 32, 3]), 10, Training(weight_decay=5e-4), image_size=32)
     assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 2 * 13
     assert len(tf.losses.get_regularization_losses()) == 16
 
@@ -138,7 +139,7 @@ def test_too_small_images_are_refused():
     tf.Graph().as_default(),
     pytest.raises(ConfigError, match='Images of 192 pixels.*at least 224'),
   ):
-    build('vgg16', tf.zeros([1, 224, 192, 3]), 10, is_training=False)
+    build('vgg16', tf.zeros([1, 224, 192, 3]), 10, Inference())
 
 
 def test_vgg_cifar_is_the_table_of_paddles_vgg_bn_drop():

@@ -6,6 +6,7 @@ from vgg_slim.compat import tf
 from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.ops import cached_weights
 from vgg_slim.sessions import session_config
 
@@ -17,9 +18,7 @@ def run(model, cache_dtype, precision='float32', freeze=False):
   config = session_config(RuntimeConfig(precision))
   with tf.Graph().as_default(), tf.Session(config=config) as session:
     images = tf.placeholder(tf.float32, [None, None, None, 3])
-    outputs = registry.build(
-      model, images, 3, is_training=False, image_size=64, fc_units=8, cache_dtype=cache_dtype
-    )
+    outputs = registry.build(model, images, 3, Inference(cache_dtype), image_size=64, fc_units=8)
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     assign(session, random_network_values(shapes, scale=0.3))
     cached_weights.fill(session)

@@ -4,6 +4,7 @@ import pytest
 from tests.testing import assign, graph_session, random_network_values
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.ops import cached_weights, winograd
 
 RNG = np.random.default_rng(0)
@@ -93,23 +94,16 @@ def test_where_it_pays(shape, kernel, stride, padding, expected):
     assert not winograd.pays(halves, kernel, stride, padding)
 
 
-def network(fast_cpu_conv, cache_dtype=None, model='vgg_b_bn@16'):
+def network(mode, model='vgg_b_bn@16'):
   """Logits, a gradient and the kinds of operations of a net whose last layers have 128 channels."""
   images = np.random.default_rng(1).normal(size=[4, 64, 64, 3]).astype(np.float32)
   with graph_session() as session:
     outputs = registry.build(
-      model,
-      tf.constant(images),
-      3,
-      is_training=cache_dtype is None,
-      image_size=64,
-      fc_units=8,
-      cache_dtype=cache_dtype,
-      fast_cpu_conv=fast_cpu_conv,
-      dropout_keep_prob=1.0,
+      model, tf.constant(images), 3, mode, image_size=64, fc_units=8, dropout_keep_prob=1.0
     )
     kernel = next(v for v in tf.trainable_variables() if 'conv1_2/weights' in v.op.name)
-    gradient = tf.gradients(outputs.logits[:, 0], kernel) if cache_dtype is None else []
+    training = isinstance(mode, Training)
+    gradient = tf.gradients(outputs.logits[:, 0], kernel) if training else []
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     assign(session, random_network_values(shapes, scale=0.2))
     cached_weights.fill(session)
@@ -117,10 +111,13 @@ def network(fast_cpu_conv, cache_dtype=None, model='vgg_b_bn@16'):
   return got, shapes, {op.type for op in session.graph.get_operations()}
 
 
-@pytest.mark.parametrize('cache_dtype', [None, tf.float32])
-def test_a_network_stays_what_it_is(cache_dtype):
-  expected, shapes, kinds = network(False, cache_dtype)
-  got, same_shapes, with_winograd = network(True, cache_dtype)
+@pytest.mark.parametrize(
+  ('plain', 'fast'),
+  [(Training(), Training(fast_cpu_conv=True)), (Inference.export(), Inference.fast())],
+)
+def test_a_network_stays_what_it_is(plain, fast):
+  expected, shapes, kinds = network(plain)
+  got, same_shapes, with_winograd = network(fast)
   assert same_shapes == shapes
   assert 'ExtractImagePatches' in with_winograd - kinds
   for a, b in zip(got, expected, strict=True):

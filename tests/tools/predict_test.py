@@ -14,6 +14,7 @@ from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.export import exporter
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights.contract import Contract, contract_path, write_contract
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def folder(tmp_path_factory):
   (folder / 'photos' / 'broken.jpg').write_bytes(b'x')
   prefix = str(folder / 'net')
   with graph_session() as session:
-    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), 3, False, 32, fc_units=8)
+    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), 3, Inference(), 32, fc_units=8)
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, prefix, write_meta_graph=False)
   names = ('cat, tabby', 'dog [x]', 'bird')

@@ -10,6 +10,7 @@ import pytest
 from tests.testing import graph_session, make_data_set
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights.contract import Contract, contract_path, load_contract, write_contract
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -30,7 +31,7 @@ def folder(tmp_path_factory):
   make_data_set(folder / 'data', per_class=12)
   prefix = str(folder / 'trunk')
   with graph_session() as session:
-    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), None, False)
+    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), None, Inference())
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, prefix, write_meta_graph=False)
   write_contract(contract_path(prefix), Contract('vgg_a@4', None, 32, None, pixel_scale=1 / 64))

@@ -9,6 +9,7 @@ from keras.src.applications import resnet as keras_resnet
 from tests import testing
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry, specs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights.transform import Sizes
 
 SIDE = 64  # fc6's window is 2x2 there
@@ -148,7 +149,7 @@ def our_logits(spec, prefix, images, sizes=SIZES):
       spec,
       tf.constant(images),
       sizes.num_classes,
-      is_training=False,
+      Inference(),
       image_size=sizes.image_size,
       fc_units=sizes.fc_units,
     )

@@ -9,6 +9,7 @@ from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.ops import cached_weights
 from vgg_slim.sessions import session_config
 from vgg_slim.training import graph, losses
@@ -40,26 +41,18 @@ def build_step(workload: Workload) -> RunBatch:
     return session.make_callable(fetches)
 
 
-def _is_float32(workload: Workload) -> bool:
-  return workload.precision == 'float32'
-
-
 def _build_forward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   images, _ = synthetic.build_batch(workload)
   net = synthetic.train_config(workload).net
-  dtype = tf.as_dtype(workload.precision)
-  outputs = registry.build_from_config(
-    net, images, is_training=False, cache_dtype=dtype, fast_cpu_conv=_is_float32(workload)
-  )
+  outputs = registry.build_from_config(net, images, Inference.fast(workload.precision))
   return tf.nn.softmax(outputs.logits), []
 
 
 def _build_forward_backward(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   images, labels = synthetic.build_batch(workload)
   config = synthetic.train_config(workload)
-  outputs = registry.build_from_config(
-    config.net, images, is_training=True, fast_cpu_conv=_is_float32(workload)
-  )
+  mode = Training(fast_cpu_conv=workload.precision == 'float32')
+  outputs = registry.build_from_config(config.net, images, mode)
   loss = losses.build_losses(outputs.logits, labels).cross_entropy
   # Their operations, not a group of them: grappler drops what only a group waits for.
   return [gradient.op for gradient in tf.gradients(loss, tf.trainable_variables())], []

@@ -11,6 +11,7 @@ from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, picture_files
 from vgg_slim.errors import CheckpointError, DataError
 from vgg_slim.evaluation import heat_maps, score_maps, views
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
@@ -135,9 +136,7 @@ class CheckpointPredictor(Predictor):
     with tf.Graph().as_default() as graph:
       pixels = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
       fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
-      self._outputs = restore.build_network(
-        contract, fed, cache_dtype=tf.float32, fast_cpu_conv=True
-      )
+      self._outputs = restore.build_network(contract, fed, Inference.fast())
       probabilities = score_maps.build_probabilities(lambda _: self._outputs, fed, flip=False)
       self._class_id = tf.placeholder(tf.int32, [], 'class_id')
       session = tf.Session(graph=graph)

@@ -15,6 +15,7 @@ from vgg_slim.errors import CheckpointError, DataError
 from vgg_slim.evaluation import metrics, results, score_maps, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.ops import cached_weights
 from vgg_slim.weights import checkpoints
@@ -152,9 +153,7 @@ class Evaluator:
 
   def _build_network(self, images: tf.Tensor) -> NetOutputs:
     with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-      return registry.build_from_config(
-        self._trained.net, images, is_training=False, cache_dtype=tf.float32, fast_cpu_conv=True
-      )
+      return registry.build_from_config(self._trained.net, images, Inference.fast())
 
   def _batches(
     self, view: _View, test_scale: int

@@ -4,6 +4,7 @@ import pathlib
 
 from vgg_slim.compat import tf
 from vgg_slim.export.serving_graph import IMAGES, build_outputs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
@@ -21,7 +22,7 @@ def freeze(prefix: str, contract: Contract) -> tf.GraphDef:
   """
   with tf.Graph().as_default() as graph, tf.Session() as session:
     images = tf.placeholder(tf.float32, [None, None, None, 3], IMAGES)
-    outputs = build_outputs(contract, images, cache_dtype=tf.float32)
+    outputs = build_outputs(contract, images, Inference.export())
     graph_def = graph.as_graph_def()
     restore.restore(session, prefix)
     return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs))

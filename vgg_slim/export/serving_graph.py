@@ -6,6 +6,7 @@ Pixels are normalised inside, so that nobody who serves an export can feed it wr
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops
 from vgg_slim.nets import specs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
@@ -16,7 +17,7 @@ TRUNK_OUTPUTS = ('features',)
 
 
 def build_outputs(
-  contract: Contract, images: tf.Tensor, cache_dtype: tf.DType | None = None
+  contract: Contract, images: tf.Tensor, mode: Inference = Inference()
 ) -> dict[str, tf.Tensor]:
   """Adds preprocessing and network to the default graph; a second call shares the variables.
 
@@ -24,7 +25,7 @@ def build_outputs(
     contract: of the checkpoint.
     images: float32 or uint8 [N, H, W, 3], RGB, 0..255; H and W may be unknown, and larger than the
       contract's `image_size`.
-    cache_dtype: see `registry.build`.
+    mode: how the network is computed.
 
   Returns:
     class_score_map: float32 [N, h', w', K], before soft-max (VGG paper, 3.2).
@@ -36,7 +37,7 @@ def build_outputs(
   with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
     pixels = tf.cast(images, tf.float32)
     fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
-    network = restore.build_network(contract, fed, cache_dtype)
+    network = restore.build_network(contract, fed, mode)
   if network.logits is None:
     last_map = specs.get(contract.model).trunk_layers()[-1].name
     return {'features': tf.identity(network.end_points[last_map], 'features')}

@@ -13,6 +13,7 @@ from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.features import cache
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.nets import geometry, registry, specs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import formats, restore
 from vgg_slim.weights.contract import Contract
 
@@ -103,7 +104,7 @@ def run_extraction(
     with tf.name_scope('input'):
       iterator = _build_input(key, paths, passes, manifest.mirror_safe, batch_size)
       images, labels, names = iterator.get_next()
-    trunk = registry.build(key.model, images, None, is_training=False, fast_cpu_conv=True)
+    trunk = registry.build(key.model, images, None, Inference.fast())
     features = trunk.end_points[key.layer]
     with tf.Session() as session:
       restore.restore(session, checkpoint)

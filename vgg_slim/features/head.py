@@ -10,9 +10,10 @@ from vgg_slim.errors import ConfigError, TrainingError
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.features.head_config import HeadConfig
 from vgg_slim.nets import specs
+from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.heads import build_head
+from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.outputs import as_two_classes
-from vgg_slim.ops.arg_scopes import net_arg_scope
 
 # Keras's settings where TensorFlow 1 has others, as the tutorials of this method are Keras's.
 OPTIMIZERS: dict[str, Callable[[float], tf.train.Optimizer]] = {
@@ -105,14 +106,16 @@ class _Graph:
     self._features = tf.placeholder(tf.float32, [None, *shape], 'features')
     self._labels = tf.placeholder(tf.int32, [None], 'labels')
     self.step = tf.train.get_or_create_global_step()
-    loss, self.hits = self._build_tower(config, key, is_training=True)
+    seed = tf.stack([tf.constant(config.seed, tf.int64), self.step])
+    mode = Training(dropout_seed=seed, weight_decay=config.weight_decay)
+    loss, self.hits = self._build_tower(config, key, mode)
     total = loss + tf.losses.get_regularization_loss()
     self.weights = {v.op.name: v for v in slim.get_model_variables()}
     with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
       update = OPTIMIZERS[config.optimizer](config.learning_rate).minimize(total, self.step)
     with tf.control_dependencies([update]):
       self.train_op = tf.identity(loss)
-    self._scores = self._build_tower(config, key, is_training=False)
+    self._scores = self._build_tower(config, key, Inference())
 
   def feed(self, data: FeatureSet, rows: np.ndarray | slice) -> dict[tf.Tensor, np.ndarray]:
     return {self._features: data.features[rows], self._labels: data.labels[rows]}
@@ -129,22 +132,15 @@ class _Graph:
     )
 
   def _build_tower(
-    self, config: HeadConfig, key: FeatureKey, is_training: bool
+    self, config: HeadConfig, key: FeatureKey, mode: Mode
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean cross-entropy of the batch, and the share of its rows that are right."""
     spec = specs.get(key.model)
     num_classes = len(key.class_names)
     sigmoid = config.classifier_activation == 'sigmoid'
-    seed = tf.stack([tf.constant(config.seed, tf.int64), self.step])
-    arg_scope = net_arg_scope(
-      config.weight_decay,
-      config.initializer,
-      spec.batch_norm,
-      spec.conv_biases,
-      is_training,
-      dropout_seed=seed,
-    )
-    with tf.variable_scope(spec.scope, reuse=not is_training), slim.arg_scope(arg_scope):
+    arg_scope = net_arg_scope(mode, config.initializer, spec.batch_norm, spec.conv_biases)
+    reuse = isinstance(mode, Inference)
+    with tf.variable_scope(spec.scope, reuse=reuse), slim.arg_scope(arg_scope):
       outputs = build_head(
         self._features,
         {},

@@ -12,6 +12,7 @@ from vgg_slim.config import NetConfig
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
+from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, from_score_map
 from vgg_slim.nets.vgg_specs import FLAT_SCOPES, VggSpec
@@ -19,7 +20,7 @@ from vgg_slim.ops import initializers
 from vgg_slim.ops.layers import conv_op, dropout_op, fc_op, lrn_op, mpool_op
 
 
-class Inference(NamedTuple):
+class InferenceOutputs(NamedTuple):
   """What `inference_op` returns.
 
   Attributes:
@@ -42,7 +43,7 @@ def inference_op(
   fc_units: int = 2048,
   image_size: int = IMAGE_SIDE,
   spec: VggSpec = specs.VGG['vgg_d'],
-) -> Inference:
+) -> InferenceOutputs:
   """VGG16 by hand, in the variable scope of the caller: conv1_1 to conv5_3, fc1 to fc3.
 
   Args:
@@ -54,12 +55,13 @@ def inference_op(
     spec: another row of the table.
   """
   spec = dataclasses.replace(spec, scopes=FLAT_SCOPES)
-  outputs = _build(input_op, spec, num_classes, keep_prob, image_size, fc_units)
+  dropout = {'keep_prob': keep_prob}
+  outputs = _build(input_op, spec, num_classes, dropout, image_size, fc_units)
   prefix = tf.get_variable_scope().name
   variables = {variable.op.name: variable for variable in tf.trainable_variables(prefix)}
   names = spec.parameter_shapes(num_classes, image_size, fc_units)
   softmax = tf.nn.softmax(outputs.logits, name='softmax')
-  return Inference(
+  return InferenceOutputs(
     tf.argmax(softmax, 1, name='predictions'),
     softmax,
     outputs.logits,
@@ -71,11 +73,10 @@ def build(
   images: tf.Tensor,
   spec: VggSpec,
   num_classes: int,
-  is_training: bool,
+  mode: Mode,
   image_size: int = IMAGE_SIDE,
   fc_units: int = FC_UNITS,
   dropout_keep_prob: float = 0.5,
-  weight_decay: float = 0.0,
   initializer: str = NetConfig.initializer,
 ) -> NetOutputs:
   """Adds the network to the default graph, in the scope `spec.scope`.
@@ -84,27 +85,31 @@ def build(
     images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
     spec: a row of the table without batch norm.
     num_classes: K.
-    is_training: whether dropout drops.
+    mode: `Training`, for dropout and weight decay, or `Inference()`.
     image_size: side, in pixels, at which fc6 sees the whole map.
     fc_units: units of fc6 and fc7.
     dropout_keep_prob: of fc6's and fc7's units.
-    weight_decay: multiplies sum(w**2) / 2 of every layer's weights.
     initializer: a name of `ops.initializers.get`.
 
   Raises:
-    ConfigError: a row with batch norm.
+    ConfigError: a row with batch norm, or a mode that only the tf-slim network has.
   """
-  keep_prob = dropout_keep_prob if is_training else 1.0
-  weights = {'weight_decay': weight_decay, 'initializer': initializers.get(initializer)}
+  if mode.fast_cpu_conv or (isinstance(mode, Inference) and mode.cache_dtype):
+    raise ConfigError(f'{mode}: only the tf-slim network has cached weights and fast convolutions.')
+  weights = {'initializer': initializers.get(initializer)}
+  dropout = {'keep_prob': 1.0}
+  if isinstance(mode, Training):
+    weights['weight_decay'] = mode.weight_decay
+    dropout = {'keep_prob': dropout_keep_prob, 'seed': mode.dropout_seed}
   with tf.variable_scope(spec.scope):
-    return _build(images, spec, num_classes, keep_prob, image_size, fc_units, **weights)
+    return _build(images, spec, num_classes, dropout, image_size, fc_units, **weights)
 
 
 def _build(
   images: tf.Tensor,
   spec: VggSpec,
   num_classes: int,
-  keep_prob: float | tf.Tensor,
+  dropout: dict[str, Any],
   image_size: int,
   fc_units: int,
   **weights: Any,
@@ -125,7 +130,7 @@ def _build(
   *hidden, scores = spec.fc_scopes
   for scope, fc in zip(hidden, head_specs.get(spec.head).hidden, strict=True):
     net = end_points[scope] = fc_op(net, scope, fc.units or fc_units, kernel, **weights)
-    net = dropout_op(net, f'dropout{scope[2:]}', keep_prob)
+    net = dropout_op(net, f'dropout{scope[2:]}', **dropout)
     kernel = 1
   net = end_points[scores] = fc_op(net, scores, num_classes, kernel, activation=None, **weights)
   return from_score_map(net, end_points)

@@ -39,10 +39,10 @@ def conv2d(
     padding: 'SAME' or 'VALID'.
     normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
     normalizer_params: its arguments.
-    fold_fn: replaces `normalizer_fn` in graphs that never train: maps the kernel to the kernel and
-      the bias that give the normalized output; both are cached. It takes `normalizer_params` too.
-    cache_dtype: dtype in which the kernel is cached, see `cached_weights`; None to read its
-      variable.
+    fold_fn: maps the kernel to the kernel and the bias that give the normalized output; takes
+      `normalizer_params` too. With `cache_dtype` it replaces `normalizer_fn`.
+    cache_dtype: for graphs that never train: dtype in which kernel and bias are cached, see
+      `cached_weights`; None to read the variables.
     fast_cpu_conv: whether to convolve by `winograd` where that is faster; for float32 sessions on
       CPUs.
     scope: variable scope.
@@ -50,7 +50,7 @@ def conv2d(
   with tf.variable_scope(scope, 'Conv', [inputs]):
     kernel = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
     normalize, bias, cached_kind = None, None, 'kernel'
-    if fold_fn:
+    if fold_fn and cache_dtype:
       cached_kind = 'folded_kernel'
       kernel, shift = fold_fn(kernel, **normalizer_params or {})
       bias = cached_weights.cache(shift, 'folded_biases')

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Training
 from vgg_slim.ops.layers import DropoutSeed
 from vgg_slim.training import losses
 
@@ -47,23 +48,21 @@ def build_forward(
     part: which part of the step's batch this is, so that it drops the units that it would as a part
       of the whole.
     parts: of so many.
-    sync_batch_norm: see `registry.build`.
+    sync_batch_norm: see `mode.Training`.
   """
   optimizer = config.optimizer
   with tf.name_scope('dropout_seed'):
     numbers = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
   in_loss = () if optimizer.optimizer == 'adamw' else optimizer.weight_decay_on
   is_first = not tf.get_variable_scope().reuse
-  outputs = registry.build_from_config(
-    config.net,
-    images,
-    is_training=True,
+  mode = Training(
     dropout_seed=DropoutSeed(numbers, part, parts),
     weight_decay=optimizer.weight_decay if 'weights' in in_loss else 0.0,
     trainable_scopes=config.fine_tune.trainable_scopes,
     sync_batch_norm=sync_batch_norm,
     fast_cpu_conv=config.runtime.precision == 'float32',
   )
+  outputs = registry.build_from_config(config.net, images, mode)
   others = [kind for kind in in_loss if kind != 'weights']  # the network's layers know these alone
   if is_first and others and optimizer.weight_decay:
     variables = losses.of_kinds(tf.trainable_variables(), others)

@@ -10,6 +10,7 @@ from vgg_slim.compat import tf
 from vgg_slim.constants import IMAGENET_RGB_MEAN, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import WeightMismatchError
 from vgg_slim.nets import registry, specs
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.weights import assign, formats, frameworks, names, probe, staging, transform
 from vgg_slim.weights.contract import Contract, Source, contract_path, to_json
@@ -211,7 +212,7 @@ def write_checkpoint(
       spec,
       tf.constant(images),
       sizes.num_classes,
-      is_training=False,
+      Inference(),
       image_size=sizes.image_size,
       fc_units=sizes.fc_units,
     )

@@ -2,6 +2,7 @@
 
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.ops import cached_weights
 from vgg_slim.weights import checkpoints
@@ -9,35 +10,18 @@ from vgg_slim.weights.contract import Contract, net_config
 
 
 def build_network(
-  contract: Contract,
-  images: tf.Tensor,
-  cache_dtype: tf.DType | None = None,
-  fast_cpu_conv: bool = False,
+  contract: Contract, images: tf.Tensor, mode: Inference = Inference()
 ) -> NetOutputs:
-  """Adds the network, as it is outside of training, to the default graph.
+  """Adds the network of a checkpoint to the default graph.
 
   Args:
     contract: of the checkpoint.
-    images: float32 [N, H, W, 3], normalised as the contract says; H and W may be unknown.
-    cache_dtype: see `registry.build`; `restore` fills what is cached.
-    fast_cpu_conv: see `registry.build`.
+    images: float32 [N, H, W, 3], normalized as the contract says; H and W may be unknown.
+    mode: how the network is computed; `restore` fills its cached weights.
   """
   if contract.num_classes is None:
-    return registry.build(
-      contract.model,
-      images,
-      None,
-      is_training=False,
-      cache_dtype=cache_dtype,
-      fast_cpu_conv=fast_cpu_conv,
-    )
-  return registry.build_from_config(
-    net_config(contract),
-    images,
-    is_training=False,
-    cache_dtype=cache_dtype,
-    fast_cpu_conv=fast_cpu_conv,
-  )
+    return registry.build(contract.model, images, None, mode)
+  return registry.build_from_config(net_config(contract), images, mode)
 
 
 def restore(session: tf.Session, prefix: str) -> None:

@@ -3,12 +3,13 @@ import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import slim, tf
+from vgg_slim.nets.arg_scopes import net_arg_scope
+from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.ops import slim_layers
-from vgg_slim.ops.arg_scopes import net_arg_scope
 
 
 def variable_names(**kwargs):
-  with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(**kwargs)):
+  with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(Training(), **kwargs)):
     slim_layers.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
     return sorted(v.op.name for v in tf.trainable_variables())
 
@@ -22,7 +23,8 @@ def test_bias_and_batch_norm():
 
 
 def test_weight_decay_is_half_the_sum_of_squares_of_weights():
-  with graph_session() as session, slim.arg_scope(net_arg_scope(0.5, batch_norm=(0.9, 1e-3))):
+  arg_scope = net_arg_scope(Training(weight_decay=0.5), batch_norm=(0.9, 1e-3))
+  with graph_session() as session, slim.arg_scope(arg_scope):
     net = slim_layers.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
     slim_layers.sliding_fully_connected(net, 2, 4, scope='fc')
     session.run(tf.global_variables_initializer())
@@ -32,5 +34,5 @@ def test_weight_decay_is_half_the_sum_of_squares_of_weights():
 
 
 def test_pools_floor():
-  with tf.Graph().as_default(), slim.arg_scope(net_arg_scope()):
+  with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(Inference())):
     assert slim.max_pool2d(tf.zeros([1, 5, 5, 1]), 2).shape.as_list() == [1, 2, 2, 1]

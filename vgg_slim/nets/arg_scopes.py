@@ -1,0 +1,72 @@
+"""tf-slim's defaults for every network."""
+
+from typing import Any
+
+from vgg_slim.compat import slim, tf
+from vgg_slim.config import NetConfig
+from vgg_slim.nets.mode import Inference, Mode, Training
+from vgg_slim.ops import initializers, slim_layers
+
+
+def net_arg_scope(
+  mode: Mode,
+  initializer: str = NetConfig.initializer,
+  batch_norm: tuple[float, float] | None = None,
+  conv_biases: bool = False,
+) -> dict[str, Any]:
+  """Defaults of every network: ReLU, zero biases, pools that floor, and what `mode` asks for.
+
+  Args:
+    mode: what the network is built for.
+    initializer: a name of `initializers.get`.
+    batch_norm: (decay, epsilon) of batch norm, with scale and shift, after each convolution.
+    conv_biases: whether convolutions keep their bias below batch norm.
+  """
+  normalizer, settings = {}, {}
+  if batch_norm:
+    settings = {'decay': batch_norm[0], 'epsilon': batch_norm[1]}
+    normalizer = {
+      'normalizer_fn': slim_layers.batch_norm,
+      'fold_fn': slim_layers.fold_batch_norm,
+      'normalizer_params': {'biases': conv_biases, 'epsilon': batch_norm[1]},
+    }
+  with (
+    slim.arg_scope(
+      [slim_layers.conv2d, slim_layers.sliding_fully_connected],
+      activation_fn=tf.nn.relu,
+      weights_initializer=initializers.get(initializer),
+      biases_initializer=tf.zeros_initializer(),
+      fast_cpu_conv=mode.fast_cpu_conv and not tf.config.list_physical_devices('GPU'),
+    ),
+    slim.arg_scope([slim_layers.conv2d], padding='SAME', **normalizer),
+    slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),
+    slim.arg_scope([slim_layers.batch_norm], **settings),
+  ):
+    return _training_scope(mode) if isinstance(mode, Training) else _inference_scope(mode)
+
+
+def _training_scope(mode: Training) -> dict[str, Any]:
+  regularizer = slim.l2_regularizer(mode.weight_decay) if mode.weight_decay else None
+  with (
+    slim.arg_scope(
+      [slim_layers.conv2d, slim_layers.sliding_fully_connected], weights_regularizer=regularizer
+    ),
+    slim.arg_scope(
+      [slim_layers.batch_norm],
+      is_training=True,
+      trainable_scopes=mode.trainable_scopes,
+      cross_replica=mode.sync_batch_norm,
+    ),
+    slim.arg_scope([slim_layers.dropout], is_training=True, seed=mode.dropout_seed) as scope,
+  ):
+    return scope
+
+
+def _inference_scope(mode: Inference) -> dict[str, Any]:
+  # Nothing is folded into a fully-connected layer: its float32 kernel is what its variable holds.
+  fc_dtype = None if mode.cache_dtype == tf.float32 else mode.cache_dtype
+  with (
+    slim.arg_scope([slim_layers.conv2d], cache_dtype=mode.cache_dtype),
+    slim.arg_scope([slim_layers.sliding_fully_connected], cache_dtype=fc_dtype) as scope,
+  ):
+    return scope

@@ -1,0 +1,86 @@
+"""What a network is built for: training, or inference in one of its forms.
+
+registry.build('vgg16', images, 1000, Training(weight_decay=5e-4))
+registry.build('vgg16', images, 1000, Inference())
+"""
+
+import dataclasses
+
+from vgg_slim.compat import tf
+from vgg_slim.errors import ConfigError
+from vgg_slim.ops.layers import DropoutSeed
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+  """Dropout drops units, and batch norm uses and collects the statistics of the batch.
+
+  The updates of the moving statistics are added to UPDATE_OPS, weight decay to the regularization
+  losses.
+
+  Attributes:
+    dropout_seed: see `layers.dropout_op`.
+    weight_decay: factor of sum(w**2) / 2 over all weights; biases and batch norm are not decayed.
+    trainable_scopes: batch norm outside of these is frozen; empty to freeze none.
+    sync_batch_norm: whether batch norm uses the statistics of the images of all replicas.
+    fast_cpu_conv: whether convolutions use `winograd` where that is faster; for float32 sessions
+      on CPUs.
+  """
+
+  dropout_seed: DropoutSeed | tf.Tensor | None = None
+  weight_decay: float = 0.0
+  trainable_scopes: tuple[str, ...] = ()
+  sync_batch_norm: bool = False
+  fast_cpu_conv: bool = False
+
+  def __post_init__(self):
+    object.__setattr__(self, 'trainable_scopes', tuple(self.trainable_scopes))
+    if self.weight_decay < 0:
+      raise ConfigError(f'weight_decay must be at least 0, got {self.weight_decay}.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Inference:
+  """Dropout does nothing, and batch norm uses its moving statistics.
+
+  `Inference()` computes with the variables as they are, batch norm an operation of its own.
+  `Inference.fast` and `Inference.export` are for sessions and files that outlive one batch.
+
+  Attributes:
+    cache_dtype: None to read the variables in every batch. Otherwise batch norm is folded into the
+      convolutions and kernels are cached in this dtype; `cached_weights.fill` has to be called
+      once the variables have their values, as `weights.restore` does.
+    fast_cpu_conv: whether convolutions use `winograd` where that is faster, and fully-connected
+      layers slide over larger maps by copying patches; for float32 sessions on CPUs.
+  """
+
+  cache_dtype: tf.DType | None = None
+  fast_cpu_conv: bool = False
+
+  def __post_init__(self):
+    if self.cache_dtype not in (None, tf.float32, tf.bfloat16, tf.float16):
+      raise ConfigError(
+        f'cache_dtype must be float32, bfloat16 or float16, got {self.cache_dtype!r}.'
+      )
+    if self.fast_cpu_conv and self.cache_dtype not in (None, tf.float32):
+      raise ConfigError(
+        f'fast_cpu_conv is for float32, got cache_dtype={self.cache_dtype.name}: the transforms of '
+        'Winograd lose 9 % of the largest value in bfloat16.'
+      )
+
+  @classmethod
+  def fast(cls, precision: str = 'float32') -> 'Inference':
+    """For one session and many images, as `evaluate` and `predict` run.
+
+    Args:
+      precision: that of the session, see `sessions.session_config`.
+    """
+    return cls(tf.as_dtype(precision), fast_cpu_conv=precision == 'float32')
+
+  @classmethod
+  def export(cls) -> 'Inference':
+    """For files that other programs run: batch norm is folded, convolutions stay plain."""
+    return cls(tf.float32)
+
+
+Mode = Training | Inference
