@@ -173,6 +173,17 @@ def test_libraries_are_imported_in_their_home_only():
   assert not misplaced
 
 
+def test_sessions_are_opened_in_one_way():
+  """TensorFlow takes threads and GPUs of a process from its first session, whichever that is."""
+  found = [
+    module.path
+    for name, module in CODE.items()
+    if name != 'vgg_slim.sessions'
+    and re.search(r'\.(Interactive)?Session\(', (ROOT / module.path).read_text(encoding='utf-8'))
+  ]
+  assert not found, 'take vgg_slim.sessions.open_session'
+
+
 def test_slow_libraries_are_imported_inside_functions():
   at_the_top = [
     f'{module.path}:{found.line}: {found.name}'

@@ -1,23 +1,72 @@
 import numpy as np
 import pytest
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.configs.runtime import RuntimeConfig
-from vgg_slim.sessions import session_config
+from vgg_slim.errors import ConfigError
 
 
-def test_flags_reach_the_proto():
-  proto = session_config(RuntimeConfig(xla=True, num_threads=3, gpus='1,2', gpu_memory_growth=True))
+def test_threads_are_those_of_the_process_and_the_rest_of_a_session():
+  try:
+    sessions.configure(RuntimeConfig(num_threads=3, gpus='none'))
+    proto = sessions.session_config(RuntimeConfig(xla=True, num_threads=5))
+  finally:
+    sessions.configure(RuntimeConfig())
   assert proto.intra_op_parallelism_threads == 3
-  assert proto.gpu_options.visible_device_list == '1,2'
-  assert proto.gpu_options.allow_growth
+  assert proto.device_count['GPU'] == 0
   assert proto.graph_options.optimizer_options.global_jit_level == 1
-  assert session_config(RuntimeConfig(gpus='none')).device_count['GPU'] == 0
+  assert sessions.session_config().intra_op_parallelism_threads == 0
+
+
+class FourGpus:
+  """Of TensorFlow, what it is told and answers about devices."""
+
+  def __init__(self, monkeypatch):
+    self.gpus = [f'gpu {number}' for number in range(4)]
+    self.visible, self.grows = list(self.gpus), dict.fromkeys(self.gpus, False)
+    monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind: self.gpus)
+    monkeypatch.setattr(tf.config, 'get_visible_devices', lambda kind: self.visible)
+    monkeypatch.setattr(
+      tf.config, 'set_visible_devices', lambda chosen, kind: setattr(self, 'visible', chosen)
+    )
+    monkeypatch.setattr(tf.config.experimental, 'set_memory_growth', self.grows.__setitem__)
+    monkeypatch.setattr(tf.config.experimental, 'get_memory_growth', self.grows.__getitem__)
+
+
+@pytest.mark.parametrize(
+  ('gpus', 'growth', 'numbers', 'count'),
+  [(None, False, '', 4), (None, True, '', 4), ('1,3', True, '1,3', 2), ('none', False, '', 0)],
+)
+def test_gpus(monkeypatch, gpus, growth, numbers, count):
+  FourGpus(monkeypatch)
+  sessions.configure(RuntimeConfig(gpus=gpus, gpu_memory_growth=growth))
+  proto = sessions.session_config()
+  assert proto.gpu_options.visible_device_list == numbers
+  assert proto.gpu_options.allow_growth == growth
+  assert sessions.num_gpus() == count
+  assert ('GPU' in proto.device_count) == (count == 0)
+
+
+def test_gpus_that_are_not_there_are_named(monkeypatch):
+  FourGpus(monkeypatch)
+  with pytest.raises(ConfigError, match=r'gpus=0,4,7: TensorFlow sees 4 .* there is no 4, 7\.'):
+    sessions.configure(RuntimeConfig(gpus='0,4,7'))
+
+
+def test_a_process_that_has_started_otherwise(monkeypatch):
+  def refuse(number):
+    raise RuntimeError('cannot be modified after initialization')
+
+  monkeypatch.setattr(tf.config.threading, 'set_intra_op_parallelism_threads', refuse)
+  with pytest.raises(ConfigError, match='num_threads, gpus, .*cannot be modified'):
+    sessions.configure(RuntimeConfig(num_threads=3))
 
 
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16', 'float16'])
 def test_one_rewriter_is_on(precision):
-  rewriters = session_config(RuntimeConfig(precision=precision)).graph_options.rewrite_options
+  proto = sessions.session_config(RuntimeConfig(precision=precision))
+  rewriters = proto.graph_options.rewrite_options
   assert rewriters.auto_mixed_precision_onednn_bfloat16 == (precision == 'bfloat16')
   assert rewriters.auto_mixed_precision == (precision == 'float16')
 
@@ -30,7 +79,7 @@ def test_bfloat16_rounds_products_and_leaves_the_graph_alone():
   for precision in ('float32', 'bfloat16'):
     with (
       tf.Graph().as_default(),
-      tf.Session(config=session_config(RuntimeConfig(precision=precision))) as session,
+      sessions.open_session(runtime=RuntimeConfig(precision=precision)) as session,
     ):
       fed = tf.placeholder(tf.float32, images.shape)
       net = tf.nn.conv2d(fed, tf.get_variable('kernel', initializer=kernel), 1, 'SAME')

@@ -81,22 +81,25 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
   except ImportError as error:
     yield failure('TensorFlow', error, 'See packages and Python above.')
     return
+  from vgg_slim import sessions
   from vgg_slim.checkup import data_set, framework, trial
-  from vgg_slim.compat import tf
 
-  yield from framework.examine_all()
+  refusal = None
   try:
     run, manifest, newest = _plan()
+    sessions.configure(run.runtime)
   except VggSlimError as error:
-    yield failure('run', error)
+    refusal = failure('run', error)
+  yield from framework.examine_all()
+  if refusal:
+    yield refusal
     return
   yield trial.examine_run(run, manifest)
   yield from data_set.examine_all(run.data_dir, manifest, run.preprocessing, _THOROUGH.value)
   start = newest or run.fine_tune.checkpoint_path
   if start:
     yield trial.examine_checkpoint(start)
-  on_gpu = bool(tf.config.list_physical_devices('GPU'))
-  yield trial.examine_memory(run, memory.available_bytes(), on_gpu)
+  yield trial.examine_memory(run, memory.available_bytes(), bool(sessions.num_gpus()))
   yield machine.examine_disk(_folder(), trial.checkpoint_bytes(run))
   if _DRY_STEP.value and not counts[FAIL]:
     folder = str(machine.nearest_folder(_folder()))

@@ -28,6 +28,12 @@ _OF_THE_FIRST = {
   'ignore_missing_vars': 'false',
 }
 
+# Of the command: where its data and files are, and what TensorFlow takes once a process.
+_OF_ALL_PHASES = (
+  *('phase', 'train_dir', 'data_dir', 'flagfile', 'quiet', 'verbose'),
+  *('num_threads', 'gpus', 'gpu_memory_growth'),
+)
+
 
 class Phase(NamedTuple):
   """Flags by name, as text; `folder` is its train_dir below the command's."""
@@ -64,7 +70,7 @@ def _parse(number: int, text: str) -> Phase:
   overrides = {}
   for setting in settings:
     flag, has_value, value = setting.removeprefix('--').partition('=')
-    if flag not in flags.FLAGS or flag in ('phase', 'train_dir', 'data_dir', 'flagfile'):
+    if flag not in flags.FLAGS or flag in _OF_ALL_PHASES:
       raise ConfigError(f'--phase={text!r}: {flag!r} is no flag that a phase can change.')
     overrides[flag] = value if has_value else 'true'
   return Phase(f'{number}_{name}', overrides)

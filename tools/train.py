@@ -118,9 +118,11 @@ def _train(
   wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
 ) -> 'loop.TrainResult':
   invocation.load_tensorflow()
+  from vgg_slim import sessions
   from vgg_slim.evaluation import eval_config, runner, validation
   from vgg_slim.training import loop, progress
 
+  sessions.configure(wanted.runtime)
   reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
   train = manifest.split('train')
   reporter.line(

@@ -1,7 +1,17 @@
-"""How sessions run their graphs: precision, threads, devices, compilation."""
+"""How sessions run their graphs: threads and GPUs of a process, precision and compilation of each.
+
+    sessions.configure(runtime)
+    with tf.Graph().as_default(), sessions.open_session() as session:
+      ...
+
+TensorFlow takes threads and GPUs of a whole process from the first session that it opens, and
+disregards what later ones ask for. That is why they are set once, and why every session of this
+project is opened here.
+"""
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.runtime import NO_GPU, RuntimeConfig
+from vgg_slim.errors import ConfigError
 
 _REWRITERS = {
   'bfloat16': 'auto_mixed_precision_onednn_bfloat16',  # for CPUs
@@ -9,20 +19,63 @@ _REWRITERS = {
 }
 
 
-def session_config(runtime: RuntimeConfig) -> tf.ConfigProto:
-  """The `config` of a `tf.Session`; see `RuntimeConfig`.
+_AS_BUILT = RuntimeConfig()  # in float32, not compiled
+
+
+def configure(runtime: RuntimeConfig) -> None:
+  """Sets threads and GPUs of every session that this process opens from now on.
+
+  To be called before the first session.
+
+  Args:
+    runtime: its `num_threads`, `gpus` and `gpu_memory_growth`; the others are those of a session.
+
+  Raises:
+    ConfigError: there is no such GPU, or TensorFlow has already started with other values.
+  """
+  chosen = _find_gpus(runtime.gpus)
+  try:
+    tf.config.threading.set_intra_op_parallelism_threads(runtime.num_threads)
+    tf.config.set_visible_devices(chosen, 'GPU')
+    for gpu in chosen:
+      tf.config.experimental.set_memory_growth(gpu, runtime.gpu_memory_growth)
+  except RuntimeError as error:
+    raise ConfigError(f'num_threads, gpus, gpu_memory_growth: {error}') from error
+
+
+def _find_gpus(numbers: str | None) -> list[tf.config.PhysicalDevice]:
+  gpus = tf.config.list_physical_devices('GPU')
+  if numbers is None:
+    return gpus
+  wanted = [] if numbers == NO_GPU else [int(number) for number in numbers.split(',')]
+  absent = [str(number) for number in wanted if number >= len(gpus)]
+  if absent:
+    raise ConfigError(
+      f'gpus={numbers}: TensorFlow sees {len(gpus)} GPUs here, numbered from 0; there is no '
+      f'{", ".join(absent)}. {NO_GPU!r} uses the CPU alone.'
+    )
+  return [gpus[number] for number in wanted]
+
+
+def num_gpus() -> int:
+  """The number of GPUs that the sessions of this process may use."""
+  return len(tf.config.get_visible_devices('GPU'))
+
+
+def session_config(runtime: RuntimeConfig = _AS_BUILT) -> tf.ConfigProto:
+  """The `config` of a session that `open_session` cannot open, such as a monitored one.
 
   In low precision grappler casts around convolutions and products and leaves the graph, its
   variables and its checkpoints as they are.
+
+  Args:
+    runtime: its `precision` and `xla`; threads and GPUs are those of the process, see `configure`.
   """
   proto = tf.ConfigProto(
-    allow_soft_placement=True, intra_op_parallelism_threads=runtime.num_threads
+    allow_soft_placement=True,
+    intra_op_parallelism_threads=tf.config.threading.get_intra_op_parallelism_threads(),
   )
-  if runtime.gpus == NO_GPU:
-    proto.device_count['GPU'] = 0
-  elif runtime.gpus is not None:
-    proto.gpu_options.visible_device_list = runtime.gpus
-  proto.gpu_options.allow_growth = runtime.gpu_memory_growth
+  _set_gpus(proto)
   if runtime.precision in _REWRITERS:
     rewriters = proto.graph_options.rewrite_options
     setattr(rewriters, _REWRITERS[runtime.precision], type(rewriters).ON)
@@ -30,3 +83,25 @@ def session_config(runtime: RuntimeConfig) -> tf.ConfigProto:
     options = proto.graph_options.optimizer_options
     options.global_jit_level = type(options).ON_1
   return proto
+
+
+def _set_gpus(proto: tf.ConfigProto) -> None:
+  all_gpus, chosen = tf.config.list_physical_devices('GPU'), tf.config.get_visible_devices('GPU')
+  if not chosen:
+    proto.device_count['GPU'] = 0
+    return
+  if chosen != all_gpus:
+    numbers = [str(all_gpus.index(gpu)) for gpu in chosen]
+    proto.gpu_options.visible_device_list = ','.join(numbers)
+  grows = [tf.config.experimental.get_memory_growth(gpu) for gpu in chosen]
+  proto.gpu_options.allow_growth = all(grows)
+
+
+def open_session(graph: tf.Graph | None = None, runtime: RuntimeConfig = _AS_BUILT) -> tf.Session:
+  """Opens a session; the only way to do so in this project.
+
+  Args:
+    graph: by default the default graph.
+    runtime: see `session_config`.
+  """
+  return tf.Session(graph=graph, config=session_config(runtime))

@@ -56,6 +56,7 @@ def test_what_follows_takes_all_of_the_phase_before():
     ('../x epochs=1', 'it starts with a name of letters'),
     ('head depth=9', "'depth' is no flag that a phase can change"),
     ('head train_dir=x', "'train_dir' is no flag that a phase can change"),
+    ('head num_threads=2', "'num_threads' is no flag that a phase can change"),
   ],
 )
 def test_mistakes_are_named(text, message):

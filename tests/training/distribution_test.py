@@ -139,14 +139,12 @@ def test_a_batch_that_cannot_be_shared(batch_size, parts, message):
       spread.check_batch(batch_size, parts)
 
 
-def test_gpus_are_those_that_the_session_may_use(monkeypatch):
-  monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind: [kind] * 4)
-  some = tf.ConfigProto(gpu_options=tf.GPUOptions(visible_device_list='1,3'))
-  with pytest.raises(ConfigError, match='num_devices=3, but there are 2 GPUs to use'):
-    distribution.create(DistributionConfig(num_devices=3), None, some)
+def test_gpus_are_those_that_the_process_may_use(monkeypatch):
   with tf.Graph().as_default():
-    none = tf.ConfigProto(device_count={'GPU': 0})
-    spread = distribution.create(DistributionConfig(num_devices=8), None, none)
+    spread = distribution.create(DistributionConfig(num_devices=8), None, tf.ConfigProto())
+  monkeypatch.setattr(tf.config, 'get_visible_devices', lambda kind: [kind] * 2)
+  with pytest.raises(ConfigError, match='num_devices=3, but there are 2 GPUs to use'):
+    distribution.create(DistributionConfig(num_devices=3), None, tf.ConfigProto())
   assert spread.session_config.device_count['CPU'] == 8
 
 

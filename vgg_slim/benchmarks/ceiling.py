@@ -1,12 +1,11 @@
 """What the machine can do at best: one large product or convolution, again and again."""
 
-import dataclasses
 from collections.abc import Callable
 
+from vgg_slim import sessions
 from vgg_slim.benchmarks.ceiling_shapes import CONV, MATMUL_SIDE, Conv
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
-from vgg_slim.sessions import session_config
 
 RunBatch = Callable[[], None]
 
@@ -33,8 +32,6 @@ def _build(workload: Workload, shapes: list[list[int]], operation: Callable) -> 
       for shape in shapes
     ]
     result = operation(*operands)
-    # The operands are in their precision already.
-    runtime = dataclasses.replace(workload.runtime, precision='float32')
-    session = tf.Session(config=session_config(runtime))
+    session = sessions.open_session()  # its operands are in the workload's precision already
     session.run(tf.global_variables_initializer())
     return session.make_callable(result.op)

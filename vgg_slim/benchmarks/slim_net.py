@@ -6,11 +6,11 @@ layers are worth is the distance to this.
 
 from collections.abc import Callable
 
+from vgg_slim import sessions
 from vgg_slim.benchmarks import layer_walk, synthetic
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import slim, tf
 from vgg_slim.nets.net_spec import Layer
-from vgg_slim.sessions import session_config
 
 
 def build_step(workload: Workload) -> Callable[[], None]:
@@ -24,7 +24,7 @@ def build_step(workload: Workload) -> Callable[[], None]:
     else:
       tf.losses.sparse_softmax_cross_entropy(labels, logits)
       fetches = _build_training(workload)
-    session = tf.Session(config=session_config(workload.runtime))
+    session = sessions.open_session(runtime=workload.runtime)
     session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
     return session.make_callable(fetches)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from vgg_slim import sessions
 from vgg_slim.benchmarks import synthetic
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
@@ -11,7 +12,6 @@ from vgg_slim.data import pipeline
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.ops import cached_weights
-from vgg_slim.sessions import session_config
 from vgg_slim.training import graph, losses
 
 RunBatch = Callable[[], None]
@@ -31,7 +31,7 @@ def build_step(workload: Workload) -> RunBatch:
   with tf.Graph().as_default():
     tf.set_random_seed(0)
     fetches, initializers = _BUILDERS[workload.what](workload)
-    session = tf.Session(config=session_config(workload.runtime))
+    session = sessions.open_session(runtime=workload.runtime)
     session.run(tf.global_variables_initializer())
     session.run([tf.local_variables_initializer(), *initializers])
     cached_weights.fill(session)

@@ -88,8 +88,8 @@ class Workload:
 
   @property
   def runtime(self) -> RuntimeConfig:
-    """How the sessions of TensorFlow run it."""
-    return RuntimeConfig(self.precision, num_threads=self.threads)
+    """How a session of TensorFlow runs it; `turns` gives the process its threads."""
+    return RuntimeConfig(self.precision)
 
   def layers(self) -> tuple[Layer, ...]:
     """Every layer of the network, in order."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding
 from vgg_slim.compat import slim, tf
 
@@ -23,7 +24,7 @@ def examine_tf_slim() -> Finding:
   """Runs the one layer of tf-slim that needs the alias of compat: batch norm, in training."""
   remedy = 'Install the versions of requirements_lock.txt.'
   try:
-    with tf.Graph().as_default(), tf.Session() as session:
+    with tf.Graph().as_default(), sessions.open_session() as session:
       values = slim.batch_norm(tf.constant([[[[1.0]]], [[[3.0]]]]), is_training=True)
       session.run(tf.global_variables_initializer())
       got = session.run(values)

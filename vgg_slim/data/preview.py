@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.data import image_ops, pipeline
@@ -31,7 +32,7 @@ def run_preview(
   described = manifest.split(split)
   paths = manifests.shard_paths(config.data_dir, manifest, split)
   count = min(count, described.num_examples)
-  with tf.Graph().as_default(), tf.Session() as session:
+  with tf.Graph().as_default(), sessions.open_session() as session:
     if split == 'train':
       batch = pipeline.build_train_batch(
         paths,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, picture_files
 from vgg_slim.errors import CheckpointError, DataError
@@ -139,7 +140,7 @@ class CheckpointPredictor(Predictor):
       self._outputs = restore.build_network(contract, fed, Inference.fast())
       probabilities = score_maps.build_probabilities(lambda _: self._outputs, fed, flip=False)
       self._class_id = tf.placeholder(tf.int32, [], 'class_id')
-      session = tf.Session(graph=graph)
+      session = sessions.open_session(graph)
       restore.restore(session, checkpoint)
     super().__init__(contract, session, pixels, probabilities, view)
 
@@ -177,7 +178,7 @@ class SavedModelPredictor(Predictor):
       CheckpointError: no SavedModel, or one without that input and output.
       ConfigError: a scale too small for the network.
     """
-    session = tf.Session(graph=tf.Graph())
+    session = sessions.open_session(tf.Graph())
     try:
       model = tf.saved_model.load(session, [tf.saved_model.SERVING], folder)
     except (OSError, RuntimeError, tf.errors.OpError) as error:

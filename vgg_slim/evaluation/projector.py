@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import PIL.Image
 
-from vgg_slim import files
+from vgg_slim import files, sessions
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, pipeline
 from vgg_slim.evaluation.runner import Trained
@@ -73,7 +73,7 @@ def run_features(checkpoint: str, trained: Trained, shards: Sequence[str]) -> Fe
     seen = image_ops.denormalize(batch.images, fed.rgb_mean, fed.pixel_scale)
     tiles = tf.cast(tf.image.resize(seen, [_TILE_SIDE] * 2, method='area'), tf.uint8)
     values = tf.reduce_mean(outputs.end_points[layer], [1, 2])
-    with tf.Session() as session:
+    with sessions.open_session() as session:
       restore.restore(session, checkpoint)
       session.run(batch.initializer)
       found = []

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.config import NetConfig, PreprocessingConfig
 from vgg_slim.data import manifest as manifests
@@ -74,7 +75,7 @@ class Evaluator:
       self._views = [self._build_view(name, paths) for name in views.all_parts(config.views)]
       self._variables = tf.global_variables()
       self._savers: dict[tuple[str, ...], tf.train.Saver] = {}
-    self._session = tf.Session(graph=graph)
+    self._session = sessions.open_session(graph)
 
   def __enter__(self) -> 'Evaluator':
     return self

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.export.serving_graph import IMAGES, build_outputs
 from vgg_slim.nets.mode import Inference
@@ -20,7 +21,7 @@ def freeze(prefix: str, contract: Contract) -> tf.GraphDef:
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
   """
-  with tf.Graph().as_default() as graph, tf.Session() as session:
+  with tf.Graph().as_default() as graph, sessions.open_session() as session:
     images = tf.placeholder(tf.float32, [None, None, None, 3], IMAGES)
     outputs = build_outputs(contract, images, Inference.export())
     graph_def = graph.as_graph_def()

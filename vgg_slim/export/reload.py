@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.errors import VggSlimError
 from vgg_slim.export import frozen, onnx_model, saved_model, tflite
@@ -74,7 +75,7 @@ def load_frozen(folder: pathlib.Path) -> Loaded:
   with graph.as_default():
     tf.import_graph_def(graph_def, name='')
   outputs = [op.name for op in graph.get_operations() if op.name in OUTPUTS + TRUNK_OUTPUTS]
-  session = tf.Session(graph=graph)
+  session = sessions.open_session(graph)
   return lambda batch: session.run({name: f'{name}:0' for name in outputs}, {f'{IMAGES}:0': batch})
 
 

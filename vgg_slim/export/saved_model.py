@@ -2,6 +2,7 @@
 
 import pathlib
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.export.serving_graph import ENCODED_IMAGES, IMAGES, build_decoded, build_outputs
 from vgg_slim.weights import restore
@@ -23,7 +24,7 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
   """
-  with tf.Graph().as_default(), tf.Session() as session:
+  with tf.Graph().as_default(), sessions.open_session() as session:
     predict_signature = tf.saved_model.predict_signature_def
     signatures = {}
     for dtype, name in SIGNATURES.items():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.data import pictures, sources
 from vgg_slim.errors import DataError, VggSlimError
@@ -104,7 +105,7 @@ def run_checkpoint(prefix: str, contract: Contract, encoded: Sequence[bytes]) ->
   """
   larger = dataclasses.replace(contract, test_scale=contract.test_scale * 5 // 4)
   cases = []
-  with tf.Graph().as_default(), tf.Session() as session:
+  with tf.Graph().as_default(), sessions.open_session() as session:
     file = tf.placeholder(tf.string, [None])
     decoded = [serving_graph.build_decoded(each, file) for each in (contract, larger)]
     images = tf.placeholder(tf.float32, [None, None, None, 3])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, records
 from vgg_slim.data import manifest as manifests
@@ -106,7 +107,7 @@ def run_extraction(
       images, labels, names = iterator.get_next()
     trunk = registry.build(key.model, images, None, Inference.fast())
     features = trunk.end_points[key.layer]
-    with tf.Session() as session:
+    with sessions.open_session() as session:
       restore.restore(session, checkpoint)
       session.run(iterator.initializer)
 

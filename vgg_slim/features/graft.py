@@ -1,5 +1,6 @@
 """A trained head on its trunk again: one checkpoint like any other."""
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.features.cache import FeatureKey
 from vgg_slim.features.head import TrainedHead
@@ -47,7 +48,7 @@ def write_grafted_checkpoint(
     trunk = [variable for name, variable in variables.items() if name not in trained.weights]
     step = tf.train.get_or_create_global_step()
     trunk_names = checkpoints.inference_names(trunk_checkpoint, trunk)
-    with tf.Session() as session, staging.staged_checkpoint(prefix) as staged:
+    with sessions.open_session() as session, staging.staged_checkpoint(prefix) as staged:
       tf.train.Saver(trunk_names).restore(session, trunk_checkpoint)
       for name, value in trained.weights.items():
         variables[name].load(value, session)

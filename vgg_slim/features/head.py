@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import slim, tf
 from vgg_slim.errors import ConfigError, TrainingError
 from vgg_slim.features.cache import FeatureKey, FeatureSet
@@ -78,7 +79,7 @@ def run_head_training(
     TrainingError: the loss is no longer finite.
   """
   check_can_graft(key)
-  with tf.Graph().as_default(), tf.Session() as session:
+  with tf.Graph().as_default(), sessions.open_session() as session:
     tf.set_random_seed(config.seed)
     graph = _Graph(config, key, train.features.shape[1:])
     session.run(tf.global_variables_initializer())

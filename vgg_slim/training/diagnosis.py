@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import slim, tf
 from vgg_slim.errors import DataError, TrainingError
 from vgg_slim.training.graph import LOSS_CHECK
@@ -80,7 +81,7 @@ def first_bad_tensor(
     loss, initializer = build_loss()
     tensors = [t for op in _needed(loss) for t in op.outputs if t.dtype.is_floating]
     checks = [tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors]
-    with tf.Session() as session:
+    with sessions.open_session() as session:
       session.run([tf.global_variables_initializer(), initializer])
       for variable in tf.global_variables():
         variable.load(values[variable.op.name], session)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from vgg_slim import sessions
 from vgg_slim.compat import own_arg_scopes, tf
 from vgg_slim.configs.distribution import DistributionConfig
 from vgg_slim.errors import ConfigError, TrainingError, WorkerLostError
@@ -209,7 +210,7 @@ def create(
     ConfigError: more devices than there are.
     WorkerLostError: the port is taken.
   """
-  gpus, num_devices = _count_gpus(session_config), config.num_devices
+  gpus, num_devices = sessions.num_gpus(), config.num_devices
   if gpus and num_devices > gpus:
     raise ConfigError(f'num_devices={num_devices}, but there are {gpus} GPUs to use.')
   if cluster:
@@ -247,14 +248,6 @@ def _create_worker(
     address = cluster.workers[cluster.index]
     raise WorkerLostError(f'{address} cannot be listened on: {_first_line(error)}') from error
   return Distribution(strategy, session_config, cluster, server)
-
-
-def _count_gpus(session_config: tf.ConfigProto) -> int:
-  """Those that the session may use."""
-  if session_config.device_count.get('GPU') == 0:
-    return 0
-  chosen = session_config.gpu_options.visible_device_list
-  return len(chosen.split(',')) if chosen else len(tf.config.list_physical_devices('GPU'))
 
 
 def _first_line(error: tf.errors.OpError) -> str:

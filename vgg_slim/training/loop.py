@@ -106,7 +106,7 @@ def run_training(
   if not newest:
     check_data(limit=_LABELS_LOOKED_AT // len(manifest.split('train').shards) + 1)
   free = memory.available_bytes()
-  if free is not None and not tf.config.list_physical_devices('GPU'):
+  if free is not None and not sessions.num_gpus():
     preflight.check_memory(config, free)
   with tf.Graph().as_default(), contextlib.ExitStack() as stack:
     spread = distribution.create(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.constants import IMAGENET_RGB_MEAN, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import WeightMismatchError
@@ -221,9 +222,9 @@ def write_checkpoint(
       output = outputs.end_points[spec.trunk_layers()[-1].name]
     variables = tf.global_variables()
     saver = tf.train.Saver(variables, write_version=tf.train.SaverDef.V2)
-    with tf.Session() as session:
+    with sessions.open_session() as session:
       assign.assign(session, variables, {f'{spec.scope}/{n}': a for n, a in arrays.items()})
       saver.save(session, prefix, write_meta_graph=False, write_state=False)
-    with tf.Session() as session:
+    with sessions.open_session() as session:
       saver.restore(session, prefix)
       return session.run(output)
