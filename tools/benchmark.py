@@ -26,11 +26,12 @@ values take turns, so that their processes need memory together.
 """
 
 import dataclasses
-import pathlib
+from typing import BinaryIO
 
 from absl import flags
 
 from tools import invocation, progress, terminal_tables, workload_flags
+from vgg_slim import output_files
 from vgg_slim.benchmarks import growth, report, systems, turns, worker, workload
 from vgg_slim.errors import ConfigError
 
@@ -48,7 +49,6 @@ _PLOT = flags.DEFINE_string('plot', None, 'growth: draw it into this .png, .pdf 
 _OUTPUT = flags.DEFINE_string('output', None, 'Write the rows to this file as JSON.')
 _COMPARE = flags.DEFINE_string('compare', None, 'Such a file of an earlier run, for ratios.')
 
-_PICTURES = ('.png', '.pdf', '.svg')
 # What a training step is taken apart into, to find what holds it up.
 _PARTS = ('input', 'forward_backward', 'train_step', 'end_to_end')
 
@@ -57,11 +57,12 @@ def main() -> None:
   """Wires flags, processes and report together."""
   _check_flags()
   old = report.read_rows(_COMPARE.value) if _COMPARE.value else None
-  rows, found = _measure_growth() if _GROWTH.value else (_measure_kinds(), [])
-  if _OUTPUT.value:
-    report.write_rows(_OUTPUT.value, rows)
-  if _PLOT.value:
-    _draw(found)
+  with output_files.open_outputs(invocation.values_by_flag(_OUTPUT, _PLOT)) as streams:
+    rows, found = _measure_growth() if _GROWTH.value else (_measure_kinds(), [])
+    if stream := streams.get('--output'):
+      report.write_rows(stream, rows)
+    if stream := streams.get('--plot'):
+      _draw(found, stream)
   if old:
     for row, ratio in report.compare(rows, old):
       print(f'{report.name(row)}, {report.title(row)}: {ratio} the speed of {_COMPARE.value}')
@@ -74,11 +75,8 @@ def _check_flags() -> None:
   of_growth = [f'--{flag.name}' for flag in (_VALUES, _PLOT) if flag.value]
   if of_growth and not _GROWTH.value:
     raise ConfigError(f'{", ".join(of_growth)}: --growth is missing.')
-  if _PLOT.value and not _PLOT.value.endswith(_PICTURES):
-    raise ConfigError(f'--plot={_PLOT.value}: expected a file of {", ".join(_PICTURES)}.')
-  for flag in (_PLOT, _OUTPUT):
-    if flag.value and not pathlib.Path(flag.value).parent.is_dir():
-      raise ConfigError(f'--{flag.name}={flag.value}: there is no such folder.')
+  if _PLOT.value:
+    output_files.check_suffix('--plot', _PLOT.value, output_files.DRAWINGS)
 
 
 def _measure_kinds() -> list[report.Row]:
@@ -108,14 +106,11 @@ def _measure_growth() -> tuple[list[report.Row], list[growth.Growth]]:
   return rows, found
 
 
-def _draw(found: list[growth.Growth]) -> None:
+def _draw(found: list[growth.Growth], stream: BinaryIO) -> None:
   from vgg_slim.plotting import growth as growth_plot
 
-  figure = growth_plot.draw_growth(found, found[0].axis.label)
-  try:
-    figure.savefig(_PLOT.value)
-  except OSError as error:
-    raise ConfigError(f'--plot={_PLOT.value}: {error}.') from error
+  kind = output_files.check_suffix('--plot', _PLOT.value, output_files.DRAWINGS)
+  growth_plot.draw_growth(found, found[0].axis.label).savefig(stream, format=kind[1:])
 
 
 def _read_values() -> list[int]:

@@ -10,13 +10,16 @@ convolutions and TensorFlow itself come on top.
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from tools import invocation, terminal_tables
-from vgg_slim.errors import ConfigError
+from vgg_slim import output_files
 from vgg_slim.nets import head_specs, net_spec, specs, summary
+
+if TYPE_CHECKING:  # the import itself waits until a network is drawn
+  from vgg_slim.plotting.network import Figure
 
 _MODEL = flags.DEFINE_string('model', 'vgg16', f'One of {", ".join(specs.MODEL_NAMES)}.')
 _NUM_CLASSES = flags.DEFINE_integer('num_classes', 1000, '0 for the trunk alone.', lower_bound=0)
@@ -50,7 +53,9 @@ def main() -> None:
   rows = summary.summarize(spec, _NUM_CLASSES.value or None, side, _FC_UNITS.value, _HEAD.value)
   memory = summary.training_memory(rows, side, _BATCH_SIZE.value, _PRECISION.value)
   if _PICTURE.value:
-    _draw(rows, side)
+    kind = output_files.check_suffix('--picture', _PICTURE.value, output_files.DRAWINGS)
+    with output_files.open_outputs(invocation.values_by_flag(_PICTURE)) as streams:
+      _draw(rows, side).savefig(streams['--picture'], format=kind[1:])
   if _FORMAT.value == 'json':
     print(json.dumps(_as_json(rows, memory, side), indent=2))
     return
@@ -58,17 +63,13 @@ def main() -> None:
   _print_totals(rows, memory)
 
 
-def _draw(rows: list[summary.Row], side: int) -> None:
+def _draw(rows: list[summary.Row], side: int) -> 'Figure':
   from vgg_slim.plotting import network
 
   totals = summary.total(rows)
   work = f'{totals.multiply_adds / 1e9:.2f} G multiply-adds'
   title = f'{_MODEL.value}: {totals.parameters:,} parameters, {work}'
-  figure = network.draw_network(summary.slabs(rows, side), title)
-  try:
-    figure.savefig(_PICTURE.value)
-  except (OSError, ValueError) as error:
-    raise ConfigError(f'--picture={_PICTURE.value}: {error}.') from error
+  return network.draw_network(summary.slabs(rows, side), title)
 
 
 def _as_json(rows: list[summary.Row], memory: summary.Memory, side: int) -> dict[str, Any]:

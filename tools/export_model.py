@@ -14,9 +14,12 @@ Every export is loaded in a fresh process and compared with the checkpoint; one 
 something else is not kept.
 """
 
+import pathlib
+
 from absl import flags
 
 from tools import invocation
+from vgg_slim.weights import staging
 
 _FORMATS = ('saved_model', 'frozen', 'onnx', 'tflite', 'tflite_int8')
 
@@ -38,6 +41,7 @@ _VERIFY_DIR = flags.DEFINE_string(
 def main() -> None:
   """Checks the flags, exports and prints the comparison."""
   invocation.check_given(_CHECKPOINT, _OUTPUT)
+  staging.check_is_free(pathlib.Path(_OUTPUT.value))
   invocation.load_tensorflow()
   from vgg_slim.export import exporter
 

@@ -8,9 +8,12 @@ Keras model with the same convolutions, batch norms and dense layers in the same
 of Keras needs the epsilon of the network: see tools/describe. .npz holds slim's names and shapes.
 """
 
+import pathlib
+
 from absl import flags
 
 from tools import invocation
+from vgg_slim.weights import staging
 
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir for its newest one.'
@@ -28,6 +31,7 @@ _BGR = flags.DEFINE_bool(
 def main() -> None:
   """Checks the flags, exports and prints the report."""
   invocation.check_given(_CHECKPOINT, _OUTPUT)
+  staging.check_is_free(pathlib.Path(_OUTPUT.value))
   invocation.load_tensorflow()
   from vgg_slim.weights import exporter
 

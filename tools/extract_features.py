@@ -19,6 +19,7 @@ import pathlib
 from absl import flags
 
 from tools import checkpoint_flags, invocation, progress
+from vgg_slim import output_files
 from vgg_slim.data import manifest as manifests
 from vgg_slim.features import cache
 
@@ -46,6 +47,7 @@ def main() -> None:
   splits = _SPLITS.value or list(manifest.splits)
   counts = {split: manifest.split(split).num_examples for split in splits}
   folder = pathlib.Path(_OUTPUT.value)
+  output_files.check_outputs(folders=invocation.values_by_flag(_OUTPUT))
 
   invocation.load_tensorflow()
   from vgg_slim.features import bottleneck

@@ -22,6 +22,7 @@ from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.data import labels
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
+from vgg_slim.weights import staging
 
 _FROM = flags.DEFINE_string('from', None, 'File to import, or the prefix of a checkpoint.')
 _MODEL = flags.DEFINE_string('model', None, f'One of {", ".join(specs.MODEL_NAMES)}.')
@@ -60,6 +61,7 @@ def main() -> None:
   """Checks the flags, imports and prints the report."""
   invocation.check_given(_FROM, _MODEL, _OUTPUT)
   specs.get(_MODEL.value)
+  staging.check_checkpoint_is_free(_OUTPUT.value)
   rgb_mean, rgb_std = _numbers(_RGB_MEAN), _RGB_STD.value and _numbers(_RGB_STD)
   class_names = labels.read_labels(pathlib.Path(_LABELS.value)) if _LABELS.value else None
 

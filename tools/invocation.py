@@ -1,8 +1,8 @@
 """How every tool starts: caller's folder, flags, `--help`, and errors in one line.
 
-Exit codes: 0 done, 1 the work failed (the message says what to mend), 2 wrong flags, 75 another
-worker of the run is gone, so that another try is worth it, 130 interrupted
-by Ctrl-C, 143 by SIGTERM.
+Exit codes: 0 done, 1 the work failed (the message says what to repair), 2 wrong flags or an output
+that cannot be written (noticed before the work), 75 another worker of the run is gone, so that
+another try is worth it, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from absl import flags
 
 import vgg_slim
 from tools import flag_groups
-from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError
+from vgg_slim.errors import ConfigError, OutputError, VggSlimError, WorkerLostError
 from vgg_slim.quiet_import import quiet_import
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
@@ -113,8 +113,14 @@ def run(
     main(*([command] if takes_command else [positional] * takes_arguments))
   except WorkerLostError as error:
     _fail(name, _one_line(error), os.EX_TEMPFAIL)
+  except OutputError as error:
+    _fail(name, _one_line(error), 2)
   except VggSlimError as error:
     _fail(name, _one_line(error), 1)
+  except BrokenPipeError:
+    raise
+  except OSError as error:  # such as a disk that became full
+    _fail(name, f'{error.filename or "output"}: {error.strerror or _one_line(error)}.', 1)
   except KeyboardInterrupt as interrupt:
     number = interrupt.args[0] if interrupt.args else signal.SIGINT
     _fail(name, 'interrupted.', 128 + number)
@@ -131,6 +137,11 @@ def check_given(*needed: flags.FlagHolder) -> None:
   missing = [f'--{flag.name}' for flag in needed if not flag.value]
   if missing:
     raise ConfigError(f'{", ".join(missing)} missing; see --help.')
+
+
+def values_by_flag(*holders: flags.FlagHolder) -> dict[str, str | None]:
+  """Values by flag as a user writes it, such as {'--output': 'answers.csv'}."""
+  return {f'--{holder.name}': holder.value for holder in holders}
 
 
 def _enter_callers_folder() -> None:

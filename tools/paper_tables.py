@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tools import invocation, terminal_tables
+from vgg_slim import output_files
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import significance, tables
@@ -37,6 +38,7 @@ _COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS[:-1]]
 
 def main() -> None:
   """Wires data, training and tables together."""
+  output_files.check_outputs(folders=invocation.values_by_flag(_FOLDER))
   invocation.load_tensorflow()
   from vgg_slim.benchmarks import paper_tables
   from vgg_slim.data import default_data

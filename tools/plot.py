@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tools import config_flags, invocation
-from vgg_slim import config
+from vgg_slim import config, output_files
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 
@@ -83,11 +83,9 @@ def main() -> None:
   if _WHAT.value is None:
     raise ConfigError(f'--what is missing, one of {", ".join(PLOTS)}.')
   output = _OUTPUT.value or f'{_WHAT.value}.png'
-  figure = PLOTS[_WHAT.value]()
-  try:
-    figure.savefig(output)
-  except (OSError, ValueError) as error:
-    raise ConfigError(f'--output={output}: {error}.') from error
+  kind = output_files.check_suffix('--output', output, output_files.DRAWINGS)
+  with output_files.open_outputs({'--output': output}) as streams:
+    PLOTS[_WHAT.value]().savefig(streams['--output'], format=kind[1:])
   print(f'{output} is written.')
 
 

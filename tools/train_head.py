@@ -24,6 +24,7 @@ from vgg_slim.errors import CheckpointError
 from vgg_slim.features import cache
 from vgg_slim.features.head_config import OPTIMIZERS, HeadConfig
 from vgg_slim.nets import head_specs
+from vgg_slim.weights import staging
 
 checkpoint_flags.define()
 _FEATURES = flags.DEFINE_string('features', None, 'Folder made by tools/extract_features.')
@@ -53,6 +54,7 @@ def main() -> None:
   config = HeadConfig(**{name: flags.FLAGS[name].value for name in names})
   folder = pathlib.Path(_FEATURES.value)
   key = cache.read_key(folder)
+  staging.check_checkpoint_is_free(_OUTPUT.value)
   trunk, _ = checkpoint_flags.load_contract()
   train = cache.read_features(cache.features_path(folder, 'train'))
   held_out = cache.features_path(folder, 'validation')
@@ -60,9 +62,8 @@ def main() -> None:
 
   invocation.load_tensorflow()
   from vgg_slim.features import graft, head
-  from vgg_slim.weights import formats, staging
+  from vgg_slim.weights import formats
 
-  staging.check_checkpoint_is_free(_OUTPUT.value)
   if formats.sha256(trunk) != key.weights_sha256:
     raise CheckpointError(f'{folder} holds features of other weights than those of {trunk}.')
   started = time.monotonic()

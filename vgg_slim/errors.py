@@ -9,6 +9,10 @@ class ConfigError(VggSlimError, ValueError):
   """A value or a combination of values that no run can be made of."""
 
 
+class OutputError(ConfigError):
+  """An output that cannot be written, noticed before the work."""
+
+
 class DataError(VggSlimError, ValueError):
   """Pictures, labels, records or a manifest that are missing, broken or disagree."""
 
@@ -24,6 +28,10 @@ class TrainingError(VggSlimError):
 class WorkerLostError(TrainingError):
   """Another process of the run is gone; all of them, started again, go on from the newest
   checkpoint."""
+
+
+class NonFiniteError(VggSlimError, ValueError):
+  """A network computed an infinity or NaN where an answer was expected."""
 
 
 class BenchmarkError(VggSlimError):

@@ -86,7 +86,8 @@ def test_the_bottleneck_is_the_largest_part():
 def test_a_file_comes_back_as_it_was(tmp_path):
   path = tmp_path / 'rows.json'
   rows = make_rows()
-  report.write_rows(str(path), rows)
+  with path.open('wb') as stream:
+    report.write_rows(stream, rows)
   assert report.read_rows(str(path)) == rows
 
 

@@ -107,13 +107,27 @@ def test_growth_with_records_is_of_conversions(benchmark, measured, capsys):
     (['--growth=batch_size', '--values=1,b'], '--values=1,b: expected whole numbers'),
     (['--growth=batch_size', '--values=1'], 'values=1: growth needs two'),
     (['--growth=workers', '--what=forward'], 'growth with workers is measured on convert'),
-    (['--growth=workers', '--plot=plot.txt'], '--plot=plot.txt: expected a file of .png'),
-    (['--output=nowhere/new.json'], '--output=nowhere/new.json: there is no such folder'),
   ],
 )
 def test_mistakes_are_one_line(benchmark, measured, capsys, arguments, message):
   assert run_tool(benchmark, *arguments) == 1
   error = capsys.readouterr().err
   assert message.split(', .*')[0] in error
+  assert error.count('\n') == 1
+  assert not measured
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--growth=workers', '--plot=plot.txt'], '--plot=plot.txt must end in .png or .pdf or .svg'),
+    (['--output=nowhere/new.json'], '--output=nowhere/new.json: there is no folder nowhere'),
+    (['--growth=workers', '--plot=x.png', '--output=x.png'], '--output and --plot name the same'),
+  ],
+)
+def test_outputs_are_checked_before_the_work(benchmark, measured, capsys, arguments, message):
+  assert run_tool(benchmark, *arguments) == 2
+  error = capsys.readouterr().err
+  assert message in error
   assert error.count('\n') == 1
   assert not measured

@@ -43,13 +43,14 @@ def test_json_and_picture(tmp_path):
 
 
 def test_mistakes_are_one_line(tmp_path):
-  for arguments, message in (
-    (['--model=vgg-16'], "Unknown model 'vgg-16'. Did you mean 'vgg16'?"),
-    (['--image_size=20'], 'image_size=20 is too small for vgg_d'),
-    (['--picture=net.txt'], "Format 'txt' is not supported"),
+  for arguments, code, message in (
+    (['--model=vgg-16'], 1, "Unknown model 'vgg-16'. Did you mean 'vgg16'?"),
+    (['--image_size=20'], 1, 'image_size=20 is too small for vgg_d'),
+    (['--picture=net.txt'], 2, '--picture=net.txt must end in .png or .pdf or .svg.'),
+    (['--picture=a/net.png'], 2, '--picture=a/net.png: there is no folder a.'),
   ):
     run = describe(tmp_path, *arguments)
-    assert run.returncode == 1
+    assert run.returncode == code
     assert message in run.stderr
     assert len(run.stderr.splitlines()) == 1
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ from absl.testing import flagsaver
 
 from tests.testing import ignore_signals, run_tool, started
 from tools import invocation, train
-from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.errors import ConfigError, DataError, OutputError
 
 _SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
 _KIND = flags.DEFINE_enum('invocation_test_kind', 'a', ['a', 'b'], 'A kind.')
@@ -28,12 +29,18 @@ def main():
     raise DataError('photos/x.jpg is\nbroken.')
   if _SIDE.value == 14:
     raise KeyboardInterrupt
+  if _SIDE.value == 15:
+    raise OutputError('--output=x: there is no folder y.')
+  if _SIDE.value == 16:
+    raise OSError(errno.ENOSPC, 'No space left on device', 'out.json')
 
 
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
     (['--invocation_test_side=13'], 1, 'invocation_test: error: photos/x.jpg is broken.\n'),
+    (['--invocation_test_side=15'], 2, 'invocation_test: error: --output=x: there is no folder'),
+    (['--invocation_test_side=16'], 1, 'error: out.json: No space left on device.\n'),
     (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
     (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),
     (['--invocation_test_kind=c'], 2, 'value should be one of <a|b>'),

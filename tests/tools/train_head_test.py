@@ -86,16 +86,17 @@ def test_a_head_becomes_a_checkpoint(folder):
 
 
 @pytest.mark.parametrize(
-  ('arguments', 'message'),
+  ('arguments', 'code', 'message'),
   [
-    (['--features=features'], '--output missing; see --help'),
-    (['--features=data', '--output=x', '--checkpoint_path=trunk'], 'data holds no features'),
-    (['--features=features', '--output=x', '--epochs=0'], 'epochs must be at least 1, got 0'),
-    (['--features=features', '--output=trunk', '--checkpoint_path=trunk'], 'trunk.index'),
+    (['--features=features'], 1, '--output missing; see --help'),
+    (['--features=data', '--output=x', '--checkpoint_path=trunk'], 1, 'data holds no features'),
+    (['--features=features', '--output=x', '--epochs=0'], 1, 'epochs must be at least 1, got 0'),
+    (['--features=features', '--output=trunk', '--checkpoint_path=trunk'], 2, 'trunk.index'),
+    (['--features=features', '--output=trunk.json/x'], 2, 'trunk.json is not a folder'),
   ],
 )
-def test_mistakes_are_one_line(folder, arguments, message):
+def test_mistakes_are_one_line(folder, arguments, code, message):
   failed = run('tools.train_head', folder, *arguments)
-  assert failed.returncode == 1
+  assert failed.returncode == code
   assert message in failed.stderr
   assert len(failed.stderr.splitlines()) == 1

@@ -8,8 +8,8 @@ import pathlib
 import platform
 import re
 from collections.abc import Sequence
+from typing import BinaryIO
 
-from vgg_slim import files
 from vgg_slim.benchmarks import ceiling_shapes, timing
 from vgg_slim.benchmarks.systems import CEILINGS, OURS
 from vgg_slim.benchmarks.turns import Outcome
@@ -221,8 +221,8 @@ def machine() -> str:
   return f'{name}, {os.cpu_count()} cores'
 
 
-def write_rows(path: str, rows: Sequence[Row]) -> None:
-  """Writes the rows to a JSON file that `read_rows` reads."""
+def write_rows(stream: BinaryIO, rows: Sequence[Row]) -> None:
+  """Writes the rows as JSON that `read_rows` reads."""
   values = {
     'format': FORMAT,
     'machine': machine(),
@@ -235,7 +235,7 @@ def write_rows(path: str, rows: Sequence[Row]) -> None:
       for row in rows
     ],
   }
-  files.write_text(pathlib.Path(path), json.dumps(values, indent=2) + '\n')
+  stream.write(f'{json.dumps(values, indent=2)}\n'.encode())
 
 
 def read_rows(path: str) -> list[Row]:

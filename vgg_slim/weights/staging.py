@@ -1,26 +1,29 @@
 """Outputs that are whole or not there: a kill leaves nothing that looks like one."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
 
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import OutputError
+from vgg_slim.output_files import check_outputs
 from vgg_slim.weights.contract import contract_path
 
 
 def check_is_free(*paths: pathlib.Path) -> None:
-  """Raises ConfigError that lists the files of `paths` that exist."""
+  """Raises OutputError that lists those of `paths` that exist, or whose folder is closed to us."""
   taken = [str(path) for path in paths if path.exists()]
   if taken:
-    raise ConfigError(f'{", ".join(taken)} exists; give another --output, or delete it first.')
+    raise OutputError(f'{", ".join(taken)} exists; give another --output, or delete it first.')
+  check_outputs(made={'--output': str(paths[0])})
 
 
 def check_checkpoint_is_free(prefix: str) -> None:
-  """Raises ConfigError if a checkpoint, or its contract, stands at `prefix`."""
-  if not pathlib.Path(prefix).name:
-    raise ConfigError(f'--output={prefix} is a folder; expected the prefix of a checkpoint in it.')
+  """Raises OutputError if a checkpoint cannot be written at `prefix`, or there is one already."""
+  if not pathlib.Path(prefix).name or os.path.isdir(prefix):
+    raise OutputError(f'--output={prefix} is a folder; expected the prefix of a checkpoint in it.')
   check_is_free(pathlib.Path(prefix), pathlib.Path(f'{prefix}.index'), contract_path(prefix))
 
 
@@ -32,7 +35,7 @@ def staged_checkpoint(prefix: str) -> Iterator[str]:
   removed; after a kill it stays as `.NAME.*.partial`.
 
   Raises:
-    ConfigError: the checkpoint exists.
+    OutputError: the checkpoint exists.
   """
   target = pathlib.Path(prefix)
   with _staging_folder(target) as staging:
@@ -47,7 +50,7 @@ def staged_file(path: str) -> Iterator[str]:
   """Yields a path in a folder of its own; at the end the file moves to `path`.
 
   Raises:
-    ConfigError: `path` exists.
+    OutputError: `path` exists.
   """
   target = pathlib.Path(path)
   with _staging_folder(target) as staging:
@@ -61,7 +64,7 @@ def staged_folder(path: str) -> Iterator[pathlib.Path]:
   """Yields an empty folder that becomes `path` at the end.
 
   Raises:
-    ConfigError: `path` exists.
+    OutputError: `path` exists.
   """
   target = pathlib.Path(path)
   with _staging_folder(target) as staging:
@@ -78,7 +81,7 @@ def _staging_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(prefix=f'.{target.name}.', suffix='.partial', dir=target.parent)
   except OSError as error:
-    raise ConfigError(f'--output={target} cannot be written: {error.strerror}.') from error
+    raise OutputError(f'--output={target} cannot be written: {error.strerror}.') from error
   try:
     yield pathlib.Path(folder)
   finally:

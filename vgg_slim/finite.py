@@ -1,0 +1,32 @@
+"""The one check that what a network computed are finite numbers. No TensorFlow."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from vgg_slim.errors import NonFiniteError
+
+
+def check_finite(
+  values: np.ndarray,
+  checkpoint: str = 'The network',
+  name_of: Callable[[int], str] = 'number {}'.format,
+) -> None:
+  """Raises NonFiniteError unless every value is finite; the message names the first bad image.
+
+  Without it, comparisons with NaN are false: an image that overflows would count as a hit.
+
+  Args:
+    values: float [N, ...], one row for each image.
+    checkpoint: what computed them, the subject of the message.
+    name_of: returns the name of a row's image; called for the message only.
+  """
+  finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+  if finite.all():
+    return
+  bad = np.flatnonzero(~finite)
+  more = f' and {len(bad) - 1} of the {len(values)} images scored with it' if len(bad) > 1 else ''
+  raise NonFiniteError(
+    f'{checkpoint} gives values that are not finite for image {name_of(int(bad[0]))}{more}: its '
+    'weights have diverged, or they do not fit this input. Use an earlier checkpoint.'
+  )

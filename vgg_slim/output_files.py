@@ -1,0 +1,131 @@
+"""Everything that a command writes: checked, and opened, before its work starts. No TensorFlow."""
+
+import collections
+import contextlib
+import os
+import pathlib
+import tempfile
+import types
+from collections.abc import Collection, Iterator, Mapping
+from typing import BinaryIO
+
+from vgg_slim import files
+from vgg_slim.errors import OutputError
+
+DRAWINGS = ('.png', '.pdf', '.svg')  # suffixes of figures
+
+Flags = Mapping[str, str | None]
+_NONE: Flags = types.MappingProxyType({})
+
+
+def check_outputs(files: Flags = _NONE, folders: Flags = _NONE, made: Flags = _NONE) -> None:
+  """Checks that everything a command was asked to write can be written; leaves no trace.
+
+  Args:
+    files: paths by flag, such as {'--output': 'answers.csv'}, or None where a flag is not given.
+      The folder of a file must exist: a path with a mistake in it would else become a folder.
+    folders: folders that are made where they are missing, with their parents, or are added to.
+    made: folders or prefixes of checkpoints whose parents are made where they are missing.
+
+  Raises:
+    OutputError: lists every flag that cannot be written, and flags that name the same path.
+  """
+  kinds = ((files, _file_problem), (folders, _folder_problem), (made, _parent_problem))
+  problems = [
+    f'{flag}={path}: {problem}'
+    for flags, find_problem in kinds
+    for flag, path in flags.items()
+    if path and (problem := find_problem(path))
+  ]
+  problems += _shared_paths({**files, **folders, **made})
+  if problems:
+    raise OutputError(f'{"; ".join(problems)}.')
+
+
+@contextlib.contextmanager
+def open_outputs(files: Flags, folders: Flags = _NONE) -> Iterator[dict[str, BinaryIO]]:
+  """Opens every file that a command was asked for, so that nothing is computed in vain.
+
+  The files appear, whole, when the block ends without an error; after one there is none of them.
+
+  Args:
+    files: as `check_outputs` takes them.
+    folders: are checked only.
+
+  Yields:
+    Streams by flag, for the flags that were given.
+
+  Raises:
+    OutputError: as `check_outputs`.
+  """
+  check_outputs(files, folders)
+  with contextlib.ExitStack() as stack:
+    yield {flag: stack.enter_context(_open(path)) for flag, path in files.items() if path}
+
+
+def check_suffix(flag: str, path: str, allowed: Collection[str]) -> str:
+  """Returns the suffix of `path` in small letters, such as '.png'.
+
+  Raises:
+    OutputError: it is not one of `allowed`.
+  """
+  suffix = pathlib.Path(path).suffix.lower()
+  if suffix not in allowed:
+    raise OutputError(f'{flag}={path} must end in {" or ".join(allowed)}.')
+  return suffix
+
+
+def _open(path: str) -> contextlib.AbstractContextManager[BinaryIO]:
+  target = pathlib.Path(os.path.realpath(path))  # a link stays one
+  if target.exists() and not target.is_file():
+    return target.open('wb')  # a pipe or a device cannot be replaced
+  return files.open_whole(target)
+
+
+def _file_problem(path: str) -> str | None:
+  parent = pathlib.Path(path).parent
+  if path.endswith(os.sep) or os.path.isdir(path):
+    return 'is a folder; expected a file'
+  if not parent.is_dir():
+    return f'there is no folder {parent}'
+  if os.path.exists(path) and not os.access(path, os.W_OK):
+    return 'is write-protected'
+  return None if _is_special(path) else _writing_problem(parent)
+
+
+def _folder_problem(path: str) -> str | None:
+  return _writing_problem(next(p for p in (pathlib.Path(path), *_parents(path)) if p.exists()))
+
+
+def _parent_problem(path: str) -> str | None:
+  return _writing_problem(next(parent for parent in _parents(path) if parent.exists()))
+
+
+def _parents(path: str) -> list[pathlib.Path]:
+  return [*pathlib.Path(path).parents, pathlib.Path('.')]
+
+
+def _is_special(path: str) -> bool:
+  return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _writing_problem(folder: pathlib.Path) -> str | None:
+  if not folder.is_dir():
+    return f'{folder} is not a folder'
+  try:
+    tempfile.TemporaryFile(dir=folder).close()
+  except OSError as error:
+    return f'{folder} cannot be written to ({error.strerror})'
+  return None
+
+
+def _shared_paths(flags: Flags) -> list[str]:
+  by_path = collections.defaultdict(list)
+  for flag, path in flags.items():
+    if path and not _is_special(path):
+      by_path[os.path.realpath(path)].append(flag)
+  return [
+    f'{" and ".join(names)} name the same path {path}'
+    for path, names in by_path.items()
+    if len(names) > 1
+  ]
