@@ -138,6 +138,12 @@ def test_mixed_pictures_carry_both_labels(shards):
     np.testing.assert_allclose(images[:, 0, 0, 0], grey, atol=1e-4)
 
 
+def test_images_wait_up_to_64_megabytes():
+  assert pipeline.waiting_limit(10_000, 10_000 * 2**16) == 1024
+  assert pipeline.waiting_limit(10, 1000) == 10
+  assert pipeline.waiting_limit(10, 10 * 2**30) == 1
+
+
 def test_a_batch_that_cannot_be_shared_is_refused(shards):
   with pytest.raises(ConfigError, match='batch_size=4 cannot be split into 3 equal parts'):
     train_batches(shards, 1, share=(0, 3))
@@ -179,6 +185,29 @@ class TestEvalBatch:
     batches = self.run(paths, test_scale=16, batch_size=3, max_pixels=600)
     sizes = sorted((b[0].shape[2], len(b[2])) for b in batches)
     assert sizes == [(16, 1), (16, 2), (16, 2), (48, 1), (48, 1), (48, 1)]
+
+  def test_what_waits_for_others_of_its_size_is_flushed(self, tmp_path):
+    paths = write_shards(tmp_path, [(8, 8), (8, 12)] * 4)
+    batches = self.run(paths, test_scale=16, batch_size=4, max_waiting=4)
+    # Of every four images two have each size; without the limit the batches would hold four.
+    assert [list(b[2]) for b in batches] == [[0, 2], [1, 3], [4, 6], [5, 7]]
+
+  def test_images_that_are_resized_to_one_shape_share_a_batch(self, tmp_path):
+    paths = write_shards(tmp_path, [(8, 12), (16, 24), (10, 15)])
+    (batch,) = self.run(paths, test_scale=16, batch_size=4)
+    assert batch[0].shape == (3, 16, 24, 3)
+
+  def test_an_image_too_large_to_be_scored_whole_is_named(self, tmp_path):
+    paths = write_shards(tmp_path, [(8, 8), (300, 2), (8, 8)])
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+      self.run(paths, test_scale=256, batch_size=4)
+    assert str(pipeline.reading_error(caught.value)).startswith(
+      '1: 2 x 300 pixels become 256 x 38400, more than the 4194304 pixels that are scored as a '
+      'whole: score its central square with --views=center'
+    )
+    # Its crops are small.
+    batches = self.run(paths, test_scale=256, batch_size=4, crop_size=224)
+    assert [len(b[1]) for b in batches] == [3]
 
   def test_several_crops_of_a_picture_run_across_batches(self, tmp_path):
     paths = write_shards(tmp_path, [(8, 8)] * 3)

@@ -29,9 +29,11 @@ def test_parse_example_in_a_dataset():
     dataset = tf.data.Dataset.from_tensor_slices(serialized).map(records.parse_example)
     parsed = tf.data.make_one_shot_iterator(dataset).get_next()
     assert (parsed.encoded.dtype, parsed.label.dtype) == (tf.string, tf.int32)
-    assert [tensor.shape.rank for tensor in parsed] == [0, 0, 0]
-    assert tuple(session.run(parsed)) == (b'bytes 0', 0, b'cat/0.png')
-    assert tuple(session.run(parsed)) == (b'bytes 1', 1, '\u00e9.png'.encode())
+    assert [tensor.shape.rank for tensor in parsed] == [0, 0, 0, 1]
+    *first, size = session.run(parsed)
+    assert first == [b'bytes 0', 0, b'cat/0.png']
+    assert size.tolist() == [5, 7]
+    assert session.run(parsed)[:3] == (b'bytes 1', 1, '\u00e9.png'.encode())
 
 
 def test_names_and_bytes_without_a_graph(tmp_path):

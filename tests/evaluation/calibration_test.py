@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.fabricated import probabilities_of
+from vgg_slim.errors import NonFiniteError
 from vgg_slim.evaluation import calibration
 
 
@@ -24,3 +25,8 @@ def test_a_calibrated_network_has_no_error():
   labels = (rng.random(len(confidence)) > confidence).astype(int)
   # Each of the bins' 7,500 or so hits is off by 0.006 at one standard deviation.
   assert calibration.calibrate(probabilities, labels).expected_error < 0.01
+
+
+def test_probabilities_that_are_not_finite_are_refused():
+  with pytest.raises(NonFiniteError, match='image number 0'):
+    calibration.calibrate(np.array([[np.nan, 0.5]]), np.array([0]))

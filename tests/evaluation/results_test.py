@@ -3,7 +3,7 @@ import pytest
 from scipy import special
 
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
-from vgg_slim.errors import DataError
+from vgg_slim.errors import DataError, NonFiniteError
 from vgg_slim.evaluation import results
 
 LABELS = [0, 1, 2, 1]
@@ -38,6 +38,13 @@ def test_one_line_by_hand():
   assert result.top_1_interval[0] < 0.25 < result.top_1_interval[1]
   assert result.top_5_interval[0] == 0
   assert (result.test_scales, result.view, result.num_views, result.step) == ((256,), 'dense', 2, 9)
+
+
+def test_scores_that_are_not_finite_are_no_line():
+  broken = {key: p * [[1], [1], [np.inf], [1]] for key, p in PASSES.items()}
+  one = scored_checkpoint(broken, LABELS, VIEWS)
+  with pytest.raises(NonFiniteError, match=r'^runs/vgg_d/model.ckpt-9 gives .* image number 2'):
+    results.combine([one], 'dense')
 
 
 def test_logits_are_averaged_before_the_softmax():

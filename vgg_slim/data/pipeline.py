@@ -8,15 +8,17 @@ A training split of up to 256 MB stays in memory, decoded where all its pictures
 that fits as well; a larger one is read in each epoch.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import augment, image_ops, records, training_views
-from vgg_slim.errors import ConfigError
+from vgg_slim.data import augment, image_area, image_ops, records, training_views
+from vgg_slim.errors import ConfigError, DataError
 
 _MEMORY_BYTES = 256 * 2**20  # of encoded or decoded pictures held in memory
+_WAITING_BYTES = 64 * 2**20  # of encoded images that wait for others of their size
 _OPEN_SHARDS = 16
 _KEY_BASE = 2**32  # of (height, width) in one number
 _FOREVER = 2**62
@@ -171,6 +173,7 @@ def build_eval_batch(
   crop_size: int | None = None,
   places: Sequence[tuple[float, float]] = ((0.5, 0.5),),
   max_pixels: int | None = None,
+  max_waiting: int = 1024,
 ) -> Batch:
   """Adds one pass over a split to the default graph; the short last batches are kept.
 
@@ -185,6 +188,8 @@ def build_eval_batch(
       comes once for each, one after another, and batches run across pictures.
     max_pixels: whole pictures share a batch up to so many pixels, so that what bounds the memory
       is not how many there are but their area; one is a batch at any size.
+    max_waiting: at most this many whole images, still encoded, wait for others of their size; then
+      all go into batches, full or not.
   """
 
   def make_example(index: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -196,27 +201,62 @@ def build_eval_batch(
     crops = image_ops.crops_at(image, crop_size, places)
     return crops, tf.repeat(example.label, len(places)), tf.repeat(index, len(places))
 
+  def shape_key(index: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
+    example = records.parse_example(serialized)
+    size = tf.cast(image_ops.resized_size(example.size, test_scale), tf.int64)
+    with tf.control_dependencies([_assert_area(example, size, test_scale)]):
+      return size[0] * _KEY_BASE + size[1]
+
   def window_size(key: tf.Tensor) -> tf.Tensor:
     if max_pixels is None:
       return tf.constant(batch_size, tf.int64)
     height, width = key // _KEY_BASE, key % _KEY_BASE
     return tf.clip_by_value(max_pixels // (height * width), 1, batch_size)
 
+  def group(indices: tf.Tensor, serialized: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices((indices, serialized)).group_by_window(
+      key_func=shape_key,
+      reduce_func=lambda key, window: _map(window, make_example).batch(batch_size),
+      window_size_func=window_size,
+    )
+
   dataset = tf.data.TFRecordDataset(list(paths)).enumerate()
-  dataset = _map(dataset, make_example)
   if crop_size is not None:
-    return _iterate(dataset.unbatch().batch(batch_size))
-  dataset = dataset.group_by_window(
-    key_func=lambda image, label, index: _shape_key(image),
-    reduce_func=lambda key, window: window.batch(batch_size),
-    window_size_func=window_size,
+    return _iterate(_map(dataset, make_example).unbatch().batch(batch_size))
+  # What waits in a window is encoded: a photograph takes a tenth of its resized pixels in float32.
+  return _iterate(dataset.batch(max_waiting).flat_map(group))
+
+
+def waiting_limit(num_examples: int, num_bytes: int) -> int:
+  """Number of images of a split whose records take _WAITING_BYTES; at least 1."""
+  return max(1, min(num_examples, _WAITING_BYTES * num_examples // num_bytes))
+
+
+def _assert_area(
+  example: records.ParsedExample, size: tf.Tensor, test_scale: int | tf.Tensor
+) -> tf.Operation:
+  """`image_area.check_area` in the graph, for a `size` that is resized already."""
+  scale = tf.cast(test_scale, tf.int64)
+  largest = tf.maximum(
+    tf.constant(image_area.MOST_PIXELS, tf.int64), image_area.MOST_SQUARES * scale**2
   )
-  return _iterate(dataset)
+  height, width, new_height, new_width, most = map(
+    tf.strings.as_string, [*tf.unstack(example.size), *tf.unstack(size), largest]
+  )
+  old, new = (tf.strings.join(pair, ' x ') for pair in ((width, height), (new_width, new_height)))
+  limit = tf.strings.join([', more than the ', most, ' pixels that are scored as a whole: '])
+  message = [example.filename, ': ', old, ' pixels become ', new, limit, image_area.WAY_OUT]
+  return tf.debugging.Assert(tf.reduce_prod(size) <= largest, [tf.strings.join(message)])
 
 
-def _shape_key(image: tf.Tensor) -> tf.Tensor:
-  height, width = tf.unstack(tf.shape(image, out_type=tf.int64)[:2])
-  return height * _KEY_BASE + width
+def reading_error(error: tf.errors.OpError) -> DataError:
+  """What a user is told when a batch cannot be read."""
+  # What failed stands before the first node of the trace, behind where that node was built.
+  found = re.search(r'^(.*)\n\t \[\[\{\{node', error.message, re.MULTILINE)
+  reason = found[1] if found else error.message.splitlines()[0]
+  if asserted := re.fullmatch(r'assertion failed: \[(.*)\]', reason):
+    return DataError(f'{asserted[1]}.')
+  return DataError(f'A record cannot be read: {reason}')
 
 
 def _iterate(dataset: tf.data.Dataset) -> Batch:

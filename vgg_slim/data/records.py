@@ -16,27 +16,32 @@ class ParsedExample(NamedTuple):
     encoded: string [], JPEG or PNG bytes.
     label: int32 [], 0 .. num_classes - 1.
     filename: string [], UTF-8, the picture's name in the source; '' where the writer gave none.
+    size: int64 [2], height and width in pixels, as the writer gives them: known without decoding.
   """
 
   encoded: tf.Tensor
   label: tf.Tensor
   filename: tf.Tensor
+  size: tf.Tensor
 
 
 def parse_example(serialized: tf.Tensor) -> ParsedExample:
   """Takes one serialized Example, string [], apart; for `tf.data.Dataset.map`."""
+  sides = (example_proto.HEIGHT, example_proto.WIDTH)
   features = tf.io.parse_single_example(
     serialized,
     {
       example_proto.ENCODED: tf.io.FixedLenFeature([], tf.string),
       example_proto.LABEL: tf.io.FixedLenFeature([], tf.int64),
       example_proto.FILENAME: tf.io.FixedLenFeature([], tf.string, default_value=''),
+      **dict.fromkeys(sides, tf.io.FixedLenFeature([], tf.int64)),
     },
   )
   return ParsedExample(
     features[example_proto.ENCODED],
     tf.cast(features[example_proto.LABEL], tf.int32),
     features[example_proto.FILENAME],
+    tf.stack([features[side] for side in sides]),
   )
 
 

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from vgg_slim.finite import check_finite
+
 NUM_BINS = 15
 
 
@@ -34,7 +36,12 @@ class Calibration:
 def calibrate(
   probabilities: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS
 ) -> Calibration:
-  """Sorts pictures into bins: float [N, K], int [N]."""
+  """Sorts images into bins: float [N, K], int [N].
+
+  Raises:
+    NonFiniteError: a probability is not finite.
+  """
+  check_finite(probabilities)
   edges = np.linspace(0, 1, num_bins + 1)
   confidence = probabilities.max(axis=1).astype(np.float64)
   hits = np.argmax(probabilities, axis=1) == labels

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from vgg_slim.errors import DataError
+from vgg_slim.finite import check_finite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,12 @@ class Scores:
 
 
 def count(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
-  """Counts hits, float [N, K] and int [N]; ties go to the lower class, against the label."""
+  """Counts hits, float [N, K] and int [N]; ties go to the lower class, against the label.
+
+  Raises:
+    NonFiniteError: a probability is not finite.
+  """
+  check_finite(probabilities)
   of_label = np.take_along_axis(probabilities, labels[:, np.newaxis], axis=1)
   columns = np.arange(probabilities.shape[1])
   before = columns[np.newaxis] < labels[:, np.newaxis]
@@ -55,15 +61,10 @@ class ScoreTable:
     """Adds one view of some pictures: int [N], float [N, K], int [N].
 
     Raises:
-      DataError: an index beyond the split, or a label beyond the classes.
+      DataError: an index beyond the split.
     """
-    num_images, num_classes = self._sums.shape
-    if indices.max() >= num_images:
-      raise DataError(f'The shards hold more than the {num_images} pictures of the manifest.')
-    if labels.min() < 0 or labels.max() >= num_classes:
-      raise DataError(
-        f'A label lies outside 0 .. {num_classes - 1}: {sorted(set(labels.tolist()))}.'
-      )
+    if indices.max() >= len(self._sums):
+      raise DataError(f'The shards hold more than the {len(self._sums)} images of the manifest.')
     np.add.at(self._sums, indices, scores)
     np.add.at(self._seen, indices, 1)
     self.labels[indices] = labels

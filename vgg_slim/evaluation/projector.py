@@ -12,6 +12,7 @@ from vgg_slim import files, sessions
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, pipeline
 from vgg_slim.evaluation.runner import Trained
+from vgg_slim.finite import check_finite
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import restore
@@ -60,6 +61,7 @@ def run_features(checkpoint: str, trained: Trained, shards: Sequence[str]) -> Fe
 
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
+    NonFiniteError: a feature is not finite.
   """
   net, fed = trained.net, trained.preprocessing
   spec = specs.get(net.model)
@@ -83,7 +85,9 @@ def run_features(checkpoint: str, trained: Trained, shards: Sequence[str]) -> Fe
         except tf.errors.OutOfRangeError:
           break
   columns = [np.concatenate(column)[:MOST_PICTURES] for column in zip(*found, strict=True)]
-  return Features(layer, *columns)
+  features = Features(layer, *columns)
+  check_finite(features.values, checkpoint)
+  return features
 
 
 def write_projector(folder: pathlib.Path, features: Features, class_names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from vgg_slim.errors import DataError
 from vgg_slim.evaluation import metrics, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.significance import wilson_interval
+from vgg_slim.finite import check_finite
 
 
 class Pass(NamedTuple):
@@ -124,6 +125,7 @@ def combine(
 
   Raises:
     DataError: the checkpoints were not scored on the same pictures.
+    NonFiniteError: an average is not finite.
   """
   last = scored[-1]
   if any(not np.array_equal(one.labels, last.labels) for one in scored):
@@ -136,6 +138,8 @@ def combine(
   ]
   passes = tuple(one.passes[part, scale] for one, part, scale in keys)
   probabilities = _average(passes, last.config.average)
+  checkpoint = ' + '.join(one.checkpoint for one in scored)
+  check_finite(probabilities, checkpoint)
   counted = metrics.count(probabilities, last.labels)
   total = counted.num_images
   result = EvalResult(
@@ -151,7 +155,7 @@ def combine(
     split=last.config.split,
     model=' + '.join(one.model for one in scored),
     train_scale=' + '.join(dict.fromkeys(one.train_scale for one in scored)),
-    checkpoint=' + '.join(one.checkpoint for one in scored),
+    checkpoint=checkpoint,
     step=last.step,
   )
   return Line(result, last.labels, np.argmax(probabilities, axis=1), passes)

@@ -39,8 +39,9 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
   """Exact test of McNemar (1947) on the pictures where two ways differ.
 
   Args:
-    first: bool [N], which pictures the first got right.
-    second: bool [N], the same pictures.
+    first: bool [N], which images the first got right, as `results.Line.hits` has it: scores that
+      are not finite never become hits.
+    second: bool [N], the same images.
   """
   only_first = int(np.sum(first & ~second))
   only_second = int(np.sum(second & ~first))

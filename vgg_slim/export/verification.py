@@ -14,6 +14,7 @@ from vgg_slim.data import pictures, sources
 from vgg_slim.errors import DataError, VggSlimError
 from vgg_slim.export import serving_graph
 from vgg_slim.export.reload import Outputs
+from vgg_slim.finite import check_finite
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
@@ -102,6 +103,7 @@ def run_checkpoint(prefix: str, contract: Contract, encoded: Sequence[bytes]) ->
 
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
+    NonFiniteError: it computes a value that is not finite.
   """
   larger = dataclasses.replace(contract, test_scale=contract.test_scale * 5 // 4)
   cases = []
@@ -118,7 +120,14 @@ def run_checkpoint(prefix: str, contract: Contract, encoded: Sequence[bytes]) ->
       for pixels in (at_q, at_larger):
         whole = np.rint(pixels).astype(np.uint8)
         cases.append(Case(whole, session.run(outputs, {images: whole})))
+  for number, case in enumerate(cases):
+    _check_outputs(case.expected, prefix, number)
   return cases
+
+
+def _check_outputs(outputs: Outputs, source: str, number: int) -> None:
+  for name, values in outputs.items():
+    check_finite(values, source, lambda _, name=name: f'{number} of the proof, in {name},')
 
 
 def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> Comparison:
@@ -131,13 +140,15 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
 
   Raises:
     ExportMismatchError: an output is missing or of another shape, or the difference is larger.
+    NonFiniteError: the export computes a value that is not finite.
   """
   differences, relative = [], []
-  for case, outputs in zip(cases, got, strict=True):
+  for number, (case, outputs) in enumerate(zip(cases, got, strict=True)):
     shapes = {name: array.shape for name, array in case.expected.items()}
     if {name: array.shape for name, array in outputs.items()} != shapes:
       found = {name: array.shape for name, array in outputs.items()}
       raise ExportMismatchError(f'The export gives {found}, the checkpoint {shapes}.')
+    _check_outputs(outputs, 'The export', number)
     for name in ('class_score_map', 'logits', *serving_graph.TRUNK_OUTPUTS):
       if name in shapes:
         expected = case.expected[name]
@@ -155,8 +166,7 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
         int(o['classes'][0] == c.expected['classes'][0]) for c, o in zip(cases, got, strict=True)
       ),
     )
-  # `not <=` catches NaN as well.
-  if not comparison.relative <= tolerance:
+  if comparison.relative > tolerance:
     raise ExportMismatchError(
       f'{comparison.text()}. That is more than {tolerance:g}; nothing is exported.'
     )

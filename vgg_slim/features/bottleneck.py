@@ -7,12 +7,13 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, records
+from vgg_slim.data import image_ops, pipeline, records
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.errors import ConfigError
 from vgg_slim.features import cache
 from vgg_slim.features.cache import FeatureKey, FeatureSet
+from vgg_slim.finite import check_finite
 from vgg_slim.nets import geometry, registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import formats, restore
@@ -97,6 +98,7 @@ def run_extraction(
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
     DataError: no such split, or shards that cannot be read or hold another number of pictures.
+    NonFiniteError: a feature is not finite.
   """
   passes = key.passes if split == 'train' else 1
   paths = manifests.shard_paths(data_dir, manifest, split)
@@ -119,8 +121,10 @@ def run_extraction(
           except tf.errors.OutOfRangeError:
             return
           except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            raise DataError(f'A record cannot be read: {error.message.splitlines()[0]}') from error
-          yield batch._replace(names=np.array([name.decode() for name in batch.names], 'U'))
+            raise pipeline.reading_error(error) from error
+          batch = batch._replace(names=np.array([name.decode() for name in batch.names], 'U'))
+          check_finite(batch.features, checkpoint, batch.names.__getitem__)
+          yield batch
           done += len(batch.labels)
           if progress:
             progress(done, total)

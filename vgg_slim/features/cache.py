@@ -17,6 +17,7 @@ import numpy as np
 from vgg_slim import files
 from vgg_slim.configs.checks import check_fields
 from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.finite import check_finite
 
 KEY_FILE = 'features.json'
 
@@ -156,9 +157,12 @@ def read_features(path: pathlib.Path) -> FeatureSet:
 
   Raises:
     DataError: no such file, or a damaged one.
+    NonFiniteError: a feature is not finite.
   """
   try:
     with np.load(path, allow_pickle=False) as arrays:
-      return FeatureSet(*(arrays[name] for name in FeatureSet._fields))
+      found = FeatureSet(*(arrays[name] for name in FeatureSet._fields))
   except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
     raise DataError(f'{path} cannot be read as features: {error}.') from error
+  check_finite(found.features, f'The checkpoint that {path} was made with', found.names.__getitem__)
+  return found

@@ -90,14 +90,21 @@ def run_head_training(
         for rows in _shuffled_batches(len(train.labels), config.batch_size, (config.seed, epoch))
       ]
       train_loss, train_accuracy = _mean(scores)
-      if not np.isfinite(train_loss):
-        raise TrainingError(f'The loss is {train_loss} in epoch {epoch}. Lower --learning_rate.')
-      held_out = graph.score(session, validation) if validation else (None, None)
+      _check_loss('training', train_loss, epoch)
+      held_out = (None, None)
+      if validation:
+        held_out = graph.score(session, validation)
+        _check_loss('validation', held_out[0], epoch)
       history.append(EpochScores(epoch, train_loss, train_accuracy, *held_out))
       if report:
         report(history[-1])
     weights, steps = session.run([graph.weights, graph.step])
   return TrainedHead(weights, int(steps), history)
+
+
+def _check_loss(split: str, loss: float, epoch: int) -> None:
+  if not np.isfinite(loss):
+    raise TrainingError(f'The {split} loss is {loss} in epoch {epoch}. Lower --learning_rate.')
 
 
 class _Graph:
