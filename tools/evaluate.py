@@ -24,14 +24,15 @@ import contextlib
 import functools
 import os
 import pathlib
+from typing import BinaryIO
 
 from absl import flags
 
 from tools import eval_flags, invocation, progress, result_tables
-from vgg_slim import config
+from vgg_slim import config, output_files
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation import candidates, tables
+from vgg_slim.evaluation import candidates, class_map, eval_config, tables
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
 _CHECKPOINT = flags.DEFINE_string(
@@ -71,8 +72,44 @@ def main() -> None:
     raise ConfigError(f'--data_dir is missing: {wanted[0].checkpoint} is of no training run here.')
   manifest = manifests.read_manifest(data_dir)
   requests = [eval_flags.eval_config_from_flags(one, manifest) for one in wanted]
-  split = requests[0].split
+  classes = _map_classes(wanted, manifest, data_dir)
+  written = invocation.values_by_flag(_OUTPUT, _CSV, _REPORT)
+  folders = invocation.values_by_flag(_TENSORBOARD)
+  with output_files.open_outputs(written, folders) as streams:
+    _evaluate(wanted, requests, data_dir, manifest, classes, streams)
 
+
+def _map_classes(
+  wanted: list[candidates.Candidate], manifest: manifests.Manifest, data_dir: str
+) -> class_map.ClassMap:
+  """The classes of the data set among those of the networks, which all have to be the same."""
+  found = [
+    class_map.map_classes(one.class_names, one.net.num_classes, manifest.class_names, data_dir)
+    for one in wanted
+  ]
+  others = [
+    one.checkpoint
+    for one, classes in zip(wanted, found, strict=True)
+    if classes.names != found[0].names
+  ]
+  if others:
+    raise ConfigError(
+      f'--checkpoints: {", ".join(others)} and {wanted[0].checkpoint} have different classes, or '
+      'another order of them: their scores cannot be compared or averaged.'
+    )
+  if not found[0].is_identity:
+    print(found[0].describe(data_dir))
+  return found[0]
+
+
+def _evaluate(
+  wanted: list[candidates.Candidate],
+  requests: list[eval_config.EvalConfig],
+  data_dir: str,
+  manifest: manifests.Manifest,
+  classes: class_map.ClassMap,
+  streams: dict[str, BinaryIO],
+) -> None:
   invocation.load_tensorflow()
   from vgg_slim.evaluation import outputs, projector, runner, validation
 
@@ -86,19 +123,20 @@ def main() -> None:
   shown, comparisons = tables.make_tables(scored), tables.compare(scored)
   for one in scored:
     step = 'imported' if one.step is None else f'step {one.step}'
-    print(f'{one.model}, {step}, {split} split: {one.checkpoint}')
+    where = f'{one.config.split} split, {len(one.labels)} images'
+    print(f'{one.model}, {step}, {where}: {one.checkpoint}')
   result_tables.print_tables(shown)
   result_tables.print_comparisons(comparisons)
-  paths = manifests.shard_paths(data_dir, manifest, split)
-  if _OUTPUT.value:
-    outputs.write_json(_OUTPUT.value, shown, comparisons)
-  if _CSV.value:
-    outputs.write_csv(_CSV.value, shown[-1].lines[-1], manifest.class_names, paths)
-  if _REPORT.value:
-    outputs.write_report(_REPORT.value, shown, comparisons, manifest.class_names, paths)
+  paths = manifests.shard_paths(data_dir, manifest, requests[0].split)
+  if stream := streams.get('--output'):
+    outputs.write_json(stream, shown, comparisons)
+  if stream := streams.get('--csv'):
+    outputs.write_csv(stream, shown[-1].lines[-1], classes.names, paths)
+  if stream := streams.get('--report'):
+    outputs.write_report(stream, shown, comparisons, classes, paths)
   if _TENSORBOARD.value:
     last = shown[-1].lines[-1]
-    validation.write_events(_TENSORBOARD.value, last, manifest.class_names, paths)
+    validation.write_events(_TENSORBOARD.value, last, classes, paths)
     features = projector.run_features(wanted[-1].checkpoint, wanted[-1], paths)
     projector.write_projector(pathlib.Path(_TENSORBOARD.value), features, manifest.class_names)
 
@@ -111,6 +149,8 @@ def _watch() -> None:
   request = eval_flags.eval_config_from_flags(trained, manifest)
   if len(request.views) > 1:
     raise ConfigError(f'--watch takes one of --views, not {", ".join(request.views)}.')
+  events_dir = _TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER)
+  output_files.check_outputs(folders={'--tensorboard': events_dir})
 
   invocation.load_tensorflow()
   from vgg_slim.evaluation import continuous
@@ -122,7 +162,7 @@ def _watch() -> None:
       data_dir,
       manifest,
       request,
-      events_dir=_TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER),
+      events_dir=events_dir,
       timeout=60 * _WATCH_TIMEOUT.value,
       report=functools.partial(print, flush=True),
     )

@@ -5,15 +5,29 @@ from collections.abc import Sequence
 from tools import terminal_tables
 from vgg_slim.evaluation import tables
 
+# The numbers of images and of views fed would be alike in all lines; report and JSON have them.
+_HEADINGS = (
+  'network',
+  'S',
+  'Q',
+  'view',
+  'top-1 accuracy',
+  'top-1 error',
+  '95 % interval',
+  'top-5 error',
+  'images/s',
+)
 _TEXT_COLUMNS = 4
+_COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS]
 
 
 def print_tables(shown: Sequence[tables.Table]) -> None:
   """Prints each under its title and the paper's number."""
   for one in shown:
     title = f"{one.title} (the paper's Table {one.paper})"
-    rows = [tables.cells(line.result) for line in one.lines]
-    terminal_tables.print_table(tables.HEADINGS, rows, title, _TEXT_COLUMNS)
+    lines = [tables.cells(line.result) for line in one.lines]
+    rows = [[cells[i] for i in _COLUMNS] for cells in lines]
+    terminal_tables.print_table(_HEADINGS, rows, title, _TEXT_COLUMNS)
 
 
 def print_comparisons(comparisons: Sequence[tables.Comparison]) -> None:

@@ -1,11 +1,15 @@
-"""Tables on the terminal."""
+"""Tables on the terminal, in which no name and no number is ever cut."""
 
+import re
 import sys
 from collections.abc import Sequence
 
-from rich import box, console, table
+from rich import box, cells, console, table
 
 _WIDTH_OF_FILES = 160
+_GAP = 2
+# A cell may go on in the next line behind one of these.
+_PIECE = re.compile(r'[^ ;+]*[ ;+]*')
 
 
 def print_table(
@@ -16,17 +20,81 @@ def print_table(
 ) -> None:
   """Prints rows of cells under headings.
 
+  Where they are too wide, headings and then cells go on in the next line, between their parts;
+  where that is not enough, each row becomes a list of headings and cells.
+
   Args:
     headings: of the columns.
     rows: as many cells each.
     title: above them.
-    text_columns: so many of the first columns begin at the left; the others are numbers.
+    text_columns: this many of the first columns begin at the left; the others are numbers.
   """
-  shown = table.Table(box=box.SIMPLE, title=title, title_justify='left')
-  for i, heading in enumerate(headings):
-    shown.add_column(heading, justify='left' if i < text_columns else 'right')
+  screen = console.Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES, markup=False)
+  columns = list(zip(headings, *rows, strict=True))
+  widths = _fit(columns, screen.width)
+  if widths is None:
+    _print_lists(headings, rows, title)
+    return
+  shown = table.Table(
+    box=box.SIMPLE,
+    show_edge=False,
+    pad_edge=False,
+    padding=(0, _GAP - 1, 0, 0),
+  )
+  wrapped = [_wrap(heading, width) for heading, width in zip(headings, widths, strict=True)]
+  height = max(heading.count('\n') for heading in wrapped)
+  for i, heading in enumerate(wrapped):
+    above = '\n' * (height - heading.count('\n'))
+    shown.add_column(above + heading, justify='left' if i < text_columns else 'right')
   for row in rows:
-    shown.add_row(*row)
-  # In a file or a pipe no line is cut or wrapped; rich leaves colours out there by itself.
-  width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-  console.Console(width=width, markup=False).print(shown)
+    shown.add_row(*map(_wrap, row, widths))
+  print(f'\n{title}\n' if title else '')
+  # In a file or a pipe rich leaves colours out by itself.
+  screen.print(shown)
+
+
+def _fit(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
+  """Widths of the columns that fit into `width`; None if there are none."""
+  left = width - _GAP * (len(columns) - 1)
+  natural = [max(map(cells.cell_len, column)) for column in columns]
+  only_headings = [
+    max(_narrowest(heading), *map(cells.cell_len, column)) if column else _narrowest(heading)
+    for heading, *column in columns
+  ]
+  narrowest = [max(map(_narrowest, column)) for column in columns]
+  for most, least in ((natural, only_headings), (only_headings, narrowest)):
+    if sum(least) <= left:
+      return _between(most, least, left)
+  return None
+
+
+def _between(most: Sequence[int], least: Sequence[int], left: int) -> list[int]:
+  """Takes from the widest column until all fit."""
+  widths = list(most)
+  while sum(widths) > left:
+    i = max(range(len(widths)), key=lambda i: (widths[i] > least[i], widths[i]))
+    widths[i] -= 1
+  return widths
+
+
+def _narrowest(text: str) -> int:
+  return max(cells.cell_len(piece.rstrip()) for piece in _PIECE.findall(text))
+
+
+def _wrap(text: str, width: int) -> str:
+  lines = ['']
+  for piece in _PIECE.findall(text):
+    if cells.cell_len((lines[-1] + piece).rstrip()) > width:
+      lines.append('')
+    lines[-1] += piece
+  return '\n'.join(line.rstrip() for line in lines)
+
+
+def _print_lists(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+  if title:
+    print(f'\n{title}')
+  width = max(map(len, headings))
+  for row in rows:
+    print()
+    for heading, cell in zip(headings, row, strict=True):
+      print(f'{heading:{width}}  {cell}')

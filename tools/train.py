@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tools import config_flags, invocation, phases
-from vgg_slim import config
+from vgg_slim import config, output_files
 from vgg_slim.config import BEST_FOLDER
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
@@ -85,6 +85,7 @@ def _train_dir(manifest: Manifest, wanted: config.TrainConfig) -> str:
 def _run(
   wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
 ) -> 'tuple[loop.TrainResult, str]':
+  output_files.check_outputs(folders={'--train_dir': train_dir})
   if _has_checkpoint(train_dir):
     config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
   return _train(wanted, manifest, train_dir, workers), train_dir
@@ -140,7 +141,7 @@ def _train(
   )
   shards = manifests.shard_paths(wanted.data_dir, manifest, 'validation')
   with runner.Evaluator(wanted, wanted.data_dir, manifest, central_crops) as evaluator:
-    validator = validation.Validator(evaluator, central_crops, manifest.class_names, shards)
+    validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
     pictures = validator.summarize if wanted.run.image_summary_every_steps else None
     return loop.run_training(
       wanted, manifest, train_dir, validator.run, reporter, workers, pictures

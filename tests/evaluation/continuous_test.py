@@ -10,6 +10,7 @@ from vgg_slim.compat import tf
 from vgg_slim.data.manifest import Shard, Split
 from vgg_slim.errors import CheckpointError
 from vgg_slim.evaluation import continuous, runner
+from vgg_slim.evaluation.class_map import ClassMap
 
 LABELS = np.array([0, 1, 1, 0])
 SURE = {1: 0.625, 2: 0.75}  # by step
@@ -40,6 +41,8 @@ def score(monkeypatch):
   """Has `score(checkpoint)` in the place of the network, once it is given."""
 
   class Fake:
+    classes = ClassMap(('a', 'b'), np.arange(2))
+
     def __init__(self, *_):
       self.score = Fake.found
 

@@ -1,12 +1,15 @@
 import csv
+import io
 import json
 
+import numpy as np
 import pytest
 
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from tests.testing import make_data_set
 from vgg_slim.data import manifest as manifests
 from vgg_slim.evaluation import outputs, tables
+from vgg_slim.evaluation.class_map import ClassMap
 
 
 @pytest.fixture
@@ -20,10 +23,11 @@ def evaluation(tmp_path):
   return tables.make_tables(scored), tables.compare(scored), manifest, shards
 
 
-def test_json(tmp_path, evaluation):
+def test_json(evaluation):
   shown, comparisons, *_ = evaluation
-  outputs.write_json(tmp_path / 'r.json', shown, comparisons)
-  values = json.loads((tmp_path / 'r.json').read_text())
+  stream = io.BytesIO()
+  outputs.write_json(stream, shown, comparisons)
+  values = json.loads(stream.getvalue())
   assert values['top_1_error'] == pytest.approx(1 / 6)
   assert (values['model'], values['test_scales'], values['flip']) == ('vgg_a + vgg_b', [32], True)
   assert [table['paper'] for table in values['tables']] == [3, 6]
@@ -31,18 +35,23 @@ def test_json(tmp_path, evaluation):
   assert values['mcnemar'][0]['p_value'] == 1
 
 
-def test_rows_have_the_names_of_the_records(tmp_path, evaluation):
+def csv_of(evaluation):
   shown, _, manifest, shards = evaluation
-  outputs.write_csv(tmp_path / 'r.csv', shown[-1].lines[-1], manifest.class_names, shards)
-  with open(tmp_path / 'r.csv') as stream:
-    rows = list(csv.DictReader(stream))
+  stream = io.BytesIO()
+  outputs.write_csv(stream, shown[-1].lines[-1], manifest.class_names, shards)
+  return list(csv.DictReader(io.StringIO(stream.getvalue().decode())))
+
+
+def test_rows_have_the_names_of_the_records(evaluation):
+  rows = csv_of(evaluation)
   assert len({row['file'] for row in rows}) == 6
   assert [row['class_1'] == row['label'] for row in rows] == [False] + [True] * 5
 
 
-def test_report_shows_the_picture_that_went_wrong(tmp_path, evaluation):
+def test_report_shows_the_picture_that_went_wrong(evaluation):
   shown, comparisons, manifest, shards = evaluation
-  outputs.write_csv(tmp_path / 'r.csv', shown[-1].lines[-1], manifest.class_names, shards)
-  outputs.write_report(tmp_path / 'r.html', shown, comparisons, manifest.class_names, shards)
-  first = (tmp_path / 'r.csv').read_text().splitlines()[1].split(',')[0]
-  assert f'class_0, taken for class_1 (90.0%): {first}' in (tmp_path / 'r.html').read_text()
+  stream = io.BytesIO()
+  classes = ClassMap(manifest.class_names, np.arange(2))
+  outputs.write_report(stream, shown, comparisons, classes, shards)
+  first = csv_of(evaluation)[0]['file']
+  assert f'class_0, taken for class_1 (90.0%): {first}' in stream.getvalue().decode()

@@ -8,14 +8,15 @@ import PIL.Image
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from vgg_slim.data import pictures
 from vgg_slim.evaluation import report, tables
+from vgg_slim.evaluation.class_map import ClassMap
 
-NAMES = ('cat', 'dog', 'owl')
+ALL = ClassMap(('cat', 'dog', 'owl'), np.arange(3))
 LABELS = [0, 1, 2, 1]
 
 
-def build(predicted, other=(0, 1, 2, 1)):
+def build(predicted, other=(0, 1, 2, 1), labels=LABELS, classes=ALL):
   scored = [
-    scored_checkpoint({('dense', 64): probabilities_of(p)}, LABELS, ('dense',), model)
+    scored_checkpoint({('dense', 64): probabilities_of(p)}, labels, ('dense',), model)
     for model, p in (('vgg_d', list(other)), ('vgg_e', predicted))
   ]
   asked = []
@@ -26,7 +27,7 @@ def build(predicted, other=(0, 1, 2, 1)):
     return [(f'{index}.png', pictures.encode_png(pixels)) for index in indices]
 
   shown = tables.make_tables(scored)[:1]
-  return report.render_report(shown, tables.compare(scored), NAMES, read_pictures), asked
+  return report.render_report(shown, tables.compare(scored), classes, read_pictures), asked
 
 
 def test_the_page_says_what_went_wrong():
@@ -55,3 +56,14 @@ def test_no_error_is_said():
   text, asked = build(predicted=LABELS)
   assert asked == []
   assert 'There is none.' in text
+
+
+def test_only_the_classes_of_the_data_set_are_listed():
+  some = ClassMap(ALL.names, np.array([2, 0]))  # of cats there is no image
+  text, _ = build(predicted=[2, 1, 2, 2], other=(2, 2, 2, 2), labels=[2, 2, 2, 2], classes=some)
+  assert '4 images of 2 of the network&#x27;s 3 classes, found by name' in text
+  assert '<td>owl</td><td class="number">100.00%</td><td class="number">75.00%</td>' in text
+  dash = '<td class="number">-</td>'
+  assert f'<td>cat</td>{dash}{dash}{dash}<td class="number">0</td>' in text
+  assert '<td>dog</td>' not in text
+  assert 'owl, taken for dog (90.0%): 1.png' in text

@@ -166,9 +166,20 @@ def test_a_checkpoint_of_another_network_is_refused(run):
 
 
 def test_other_classes_are_refused(run):
-  other = dataclasses.replace(run.config, class_names=('x', 'y', 'z'))
-  with pytest.raises(DataError, match=r'has 3 classes .a, b, c.* trained on 3 \(x, y, z\)'):
+  other = dataclasses.replace(run.config, class_names=('x', 'b', 'z'))
+  with pytest.raises(DataError, match=r'has 3 classes.* not trained on 2 of them: a, c\.'):
     run.evaluator(config=other)
+
+
+def test_labels_become_those_of_the_network(run):
+  expected = run.evaluate()
+  other = dataclasses.replace(run.config, class_names=('c', 'a', 'b'))
+  with run.evaluator(config=other) as evaluator:
+    scored = evaluator.score(run.checkpoint)
+  assert scored.labels.tolist() == [(label + 1) % 3 for label in expected.labels]
+  np.testing.assert_array_equal(
+    scored.passes['dense', 64].scores, expected.passes['dense', 64].scores
+  )
 
 
 def test_a_scale_below_the_training_side_is_refused(run):

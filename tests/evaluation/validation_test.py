@@ -8,9 +8,10 @@ import pytest
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from vgg_slim.data import pictures
 from vgg_slim.evaluation import outputs, validation
+from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.plotting import samples
 
-NAMES = ('cat', 'dog', 'owl')
+CLASSES = ClassMap(('cat', 'dog', 'owl'), np.arange(3))
 LABELS = [0, 1, 2, 1]
 
 
@@ -38,7 +39,7 @@ def validate(predicted, sure=0.9):
   scores[2] = probabilities_of([predicted[2]], 0.95)[0]
   scored = scored_checkpoint({('center', 64): scores}, LABELS, ('center',))
   evaluator = types.SimpleNamespace(score=lambda checkpoint: scored)
-  validator = validation.Validator(evaluator, scored.config, NAMES, ['shard'])
+  validator = validation.Validator(evaluator, scored.config, CLASSES, ['shard'])
   return validator.run('model.ckpt-9'), validator.summarize()
 
 

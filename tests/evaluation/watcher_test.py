@@ -55,7 +55,7 @@ def evaluator(run, manifest):
 @pytest.fixture
 def validator(evaluator, run, manifest):
   shards = manifests.shard_paths(run.data_dir, manifest, 'train')
-  return validation.Validator(evaluator, REQUEST, manifest.class_names, shards)
+  return validation.Validator(evaluator, REQUEST, evaluator.classes, shards)
 
 
 @pytest.fixture(scope='module')

@@ -55,7 +55,7 @@ def test_tables_and_files(folder):
     *('--report=r.html', '--tensorboard=board'),
   )
   assert run.returncode == 0, run.stderr
-  assert 'vgg_a@4, step 2, validation split: run/model.ckpt-2\n' in run.stdout
+  assert 'vgg_a@4, step 2, validation split, 4 images: run/model.ckpt-2\n' in run.stdout
   assert "Networks fused (the paper's Table 6)" in run.stdout
   result = json.loads((folder / 'r.json').read_text())
   assert result['num_images'] == 4
@@ -100,6 +100,41 @@ def test_watch_until_interrupted(folder, tmp_path, name):
     assert process.communicate(timeout=60) == ('', '')
   assert process.returncode == 0
   assert len(list((train_dir / 'evaluator').glob('events.out.tfevents.*'))) == 1
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--output=nowhere/e.json'], '--output=nowhere/e.json: there is no folder nowhere.'),
+    (['--report=data'], '--report=data: is a folder; expected a file.'),
+    (['--tensorboard=run/config.json'], 'run/config.json is not a folder.'),
+    (['--csv=x', '--output=./x'], '--output and --csv name the same path'),
+    (['--watch', '--tensorboard=run/config.json/x'], 'run/config.json is not a folder.'),
+  ],
+)
+def test_outputs_are_checked_before_the_work(folder, arguments, message):
+  run = evaluate(folder, '--train_dir=run', *arguments)
+  assert run.returncode == 2
+  assert message in run.stderr
+  assert (run.stdout, run.stderr.count('\n')) == ('', 1)
+
+
+def test_a_data_set_with_some_of_the_classes_in_another_order(folder):
+  swapped = folder / 'swapped'
+  shutil.copytree(folder / 'imported', swapped)
+  contract = swapped / 'model.ckpt-2.json'
+  names = ['class_1', 'class_0']
+  contract.write_text(json.dumps({**json.loads(contract.read_text()), 'class_names': names}))
+  results = {}
+  for name in ('imported', 'swapped'):
+    run = evaluate(
+      folder, f'--checkpoint_path={name}/model.ckpt-2', '--data_dir=data', f'--output={name}.json'
+    )
+    assert run.returncode == 0, run.stderr
+    results[name] = json.loads((folder / f'{name}.json').read_text())['top_1_error']
+  assert 'data has 2 of the 2 classes of the network, found by name: label 0 is 1' in run.stdout
+  # The names of the two scores were exchanged: what was right is wrong.
+  assert results['imported'] + results['swapped'] == 1
 
 
 @pytest.mark.parametrize(

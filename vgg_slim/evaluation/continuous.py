@@ -37,14 +37,16 @@ def run_continuous_evaluation(
   Raises:
     CheckpointError: a checkpoint that is there cannot be evaluated.
     ConfigError: a scale too small for the network, or none.
-    DataError: other classes than those of training, no such split, or a shard cannot be read.
+    DataError: a class that is not one of the network's, no such split, or a shard cannot be read.
   """
   last_step = watcher.last_step(trained, manifest)
   shards = manifests.shard_paths(data_dir, manifest, config.split)
   writer, step = None, -1
   with contextlib.ExitStack() as stack:
     evaluator = stack.enter_context(runner.Evaluator(trained, data_dir, manifest, config))
-    validator = validation.Validator(evaluator, config, manifest.class_names, shards)
+    validator = validation.Validator(evaluator, config, evaluator.classes, shards)
+    if not evaluator.classes.is_identity:
+      report(evaluator.classes.describe(data_dir))
     for seen in watcher.watch(train_dir, validator.run, last_step, timeout):
       result = seen.result
       if result is None:

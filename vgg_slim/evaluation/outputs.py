@@ -2,17 +2,17 @@
 
 import dataclasses
 import json
-import pathlib
 from collections.abc import Sequence
+from typing import BinaryIO
 
-from vgg_slim import files
 from vgg_slim.data import records
 from vgg_slim.evaluation import per_image, tables
+from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.results import Line
 
 
 def write_json(
-  path: str, shown: Sequence[tables.Table], comparisons: Sequence[tables.Comparison]
+  stream: BinaryIO, shown: Sequence[tables.Table], comparisons: Sequence[tables.Comparison]
 ) -> None:
   """Writes the numbers of the last line, then those of every table and test."""
 
@@ -30,31 +30,32 @@ def write_json(
       for one in comparisons
     ],
   }
-  files.write_text(pathlib.Path(path), json.dumps(values, indent=2) + '\n')
+  stream.write(f'{json.dumps(values, indent=2, allow_nan=False)}\n'.encode())
 
 
-def write_csv(path: str, line: Line, class_names: Sequence[str], shards: Sequence[str]) -> None:
+def write_csv(
+  stream: BinaryIO, line: Line, class_names: Sequence[str], shards: Sequence[str]
+) -> None:
   """Writes `per_image.to_csv` of a line.
 
   Args:
-    path: of the file.
+    stream: the file, opened by `output_files.open_outputs`.
     line: what to write.
-    class_names: in the order of the labels.
+    class_names: of the network, in the order of its scores.
     shards: of the split, in order.
 
   Raises:
     DataError: a shard cannot be read.
   """
   names = (name for name, _ in records.read_examples(shards))
-  text = per_image.to_csv(names, line.labels, line.probabilities(), class_names)
-  files.write_text(pathlib.Path(path), text)
+  stream.write(per_image.to_csv(names, line.labels, line.probabilities(), class_names).encode())
 
 
 def write_report(
-  path: str,
+  stream: BinaryIO,
   shown: Sequence[tables.Table],
   comparisons: Sequence[tables.Comparison],
-  class_names: Sequence[str],
+  classes: ClassMap,
   shards: Sequence[str],
 ) -> None:
   """Writes `report.render_report`; arguments and errors as there and in `write_csv`."""
@@ -63,8 +64,7 @@ def write_report(
   def read(indices: Sequence[int]) -> list[tuple[str, bytes]]:
     return read_pictures(shards, indices)
 
-  text = report.render_report(shown, comparisons, class_names, read)
-  files.write_text(pathlib.Path(path), text)
+  stream.write(report.render_report(shown, comparisons, classes, read).encode())
 
 
 def read_pictures(shards: Sequence[str], indices: Sequence[int]) -> list[tuple[str, bytes]]:

@@ -8,7 +8,8 @@ import PIL.Image
 
 from vgg_slim.data import html_report
 from vgg_slim.data.html_report import Number, Section
-from vgg_slim.evaluation import calibration, classes, tables
+from vgg_slim.evaluation import calibration, class_scores, tables
+from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.results import Line
 from vgg_slim.plotting import confusion, reliability
 
@@ -23,7 +24,7 @@ ReadPictures = Callable[[Sequence[int]], list[tuple[str, bytes]]]
 def render_report(
   shown: Sequence[tables.Table],
   comparisons: Sequence[tables.Comparison],
-  class_names: Sequence[str],
+  classes: ClassMap,
   read_pictures: ReadPictures,
 ) -> str:
   """Writes the page; all below the tables is about their last line.
@@ -31,7 +32,7 @@ def render_report(
   Args:
     shown: from `tables.make_tables`.
     comparisons: from `tables.compare`.
-    class_names: in the order of the labels.
+    classes: of the network, and which of them the data set has.
     read_pictures: from places in the split to names and encoded pictures.
 
   Returns:
@@ -40,22 +41,22 @@ def render_report(
   line = shown[-1].lines[-1]
   probabilities = line.probabilities()
   sections = [
-    _summary(line, len(class_names)),
+    _summary(line, classes),
     *(_table(table) for table in shown),
     *_comparisons(comparisons),
-    _classes(line, class_names),
-    _confusions(line, class_names),
+    _classes(line, classes),
+    _confusions(line, classes),
     _calibration(probabilities, line.labels),
-    _errors(probabilities, line.labels, class_names, read_pictures),
+    _errors(probabilities, line.labels, classes.names, read_pictures),
   ]
   return html_report.render(sections, f'{line.result.model} on the {line.result.split} split')
 
 
-def _summary(line: Line, num_classes: int) -> Section:
+def _summary(line: Line, classes: ClassMap) -> Section:
   result = line.result
   return Section(
     'What was scored',
-    f'{result.num_images} pictures of {num_classes} classes, each exactly once in every view. '
+    f'{result.num_images} images of {_count(classes)}, each exactly once in every view. '
     f'Views are averaged as {result.average}, with{"" if result.flip else "out"} mirror images. '
     'S and Q are the smallest sides of training and test pictures in pixels; "fed" is how many '
     "views of a picture were scored; intervals are Wilson's at 95 %. Classes, confusions, "
@@ -98,30 +99,34 @@ def _comparisons(comparisons: Sequence[tables.Comparison]) -> list[Section]:
   return [Section('Which differences are more than chance', text, html_report.Table(heads, rows))]
 
 
-def _classes(line: Line, class_names: Sequence[str]) -> Section:
-  num_classes = len(class_names)
-  scores = classes.score_classes(line.labels, line.predicted, num_classes)
-  worst = sorted(range(num_classes), key=lambda label: scores[label].f1)[:_MOST_CLASSES]
-  rows = [
-    (
-      class_names[label],
-      Number(f'{scores[label].precision:.2%}'),
-      Number(f'{scores[label].recall:.2%}'),
-      Number(f'{scores[label].f1:.3f}'),
-      scores[label].num_images,
-    )
-    for label in worst
-  ]
-  left_out = num_classes - len(worst)
+def _classes(line: Line, classes: ClassMap) -> Section:
+  scores = class_scores.score_classes(line.labels, line.predicted, classes)
+  rated = zip(classes.data_names, scores, strict=True)
+  worst_first = sorted(rated, key=lambda row: (row[1].num_images == 0, row[1].f1))
+  rows = [_class_row(name, one) for name, one in worst_first[:_MOST_CLASSES]]
+  left_out = len(scores) - len(rows)
   text = 'The worst first' + (f'; the other {left_out} are left out.' if left_out else '.')
-  heads = ('class', 'precision', 'recall', 'F1', 'pictures')
+  heads = ('class', 'precision', 'recall', 'F1', 'images')
   return Section('Classes', text, html_report.Table(heads, rows))
 
 
-def _confusions(line: Line, class_names: Sequence[str]) -> Section:
-  matrix = classes.confusion_matrix(line.labels, line.predicted, len(class_names))
-  figure = confusion.draw_confusion(matrix, class_names)
-  return Section('Confusions', pictures=[_picture(figure, 'Pictures by label and prediction')])
+def _class_row(name: str, scores: class_scores.ClassScores) -> tuple[html_report.Cell, ...]:
+  if not scores.num_images:
+    return name, *[Number('-')] * 3, 0
+  fractions = (f'{scores.precision:.2%}', f'{scores.recall:.2%}', f'{scores.f1:.3f}')
+  return name, *map(Number, fractions), scores.num_images
+
+
+def _count(classes: ClassMap) -> str:
+  if len(classes.labels) == len(classes.names):
+    return f'{len(classes.names)} classes'
+  return f"{len(classes.labels)} of the network's {len(classes.names)} classes, found by name"
+
+
+def _confusions(line: Line, classes: ClassMap) -> Section:
+  matrix = class_scores.confusion_matrix(line.labels, line.predicted, classes)
+  figure = confusion.draw_confusion(matrix, classes.data_names)
+  return Section('Confusions', pictures=[_picture(figure, 'Images by label and prediction')])
 
 
 def _calibration(probabilities: np.ndarray, labels: np.ndarray) -> Section:
@@ -140,7 +145,7 @@ def _errors(
   class_names: Sequence[str],
   read_pictures: ReadPictures,
 ) -> Section:
-  wrong = classes.most_confident_errors(probabilities, labels, NUM_ERRORS)
+  wrong = class_scores.most_confident_errors(probabilities, labels, NUM_ERRORS)
   pictures = []
   for index, (name, encoded) in zip(wrong, read_pictures(wrong), strict=True):
     best = int(np.argmax(probabilities[index]))

@@ -1,5 +1,6 @@
 """Scores checkpoints over a converted split: dense, cropped, at several scales."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
@@ -10,11 +11,12 @@ from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.config import NetConfig, PreprocessingConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import pipeline
+from vgg_slim.data import pipeline, records
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import CheckpointError, DataError
-from vgg_slim.evaluation import metrics, results, score_maps, views
+from vgg_slim.errors import CheckpointError
+from vgg_slim.evaluation import class_map, metrics, results, score_maps, views
 from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.finite import check_finite
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
@@ -48,6 +50,9 @@ class Evaluator:
   """An evaluation graph and its session, for any number of checkpoints of one network.
 
   Use it as a context manager. All views and scales share one set of variables; the scale is fed.
+
+  Attributes:
+    classes: where the classes of the data set are among those of the network.
   """
 
   def __init__(
@@ -63,16 +68,20 @@ class Evaluator:
 
     Raises:
       ConfigError: a scale too small for the network, or none.
-      DataError: other classes than those of training, or no such split.
+      DataError: a class that is not one of the network's, or no such split.
     """
-    check_same_classes(trained, manifest, data_dir)
+    self.classes = class_map.map_classes(
+      trained.class_names, trained.net.num_classes, manifest.class_names, data_dir
+    )
     views.check_test_scales(config.test_scales, trained.net.image_size)
     self._trained, self._config = trained, config
-    self._num_images = manifest.split(config.split).num_examples
-    paths = manifests.shard_paths(data_dir, manifest, config.split)
+    split = manifest.split(config.split)
+    self._num_images = split.num_examples
+    self._max_waiting = pipeline.waiting_limit(split.num_examples, split.num_bytes)
+    self._paths = manifests.shard_paths(data_dir, manifest, config.split)
     with tf.Graph().as_default() as graph:
       self._test_scale = tf.placeholder(tf.int32, [], 'test_scale')
-      self._views = [self._build_view(name, paths) for name in views.all_parts(config.views)]
+      self._views = [self._build_view(name) for name in views.all_parts(config.views)]
       self._variables = tf.global_variables()
       self._savers: dict[tuple[str, ...], tf.train.Saver] = {}
     self._session = sessions.open_session(graph)
@@ -93,6 +102,7 @@ class Evaluator:
     Raises:
       CheckpointError: it cannot be read or is of another network.
       DataError: the shards do not hold what the manifest says.
+      NonFiniteError: the scores of an image are not finite.
     """
     step = _step(checkpoint)  # before the pass: training may remove the checkpoint meanwhile
     self._restore(checkpoint)
@@ -104,7 +114,8 @@ class Evaluator:
         table = metrics.ScoreTable(self._num_images, self._trained.net.num_classes)
         started = time.monotonic()
         for indices, scores, labels in self._batches(view, scale):
-          table.add(indices, scores, labels)
+          check_finite(scores, checkpoint, lambda row, of=indices: self._image_name(of[row]))
+          table.add(indices, scores, self.classes.to_network(labels))
           done += len(indices)
           if progress:
             progress(done, total)
@@ -137,14 +148,21 @@ class Evaluator:
         raise CheckpointError(f'{checkpoint} cannot be read: {reason}') from error
     cached_weights.fill(self._session)
 
-  def _build_view(self, name: str, paths: list[str]) -> _View:
+  def _image_name(self, index: int) -> str:
+    name, _ = next(itertools.islice(records.read_examples(self._paths), int(index), None))
+    return name or f'number {index}'
+
+  def _build_view(self, name: str) -> _View:
     places, side = views.VIEWS[name], self._trained.net.image_size
-    crops = {'max_pixels': self._config.batch_size * side**2}
+    crops = {
+      'max_pixels': self._config.batch_size * side**2,
+      'max_waiting': self._max_waiting,
+    }
     if places is not None:
       crops = {'crop_size': side, 'places': places}
     with tf.name_scope(name):
       batch = pipeline.build_eval_batch(
-        paths, self._trained.preprocessing, self._test_scale, self._config.batch_size, **crops
+        self._paths, self._trained.preprocessing, self._test_scale, self._config.batch_size, **crops
       )
     build_scores = {
       'probabilities': score_maps.build_probabilities,
@@ -166,17 +184,7 @@ class Evaluator:
       except tf.errors.OutOfRangeError:
         return
       except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        raise DataError(f'A record cannot be read: {error.message.splitlines()[0]}') from error
-
-
-def check_same_classes(trained: Trained, manifest: Manifest, data_dir: str) -> None:
-  """Raises DataError where the data set's classes are not those the network was trained on."""
-  names, count = trained.class_names, trained.net.num_classes
-  if manifest.num_classes != count or (names is not None and manifest.class_names != names):
-    raise DataError(
-      f'{data_dir} has {manifest.num_classes} classes ({_first(manifest.class_names)}), the '
-      f'network was trained on {count}' + (f' ({_first(names)}).' if names else '.')
-    )
+        raise pipeline.reading_error(error) from error
 
 
 def _step(checkpoint: str) -> int | None:
@@ -187,7 +195,3 @@ def _step(checkpoint: str) -> int | None:
 def _scale_text(preprocessing: PreprocessingConfig) -> str:
   smallest, largest = preprocessing.train_scale_min, preprocessing.train_scale_max
   return f'{smallest}' if smallest == largest else f'[{smallest};{largest}]'
-
-
-def _first(names: tuple[str, ...]) -> str:
-  return ', '.join(names[:4]) + (', ...' if len(names) > 4 else '')

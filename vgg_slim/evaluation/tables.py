@@ -13,7 +13,8 @@ HEADINGS = (
   'Q',
   'view',
   'fed',
-  'pictures',
+  'images',
+  'top-1 accuracy',
   'top-1 error',
   '95 % interval',
   'top-5 error',
@@ -76,14 +77,18 @@ def make_tables(scored: Sequence[ScoredCheckpoint]) -> list[Table]:
 
 
 def cells(result: results.EvalResult) -> tuple[str, ...]:
-  """A line for people, under HEADINGS; 'fed' is how many views of a picture were scored."""
+  """A line for people, under HEADINGS; 'fed' is the number of views scored of each image.
+
+  The intervals are those of the errors.
+  """
   return (
     result.model,
     result.train_scale,
-    ','.join(map(str, result.test_scales)),
+    ', '.join(map(str, result.test_scales)),
     result.view,
     f'{result.num_views}',
     f'{result.num_images}',
+    f'{result.top_1_accuracy:.2%}',
     f'{result.top_1_error:.2%}',
     _interval(result.top_1_interval),
     f'{result.top_5_error:.2%}',

@@ -8,7 +8,8 @@ import PIL.Image
 
 from vgg_slim import board
 from vgg_slim.compat import tf
-from vgg_slim.evaluation import classes, outputs, results
+from vgg_slim.evaluation import class_scores, outputs, results
+from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.results import EvalResult, Line
 from vgg_slim.evaluation.runner import Evaluator
@@ -24,7 +25,7 @@ class Validator:
     self,
     evaluator: Evaluator,
     config: EvalConfig,
-    class_names: Sequence[str],
+    classes: ClassMap,
     shards: Sequence[str],
   ) -> None:
     """Runs nothing yet.
@@ -32,11 +33,11 @@ class Validator:
     Args:
       evaluator: of the run's network.
       config: of the evaluator; its first view counts.
-      class_names: in the order of the labels.
+      classes: of the network, and which of them the data set has.
       shards: of the split, in order.
     """
     self._evaluator, self._view = evaluator, config.views[0]
-    self._class_names, self._shards = class_names, shards
+    self._classes, self._shards = classes, shards
     self._line: Line | None = None
 
   def run(self, checkpoint: str) -> EvalResult:
@@ -46,19 +47,19 @@ class Validator:
 
   def summarize(self) -> tf.Summary:
     """`summarize` of the last `run`."""
-    return summarize(self._line, self._class_names, self._shards)
+    return summarize(self._line, self._classes, self._shards)
 
   def add_events(self, writer: tf.summary.FileWriter) -> None:
     """`add_events` of the last `run`."""
-    add_events(writer, self._line, self._class_names, self._shards)
+    add_events(writer, self._line, self._classes, self._shards)
 
 
-def summarize(line: Line, class_names: Sequence[str], shards: Sequence[str]) -> tf.Summary:
+def summarize(line: Line, classes: ClassMap, shards: Sequence[str]) -> tf.Summary:
   """Pictures for TensorBoard: 'confusion', and 'most_confident_errors' if there are any.
 
   Args:
     line: of an evaluation.
-    class_names: in the order of the labels.
+    classes: of the network, and which of them the data set has.
     shards: of its split, in order.
 
   Raises:
@@ -66,35 +67,34 @@ def summarize(line: Line, class_names: Sequence[str], shards: Sequence[str]) -> 
   """
   from vgg_slim.plotting import confusion, samples  # matplotlib: half a second
 
-  counts = classes.confusion_matrix(line.labels, line.predicted, len(class_names))
-  values = [board.picture('confusion', confusion.draw_confusion(counts, class_names))]
+  counts = class_scores.confusion_matrix(line.labels, line.predicted, classes)
+  figure = confusion.draw_confusion(counts, classes.data_names)
+  values = [board.picture('confusion', figure)]
   probabilities = line.probabilities()
-  wrong = classes.most_confident_errors(probabilities, line.labels, _ERRORS)
+  wrong = class_scores.most_confident_errors(probabilities, line.labels, _ERRORS)
   if wrong.size:
     tiles = [_tile(encoded) for _, encoded in outputs.read_pictures(shards, wrong)]
     captions = [
-      f'{class_names[line.labels[i]]}, taken for\n'
-      f'{class_names[line.predicted[i]]} ({probabilities[i, line.predicted[i]]:.0%})'
+      f'{classes.names[line.labels[i]]}, taken for\n'
+      f'{classes.names[line.predicted[i]]} ({probabilities[i, line.predicted[i]]:.0%})'
       for i in wrong
     ]
     values.append(board.picture('most_confident_errors', samples.draw_samples(tiles, captions)))
   return tf.Summary(value=values)
 
 
-def write_events(
-  folder: str, line: Line, class_names: Sequence[str], shards: Sequence[str]
-) -> None:
+def write_events(folder: str, line: Line, classes: ClassMap, shards: Sequence[str]) -> None:
   """Writes a new event file with `add_events` of a line to `folder`."""
   with board.open_events(folder) as writer:
-    add_events(writer, line, class_names, shards)
+    add_events(writer, line, classes, shards)
 
 
 def add_events(
-  writer: tf.summary.FileWriter, line: Line, class_names: Sequence[str], shards: Sequence[str]
+  writer: tf.summary.FileWriter, line: Line, classes: ClassMap, shards: Sequence[str]
 ) -> None:
   """Writes accuracy, loss and `summarize` of a line, so that TensorBoard shows them at once."""
   scalars = {'accuracy': line.result.top_1_accuracy, 'loss/cross_entropy': line.result.loss}
-  summary = summarize(line, class_names, shards)
+  summary = summarize(line, classes, shards)
   for one in (board.scalars(scalars), summary):
     writer.add_summary(one, line.result.step or 0)
   writer.flush()

@@ -13,7 +13,7 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   """Draws the share of every row, and the counts where there is room.
 
   Args:
-    counts: int [K, K], row label, column predicted class.
+    counts: int [K, K], row label, column predicted class; a column more is of all other classes.
     class_names: K texts.
 
   Returns:
@@ -31,7 +31,8 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   axes.set_ylabel('label', color=_TEXT)
   if not has_numbers:
     return figure
-  axes.set_xticks(range(num_classes), class_names, rotation=45, ha='right')
+  columns = [*class_names, 'other classes'][: counts.shape[1]]
+  axes.set_xticks(range(len(columns)), columns, rotation=45, ha='right')
   axes.set_yticks(range(num_classes), class_names)
   for row, column in np.argwhere(counts):
     colour = 'white' if shares[row, column] > 0.5 else _TEXT

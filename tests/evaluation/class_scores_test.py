@@ -1,0 +1,40 @@
+import numpy as np
+
+from tests.evaluation.fabricated import probabilities_of
+from vgg_slim.evaluation import class_scores
+from vgg_slim.evaluation.class_map import ClassMap
+
+ALL = ClassMap(('a', 'b', 'c', 'd'), np.arange(4))
+# The data set's labels 0 and 1 are the classes 3 and 0 of the network.
+SOME = ClassMap(('a', 'b', 'c', 'd'), np.array([3, 0]))
+LABELS = np.array([0, 0, 0, 1, 1, 3])
+PREDICTED = np.array([0, 0, 1, 1, 0, 1])
+
+
+def test_counts_by_hand():
+  matrix = class_scores.confusion_matrix(LABELS, PREDICTED, ALL)
+  assert matrix.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]]
+
+
+def test_other_classes_of_the_network_are_counted_together():
+  labels, predicted = np.array([3, 3, 3, 0, 0]), np.array([3, 1, 2, 3, 2])
+  matrix = class_scores.confusion_matrix(labels, predicted, SOME)
+  assert matrix.tolist() == [[1, 0, 2], [1, 0, 1]]
+  three, zero = class_scores.score_classes(labels, predicted, SOME)
+  assert three == (1 / 2, 1 / 3, 0.4, 3)
+  assert zero == (0, 0, 0, 2)
+
+
+def test_precision_and_recall_by_hand():
+  zero, one, two, three = class_scores.score_classes(LABELS, PREDICTED, ALL)
+  assert zero == (2 / 3, 2 / 3, 2 / 3, 3)
+  assert one == (1 / 3, 1 / 2, 0.4, 2)
+  assert (two, three) == ((0, 0, 0, 0), (0, 0, 0, 1))
+
+
+def test_the_surest_mistake_comes_first():
+  said = ((1, 0.5), (0, 0.9), (2, 0.8), (1, 0.7))
+  rows = [probabilities_of([label], sure) for label, sure in said]
+  labels = np.array([0, 0, 0, 2])
+  found = class_scores.most_confident_errors(np.concatenate(rows), labels, count=2)
+  assert found.tolist() == [2, 3]
