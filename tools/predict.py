@@ -13,18 +13,19 @@ does it; --views=center scores the central square alone, which is faster.
 Heat maps show what speaks for the most probable class: the class score map of the whole picture,
 finer the larger --test_scale, and Grad-CAM of --layer. TensorBoard shows them from the same folder.
 
-A file that cannot be read is named and passed over; the exit code is then 1.
+Answers are printed and written as they come. A file that cannot be read, or whose answer is not
+finite, is named and passed over; the exit code is then 1.
 """
 
+import contextlib
 import pathlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from absl import flags
-from rich import box, console, table
 
-from tools import checkpoint_flags, invocation, progress
-from vgg_slim import files
+from tools import checkpoint_flags, invocation, prediction_rows, progress
+from vgg_slim import output_files
 from vgg_slim.data import picture_files
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import predictions
@@ -54,48 +55,71 @@ _LAYER = flags.DEFINE_string(
 )
 
 _SOURCES = ('train_dir', 'checkpoint_path', 'saved_model')
-_WIDTH_OF_FILES = 160
+_NAMED = 10  # files without an answer, in the message
 
 
 def main(arguments: list[str]) -> None:
   """Wires files, the network and what is written together."""
   paths = picture_files.list_files(arguments, sys.stdin)
   if not paths:
-    raise ConfigError('no pictures: give files, folders, patterns, or - for names on stdin.')
+    raise ConfigError('no images: give files, folders, patterns, or - for names on stdin.')
   source, made_for = _load_contract()
-  output_format = _OUTPUT.value and predictions.find_format(_OUTPUT.value)
-  if _GRID.value and not _GRID.value.endswith('.png'):
-    raise ConfigError(f'--grid={_GRID.value} must end in .png.')
   if _LAYER.value:
     geometry.find_layer(specs.get(made_for.model), _LAYER.value)
+  if _GRID.value:
+    output_files.check_suffix('--grid', _GRID.value, ['.png'])
+  if _OUTPUT.value:
+    output_files.check_suffix('--output', _OUTPUT.value, predictions.WRITERS)
+  written = invocation.values_by_flag(_OUTPUT, _GRID)
+  folders = invocation.values_by_flag(_BAR_CHARTS, _HEAT_MAPS)
+  with output_files.open_outputs(written, folders) as streams:
+    failures = _predict(paths, source, made_for, streams)
+  if failures:
+    more = f'; and {len(failures) - _NAMED} more' if len(failures) > _NAMED else ''
+    reasons = '; '.join(f'{file}: {reason}' for file, reason in failures[:_NAMED])
+    raise DataError(f'{len(failures)} of {len(paths)} files have no answer: {reasons}{more}.')
 
+
+def _predict(
+  paths: list[str], source: str, made_for: contract.Contract, streams: dict[str, BinaryIO]
+) -> list[predictions.Failure]:
+  """Prints and writes the answers as they come."""
   invocation.load_tensorflow()
   from vgg_slim.evaluation import predictor
 
   kind = predictor.SavedModelPredictor if _SAVED_MODEL.value else predictor.CheckpointPredictor
   view = predictor.View(_TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value)
+  top = min(_TOP.value, made_for.num_classes or _TOP.value)
+  rows = prediction_rows.Printer(paths, made_for.class_names or (), top)
+  writers = []
+  if stream := streams.get('--output'):
+    suffix = output_files.check_suffix('--output', _OUTPUT.value, predictions.WRITERS)
+    writers = [predictions.WRITERS[suffix](stream, top)]
+  drawn, failures = [], []
   with kind(source, made_for, view) as network:
-    with progress.show('Predicting', 'pictures') as report:
-      found, unreadable = predictor.predict_files(network, paths, _BATCH_SIZE.value, report)
-    answers = [
-      predictions.Prediction(
-        path, predictions.top_classes(found[path], made_for.class_names, _TOP.value)
-      )
-      for path in paths
-      if path in found
-    ]
-    _print(answers)
-    try:
-      if output_format == 'csv':
-        files.write_text(pathlib.Path(_OUTPUT.value), predictions.to_csv(answers))
-      elif output_format == 'json':
-        files.write_text(pathlib.Path(_OUTPUT.value), predictions.to_json(answers, unreadable))
-      _draw(answers, network, made_for)
-    except OSError as error:
-      raise ConfigError(f'{error.filename} cannot be written: {error.strerror}.') from error
-  if unreadable:
-    reasons = '; '.join(f'{path}: {reason}' for path, reason in unreadable.items())
-    raise DataError(f'{len(unreadable)} of {len(paths)} files could not be read: {reasons}.')
+    with _progress() as report:
+      answers = predictor.predict_files(network, paths, top, _BATCH_SIZE.value)
+      for done, answer in enumerate(answers, start=1):
+        report(done, len(paths))
+        if isinstance(answer, predictions.Failure):
+          failures.append(answer)
+          continue
+        rows.print(answer)
+        for writer in writers:
+          writer.add(answer)
+        if _is_drawing():
+          drawn.append(answer)
+    for writer in writers:
+      writer.finish(failures)
+    if drawn:
+      _draw(drawn, network, made_for, streams.get('--grid'))
+  return failures
+
+
+def _progress() -> contextlib.AbstractContextManager[progress.ProgressFn]:
+  if sys.stdout.isatty():  # where the rows themselves show it, and a bar would run into them
+    return contextlib.nullcontext(lambda done, total: None)
+  return progress.show('Predicting')
 
 
 def _load_contract() -> tuple[str, contract.Contract]:
@@ -111,36 +135,26 @@ def _load_contract() -> tuple[str, contract.Contract]:
   return _SAVED_MODEL.value, contract.read_contract(path)
 
 
+def _is_drawing() -> bool:
+  return bool(_BAR_CHARTS.value or _GRID.value or _HEAT_MAPS.value)
+
+
 def _draw(
   answers: list[predictions.Prediction],
   network: 'predictor.CheckpointPredictor',
   made_for: contract.Contract,
+  grid: BinaryIO | None,
 ) -> None:
-  if not answers or not (_BAR_CHARTS.value or _GRID.value or _HEAT_MAPS.value):
-    return
   from vgg_slim.evaluation import prediction_pictures
 
   if _BAR_CHARTS.value:
     prediction_pictures.write_bar_charts(pathlib.Path(_BAR_CHARTS.value), answers)
-  if _GRID.value:
-    prediction_pictures.write_grid(pathlib.Path(_GRID.value), answers)
+  if grid:
+    prediction_pictures.write_grid(grid, answers)
   if _HEAT_MAPS.value:
     prediction_pictures.write_heat_maps(
       pathlib.Path(_HEAT_MAPS.value), answers, network, made_for, _LAYER.value
     )
-
-
-def _print(answers: list[predictions.Prediction]) -> None:
-  rows = table.Table(box=box.SIMPLE)
-  rows.add_column('picture', overflow='fold')
-  for place in range(1, 1 + max((len(answer.top) for answer in answers), default=0)):
-    rows.add_column(f'class {place}', overflow='fold')
-    rows.add_column('%', justify='right')
-  for file, top in answers:
-    rows.add_row(file, *(cell for s in top for cell in (s.class_name, f'{s.probability:.1%}')))
-  # In a file or a pipe no line is cut or wrapped.
-  width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-  console.Console(width=width, highlight=False, markup=False).print(rows)
 
 
 def run() -> None:

@@ -17,7 +17,7 @@ class FakePredictor:
   def __init__(self):
     self.asked = []
 
-  def prepare(self, encoded):
+  def read(self, path):
     return np.zeros([256, 320, 3], np.float32)
 
   def explain(self, image, class_id, layer):

@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import predictions
-from vgg_slim.evaluation.predictions import ClassScore, Prediction
+from vgg_slim.evaluation.predictions import WRITERS, ClassScore, Failure, Prediction
 
 CAT = ClassScore(1, 'cat, tabby', 0.75)
 DOG = ClassScore(0, 'dog', 0.25)
@@ -21,27 +20,43 @@ def test_best_first_ties_to_the_lower_id():
   assert predictions.top_classes(probabilities, None, 9)[3] == ClassScore(1, '1', 0.1)
 
 
+def written(kind, predictions, failures=(), num_classes=2):
+  stream = io.BytesIO()
+  writer = WRITERS[kind](stream, num_classes)
+  for prediction in predictions:
+    writer.add(prediction)
+  writer.finish(failures)
+  return stream.getvalue().decode()
+
+
 def test_csv_reads_back():
-  rows = list(csv.reader(io.StringIO(predictions.to_csv(ROWS))))
+  rows = list(csv.reader(io.StringIO(written('.csv', ROWS))))
   assert rows == [
     ['file', 'class_1', 'probability_1', 'class_2', 'probability_2'],
     ['a b.jpg', 'cat, tabby', '0.75', 'dog', '0.25'],
     ['ü.jpg', 'dog', '0.25', 'cat, tabby', '0.75'],
   ]
-  assert predictions.to_csv([]) == 'file\n'
+  assert written('.csv', [], num_classes=1) == 'file,class_1,probability_1\n'
 
 
 def test_json_reads_back():
-  values = json.loads(predictions.to_json(ROWS[:1], {'x.jpg': 'the file is empty'}))
+  values = json.loads(written('.json', ROWS, [Failure('x.jpg', 'the file is empty')]))
+  assert [answer['file'] for answer in values['predictions']] == ['a b.jpg', 'ü.jpg']
   assert values['predictions'][0]['classes'][0] == {
     'class_id': 1,
     'class_name': 'cat, tabby',
     'probability': 0.75,
   }
-  assert values['unreadable'] == {'x.jpg': 'the file is empty'}
+  assert values['failed'] == {'x.jpg': 'the file is empty'}
+  assert json.loads(written('.json', [])) == {'predictions': [], 'failed': {}}
 
 
-def test_the_file_name_says_the_format():
-  assert predictions.find_format('out/x.CSV') == 'csv'
-  with pytest.raises(ConfigError, match=r'--output=x.txt must end in .csv or .json'):
-    predictions.find_format('x.txt')
+def test_a_file_name_that_is_not_utf8_is_written():
+  row = [Prediction('\udcff.jpg', (CAT,))]
+  assert '\\udcff.jpg' in written('.csv', row)
+  assert json.loads(written('.json', row))['predictions'][0]['classes'][0]['class_id'] == 1
+
+
+def test_json_never_holds_nan():
+  with pytest.raises(ValueError, match='not JSON compliant'):
+    written('.json', [Prediction('a', (ClassScore(0, 'a', float('nan')),))])

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import re
 
 import numpy as np
 import PIL.Image
@@ -10,6 +11,7 @@ from tests.testing import graph_session, random_values
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops, pictures
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
+from vgg_slim.evaluation.predictions import Failure
 from vgg_slim.evaluation.predictor import (
   CheckpointPredictor,
   SavedModelPredictor,
@@ -106,17 +108,29 @@ def test_files_that_cannot_be_read_are_told_apart(tmp_path, checkpoint):
     with open(name, 'wb') as stream:
       stream.write(data)
   paths = [names[3], *names[:3], str(tmp_path / 'gone.jpg')]
-  seen = []
   with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
-    found, unreadable = predict_files(predictor, paths, 2, lambda *counts: seen.append(counts))
+    answers = list(predict_files(predictor, paths, top=2, batch_size=2))
     expected = predictor.probabilities([predictor.prepare(data) for data in PICTURES])
-  assert list(found) == names[:3]
-  np.testing.assert_allclose(list(found.values()), expected, rtol=1e-4)
-  assert unreadable == {
-    names[3]: 'not a picture that Pillow can read',
-    paths[4]: 'No such file or directory',
-  }
-  assert seen == [(2, 5), (4, 5), (5, 5)]
+  assert [answer.file for answer in answers] == paths
+  for answer, row in zip(answers[1:4], expected, strict=True):
+    assert len(answer.top) == 2
+    for score in answer.top:
+      # Images of one size share a batch: float32 sums in another order.
+      assert score.probability == pytest.approx(row[score.class_id], rel=1e-4)
+  assert answers[0] == Failure(names[3], 'not a picture that Pillow can read')
+  assert answers[4] == Failure(paths[4], 'No such file or directory')
+
+
+def test_an_image_that_would_become_too_large_is_named_with_a_way_out(tmp_path, checkpoint):
+  path = str(tmp_path / 'thin.png')
+  PIL.Image.new('RGB', (9000, 2)).save(path)
+  with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
+    (answer,) = predict_files(predictor, [path], 1, 1)
+  assert answer.file == path
+  assert re.match('9000 x 2 pixels become .* score its central square', answer.reason)
+  with CheckpointPredictor(checkpoint, CONTRACT, View(central_crop=True)) as predictor:
+    (answer,) = predict_files(predictor, [path], 1, 1)
+  assert answer.top[0].probability > 0
 
 
 def test_other_formats_and_bytes_that_tensorflow_refuses(checkpoint):

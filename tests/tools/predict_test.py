@@ -59,7 +59,7 @@ def test_table_csv_and_the_broken_one(folder):
   assert run.returncode == 1
   *progress, last = run.stderr.splitlines()
   assert last == (
-    'predict: error: 1 of 4 files could not be read: photos/broken.jpg: not a picture that Pillow '
+    'predict: error: 1 of 4 files have no answer: photos/broken.jpg: not a picture that Pillow '
     'can read.'
   )
   assert all(line.startswith('Predicting: ') for line in progress)
@@ -91,7 +91,7 @@ def test_pictures_and_json(folder):
   )
   assert run.returncode == 0, run.stderr
   values = json.loads((folder / 'x.json').read_text())
-  assert values['unreadable'] == {}
+  assert values['failed'] == {}
   one, two = ([c['probability'] for c in p['classes']] for p in values['predictions'])
   assert sum(one) == pytest.approx(1, rel=1e-5)
   assert one == pytest.approx(two, rel=1e-5)  # the same picture, turned by EXIF
@@ -106,12 +106,10 @@ def test_pictures_and_json(folder):
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    (['--checkpoint_path=net'], 'no pictures: give files, folders, patterns'),
+    (['--checkpoint_path=net'], 'no images: give files, folders, patterns'),
     (['same.png'], 'give one of --train_dir, --checkpoint_path, --saved_model.'),
     (['same.png', '--saved_model=nowhere'], 'nowhere/assets.extra/contract.json cannot be read'),
     (['same.png', '--checkpoint_path=nowhere'], 'nowhere is no checkpoint'),
-    (['same.png', '--checkpoint_path=net', '--output=x.txt'], 'must end in .csv or .json'),
-    (['same.png', '--checkpoint_path=net', '--grid=x.txt'], '--grid=x.txt must end in .png'),
     (['same.png', '--checkpoint_path=net', '--layer=conv9'], "no layer 'conv9' below its head"),
   ],
 )
@@ -122,11 +120,24 @@ def test_mistakes_are_one_line(folder, arguments, message):
   assert len(run.stderr.splitlines()) == 1
 
 
-def test_a_place_that_cannot_be_written_is_one_line(folder):
-  run = predict(folder, 'same.png', '--checkpoint_path=net', '--bar_charts=same.png')
-  assert run.returncode == 1
-  assert run.stderr.splitlines()[-1] == ('predict: error: same.png cannot be written: File exists.')
-  assert 'Traceback' not in run.stderr
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--output=x.txt'], '--output=x.txt must end in .csv or .json.'),
+    (['--grid=x.txt'], '--grid=x.txt must end in .png.'),
+    (['--bar_charts=same.png'], '--bar_charts=same.png: same.png is not a folder.'),
+    (['--output=nowhere/x.csv'], '--output=nowhere/x.csv: there is no folder nowhere.'),
+    (
+      ['--bar_charts=maps2', '--heat_maps=maps2'],
+      '--bar_charts and --heat_maps name the same path',
+    ),
+  ],
+)
+def test_outputs_are_checked_before_the_work(folder, arguments, message):
+  run = predict(folder, 'same.png', '--checkpoint_path=net', *arguments)
+  assert run.returncode == 2
+  assert run.stderr.startswith(f'predict: error: {message}')
+  assert (run.stdout, run.stderr.count('\n')) == ('', 1)
 
 
 def test_it_starts_without_tensorflow_and_answers_without_keras():

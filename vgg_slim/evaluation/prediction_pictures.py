@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
 
@@ -29,11 +30,11 @@ def write_bar_charts(folder: pathlib.Path, predictions: Sequence[Prediction]) ->
     figure.savefig(folder / f'{name}.png')
 
 
-def write_grid(path: pathlib.Path, predictions: Sequence[Prediction]) -> None:
-  """Writes one picture with all pictures and the most probable class of each."""
+def write_grid(stream: BinaryIO, predictions: Sequence[Prediction]) -> None:
+  """Writes a PNG of all images with the most probable class of each."""
   tiles = [_thumbnail(p.file, _TILE_SIDE) for p in predictions]
   captions = [f'{p.top[0].class_name}\n{p.top[0].probability:.1%}' for p in predictions]
-  samples.draw_samples(tiles, captions).savefig(path)
+  samples.draw_samples(tiles, captions).savefig(stream, format='png')
 
 
 def write_heat_maps(
@@ -61,7 +62,7 @@ def write_heat_maps(
   folder.mkdir(parents=True, exist_ok=True)
   with board.open_events(str(folder)) as writer:
     for (file, (best, *_)), name in zip(predictions, file_names(predictions), strict=True):
-      image = predictor.prepare(picture_files.read_file(file).encoded)
+      image = predictor.read(file)
       found = predictor.explain(image, best.class_id, layer)
       cells = ' x '.join(map(str, found.class_map.shape))
       panels = [

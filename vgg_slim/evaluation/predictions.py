@@ -3,14 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-
-from vgg_slim.errors import ConfigError
-
-FORMATS = ('csv', 'json')
 
 
 class ClassScore(NamedTuple):
@@ -39,6 +35,16 @@ class Prediction(NamedTuple):
   top: tuple[ClassScore, ...]
 
 
+class Failure(NamedTuple):
+  """An image file without an answer, and why."""
+
+  file: str
+  reason: str
+
+
+Answer = Prediction | Failure
+
+
 def top_classes(
   probabilities: np.ndarray, class_names: Sequence[str] | None, k: int
 ) -> tuple[ClassScore, ...]:
@@ -50,35 +56,58 @@ def top_classes(
   )
 
 
-def find_format(path: str) -> str:
-  """The format that a file name asks for.
+class CsvWriter:
+  """One row for each image: file, class_1, probability_1, class_2, ...; numbers in full."""
 
-  Raises:
-    ConfigError: neither of FORMATS.
-  """
-  suffix = path.rpartition('.')[2].lower()
-  if suffix not in FORMATS:
-    raise ConfigError(f'--output={path} must end in .csv or .json.')
-  return suffix
+  def __init__(self, stream: BinaryIO, num_classes: int) -> None:
+    """Writes the heading; `num_classes` are in each answer."""
+    self._stream = stream
+    places = range(1, 1 + num_classes)
+    self._write(['file', *(f'{what}_{i}' for i in places for what in ('class', 'probability'))])
 
+  def add(self, prediction: Prediction) -> None:
+    self._write([prediction.file, *(value for score in prediction.top for value in score[1:])])
 
-def to_csv(predictions: Sequence[Prediction]) -> str:
-  """One row a picture: file, class_1, probability_1, class_2, ...; numbers in full."""
-  places = range(1, 1 + max((len(p.top) for p in predictions), default=0))
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator='\n')
-  writer.writerow(['file', *(f'{what}_{i}' for i in places for what in ('class', 'probability'))])
-  for file, top in predictions:
-    writer.writerow([file, *(value for score in top for value in score[1:])])
-  return stream.getvalue()
+  def finish(self, failures: Sequence[Failure]) -> None:
+    """Failures have no row."""
+
+  def _write(self, cells: Sequence[object]) -> None:
+    line = io.StringIO()
+    csv.writer(line, lineterminator='\n').writerow(cells)
+    self._stream.write(_encode(line.getvalue()))
 
 
-def to_json(predictions: Sequence[Prediction], unreadable: dict[str, str]) -> str:
-  """All pictures with their classes, and why others could not be read, by file."""
-  values = {
-    'predictions': [
-      {'file': p.file, 'classes': [score._asdict() for score in p.top]} for p in predictions
-    ],
-    'unreadable': unreadable,
-  }
-  return json.dumps(values, indent=2, ensure_ascii=False) + '\n'
+class JsonWriter:
+  """One object: `predictions`, a list of files with their classes, and `failed`, why by file."""
+
+  def __init__(self, stream: BinaryIO, num_classes: int) -> None:
+    del num_classes  # each answer says its own
+    self._stream = stream
+    self._separator = '{"predictions": ['
+
+  def add(self, prediction: Prediction) -> None:
+    classes = [score._asdict() for score in prediction.top]
+    self._write(self._separator, {'file': prediction.file, 'classes': classes})
+    self._separator = ','
+
+  def finish(self, failures: Sequence[Failure]) -> None:
+    """Writes the end of the object."""
+    start = self._separator if self._separator != ',' else ''
+    self._write(f'{start}\n],\n"failed": ', {one.file: one.reason for one in failures}, '}\n')
+
+  def _write(self, before: str, value: object, after: str = '') -> None:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    start = f'{before}\n' if before.endswith(('[', ',')) else before
+    self._stream.write(_encode(f'{start}{text}{after}'))
+
+
+def _encode(text: str) -> bytes:
+  """UTF-8; bytes of a file name that are not UTF-8 become escapes."""
+  return text.encode('utf-8', errors='backslashreplace')
+
+
+# By the suffix of the file.
+WRITERS: dict[str, Callable[[BinaryIO, int], CsvWriter | JsonWriter]] = {
+  '.csv': CsvWriter,
+  '.json': JsonWriter,
+}

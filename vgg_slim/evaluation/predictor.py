@@ -1,7 +1,8 @@
 """Predictions for pictures outside of any data set: the forward graph of one network."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, picture_files
-from vgg_slim.errors import CheckpointError, DataError
+from vgg_slim.data import image_area, image_ops, picture_files
+from vgg_slim.errors import CheckpointError, DataError, NonFiniteError
 from vgg_slim.evaluation import heat_maps, score_maps, views
+from vgg_slim.evaluation.predictions import Answer, Failure, Prediction, top_classes
+from vgg_slim.finite import check_finite
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.weights import restore
@@ -54,6 +57,7 @@ class Predictor:
 
   def __init__(
     self,
+    source: str,
     contract: Contract,
     session: tf.Session,
     pixels: tf.Tensor,
@@ -63,6 +67,7 @@ class Predictor:
     """Adds what decodes and resizes a picture to the session's graph.
 
     Args:
+      source: path of the checkpoint or SavedModel, for messages.
       contract: of the network.
       session: of the network's graph.
       pixels: what the network is fed, float32 [N, h, w, 3], RGB, 0..255.
@@ -74,7 +79,9 @@ class Predictor:
     """
     scale = view.test_scale or contract.test_scale
     views.check_test_scales([scale], contract.image_size)
-    self._contract, self._session, self._flip = contract, session, view.flip
+    self.source, self.contract = source, contract
+    self._view, self._test_scale = view, scale
+    self._session = session
     self._pixels, self._probabilities = pixels, probabilities
     with session.graph.as_default(), tf.name_scope('picture'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
@@ -86,6 +93,17 @@ class Predictor:
 
   def __exit__(self, *exception: object) -> None:
     self._session.close()
+
+  def read(self, path: str) -> np.ndarray:
+    """Reads an image file and prepares it; may be called from several threads.
+
+    Raises:
+      DataError: it cannot be read, or is too large to be scored whole; says the reason only.
+    """
+    picture = picture_files.read_file(path)
+    if not self._view.central_crop:
+      image_area.check_area(picture.height, picture.width, self._test_scale)
+    return self.prepare(picture.encoded)
 
   def prepare(self, encoded: bytes) -> np.ndarray:
     """Decodes and resizes one picture; may be called from several threads.
@@ -109,10 +127,10 @@ class Predictor:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for i, image in enumerate(images):
       by_shape.setdefault(image.shape, []).append(i)
-    found = np.zeros([len(images), self._contract.num_classes], np.float32)
+    found = np.zeros([len(images), self.contract.num_classes], np.float32)
     for indices in by_shape.values():
       batch = np.stack([images[i] for i in indices])
-      views_of_batch = [batch, batch[:, :, ::-1]] if self._flip else [batch]
+      views_of_batch = [batch, batch[:, :, ::-1]] if self._view.flip else [batch]
       found[indices] = np.mean([self._run(view) for view in views_of_batch], axis=0)
     return found
 
@@ -142,7 +160,7 @@ class CheckpointPredictor(Predictor):
       self._class_id = tf.placeholder(tf.int32, [], 'class_id')
       session = sessions.open_session(graph)
       restore.restore(session, checkpoint)
-    super().__init__(contract, session, pixels, probabilities, view)
+    super().__init__(checkpoint, contract, session, pixels, probabilities, view)
 
   def explain(self, image: np.ndarray, class_id: int, layer: str) -> Explanation:
     """Maps of what speaks for a class on one prepared picture.
@@ -155,7 +173,7 @@ class CheckpointPredictor(Predictor):
     if layer not in self._explainers:
       with self._session.graph.as_default():
         outputs = self._outputs
-        if self._contract.num_logits == 1:
+        if self.contract.num_logits == 1:
           outputs = NetOutputs(
             outputs.score_map[..., 1:], outputs.logits[:, 1:], outputs.end_points
           )
@@ -193,41 +211,43 @@ class SavedModelPredictor(Predictor):
     find = session.graph.get_tensor_by_name
     pixels = find(signature.inputs['images'].name)
     probabilities = find(signature.outputs['probabilities'].name)
-    super().__init__(contract, session, pixels, probabilities, view)
+    super().__init__(folder, contract, session, pixels, probabilities, view)
 
 
 def predict_files(
-  predictor: Predictor,
-  paths: Sequence[str],
-  batch_size: int,
-  progress: Callable[[int, int], None] | None = None,
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-  """Predicts picture files; at most `batch_size` of them are in memory at a time.
+  predictor: Predictor, paths: Sequence[str], top: int, batch_size: int
+) -> Iterator[Answer]:
+  """Predicts image files; at most `batch_size` of them are in memory at a time.
 
   Args:
-    predictor: ready for pictures.
+    predictor: ready for images.
     paths: files, each once.
-    batch_size: at most so many pictures at once.
-    progress: called with (pictures done, in all).
+    top: number of classes of each answer.
+    batch_size: number of images read and decoded at once.
 
-  Returns:
-    class probabilities, float32 [K], by path, and by path why a file could not be read.
+  Yields:
+    The answer for each file, or why there is none, in the order of `paths`.
   """
-
-  def load(path: str) -> np.ndarray | DataError:
-    try:
-      return predictor.prepare(picture_files.read_file(path).encoded)
-    except DataError as error:
-      return error
-
-  found, unreadable = {}, {}
   with futures.ThreadPoolExecutor(_LOADERS) as pool:
     for start in range(0, len(paths), batch_size):
       chunk = paths[start : start + batch_size]
-      loaded = dict(zip(chunk, pool.map(load, chunk), strict=True))
-      images = {path: image for path, image in loaded.items() if not isinstance(image, DataError)}
-      unreadable |= {path: str(loaded[path]) for path in chunk if path not in images}
-      found |= zip(images, predictor.probabilities(list(images.values())), strict=True)
-      if progress:
-        progress(start + len(chunk), len(paths))
-  return found, unreadable
+      loaded = dict(zip(chunk, pool.map(functools.partial(_load, predictor), chunk), strict=True))
+      images = {path: image for path, image in loaded.items() if not isinstance(image, Failure)}
+      rows = dict(zip(images, predictor.probabilities(list(images.values())), strict=True))
+      for path in chunk:
+        yield _answer(predictor, path, rows[path], top) if path in rows else loaded[path]
+
+
+def _load(predictor: Predictor, path: str) -> np.ndarray | Failure:
+  try:
+    return predictor.read(path)
+  except DataError as error:
+    return Failure(path, str(error))
+
+
+def _answer(predictor: Predictor, path: str, probabilities: np.ndarray, top: int) -> Answer:
+  try:
+    check_finite(probabilities[np.newaxis], predictor.source, lambda _: path)
+  except NonFiniteError as error:
+    return Failure(path, str(error))
+  return Prediction(path, top_classes(probabilities, predictor.contract.class_names, top))

@@ -1,0 +1,72 @@
+"""Predictions on the terminal, one by one as they come. Loads no TensorFlow."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+from rich import cells
+
+from vgg_slim.evaluation.predictions import Prediction
+
+_GAP = '  '
+_PERCENT_WIDTH = len('100.0%')
+# In files and pipes each image is one line, and longer names push the rest of it to the right.
+_WIDEST_COLUMN = 32
+
+
+class Printer:
+  """Prints a table row for each image, or several short lines where the terminal is too narrow."""
+
+  def __init__(self, files: Sequence[str], class_names: Sequence[str], top: int) -> None:
+    """Chooses the layout by the longest names, so that nothing is ever cut.
+
+    Args:
+      files: all images that may come.
+      class_names: of the network; empty where nobody gave names.
+      top: number of classes of each image.
+    """
+    self._top = top
+    self._file_width = _longest(['image', *files])
+    self._name_width = _longest([f'class {top}', *class_names])
+    width = self._file_width + top * (2 * len(_GAP) + self._name_width + _PERCENT_WIDTH)
+    self._has_rows = True
+    if sys.stdout.isatty():
+      self._has_rows = width <= shutil.get_terminal_size().columns
+    else:
+      self._file_width = min(self._file_width, _WIDEST_COLUMN)
+      self._name_width = min(self._name_width, _WIDEST_COLUMN)
+    self._has_heading = False
+
+  def print(self, prediction: Prediction) -> None:
+    """Prints one image."""
+    if not self._has_rows:
+      _show(prediction.file)
+      for score in prediction.top:
+        _show(f'{score.probability:{_PERCENT_WIDTH + 2}.1%}{_GAP}{score.class_name}')
+      return
+    if not self._has_heading:
+      self._has_heading = True
+      self._print_row('image', [(f'class {i + 1}', '%') for i in range(self._top)])
+    scores = [(score.class_name, f'{score.probability:.1%}') for score in prediction.top]
+    self._print_row(prediction.file, scores)
+
+  def _print_row(self, file: str, scores: Sequence[tuple[str, str]]) -> None:
+    parts = [_pad(file, self._file_width)]
+    for name, percent in scores:
+      parts += [_pad(name, self._name_width), percent.rjust(_PERCENT_WIDTH)]
+    _show(_GAP.join(parts))
+
+
+def _show(line: str) -> None:
+  # A name that is not UTF-8, or that the terminal cannot show, must not end the command.
+  encoding = sys.stdout.encoding or 'utf-8'
+  print(line.encode(encoding, 'backslashreplace').decode(encoding), flush=True)
+
+
+def _longest(texts: Sequence[str]) -> int:
+  return max(map(cells.cell_len, texts))
+
+
+def _pad(text: str, width: int) -> str:
+  """Wide characters, such as Chinese ones, take two columns."""
+  return text + ' ' * (width - cells.cell_len(text))
