@@ -21,16 +21,20 @@ to see the pictures and the output folder at the same paths:
 """
 
 import os
+import pathlib
 import shlex
 import time
+from collections.abc import Sequence
 
 from absl import flags
 
 from tools import invocation, progress, terminal_tables
+from vgg_slim import output_files
 from vgg_slim.data import (
   audit_files,
   beam_workers,
   conversion,
+  labels,
   manifest,
   sources,
   splitting,
@@ -46,6 +50,12 @@ _INPUT_DIR = flags.DEFINE_string(
   None,
   'Where the pictures are. '
   + ' '.join(f'{name}: {kind.input or "none"}.' for name, kind in sources.DATASETS.items()),
+)
+_LABELS = flags.DEFINE_string(
+  'labels',
+  None,
+  'File with all classes in the order of their labels, one a line, or the labels.txt of another '
+  'data set. Class folders may then be missing or empty. Default: the classes of the data set.',
 )
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make; must not exist.')
 _VALIDATION_FRACTION = flags.DEFINE_float(
@@ -89,13 +99,17 @@ _BEAM_OPTIONS = flags.DEFINE_string(
 )
 
 
+_NAMED = 10  # classes without images, in a line
+
+
 def main() -> None:
   """Converts and prints what came of it."""
   _check_flags()
   rule = splitting.SplitRule(
     _VALIDATION_FRACTION.value, _SPLIT_BY_HASH.value, _VALIDATION_PER_CLASS.value, _SEED.value
   )
-  source = sources.open_source(_DATASET.value, _INPUT_DIR.value)
+  class_names = labels.read_class_list(pathlib.Path(_LABELS.value)) if _LABELS.value else None
+  source = sources.open_source(_DATASET.value, _INPUT_DIR.value, class_names)
   options = conversion.Options(rule, _NUM_SHARDS.value, _RESIZE_SMALLER_SIDE.value, _STRICT.value)
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
   started = time.monotonic()
@@ -133,6 +147,7 @@ def _check_flags() -> None:
     problems.append('--num_workers is of no use with --runner; see --beam_options')
   if problems:
     raise ConfigError(f'{"; ".join(problems)}.')
+  output_files.check_outputs(made=invocation.values_by_flag(_OUTPUT_DIR))
 
 
 def _print_result(result: manifest.Manifest, seconds: float) -> None:
@@ -152,9 +167,22 @@ def _print_result(result: manifest.Manifest, seconds: float) -> None:
   total = sum(split.num_examples for split in result.splits.values())
   print(f'{total} pictures of {result.num_classes} classes in {seconds:.1f} s', end=', ')
   print(f'{total / seconds:.0f} pictures/s, to {_OUTPUT_DIR.value}.')
+  for name, split in result.splits.items():
+    if text := _classes_without_images(result.class_names, split):
+      print(f'{name} {text}')
   for name, count in audit_files.count_rows(_OUTPUT_DIR.value).items():
     print(f'{count} {audit_files.LISTS[name]}: {os.path.join(_OUTPUT_DIR.value, name)}')
   print(f'Next: tools/train --data_dir={shlex.quote(_OUTPUT_DIR.value)}')
+
+
+def _classes_without_images(class_names: Sequence[str], split: manifest.Split) -> str:
+  pairs = zip(class_names, split.examples_per_class, strict=True)
+  empty = [class_name for class_name, count in pairs if not count]
+  if not empty:
+    return ''
+  more = f' and {len(empty) - _NAMED} more' if len(empty) > _NAMED else ''
+  text = f'has no image of {len(empty)} of the {len(class_names)} classes'
+  return f'{text}: {", ".join(empty[:_NAMED])}{more}.'
 
 
 if __name__ == '__main__':

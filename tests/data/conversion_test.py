@@ -344,3 +344,14 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
   assert not (left / 'manifest.json').exists()
   convert(fabricated.source((4, 4)), tmp_path / 'out')
   manifest.read_manifest(tmp_path / 'out')
+
+
+def test_classes_without_an_image_are_in_the_manifest(tmp_path):
+  root = fabricated.write_image_folder(tmp_path / 'x', {'cat': 3, 'dog': 4})
+  names = ('owl', 'dog', 'cat')
+  m = convert(sources.open_source('folder', root, names), tmp_path / 'out', 0.3)
+  assert m.class_names == names
+  assert m.splits['train'].examples_per_class[0] == 0
+  assert sum(split.num_examples for split in m.splits.values()) == 7
+  examples = read_split(tmp_path / 'out', m, 'train')
+  assert {(e['class/text'], e['class/label']) for e in examples} == {(b'dog', 1), (b'cat', 2)}

@@ -102,7 +102,7 @@ def test_fewer_than_two_classes(tmp_path):
 def test_classes_without_pictures_are_all_named(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 0, 'c': 0})
   (root / 'c' / 'notes.txt').write_text('x')
-  with pytest.raises(DataError, match=r'class folders without pictures: b, c\.'):
+  with pytest.raises(DataError, match=r'class folders without images: b, c\.'):
     image_folder.open_folder(root)
 
 
@@ -152,3 +152,26 @@ def test_a_picture_that_went_away_is_an_os_error(tmp_path):
   pathlib.Path(root, images[0].name).unlink()
   with pytest.raises(FileNotFoundError):
     images[0].read()
+
+
+def test_class_folders_of_other_splits_may_be_empty_but_not_missing(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'train', {'cat': 1, 'dog': 1, 'owl': 1})
+  fabricated.write_image_folder(tmp_path / 'test', {'cat': 0, 'dog': 2, 'owl': 0})
+  source = image_folder.open_folder(tmp_path)
+  assert [image.label for image in source.splits['test']] == [1, 1]
+  (tmp_path / 'test' / 'owl').rmdir()
+  with pytest.raises(DataError, match=r"only in train \['owl'\]"):
+    image_folder.open_folder(tmp_path)
+
+
+def test_with_a_list_of_classes_folders_may_be_missing(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'train', {'cat': 1, 'dog': 0})
+  fabricated.write_image_folder(tmp_path / 'test', {'owl': 1})
+  source = image_folder.open_folder(tmp_path, ('owl', 'emu', 'dog', 'cat'))
+  assert source.class_names == ('owl', 'emu', 'dog', 'cat')
+  assert [image.label for image in source.splits['train']] == [3]
+  assert [image.label for image in source.splits['test']] == [0]
+  with pytest.raises(
+    DataError, match=r'train has class folders .* --labels does not name: cat, dog'
+  ):
+    image_folder.open_folder(tmp_path, ('owl', 'emu'))

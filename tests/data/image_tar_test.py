@@ -106,3 +106,13 @@ def test_broken_archives(tmp_path, mode):
   path.write_bytes(b'hello' * 300)
   with pytest.raises(DataError, match='no tar archive'):
     image_tar.open_tar(path)
+
+
+def test_with_a_list_of_classes_some_may_be_missing(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'x' / 'train', {'cat': 1, 'dog': 2})
+  fabricated.write_image_folder(tmp_path / 'x' / 'test', {'dog': 1})
+  with tarfile.open(tmp_path / 'x.tar', 'w') as archive:
+    archive.add(tmp_path / 'x', '.')
+  source = image_tar.open_tar(tmp_path / 'x.tar', ('dog', 'owl', 'cat'))
+  assert sorted(image.label for image in source.splits['train']) == [0, 0, 2]
+  assert [image.label for image in source.splits['test']] == [0]

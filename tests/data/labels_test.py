@@ -47,3 +47,27 @@ def test_differences_name_line_got_and_expected(tmp_path):
     labels.check_labels(path, ('cat', 'dog', 'eel'))
   assert "line 2 is 'cow', expected 'dog'" in str(caught.value)
   assert 'it has 2 lines, expected 3' in str(caught.value)
+
+
+def test_a_list_of_classes_is_a_name_a_line_or_a_label_file(tmp_path):
+  path = tmp_path / 'classes.txt'
+  path.write_text('dog\ncat, tabby\n2:1 ratio\n')
+  assert labels.read_class_list(path) == ('dog', 'cat, tabby', '2:1 ratio')
+  labels.write_labels(path, ('dog', 'cat'))
+  assert labels.read_class_list(path) == ('dog', 'cat')
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    ('', 'at least two classes, one a line; it has 0'),
+    ('dog\n', 'it has 1'),
+    ('dog\ncat\ndog\n', "'dog' comes twice"),
+    ('dog\n\ncat\n', "'' is empty"),
+  ],
+)
+def test_lists_that_cannot_be_used(tmp_path, text, message):
+  path = tmp_path / 'classes.txt'
+  path.write_text(text)
+  with pytest.raises(DataError, match=f'classes.txt.*{message}'):
+    labels.read_class_list(path)

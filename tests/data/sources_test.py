@@ -71,3 +71,16 @@ def test_a_label_without_a_class(tmp_path):
 def test_arguments_out_of_place(dataset, input_dir, error, message):
   with pytest.raises(error, match=message):
     sources.open_source(dataset, input_dir)
+
+
+def test_classes_can_be_given_for_every_data_set():
+  names = ('ten', *map(str, range(9, -1, -1)))
+  source = sources.open_source('digits', class_names=names)
+  plain = sources.open_source('digits')
+  assert source.class_names == names
+  assert source.classes_given
+  for i in (0, 7, 1000):
+    one, other = source.splits['train'][i], plain.splits['train'][i]
+    assert (names[one.label], one.name) == (str(other.label), other.name)
+  with pytest.raises(DataError, match='digits has classes that --labels does not name: 8, 9'):
+    sources.open_source('digits', class_names=tuple(map(str, range(8))))

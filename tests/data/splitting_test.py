@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -106,3 +107,14 @@ def test_a_second_validation_split_is_refused(rule):
 def test_an_empty_split_is_named():
   with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
     splitting.plan_splits(fabricated.source((4, 4), test=(0, 0)), SplitRule())
+
+
+@pytest.mark.parametrize(
+  'rule', [SplitRule(0.5), SplitRule(per_class=1), SplitRule(0.5, by_hash=True), SplitRule(0)]
+)
+def test_classes_that_the_user_lists_may_be_empty(rule):
+  source = fabricated.source((4, 0, 6))
+  with pytest.raises(DataError, match=r'too few: b \(0\)'):
+    splitting.plan_splits(source, rule)
+  plans = splitting.plan_splits(dataclasses.replace(source, classes_given=True), rule)
+  assert set(plans['train'].labels()) == {0, 2}

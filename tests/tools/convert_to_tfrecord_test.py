@@ -45,6 +45,20 @@ def test_a_folder_of_pictures_end_to_end(tmp_path):
   assert last.startswith('Converting: 25 of 25 images')
 
 
+def test_a_list_of_classes_sets_their_order_and_may_name_more(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'photos' / 'train', {'cat': 3, 'dog': 3})
+  fabricated.write_image_folder(tmp_path / 'photos' / 'test', {'dog': 1})
+  (tmp_path / 'classes.txt').write_text('dog\nowl\ncat\n')
+  flags = ('--dataset=folder', '--input_dir=photos', '--output_dir=out')
+  run = convert(*flags, '--labels=classes.txt', cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+  m = manifest.read_manifest(tmp_path / 'out')
+  assert m.class_names == ('dog', 'owl', 'cat')
+  assert m.splits['test'].examples_per_class == (1, 0, 0)
+  assert 'train has no image of 1 of the 3 classes: owl.\n' in run.stdout
+  assert 'test has no image of 2 of the 3 classes: owl, cat.\n' in run.stdout
+
+
 def test_what_is_left_out_is_said_or_with_strict_an_error(tmp_path):
   photos = fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 15})
   (photos / 'dog' / '003.png').write_bytes(b'')

@@ -10,6 +10,8 @@ import json
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
+
 from vgg_slim import __version__, files
 from vgg_slim.data import (
   audit,
@@ -100,7 +102,7 @@ def convert(
         _write_shards(staging, source, planned, options, num_workers, progress)
       written = journal.Journal(staging)
       splits, audits = _add_up(source, planned, written)
-      _check_outcome(source, audits, options)
+      _check_outcome(source, plans, audits, options)
       fraction = splitting.validation_fraction(source, plans, options.rule)
       result = _manifest(source, splits, audits, options.rule.seed, fraction)
       audit_files.write_audit(staging, source, plans, audits, result)
@@ -255,16 +257,20 @@ def _check_strict(options: Options, quarantined: Sequence[audit.Note]) -> None:
     raise DataError(_cannot_be_used(quarantined))
 
 
-def _check_outcome(source: Source, audits: dict[str, audit.Audit], options: Options) -> None:
-  """Raises DataError unless every class has a picture to train with and no split is empty."""
+def _check_outcome(
+  source: Source,
+  plans: dict[str, splitting.SplitPlan],
+  audits: dict[str, audit.Audit],
+  options: Options,
+) -> None:
+  """Raises DataError unless each class of the plan can be trained and no split is empty."""
   notes = [note for found in audits.values() for note in found.quarantined]
   _check_strict(options, notes)
   problems = [f'split {name!r} has none' for name, found in audits.items() if not found.num_good]
-  counts = audits['train'].per_class
   problems += [
-    f'class {name} has none to train with'
-    for name, count in zip(source.class_names, counts, strict=True)
-    if not count
+    f'class {source.class_names[label]} has none to train with'
+    for label in np.unique(plans['train'].labels())
+    if not audits['train'].per_class[label]
   ]
   if problems:
     raise DataError(f'Good pictures: {"; ".join(problems)}. {_cannot_be_used(notes)}')

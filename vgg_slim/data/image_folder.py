@@ -20,7 +20,7 @@ class Listing(NamedTuple):
   """What a folder of class folders holds.
 
   Attributes:
-    class_names: sorted, so that labels never depend on the file system.
+    class_names: as they were given; else sorted, so that labels never depend on the file system.
     names: pictures as 'class/name', sorted within each class.
     labels: place in `class_names` for each name.
     passed_over: files that are no pictures by extension or first bytes, 'class/name', sorted.
@@ -32,8 +32,13 @@ class Listing(NamedTuple):
   passed_over: list[str]
 
 
-def open_folder(root: pathlib.Path) -> Source:
+def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) -> Source:
   """Opens a folder of class folders, or of `train`, `validation` (or `val`) and `test` folders.
+
+  Args:
+    root: the folder.
+    class_names: all classes, in the order of their labels; class folders may then be missing or
+      empty. By default the class folders of train, none of them empty, which all splits must have.
 
   Raises:
     DataError: see `list_class_folders`; or the classes of the splits differ.
@@ -41,11 +46,15 @@ def open_folder(root: pathlib.Path) -> Source:
   """
   folders = list_folders(root)
   if 'train' not in folders or not set(folders) <= set(SPLIT_FOLDERS):
-    listings = {'': list_class_folders(root)}
+    listings = {'': list_class_folders(root, class_names)}
   elif {'val', 'validation'} <= set(folders):
     raise DataError(f'{root} has both a val and a validation folder.')
   else:
-    listings = {name: list_class_folders(root / name) for name in SPLIT_FOLDERS if name in folders}
+    listings = {
+      name: list_class_folders(root / name, class_names, may_be_empty=name != 'train')
+      for name in SPLIT_FOLDERS
+      if name in folders
+    }
   class_names = next(iter(listings.values())).class_names
   for name, listing in listings.items():
     check_same_classes(root, class_names, name, listing.class_names)
@@ -63,16 +72,22 @@ def open_folder(root: pathlib.Path) -> Source:
   )
 
 
-def list_class_folders(root: pathlib.Path) -> Listing:
+def list_class_folders(
+  root: pathlib.Path, class_names: Sequence[str] | None = None, may_be_empty: bool = False
+) -> Listing:
   """Lists a folder of class folders.
 
   A file is a picture by its extension, in any case, or by its first bytes; hidden files and folders
   are not looked at. Folders inside a class folder belong to the class. Links are followed, and no
   folder is entered twice for one class, so that loops end.
 
+  Args:
+    root: the folder.
+    class_names: as `listing_of` takes them.
+    may_be_empty: as `listing_of` takes it.
+
   Raises:
-    DataError: fewer than two classes, classes without pictures (all are named), or class names that
-      no label file can hold.
+    DataError: as `listing_of`.
     OSError: a folder cannot be read.
   """
   by_class, passed_over = {}, []
@@ -81,11 +96,15 @@ def list_class_folders(root: pathlib.Path) -> Listing:
     for name in _walk(root / class_name):
       kind = by_class[class_name] if _is_picture(root / class_name / name) else passed_over
       kind.append(f'{class_name}/{name}')
-  return listing_of(root, by_class, sorted(passed_over))
+  return listing_of(root, by_class, sorted(passed_over), class_names, may_be_empty)
 
 
 def listing_of(
-  where: object, by_class: Mapping[str, Sequence[str]], passed_over: list[str]
+  where: object,
+  by_class: Mapping[str, Sequence[str]],
+  passed_over: list[str],
+  class_names: Sequence[str] | None = None,
+  may_be_empty: bool = False,
 ) -> Listing:
   """Makes a listing of the names of the pictures of each class.
 
@@ -93,11 +112,31 @@ def listing_of(
     where: for the messages.
     by_class: class name -> names.
     passed_over: see `Listing`.
+    class_names: all classes, in the order of their labels; any of them may have no image. By
+      default those of `by_class`, sorted.
+    may_be_empty: whether a class of `by_class` may have no image.
 
   Raises:
-    DataError: see `list_class_folders`.
+    DataError: fewer than two classes, classes without images where these are not allowed, classes
+      that are not in `class_names` (all are named), or names that no label file can hold.
   """
-  class_names = tuple(sorted(by_class))
+  if class_names is None:
+    class_names = tuple(sorted(by_class))
+    _check_classes(where, by_class, class_names, may_be_empty)
+  if unknown := sorted(set(by_class) - set(class_names)):
+    raise DataError(f'{where} has class folders that --labels does not name: {", ".join(unknown)}.')
+  found = [sorted(by_class.get(class_name, ())) for class_name in class_names]
+  names = [name for part in found for name in part]
+  labels = [label for label, part in enumerate(found) for _ in part]
+  return Listing(tuple(class_names), names, labels, passed_over)
+
+
+def _check_classes(
+  where: object,
+  by_class: Mapping[str, Sequence[str]],
+  class_names: Sequence[str],
+  may_be_empty: bool,
+) -> None:
   if len(class_names) < 2:
     raise DataError(
       f'{where} must hold at least two class folders, it has {len(class_names)}: '
@@ -105,11 +144,8 @@ def listing_of(
     )
   check_class_names(class_names)
   empty = [class_name for class_name in class_names if not by_class[class_name]]
-  if empty:
-    raise DataError(f'{where} has class folders without pictures: {", ".join(empty)}.')
-  names = [name for class_name in class_names for name in sorted(by_class[class_name])]
-  labels = [label for label, c in enumerate(class_names) for _ in by_class[c]]
-  return Listing(class_names, names, labels, passed_over)
+  if empty and not may_be_empty:
+    raise DataError(f'{where} has class folders without images: {", ".join(empty)}.')
 
 
 def check_same_classes(

@@ -42,11 +42,15 @@ class TarImages(Sequence):
     return LabeledImage(name, label, functools.partial(_read_part, self._path, start, size))
 
 
-def open_tar(path: pathlib.Path) -> Source:
+def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> Source:
   """Opens an archive of class folders, or of `train`, `validation` and `test` folders of these.
 
   Folders that hold nothing but one folder are passed through. A compressed archive is decompressed
   into a temporary file, as training reads it in random order. Links and devices are passed over.
+
+  Args:
+    path: the archive.
+    class_names: as `image_folder.open_folder` takes them.
 
   Raises:
     DataError: broken, names that lead out of the archive, or no such folders.
@@ -57,7 +61,7 @@ def open_tar(path: pathlib.Path) -> Source:
   inside = _pass_through(list(members))
   splits = _by_split(inside)
   listings = {
-    split: image_folder.listing_of(f'{path}, {split or "/"}', _by_class(names), [])
+    split: image_folder.listing_of(f'{path}, {split or "/"}', _by_class(names), [], class_names)
     for split, names in splits.items()
   }
   class_names = next(iter(listings.values())).class_names

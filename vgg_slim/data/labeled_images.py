@@ -46,6 +46,7 @@ class Source:
     state: is another when any picture may be another; a conversion that was killed is resumed only
       in the same state.
     passed_over: names of files that are no pictures and were left out.
+    classes_given: whether the user listed the classes, so that some may have no image.
   """
 
   dataset: str
@@ -54,6 +55,7 @@ class Source:
   mirror_safe: bool
   state: str = ''
   passed_over: tuple[str, ...] = ()
+  classes_given: bool = False
 
   @property
   def num_classes(self) -> int:
@@ -101,6 +103,39 @@ class ArrayImages(Sequence):
   def __getitem__(self, index: int) -> LabeledImage:
     read = functools.partial(np.ascontiguousarray, self._images[index])
     return LabeledImage(f'{self._split}/{index:05d}', int(self._labels[index]), read)
+
+
+class RelabeledImages(Sequence):
+  """Images with other labels: `labels[i]` in the place of i."""
+
+  def __init__(self, images: Sequence[LabeledImage], labels: Sequence[int]):
+    self._images = images
+    self._labels = labels
+
+  def __len__(self) -> int:
+    return len(self._images)
+
+  def __getitem__(self, index: int) -> LabeledImage:
+    image = self._images[index]
+    return image._replace(label=self._labels[image.label])
+
+
+def with_classes(source: Source, class_names: Sequence[str]) -> Source:
+  """The source with all of `class_names`, in this order, some of which may have no image.
+
+  Raises:
+    DataError: the source has other classes; all are named.
+  """
+  if unknown := [name for name in source.class_names if name not in set(class_names)]:
+    raise DataError(
+      f'{source.dataset} has classes that --labels does not name: {", ".join(unknown)}.'
+    )
+  place = {name: label for label, name in enumerate(class_names)}
+  labels = [place[name] for name in source.class_names]
+  splits = {name: RelabeledImages(images, labels) for name, images in source.splits.items()}
+  return dataclasses.replace(
+    source, class_names=tuple(class_names), splits=splits, classes_given=True
+  )
 
 
 def from_arrays(

@@ -55,6 +55,27 @@ def read_labels(path: pathlib.Path) -> tuple[str, ...]:
   return tuple(names)
 
 
+def read_class_list(path: pathlib.Path) -> tuple[str, ...]:
+  """Reads class names in the order of their labels: one a line, or a label file.
+
+  Raises:
+    DataError: it cannot be read, has fewer than two names, or one that no label file can hold.
+  """
+  try:
+    lines = path.read_text(encoding='utf-8-sig').splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise DataError(f'{path} cannot be read: {error}') from error
+  if lines and all(line.startswith(f'{label}:') for label, line in enumerate(lines)):
+    return read_labels(path)
+  if len(lines) < 2:
+    raise DataError(f'{path} must have at least two classes, one a line; it has {len(lines)}.')
+  try:
+    check_class_names(lines)
+  except DataError as error:
+    raise DataError(f'{path}: {error}') from error
+  return tuple(lines)
+
+
 def check_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
   """Raises DataError unless `path` holds exactly `class_names`; names the lines that differ."""
   names = read_labels(path)

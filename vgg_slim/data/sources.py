@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,18 +17,24 @@ from vgg_slim.data import (
   imagenet,
   npz_arrays,
 )
-from vgg_slim.data.labeled_images import LabeledImage, Source, from_arrays
+from vgg_slim.data.labeled_images import LabeledImage, Source, from_arrays, with_classes
 from vgg_slim.errors import ConfigError, DataError
 
 __all__ = ['DATASETS', 'LabeledImage', 'Source', 'open_source']
 
 
-def open_source(dataset: str, input_dir: str | pathlib.Path | None = None) -> Source:
+def open_source(
+  dataset: str,
+  input_dir: str | pathlib.Path | None = None,
+  class_names: Sequence[str] | None = None,
+) -> Source:
   """Opens a data set.
 
   Args:
     dataset: a name of DATASETS.
     input_dir: the folder or file where it is; see DATASETS.
+    class_names: all classes, in the order of their labels, some of which may have no image. By
+      default those of the data set, in its own order.
 
   Raises:
     ConfigError: unknown dataset, or an input_dir missing or out of place.
@@ -45,7 +51,10 @@ def open_source(dataset: str, input_dir: str | pathlib.Path | None = None) -> So
   if kind.input and not kind.default_dir and not path.exists():
     raise DataError(f'input_dir {path} does not exist.')
   try:
-    return kind.open(path)
+    if class_names is None:
+      return kind.open(path)
+    source = kind.open(path, class_names) if kind.has_class_folders else kind.open(path)
+    return with_classes(source, class_names)
   except OSError as error:
     raise DataError(f'{dataset} cannot be read: {error}') from error
 
@@ -77,11 +86,15 @@ def _cifar(dataset: str, path: pathlib.Path) -> Source:
 
 
 class _Kind(NamedTuple):
-  """A kind of data set: how to open it, and what its input_dir is; None if it takes none."""
+  """A kind of data set: how to open it, and what its input_dir is; None if it takes none.
 
-  open: Callable[[pathlib.Path], Source]
+  Where `has_class_folders`, `open` also takes the names of all classes, and folders may be missing.
+  """
+
+  open: Callable[..., Source]
   input: str | None
   default_dir: str = ''
+  has_class_folders: bool = False
 
 
 _CIFAR = 'the archive, or the folder of the extracted files'
@@ -90,8 +103,13 @@ DATASETS = {
   'folder': _Kind(
     image_folder.open_folder,
     'holds one folder of pictures per class, or train (and validation, test) folders of these',
+    has_class_folders=True,
   ),
-  'tar': _Kind(image_tar.open_tar, 'a tar archive of such folders, compressed or not'),
+  'tar': _Kind(
+    image_tar.open_tar,
+    'a tar archive of such folders, compressed or not',
+    has_class_folders=True,
+  ),
   'list': _Kind(
     image_list.open_list,
     'a text file: path,label or path,label,split a line, with or without heads',

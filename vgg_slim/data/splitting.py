@@ -81,14 +81,14 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
   fraction = _effective_fraction(source, rule)
   takes_some = bool(fraction) or rule.per_class is not None
   labels = labels_of(source.splits['train'])
-  _check_class_counts(source.class_names, labels, least=2 if takes_some else 1)
+  _check_class_counts(source, labels, least=2 if takes_some else 1)
   plans = {
     name: SplitPlan(images, np.arange(len(images))) for name, images in source.splits.items()
   }
   train = np.arange(len(labels))
   if takes_some:
     is_validation = _draw(source.splits['train'], labels, fraction, rule)
-    _check_left(labels, is_validation, len(source.class_names), rule)
+    _check_left(labels, is_validation, rule)
     train = np.flatnonzero(~is_validation)
     plans['validation'] = SplitPlan(source.splits['train'], np.flatnonzero(is_validation))
   # RandomState's stream is frozen by NumPy's policy; default_rng's may change.
@@ -163,9 +163,13 @@ def _draw_stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarr
   return is_validation
 
 
-def _check_class_counts(class_names: Sequence[str], labels: np.ndarray, least: int) -> None:
-  counts = np.bincount(labels, minlength=len(class_names))
-  few = [f'{n} ({c})' for n, c in zip(class_names, counts, strict=True) if c < least]
+def _check_class_counts(source: Source, labels: np.ndarray, least: int) -> None:
+  counts = np.bincount(labels, minlength=source.num_classes)
+  few = [
+    f'{name} ({count})'
+    for name, count in zip(source.class_names, counts, strict=True)
+    if count < least and (count or not source.classes_given)
+  ]
   if few:
     reason = ', one of them for validation' if least > 1 else ''
     raise DataError(
@@ -173,10 +177,8 @@ def _check_class_counts(class_names: Sequence[str], labels: np.ndarray, least: i
     )
 
 
-def _check_left(
-  labels: np.ndarray, is_validation: np.ndarray, num_classes: int, rule: SplitRule
-) -> None:
-  empty = np.count_nonzero(np.bincount(labels[~is_validation], minlength=num_classes) == 0)
+def _check_left(labels: np.ndarray, is_validation: np.ndarray, rule: SplitRule) -> None:
+  empty = len(np.unique(labels)) - len(np.unique(labels[~is_validation]))
   share = (
     f'validation_fraction={rule.fraction}'
     if rule.per_class is None
