@@ -4,9 +4,11 @@ from absl import flags
 
 from tools import flag_groups
 from vgg_slim import config
+from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import candidates, eval_config, views
+from vgg_slim.nets import specs
 
 flags.disclaim_key_flags()
 
@@ -28,6 +30,13 @@ def define() -> None:
   flags.DEFINE_enum(
     'average', eval_config.AVERAGES[0], eval_config.AVERAGES, 'What is averaged over views.'
   )
+  flags.DEFINE_enum(
+    'pool_rounding',
+    POOL_ROUNDINGS[0],
+    POOL_ROUNDINGS,
+    "How VGG's pools round odd sides; ceil is the paper's own geometry, of networks trained in "
+    'Caffe. The same where the sides of the images are multiples of 32.',
+  )
   flags.DEFINE_integer(
     'batch_size', 32, 'At most so many crops at once, or as many pixels of whole pictures.'
   )
@@ -45,6 +54,7 @@ def eval_config_from_flags(
   values = flags.FLAGS
   manifest.split(values.split)
   fed = wanted.preprocessing
+  specs.get(wanted.net.model).check_pool_rounding(values.pool_rounding)
   test_scales = _test_scales(values.test_scales, fed, wanted.net.image_size)
   views.check_test_scales(test_scales, wanted.net.image_size)
   return eval_config.EvalConfig(
@@ -53,6 +63,7 @@ def eval_config_from_flags(
     split=values.split,
     flip=fed.random_flip and manifest.mirror_safe if values.flip is None else values.flip,
     average=values.average,
+    pool_rounding=values.pool_rounding,
     batch_size=values.batch_size,
   )
 

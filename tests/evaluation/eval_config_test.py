@@ -14,6 +14,7 @@ def test_the_papers_protocol_is_the_default():
   ('values', 'message'),
   [
     ({'views': ('dens',)}, "views=dens: .*not 'dens'"),
+    ({'pool_rounding': 'round'}, r"pool_rounding must be one of \('floor', 'ceil'\), got 'round'"),
     ({'average': 'mean', 'batch_size': 0}, 'average must be one of .*; batch_size must be'),
   ],
 )

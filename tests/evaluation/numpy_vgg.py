@@ -1,6 +1,7 @@
 """Section 3.2 of the VGG paper in NumPy and Pillow; shares nothing with the library."""
 
 import io
+import math
 
 import numpy as np
 import PIL.Image
@@ -31,13 +32,17 @@ def convolve(maps, weights, biases, padding):
   return np.einsum('nhwcij,ijco->nhwo', windows, weights, optimize=True) + biases
 
 
-def pool(maps):
-  n, height, width, channels = maps.shape
-  maps = maps[:, : height // 2 * 2, : width // 2 * 2]
-  return maps.reshape(n, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+def pool(maps, kernel=2, stride=2, rounding=math.floor):
+  """Max pool by loops; with math.ceil Caffe's, whose windows are cut at the border."""
+  rows, columns = (rounding((side - kernel) / stride) + 1 for side in maps.shape[1:3])
+  pooled = np.empty([len(maps), rows, columns, maps.shape[3]], maps.dtype)
+  for i, j in np.ndindex(rows, columns):
+    top, left = i * stride, j * stride
+    pooled[:, i, j] = maps[:, top : top + kernel, left : left + kernel].max(axis=(1, 2))
+  return pooled
 
 
-def score_map(images, values, scope):
+def score_map(images, values, scope, rounding=math.floor):
   """The class score map [N, h, w, K] for variables by name, convolutions in order of names."""
   maps = images
   for stage in range(1, 6):
@@ -47,7 +52,7 @@ def score_map(images, values, scope):
       weights = values[f'{name}/weights'].astype(np.float64)
       maps = np.maximum(convolve(maps, weights, values[f'{name}/biases'], len(weights) // 2), 0)
       unit += 1
-    maps = pool(maps)
+    maps = pool(maps, rounding=rounding)
   for name in ('fc6', 'fc7', 'fc8'):
     weights = values[f'{scope}/{name}/weights'].astype(np.float64)
     maps = convolve(maps, weights, values[f'{scope}/{name}/biases'], 0)
@@ -80,6 +85,7 @@ def images_of_view(picture, side, view):
   return np.concatenate([images, images[:, :, ::-1]])
 
 
-def logits_of_views(picture, values, scope, side, view):
+def logits_of_views(picture, values, scope, side, view, rounding=math.floor):
   """[V, K]: one row for each of `images_of_view`."""
-  return score_map(images_of_view(picture, side, view), values, scope).mean(axis=(1, 2))
+  images = images_of_view(picture, side, view)
+  return score_map(images, values, scope, rounding).mean(axis=(1, 2))

@@ -30,6 +30,7 @@ def test_json(evaluation):
   values = json.loads(stream.getvalue())
   assert values['top_1_error'] == pytest.approx(1 / 6)
   assert (values['model'], values['test_scales'], values['flip']) == ('vgg_a + vgg_b', [32], True)
+  assert values['pool_rounding'] == 'floor'
   assert [table['paper'] for table in values['tables']] == [3, 6]
   assert [line['model'] for line in values['tables'][0]['lines']] == ['vgg_a', 'vgg_b']
   assert values['mcnemar'][0]['p_value'] == 1

@@ -14,9 +14,9 @@ ALL = ClassMap(('cat', 'dog', 'owl'), np.arange(3))
 LABELS = [0, 1, 2, 1]
 
 
-def build(predicted, other=(0, 1, 2, 1), labels=LABELS, classes=ALL):
+def build(predicted, other=(0, 1, 2, 1), labels=LABELS, classes=ALL, **request):
   scored = [
-    scored_checkpoint({('dense', 64): probabilities_of(p)}, labels, ('dense',), model)
+    scored_checkpoint({('dense', 64): probabilities_of(p)}, labels, ('dense',), model, **request)
     for model, p in (('vgg_d', list(other)), ('vgg_e', predicted))
   ]
   asked = []
@@ -50,6 +50,12 @@ def test_all_pictures_are_inside_and_small():
     for s in sources
   ]
   assert images[2].size == (288, 29)
+
+
+def test_pools_that_round_up_are_said():
+  text, _ = build(predicted=LABELS, pool_rounding='ceil')
+  assert 'Pools round up, as in the paper. S and Q are' in text
+  assert 'Pools' not in build(predicted=LABELS)[0]
 
 
 def test_no_error_is_said():

@@ -1,5 +1,6 @@
 import dataclasses
 import functools
+import math
 
 import numpy as np
 import PIL.Image
@@ -81,14 +82,14 @@ def save_random_weights(config, prefix, seed=0):
     return tf.train.Saver().save(session, str(prefix)), values
 
 
-def numpy_scores(run, view, scale, average):
+def numpy_scores(run, view, scale, average, rounding=math.floor):
   """Section 3.2 for every picture, one at a time: [N, K]."""
   fed = run.config.preprocessing
   rows = []
   for pixels in run.pixels:
     resized = numpy_vgg.resize_smaller_side(pixels, scale)
     picture = (resized - fed.rgb_mean) * fed.pixel_scale
-    logits = numpy_vgg.logits_of_views(picture, run.values, 'vgg_c', SIDE, view)
+    logits = numpy_vgg.logits_of_views(picture, run.values, 'vgg_c', SIDE, view, rounding)
     rows.append(average(logits).mean(axis=0))
   return np.array(rows)
 
@@ -102,6 +103,15 @@ def test_every_view_against_numpy(run, view):
     assert np.ptp(expected, axis=0).max() > 0.1  # the pictures do differ
     # float32 through 16 layers against float64.
     np.testing.assert_allclose(scored.passes[view, scale].scores, expected, rtol=0, atol=2e-6)
+
+
+def test_the_papers_pools_against_numpy(run):
+  scored = run.evaluate(pool_rounding='ceil')
+  for scale in SCALES:
+    expected = numpy_scores(run, 'dense', scale, numpy_vgg.softmax, math.ceil)
+    floored = numpy_scores(run, 'dense', scale, numpy_vgg.softmax)
+    assert np.abs(expected - floored).max() > 1e-3  # the border counts
+    np.testing.assert_allclose(scored.passes['dense', scale].scores, expected, rtol=0, atol=2e-6)
 
 
 def test_logits_against_numpy(run):

@@ -33,6 +33,15 @@ def test_weight_decay_is_half_the_sum_of_squares_of_weights():
   assert loss == pytest.approx(0.5 * sum(np.sum(a.astype(float) ** 2) for a in arrays) / 2, 1e-6)
 
 
-def test_pools_floor():
+def test_average_pools_floor():
   with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(Inference())):
-    assert slim.max_pool2d(tf.zeros([1, 5, 5, 1]), 2).shape.as_list() == [1, 2, 2, 1]
+    assert slim.avg_pool2d(tf.zeros([1, 5, 5, 1]), 2).shape.as_list() == [1, 2, 2, 1]
+
+
+@pytest.mark.parametrize(
+  ('mode', 'side'), [(Training(), 2), (Inference(), 2), (Inference(pool_rounding='ceil'), 3)]
+)
+def test_pools_round_as_the_mode_says(mode, side):
+  with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(mode)):
+    pooled = slim_layers.max_pool(tf.zeros([1, 5, 5, 1]), 2, 2, scope='pool')
+  assert pooled.shape.as_list() == [1, side, side, 1]

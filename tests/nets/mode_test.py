@@ -31,6 +31,11 @@ def test_weights_are_cached_in_floating_point():
     Inference(tf.int8)
 
 
+def test_an_unknown_rounding_is_refused():
+  with pytest.raises(ConfigError, match="pool_rounding must be floor or ceil, got 'round'"):
+    Inference(pool_rounding='round')
+
+
 def test_fast_follows_the_precision_of_the_session():
   assert Inference.fast() == Inference(tf.float32, fast_cpu_conv=True)
   assert Inference.fast('bfloat16') == Inference(tf.bfloat16, fast_cpu_conv=False)

@@ -41,3 +41,13 @@ def test_a_second_call_can_share_the_variables():
 def test_an_unknown_model_is_named():
   with pytest.raises(ConfigError, match="Unknown model 'vgg'"):
     registry.build('vgg', tf.zeros([1, 224, 224, 3]), 5, Inference())
+
+
+@pytest.mark.parametrize('model', ['resnet50', 'resnet_v1_50'])
+def test_a_resnet_refuses_pools_that_round_up(model):
+  spec, mode = thin(specs.get(model)), Inference(pool_rounding='ceil')
+  with (
+    tf.Graph().as_default(),
+    pytest.raises(ConfigError, match=f'pool_rounding=ceil is the geometry .* {model}'),
+  ):
+    registry.build(spec, tf.zeros([1, 64, 64, 3]), 5, mode)

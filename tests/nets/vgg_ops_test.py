@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,22 @@ def test_both_styles_agree_in_every_layer_and_gradient(name):
     # Same sums, in another order in gradients: some float32 roundings of the largest value.
     scale = np.abs(first[key]).max()
     np.testing.assert_allclose(first[key], second[key], rtol=0, atol=5e-6 * scale, err_msg=key)
+
+
+@pytest.mark.parametrize('rounding', ['floor', 'ceil'])
+def test_both_styles_round_alike(rounding):
+  spec, mode = thin(specs.VGG['vgg_a']), Inference(pool_rounding=rounding)
+  images = np.random.default_rng(0).normal(size=[1, 71, 69, 3]).astype(np.float32)
+  with graph_session() as session:
+    fed = tf.constant(images)
+    outputs = [
+      registry.build(spec, fed, 3, mode, 64, 8),
+      vgg_ops.build(fed, dataclasses.replace(spec, scope='ops'), 3, mode, 64, 8),
+    ]
+    values = random_values(spec.parameter_shapes(3, 64, 8), scale=0.4)
+    assign(session, {f'{scope}/{n}': v for n, v in values.items() for scope in (spec.scope, 'ops')})
+    first, second = session.run([out.score_map for out in outputs])
+  np.testing.assert_allclose(first, second, rtol=0, atol=5e-6 * np.abs(first).max())
 
 
 def test_230_px_is_one_score():

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from tests.evaluation import numpy_vgg
 from tests.testing import assign, graph_session, random_values, thin
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
@@ -153,3 +154,37 @@ def test_vgg_cifar_is_the_table_of_paddles_vgg_bn_drop():
   assert names[-6:] == ['pool5', 'dropout5', 'fc6', 'dropout6', 'fc7', 'fc8']
   rates = [[conv.dropout for conv in stage] for stage in specs.get('vgg_cifar').stages]
   assert rates == [[0.3, 0], [0.4, 0]] + 3 * [[0.4, 0.4, 0]]
+
+
+class TestPoolRounding:
+  @pytest.mark.parametrize(('rounding', 'expected'), [('floor', math.floor), ('ceil', math.ceil)])
+  def test_sides_of_the_score_map(self, rounding, expected):
+    """With the paper's pools 225 to 256 px give eight pixels, and so two scores."""
+    spec, mode = thin(specs.VGG['vgg_a'], 1), Inference(pool_rounding=rounding)
+    with graph_session() as session:
+      images = tf.placeholder(tf.float32, [None, None, None, 3])
+      outputs = build(spec, images, 3, mode, fc_units=1)
+      session.run(tf.global_variables_initializer())
+      shapes = [tf.shape(outputs.end_points['pool5'])[1:3], tf.shape(outputs.score_map)[1:3]]
+      for side in range(224, 261):
+        pool5, score_map = session.run(shapes, {images: np.zeros([1, side, 224, 3])})
+        assert pool5.tolist() == [expected(side / 32), 7]
+        assert score_map.tolist() == [expected(side / 32) - 6, 1]
+
+  @pytest.mark.parametrize('rounding', [math.floor, math.ceil])
+  @pytest.mark.parametrize('sides', [(65, 83), (96, 64), (127, 97)])
+  def test_against_loops(self, rounding, sides):
+    spec = thin(specs.VGG['vgg_c'])
+    images = np.random.default_rng(0).normal(size=[2, *sides, 3])
+    with graph_session() as session:
+      fed = tf.placeholder(tf.float32, [None, None, None, 3])
+      mode = Inference(pool_rounding=rounding.__name__)
+      outputs = build(spec, fed, 3, mode, image_size=64, fc_units=8)
+      shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+      values = random_values(shapes, scale=0.4)
+      assign(session, values)
+      got = session.run(outputs.score_map, {fed: images})
+    expected = numpy_vgg.score_map(images, values, spec.scope, rounding)
+    assert got.shape == expected.shape
+    # float32 through 16 layers against float64.
+    np.testing.assert_allclose(got, expected, rtol=0, atol=5e-6 * np.abs(expected).max())

@@ -65,6 +65,21 @@ def test_unknown_sides_are_left_to_tensorflow():
   assert 'Conv2DBackpropFilter' in kinds
 
 
+@pytest.mark.parametrize('transpose_a', [False, True])
+@pytest.mark.parametrize('transpose_b', [False, True])
+def test_products_of_transposed_factors(transpose_a, transpose_b):
+  rng = np.random.default_rng(0)
+  a, b, factors = (rng.normal(size=[4, 4]).astype('f') for _ in range(3))
+  with graph_session() as session:
+    inputs = [tf.constant(a), tf.constant(b)]
+    with conv_gradient.fast_kernel_gradients():
+      fast = tf.matmul(*inputs, transpose_a, transpose_b)
+    plain = tf.matmul(*inputs, transpose_a, transpose_b)
+    got, expected = session.run([tf.gradients(y * factors, inputs) for y in (fast, plain)])
+  for one, other in zip(got, expected, strict=True):
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)  # sums of 4 products of O(1) values
+
+
 def test_products_of_fully_connected_layers():
   rng = np.random.default_rng(0)
   x, w, factors = (rng.normal(size=size).astype('f') for size in ([5, 7], [7, 3], [5, 3]))

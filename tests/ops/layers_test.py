@@ -1,6 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
+from tests.evaluation import numpy_vgg
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
@@ -120,6 +123,40 @@ class TestMpoolOp:
     with graph_session() as session:
       got = session.run(layers.mpool_op(tf.constant(x), 'pool'))
     np.testing.assert_array_equal(got[0, :, :, 0], [[6, 8], [16, 18]])
+
+  @pytest.mark.parametrize(('kernel', 'stride'), [(2, 2), (3, 2), (3, 3), (2, 1)])
+  @pytest.mark.parametrize('known', [True, False])
+  @pytest.mark.parametrize('shape', [(2, 5, 7, 3), (1, 6, 9, 2), (1, 8, 8, 1), (1, 3, 4, 2)])
+  def test_ceil_is_caffes(self, shape, kernel, stride, known):
+    x = normal(*shape) - 5  # all below the zero of a padding
+    with graph_session() as session:
+      fed = tf.placeholder(tf.float32, shape if known else [None, None, None, shape[3]])
+      sizes = [kernel, kernel, stride, stride]
+      pooled = {r: layers.mpool_op(fed, f'pool_{r}', *sizes, r) for r in ('floor', 'ceil')}
+      got = session.run(pooled, {fed: x})
+    for rounding, expected in (('floor', math.floor), ('ceil', math.ceil)):
+      expected = numpy_vgg.pool(x, kernel, stride, expected)
+      np.testing.assert_array_equal(got[rounding], expected)
+
+  def test_caffes_sides_of_the_papers_pools(self):
+    with graph_session():
+      net, sides = tf.zeros([1, 230, 230, 1]), []
+      for i in range(5):
+        net = layers.mpool_op(net, f'pool{i}', rounding='ceil')
+        sides.append(net.shape[1])
+    assert sides == [115, 58, 29, 15, 8]
+
+  def test_the_gradient_of_ceil_goes_to_the_largest(self):
+    x = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
+    with graph_session() as session:
+      fed = tf.constant(x)
+      pooled = layers.mpool_op(fed, 'pool', rounding='ceil')
+      got = session.run(tf.gradients(pooled, fed)[0])
+    np.testing.assert_array_equal(got[0, :, :, 0], [[0, 0, 0], [0, 1, 1], [0, 1, 1]])
+
+  def test_ceil_with_gaps_between_windows_is_refused(self):
+    with graph_session(), pytest.raises(ConfigError, match='pool: rounding=ceil needs strides'):
+      layers.mpool_op(tf.zeros([1, 4, 4, 1]), 'pool', 1, 1, rounding='ceil')
 
 
 class TestLrnOp:

@@ -79,6 +79,24 @@ def test_tables_and_files(folder):
   assert all(line.startswith('Evaluating ') for line in run.stderr.splitlines())
 
 
+def test_the_papers_pools(folder):
+  arguments = ['--train_dir=run', '--test_scales=39', '--pool_rounding=ceil', '--output=p.json']
+  run = evaluate(folder, *arguments)
+  assert run.returncode == 0, run.stderr
+  assert json.loads((folder / 'p.json').read_text())['pool_rounding'] == 'ceil'
+
+
+def test_the_papers_pools_are_refused_for_a_resnet(folder, tmp_path):
+  train_dir = shutil.copytree(folder / 'run', tmp_path / 'resnet')
+  for path in train_dir.glob('*.json'):
+    path.write_text(path.read_text().replace('vgg_a@4', 'resnet50@4'))
+  run = evaluate(folder, f'--train_dir={train_dir}', '--pool_rounding=ceil')
+  assert run.returncode == 1
+  message = 'pool_rounding=ceil is the geometry of the VGG paper; the pool of resnet50@4 is padded'
+  assert message in run.stderr
+  assert run.stderr.count('\n') == 1
+
+
 def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
   run = evaluate(folder, '--train_dir=run', '--test_scales=multi', '--output=d.json')
   assert run.returncode == 0, run.stderr

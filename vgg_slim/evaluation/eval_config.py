@@ -3,6 +3,7 @@
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.evaluation import views
 
 AVERAGES = ('probabilities', 'logits')
@@ -20,6 +21,7 @@ class EvalConfig:
     average: 'probabilities', as in the paper, or 'logits'.
     use_averages: whether the moving averages take the place of the variables where a checkpoint has
       them.
+    pool_rounding: see `nets.mode.Inference`.
     batch_size: at most so many crops in a batch, or as many pixels of whole pictures.
   """
 
@@ -29,6 +31,7 @@ class EvalConfig:
   flip: bool = True
   average: str = AVERAGES[0]
   use_averages: bool = True
+  pool_rounding: str = POOL_ROUNDINGS[0]
   batch_size: int = 32
 
   def __post_init__(self):
@@ -37,5 +40,8 @@ class EvalConfig:
     views.check_views(self.views)
     checks = Checks(self)
     checks.require(self.average in AVERAGES, 'average', f'one of {AVERAGES}')
+    checks.require(
+      self.pool_rounding in POOL_ROUNDINGS, 'pool_rounding', f'one of {POOL_ROUNDINGS}'
+    )
     checks.require(self.batch_size >= 1, 'batch_size', 'at least 1')
     checks.raise_all()

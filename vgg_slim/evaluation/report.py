@@ -54,12 +54,13 @@ def render_report(
 
 def _summary(line: Line, classes: ClassMap) -> Section:
   result = line.result
+  pools = '' if result.pool_rounding == 'floor' else 'Pools round up, as in the paper. '
   return Section(
     'What was scored',
     f'{result.num_images} images of {_count(classes)}, each exactly once in every view. '
     f'Views are averaged as {result.average}, with{"" if result.flip else "out"} mirror images. '
-    'S and Q are the smallest sides of training and test pictures in pixels; "fed" is how many '
-    "views of a picture were scored; intervals are Wilson's at 95 %. Classes, confusions, "
+    f'{pools}S and Q are the smallest sides of training and test pictures in pixels; "fed" is how '
+    "many views of a picture were scored; intervals are Wilson's at 95 %. Classes, confusions, "
     f'calibration and errors are those of the last line, {_describe(line)}: {result.checkpoint}.',
   )
 

@@ -59,6 +59,7 @@ class EvalResult(metrics.Scores):
     num_views: what the networks were fed for one picture: crops, mirror images, scales, networks.
     test_scales: smaller sides Q, in pixels.
     flip: whether the mirror image was averaged in.
+    pool_rounding: how the last network's pools rounded, see `nets.mode.Inference`.
     view: names of the views, joined by '+'.
     average: 'probabilities' or 'logits'.
     split: name of the split.
@@ -74,6 +75,7 @@ class EvalResult(metrics.Scores):
   num_views: int
   test_scales: tuple[int, ...]
   flip: bool
+  pool_rounding: str
   view: str
   average: str
   split: str
@@ -150,6 +152,7 @@ def combine(
     num_views=sum(views.num_crops(part) * (1 + one.config.flip) for one, part, _ in keys),
     test_scales=tuple(sorted({scale for _, _, scale in keys})),
     flip=all(one.config.flip for one in scored),
+    pool_rounding=last.config.pool_rounding,
     view=view,
     average=last.config.average,
     split=last.config.split,

@@ -172,7 +172,8 @@ class Evaluator:
 
   def _build_network(self, images: tf.Tensor) -> NetOutputs:
     with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-      return registry.build_from_config(self._trained.net, images, Inference.fast())
+      mode = Inference.fast(pool_rounding=self._config.pool_rounding)
+      return registry.build_from_config(self._trained.net, images, mode)
 
   def _batches(
     self, view: _View, test_scale: int

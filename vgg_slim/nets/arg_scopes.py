@@ -14,7 +14,7 @@ def net_arg_scope(
   batch_norm: tuple[float, float] | None = None,
   conv_biases: bool = False,
 ) -> dict[str, Any]:
-  """Defaults of every network: ReLU, zero biases, pools that floor, and what `mode` asks for.
+  """Defaults of every network: ReLU, zero biases, and what `mode` asks for.
 
   Args:
     mode: what the network is built for.
@@ -67,6 +67,7 @@ def _inference_scope(mode: Inference) -> dict[str, Any]:
   fc_dtype = None if mode.cache_dtype == tf.float32 else mode.cache_dtype
   with (
     slim.arg_scope([slim_layers.conv2d], cache_dtype=mode.cache_dtype),
+    slim.arg_scope([slim_layers.max_pool], rounding=mode.pool_rounding),
     slim.arg_scope([slim_layers.sliding_fully_connected], cache_dtype=fc_dtype) as scope,
   ):
     return scope

@@ -7,6 +7,7 @@ registry.build('vgg16', images, 1000, Inference())
 import dataclasses
 
 from vgg_slim.compat import tf
+from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.errors import ConfigError
 from vgg_slim.ops.layers import DropoutSeed
 
@@ -52,10 +53,13 @@ class Inference:
       once the variables have their values, as `weights.restore` does.
     fast_cpu_conv: whether convolutions use `winograd` where that is faster, and fully-connected
       layers slide over larger maps by copying patches; for float32 sessions on CPUs.
+    pool_rounding: 'floor', as all networks here are trained, or for VGG 'ceil', the geometry of the
+      paper; see `layers.mpool_op`.
   """
 
   cache_dtype: tf.DType | None = None
   fast_cpu_conv: bool = False
+  pool_rounding: str = POOL_ROUNDINGS[0]
 
   def __post_init__(self):
     if self.cache_dtype not in (None, tf.float32, tf.bfloat16, tf.float16):
@@ -68,14 +72,18 @@ class Inference:
         'Winograd lose 9 % of the largest value in bfloat16.'
       )
 
+    if self.pool_rounding not in POOL_ROUNDINGS:
+      raise ConfigError(f'pool_rounding must be floor or ceil, got {self.pool_rounding!r}.')
+
   @classmethod
-  def fast(cls, precision: str = 'float32') -> 'Inference':
+  def fast(cls, precision: str = 'float32', pool_rounding: str = POOL_ROUNDINGS[0]) -> 'Inference':
     """For one session and many images, as `evaluate` and `predict` run.
 
     Args:
       precision: that of the session, see `sessions.session_config`.
+      pool_rounding: see the class.
     """
-    return cls(tf.as_dtype(precision), fast_cpu_conv=precision == 'float32')
+    return cls(tf.as_dtype(precision), precision == 'float32', pool_rounding)
 
   @classmethod
   def export(cls) -> 'Inference':

@@ -96,6 +96,8 @@ class NetSpec:
   # Whether every head reads the average of the last map (ResNet) or a window of it (VGG).
   average = False
   average_scope = 'average'  # 'pool5' is VGG's last max pool
+  # Whether pools may round the sides of their output up, see `check_pool_rounding`.
+  pools_may_ceil = False
   # Scopes of the head's layers: hidden ones in order, then the class scores.
   fc_scopes = ('fc6', 'fc7', 'fc8')
 
@@ -129,6 +131,14 @@ class NetSpec:
       if sides[layers[-1].name] >= last_map and min(sides.values()) >= 1:
         return side
       side += 1
+
+  def check_pool_rounding(self, rounding: str) -> None:
+    """Raises ConfigError where the pools of this network cannot round as asked."""
+    if rounding != 'floor' and not self.pools_may_ceil:
+      raise ConfigError(
+        f'pool_rounding={rounding} is the geometry of the VGG paper; the pool of {self.name} is '
+        'padded as its row says. Leave it at floor.'
+      )
 
   def map_side(self, image_size: int) -> int:
     """Side of the trunk's last map.

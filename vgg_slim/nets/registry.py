@@ -6,7 +6,7 @@ from vgg_slim.errors import ConfigError
 from vgg_slim.nets import resnet_v1, specs, vgg
 from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.heads import build_head
-from vgg_slim.nets.mode import Mode
+from vgg_slim.nets.mode import Inference, Mode
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
@@ -44,12 +44,15 @@ def build(
     head: a name of `head_specs.HEADS`; the row's own by default.
 
   Raises:
-    ConfigError: no such network or head, or images that are smaller than `image_size` allows.
+    ConfigError: no such network or head, images that are smaller than `image_size` allows, or a
+      pool rounding that the network does not have.
   """
   spec = specs.get(model) if isinstance(model, str) else model
   image_size, head = image_size or spec.image_size, head or spec.head
   window = 1 if num_classes is None else spec.head_window(image_size, head)
   _check_side(images, spec, image_size, window)
+  if isinstance(mode, Inference):
+    spec.check_pool_rounding(mode.pool_rounding)
   arg_scope = net_arg_scope(mode, initializer, spec.batch_norm, spec.conv_biases)
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)

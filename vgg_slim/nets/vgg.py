@@ -1,9 +1,9 @@
 """The trunk of every VGG in tf-slim: one loop over the table (arXiv:1409.1556, Table 1)."""
 
-from vgg_slim.compat import slim, tf
+from vgg_slim.compat import tf
 from vgg_slim.nets.vgg_specs import VggSpec
 from vgg_slim.ops.layers import lrn_op
-from vgg_slim.ops.slim_layers import conv2d, dropout
+from vgg_slim.ops.slim_layers import conv2d, dropout, max_pool
 
 
 def build_trunk(images: tf.Tensor, spec: VggSpec) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -14,7 +14,8 @@ def build_trunk(images: tf.Tensor, spec: VggSpec) -> tuple[tf.Tensor, dict[str, 
     spec: a row of the table.
 
   Returns:
-    float32 [N, H // 32, W // 32, 512], and every layer's output by its scope.
+    float32 [N, H // 32, W // 32, 512], with pools that round up [N, ceil(H / 32), ceil(W / 32),
+    512]; and every layer's output by its scope.
   """
   net, end_points = images, {}
   for s, stage in enumerate(spec.stages, start=1):
@@ -25,5 +26,5 @@ def build_trunk(images: tf.Tensor, spec: VggSpec) -> tuple[tf.Tensor, dict[str, 
       net = dropout(net, 1 - conv.dropout, scope=f'dropout{s}_{u}')
     if spec.lrn and s == 1:
       net = end_points['lrn1'] = lrn_op(net, 'lrn1')
-    net = end_points[f'pool{s}'] = slim.max_pool2d(net, [2, 2], scope=f'pool{s}')
+    net = end_points[f'pool{s}'] = max_pool(net, 2, 2, scope=f'pool{s}')
   return net, end_points

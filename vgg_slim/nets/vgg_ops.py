@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.config import NetConfig
-from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
+from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES, POOL_ROUNDINGS
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.nets.mode import Inference, Mode, Training
@@ -85,7 +85,7 @@ def build(
     images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
     spec: a row of the table without batch norm.
     num_classes: K.
-    mode: `Training`, for dropout and weight decay, or `Inference()`.
+    mode: `Training`, for dropout and weight decay, or `Inference`, for the rounding of pools.
     image_size: side, in pixels, at which fc6 sees the whole map.
     fc_units: units of fc6 and fc7.
     dropout_keep_prob: of fc6's and fc7's units.
@@ -97,12 +97,14 @@ def build(
   if mode.fast_cpu_conv or (isinstance(mode, Inference) and mode.cache_dtype):
     raise ConfigError(f'{mode}: only the tf-slim network has cached weights and fast convolutions.')
   weights = {'initializer': initializers.get(initializer)}
-  dropout = {'keep_prob': 1.0}
+  dropout, rounding = {'keep_prob': 1.0}, POOL_ROUNDINGS[0]
   if isinstance(mode, Training):
     weights['weight_decay'] = mode.weight_decay
     dropout = {'keep_prob': dropout_keep_prob, 'seed': mode.dropout_seed}
+  else:
+    rounding = mode.pool_rounding
   with tf.variable_scope(spec.scope):
-    return _build(images, spec, num_classes, dropout, image_size, fc_units, **weights)
+    return _build(images, spec, num_classes, dropout, image_size, fc_units, rounding, **weights)
 
 
 def _build(
@@ -112,6 +114,7 @@ def _build(
   dropout: dict[str, Any],
   image_size: int,
   fc_units: int,
+  rounding: str = POOL_ROUNDINGS[0],
   **weights: Any,
 ) -> NetOutputs:
   if spec.batch_norm:
@@ -125,7 +128,7 @@ def _build(
       end_points[scope] = net
     if spec.lrn and s == 1:
       net = end_points['lrn1'] = lrn_op(net, 'lrn1')
-    net = end_points[f'pool{s}'] = mpool_op(net, f'pool{s}')
+    net = end_points[f'pool{s}'] = mpool_op(net, f'pool{s}', rounding=rounding)
   kernel = spec.fc_kernel(image_size)
   *hidden, scores = spec.fc_scopes
   for scope, fc in zip(hidden, head_specs.get(spec.head).hidden, strict=True):

@@ -79,6 +79,8 @@ class VggSpec(NetSpec):
   batch_norm: BatchNorm | None = None
   scopes: Scopes = SLIM_SCOPES
 
+  # The paper's networks were trained in Caffe, whose pools round up.
+  pools_may_ceil = True
   # Batch norm takes the bias's place: its own shift does the same.
   conv_biases = False
 

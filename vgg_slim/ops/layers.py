@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
+from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.errors import ConfigError
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
@@ -106,14 +107,43 @@ def fc_op(
 
 
 def mpool_op(
-  input_op: tf.Tensor, name: str, kh: int = 2, kw: int = 2, dh: int = 2, dw: int = 2
+  input_op: tf.Tensor,
+  name: str,
+  kh: int = 2,
+  kw: int = 2,
+  dh: int = 2,
+  dw: int = 2,
+  rounding: str = POOL_ROUNDINGS[0],
 ) -> tf.Tensor:
-  """Max pool that floors ('VALID'): odd maps lose their last row and column.
+  """Max pool over windows that start at every dh-th row and dw-th column.
 
-  'SAME' would turn 230 px into an 8x8 map and the class score map into 2x2, in disagreement with
-  the networks that published weights were trained in (see VggOpsTest.test_230_px_is_one_score).
+  Args:
+    input_op: float32 [N, H, W, C].
+    name: name of the operation.
+    kh: height of the window.
+    kw: its width.
+    dh: vertical stride.
+    dw: horizontal stride.
+    rounding: 'floor' leaves out the last rows and columns where they do not fill a window, as
+      Keras, torch and slim do. 'ceil' also pools these, in windows that end at the border, as Caffe
+      does. They differ where a side is not a multiple of the stride: five 2x2 pools turn 230 px
+      into 7 or into 8.
+
+  Returns:
+    float32 [N, h, w, C] with h = floor((H - kh) / dh) + 1 or ceil((H - kh) / dh) + 1.
+
+  Raises:
+    ConfigError: 'ceil' with a stride larger than the window, whose last window may be empty.
   """
-  return tf.nn.max_pool2d(input_op, [1, kh, kw, 1], [1, dh, dw, 1], padding='VALID', name=name)
+  padding = 'VALID'
+  if rounding == 'ceil':
+    if dh > kh or dw > kw:
+      raise ConfigError(
+        f'{name}: rounding=ceil needs strides of at most the window {kh}x{kw}, got {dh}x{dw}.'
+      )
+    # floor((H + d - 1 - k) / d) = ceil((H - k) / d); a max pool ignores its padding.
+    padding = [[0, 0], [0, dh - 1], [0, dw - 1], [0, 0]]
+  return tf.nn.max_pool2d(input_op, [1, kh, kw, 1], [1, dh, dw, 1], padding=padding, name=name)
 
 
 def lrn_op(input_op: tf.Tensor, name: str) -> tf.Tensor:

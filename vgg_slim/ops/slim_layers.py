@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from vgg_slim.compat import slim, tf
+from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.ops import cached_weights, winograd
 from vgg_slim.ops.cross_replica import cross_replica_mean
-from vgg_slim.ops.layers import DropoutSeed, dropout_op, sliding_fc
+from vgg_slim.ops.layers import DropoutSeed, dropout_op, mpool_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
 
 
@@ -261,3 +262,11 @@ def dropout(
 ) -> tf.Tensor:
   """`layers.dropout_op` in training; `inputs` otherwise."""
   return dropout_op(inputs, scope, keep_prob, seed) if is_training else inputs
+
+
+@slim.add_arg_scope
+def max_pool(
+  inputs: tf.Tensor, kernel: int, stride: int, scope: str, rounding: str = POOL_ROUNDINGS[0]
+) -> tf.Tensor:
+  """`layers.mpool_op` with square windows."""
+  return mpool_op(inputs, scope, kernel, kernel, stride, stride, rounding)
