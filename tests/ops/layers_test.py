@@ -1,4 +1,5 @@
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -192,13 +193,34 @@ class TestDropoutOp:
       x = tf.ones([2])
       assert layers.dropout_op(x, 'dropout', 1.0) is x
 
-  def test_parts_of_a_batch_drop_what_the_whole_does(self):
-    x = np.random.default_rng(0).normal(size=[6, 5]).astype(np.float32)
+  @pytest.mark.parametrize('shape', [(6, 5), (6, 1, 1, 64), (6, 7)])
+  def test_parts_drop_what_tensorflow_drops_in_the_whole_batch(self, shape):
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    numbers = np.array([3, 4])
 
-    def drop(rows, *part):
+    def drop(rows, part):
       with graph_session() as session:
-        seed = layers.DropoutSeed(tf.constant([3, 4], tf.int64), *part)
+        seed = layers.DropoutSeed(tf.constant(numbers, tf.int64), part)
         return session.run(layers.dropout_op(tf.constant(rows), 'dropout', 0.7, seed))
 
-    parts = [drop(x[2 * k : 2 * k + 2], k, 3) for k in range(3)]
-    np.testing.assert_array_equal(np.concatenate(parts), drop(x))
+    with graph_session() as session:
+      seed = tf.constant(numbers + [zlib.crc32(b'dropout') % 2**31, 0])
+      whole = session.run(tf.nn.experimental.stateless_dropout(x, 1 - 0.7, seed))
+    parts = [drop(x[2 * k : 2 * k + 2], k) for k in range(3)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    np.testing.assert_array_equal(drop(x, 0), whole)
+
+  def test_a_part_draws_its_own_rows_alone(self):
+    with graph_session() as session:
+      seed = layers.DropoutSeed(tf.constant([3, 4], tf.int64), part=15)
+      layers.dropout_op(tf.ones([2, 4096]), 'dropout', 0.5, seed)
+      operations = tf.get_default_graph().get_operations()
+      (draw,) = (op for op in operations if op.type.startswith('StatelessRandomUniform'))
+      assert session.run(draw.outputs[0]).size == 2 * 4096
+
+  def test_the_gradient_passes_the_kept_units_alone(self):
+    with graph_session() as session:
+      x = tf.ones([8, 8])
+      y = layers.dropout_op(x, 'dropout', 0.5, tf.constant([1, 2], tf.int64))
+      value, gradient = session.run([y, tf.gradients(y, x)[0]])
+    np.testing.assert_array_equal(gradient, value)

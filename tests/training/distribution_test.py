@@ -86,6 +86,24 @@ def test_devices_train_like_one(train, num_devices, settings):
   assert_same_training(train(num_devices, **settings), train(1, **settings))
 
 
+@pytest.mark.parametrize('optimizer', ['momentum', 'sgd'])
+def test_clipping_exchanges_no_gradient_twice(train, monkeypatch, optimizer):
+  exchanged = []
+  reduce_to = tf.distribute.StrategyExtended.batch_reduce_to
+
+  def count(extended, operation, pairs, *options):
+    exchanged.append(len(pairs))
+    return reduce_to(extended, operation, pairs, *options)
+
+  monkeypatch.setattr(tf.distribute.StrategyExtended, 'batch_reduce_to', count)
+  counts = []
+  for limit in (None, 0.1):
+    exchanged.clear()
+    train(2, optimizer=optimizer, clip_gradient_norm=limit)
+    counts.append(sum(exchanged))
+  assert counts[0] == counts[1] > 20  # kernels and biases of 11 layers, and the scalars
+
+
 def test_replicas_of_this_process():
   config = DistributionConfig(num_devices=3)
   with tf.Graph().as_default():

@@ -4,7 +4,6 @@ Every layer makes its variables `weights` and `biases` in a variable scope of it
 does, so that networks of both styles read the same checkpoints. Feature maps are NHWC float32.
 """
 
-import functools
 import zlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,13 +20,11 @@ class DropoutSeed(NamedTuple):
 
   Attributes:
     numbers: int32 or int64 [2]; the same drop the same units.
-    part: the layer's input is this part of the batch, counted from 0.
-    parts: of so many equal ones.
+    part: index of this layer's input among the equal parts of the batch.
   """
 
   numbers: tf.Tensor
   part: int = 0
-  parts: int = 1
 
 
 def conv_op(
@@ -209,14 +206,34 @@ def dropout_op(
   seed = seed if isinstance(seed, DropoutSeed) else DropoutSeed(seed)
   numbers = tf.convert_to_tensor(seed.numbers)
   numbers += tf.constant([zlib.crc32(name.encode()) % 2**31, 0], numbers.dtype)
-  drop = functools.partial(
-    tf.nn.experimental.stateless_dropout, rate=1 - keep_prob, seed=numbers, name=name
+  with tf.name_scope(name):
+    drawn = _uniform_block(numbers, seed.part, tf.shape(input_op))
+    return tf.where(drawn >= 1 - keep_prob, input_op * (1 / keep_prob), tf.zeros_like(input_op))
+
+
+def _uniform_block(seed: tf.Tensor, index: int, shape: tf.Tensor) -> tf.Tensor:
+  """One of the equal blocks that make up what `tf.random.stateless_uniform` draws from `seed`.
+
+  Philox makes four float32 values of each count, so that a block is drawn without those before it:
+  with the whole draw in each of 16 parts, dropout took 88 ms instead of the 4.7 ms of one part.
+
+  Args:
+    seed: int [2].
+    index: of the block.
+    shape: of a block, int32 [rank].
+
+  Returns:
+    float32 of `shape`, in [0, 1).
+  """
+  size = tf.reduce_prod(tf.cast(shape, tf.int64))
+  first = index * size
+  key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+  # As int64, whose sum every device has a kernel for; the low word of a seed's counter is 0.
+  counter = tf.bitcast(tf.bitcast(counter, tf.int64) + tf.stack([first // 4, 0]), tf.uint64)
+  drawn = tf.raw_ops.StatelessRandomUniformV2(
+    shape=[first % 4 + size], key=key, counter=counter, alg=tf.random.Algorithm.PHILOX.value
   )
-  if seed.parts == 1:
-    return drop(input_op)
-  size, *rest = tf.unstack(tf.shape(input_op))
-  factors = drop(tf.ones([size * seed.parts, *rest], input_op.dtype))
-  return input_op * factors[seed.part * size : (seed.part + 1) * size]
+  return tf.reshape(drawn[first % 4 :], shape)
 
 
 def _weights(shape: list[int], weight_decay: float, initializer: Callable | None) -> tf.Variable:

@@ -32,7 +32,6 @@ def build_forward(
   labels: tf.Tensor,
   global_step: tf.Variable,
   part: int = 0,
-  parts: int = 1,
   sync_batch_norm: bool = False,
 ) -> Forward:
   """Adds the network in training, with its weight decay, and its loss to the default graph.
@@ -45,9 +44,8 @@ def build_forward(
     images: float32 [N, side, side, 3], preprocessed.
     labels: int32 [N], or float32 [N, K] where pictures are mixed.
     global_step: int64 variable.
-    part: which part of the step's batch this is, so that it drops the units that it would as a part
-      of the whole.
-    parts: of so many.
+    part: index of these images among the equal parts of the step's batch, so that the units are
+      dropped that would be dropped in one pass over the whole batch.
     sync_batch_norm: see `mode.Training`.
   """
   optimizer = config.optimizer
@@ -56,7 +54,7 @@ def build_forward(
   in_loss = () if optimizer.optimizer == 'adamw' else optimizer.weight_decay_on
   is_first = not tf.get_variable_scope().reuse
   mode = Training(
-    dropout_seed=DropoutSeed(numbers, part, parts),
+    dropout_seed=DropoutSeed(numbers, part),
     weight_decay=optimizer.weight_decay if 'weights' in in_loss else 0.0,
     trainable_scopes=config.fine_tune.trainable_scopes,
     sync_batch_norm=sync_batch_norm,

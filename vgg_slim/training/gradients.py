@@ -21,12 +21,14 @@ def add_up(parts: Sequence[Gradients]) -> Gradients:
 def clip(gradients: Gradients, max_norm: float) -> Gradients:
   """Scales all gradients by max_norm / norm where their global norm exceeds `max_norm`.
 
-  The global norm is the root of the sum of all squares (Pascanu et al., arXiv:1211.5063), over the
-  sums of all replicas' gradients. To be called in all of them.
+  The global norm is the root of the sum of all squares (Pascanu et al., arXiv:1211.5063). Several
+  replicas all have to call it: their gradients are summed first, and each is given the clipped
+  sums, which `optimizers.AppliesSums` does not sum again.
   """
-  norm = None
+  found = [gradient for gradient, _ in gradients if gradient is not None]
   if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-    found = [gradient for gradient, _ in gradients if gradient is not None]
-    norm = tf.linalg.global_norm(cross_replica_sums(found))
-  clipped, _ = tf.clip_by_global_norm([gradient for gradient, _ in gradients], max_norm, norm)
-  return [(gradient, pair[1]) for gradient, pair in zip(clipped, gradients, strict=True)]
+    found = cross_replica_sums(found)
+  clipped = iter(tf.clip_by_global_norm(found, max_norm)[0])
+  return [
+    (None if gradient is None else next(clipped), variable) for gradient, variable in gradients
+  ]

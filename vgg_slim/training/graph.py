@@ -94,7 +94,6 @@ def _build_replica(
     build_forward,
     config,
     global_step=global_step,
-    parts=parts * replica.count,
     sync_batch_norm=config.distribution.sync_batch_norm and replica.count > 1,
   )
   first_part = parts * replica.index

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OptimizerConfig
@@ -26,15 +27,63 @@ def _fresh_zeros(
   return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=True)
 
 
-class Momentum(OwnZeros, tf.train.MomentumOptimizer):
+class AppliesSums:
+  """Mixed into an optimizer of `tf.train`, whose update else sums the gradients of all replicas.
+
+  Attributes:
+    takes_sums: whether every replica gives the sums already, as clipping needs them: a second
+      exchange would be 553 MB a step for VGG16.
+  """
+
+  takes_sums = False
+
+  def _distributed_apply(
+    self,
+    distribution: tf.distribute.Strategy,
+    grads_and_vars: Sequence[tuple[tf.Tensor, tf.Variable]],
+    global_step: tf.Variable | None = None,
+    name: str | None = None,
+  ) -> tf.Operation:
+    if self.takes_sums:
+      distribution = _without_exchange(distribution)
+    return super()._distributed_apply(distribution, grads_and_vars, global_step, name)
+
+
+class _StandIn:
+  """Has the attributes of `original` and, before these, those that it is given."""
+
+  def __init__(self, original: Any, **attributes: Any) -> None:
+    self._original = original
+    vars(self).update(attributes)
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self._original, name)
+
+
+def _without_exchange(strategy: tf.distribute.Strategy) -> Any:
+  """The strategy, for values that every replica has the sum of."""
+
+  def batch_reduce_to(
+    operation: tf.distribute.ReduceOp, pairs: Sequence[tuple[tf.Tensor, tf.Variable]]
+  ) -> list[tf.Tensor]:
+    return [value for value, _ in pairs]
+
+  return _StandIn(strategy, extended=_StandIn(strategy.extended, batch_reduce_to=batch_reduce_to))
+
+
+class GradientDescent(AppliesSums, tf.train.GradientDescentOptimizer):
+  """`tf.train.GradientDescentOptimizer`."""
+
+
+class Momentum(AppliesSums, OwnZeros, tf.train.MomentumOptimizer):
   """`tf.train.MomentumOptimizer`."""
 
 
-class Adam(OwnZeros, tf.train.AdamOptimizer):
+class Adam(AppliesSums, OwnZeros, tf.train.AdamOptimizer):
   """`tf.train.AdamOptimizer`."""
 
 
-class RMSProp(OwnZeros, tf.train.RMSPropOptimizer):
+class RMSProp(AppliesSums, OwnZeros, tf.train.RMSPropOptimizer):
   """`tf.train.RMSPropOptimizer`."""
 
 
@@ -78,7 +127,9 @@ def build_optimizer(
     learning_rate: float32 [].
     decayed: the variables that 'adamw' decays; the other rules find weight decay in the loss.
   """
-  return _OPTIMIZERS[config.optimizer](config, learning_rate, decayed)
+  optimizer = _OPTIMIZERS[config.optimizer](config, learning_rate, decayed)
+  optimizer.takes_sums = config.clip_gradient_norm is not None  # see `gradients.clip`
+  return optimizer
 
 
 def scale_loss(optimizer: tf.train.Optimizer) -> tf.train.Optimizer:
@@ -102,7 +153,7 @@ _OPTIMIZERS: dict[str, Callable[..., tf.train.Optimizer]] = {
   'momentum': lambda config, rate, decayed: Momentum(
     rate, config.momentum, use_nesterov=config.nesterov
   ),
-  'sgd': lambda config, rate, decayed: tf.train.GradientDescentOptimizer(rate),
+  'sgd': lambda config, rate, decayed: GradientDescent(rate),
   'adam': lambda config, rate, decayed: Adam(rate, **_adam_settings(config)),
   'adamw': lambda config, rate, decayed: AdamW(
     rate, config.weight_decay, decayed, **_adam_settings(config)
