@@ -67,7 +67,9 @@ def assign(session, values):
   session.run([v.initializer for v in variables], feeds)
 
 
-def make_data_set(folder, per_class=12, num_classes=2, side=32, validation_fraction=0.25):
+def make_data_set(
+  folder, per_class=12, num_classes=2, side=32, validation_fraction=0.25, names=None
+):
   """Converts flat noisy pictures, a colour for each class; returns (folder, manifest)."""
   rng = np.random.default_rng(0)
   colours = rng.integers(60, 196, [num_classes, 3])
@@ -83,7 +85,7 @@ def make_data_set(folder, per_class=12, num_classes=2, side=32, validation_fract
     for label in range(num_classes)
     for i in range(per_class)
   ]
-  names = tuple(f'class_{label}' for label in range(num_classes))
+  names = names or tuple(f'class_{label}' for label in range(num_classes))
   source = sources.Source('folder', names, {'train': images}, mirror_safe=True)
   options = conversion.Options(splitting.SplitRule(validation_fraction))
   manifest = conversion.convert(source, folder, options)

@@ -1,5 +1,6 @@
 """Predictions as pictures: bar charts, a grid, heat maps."""
 
+import itertools
 import pathlib
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -79,14 +80,13 @@ def write_heat_maps(
 
 
 def file_names(predictions: Sequence[Prediction]) -> list[str]:
-  """A name for each picture without its folder and extension; repeated ones are numbered."""
-  taken: dict[str, int] = {}
-  names = []
+  """A name for each image without its folder and extension; repeated ones are numbered."""
+  names: dict[str, None] = {}
   for prediction in predictions:
     stem = pathlib.Path(prediction.file).stem
-    taken[stem] = taken.get(stem, 0) + 1
-    names.append(stem if taken[stem] == 1 else f'{stem}_{taken[stem]}')
-  return names
+    candidates = (f'{stem}_{number}' if number > 1 else stem for number in itertools.count(1))
+    names[next(name for name in candidates if name not in names)] = None
+  return list(names)
 
 
 def _thumbnail(file: str, side: int) -> np.ndarray:

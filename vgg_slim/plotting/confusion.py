@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from vgg_slim.plotting.text import families, plain
+
 _TEXT = '#333333'
 _MOST_NUMBERS = 20  # classes up to which counts can be read in their cells
 
@@ -31,9 +33,10 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   axes.set_ylabel('label', color=_TEXT)
   if not has_numbers:
     return figure
-  columns = [*class_names, 'other classes'][: counts.shape[1]]
-  axes.set_xticks(range(len(columns)), columns, rotation=45, ha='right')
-  axes.set_yticks(range(num_classes), class_names)
+  names, family = list(map(plain, class_names)), families(*class_names)
+  columns = [*names, 'other classes'][: counts.shape[1]]
+  axes.set_xticks(range(len(columns)), columns, rotation=45, ha='right', fontfamily=family)
+  axes.set_yticks(range(num_classes), names, fontfamily=family)
   for row, column in np.argwhere(counts):
     colour = 'white' if shares[row, column] > 0.5 else _TEXT
     style = {'ha': 'center', 'va': 'center', 'fontsize': 8, 'color': colour}

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vgg_slim.plotting.text import families, plain
+
 _INCHES = (10, 4.2)
 
 
@@ -43,16 +45,16 @@ def draw_history(runs: Mapping[str, History]) -> Figure:
   figure = Figure(figsize=_INCHES, layout='constrained')
   loss, accuracy = figure.subplots(1, 2)
   for number, (name, history) in enumerate(runs.items()):
-    colour = f'C{number}'
-    _draw(loss, history.loss, colour, name)
-    _draw(accuracy, history.accuracy, colour, _with_best(name, history.accuracy))
-  loss.set(xlabel='epoch', ylabel='cross-entropy')
+    colour, label = f'C{number}', plain(name)
+    _draw(loss, history.loss, colour, label)
+    _draw(accuracy, history.accuracy, colour, _with_best(label, history.accuracy))
+  loss.set(xlabel='epoch', ylabel='loss')
   accuracy.set(xlabel='epoch', ylabel='accuracy')
   accuracy.yaxis.set_major_formatter(lambda value, _: f'{value:.0%}')
   for axes in (loss, accuracy):
     axes.plot([], [], '--', color='grey', label='dashed: training')
     axes.grid(alpha=0.3)
-    axes.legend(fontsize='small')
+    axes.legend(prop={'size': 'small', 'family': families(*runs)})
   return figure
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from vgg_slim.plotting import text
+
 _PANEL_INCHES = 4.0
 _COLOURS = 'inferno'
 _OPACITY = 0.6
@@ -67,7 +69,7 @@ def draw_heat_maps(pixels: np.ndarray, maps: Sequence[HeatMap], title: str) -> F
   size = (len(maps) + 1) * _PANEL_INCHES, _PANEL_INCHES * height / width + 0.8
   figure = Figure(figsize=size, dpi=100, layout='constrained')
   axes = figure.subplots(1, len(maps) + 1)
-  figure.suptitle(title)
+  figure.suptitle(text.title(title), fontfamily=text.families(title))
   axes[0].imshow(pixels)
   axes[0].set_title('picture', fontsize=10)
   for panel, heat_map in zip(axes[1:], maps, strict=True):
@@ -75,7 +77,9 @@ def draw_heat_maps(pixels: np.ndarray, maps: Sequence[HeatMap], title: str) -> F
     low, high = heat_map.limits or (0, max(values.max(), np.finfo(np.float32).tiny))
     panel.imshow(pixels @ np.array(_GREY), cmap='gray', vmin=0, vmax=255)
     colours = panel.imshow(values, cmap=_COLOURS, alpha=_OPACITY, vmin=low, vmax=high)
-    panel.set_title(heat_map.title, fontsize=10)
+    panel.set_title(
+      text.plain(heat_map.title), fontsize=10, fontfamily=text.families(heat_map.title)
+    )
     figure.colorbar(colours, cax=panel.inset_axes(_SCALE_PLACE), label=heat_map.unit)
   for panel in axes:
     panel.axis('off')

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from vgg_slim.plotting import text
+
 _BAR = '#4c78a8'
 _TEXT = '#333333'
 
@@ -26,13 +28,14 @@ def draw_bar_chart(
   rows = len(class_names)
   figure = Figure(figsize=(9, max(3.5, 0.4 * rows + 1.2)), dpi=100, layout='constrained')
   picture, bars = figure.subplots(1, 2, width_ratios=(2, 3))
-  figure.suptitle(title, color=_TEXT)
+  figure.suptitle(text.title(title), color=_TEXT, fontfamily=text.families(title))
   picture.imshow(pixels)
   picture.axis('off')
   percentages = 100 * np.asarray(probabilities)
   drawn = bars.barh(range(rows), percentages, color=_BAR, height=0.7)
   bars.bar_label(drawn, [f'{p:.1f} %' for p in percentages], padding=3, color=_TEXT)
-  bars.set_yticks(range(rows), class_names, color=_TEXT)
+  names = list(map(text.plain, class_names))
+  bars.set_yticks(range(rows), names, color=_TEXT, fontfamily=text.families(*class_names))
   bars.invert_yaxis()
   bars.set_xlim(0, 115)  # room for the label of a full bar
   bars.set_xticks(range(0, 101, 25))

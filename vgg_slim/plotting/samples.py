@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from vgg_slim.plotting.text import families, plain_lines
+
 _CELL_INCHES = 1.6
 _LABEL_INCHES = 0.3
 
@@ -15,7 +17,7 @@ def draw_samples(images: np.ndarray, labels: Sequence[str], title: str = '') -> 
 
   Args:
     images: uint8 [N, H, W, 3], RGB, N at least 1.
-    labels: N texts, each above its picture.
+    labels: N texts of one or more lines, each above its image.
     title: above the grid.
 
   Returns:
@@ -25,11 +27,11 @@ def draw_samples(images: np.ndarray, labels: Sequence[str], title: str = '') -> 
   rows = math.ceil(len(images) / columns)
   size = columns * _CELL_INCHES, rows * (_CELL_INCHES + _LABEL_INCHES) + _LABEL_INCHES
   figure = Figure(figsize=size, layout='constrained')
-  figure.suptitle(title)
+  figure.suptitle(plain_lines(title), fontfamily=families(title))
   grid = figure.subplots(rows, columns, squeeze=False).ravel()
   for axes in grid:
     axes.set_axis_off()
   for axes, image, label in zip(grid[: len(images)], images, labels, strict=True):
     axes.imshow(image)
-    axes.set_title(label, fontsize='small')
+    axes.set_title(plain_lines(label), fontsize='small', fontfamily=families(label))
   return figure

@@ -1,0 +1,35 @@
+"""Class names that matplotlib would read as formulas, or has no glyphs for, through a whole run."""
+
+import importlib
+import warnings
+
+import pytest
+
+from tests.testing import make_data_set, own_flags, run_tool
+
+pytestmark = pytest.mark.timeout(1800)
+NAMES = ('$$', 'a_$b^{', '猫和狗', '😀 cat', 'x' * 200, 'tab\there')
+
+
+def run(name, *arguments):
+  with own_flags():
+    assert run_tool(importlib.import_module(f'tools.{name}'), *arguments) == 0
+
+
+def test_images_and_plots_of_a_run(tmp_path):
+  data_dir, _ = make_data_set(tmp_path / 'data', 4, len(NAMES), names=NAMES)
+  data, train_dir = f'--data_dir={data_dir}', f'--train_dir={tmp_path / "run"}'
+  with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter('always')
+    run(
+      'train',
+      *(data, train_dir, '--quiet', '--model=vgg_a@4', '--fc_units=8', '--batch_size=6'),
+      *('--max_steps=2', '--image_summary_every_steps=1', '--mixup=0.2'),
+    )
+    run('evaluate', train_dir, f'--report={tmp_path / "report.html"}', '--quiet')
+    run('plot', '--what=samples', train_dir, f'--output={tmp_path / "samples.png"}')
+    run('plot', '--what=history', train_dir, f'--output={tmp_path / "history.png"}')
+  drawing = [
+    str(w.message) for w in caught if 'font' in str(w.message) or 'layout' in str(w.message)
+  ]
+  assert drawing == []

@@ -1,0 +1,99 @@
+import warnings
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from vgg_slim.plotting import confusion, curves, heat_maps, predictions, samples, text
+
+NAMES = (
+  '$$',
+  'a_$b^{',
+  r'\$x$ \alpha',
+  '猫和狗',
+  '😀 cat',
+  'two\nlines\t\x07',
+  'x' * 200,
+  'Žluťoučký',
+)
+PIXELS = np.zeros([8, 8, 3], np.uint8)
+CURVE = curves.Curve([1.0], [0.5], [0.5])
+
+
+@pytest.fixture
+def only_dejavu(monkeypatch):
+  """A machine where no font but matplotlib's own is installed."""
+  monkeypatch.setattr(text, '_installed', list)
+  text._family.cache_clear()
+  yield
+  text._family.cache_clear()
+
+
+def drawn(string):
+  """What matplotlib makes of `plain(string)`: the characters, and whether it reads a formula."""
+  artist = Figure().text(0, 0, text.plain(string))
+  return artist._preprocess_math(artist.get_text())
+
+
+@pytest.mark.parametrize('string', ['$$', 'a_$b^{', 'costs $5 to $6', r'\$x$ \alpha', '$', ''])
+def test_dollars_and_backslashes_are_drawn_as_they_are(string):
+  assert drawn(string) == (string, False)
+
+
+@pytest.mark.usefixtures('only_dejavu')
+@pytest.mark.parametrize(
+  ('string', 'expected'),
+  [
+    ('猫 cat', r'\u732b cat'),
+    ('\U0001f9ff', '\\U0001f9ff'),
+    ('Žluťoučký', 'Žluťoučký'),
+    ('Ａｂ', 'Ab'),  # wide forms, which DejaVu lacks
+    ('bell\x07', r'bell\x07'),
+    ('broken\udcff', r'broken\udcff'),
+    ('two\n lines', 'two lines'),
+  ],
+)
+def test_what_no_font_has_is_transliterated_or_escaped(string, expected):
+  assert text.plain(string) == expected
+  assert text.families(string) == ['DejaVu Sans']
+
+
+def test_long_names_lose_their_middle():
+  name = 'n' * 100 + 'end'
+  assert len(text.plain(name)) == 40
+  assert text.plain(name).startswith('nnn')
+  assert text.plain(name).endswith('end')
+  assert text.plain('n' * 40) == 'n' * 40
+
+
+def test_lines_stay_apart():
+  assert text.plain_lines('a$\nb') == 'a\\$\nb'
+
+
+def draw_all(names):
+  count, title = len(names), ' '.join(names)
+  yield samples.draw_samples(np.stack([PIXELS] * count), names, title)
+  yield confusion.draw_confusion(np.eye(count, dtype=int), names)
+  yield predictions.draw_bar_chart(PIXELS, names, [0.1] * count, title)
+  panels = [heat_maps.HeatMap(name, np.ones([2, 2]), 0, 4, 'unit') for name in names]
+  yield heat_maps.draw_heat_maps(PIXELS, panels, title)
+  yield curves.draw_history({name: curves.History(CURVE, CURVE) for name in names})
+
+
+@pytest.mark.parametrize('fonts', ['installed', 'DejaVu Sans only'])
+def test_every_figure_draws_any_name_without_a_warning(tmp_path, request, fonts):
+  if fonts != 'installed':
+    request.getfixturevalue('only_dejavu')
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    for figure in draw_all(NAMES):
+      figure.savefig(tmp_path / 'figure.png')
+
+
+def test_a_font_that_has_the_glyphs_is_used():
+  foreign = [character for character in '猫अก한' if len(text.families(character)) > 1]
+  if not foreign:
+    pytest.skip('no font is installed that has more than DejaVu Sans')
+  assert text.plain(foreign[0]) == foreign[0]
+  artist = samples.draw_samples(PIXELS[np.newaxis], foreign[:1]).axes[0].title
+  assert artist.get_fontfamily() == text.families(foreign[0])

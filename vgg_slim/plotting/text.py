@@ -1,0 +1,93 @@
+"""Text of users, such as class names, as matplotlib can draw it."""
+
+import contextlib
+import functools
+import unicodedata
+from collections.abc import Iterable
+
+from matplotlib import font_manager
+
+_FAMILY = 'DejaVu Sans'  # comes with matplotlib
+_LONGEST = 40  # characters; longer names leave constrained layout no room for the axes
+_TITLE = 80  # characters across a whole figure
+_ELLIPSIS = '…'
+
+
+def plain(text: str, longest: int = _LONGEST) -> str:
+  """One short line that is drawn as it is written, to be drawn in `families(text)`.
+
+  White space becomes single spaces, and a long text loses its middle. A character that no installed
+  font has is written as its letter without accents, or as its Python escape such as \\u732b. Dollar
+  signs are escaped: matplotlib would read what stands between two of them as a formula.
+  """
+  line = _shortened(' '.join(text.split()), longest)
+  return ''.join(map(_drawable, line)).replace('$', r'\$')
+
+
+def plain_lines(text: str) -> str:
+  """`plain` for each line of `text`."""
+  return '\n'.join(map(plain, text.split('\n')))
+
+
+def title(text: str) -> str:
+  """`plain` for what stands above a whole figure."""
+  return plain(text, _TITLE)
+
+
+def families(*texts: str) -> list[str]:
+  """The font families that draw these texts, for matplotlib's `fontfamily`."""
+  found = {_family(character) for text in texts for character in text}
+  return [_FAMILY, *sorted(family for family in found if family and family != _FAMILY)]
+
+
+def _shortened(text: str, longest: int) -> str:
+  if len(text) <= longest:
+    return text
+  tail = longest // 3
+  return text[: longest - tail - 1] + _ELLIPSIS + text[-tail:]
+
+
+def _drawable(character: str) -> str:
+  if _family(character):
+    return character
+  bare = ''.join(c for c in unicodedata.normalize('NFKD', character) if _family(c))
+  return bare or character.encode('unicode_escape').decode()
+
+
+@functools.cache
+def _family(character: str) -> str | None:
+  """The first installed family that has a glyph for a printable character."""
+  if not character.isprintable():
+    return None
+  return next((name for name, glyphs in _fonts() if ord(character) in glyphs), None)
+
+
+def _fonts() -> Iterable[tuple[str, frozenset[int]]]:
+  """Upright families of normal weight with their code points, matplotlib's own first."""
+  yield _FAMILY, _glyphs(font_manager.findfont(_FAMILY))
+  for font in _installed():
+    yield font.name, _glyphs(font.fname)
+
+
+@functools.cache
+def _installed() -> list[font_manager.FontEntry]:
+  """The fonts of this machine, those included that matplotlib's cached list does not have yet."""
+  manager = font_manager.fontManager
+  for path in sorted(
+    set(font_manager.findSystemFonts()) - {font.fname for font in manager.ttflist}
+  ):
+    with contextlib.suppress(OSError, RuntimeError):
+      manager.addfont(path)
+  # matplotlib's STIX and Computer Modern are for formulas and have code points of their own.
+  others = ('STIX', 'cm', 'DejaVu', 'Last Resort')
+  upright = [font for font in manager.ttflist if font.style == 'normal' and font.weight == 400]
+  upright = [font for font in upright if not font.name.startswith(others)]
+  return sorted(upright, key=lambda font: (font.name, font.fname))
+
+
+@functools.cache
+def _glyphs(path: str) -> frozenset[int]:
+  try:
+    return frozenset(font_manager.get_font(path).get_charmap())
+  except (OSError, RuntimeError):  # a bitmap font, such as those of coloured emoji
+    return frozenset()
