@@ -25,6 +25,9 @@ def show(
 ) -> Iterator[ProgressFn]:
   """Yields a function to be called with (done, total) as the work goes on.
 
+  Speed and time left count from the first call on: what was done by then may be of an earlier
+  process.
+
   Args:
     description: what is done, such as 'Converting'.
     unit: what is counted, in the plural.
@@ -53,20 +56,27 @@ def _bar(description: str, unit: str, stream: TextIO) -> Iterator[ProgressFn]:
     is_due = _every(_SECONDS_BETWEEN_REDRAWS)
 
     def report(done: int, total: int) -> None:
-      if is_due() or done == total:
-        bar.update(task, completed=done, total=total)
+      if bar.tasks[0].total is None:
+        bar.reset(task, completed=done, total=total)
+      elif is_due() or done == total:
+        bar.update(task, completed=done)
 
     yield report
 
 
 @contextlib.contextmanager
 def _lines(description: str, unit: str, stream: TextIO) -> Iterator[ProgressFn]:
-  started = time.monotonic()
+  began, before = time.monotonic(), 0
+  is_first = True
   is_due = _every(_SECONDS_BETWEEN_LINES)
 
   def report(done: int, total: int) -> None:
+    nonlocal began, before, is_first
+    if is_first and done < total:
+      began, before = time.monotonic(), done
+    is_first = False
     if is_due() or done == total:
-      rate = done / max(time.monotonic() - started, 1e-9)
+      rate = (done - before) / max(time.monotonic() - began, 1e-9)
       left = (total - done) / max(rate, 1e-9)
       print(
         f'{description}: {done} of {total} {unit}, {rate:.0f} {unit}/s, {left:.0f} s left',

@@ -18,7 +18,7 @@ def output():
 def test_a_loss_at_chance_is_said_once(output):
   hook = alarms.StuckLoss(num_classes=10, steps=3, reporter=Reporter(output))
   for number, loss in enumerate([2.4, 2.30, 2.31, 2.29, 2.30], start=1):
-    hook.after_step(Step(number, {'loss/cross_entropy': loss}), ())
+    hook.after_step(Step(number, {'loss': loss}), ())
     # ln(10) = 2.3026; the first three have a mean of 2.337, 1.5 % off.
     assert bool(output.getvalue()) == (number >= 4)
   assert output.getvalue().count('ALARM') == 1
@@ -29,7 +29,7 @@ def test_a_loss_at_chance_is_said_once(output):
 def test_a_loss_that_falls_is_no_alarm(output):
   hook = alarms.StuckLoss(10, 3, Reporter(output))
   for number, loss in enumerate(np.linspace(2.3, 2.0, 9), start=1):
-    hook.after_step(Step(number, {'loss/cross_entropy': loss}), ())
+    hook.after_step(Step(number, {'loss': loss}), ())
   assert output.getvalue() == ''
 
 

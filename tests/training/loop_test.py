@@ -88,7 +88,7 @@ def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
   )
   run = tmp_path / 'run'
   total, cross_entropy, decay = (
-    scalars(run, f'loss/{name}') for name in ('total', 'cross_entropy', 'regularization')
+    scalars(run, name) for name in ('total_loss', 'loss', 'weight_decay')
   )
   assert sorted(total) == list(range(1, 10))
   for step, value in total.items():

@@ -6,33 +6,64 @@ from vgg_slim.training import progress
 
 
 class FakeClock:
-  def __init__(self, *times):
-    self._times = iter(times)
+  now = 100.0
 
   def __call__(self):
-    return next(self._times)
+    return self.now
+
+
+def step(stopwatch, clock, seconds):
+  """The speed after a step of 8 images."""
+  stopwatch.start()
+  clock.now += seconds
+  stopwatch.tick(8)
+  return stopwatch.images_per_second
 
 
 class TestStopwatch:
-  def test_first_step_and_pauses_are_left_out(self):
-    stopwatch = progress.Stopwatch(FakeClock(100, 102, 104, 1000, 1001))
-    stopwatch.tick(8)
-    assert stopwatch.images_per_second == 0
-    stopwatch.tick(8)
-    stopwatch.tick(8)
-    assert stopwatch.images_per_second == 16 / 4
-    stopwatch.pause()
-    stopwatch.tick(8)
-    stopwatch.tick(8)
-    assert stopwatch.images_per_second == 24 / 5
+  def test_the_first_step_and_pauses_are_left_out(self):
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    assert step(stopwatch, clock, 60) == 0  # plans the graph
+    assert step(stopwatch, clock, 2) == 8 / 2
+    assert step(stopwatch, clock, 4) == 16 / 6
+    stopwatch.pause('save')
+    clock.now += 1000
+    assert step(stopwatch, clock, 1) == 24 / 7  # timed from its own start
 
-  def test_reset_forgets(self):
-    stopwatch = progress.Stopwatch(FakeClock(0, 1, 3))
-    stopwatch.tick(1)
-    stopwatch.tick(1)
+  def test_the_speed_stays_until_the_first_step_after_a_reset(self):
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    for seconds in (1, 2):
+      step(stopwatch, clock, seconds)
+    stopwatch.pause('save')
     stopwatch.reset()
-    stopwatch.tick(4)
-    assert stopwatch.images_per_second == 2
+    assert stopwatch.images_per_second == 4
+    assert step(stopwatch, clock, 1) == 8
+
+  def test_the_estimate_has_steps_and_timed_pauses(self):
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    step(stopwatch, clock, 60)
+    assert stopwatch.estimate(10, {'save': 1}) is None
+    step(stopwatch, clock, 2)
+    assert stopwatch.estimate(10, {}) == (20, True)
+    assert stopwatch.estimate(10, {'save': 0, 'end': 2}) == (20, False)
+    for kind, seconds in (('save', 5), ('end', 30), ('end', 50)):
+      stopwatch.pause('save')
+      clock.now += seconds
+      stopwatch.extend_pause(kind)
+      step(stopwatch, clock, 2)
+    assert stopwatch.estimate(10, {'save': 3, 'end': 2}) == (10 * 2 + 3 * 5 + 2 * 40, True)
+
+  def test_the_end_of_a_pause_that_never_began_is_none(self):
+    """A resumed run validates before its first step."""
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    stopwatch.extend_pause('end')
+    for seconds in (60, 2):
+      step(stopwatch, clock, seconds)
+    assert stopwatch.estimate(1, {'end': 1}) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +73,27 @@ def test_format_duration(seconds, text):
   assert progress.format_duration(seconds) == text
 
 
+def line(total_steps, seconds, is_whole=True, speed=20.0):
+  left = progress.Estimate(seconds, is_whole)
+  return progress.format_line(7, total_steps, 0.4, 1.25, 0.5, speed, left)
+
+
 def test_format_line():
-  line = progress.format_line(7, 120, 0.4, 1.25, 0.5, 20.0, images_left=1300)
-  assert line == (
-    'step   7/120  epoch   0.40  loss  1.2500  accuracy  50.0%    20.0 images/s  ETA 1:05'
+  assert line(120, 65) == (
+    'step   7/120  epoch  0.40  loss 1.2500  accuracy 50.0%  20.0 images/s  ETA 1:05'
   )
+  assert line(120, 65, is_whole=False).endswith('s ETA >1:05')
+  first = progress.format_line(1, 120, 0.4, 1.25, 0.5, 0.0, None)
+  assert first.endswith('     - images/s  ETA -')
+
+
+@pytest.mark.parametrize('total_steps', [9, 120, 9999, 370_000, 2_000_000])
+def test_a_line_fits_80_columns(total_steps):
+  long = progress.format_line(
+    total_steps, total_steps, 123.45, 12.3456, 1.0, 12345.0, progress.Estimate(3599 * 100, False)
+  )
+  assert len(long) < 80
+  assert 'loss 12.3456' in long
 
 
 class Terminal(io.StringIO):

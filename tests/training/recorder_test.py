@@ -15,7 +15,7 @@ from vgg_slim.training.summaries import Look
 
 
 def step(number, loss):
-  scalars = {'loss/total': loss + 1, 'loss/cross_entropy': loss, 'accuracy': loss / 10}
+  scalars = {'loss': loss, 'total_loss': loss + 1, 'accuracy': loss / 10}
   return Step(number, {**scalars, 'learning_rate': 0.5**number})
 
 

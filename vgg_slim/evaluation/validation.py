@@ -93,7 +93,7 @@ def add_events(
   writer: tf.summary.FileWriter, line: Line, classes: ClassMap, shards: Sequence[str]
 ) -> None:
   """Writes accuracy, loss and `summarize` of a line, so that TensorBoard shows them at once."""
-  scalars = {'accuracy': line.result.top_1_accuracy, 'loss/cross_entropy': line.result.loss}
+  scalars = {'accuracy': line.result.top_1_accuracy, 'loss': line.result.loss}
   summary = summarize(line, classes, shards)
   for one in (board.scalars(scalars), summary):
     writer.add_summary(one, line.result.step or 0)

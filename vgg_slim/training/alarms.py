@@ -37,7 +37,7 @@ class StuckLoss(Hook):
     self._reporter: progress.Reporter | None = reporter
 
   def after_step(self, step: Step, fetched: Any) -> None:
-    self._losses.append(step.scalars['loss/cross_entropy'])
+    self._losses.append(step.scalars['loss'])
     if self._reporter is None or len(self._losses) < self._losses.maxlen:
       return
     mean = sum(self._losses) / len(self._losses)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Epochs(NamedTuple):
-  """`num_examples` training pictures in batches of `batch_size`."""
+  """`num_examples` training images in batches of `batch_size`."""
 
   num_examples: int
   batch_size: int
@@ -16,6 +16,10 @@ class Epochs(NamedTuple):
   def ends(self, step: int) -> bool:
     """Whether the step with this number completes an epoch."""
     return step > 0 and self._whole(step) > self._whole(step - 1)
+
+  def ends_between(self, first: int, last: int) -> int:
+    """Number of steps after `first`, up to `last`, that complete an epoch."""
+    return min(last - first, self._whole(last) - self._whole(first))
 
   def _whole(self, step: int) -> int:
     return step * self.batch_size // self.num_examples

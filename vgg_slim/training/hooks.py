@@ -19,7 +19,7 @@ class Step(NamedTuple):
 
   Attributes:
     number: the global step after it.
-    scalars: float by tag, such as 'loss/total'.
+    scalars: float by tag, such as 'loss', the cross-entropy.
   """
 
   number: int

@@ -288,9 +288,9 @@ class _Loop:
   def _step(self, session: tf.Session, step: int) -> None:
     ops = self._ops
     scalars = {
-      'loss/total': ops.train_op,
-      'loss/cross_entropy': ops.losses.cross_entropy,
-      'loss/regularization': ops.losses.regularization,
+      'loss': ops.losses.cross_entropy,
+      'weight_decay': ops.losses.regularization,
+      'total_loss': ops.train_op,
       'accuracy': ops.accuracy,
       'learning_rate': ops.learning_rate,
     }

@@ -16,6 +16,7 @@ from vgg_slim.training.host_state import HostState
 from vgg_slim.training.summaries import Look
 
 VALIDATION_FOLDER = 'validation'  # of the validation scalars, a TensorBoard run of its own
+_EPOCH_END, _SAVE = 'epoch end', 'save'  # pauses of the stopwatch
 
 
 class Recorder(Hook):
@@ -64,12 +65,13 @@ class Recorder(Hook):
     self._writers[''].add_summary(hparams.describe_run(self._config, self._train_dir), step)
 
   def fetches(self, step: int) -> Any:
+    self._stopwatch.start()
     return [look.fetch for look in self._due(step)]
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._stopwatch.tick(self._run.batch_size)
     self.state.update(
-      loss=self.state['loss'] + step.scalars['loss/cross_entropy'],
+      loss=self.state['loss'] + step.scalars['loss'],
       accuracy=self.state['accuracy'] + step.scalars['accuracy'],
       batches=self.state['batches'] + 1,
       learning_rate=step.scalars['learning_rate'],
@@ -80,7 +82,7 @@ class Recorder(Hook):
     self._report(step)
 
   def before_save(self, session: tf.Session) -> None:
-    self._stopwatch.pause()
+    self._stopwatch.pause(_SAVE)
     super().before_save(session)
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
@@ -90,7 +92,7 @@ class Recorder(Hook):
     epoch = self._epochs.passed(end.step)
     if end.validation:
       loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
-      scalars = {'loss/cross_entropy': loss, 'accuracy': accuracy}
+      scalars = {'loss': loss, 'accuracy': accuracy}
       if self._summarize_validation:
         self._writers[VALIDATION_FOLDER].add_summary(self._summarize_validation(), end.step)
       self._add_scalars(VALIDATION_FOLDER, end.step, scalars)
@@ -113,7 +115,7 @@ class Recorder(Hook):
     if end.validation:
       self._add_scalars('', end.step, hparams.best_so_far(self._metrics.rows))
     self.state.update(loss=0.0, accuracy=0.0, batches=0)
-    self._stopwatch.pause()
+    self._stopwatch.extend_pause(_EPOCH_END)
     self._stopwatch.reset()
 
   def close(self) -> None:
@@ -129,16 +131,23 @@ class Recorder(Hook):
       step.number,
       self._total_steps,
       self._epochs.passed(step.number),
-      step.scalars['loss/total'],
+      step.scalars['loss'],
       step.scalars['accuracy'],
       speed,
-      (self._total_steps - step.number) * self._run.batch_size,
+      self._estimate(step.number),
     )
     if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
       self._reporter.progress(line)
       self._add_scalars('', step.number, {**step.scalars, 'images_per_second': speed})
     else:
       self._reporter.status(line)
+
+  def _estimate(self, step: int) -> progress.Estimate | None:
+    """Time left. The run's last step saves and validates like the end of an epoch."""
+    total, every_steps = self._total_steps, self._run.save_every_steps
+    ends = self._epochs.ends_between(step, total) + (step < total and not self._epochs.ends(total))
+    saves = total // every_steps - step // every_steps
+    return self._stopwatch.estimate(total - step, {_EPOCH_END: ends, _SAVE: saves})
 
   def _add_scalars(self, folder: str, step: int, scalars: dict[str, float]) -> None:
     self._writers[folder].add_summary(board.scalars(scalars), step)
