@@ -271,11 +271,14 @@ def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainCo
     ConfigError: values out of range or that do not go together.
   """
   net = net_config_from_flags(manifest)
+  train = manifest.splits.get('train')  # a set to look at may be without
+  run = run_flags.run_config_from_flags(train and train.num_examples)
+  stretch = run.epochs / config.RunConfig.epochs if run_flags.has_default_length() else 1
   return config.TrainConfig(
     net=net,
     preprocessing=preprocessing_config_from_flags(manifest, net.image_size),
-    optimizer=optimizer_flags.optimizer_config_from_flags(),
-    run=run_flags.run_config_from_flags(),
+    optimizer=optimizer_flags.optimizer_config_from_flags(stretch),
+    run=run,
     fine_tune=fine_tune_config_from_flags(net),
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,

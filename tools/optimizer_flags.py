@@ -35,7 +35,10 @@ def define_schedule_flags() -> None:
     'What the rate is multiplied by at each fall.',
   )
   flags.DEFINE_float(
-    'epochs_per_decay', schedule.epochs_per_decay, 'Epochs between two falls of exponential.'
+    'epochs_per_decay',
+    None,
+    f'Epochs between two falls of exponential. By default {schedule.epochs_per_decay:g}, or '
+    'more in proportion where --epochs has a larger default.',
   )
   flags.DEFINE_bool(
     'staircase', schedule.staircase, 'Let exponential fall in steps; else a little at every step.'
@@ -139,12 +142,21 @@ def define_optimizer_flags() -> None:
   )
 
 
-def optimizer_config_from_flags() -> config.OptimizerConfig:
-  """Raises ConfigError for a value out of range."""
+def optimizer_config_from_flags(stretch: float = 1.0) -> config.OptimizerConfig:
+  """The optimizer and its schedule.
+
+  Args:
+    stretch: what the default of --epochs_per_decay is multiplied by.
+
+  Raises:
+    ConfigError: a value out of range.
+  """
   names = config.OptimizerConfig.__dataclass_fields__
   values = {name: flags.FLAGS[name].value for name in names}
   for name in ('learning_rate_boundaries', 'learning_rate_values'):
     values[name] = _numbers(name, values[name])
+  if values['epochs_per_decay'] is None:
+    values['epochs_per_decay'] = config.ScheduleConfig.epochs_per_decay * stretch
   return config.OptimizerConfig(**values)
 
 

@@ -4,6 +4,7 @@ from absl import flags
 
 from tools import flag_groups
 from vgg_slim import config
+from vgg_slim.configs.run import FEWEST_STEPS
 from vgg_slim.errors import ConfigError
 
 flags.disclaim_key_flags()
@@ -15,7 +16,10 @@ def define_run_flags() -> None:
   run = config.RunConfig
   flags.DEFINE_integer('batch_size', run.batch_size, 'Pictures in a step.')
   flags.DEFINE_float(
-    'epochs', run.epochs, 'Passes over the training split; the paper has 74 over ImageNet.'
+    'epochs',
+    None,
+    f'Passes over the training split; the paper has 74 over ImageNet. By default '
+    f'{run.epochs:g}, or as many as make {FEWEST_STEPS} steps.',
   )
   flags.DEFINE_integer('max_steps', run.max_steps, 'Last step, in the place of --epochs.')
   flags.DEFINE_integer('seed', run.seed, 'Of weights, order, augmentation and dropout.')
@@ -74,12 +78,29 @@ def define_run_flags() -> None:
   )
 
 
-def run_config_from_flags() -> config.RunConfig:
-  """Raises ConfigError for a value out of range."""
-  texts = flags.FLAGS.profile_steps
+def has_default_length() -> bool:
+  """Whether no flag says how long a run is."""
+  return flags.FLAGS.epochs is None and flags.FLAGS.max_steps is None
+
+
+def epochs_from_flags(num_examples: int | None) -> float:
+  """--epochs, or its default for a training split of this size; None where there is none."""
+  run = config.RunConfig
+  if num_examples and has_default_length() and flags.FLAGS.batch_size > 0:
+    return run.default_epochs(num_examples, flags.FLAGS.batch_size)
+  return run.epochs if flags.FLAGS.epochs is None else flags.FLAGS.epochs
+
+
+def run_config_from_flags(num_examples: int | None) -> config.RunConfig:
+  """The length and the rhythm of a run over a training split of this size, or of none.
+
+  Raises:
+    ConfigError: a value out of range.
+  """
+  texts, epochs = flags.FLAGS.profile_steps, epochs_from_flags(num_examples)
   if not all(text.isdigit() for text in texts):
     raise ConfigError(f'--profile_steps={",".join(texts)}: expected two numbers with a comma.')
-  return from_flags(config.RunConfig, profile_steps=tuple(map(int, texts)))
+  return from_flags(config.RunConfig, profile_steps=tuple(map(int, texts)), epochs=epochs)
 
 
 @flag_groups.headed('Precision and device')

@@ -2,7 +2,7 @@
 
   tools/train --model=vgg16
   tools/train --flagfile=recipes/digits_vgg16.flags
-  tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=30
+  tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=60
   tools/train --data_dir=data/photos --checkpoint_path=weights/vgg16 --new_head \\
       --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tools import config_flags, invocation, phases
+from tools import config_flags, invocation, phases, run_flags
 from vgg_slim import config, output_files
 from vgg_slim.config import BEST_FOLDER
 from vgg_slim.data import manifest as manifests
@@ -130,6 +130,9 @@ def _train(
     f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} pictures of '
     f'{manifest.num_classes} classes from {wanted.data_dir}, into {train_dir}.'
   )
+  if run_flags.has_default_length():
+    steps = wanted.run.total_steps(train.num_examples)
+    reporter.line(f'{wanted.run.epochs:g} epochs, {steps} steps; --epochs gives another length.')
   if 'validation' not in manifest.splits:
     reporter.line('No validation split: training without validation.')
     return loop.run_training(wanted, manifest, train_dir, None, reporter, workers)

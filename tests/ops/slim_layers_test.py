@@ -46,6 +46,24 @@ class TestBatchNorm:
     assert mean[0] == pytest.approx(0.3, rel=1e-6)
     assert variance[0] == pytest.approx(0.9 * 1 + 0.1 * 14 / 3, rel=1e-6)
 
+  def test_early_statistics_are_unbiased_by_hand(self):
+    rng = np.random.default_rng(0)
+    batches = rng.normal(5, 3, [400, 2, 3, 3, 1]).astype(np.float32)
+    with graph_session() as session:
+      images, count = tf.placeholder(tf.float32, batches.shape[1:]), tf.placeholder(tf.int64, [])
+      slim_layers.batch_norm(images, decay=0.97, is_training=True, num_updates=count)
+      session.run(tf.global_variables_initializer())
+      expected = np.array([1e3, 1e3])  # the first batch replaces whatever was there
+      for number, batch in enumerate(batches):
+        feeds = {images: batch, count: number}
+        session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS), feeds)
+        decay = min(0.97, number / (number + 9))  # 0.97 from the 292nd update on
+        statistics = np.array([batch.mean(), batch.var(ddof=1)])
+        expected = decay * expected + (1 - decay) * statistics
+        if number in (0, 1, 50, 399):
+          moving = np.ravel(session.run(tf.global_variables('BatchNorm/moving')))
+          np.testing.assert_allclose(moving, expected, rtol=2e-6)
+
   def test_a_bias_shifts_the_moving_mean_only(self):
     x = np.random.default_rng(0).normal(size=[4, 5, 6, 3]).astype(np.float32)
 

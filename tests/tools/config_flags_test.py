@@ -8,6 +8,7 @@ from tests.training.graph_test import a_manifest
 from tools import config_flags
 from tools import train as _  # noqa: F401  (defines every group of flags)
 from vgg_slim import config
+from vgg_slim.data.manifest import Split
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.weights import contract
 
@@ -23,6 +24,27 @@ def test_defaults_are_those_of_the_dataclasses():
   assert got.optimizer == config.OptimizerConfig()
   assert got.run == config.RunConfig()
   assert got.net == config.NetConfig(num_classes=2, image_size=32)
+
+
+@pytest.mark.parametrize(
+  ('num_examples', 'arguments', 'epochs', 'epochs_per_decay'),
+  [
+    (100_000, [], 14, 10),
+    (288, [], 67, 10 * 67 / 14),  # 9 steps an epoch: 603 steps
+    (288, ['--batch_size=8'], 17, 10 * 17 / 14),
+    (288, ['--epochs_per_decay=5'], 67, 5),
+    (288, ['--epochs=14'], 14, 10),
+    (288, ['--epochs=90'], 90, 10),
+    (288, ['--max_steps=50'], 14, 10),
+  ],
+)
+def test_small_sets_are_trained_on_for_more_epochs(
+  num_examples, arguments, epochs, epochs_per_decay
+):
+  manifest = a_manifest()
+  split = Split(num_examples, (num_examples,), ())
+  got = from_flags(dataclasses.replace(manifest, splits={'train': split}), *arguments)
+  assert (got.run.epochs, got.optimizer.epochs_per_decay) == (epochs, epochs_per_decay)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import math
 
 from vgg_slim.configs.checks import Checks
 
+FEWEST_STEPS = 600  # of a run whose length nobody gave: about those of the digits recipe
 BEST_METRICS = ('accuracy', 'loss')
 
 
@@ -66,6 +67,11 @@ class RunConfig:
     checks.require(self.early_stop_min_delta >= 0, 'early_stop_min_delta', 'at least 0')
     checks.require(self.alarm_steps >= 0, 'alarm_steps', 'at least 0')
     checks.raise_all()
+
+  @classmethod
+  def default_epochs(cls, num_examples: int, batch_size: int) -> float:
+    """Epochs of a run whose length nobody gave: more over small sets, for FEWEST_STEPS at least."""
+    return max(cls.epochs, float(math.ceil(FEWEST_STEPS * batch_size / num_examples)))
 
   def total_steps(self, num_examples: int) -> int:
     """The global step at which training ends."""

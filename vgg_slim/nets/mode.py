@@ -24,6 +24,8 @@ class Training:
     weight_decay: factor of sum(w**2) / 2 over all weights; biases and batch norm are not decayed.
     trainable_scopes: batch norm outside of these is frozen; empty to freeze none.
     sync_batch_norm: whether batch norm uses the statistics of the images of all replicas.
+    num_updates: how often batch norm's moving statistics were updated before, see
+      `slim_layers.batch_norm`.
     fast_cpu_conv: whether convolutions use `winograd` where that is faster; for float32 sessions
       on CPUs.
   """
@@ -32,6 +34,7 @@ class Training:
   weight_decay: float = 0.0
   trainable_scopes: tuple[str, ...] = ()
   sync_batch_norm: bool = False
+  num_updates: tf.Tensor | None = None
   fast_cpu_conv: bool = False
 
   def __post_init__(self):

@@ -136,6 +136,12 @@ def _weights(
   return weights
 
 
+# An update of batch norm's statistics counts 9 / (n + 9) after n others. Shamir and Zhang (2013),
+# arXiv:1212.1824, call it polynomial-decay averaging. With 3 the validation of short runs was up to
+# 5 points worse, see docs/decisions/0065-unbiased-batch-norm-statistics.md.
+_UPDATES = 9.0
+
+
 class _BatchNormVariables(NamedTuple):
   gamma: tf.Variable
   beta: tf.Variable
@@ -152,6 +158,7 @@ def batch_norm(
   trainable_scopes: Sequence[str] = (),
   biases: bool = False,
   cross_replica: bool = False,
+  num_updates: tf.Tensor | None = None,
   scope: str = 'BatchNorm',
 ) -> tf.Tensor:
   """`slim.batch_norm(..., scale=True)`: same variables, values and UPDATE_OPS, built faster.
@@ -161,7 +168,7 @@ def batch_norm(
 
   Args:
     inputs: float32 [N, H, W, C].
-    decay: of the moving mean and variance.
+    decay: of the moving mean and variance, see `num_updates`.
     epsilon: added to the variance.
     is_training: whether to take the batch's statistics, and to leave the updates of the moving ones
       in UPDATE_OPS. The moving variance is that of N - 1 degrees of freedom.
@@ -171,6 +178,10 @@ def batch_norm(
       Keras's ResNets count and store. The batch's mean takes it away again, so that it is added to
       the moving mean alone, and has no gradient but that of weight decay.
     cross_replica: whether the batch's statistics are those of all replicas' pictures together.
+    num_updates: int64 [], how often the moving statistics were updated before: update n + 1 decays
+      them by n / (n + 9) where that is less than `decay`. The first one thus replaces the initial
+      values, and early statistics, of weights that have changed since, are soon forgotten. None
+      for `decay` throughout, as in tf-slim.
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
   """
   channels = inputs.shape[-1]
@@ -184,10 +195,18 @@ def batch_norm(
       )[0]
     normalize = _cross_replica_batch_norm if cross_replica else tf.nn.fused_batch_norm
     net, batch_mean, batch_variance = normalize(inputs, gamma, beta, epsilon=epsilon)
+    share = _share_of_an_update(decay, num_updates)
     for moving, value in ((mean, batch_mean + bias), (variance, batch_variance)):
-      update = moving.assign_sub((moving - value) * (1 - decay))
+      update = moving.assign_sub((moving - value) * share)
       tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
     return net
+
+
+def _share_of_an_update(decay: float, num_updates: tf.Tensor | None) -> float | tf.Tensor:
+  """What a batch's statistics count in the moving ones."""
+  if num_updates is None:
+    return 1 - decay
+  return tf.maximum(1 - decay, _UPDATES / (tf.cast(num_updates, tf.float32) + _UPDATES))
 
 
 def fold_batch_norm(

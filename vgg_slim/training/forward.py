@@ -58,6 +58,7 @@ def build_forward(
     weight_decay=optimizer.weight_decay if 'weights' in in_loss else 0.0,
     trainable_scopes=config.fine_tune.trainable_scopes,
     sync_batch_norm=sync_batch_norm,
+    num_updates=_updates_before(global_step, part, optimizer.gradient_accumulation_steps),
     fast_cpu_conv=config.runtime.precision == 'float32',
   )
   outputs = registry.build_from_config(config.net, images, mode)
@@ -71,3 +72,9 @@ def build_forward(
     outputs.logits,
     outputs.end_points,
   )
+
+
+def _updates_before(global_step: tf.Tensor, part: int, parts_per_step: int) -> tf.Tensor:
+  """How often a replica updated its moving statistics before: once for each part of a step."""
+  with tf.name_scope('batch_norm_updates'):
+    return global_step * parts_per_step + part % parts_per_step
