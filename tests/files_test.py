@@ -41,9 +41,19 @@ def test_a_folder_appears_whole(tmp_path):
   assert [path.name for path in out.parent.iterdir()] == ['out']
 
 
-def test_nothing_is_left_after_an_error(tmp_path):
-  with pytest.raises(RuntimeError), files.resumable_folder(tmp_path / 'out', 'key') as staging:
+@pytest.mark.parametrize(('mistakes', 'left'), [((RuntimeError,), []), ((), ['.out.key.partial'])])
+def test_what_is_left_after_an_error(tmp_path, mistakes, left):
+  with (
+    pytest.raises(RuntimeError),
+    files.resumable_folder(tmp_path / 'out', 'key', mistakes) as staging,
+  ):
     (staging / 'x').write_text('1')
+    raise RuntimeError
+  assert [path.name for path in tmp_path.iterdir()] == left
+
+
+def test_an_empty_folder_is_not_left(tmp_path):
+  with pytest.raises(RuntimeError), files.resumable_folder(tmp_path / 'out', 'key'):
     raise RuntimeError
   assert not list(tmp_path.iterdir())
 

@@ -19,7 +19,7 @@ import pathlib
 from absl import flags
 
 from tools import checkpoint_flags, invocation, progress
-from vgg_slim import output_files
+from vgg_slim import files, locks, output_files
 from vgg_slim.data import manifest as manifests
 from vgg_slim.features import cache
 
@@ -62,17 +62,19 @@ def main() -> None:
     _PASSES.value,
     _SEED.value,
   )
-  cache.open_folder(folder, key)
-  for split, count in counts.items():
-    path = cache.features_path(folder, split)
-    if path.exists():
-      print(f'{path} is there: {count} pictures, nothing to do.')
-      continue
-    with progress.show(f'Extracting {split}') as report:
-      bottleneck.run_extraction(
-        key, checkpoint, _DATA_DIR.value, manifest, split, path, _BATCH_SIZE.value, report
-      )
-    print(f'Wrote {path}: {key.layer} of {count} pictures.')
+  with locks.hold(folder):
+    files.remove_temporaries(folder)
+    cache.open_folder(folder, key)
+    for split, count in counts.items():
+      path = cache.features_path(folder, split)
+      if path.exists():
+        print(f'{path} is there: {count} pictures, nothing to do.')
+        continue
+      with progress.show(f'Extracting {split}') as report:
+        bottleneck.run_extraction(
+          key, checkpoint, _DATA_DIR.value, manifest, split, path, _BATCH_SIZE.value, report
+        )
+      print(f'Wrote {path}: {key.layer} of {count} pictures.')
 
 
 def run() -> None:

@@ -9,7 +9,8 @@ processes of this machine; without, the one process is what TF_CONFIG says it is
 runs this command. See docs/distributed.md.
 
 A command that ends with code 1 or 2 has said what a person has to mend, and is not started again.
-SIGINT and SIGTERM are passed on: tools/train saves a checkpoint and stops. A second one kills.
+SIGINT, SIGTERM and a hang-up are passed on: tools/train saves a checkpoint and stops. A second one
+kills. Workers also stop when this command is killed.
 """
 
 import sys
@@ -29,6 +30,10 @@ def main(command: list[str]) -> None:
   """Runs `command` under supervision and exits with its code."""
   if not command:
     raise ConfigError('no command: it follows --, as in tools/supervise -- tools/train.')
+  if any(argument.lstrip('-').startswith('overwrite') for argument in command):
+    raise ConfigError(
+      '--overwrite would remove the run at each start: give it to tools/train once.'
+    )
   if _NUM_WORKERS.value < 1:
     raise ConfigError(f'--num_workers must be at least 1, got {_NUM_WORKERS.value}.')
   sys.exit(Supervisor(command, _NUM_WORKERS.value, _report).run())

@@ -21,6 +21,14 @@ class CheckpointError(VggSlimError, ValueError):
   """A checkpoint or a train_dir that is missing or belongs to another network."""
 
 
+class DamagedCheckpointError(CheckpointError):
+  """A checkpoint whose files are cut off, missing or changed."""
+
+
+class FolderInUseError(VggSlimError):
+  """Another process writes to a folder at this moment."""
+
+
 class TrainingError(VggSlimError):
   """Training that cannot go on, such as a loss that is no longer finite."""
 
@@ -32,6 +40,10 @@ class WorkerLostError(TrainingError):
 
 class NonFiniteError(VggSlimError, ValueError):
   """A network computed an infinity or NaN where an answer was expected."""
+
+
+class UnfinishedError(VggSlimError):
+  """Work that stopped for a reason outside of its input; the same command goes on with it."""
 
 
 class BenchmarkError(VggSlimError):

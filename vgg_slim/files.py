@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or not there."""
+"""Files and folders that are either whole or not there, also after a power cut."""
 
 import contextlib
 import fcntl
@@ -21,14 +21,29 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 @contextlib.contextmanager
 def open_whole(path: pathlib.Path) -> Iterator[BinaryIO]:
-  """Yields a stream into a temporary file beside `path`, which it becomes without an error."""
+  """Yields a stream into a temporary file beside `path`, which it becomes without an error.
+
+  After the block the content, and then the name, are on the disk.
+  """
   temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}{_TEMPORARY}')
   try:
     with temporary.open('xb') as stream:
       yield stream
+      stream.flush()
+      os.fsync(stream.fileno())
     temporary.replace(path)
+    sync(path.parent)
   finally:
     temporary.unlink(missing_ok=True)
+
+
+def sync(path: pathlib.Path) -> None:
+  """Waits until a file's content, or the names in a folder, are on the disk."""
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
 
 
 def remove_temporaries(folder: pathlib.Path) -> None:
@@ -38,16 +53,19 @@ def remove_temporaries(folder: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def resumable_folder(path: pathlib.Path, key: str) -> Iterator[pathlib.Path]:
+def resumable_folder(
+  path: pathlib.Path, key: str, mistakes: tuple[type[Exception], ...] = ()
+) -> Iterator[pathlib.Path]:
   """Yields a folder that becomes `path` when the block ends without an error.
 
-  After an error it is removed. After a kill or an interrupt it stays beside `path`, as
-  `.NAME.KEY.partial`, and the next call with the same key yields it again, with what is in it;
-  such folders of other keys are removed. A second process with the same key waits for the first.
+  After an error, an interrupt or a kill it stays beside `path`, as `.NAME.KEY.partial`, unless it
+  is empty, and the next call with the same key yields it again, with what is in it; such folders of
+  other keys are removed. A second process with the same key waits for the first.
 
   Args:
     path: what to make; its parents are made too.
     key: stands for everything that the content follows from; fit for a file name.
+    mistakes: errors that the same key would lead to again; after these the folder is removed.
 
   Raises:
     FileExistsError: `path` exists, or another process was first to make it.
@@ -63,10 +81,12 @@ def resumable_folder(path: pathlib.Path, key: str) -> Iterator[pathlib.Path]:
     _remove_abandoned(path, staging)
     yield staging
     staging.rename(path)
-  except Exception:
+  except mistakes:
     shutil.rmtree(staging, ignore_errors=True)
     raise
   finally:
+    with contextlib.suppress(OSError):  # renamed, or not empty
+      staging.rmdir()
     os.close(lock)
 
 

@@ -1,9 +1,12 @@
 import collections
+import contextlib
+import errno
 import hashlib
 import io
 import math
 import multiprocessing
 import os
+import re
 import signal
 
 import numpy as np
@@ -11,10 +14,11 @@ import pytest
 from PIL import Image
 
 from tests.data import fabricated
+from vgg_slim import files
 from vgg_slim.compat import tf
 from vgg_slim.data import conversion, manifest, pictures, shard_plans, sources
 from vgg_slim.data.splitting import SplitRule
-from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.errors import ConfigError, DataError, UnfinishedError
 
 
 def convert(
@@ -315,6 +319,58 @@ def test_an_interrupted_conversion_goes_on_with_what_it_lacks(tmp_path, suffix):
   calls = []
   convert(source, tmp_path / 'out', 0, num_shards=4, progress=lambda *call: calls.append(call))
   assert calls == [(done, 16) for done in range(5, 17)]
+  assert digests(tmp_path / 'out') == digests(tmp_path / 'whole')
+  assert sorted(path.name for path in tmp_path.iterdir()) == ['out', 'whole']
+
+
+def kill_a_worker():
+  multiprocessing.active_children()[0].kill()
+
+
+@pytest.mark.usefixtures('one_picture_a_task')
+def test_finished_shards_outlive_a_killed_worker(tmp_path):
+  source = fabricated.source((12, 12))
+  convert(source, tmp_path / 'whole', 0, num_shards=6)
+  # Those that a worker has done before its death may still arrive: 8 of 24 images, or a few more.
+  with pytest.raises(UnfinishedError) as ended:
+    convert(
+      source,
+      tmp_path / 'out',
+      0,
+      num_shards=6,
+      num_workers=2,
+      progress=stop_after(8, kill_a_worker),
+    )
+  assert re.search(
+    r'A worker process died.*The conversion is not finished; [2-4] of 6 shards are, and are kept: '
+    'the same command goes on with the others',
+    str(ended.value),
+  )
+  calls = []
+  convert(source, tmp_path / 'out', 0, num_shards=6, progress=lambda *call: calls.append(call))
+  assert 9 <= calls[0][0] <= 17
+  assert digests(tmp_path / 'out') == digests(tmp_path / 'whole')
+
+
+def test_finished_shards_outlive_a_full_disk(tmp_path, monkeypatch):
+  source = fabricated.source((8, 8))
+  convert(source, tmp_path / 'whole', 0, num_shards=4)
+  open_whole = files.open_whole
+
+  @contextlib.contextmanager
+  def open_on_a_full_disk(path):
+    with open_whole(path) as stream:
+      yield stream
+      if path.name == 'train-00002-of-00004.tfrecord':
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+  monkeypatch.setattr(files, 'open_whole', open_on_a_full_disk)
+  with pytest.raises(
+    UnfinishedError, match='No space left on device.*; 2 of 4 shards are, and are'
+  ):
+    convert(source, tmp_path / 'out', 0, num_shards=4)
+  monkeypatch.undo()
+  convert(source, tmp_path / 'out', 0, num_shards=4)
   assert digests(tmp_path / 'out') == digests(tmp_path / 'whole')
   assert sorted(path.name for path in tmp_path.iterdir()) == ['out', 'whole']
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.testing import started
 from vgg_slim.data import workers
-from vgg_slim.errors import DataError
+from vgg_slim.errors import DataError, UnfinishedError
 
 
 def square_and_process(number):
@@ -66,7 +66,7 @@ def test_an_error_comes_at_its_place():
 
 def test_a_worker_that_dies_is_an_error():
   with (
-    pytest.raises(DataError, match='A worker process died'),
+    pytest.raises(UnfinishedError, match='A worker process died'),
     workers.map_in_order(die, range(3), 2) as results,
   ):
     list(results)

@@ -31,7 +31,7 @@ def test_what_is_written_reads_back(tmp_path):
 
 
 def test_a_wrong_count_leaves_nothing(tmp_path):
-  with pytest.raises(DataError, match=r'train.npz: 5 pictures came, expected 6'):
+  with pytest.raises(DataError, match=r'train.npz: 5 images came, expected 6'):
     cache.write_features(tmp_path / 'train.npz', [6, 2, 2, 4], batches())
   assert not list(tmp_path.iterdir())
 

@@ -22,6 +22,7 @@ def test_flags_of_the_command_are_its_own(capfd):
   ('arguments', 'code', 'message'),
   [
     ([], 1, 'no command: it follows --'),
+    (['--', 'train', '--overwrite'], 1, '--overwrite would remove the run at each start'),
     (['--num_workers=0', '--', 'true'], 1, '--num_workers must be at least 1, got 0'),
     (['true'], 2, "unexpected arguments ['true']"),
   ],

@@ -2,14 +2,19 @@
 
 import json
 import os
+import pathlib
 import signal
+import sys
 import threading
 import time
 
 import pytest
 
+from tests.testing import started
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import supervisor
+
+ROOT = str(pathlib.Path(__file__).parents[2])
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +98,40 @@ def test_signals_reach_the_workers_and_end_the_supervision(tmp_path, signals, sc
   assert supervise(script) == (code, [])
   thread.join()
   assert signal.getsignal(signal.SIGTERM) is before
+
+
+SUPERVISOR = """
+import sys
+from vgg_slim.training import supervisor
+sys.exit(supervisor.Supervisor(['sh', '-c', sys.argv[1]], 2, print).run())
+"""
+WAITS = "trap 'touch ended_$$; exit 0' TERM; touch started_$$; while :; do sleep 0.01; done"
+
+
+def until(condition):
+  end = time.monotonic() + 60
+  while not condition():
+    assert time.monotonic() < end
+    time.sleep(0.01)
+
+
+@pytest.mark.parametrize(('number', 'code'), [(signal.SIGHUP, 0), (signal.SIGKILL, -9)])
+def test_no_worker_outlives_the_supervisor(tmp_path, number, code):
+  command = [sys.executable, '-c', SUPERVISOR, WAITS]
+  with started(command, env={**os.environ, 'PYTHONPATH': ROOT}) as process:
+    until(lambda: len(list(tmp_path.glob('started_*'))) == 2)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == code
+  until(lambda: len(list(tmp_path.glob('ended_*'))) == 2)
+
+
+def test_an_ignored_hang_up_stays_ignored():
+  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  try:
+    assert supervise('kill -HUP $PPID; sleep 0.1; exit 0') == (0, [])
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+  finally:
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_a_signal_ends_the_pause(monkeypatch):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import ConfigError, FolderInUseError
 from vgg_slim.weights import staging
 
 
@@ -46,10 +46,23 @@ def test_a_kill_leaves_nothing_that_looks_whole(tmp_path):
   environment = {**os.environ, 'PYTHONPATH': str(pathlib.Path(__file__).parents[2])}
   command = [sys.executable, '-c', program, str(tmp_path / 'm')]
   assert subprocess.run(command, env=environment, timeout=300).returncode == -signal.SIGKILL
-  (left,) = os.listdir(tmp_path)
-  assert left.startswith('.m.')
-  assert left.endswith('.partial')
+  assert os.listdir(tmp_path) == ['.m.partial']
   staging.check_checkpoint_is_free(str(tmp_path / 'm'))
+  with staging.staged_checkpoint(str(tmp_path / 'm')) as prefix:
+    write(prefix, ['.data-00000-of-00001', '.index'])
+  assert sorted(os.listdir(tmp_path)) == ['m.data-00000-of-00001', 'm.index']
+
+
+@pytest.mark.parametrize('stage', [staging.staged_checkpoint, staging.staged_file])
+def test_a_second_writer_is_told_who_writes_there(tmp_path, stage):
+  target = str(tmp_path / 'm')
+  with stage(target) as first:
+    with (
+      pytest.raises(FolderInUseError, match=f'^{target} is in use by process {os.getpid()} on'),
+      stage(target),
+    ):
+      pass
+    write(first, ['', '.index'])
 
 
 @pytest.mark.parametrize('ending', ['', '.index', '.json'])

@@ -3,6 +3,7 @@
 No TensorFlow.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -29,7 +30,7 @@ from vgg_slim.data import (
 from vgg_slim.data.labeled_images import Source
 from vgg_slim.data.shard_plans import ShardPlan
 from vgg_slim.data.splitting import SplitRule
-from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.errors import ConfigError, DataError, UnfinishedError
 
 _STRICT_NAMED = 10
 
@@ -70,8 +71,8 @@ def convert(
   """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
 
   The same source and options give the same bytes, whoever works. Every picture is read once. A
-  conversion that was killed goes on after its last whole shard when it is called again with the
-  same arguments.
+  conversion that was killed, or that an error of the machine ended, goes on after its last whole
+  shard when it is called again with the same arguments.
 
   Args:
     source: from `sources.open_source`.
@@ -85,6 +86,7 @@ def convert(
 
   Raises:
     ConfigError: an option out of range.
+    UnfinishedError: a worker process died or the disk is full; the finished shards are kept.
     DataError: `output_dir` exists or cannot be written, a split or class is empty or too small, or,
       where `options.strict`, pictures cannot be used (the first are named).
   """
@@ -94,7 +96,12 @@ def convert(
   plans = splitting.plan_splits(source, options.rule)
   planned = shard_plans.plan_shards(source, plans, options.num_shards, options.smaller_side)
   try:
-    with files.resumable_folder(output, _fingerprint(source, options, planned)) as staging:
+    with (
+      files.resumable_folder(
+        output, _fingerprint(source, options, planned), mistakes=(ConfigError, DataError)
+      ) as staging,
+      _going_on_explained(staging, planned),
+    ):
       files.remove_temporaries(staging)
       if runner:
         _write_shards_by_beam(staging, source, planned, options, runner)
@@ -113,6 +120,19 @@ def convert(
     reason = 'exists already, give a folder to make' if output.exists() else error
     raise DataError(f'{output} cannot be written: {reason}.') from error
   return result
+
+
+@contextlib.contextmanager
+def _going_on_explained(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> Iterator[None]:
+  """Errors of the machine within the block say what is kept, and how to go on."""
+  try:
+    yield
+  except (OSError, UnfinishedError) as error:
+    finished = len(planned) - len(_pending(folder, planned))
+    raise UnfinishedError(
+      f'{str(error).rstrip(".")}. The conversion is not finished; {finished} of {len(planned)} '
+      'shards are, and are kept: the same command goes on with the others.'
+    ) from error
 
 
 def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from vgg_slim import files
 from vgg_slim.data import manifest
-from vgg_slim.errors import DataError
 
 
 def shard_name(split: str, index: int, num_shards: int) -> str:
@@ -22,17 +21,14 @@ def write_shard(path: pathlib.Path, frames: Iterable[bytes]) -> manifest.Shard:
     frames: is consumed one at a time.
 
   Raises:
-    DataError: the file cannot be written.
+    OSError: the file cannot be written.
   """
   num_examples = num_bytes = 0
   digest = hashlib.sha256()
-  try:
-    with files.open_whole(path) as stream:
-      for frame in frames:
-        stream.write(frame)
-        digest.update(frame)
-        num_examples += 1
-        num_bytes += len(frame)
-  except OSError as error:
-    raise DataError(f'{path} cannot be written: {error.strerror}.') from error
+  with files.open_whole(path) as stream:
+    for frame in frames:
+      stream.write(frame)
+      digest.update(frame)
+      num_examples += 1
+      num_bytes += len(frame)
   return manifest.Shard(path.name, num_examples, num_bytes, digest.hexdigest())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import process
 from typing import TypeVar
 
-from vgg_slim.errors import DataError
+from vgg_slim.errors import UnfinishedError
 
 _AHEAD = 3  # tasks for each worker that may wait or be finished before their turn
 
@@ -38,7 +38,7 @@ def map_in_order(
       of this process (threads, TensorFlow) leaks into them.
 
   Raises:
-    DataError: a worker process died.
+    UnfinishedError: a worker process died.
   """
   if num_workers == 1:
     yield map(function, tasks)
@@ -67,7 +67,9 @@ def _in_order(
     while window:
       yield window.popleft().result()
   except process.BrokenProcessPool as error:
-    raise DataError('A worker process died; is there enough memory for num_workers?') from error
+    raise UnfinishedError(
+      'A worker process died; is there enough memory for num_workers?'
+    ) from error
 
 
 def _enter_worker() -> None:

@@ -126,25 +126,20 @@ def write_features(path: pathlib.Path, shape: Sequence[int], batches: Iterable[F
   Raises:
     DataError: another number of rows.
   """
-  temporary = path.with_name(f'.{path.name}.partial')
   labels, names = [], []
-  try:
-    with zipfile.ZipFile(temporary, 'w') as archive:
-      with archive.open('features.npy', 'w', force_zip64=True) as stream:
-        _write_header(stream, tuple(shape))
-        for batch in batches:
-          stream.write(np.ascontiguousarray(batch.features, '<f4').data)
-          labels.append(batch.labels)
-          names.append(batch.names)
-      rows = sum(map(len, labels))
-      if rows != shape[0]:
-        raise DataError(f'{path.name}: {rows} pictures came, expected {shape[0]}.')
-      for name, parts in (('labels', labels), ('names', names)):
-        with archive.open(f'{name}.npy', 'w') as stream:
-          np.lib.format.write_array(stream, np.concatenate(parts), allow_pickle=False)
-    temporary.replace(path)
-  finally:
-    temporary.unlink(missing_ok=True)
+  with files.open_whole(path) as file, zipfile.ZipFile(file, 'w') as archive:
+    with archive.open('features.npy', 'w', force_zip64=True) as stream:
+      _write_header(stream, tuple(shape))
+      for batch in batches:
+        stream.write(np.ascontiguousarray(batch.features, '<f4').data)
+        labels.append(batch.labels)
+        names.append(batch.names)
+    rows = sum(map(len, labels))
+    if rows != shape[0]:
+      raise DataError(f'{path.name}: {rows} images came, expected {shape[0]}.')
+    for name, parts in (('labels', labels), ('names', names)):
+      with archive.open(f'{name}.npy', 'w') as stream:
+        np.lib.format.write_array(stream, np.concatenate(parts), allow_pickle=False)
 
 
 def _write_header(stream: zipfile.ZipExtFile, shape: tuple[int, ...]) -> None:

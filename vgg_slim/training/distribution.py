@@ -8,11 +8,14 @@ exchanged. Checkpoints are those of the plain graph.
 
 import contextlib
 import dataclasses
+import hashlib
+import os
+import pathlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from vgg_slim import sessions
+from vgg_slim import locks, sessions
 from vgg_slim.compat import own_arg_scopes, tf
 from vgg_slim.configs.distribution import DistributionConfig
 from vgg_slim.errors import ConfigError, TrainingError, WorkerLostError
@@ -101,8 +104,11 @@ class Distribution:
     if self.share[0] == 0:
       yield train_dir
       return
-    with tempfile.TemporaryDirectory(prefix='vgg_slim_worker_') as folder:
-      yield folder
+    # The same one after a kill, so that what was left there is removed.
+    digest = hashlib.sha256(os.path.abspath(train_dir).encode()).hexdigest()[:16]
+    name = f'vgg_slim_worker_{os.getuid()}_{digest}_{self.share[0]}'
+    with locks.scratch_folder(pathlib.Path(tempfile.gettempdir(), name)) as folder:
+      yield str(folder)
 
   def build_replicas(self, build_fn: Callable[[Replica], Result]) -> list[Result]:
     """Adds what `build_fn` adds, for each replica of this process; returns its results in order.

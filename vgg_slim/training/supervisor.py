@@ -5,6 +5,7 @@ again: all are stopped, and all are started again, to go on from the newest chec
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -20,6 +21,13 @@ _POLL_SECONDS = 0.1
 # Lets all workers say by their exit code what was wrong, before those that hang are killed.
 _GRACE_SECONDS = 2.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 30.0
+# What the workers are sent; a worker knows no hang-up, as it has no terminal.
+_PASSED_ON = {
+  signal.SIGINT: signal.SIGINT,
+  signal.SIGTERM: signal.SIGTERM,
+  signal.SIGHUP: signal.SIGTERM,
+}
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _STEADY_SECONDS = 60.0  # a run of this length was no failure to start
 
 
@@ -51,7 +59,7 @@ class Supervisor:
   def run(self) -> int:
     """Runs until all workers have ended well, a mistake was found, or a signal came.
 
-    The first SIGINT or SIGTERM is passed on to the workers, a second one kills them.
+    The first SIGINT, SIGTERM or SIGHUP is passed on to the workers, a second one kills them.
 
     Returns:
       The exit code: 0, or that of the worker that failed; 128 + N for one that signal N ended.
@@ -73,10 +81,17 @@ class Supervisor:
 
   def _run_once(self) -> int:
     workers = []
+    libc = ctypes.CDLL(None)  # before the fork, after which nothing should be loaded
     try:
       for environment in self._environments():
         # A session of its own: Ctrl-C in a terminal would reach it twice otherwise.
-        workers.append(subprocess.Popen(self._command, env=environment, start_new_session=True))
+        worker = subprocess.Popen(
+          self._command,
+          env=environment,
+          start_new_session=True,
+          preexec_fn=lambda: _end_with_parent(libc),
+        )
+        workers.append(worker)
       self._watch(workers)
       return _common_code(_poll(workers))
     except OSError as error:
@@ -95,7 +110,7 @@ class Supervisor:
         return
       for number in self._signals[passed_on:]:
         for worker in workers:
-          worker.send_signal(number if passed_on == 0 else signal.SIGKILL)
+          worker.send_signal(_PASSED_ON[number] if passed_on == 0 else signal.SIGKILL)
         passed_on += 1
       time.sleep(_POLL_SECONDS)
 
@@ -115,12 +130,19 @@ class Supervisor:
     def handle(number: int, frame: object) -> None:
       self._signals.append(number)
 
-    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
+    # A hang-up that is ignored, as nohup has it, stays ignored.
+    numbers = [n for n in _PASSED_ON if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
       yield
     finally:
       for number, handler in before.items():
         signal.signal(number, handler)
+
+
+def _end_with_parent(libc: ctypes.CDLL) -> None:
+  """In a new worker: asks Linux for SIGTERM when the supervisor ends, even if it was killed."""
+  libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def _poll(workers: Sequence[subprocess.Popen]) -> list[int | None]:

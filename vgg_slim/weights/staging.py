@@ -3,10 +3,9 @@
 import contextlib
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 
+from vgg_slim import locks
 from vgg_slim.errors import OutputError
 from vgg_slim.output_files import check_outputs
 from vgg_slim.weights.contract import contract_path
@@ -32,9 +31,10 @@ def staged_checkpoint(prefix: str) -> Iterator[str]:
   """Yields a prefix in a folder of its own; at the end its files move to `prefix`.
 
   The index moves last: without it, TensorFlow finds no checkpoint. After an error the folder is
-  removed; after a kill it stays as `.NAME.*.partial`.
+  removed; after a kill it stays as `.NAME.partial` until the next attempt.
 
   Raises:
+    FolderInUseError: another process writes the same checkpoint.
     OutputError: the checkpoint exists.
   """
   target = pathlib.Path(prefix)
@@ -75,14 +75,5 @@ def staged_folder(path: str) -> Iterator[pathlib.Path]:
     folder.rename(target)
 
 
-@contextlib.contextmanager
-def _staging_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
-  try:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix=f'.{target.name}.', suffix='.partial', dir=target.parent)
-  except OSError as error:
-    raise OutputError(f'--output={target} cannot be written: {error.strerror}.') from error
-  try:
-    yield pathlib.Path(folder)
-  finally:
-    shutil.rmtree(folder, ignore_errors=True)
+def _staging_folder(target: pathlib.Path) -> contextlib.AbstractContextManager[pathlib.Path]:
+  return locks.scratch_folder(target.with_name(f'.{target.name}.partial'), name=str(target))

@@ -1,0 +1,107 @@
+"""A folder is written to by one process at a time.
+
+    with locks.hold('runs/photos'):
+      ...
+
+The lock is the operating system's (flock): it ends with the process, however that ends.
+"""
+
+import contextlib
+import datetime
+import fcntl
+import os
+import pathlib
+import shutil
+import socket
+from collections.abc import Iterator
+
+from vgg_slim.errors import FolderInUseError, OutputError
+
+LOCK_FILE = '.lock'  # in the folder; says who holds it
+
+
+@contextlib.contextmanager
+def hold(folder: str | os.PathLike, name: str | None = None) -> Iterator[pathlib.Path]:
+  """Keeps other processes from holding `folder` within the block; yields it.
+
+  The folder is made, with its parents; those of them that the block leaves empty are removed again.
+
+  Args:
+    folder: to be held.
+    name: of what is written there, for the message; the folder by default.
+
+  Raises:
+    FolderInUseError: another process holds it; says which one, where and since when.
+    OutputError: the folder cannot be made or written to.
+  """
+  path = pathlib.Path(folder)
+  made = [one for one in (path, *path.parents) if not one.exists()]
+  descriptor = None
+  try:
+    while descriptor is None:
+      path.mkdir(parents=True, exist_ok=True)
+      descriptor = _try_to_lock(path, name or str(path))
+  except OSError as error:
+    raise OutputError(f'{name or path} cannot be written: {error.strerror}.') from error
+  try:
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, _describe_this_process().encode(), 0)
+    yield path
+  finally:
+    (path / LOCK_FILE).unlink(missing_ok=True)
+    os.close(descriptor)
+    with contextlib.suppress(OSError):  # not empty
+      for one in made:
+        one.rmdir()
+
+
+@contextlib.contextmanager
+def scratch_folder(held: str | os.PathLike, name: str | None = None) -> Iterator[pathlib.Path]:
+  """Yields an empty folder in `held`, of which one process at a time makes use; both go at the end.
+
+  What a killed process has left there is removed. Arguments and errors are those of `hold`.
+  """
+  scratch = pathlib.Path(held, 'scratch')
+  try:
+    with hold(held, name):
+      shutil.rmtree(scratch, ignore_errors=True)
+      scratch.mkdir()
+      try:
+        yield scratch
+      finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+  finally:
+    with contextlib.suppress(OSError):  # another process is using it already
+      scratch.parent.rmdir()
+
+
+def _try_to_lock(folder: pathlib.Path, name: str) -> int | None:
+  """Returns what to close to unlock; None if the lock file was removed at the same moment.
+
+  Raises:
+    FolderInUseError: another process holds the lock.
+  """
+  path = folder / LOCK_FILE
+  try:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+  except FileNotFoundError:  # the folder
+    return None
+  try:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if os.path.samestat(os.fstat(descriptor), path.stat()):
+      return descriptor
+  except BlockingIOError:
+    holder = os.pread(descriptor, 1000, 0).decode(errors='replace') or 'another process'
+    os.close(descriptor)
+    raise FolderInUseError(
+      f'{name} is in use by {holder}. Wait until it has ended, or give another name.'
+    ) from None
+  except FileNotFoundError:
+    pass
+  os.close(descriptor)
+  return None
+
+
+def _describe_this_process() -> str:
+  now = datetime.datetime.now().astimezone().isoformat(' ', 'seconds')
+  return f'process {os.getpid()} on {socket.gethostname()} since {now}'
