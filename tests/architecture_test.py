@@ -51,8 +51,6 @@ IN_FUNCTIONS_ONLY = (
 
 # These start in a fraction of a second and run where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = (
-  'tools.checkpoint_flags',
-  'tools.config_flags',
   'tools.convert_to_tfrecord',
   'tools.invocation',
   'tools.optimizer_flags',

@@ -1,9 +1,12 @@
-"""The flags that name a checkpoint. Loads no TensorFlow."""
+"""The flags that name a checkpoint. Loads TensorFlow only to look into a folder."""
+
+import os
 
 from absl import flags
 
+from tools import invocation
 from vgg_slim.errors import ConfigError
-from vgg_slim.weights import contract
+from vgg_slim.weights import contract, prefixes
 
 flags.disclaim_key_flags()
 
@@ -25,4 +28,22 @@ def load_contract() -> tuple[str, contract.Contract]:
   given = [value for value in given if value]
   if len(given) != 1:
     raise ConfigError('give one of --train_dir and --checkpoint_path.')
-  return contract.load_contract(given[0])
+  return contract.load_contract(resolve(given[0]))
+
+
+def resolve(path: str) -> str:
+  """The prefix of the checkpoint that `path` means; `path` itself where there is none.
+
+  Args:
+    path: a prefix, one of a checkpoint's files, or a folder, for its newest checkpoint that is
+      whole; newer ones that are damaged are named in warnings.
+
+  Raises:
+    CheckpointError: the folder holds damaged checkpoints only.
+  """
+  if not os.path.isdir(path):
+    return prefixes.find_prefix(path) or path
+  invocation.load_tensorflow()
+  from vgg_slim.weights import checkpoints
+
+  return checkpoints.find(path) or path

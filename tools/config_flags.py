@@ -1,7 +1,7 @@
 """Flags of the configs, declared once; each tool defines the groups that it reads.
 
 A flag without a default here takes one from the data set, or from the checkpoint that a run starts
-from. Loads no TensorFlow.
+from. Loads no TensorFlow, unless --checkpoint_path is a folder to look into.
 """
 
 import dataclasses
@@ -9,13 +9,13 @@ from typing import Any
 
 from absl import flags
 
-from tools import flag_groups, optimizer_flags, run_flags
+from tools import checkpoint_flags, flag_groups, optimizer_flags, run_flags
 from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
-from vgg_slim.weights import contract, prefixes
+from vgg_slim.weights import contract
 
 flags.disclaim_key_flags()
 
@@ -126,7 +126,7 @@ def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, 
 def _checkpoint_path() -> str | None:
   """Prefix of the checkpoint to start from."""
   path = flags.FLAGS.checkpoint_path
-  return path and (prefixes.find_prefix(path) or path)
+  return path and checkpoint_flags.resolve(path)
 
 
 def _starting_contract() -> contract.Contract | None:

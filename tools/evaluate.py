@@ -28,7 +28,7 @@ from typing import BinaryIO
 
 from absl import flags
 
-from tools import eval_flags, invocation, progress, result_tables
+from tools import checkpoint_flags, eval_flags, invocation, progress, result_tables
 from vgg_slim import config, output_files
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
@@ -181,8 +181,8 @@ def _find_candidates() -> list[candidates.Candidate]:
   if bool(single) == bool(_CHECKPOINTS.value):
     raise ConfigError('Give --train_dir or --checkpoint_path, or --checkpoints for several.')
   if _CHECKPOINTS.value:
-    return [candidates.find_candidate(path) for path in _CHECKPOINTS.value]
-  return [candidates.find_candidate(single, _TRAIN_DIR.value)]
+    return [candidates.find_candidate(checkpoint_flags.resolve(p)) for p in _CHECKPOINTS.value]
+  return [candidates.find_candidate(checkpoint_flags.resolve(single), _TRAIN_DIR.value)]
 
 
 def run() -> None:

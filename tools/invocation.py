@@ -109,6 +109,7 @@ def run(
     # `--random_flip false` leaves `false` over and would pass as --random_flip=true.
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
   _prepare_tensorflow()
+  _show_warnings(name)
   try:
     main(*([command] if takes_command else [positional] * takes_arguments))
   except WorkerLostError as error:
@@ -170,6 +171,13 @@ def _prepare_tensorflow() -> None:
   for name in ('tensorflow', 'matplotlib'):
     logging.getLogger(name).setLevel(logging.ERROR)
   warnings.filterwarnings('ignore', module=r'(tensorflow|tf_keras|tf_slim)\b.*')
+
+
+def _show_warnings(name: str) -> None:
+  """The library's warnings become lines on stderr, like errors."""
+  handler = logging.StreamHandler()
+  handler.setFormatter(logging.Formatter(f'{name}: warning: %(message)s'))
+  logging.getLogger('vgg_slim').handlers = [handler]
 
 
 def _help_text(module: types.ModuleType) -> str:

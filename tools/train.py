@@ -7,19 +7,19 @@
       --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
 
 Without --data_dir it trains on the handwritten digits that come with scikit-learn. The same command
-again goes on where a run ended. Ctrl-C saves a checkpoint and stops.
+again goes on where a run ended. Ctrl-C saves a checkpoint and stops. A run is only removed by
+--overwrite, and only one process at a time writes to --train_dir.
 """
 
 import contextlib
 import io
 import os
-import pathlib
 import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tools import config_flags, invocation, phases, run_flags
+from tools import checkpoint_flags, config_flags, invocation, phases, run_flags
 from vgg_slim import config, output_files
 from vgg_slim.config import BEST_FOLDER
 from vgg_slim.data import manifest as manifests
@@ -36,6 +36,9 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _TRAIN_DIR = flags.DEFINE_string(
   'train_dir', None, 'Folder of checkpoints and curves. By default runs/DATA_MODEL.'
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Remove the run in --train_dir, file by file as it says, and start again.'
 )
 _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
   'validation_batch_size', 64, 'Pictures in a batch of the validation after each epoch.'
@@ -74,8 +77,9 @@ def _train_all(workers: cluster.Cluster | None) -> None:
     _print_end(result, train_dir)
     if result.stopped_by:
       return
-    best = wanted.run.keep_best and prefixes.find_prefix(os.path.join(train_dir, BEST_FOLDER))
-    checkpoint = best or result.checkpoint
+    best = os.path.join(train_dir, BEST_FOLDER)
+    has_best = wanted.run.keep_best and prefixes.find_prefix(best)
+    checkpoint = checkpoint_flags.resolve(best) if has_best else result.checkpoint
 
 
 def _train_dir(manifest: Manifest, wanted: config.TrainConfig) -> str:
@@ -86,7 +90,7 @@ def _run(
   wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
 ) -> 'tuple[loop.TrainResult, str]':
   output_files.check_outputs(folders={'--train_dir': train_dir})
-  if _has_checkpoint(train_dir):
+  if prefixes.list_candidates(train_dir) and not _OVERWRITE.value:
     config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
   return _train(wanted, manifest, train_dir, workers), train_dir
 
@@ -110,11 +114,6 @@ def _digits_dir() -> str:
   return str(default_data.digits_folder(default_data.cache_folder()))
 
 
-def _has_checkpoint(train_dir: str) -> bool:
-  """Whether there is something to resume; TensorFlow lists the checkpoints in this file."""
-  return pathlib.Path(train_dir, 'checkpoint').is_file()
-
-
 def _train(
   wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
 ) -> 'loop.TrainResult':
@@ -135,7 +134,9 @@ def _train(
     reporter.line(f'{wanted.run.epochs:g} epochs, {steps} steps; --epochs gives another length.')
   if 'validation' not in manifest.splits:
     reporter.line('No validation split: training without validation.')
-    return loop.run_training(wanted, manifest, train_dir, None, reporter, workers)
+    return loop.run_training(
+      wanted, manifest, train_dir, None, reporter, workers, overwrite=_OVERWRITE.value
+    )
   central_crops = eval_config.EvalConfig(
     test_scales=(wanted.preprocessing.test_scale,),
     views=('center',),
@@ -147,7 +148,7 @@ def _train(
     validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
     pictures = validator.summarize if wanted.run.image_summary_every_steps else None
     return loop.run_training(
-      wanted, manifest, train_dir, validator.run, reporter, workers, pictures
+      wanted, manifest, train_dir, validator.run, reporter, workers, pictures, _OVERWRITE.value
     )
 
 

@@ -9,6 +9,8 @@ from vgg_slim.compat import tf
 if TYPE_CHECKING:  # half a second, for those who draw
   from vgg_slim.plotting.samples import Figure
 
+EVENT_FILES = 'events.out.tfevents.*'  # pattern of their names
+
 
 def open_events(folder: str, step: int | None = None) -> tf.summary.FileWriter:
   """A new event file in `folder`, which is made where it is missing.

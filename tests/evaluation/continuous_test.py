@@ -117,7 +117,7 @@ def test_a_checkpoint_removed_before_it_was_read_is_named(train_dir, score):
 
   score(removed)
   assert run(train_dir, max_steps=2) == [
-    f'{train_dir}/model.ckpt-1: removed before it was read.',
+    f'{train_dir}/model.ckpt-1 was removed before it was read.',
     line(2),
   ]
   # What an earlier evaluator wrote of step 1 stays.

@@ -128,7 +128,7 @@ def test_a_removed_checkpoint_is_passed_over(validator, save, tmp_path, monkeypa
   monkeypatch.setattr(owner, read, removed_just_before)
   seen = list(watch(tmp_path, validator.run, last_step=2))
   assert steps(seen) == [None, 2]
-  assert seen[0].checkpoint == str(tmp_path / 'model.ckpt-1')
+  assert seen[0].problem == f'{tmp_path}/model.ckpt-1 was removed before it was read.'
 
 
 def test_a_checkpoint_removed_during_its_evaluation_counts(evaluator, save, tmp_path):
@@ -137,12 +137,24 @@ def test_a_checkpoint_removed_during_its_evaluation_counts(evaluator, save, tmp_
   assert evaluator.score(str(checkpoint), lambda *_: remove(checkpoint)).step == 1
 
 
-def test_a_broken_checkpoint_is_an_error(validator, save, tmp_path):
+@pytest.mark.parametrize('ending', ['data-00000-of-00001', 'index'])
+def test_a_damaged_checkpoint_is_passed_over(validator, save, tmp_path, ending):
+  save(1, 2)
+  file = tmp_path / f'model.ckpt-1.{ending}'
+  file.write_bytes(file.read_bytes()[:100])
+  seen = list(watch(tmp_path, validator.run, last_step=2))
+  assert steps(seen) == [None, 2]
+  assert f'{tmp_path}/model.ckpt-1 cannot be read: its ' in seen[0].problem
+  assert seen[0].problem.endswith('It is passed over.')
+
+
+def test_what_is_wrong_with_every_checkpoint_is_an_error(save, tmp_path):
+  def evaluate(checkpoint):
+    raise CheckpointError(f'{checkpoint} is of another network')
+
   save(1)
-  data = tmp_path / 'model.ckpt-1.data-00000-of-00001'
-  data.write_bytes(data.read_bytes()[:100])
-  with pytest.raises(CheckpointError, match='model.ckpt-1 cannot be read'):
-    list(watch(tmp_path, validator.run))
+  with pytest.raises(CheckpointError, match='another network'):
+    list(watch(tmp_path, evaluate))
 
 
 def test_it_ends_when_nothing_new_comes(tmp_path):

@@ -1,9 +1,11 @@
 """A run that is killed at once, as a power cut would, goes on as if nothing had been."""
 
 import pathlib
+import re
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -15,14 +17,14 @@ pytestmark = pytest.mark.timeout(1800)
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def start(data_dir, train_dir):
+def start(data_dir, train_dir, *flags):
   return started(
     [
       *(sys.executable, '-m', 'tools.train', '--model=vgg_a@8', f'--data_dir={data_dir}'),
       *(f'--train_dir={train_dir}', '--fc_units=8', '--batch_size=4', '--max_steps=8'),
       *('--save_every_steps=4', '--log_every_steps=1', '--initializer=glorot'),
       *('--learning_rate=1e-3', '--learning_rate_decay_type=plateau', '--plateau_patience=1'),
-      *('--moving_average_decay=0.9', '--keep_best', '--early_stop_patience=9'),
+      *('--moving_average_decay=0.9', '--keep_best', '--early_stop_patience=9', *flags),
     ],
     cwd=ROOT,
     stdout=subprocess.PIPE,
@@ -53,6 +55,55 @@ def test_killed_at_step_5_ends_bit_for_bit_like_an_undisturbed_run(tmp_path):
   assert resumed.returncode == 0
   assert 'Resuming from' in output
   expected, got = final_variables(tmp_path / 'whole'), final_variables(tmp_path / 'killed')
+  assert set(expected) == set(got)
+  for name, value in expected.items():
+    np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+def unlisted(train_dir):
+  """Files of checkpoints that the state file does not list, as they are in the middle of a save."""
+  state = train_dir / 'checkpoint'
+  listed = state.read_text() if state.exists() else ''
+  return [
+    path.name
+    for path in train_dir.glob('model.ckpt-*')
+    if f'"{re.match(r"model.ckpt-[0-9]+", path.name)[0]}"' not in listed
+  ]
+
+
+def kill_in_a_save(process, train_dir):
+  """Kills the process when its third save has begun."""
+  saves, was_saving = 0, True
+  while process.poll() is None:
+    is_saving = bool(unlisted(train_dir))
+    saves += is_saving and not was_saving
+    was_saving = is_saving
+    if saves == 3:
+      process.kill()
+      return
+    time.sleep(0.0002)
+
+
+def test_killed_inside_saves_it_ends_the_same_and_leaves_no_litter(tmp_path):
+  data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)
+  run = tmp_path / 'killed'
+  with start(data_dir, tmp_path / 'whole', '--save_every_steps=1') as undisturbed:
+    undisturbed.communicate(timeout=300)
+  assert undisturbed.returncode == 0
+  for _ in range(3):  # two saves a life: the run does not end before
+    with start(data_dir, run, '--save_every_steps=1') as killed:
+      kill_in_a_save(killed, run)
+    assert killed.returncode == -signal.SIGKILL
+  with start(data_dir, run, '--save_every_steps=1') as resumed:
+    resumed.communicate(timeout=300)
+  assert resumed.returncode == 0
+  for folder in ('', 'best'):
+    names = [
+      {path.name for path in (one / folder).iterdir() if not path.name.startswith('events')}
+      for one in (tmp_path / 'whole', run)
+    ]
+    assert names[0] == names[1]
+  expected, got = final_variables(tmp_path / 'whole'), final_variables(run)
   assert set(expected) == set(got)
   for name, value in expected.items():
     np.testing.assert_array_equal(got[name], value, err_msg=name)

@@ -1,12 +1,17 @@
 """In this process, for a thin network; another tool here would bring flags of the same names."""
 
 import csv
+import os
+import re
+import shutil
+import socket
 
+import numpy as np
 import pytest
 
 from tests.testing import make_data_set, run_tool, thin_model
 from tools import train
-from vgg_slim import config
+from vgg_slim import config, locks
 from vgg_slim.compat import tf
 from vgg_slim.data import default_data
 
@@ -154,3 +159,103 @@ def test_a_mistake_in_the_last_phase_shows_before_the_first(data_dir, tmp_path, 
   assert run_tool(train, *arguments, '--phase=a', '--phase=b batch_size=0') == 1
   assert 'batch_size must be at least 1' in capsys.readouterr().err
   assert not (tmp_path / 'run').exists()
+
+
+STEPS = (*SMALL, '--save_every_steps=1', '--keep_checkpoints=9')
+
+
+def final_step(train_dir):
+  return tf.train.load_checkpoint(str(train_dir)).get_tensor('global_step')
+
+
+def test_a_copied_run_goes_on_in_its_own_folder(data_dir, tmp_path, capsys):
+  run = (f'--data_dir={data_dir}', *STEPS, '--keep_checkpoints=2', '--keep_best')
+  assert run_tool(train, *run, '--max_steps=3', '--train_dir=a') == 0
+  shutil.copytree('a', 'b')
+  before = {path: path.read_bytes() for path in (tmp_path / 'a').rglob('*') if path.is_file()}
+  capsys.readouterr()
+  assert run_tool(train, *run, '--train_dir=b') == 0
+  assert 'Resuming from b/model.ckpt-3.' in capsys.readouterr().out
+  after = {path: path.read_bytes() for path in (tmp_path / 'a').rglob('*') if path.is_file()}
+  assert after == before
+  (tmp_path / 'a').rename(tmp_path / 'moved')
+  assert run_tool(train, *run, '--train_dir=moved') == 0
+  assert 'Resuming from moved/model.ckpt-3.' in capsys.readouterr().out
+  for folder in ('b', 'moved', 'b/best'):
+    assert str(tmp_path) not in (tmp_path / folder / 'checkpoint').read_text()
+  for name in tf.train.load_checkpoint('b').get_variable_to_shape_map():
+    values = [tf.train.load_checkpoint(folder).get_tensor(name) for folder in ('b', 'moved')]
+    np.testing.assert_array_equal(*values, err_msg=name)
+
+
+def test_only_overwrite_starts_a_run_again(data_dir, tmp_path, capsys):
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *SMALL)
+  assert run_tool(train, *run, '--max_steps=2') == 0
+  (tmp_path / 'run' / 'model.ckpt-2.index').write_text('garbage')
+  before = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
+  capsys.readouterr()
+  assert run_tool(train, *run) == 1
+  error = capsys.readouterr().err
+  assert 'run holds a run without a checkpoint that is whole: run/model.ckpt-2 is damaged' in error
+  assert error.count('\n') == 1
+  after = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
+  assert after == before
+  # Other flags than those of the run that is removed.
+  assert run_tool(train, *run, '--overwrite', '--fc_units=16') == 0
+  output = capsys.readouterr().out
+  assert re.search(r'--overwrite removes from run: .*config.json, .*model.ckpt-2.index', output)
+  assert final_step(tmp_path / 'run') == 6
+  assert not (tmp_path / 'run' / 'model.ckpt-2.index').exists()
+
+
+def test_a_second_process_is_told_who_trains(data_dir, tmp_path, capsys):
+  with locks.hold('run'):
+    assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL) == 1
+  error = capsys.readouterr().err
+  assert (
+    f'train: error: run is in use by process {os.getpid()} on {socket.gethostname()} si' in error
+  )
+  assert error.count('\n') == 1
+  assert not (tmp_path / 'run').exists()
+
+
+def advice(capsys):
+  return capsys.readouterr().err
+
+
+def test_the_advice_after_a_divergence_works_from_the_first_step_on(data_dir, capsys):
+  """With a checkpoint of every step, the weights that diverged are saved."""
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *STEPS)
+  assert run_tool(train, *run, '--learning_rate=1e30') == 1
+  error = advice(capsys)
+  assert 'The loss is not finite at step 2' in error
+  assert 'run/model.ckpt-1 holds the weights that lead there, and is the only checkpoint' in error
+  assert 'start again with --overwrite and a lower --learning_rate' in error
+  assert run_tool(train, *run, '--learning_rate=1e-3') == 1  # the rate alone cannot repair them
+  assert run_tool(train, *run, '--learning_rate=1e-3', '--overwrite') == 0
+  assert final_step('run') == 6
+
+
+def test_the_advice_after_a_later_divergence_works(data_dir, tmp_path, capsys):
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *STEPS)
+  assert run_tool(train, *run, '--learning_rate=1e-3', '--max_steps=3') == 0
+  assert run_tool(train, *run, '--learning_rate=1e30') == 1
+  match = re.search(
+    r'(\S+)\.\* and give a lower --learning_rate.* then goes on from run/model.ckpt-3',
+    advice(capsys),
+  )
+  assert match[1] == 'run/model.ckpt-4'
+  for path in tmp_path.glob(f'{match[1]}.*'):
+    path.unlink()
+  capsys.readouterr()
+  assert run_tool(train, *run, '--learning_rate=1e-3') == 0
+  assert 'Resuming from run/model.ckpt-3.' in capsys.readouterr().out
+  assert final_step('run') == 6
+
+
+def test_the_advice_after_a_divergence_between_checkpoints_works(data_dir, capsys):
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *SMALL)
+  assert run_tool(train, *run, '--learning_rate=1e30') == 1
+  assert 'Give a lower --learning_rate, or' in advice(capsys)
+  assert run_tool(train, *run, '--learning_rate=1e-3') == 0
+  assert final_step('run') == 6

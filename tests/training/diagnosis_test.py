@@ -37,7 +37,7 @@ def test_only_the_check_of_the_loss_is_taken_for_it():
     with (
       pytest.raises(tf.errors.InvalidArgumentError, match='Incompatible'),
       diagnosis.data_explained(lambda: None),
-      diagnosis.explained(session, lambda step: None),
+      diagnosis.explained(session, lambda step: None, str),
     ):
       raise tf.errors.InvalidArgumentError(None, None, 'Incompatible shapes')
     with (
@@ -58,8 +58,8 @@ def test_a_loss_that_is_not_finite_is_explained():
       return tf.math.log(tf.constant(-1.0), name='log'), tf.no_op()
 
     with (
-      pytest.raises(TrainingError, match='step 1: the first .* is log:0. Lower --learning_rate'),
-      diagnosis.explained(session, build),
+      pytest.raises(TrainingError, match='step 1: the first .* is log:0. .* saved. From step 0.'),
+      diagnosis.explained(session, build, lambda step: f'From step {step}.'),
     ):
       session.run(check)
 

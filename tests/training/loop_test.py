@@ -209,7 +209,7 @@ def test_a_loss_that_is_not_finite_stops_without_saving(data, tmp_path, monkeypa
   optimizer = dataclasses.replace(wanted.optimizer, learning_rate=1e30)
   wanted = dataclasses.replace(wanted, optimizer=optimizer)
   with pytest.raises(
-    TrainingError, match='loss is not finite at step [23]: .*Lower --learning_rate'
+    TrainingError, match='loss is not finite at step [23]: .*a lower --learning_rate'
   ):
     loop.run_training(wanted, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
   assert not list((tmp_path / 'run').glob('*.index'))

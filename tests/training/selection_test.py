@@ -9,7 +9,7 @@ from vgg_slim.config import OptimizerConfig, RunConfig
 from vgg_slim.training import selection
 from vgg_slim.training.hooks import EpochEnd
 from vgg_slim.training.progress import Reporter
-from vgg_slim.weights import checkpoints
+from vgg_slim.weights import prefixes
 
 
 @dataclasses.dataclass
@@ -78,7 +78,7 @@ class TestKeepBest:
     for path in train_dir.glob('model.ckpt-2.*'):
       path.unlink()
     best = train_dir / 'best'
-    assert checkpoints.latest_checkpoint(str(best)) == str(best / 'model.ckpt-2')
+    assert prefixes.find_prefix(str(best)) == str(best / 'model.ckpt-2')
     assert {path.name for path in best.iterdir()} == {
       'checkpoint',
       'config.json',
@@ -93,7 +93,7 @@ class TestKeepBest:
   def test_the_same_epoch_again_changes_nothing(self, train_dir):
     self.run(train_dir, [end(1, 0.5)])
     self.run(train_dir, [end(1, 0.5)])
-    assert checkpoints.latest_checkpoint(str(train_dir / 'best')).endswith('model.ckpt-1')
+    assert prefixes.find_prefix(str(train_dir / 'best')).endswith('model.ckpt-1')
 
 
 def test_early_stopping_counts_epochs_and_says_why():

@@ -133,14 +133,15 @@ class TestOfARun:
     with pytest.raises(CheckpointError, match='nowhere is no checkpoint, nor a folder of one'):
       contract.load_contract('nowhere')
 
-  def test_contracts_of_removed_checkpoints_go(self, train_dir):
-    for name in ('model.ckpt-6.json', 'model.ckpt-7.json', 'other-6.json'):
-      contract.write_contract(train_dir / name, TWO_CLASSES)
-    contract.remove_orphans(str(train_dir), 'model.ckpt')
-    assert sorted(path.name for path in train_dir.glob('*-*.json')) == [
-      'model.ckpt-7.json',
-      'other-6.json',
-    ]
+  def test_the_run_stands_in_for_a_damaged_one(self, train_dir, trained, caplog):
+    (train_dir / 'model.ckpt-7.json').write_text('{"format')
+    prefix, found = contract.load_contract(str(train_dir))
+    assert found == contract.from_train_config(trained)
+    assert f'{prefix}.json cannot be read as the contract' in caplog.text
+    assert 'config.json of the run is taken.' in caplog.text
+    (train_dir / 'config.json').unlink()
+    with pytest.raises(CheckpointError, match=r'model.ckpt-7.json cannot be read as the contract'):
+      contract.load_contract(str(train_dir))
 
 
 @pytest.mark.parametrize(

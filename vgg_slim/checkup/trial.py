@@ -17,7 +17,7 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import VggSlimError
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.training import history, loop, preflight, progress
-from vgg_slim.weights import checkpoints, prefixes, restore
+from vgg_slim.weights import checkpoints, restore
 from vgg_slim.weights import contract as contracts
 from vgg_slim.weights.contract import Contract
 
@@ -32,11 +32,11 @@ def examine_checkpoint(path: str) -> Finding:
     path: a train_dir, for its newest checkpoint, or a prefix.
   """
   try:
-    prefix = prefixes.find_prefix(path)
+    prefix = checkpoints.find(path)
     if prefix and contracts.find_contract(prefix) is None:
       text = f'{prefix} has no {contracts.contract_path(prefix).name} beside it.'
       return Finding(WARN, 'checkpoint', text, 'Its pixels and classes cannot be compared.')
-    prefix, contract = contracts.load_contract(path)
+    prefix, contract = contracts.load_contract(prefix or path)
     broken = _not_finite(prefix, checkpoints.inference_names(prefix, _variables(contract)))
   except VggSlimError as error:
     return failure('checkpoint', error)

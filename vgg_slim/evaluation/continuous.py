@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable
 
-from vgg_slim import board
+from vgg_slim import board, locks
 from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
@@ -35,7 +35,8 @@ def run_continuous_evaluation(
     report: is given a line for each checkpoint.
 
   Raises:
-    CheckpointError: a checkpoint that is there cannot be evaluated.
+    FolderInUseError: another evaluator writes to `events_dir`.
+    CheckpointError: a checkpoint that is whole cannot be evaluated.
     ConfigError: a scale too small for the network, or none.
     DataError: a class that is not one of the network's, no such split, or a shard cannot be read.
   """
@@ -43,6 +44,7 @@ def run_continuous_evaluation(
   shards = manifests.shard_paths(data_dir, manifest, config.split)
   writer, step = None, -1
   with contextlib.ExitStack() as stack:
+    stack.enter_context(locks.hold(events_dir))
     evaluator = stack.enter_context(runner.Evaluator(trained, data_dir, manifest, config))
     validator = validation.Validator(evaluator, config, evaluator.classes, shards)
     if not evaluator.classes.is_identity:
@@ -50,7 +52,7 @@ def run_continuous_evaluation(
     for seen in watcher.watch(train_dir, validator.run, last_step, timeout):
       result = seen.result
       if result is None:
-        report(f'{seen.checkpoint}: removed before it was read.')
+        report(seen.problem)
         continue
       step = result.step
       writer = writer or stack.enter_context(board.open_events(events_dir, step))

@@ -13,7 +13,6 @@ from vgg_slim.config import NetConfig, PreprocessingConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import pipeline, records
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import CheckpointError
 from vgg_slim.evaluation import class_map, metrics, results, score_maps, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.finite import check_finite
@@ -141,11 +140,7 @@ class Evaluator:
     with self._session.graph.as_default():
       if stored not in self._savers:
         self._savers[stored] = tf.train.Saver(variables)
-      try:
-        self._savers[stored].restore(self._session, checkpoint)
-      except (ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f'{checkpoint} cannot be read: {reason}') from error
+      checkpoints.restore(self._savers[stored], self._session, checkpoint)
     cached_weights.fill(self._session)
 
   def _image_name(self, index: int) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from vgg_slim.config import TrainConfig
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 from vgg_slim.evaluation.results import EvalResult
 from vgg_slim.weights import prefixes
 
@@ -18,11 +18,13 @@ class Seen(NamedTuple):
 
   Attributes:
     checkpoint: its prefix.
-    result: None where training removed it before it was read.
+    result: None where it was not evaluated.
+    problem: why it was not.
   """
 
   checkpoint: str
   result: EvalResult | None
+  problem: str | None = None
 
 
 def last_step(trained: TrainConfig, manifest: Manifest) -> int | None:
@@ -56,7 +58,7 @@ def watch(
     sleep: waits for so many seconds.
 
   Raises:
-    CheckpointError: a checkpoint that is there cannot be evaluated.
+    CheckpointError: a checkpoint that is whole cannot be evaluated.
   """
   done: set[str] = set()
   idle_since = clock()
@@ -64,9 +66,9 @@ def watch(
     new = [checkpoint for checkpoint in prefixes.kept(train_dir) if checkpoint not in done]
     for checkpoint in new:
       done.add(checkpoint)
-      result = _evaluate(checkpoint, evaluate_fn)
-      yield Seen(checkpoint, result)
-      if result and last_step is not None and result.step >= last_step:
+      seen = _evaluate(checkpoint, evaluate_fn)
+      yield seen
+      if seen.result and last_step is not None and seen.result.step >= last_step:
         return
     if new:
       idle_since = clock()
@@ -76,10 +78,12 @@ def watch(
       sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _evaluate(checkpoint: str, evaluate_fn: Callable[[str], EvalResult]) -> EvalResult | None:
+def _evaluate(checkpoint: str, evaluate_fn: Callable[[str], EvalResult]) -> Seen:
   try:
-    return evaluate_fn(checkpoint)
-  except CheckpointError:
-    if prefixes.find_prefix(checkpoint):
-      raise
-    return None
+    return Seen(checkpoint, evaluate_fn(checkpoint))
+  except CheckpointError as error:
+    if not prefixes.find_prefix(checkpoint):
+      return Seen(checkpoint, None, f'{checkpoint} was removed before it was read.')
+    if isinstance(error, DamagedCheckpointError):
+      return Seen(checkpoint, None, f'{error} It is passed over.')
+    raise

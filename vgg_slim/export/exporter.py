@@ -12,7 +12,7 @@ from vgg_slim.errors import ConfigError
 from vgg_slim.export import frozen, onnx_model, reload, saved_model, tflite, verification
 from vgg_slim.export.reload import Loaded
 from vgg_slim.export.verification import Case, Comparison
-from vgg_slim.weights import staging
+from vgg_slim.weights import checkpoints, staging
 from vgg_slim.weights.contract import (
   EXPORTED_FILE,
   SAVED_MODEL_EXTRAS,
@@ -92,7 +92,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
     raise ConfigError(f'format must be one of {", ".join(FORMATS)}, got {request.format!r}.')
   kind = FORMATS[request.format]
   staging.check_is_free(pathlib.Path(request.output))
-  prefix, contract = load_contract(request.checkpoint)
+  prefix, contract = load_contract(checkpoints.find(request.checkpoint) or request.checkpoint)
   if request.verify_dir:
     encoded = verification.read_pictures(request.verify_dir)
   else:

@@ -49,7 +49,7 @@ def write_grafted_checkpoint(
     step = tf.train.get_or_create_global_step()
     trunk_names = checkpoints.inference_names(trunk_checkpoint, trunk)
     with sessions.open_session() as session, staging.staged_checkpoint(prefix) as staged:
-      tf.train.Saver(trunk_names).restore(session, trunk_checkpoint)
+      checkpoints.restore(tf.train.Saver(trunk_names), session, trunk_checkpoint)
       for name, value in trained.weights.items():
         variables[name].load(value, session)
       step.load(trained.steps, session)

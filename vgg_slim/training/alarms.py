@@ -47,7 +47,8 @@ class StuckLoss(Hook):
         f'{self._num_classes} classes has ln({self._num_classes}) = {self._chance:.4f}: nothing is '
         'learned. Try another --learning_rate (a tenth, or three times this one), '
         '--initializer=glorot or he, a network with batch norm such as vgg16_bn, or '
-        '--from_net_a; look at the pictures in TensorBoard.'
+        '--from_net_a, all in a new run (--overwrite, or another --train_dir); look at the images '
+        'in TensorBoard.'
       )
       self._reporter = None
 
@@ -83,8 +84,8 @@ class DeadUnits(Hook):
     if new:
       self._reporter.line(
         f'ALARM: channels that are 0 for a whole batch, at step {step.number}: {", ".join(new)}. '
-        'No gradient passes through them. Start again with a lower --learning_rate, or with '
-        '--warmup_epochs.'
+        'No gradient passes through them. Start again (--overwrite, or another --train_dir) with a '
+        'lower --learning_rate, or with --warmup_epochs.'
       )
     self._named |= set(dead)
 

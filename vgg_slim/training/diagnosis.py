@@ -38,7 +38,9 @@ def data_explained(check_data: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(
-  session: tf.Session, build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]]
+  session: tf.Session,
+  build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]],
+  describe_way_back: Callable[[int], str],
 ) -> Iterator[None]:
   """TensorFlow's error of a loss that is not finite becomes ours.
 
@@ -46,6 +48,7 @@ def explained(
     session: of the training graph.
     build_loss: adds the forward pass of the step after `start_step` to the default graph; returns
       its loss and the operation that initialises its input.
+    describe_way_back: says what the user can do where the weights of a step are the cause.
 
   Raises:
     TrainingError: the loss was not finite. The step is made again, with a look at every tensor.
@@ -59,8 +62,8 @@ def explained(
     step = int(values['global_step']) + 1
     cause = first_bad_tensor(lambda: build_loss(step - 1), values)
     raise TrainingError(
-      f'The loss is not finite at step {step}: {cause}. Lower --learning_rate, or limit the '
-      'gradients by --clip_gradient_norm; nothing of this step was saved.'
+      f'The loss is not finite at step {step}: {cause}. Nothing of this step was saved. '
+      f'{describe_way_back(step - 1)}'
     ) from error
 
 

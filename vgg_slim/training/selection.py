@@ -9,12 +9,13 @@ import os
 import pathlib
 import shutil
 
+from vgg_slim import files
 from vgg_slim.compat import tf
 from vgg_slim.config import BEST_FOLDER, CONFIG_FILE, OptimizerConfig, RunConfig
 from vgg_slim.training import progress
 from vgg_slim.training.hooks import EpochEnd, Hook, Validation
 from vgg_slim.training.host_state import HostState
-from vgg_slim.weights import checkpoints
+from vgg_slim.weights import prefixes
 
 
 class Patience:
@@ -141,10 +142,11 @@ def keep_checkpoint(checkpoint: str, folder: pathlib.Path) -> None:
   config = source.parent / CONFIG_FILE
   if config.is_file():
     _link(config, folder / CONFIG_FILE)
-  checkpoints.set_latest(str(folder), source.name)
-  for path in folder.glob(f'{source.name.rpartition("-")[0]}-*'):
-    if not path.name.startswith(f'{source.name}.'):
-      path.unlink()
+  files.sync(folder)
+  prefixes.write_state(str(folder), [source.name])
+  for prefix in prefixes.list_candidates(str(folder)):
+    if os.path.basename(prefix) != source.name:
+      prefixes.remove(prefix)
 
 
 def _link(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -157,4 +159,5 @@ def _link(source: pathlib.Path, target: pathlib.Path) -> None:
     os.link(source, temporary)
   except OSError:
     shutil.copy2(source, temporary)
+    files.sync(temporary)
   temporary.replace(target)

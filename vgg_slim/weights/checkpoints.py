@@ -1,23 +1,125 @@
-"""TensorFlow checkpoints of our own: find, compare, restore."""
+"""TensorFlow checkpoints of our own: find, verify, compare, restore."""
 
+import logging
+import math
+import os
+import pathlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from vgg_slim.compat import tf
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 from vgg_slim.weights import prefixes
 
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'  # TensorFlow's name of a variable's average
 _SHOWN = 5
+_ERRORS = (ValueError, RuntimeError, IndexError, tf.errors.OpError)
+
+_logger = logging.getLogger(__name__)
 
 
-def latest_checkpoint(train_dir: str) -> str | None:
-  """Prefix of the newest checkpoint in `train_dir`, or None."""
-  return prefixes.newest(train_dir)
+class Damage(NamedTuple):
+  """A checkpoint that is not whole, and why."""
+
+  checkpoint: str
+  reason: str
+
+  def __str__(self) -> str:
+    return f'{self.checkpoint} is damaged: {self.reason}'
 
 
-def set_latest(folder: str, name: str) -> None:
-  """Makes `name`, a checkpoint in `folder`, the one that `latest_checkpoint` finds there."""
-  tf.train.update_checkpoint_state(folder, name)
+class Search(NamedTuple):
+  """What a folder holds.
+
+  Attributes:
+    newest: prefix of the newest checkpoint that is whole, or None.
+    passed_over: the newer ones, which are damaged, newest first.
+  """
+
+  newest: str | None
+  passed_over: tuple[Damage, ...]
+
+
+def search(folder: str) -> Search:
+  """Looks for the newest whole checkpoint in `folder`; reads all of each that it considers."""
+  passed_over = []
+  for prefix in prefixes.list_candidates(folder):
+    reason = find_damage(prefix)
+    if reason is None:
+      return Search(prefix, tuple(passed_over))
+    passed_over.append(Damage(prefix, reason))
+  return Search(None, tuple(passed_over))
+
+
+def find(path: str) -> str | None:
+  """The checkpoint that `path` means, or None; warns of every damaged one that it passes over.
+
+  Args:
+    path: a prefix, one of a checkpoint's files, or a folder, for its newest checkpoint that is
+      whole.
+
+  Raises:
+    CheckpointError: the folder holds damaged checkpoints only.
+  """
+  if not os.path.isdir(path):
+    return prefixes.find_prefix(path)
+  found = search(path)
+  if found.newest is None and found.passed_over:
+    damages = '; '.join(map(str, found.passed_over))
+    raise DamagedCheckpointError(f'{path} holds no checkpoint that is whole: {damages}.')
+  for damage in found.passed_over:
+    _logger.warning('%s. %s is taken.', damage, found.newest)
+  return found.newest
+
+
+def find_damage(checkpoint: str) -> str | None:
+  """Why `checkpoint` is not whole, in a few words, or None if it is.
+
+  Sizes are compared first; then every tensor is read, which compares its bytes with the checksum in
+  the index.
+  """
+  paths = prefixes.list_files(checkpoint)
+  is_v1 = paths == [pathlib.Path(checkpoint)]
+  if not is_v1 and not any(path.suffix == '.index' for path in paths):
+    return 'its index is missing'
+  if not is_v1 and len(paths) == 1:
+    return 'its data file is missing'
+  try:
+    reader = tf.train.NewCheckpointReader(checkpoint)
+    needed = _num_bytes(reader)
+  except _ERRORS as error:
+    # After a general sentence about corrupt files.
+    return f'its index cannot be read ({_first_line(error).rpartition(": ")[2]})'
+  stored = sum(path.stat().st_size for path in paths if path.suffix != '.index')
+  if stored < needed and not is_v1:
+    return f'its data file has {stored} bytes and not {needed}'
+  for name in sorted(reader.get_variable_to_shape_map()):
+    try:
+      reader.get_tensor(name)
+    except _ERRORS:
+      return f'the bytes of {name} do not match their checksum'
+  return None
+
+
+def check_whole(checkpoint: str) -> None:
+  """Raises DamagedCheckpointError if `checkpoint` is damaged."""
+  reason = find_damage(checkpoint)
+  if reason is not None:
+    raise DamagedCheckpointError(f'{Damage(checkpoint, reason)}.')
+
+
+def restore(saver: tf.train.Saver, session: tf.Session, checkpoint: str) -> None:
+  """Restores what `saver` knows.
+
+  Raises:
+    DamagedCheckpointError: the checkpoint is damaged, or was removed meanwhile.
+  """
+  try:
+    saver.restore(session, checkpoint)
+  except (ValueError, tf.errors.OpError) as error:
+    raise DamagedCheckpointError(
+      f'{checkpoint} cannot be read: {find_damage(checkpoint) or _first_line(error)}.'
+    ) from error
 
 
 def global_step(checkpoint: str) -> int:
@@ -88,5 +190,21 @@ def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
     raise CheckpointError(f'{checkpoint} cannot be read: there are no files {checkpoint}.*.')
   try:
     return tf.train.load_checkpoint(checkpoint)
-  except (ValueError, tf.errors.OpError, RuntimeError) as error:
-    raise CheckpointError(f'{checkpoint} cannot be read: {error}') from error
+  except _ERRORS as error:
+    reason = find_damage(checkpoint) or _first_line(error)
+    raise DamagedCheckpointError(f'{checkpoint} cannot be read: {reason}.') from error
+
+
+def _num_bytes(reader: tf.train.NewCheckpointReader) -> int:
+  """What the numbers of a checkpoint take; strings, whose sizes the index does not say, count 0."""
+  shapes_of, types = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+  return sum(
+    math.prod(shape) * types[name].size
+    for name, shape in shapes_of.items()
+    if types[name] != tf.string
+  )
+
+
+def _first_line(error: Exception) -> str:
+  text = error.message if isinstance(error, tf.errors.OpError) else str(error)
+  return text.partition('\n')[0].rstrip('.')

@@ -9,6 +9,7 @@ TensorFlow.
 
 import dataclasses
 import json
+import logging
 import pathlib
 from collections.abc import Sequence
 
@@ -23,6 +24,8 @@ EXPORTED_FILE = 'contract.json'  # in the folder of an export
 SAVED_MODEL_EXTRAS = 'assets.extra'  # or there in a SavedModel: Serving leaves it to its owner
 CHANNEL_ORDER = 'RGB'  # the only one: files trained on BGR are converted when they are imported
 _SHOWN = 4  # classes that differ, in a message
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +162,8 @@ def load_contract(path: str) -> tuple[str, Contract]:
   """Finds a checkpoint and its contract.
 
   Args:
-    path: a train_dir, for its newest checkpoint; a prefix; or one of a checkpoint's files.
+    path: a prefix, one of a checkpoint's files, or a train_dir, for its newest checkpoint by name;
+      `checkpoints.find` gives the prefix of the newest one that is whole.
 
   Returns:
     The checkpoint's prefix and its contract.
@@ -186,14 +190,27 @@ def find_contract(prefix: str) -> Contract | None:
   """The contract beside a checkpoint; else that of the run whose train_dir it is in; else None.
 
   Raises:
-    CheckpointError: there is one, but it cannot be read.
+    CheckpointError: there is one that cannot be read, and no run that could stand in for it.
   """
   path = contract_path(prefix)
-  if path.is_file():
-    return read_contract(path)
   folder = path.parent
-  if (folder / config.CONFIG_FILE).is_file():
+  is_of_a_run = (folder / config.CONFIG_FILE).is_file()
+  if path.is_file():
+    damage = find_damage(path) if is_of_a_run else None
+    if damage is None:
+      return read_contract(path)
+    _logger.warning('%s %s of the run is taken.', damage, config.CONFIG_FILE)
+  if is_of_a_run:
     return from_train_config(config.read_train_config(str(folder)))
+  return None
+
+
+def find_damage(path: pathlib.Path) -> str | None:
+  """Why there is no contract to be read at `path`, or None if there is one."""
+  try:
+    read_contract(path)
+  except CheckpointError as error:
+    return str(error)
   return None
 
 
@@ -253,13 +270,6 @@ def to_json(contract: Contract) -> str:
 def write_contract(path: pathlib.Path, contract: Contract) -> None:
   """Writes `path`; a killed run leaves nothing there, or the whole."""
   files.write_text(path, to_json(contract))
-
-
-def remove_orphans(train_dir: str, name: str) -> None:
-  """Removes the contracts `name`-*.json whose checkpoints are gone."""
-  for path in pathlib.Path(train_dir).glob(f'{name}-*.json'):
-    if not prefixes.find_prefix(str(path.with_suffix(''))):
-      path.unlink(missing_ok=True)
 
 
 def read_contract(path: pathlib.Path) -> Contract:

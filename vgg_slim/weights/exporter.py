@@ -9,6 +9,7 @@ from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.weights import (
   assign,
+  checkpoints,
   keras_h5,
   names,
   npz,
@@ -58,7 +59,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   if not request.output.endswith(SUFFIXES):
     raise ConfigError(f'--output={request.output} must end in {" or ".join(SUFFIXES)}.')
   staging.check_is_free(pathlib.Path(request.output))
-  prefix = prefixes.find_prefix(request.checkpoint) or request.checkpoint
+  prefix = checkpoints.find(request.checkpoint) or request.checkpoint
   if not prefixes.list_files(prefix):
     raise CheckpointError(f'{request.checkpoint} is no checkpoint: there are no files {prefix}*.')
   contract = find_contract(prefix)

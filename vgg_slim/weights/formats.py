@@ -6,7 +6,15 @@ import pathlib
 import zipfile
 
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import keras_h5, npz, onnx_model, prefixes, slim_ckpt, torch_state
+from vgg_slim.weights import (
+  checkpoints,
+  keras_h5,
+  npz,
+  onnx_model,
+  prefixes,
+  slim_ckpt,
+  torch_state,
+)
 from vgg_slim.weights.foreign import ForeignWeights
 
 KNOWN = (
@@ -35,8 +43,8 @@ def read(path: str) -> ForeignWeights:
   Raises:
     CheckpointError: no such file, an unknown format, or a file that is cut off or damaged.
   """
-  kind = find_format(path)
-  return READERS[kind](prefixes.find_prefix(path) or path)
+  path = checkpoints.find(path) or path
+  return READERS[find_format(path)](path)
 
 
 def find_format(path: str) -> str:
@@ -100,7 +108,7 @@ def _find_in_zip(path: str) -> str | None:
 
 def sha256(path: str) -> str:
   """Hash of the file, or of all files of a checkpoint in the order of their names."""
-  prefix = prefixes.find_prefix(path)
+  prefix = checkpoints.find(path)
   digest = hashlib.sha256()
   for file in prefixes.list_files(prefix) if prefix else [pathlib.Path(path)]:
     with file.open('rb') as opened:

@@ -30,9 +30,9 @@ def restore(session: tf.Session, prefix: str) -> None:
   Where training kept moving averages of the weights, these are taken.
 
   Raises:
-    CheckpointError: it cannot be read or is of another network.
+    CheckpointError: it cannot be read, is damaged or is of another network.
   """
   with session.graph.as_default():
     names = checkpoints.inference_names(prefix, tf.global_variables())
-    tf.train.Saver(names).restore(session, prefix)
+    checkpoints.restore(tf.train.Saver(names), session, prefix)
     cached_weights.fill(session)

@@ -1,0 +1,83 @@
+import os
+import shutil
+
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.compat import tf
+from vgg_slim.errors import CheckpointError
+from vgg_slim.training import starts
+from vgg_slim.weights import prefixes
+
+
+@pytest.fixture
+def run(tmp_path):
+  """A folder with checkpoints of steps 3 and 6."""
+  with graph_session() as session:
+    step = tf.train.get_or_create_global_step()
+    saver = tf.train.Saver()
+    for number in (3, 6):
+      session.run(step.assign(number))
+      saver.save(session, str(tmp_path / 'run' / 'model.ckpt'), step, write_meta_graph=False)
+  return tmp_path / 'run'
+
+
+def test_an_empty_folder_starts_at_step_0(tmp_path):
+  assert starts.decide(str(tmp_path)) == starts.Start(None, 0)
+  assert starts.decide(str(tmp_path / 'nowhere')) == starts.Start(None, 0)
+
+
+def test_the_newest_is_taken(run):
+  start = starts.decide(str(run))
+  assert start == starts.Start(str(run / 'model.ckpt-6'), 6)
+  assert list(start.lines()) == [f'Resuming from {run}/model.ckpt-6.']
+
+
+def test_one_that_is_damaged_is_named(run):
+  os.truncate(run / 'model.ckpt-6.data-00000-of-00001', 0)
+  start = starts.decide(str(run))
+  assert (start.checkpoint, start.step) == (str(run / 'model.ckpt-3'), 3)
+  assert list(start.lines()) == [
+    f'{run}/model.ckpt-6 is damaged: its data file has 0 bytes and not 8. It is removed when the '
+    'next checkpoint is saved.',
+    f'Resuming from {run}/model.ckpt-3.',
+  ]
+
+
+def test_a_copy_has_checkpoints_of_its_own(run, tmp_path):
+  shutil.copytree(run, tmp_path / 'copy')
+  prefixes.remove(str(run / 'model.ckpt-6'))
+  assert starts.decide(str(tmp_path / 'copy')).checkpoint == str(tmp_path / 'copy' / 'model.ckpt-6')
+
+
+def test_a_run_is_never_started_again_unasked(run):
+  for path in run.glob('*.index'):
+    path.write_text('garbage')
+  with pytest.raises(CheckpointError) as refused:
+    starts.decide(str(run))
+  message = str(refused.value)
+  assert message.startswith(f'{run} holds a run without a checkpoint that is whole: ')
+  assert message.count('is damaged: its index cannot be read') == 2
+  assert 'Give --overwrite to remove this run' in message
+  assert starts.decide(str(run), overwrite=True) == starts.Start(None, 0)
+  assert (run / 'model.ckpt-6.index').exists()  # deciding changes nothing
+
+
+def test_the_curves_of_a_run_are_not_overwritten_either(tmp_path):
+  (tmp_path / 'metrics.csv').touch()
+  with pytest.raises(CheckpointError, match='there is metrics.csv alone. Give --overwrite'):
+    starts.decide(str(tmp_path))
+
+
+def test_only_files_of_training_are_removed(run):
+  own = ['config.json', 'metrics.csv', 'events.out.tfevents.1', 'model.ckpt-3.json']
+  for name in [*own, 'notes.txt', 'model.pb']:
+    (run / name).touch()
+  for name in ('best', 'validation', 'profile', 'evaluator', 'mine'):
+    (run / name).mkdir()
+    (run / name / 'file').touch()
+  listed = {path.name for path in starts.list_run_files(str(run))}
+  assert listed >= {*own, 'checkpoint', 'model.ckpt-6.index', 'best', 'validation', 'profile'}
+  starts.remove_run(str(run))
+  left = {path.name for path in run.iterdir()}
+  assert left == {'notes.txt', 'model.pb', 'evaluator', 'mine'}

@@ -1,0 +1,152 @@
+"""The parts of a run, built from its config: the graph with its hooks, and how to save it."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from vgg_slim.compat import slim, tf
+from vgg_slim.config import TrainConfig
+from vgg_slim.data import manifest as manifests
+from vgg_slim.data import pipeline
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.nets import specs
+from vgg_slim.training import (
+  distribution,
+  forward,
+  graph,
+  progress,
+  standard_hooks,
+  warm_start,
+)
+from vgg_slim.training.checkpointing import Checkpointer
+from vgg_slim.training.epochs import Epochs
+from vgg_slim.training.hooks import Hook
+from vgg_slim.training.starts import Start
+from vgg_slim.weights import checkpoints
+
+
+class Assembly(NamedTuple):
+  """A run that only lacks its session.
+
+  Attributes:
+    epochs: where the epochs of the run end.
+    total_steps: the step at which the run is complete.
+    ops: handles of the training graph.
+    hooks: what is done beside the steps, in their order.
+    agreement: numbers that the workers exchange.
+    checkpointer: saves all variables of the graph.
+    scaffold: initialises or restores them.
+    build_loss: adds the loss of the batch that follows a step to the default graph and returns it
+      with the operation that starts its input; for a diagnosis.
+  """
+
+  epochs: Epochs
+  total_steps: int
+  ops: graph.TrainOps
+  hooks: Sequence[Hook]
+  agreement: distribution.Agreement
+  checkpointer: Checkpointer
+  scaffold: tf.train.Scaffold
+  build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]]
+
+  @property
+  def follows_validation(self) -> bool:
+    """Whether the run cannot do without validations."""
+    return any(hook.needs_validation for hook in self.hooks)
+
+
+def build_assembly(
+  config: TrainConfig,
+  manifest: Manifest,
+  start: Start,
+  folder: str,
+  spread: distribution.Distribution,
+  reporter: progress.Reporter,
+  summarize_validation: Callable[[], tf.Summary] | None,
+) -> Assembly:
+  """Adds all of a run to the default graph, in the scope of the strategy of `spread`.
+
+  Args:
+    config: of the run.
+    manifest: of its data set.
+    start: what it starts from.
+    folder: of this process's files.
+    spread: its devices.
+    reporter: is given the progress lines, and what a warm start restores.
+    summarize_validation: what TensorBoard shows of the last validation besides its numbers.
+
+  Raises:
+    CheckpointError: the checkpoint of `start`, or that of `config.fine_tune`, does not fit.
+    ConfigError: a scope of `config.fine_tune` matches nothing.
+  """
+  epochs = Epochs(manifest.split('train').num_examples, config.run.batch_size)
+  total_steps = config.run.total_steps(epochs.num_examples)
+  batch = _build_input(config, manifest, start.step, spread.share)
+  targets = batch.targets(config.net.num_classes)
+  steps_per_epoch = epochs.num_examples / epochs.batch_size
+  ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, spread)
+  hooks = standard_hooks.build_hooks(
+    config, ops, folder, epochs, total_steps, reporter, summarize_validation
+  )
+  agreement = distribution.Agreement(spread)
+  if start.checkpoint:
+    checkpoints.check_fits(start.checkpoint, checkpoints.stored_names(tf.global_variables()))
+  checkpointer = Checkpointer(config, folder, start)
+  scaffold = tf.train.Scaffold(
+    saver=checkpointer.saver,
+    local_init_op=tf.group(tf.local_variables_initializer(), batch.initializer),
+    init_fn=None if start.checkpoint else _build_init_fn(config, ops, reporter),
+  )
+  build_loss = functools.partial(_build_loss, config, manifest)
+  return Assembly(epochs, total_steps, ops, hooks, agreement, checkpointer, scaffold, build_loss)
+
+
+def _build_input(
+  config: TrainConfig, manifest: Manifest, start_step: int, share: tuple[int, int] = (0, 1)
+) -> pipeline.Batch:
+  split = manifest.split('train')
+  with tf.name_scope('input'):
+    return pipeline.build_train_batch(
+      manifests.shard_paths(config.data_dir, manifest, 'train'),
+      split.num_examples,
+      split.num_bytes,
+      config.preprocessing,
+      config.net.image_size,
+      config.run.batch_size,
+      config.run.seed,
+      start_step,
+      share,
+      uniform_pixels=manifest.uniform_pixels,
+    )
+
+
+def _build_loss(
+  config: TrainConfig, manifest: Manifest, step: int
+) -> tuple[tf.Tensor, tf.Operation]:
+  batch = _build_input(config, manifest, step)
+  start = tf.train.get_or_create_global_step()
+  targets = batch.targets(config.net.num_classes)
+  passed = forward.build_forward(config, batch.images, targets, start)
+  return passed.losses.total, batch.initializer
+
+
+def _build_init_fn(
+  config: TrainConfig, ops: graph.TrainOps, reporter: progress.Reporter
+) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
+  """What a new run restores at step 0; the report is printed here, before the first step."""
+  fine_tune = config.fine_tune
+  if fine_tune.checkpoint_path is None:
+    return None
+  spec = specs.get(config.net.model)
+  warm_start.check_contract(config)
+  plan, saver = warm_start.build_warm_start(slim.get_model_variables(), spec, fine_tune)
+  checkpoints.check_whole(fine_tune.checkpoint_path)
+  reporter.line(f'Starting from {fine_tune.checkpoint_path}.')
+  reporter.line(plan.text())
+
+  def restore(scaffold: tf.train.Scaffold, session: tf.Session) -> None:
+    checkpoints.restore(saver, session, fine_tune.checkpoint_path)
+    if ops.start_averages is not None:
+      session.run(ops.start_averages)
+
+  return restore

@@ -1,0 +1,82 @@
+"""What a run starts from, decided by the files of its folder alone, and what they make way for."""
+
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from vgg_slim import board
+from vgg_slim.config import BEST_FOLDER, CONFIG_FILE
+from vgg_slim.errors import CheckpointError
+from vgg_slim.training import history, tracing
+from vgg_slim.training.recorder import VALIDATION_FOLDER
+from vgg_slim.weights import checkpoints, prefixes
+
+_FILES = (prefixes.STATE_FILE, CONFIG_FILE, history.METRICS_FILE)
+_FOLDERS = (BEST_FOLDER, VALIDATION_FOLDER, tracing.PROFILE_FOLDER)
+
+
+class Start(NamedTuple):
+  """Where a run starts.
+
+  Attributes:
+    checkpoint: prefix of the checkpoint that it goes on from; None for a new run.
+    step: global step of the checkpoint, or 0.
+    passed_over: newer checkpoints, which are damaged.
+    is_recorded: whether the epoch end at the step was recorded, which is the last that is done
+      there: a checkpoint is written before its validation.
+  """
+
+  checkpoint: str | None
+  step: int
+  passed_over: tuple[checkpoints.Damage, ...] = ()
+  is_recorded: bool = False
+
+  def lines(self) -> Iterator[str]:
+    """What to tell the user."""
+    for damage in self.passed_over:
+      yield f'{damage}. It is removed when the next checkpoint is saved.'
+    if self.checkpoint:
+      yield f'Resuming from {self.checkpoint}.'
+
+
+def decide(train_dir: str, overwrite: bool = False) -> Start:
+  """Finds the newest whole checkpoint in `train_dir`.
+
+  Args:
+    train_dir: folder of the run; it need not exist.
+    overwrite: whether the run starts at step 0 whatever the folder holds.
+
+  Raises:
+    CheckpointError: the folder holds a run, but no checkpoint of it is whole.
+  """
+  if overwrite:
+    return Start(None, 0)
+  newest, passed_over = checkpoints.search(train_dir)
+  if newest:
+    step = checkpoints.global_step(newest)
+    return Start(newest, step, passed_over, history.has_row(train_dir, step))
+  if passed_over or os.path.exists(os.path.join(train_dir, history.METRICS_FILE)):
+    damages = '; '.join(map(str, passed_over)) or f'there is {history.METRICS_FILE} alone'
+    raise CheckpointError(
+      f'{train_dir} holds a run without a checkpoint that is whole: {damages}. Give --overwrite to '
+      'remove this run and start again at step 0, or another --train_dir.'
+    )
+  return Start(None, 0)
+
+
+def list_run_files(train_dir: str) -> list[pathlib.Path]:
+  """What training has written to `train_dir`, sorted."""
+  folder = pathlib.Path(train_dir)
+  patterns = (*_FILES, *_FOLDERS, f'{prefixes.RUN_NAME}-*', board.EVENT_FILES)
+  return sorted(path for pattern in patterns for path in folder.glob(pattern))
+
+
+def remove_run(train_dir: str) -> None:
+  """Removes what `list_run_files` lists; other files stay."""
+  for path in list_run_files(train_dir):
+    if path.is_dir() and not path.is_symlink():
+      shutil.rmtree(path)
+    else:
+      path.unlink(missing_ok=True)
