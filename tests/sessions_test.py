@@ -61,6 +61,7 @@ def test_a_process_that_has_started_otherwise(monkeypatch):
   monkeypatch.setattr(tf.config.threading, 'set_intra_op_parallelism_threads', refuse)
   with pytest.raises(ConfigError, match='num_threads, gpus, .*cannot be modified'):
     sessions.configure(RuntimeConfig(num_threads=3))
+  sessions.configure(RuntimeConfig())  # as it has started
 
 
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16', 'float16'])

@@ -35,10 +35,14 @@ def configure(runtime: RuntimeConfig) -> None:
   """
   chosen = _find_gpus(runtime.gpus)
   try:
-    tf.config.threading.set_intra_op_parallelism_threads(runtime.num_threads)
-    tf.config.set_visible_devices(chosen, 'GPU')
+    # Once TensorFlow has started, it refuses to be told even what it does already.
+    if tf.config.threading.get_intra_op_parallelism_threads() != runtime.num_threads:
+      tf.config.threading.set_intra_op_parallelism_threads(runtime.num_threads)
+    if tf.config.get_visible_devices('GPU') != chosen:
+      tf.config.set_visible_devices(chosen, 'GPU')
     for gpu in chosen:
-      tf.config.experimental.set_memory_growth(gpu, runtime.gpu_memory_growth)
+      if bool(tf.config.experimental.get_memory_growth(gpu)) != runtime.gpu_memory_growth:
+        tf.config.experimental.set_memory_growth(gpu, runtime.gpu_memory_growth)
   except RuntimeError as error:
     raise ConfigError(f'num_threads, gpus, gpu_memory_growth: {error}') from error
 
