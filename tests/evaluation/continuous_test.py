@@ -6,9 +6,10 @@ import pytest
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from tests.testing import train_config
 from tests.training.graph_test import a_manifest
+from vgg_slim import locks
 from vgg_slim.compat import tf
 from vgg_slim.data.manifest import Shard, Split
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, FolderInUseError
 from vgg_slim.evaluation import continuous, runner
 from vgg_slim.evaluation.class_map import ClassMap
 
@@ -101,6 +102,15 @@ def test_a_line_and_a_point_of_the_curves_for_each_checkpoint(train_dir):
     if value.tag == 'loss'
   ]
   assert found == [(step, pytest.approx(-np.log(sure), rel=1e-6)) for step, sure in SURE.items()]
+
+
+@pytest.mark.usefixtures('score')
+def test_a_second_evaluator_of_the_same_folder_is_refused(train_dir):
+  with (
+    locks.hold(train_dir / 'evaluator'),
+    pytest.raises(FolderInUseError, match=r'evaluator is in use by process \d+ on'),
+  ):
+    run(train_dir, max_steps=2)
 
 
 @pytest.mark.usefixtures('score')

@@ -1,9 +1,11 @@
 import errno
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+import types
 
 import pytest
 from absl import flags
@@ -102,6 +104,16 @@ def test_verbose_tells_where_an_error_comes_from(capsys):
   error = capsys.readouterr().err
   assert 'in main' in error
   assert error.endswith('invocation_test: error: photos/x.jpg is broken.\n')
+
+
+def test_warnings_of_the_library_are_lines(capsys):
+  def warn():
+    logging.getLogger('vgg_slim.weights').warning('%s is damaged.', 'model.ckpt-3')
+
+  for _ in range(2):
+    warned = types.SimpleNamespace(main=warn, __name__='train')
+    assert run_tool(warned) == 0
+    assert capsys.readouterr().err == 'invocation_test: warning: model.ckpt-3 is damaged.\n'
 
 
 def test_version(capsys):

@@ -1,5 +1,6 @@
 """From a trunk to a whole network: each call is a process of its own, as flags are global."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.testing import graph_session, make_data_set
+from vgg_slim import locks
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
@@ -43,6 +45,20 @@ def folder(tmp_path_factory):
   assert extracted.returncode == 0, extracted.stderr
   assert 'Wrote features/train.npz: pool5 of 18 pictures.' in extracted.stdout
   return folder
+
+
+def test_a_second_extraction_is_told_who_writes(folder):
+  with locks.hold(folder / 'features'):
+    refused = run(
+      'tools.extract_features',
+      folder,
+      *('--checkpoint_path=trunk', '--data_dir=data', '--image_size=32', '--output=features'),
+    )
+  assert refused.returncode == 1
+  assert refused.stderr.startswith(
+    f'extract_features: error: features is in use by process {os.getpid()} on '
+  )
+  assert refused.stderr.count('\n') == 1
 
 
 def test_features_are_there_once(folder):
