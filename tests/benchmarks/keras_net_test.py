@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.peers import CLASSES, MODELS, load, totals
-from vgg_slim.benchmarks import keras_net
+from vgg_slim.benchmarks import keras_net, layer_walk
 
 
 @pytest.mark.parametrize('model', MODELS)
@@ -11,6 +11,14 @@ def test_same_parameters_and_probabilities(model):
   assert network.count_params() == totals(model).parameters
   assert sum(np.prod(w.shape) for w in network.trainable_weights) == totals(model).trainable
   assert network.output_shape == (None, CLASSES)
+
+
+def test_dropout_is_where_our_layers_have_it():
+  workload = load('vgg_c@4')
+  network = keras_net.build_model(workload)
+  expected = [layer for layer in workload.layers() if layer.kind == 'dropout']
+  rates = [layer.rate for layer in network.layers if 'Dropout' in type(layer).__name__]
+  assert rates == [layer_walk.DROPOUT_RATE] * len(expected) == [0.5, 0.5]
 
 
 @pytest.mark.parametrize('what', ['forward', 'forward_backward', 'train_step'])

@@ -1,3 +1,5 @@
+import statistics
+
 import numpy as np
 import PIL.Image
 import PIL.ImageEnhance
@@ -124,6 +126,15 @@ class TestChangePixels:
     assert 1 < largest < 10
     assert np.ptp(changed(image, config)) < 1e-4
 
+  def test_rgb_shift_at_a_draw_of_0_is_finite(self):
+    # Draws are multiples of 2**-23; half of that is the probability that 0 stands for.
+    config = PreprocessingConfig(
+      (0.0,) * 3, rgb_shift=0.1, rgb_covariance=np.diag([255.0**2] * 3).tolist()
+    )
+    got = changed(np.full([1, 2, 2, 3], 100.0), config, rgb_shift=[0, 0.5, 0.5])
+    lowest = statistics.NormalDist().inv_cdf(2**-24)
+    np.testing.assert_allclose(sorted(got[0, 0, 0]), [100 + 25.5 * lowest, 100, 100], rtol=1e-5)
+
   def test_cutout_is_a_square_of_the_mean_over_the_edge_too(self):
     config = PreprocessingConfig(MEAN, cutout=0.5)
     image = np.full([1, 8, 8, 3], 99.0)
@@ -144,6 +155,16 @@ class TestChangePixels:
     narrow = changed(image, config, random_erasing=[0.49, 0, 0, 0, 0])[0, ..., 0] == 0
     assert narrow.any(1).sum() == round(np.sqrt(200 * 0.3))
     assert narrow.any(0).sum() == round(np.sqrt(200 / 0.3))
+
+  def test_random_erasing_of_a_rectangle_longer_than_the_image(self):
+    """A third of the area, at the most extreme aspect, is 105 pixels high."""
+    config = PreprocessingConfig(MEAN, random_erasing=1.0)
+    for y in (0, 0.5, 0.999):
+      erased = changed(np.full([1, 100, 100, 3], 99.0), config, random_erasing=[0, 1, 1, y, 0])
+      rows, columns = (erased[0, ..., 0] == 0).any(1), (erased[0, ..., 0] == 0).any(0)
+      assert rows.all()
+      # The width is that of the drawn area: only the height is cut.
+      assert columns.sum() == round(np.sqrt(3300 * 0.3))
 
 
 class TestMix:

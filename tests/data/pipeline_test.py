@@ -122,6 +122,63 @@ def test_memory_does_not_change_what_is_seen(shards):
       np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+def held_dtypes(shards, **kwargs):
+  """Types of the columns that hold the split in memory; none where it is read in each epoch."""
+  with tf.Graph().as_default() as graph:
+    pipeline.build_train_batch(
+      shards,
+      NUM_EXAMPLES,
+      preprocessing=PREPROCESSING,
+      image_size=6,
+      batch_size=4,
+      seed=0,
+      **kwargs,
+    )
+    tables = [op for op in graph.get_operations() if op.type == 'DatasetToSingleElement']
+  return [output.dtype for op in tables for output in op.outputs]
+
+
+def test_memory_limit_decides_how_a_split_is_held(shards, monkeypatch):
+  decoded_bytes = NUM_EXAMPLES * 8 * 8 * 3
+  monkeypatch.setattr(pipeline, '_MEMORY_BYTES', decoded_bytes)
+  in_memory, decoded = [tf.string], [tf.uint8, tf.int32]
+  assert held_dtypes(shards, num_bytes=decoded_bytes) == in_memory
+  assert held_dtypes(shards, num_bytes=decoded_bytes + 1) == []
+  assert held_dtypes(shards, num_bytes=1, uniform_pixels=64) == decoded
+  assert held_dtypes(shards, num_bytes=1, uniform_pixels=65) == in_memory
+  assert held_dtypes(shards, num_bytes=decoded_bytes + 1, uniform_pixels=64) == []
+
+
+def epochs_of_labels(shards, num_epochs=6, **kwargs):
+  batches = train_batches(shards, num_epochs * 2, batch_size=NUM_EXAMPLES // 2, **kwargs)
+  return np.concatenate([labels for _, labels, _ in batches]).reshape(num_epochs, NUM_EXAMPLES)
+
+
+class TestOrderOfASplitThatIsRead:
+  def test_records_are_shuffled_through_the_buffer(self, shards, tmp_path):
+    """From one shard, so that no order of shards hides the order of records."""
+    whole = tmp_path / shard_name('train', 0, 1)
+    with graph_session() as session:
+      following = tf.data.make_one_shot_iterator(tf.data.TFRecordDataset(shards)).get_next()
+      records = [session.run(following) for _ in range(NUM_EXAMPLES)]
+    write_shard(whole, map(record_framing.frame, records))
+    epochs = epochs_of_labels([str(whole)], **SOURCES['read'])
+    # With three records in the buffer, the record i can leave it at position i - 2.
+    earliness = epochs - np.arange(NUM_EXAMPLES)
+    assert earliness.max() == 2
+    assert len({tuple(epoch) for epoch in epochs}) == len(epochs)
+
+  def test_shards_are_shuffled_in_each_epoch(self, shards):
+    """Through a buffer of one record, which keeps the order of reading."""
+    num_bytes = NUM_EXAMPLES * pipeline._MEMORY_BYTES
+    epochs = epochs_of_labels(shards, num_bytes=num_bytes)
+    # Shards take turns record by record; their first records are 0, 4 and 7.
+    first = [tuple(epoch[:3]) for epoch in epochs]
+    assert {tuple(sorted(labels)) for labels in first} == {(0, 4, 7)}
+    assert len(set(first)) > 1
+    assert first != [tuple(e[:3]) for e in epochs_of_labels(shards, num_bytes=num_bytes, seed=1)]
+
+
 def test_seed_sets_the_order(shards):
   orders = [
     [label for _, labels, _ in train_batches(shards, 5, seed=seed) for label in labels]

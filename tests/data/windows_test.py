@@ -101,6 +101,32 @@ def test_small_and_outlying_windows_of_jpeg_files_are_exact(subsampling, places)
   np.testing.assert_allclose(got, sampled(whole, window(*places), 12), atol=2e-3)
 
 
+@pytest.mark.parametrize(
+  'places',
+  [
+    (-3.0, 10.0, 30.0, 43.0),
+    (5.0, -3.0, 38.0, 30.0),
+    (20.0, 10.0, 53.0, 43.0),
+    (5.0, 40.0, 38.0, 73.0),
+  ],
+  ids=['top', 'left', 'bottom', 'right'],
+)
+def test_large_windows_of_jpeg_files_beyond_one_edge_are_exact(places):
+  got, whole = decoded(photo(51, 71), places, 12)
+  np.testing.assert_allclose(got, sampled(whole, window(*places), 12), atol=2e-3)
+
+
+@pytest.mark.parametrize('left', [14.5, 15.5, 16.5, 17.5, 31.5, 32.5, 33.5])
+def test_colour_at_the_ends_of_a_decoded_part_is_that_of_the_whole_file(left):
+  """Chroma is stored at half the resolution, in blocks of 16 pixels, and depends on neighbours."""
+  colours = np.random.default_rng(3).integers(0, 2, [26, 36, 3]) * 255
+  pixels = colours.repeat(2, 0).repeat(2, 1).astype(np.uint8)[:51, :71]
+  places = (left + 1, left, left + 10, left + 9)
+  got, whole = decoded(pixels, places, 12)
+  # float32 places, between neighbours that differ by up to 255.
+  np.testing.assert_allclose(got, sampled(whole, window(*places), 12), atol=5e-3)
+
+
 @pytest.mark.parametrize('mirrored', [False, True])
 def test_other_windows_of_jpeg_files_are_moved_to_whole_pixels(mirrored):
   # 12 places with a pitch of 3 from 5.4 on cover 4.4 to 40.4 of the rows' edges.

@@ -6,6 +6,7 @@ import pytest
 from tests.testing import assign, graph_session, random_values, thin_model, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
+from vgg_slim.config import RuntimeConfig
 from vgg_slim.training.forward import build_forward
 
 IMAGES = np.random.default_rng(0).normal(size=[4, 32, 32, 3]).astype(np.float32)
@@ -63,3 +64,18 @@ def test_a_second_pass_shares_variables_and_decay_but_not_dropout(monkeypatch):
     one, two, three = session.run([p.losses.cross_entropy for p in (first, second, again)])
   assert one == three
   assert one != two
+
+
+@pytest.mark.parametrize(
+  ('precision', 'expected'), [('float32', True), ('bfloat16', False), ('float16', False)]
+)
+def test_winograd_is_for_float32_alone(precision, expected):
+  """The graph is the same float32 one for all: TensorFlow casts it when the session runs it."""
+  config = config_with('vgg_b')  # whose last layers have 512 channels
+  config = dataclasses.replace(config, runtime=RuntimeConfig(precision=precision))
+  with tf.Graph().as_default() as graph:
+    step = tf.train.get_or_create_global_step()
+    labels = tf.zeros([16], tf.int32)
+    build_forward(config, tf.zeros([16, 64, 64, 3]), labels, step)
+    kinds = {op.type for op in graph.get_operations()}
+  assert ('ExtractImagePatches' in kinds) == expected

@@ -215,6 +215,27 @@ def test_a_loss_that_is_not_finite_stops_without_saving(data, tmp_path, monkeypa
   assert not list((tmp_path / 'run').glob('*.index'))
 
 
+def test_moving_averages_start_from_the_checkpoint_of_a_warm_start(data, tmp_path):
+  started = variables(train(data, tmp_path / 'first', max_steps=3)[0].checkpoint)
+  data_dir, manifest = data
+  wanted = dataclasses.replace(
+    train_config(data_dir, manifest, max_steps=1),
+    # A step that changes no weight: what the averages hold is what they started from.
+    optimizer=config.OptimizerConfig(1e-30, moving_average_decay=0.9),
+    fine_tune=config.FineTuneConfig(str(tmp_path / 'first' / 'model.ckpt-3')),
+  )
+  run = tmp_path / 'second'
+  run.mkdir()
+  result = loop.run_training(wanted, manifest, str(run), None, Reporter(io.StringIO()))
+  end = variables(result.checkpoint)
+  averages = {name: end[name] for name in end if name.endswith('/ExponentialMovingAverage')}
+  assert averages
+  for name, value in averages.items():
+    # The step of 1e-30 moves what is 0.
+    expected = started[name.rpartition('/')[0]]
+    np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-28, err_msg=name)
+
+
 def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
   train(data, tmp_path / 'run', max_steps=1)
   data_dir, manifest = data

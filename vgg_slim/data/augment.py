@@ -203,8 +203,8 @@ def _random_erasing(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Te
   height, width = images.shape[1:3]
   area = _between(*_ERASED_AREA, area) * height * width
   aspect = tf.exp(_between(*np.log(_ERASED_ASPECT), aspect))
-  half_height = tf.minimum(tf.sqrt(area * aspect), height) / 2
-  half_width = tf.minimum(tf.sqrt(area / aspect), width) / 2
+  half_height, half_width = tf.sqrt(area * aspect) / 2, tf.sqrt(area / aspect) / 2
+  # A rectangle longer than the image covers it from edge to edge for every draw.
   middle_y = half_height + y * (height - 2 * half_height)
   middle_x = half_width + x * (width - 2 * half_width)
   erased = _rectangles(height, width, middle_y, middle_x, half_height, half_width)
