@@ -87,6 +87,12 @@ class TestDrawWindow:
     assert self.window(config, shift=[1, 0]) == pytest.approx([8, -4, 23, 11])
     assert self.window(config) == pytest.approx([0, 0, 15, 15])
 
+  def test_shift_along_one_axis_alone(self):
+    down = self.window(self.config(height_shift=0.5), shift=[1, 1])
+    assert down == pytest.approx([8, 0, 23, 15])
+    right = self.window(self.config(width_shift=0.25), shift=[1, 1])
+    assert right == pytest.approx([0, 4, 15, 19])
+
   def test_zoom_about_the_centre(self):
     config = self.config(zoom_min=0.5, zoom_max=1.5)
     assert self.window(config, zoom=[0, 1]) == pytest.approx([3.75, -3.75, 11.25, 18.75])

@@ -206,8 +206,9 @@ def test_a_batch_out_of_form(tmp_path, change, message):
     cifar.read_cifar('cifar10', folder)
 
 
-def test_meta_without_names(tmp_path):
-  folder = write_folder(tmp_path / 'x', {**python_files(), 'batches.meta': python2_pickle({})})
+@pytest.mark.parametrize('meta', [{}, {b'label_names': b'a'}, {b'label_names': [b'a', 2]}])
+def test_meta_without_names(tmp_path, meta):
+  folder = write_folder(tmp_path / 'x', {**python_files(), 'batches.meta': python2_pickle(meta)})
   with pytest.raises(DataError, match='has no list of names under label_names'):
     cifar.read_cifar('cifar10', folder)
 

@@ -213,6 +213,10 @@ def test_arguments_out_of_range(tmp_path, arguments, message):
   assert not list(tmp_path.iterdir())
 
 
+def test_a_smaller_side_of_one_pixel_is_in_range():
+  assert conversion.Options(smaller_side=1).smaller_side == 1
+
+
 def test_an_empty_split_is_named(tmp_path):
   with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
     convert(fabricated.source((4, 4), test=(0, 0)), tmp_path / 'out')

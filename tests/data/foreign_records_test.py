@@ -34,14 +34,34 @@ def test_flowers_of_slim(tmp_path):
     path = tmp_path / f'flowers_train_0000{shard}-of-00002.tfrecord'
     write(path, [0, 1, 2, 0], **{'image/format': b'jpg'})
   write(tmp_path / 'flowers_validation_00000-of-00001.tfrecord', [2, 1])
+  write(tmp_path / 'flowers_test_00000-of-00001.tfrecord', [1])
   (tmp_path / 'labels.txt').write_text('0:daisy\n1:dandelion\n2:roses\n')
   source = sources.open_source('tfrecord', tmp_path)
   assert source.class_names == ('daisy', 'dandelion', 'roses')
   assert labels_of(source) == [0, 1, 2, 0] * 2
   assert labels_of(source, 'validation') == [2, 1]
+  assert labels_of(source, 'test') == [1]
+  assert (source.dataset, source.mirror_safe) == ('tfrecord', True)
   images = pickle.loads(pickle.dumps(source.splits['train']))  # as worker processes get them
   assert [image.read() for image in images] == PICTURES[:4] * 2
   assert len({image.name for image in images}) == 8
+
+
+@pytest.mark.parametrize(
+  ('word', 'split'),
+  [
+    ('train', 'train'),
+    ('validation', 'validation'),
+    ('valid', 'validation'),
+    ('val', 'validation'),
+  ],
+)
+def test_the_words_for_a_split(tmp_path, word, split):
+  write(tmp_path / 'train-00000-of-00001', [0, 1])
+  write(tmp_path / f'flowers-{word}.tfrecord', [1, 0])
+  source = sources.open_source('tfrecord', tmp_path)
+  assert set(source.splits) == {'train', split}
+  assert sum(map(len, source.splits.values())) == 4
 
 
 def test_keys_and_names_of_tfds(tmp_path):
@@ -115,6 +135,11 @@ def _damage(folder):
   path.write_bytes(path.read_bytes()[:-9])
 
 
+def _empty_validation(folder):
+  write(folder / 'train-00000-of-00001', [0, 1])
+  write(folder / 'val-00000-of-00001', [])
+
+
 def _too_few_names(folder):
   write(folder / 'train-00000-of-00001', [0, 7])
   (folder / 'labels.txt').write_text('0:a\n1:b\n')
@@ -125,6 +150,7 @@ def _too_few_names(folder):
   [
     (lambda folder: None, 'has no records of train; files are named such as'),
     (lambda folder: write(folder / 'val-00000-of-00001', [0]), 'has no records of train'),
+    (_empty_validation, 'has no records of validation; files are named such as'),
     (lambda folder: write(folder / 'all-00000-of-00001', [0, 1]), 'its name must have one of'),
     (
       lambda folder: write(folder / 'train-00000-of-00001', [0], keys=('pixels', 'label')),

@@ -51,6 +51,18 @@ def test_splits(tmp_path):
   }
 
 
+@pytest.mark.parametrize(
+  ('word', 'split'),
+  [
+    *(('training', 'train'), ('val', 'validation'), ('valid', 'validation')),
+    *(('validation', 'validation'), ('Test', 'test')),
+  ],
+)
+def test_the_words_for_a_split(tmp_path, word, split):
+  found = content(open_text(tmp_path, f'a/1.png,0,train\nb c/2.png,1,train\nd/3.png,1,{word}\n'))
+  assert ('d/3.png', '1') in found[split]
+
+
 def test_numbers_are_sorted_as_numbers(tmp_path):
   source = open_text(tmp_path, 'a/1.png 10\nb c/2.png 9\nd/3.png 2\n', 'list.txt')
   assert source.class_names == ('2', '9', '10')

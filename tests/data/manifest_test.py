@@ -73,6 +73,12 @@ def test_fingerprint_follows_names_and_bytes_only():
   assert dataclasses.replace(m, splits=changed).fingerprint != m.fingerprint
 
 
+def test_pixels_of_an_image_where_all_have_one_size():
+  m = example_manifest()
+  assert m.uniform_pixels is None
+  assert dataclasses.replace(m, same_size=True).uniform_pixels == 35
+
+
 def test_no_folder_and_no_manifest(tmp_path):
   with pytest.raises(DataError, match='nowhere is no folder'):
     manifest.read_manifest(tmp_path / 'nowhere')
@@ -119,6 +125,38 @@ def test_all_wrong_keys_are_listed(data_dir):
 )
 def test_a_broken_split_is_named(data_dir, change, message):
   edit(data_dir, lambda values: change(values['splits']['train']))
+  with pytest.raises(DataError, match=message):
+    manifest.read_manifest(data_dir)
+
+
+def test_numbers_may_be_0(data_dir):
+  def change(values):
+    values.update(seed=0, validation_fraction=0, rgb_mean=[0, 0, 0])
+    values['splits']['train'].update(examples_per_class=[0, 4])
+
+  edit(data_dir, change)
+  read = manifest.read_manifest(data_dir)
+  assert (read.seed, read.split('train').examples_per_class) == (0, (0, 4))
+
+
+@pytest.mark.parametrize(
+  ('wrong', 'message'),
+  [
+    ({'seed': -1}, 'seed must be a whole number, at least 0, got -1'),
+    ({'seed': 1.0}, 'seed must be a whole number'),
+    ({'seed': True}, 'seed must be a whole number'),
+    ({'validation_fraction': True}, 'validation_fraction must be a number'),
+    ({'validation_fraction': float('nan')}, 'validation_fraction must be a number'),
+    ({'class_names': ['cat', 3]}, 'class_names must be a list of strings'),
+    ({'class_names': 'cat'}, 'class_names must be a list of strings'),
+    ({'rgb_mean': [1, 'x', 2]}, 'rgb_mean must be three numbers'),
+    ({'rgb_covariance': [[1, 2, 3], [1, 2, 3], [1, 2]]}, 'rgb_covariance must be three rows'),
+    ({'rgb_covariance': [[1, 2, 3]] * 4}, 'rgb_covariance must be three rows'),
+    ({'splits': []}, 'splits must be an object'),
+  ],
+)
+def test_values_of_a_wrong_kind(data_dir, wrong, message):
+  edit(data_dir, lambda values: values.update(wrong))
   with pytest.raises(DataError, match=message):
     manifest.read_manifest(data_dir)
 

@@ -25,8 +25,10 @@ def open_arrays(folder, **arrays):
       'val_labels': LABELS[2:, np.newaxis],
     },
     {'images': RGB, 'labels': LABELS.astype(np.uint8), 'class_names': ['a', 'b', 'c']},
+    {'images': RGB, 'labels': LABELS, 'x_val': RGB[1:], 'y_val': LABELS[1:]},
+    {'images': RGB, 'labels': LABELS, 'test_images': RGB[1:], 'test_labels': LABELS[1:]},
   ],
-  ids=['keras', 'medmnist', 'plain'],
+  ids=['keras', 'medmnist', 'plain', 'keras validation', 'medmnist test'],
 )
 def test_names_of_arrays(tmp_path, names):
   source = open_arrays(tmp_path, **names)
@@ -48,6 +50,8 @@ def test_grey_with_and_without_a_channel(tmp_path):
   ('arrays', 'message'),
   [
     ({'a': LABELS}, 'needs x_train and y_train or .*; it has a'),
+    ({'x_test': RGB, 'y_test': LABELS}, 'needs x_train and y_train or .*; it has x_test, y_test'),
+    ({'images': RGB, 'labels': np.stack([LABELS] * 2, 1)}, r'labels must be .* got int64 \[4, 2\]'),
     ({'images': RGB / 255, 'labels': LABELS}, 'images must be uint8 .*, got float64 .4, 5, 7, 3'),
     ({'images': RGB[..., :2], 'labels': LABELS}, r'got uint8 \[4, 5, 7, 2\]'),
     ({'images': RGB, 'labels': LABELS - 1}, 'labels must be whole numbers .* from 0'),

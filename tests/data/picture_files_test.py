@@ -42,6 +42,7 @@ def test_what_arguments_mean(folder, arguments, expected):
 
 def test_a_name_with_brackets_is_a_file_first(folder):
   (folder / 'x[1].jpg').touch()
+  (folder / 'x1.jpg').touch()  # which the name stands for as a pattern
   assert list_files(['x[1].jpg']) == ['x[1].jpg']
 
 

@@ -175,6 +175,12 @@ def test_a_fine_large_jpeg_is_decoded_to_an_8th_where_that_will_do():
   np.testing.assert_allclose(np.asarray(picture.image)[:16].astype(int), means, atol=2)
 
 
+def test_128_pixels_are_enough_for_an_8th():
+  for size in ((128, 128), (128, 160), (160, 128)):
+    data = fabricated.encoded(smooth(*size), 'JPEG')
+    assert pictures.read_picture(data, 128, eighth_will_do=True).is_eighth
+
+
 @pytest.mark.parametrize(
   ('data', 'smaller_side'),
   [
@@ -246,8 +252,21 @@ JPEG = fabricated.encoded(fabricated.pixels(3, 64, 64), 'JPEG')
     (PNG[:-4], 'truncated'),
     (damaged(PNG, PNG.index(b'IEND') - 5), 'IDAT'),  # the checksum of the last IDAT
     (fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'), "mode 'F' have no range"),
+    (fabricated.encoded(np.ones((3, 4), np.int32), 'TIFF'), "mode 'I' have no range"),
   ],
-  ids=['empty', 'text', 'zeros', 'jpeg/2', 'jpeg-2', 'png/2', 'png-12', 'png-4', 'crc', 'float'],
+  ids=[
+    'empty',
+    'text',
+    'zeros',
+    'jpeg/2',
+    'jpeg-2',
+    'png/2',
+    'png-12',
+    'png-4',
+    'crc',
+    'float',
+    'int32',
+  ],
 )
 def test_a_broken_picture_says_why(data, reason):
   with pytest.raises(DataError, match=reason) as caught:

@@ -55,6 +55,22 @@ def test_number_of_shards_by_default(monkeypatch):
   assert counts(plan(source)[1]) == {'train': 3, 'test': 1}
 
 
+def test_1000_training_pictures_have_shards_to_be_read_in_parallel():
+  assert counts(plan(fabricated.source((500, 499)))[1]) == {'train': 1}
+  assert counts(plan(fabricated.source((500, 500)))[1]) == {'train': 4}
+
+
+def test_2000_pictures_are_counted_by_a_sample_of_about_250():
+  for count, expected in ((1999, 1), (2000, 8), (2249, 8), (2250, 9)):
+    _, planned = plan(fabricated.source((count - 9, 9)))
+    assert {shard.sample_every for shard in planned} == {expected}
+
+
+def test_as_many_shards_as_pictures():
+  _, planned = plan(fabricated.source((4, 4)), num_shards=8)
+  assert [len(shard.plan.order) for shard in planned] == [1] * 8
+
+
 @pytest.mark.parametrize('num_shards', [0, 9])
 def test_a_number_of_shards_out_of_range(num_shards):
   with pytest.raises(ConfigError, match=rf'must be in \[1, 8\], .* got {num_shards}\.'):

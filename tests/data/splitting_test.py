@@ -81,6 +81,20 @@ def test_rules_out_of_range(arguments, message):
     SplitRule(**arguments)
 
 
+def test_the_ends_of_each_range_are_allowed():
+  assert SplitRule(0.0, seed=0) == SplitRule(0, seed=0)
+  assert SplitRule(per_class=1, seed=2**31 - 1).per_class == 1
+
+
+def test_without_a_rule_a_fifth_validates():
+  plans = splitting.plan_splits(fabricated.source((10, 10)), SplitRule())
+  assert [len(plans[name].order) for name in ('train', 'validation')] == [16, 4]
+  # One picture of each class on either side is enough.
+  for fraction, expected in ((0.25, [6, 2]), (0.75, [2, 6])):
+    plans = splitting.plan_splits(fabricated.source((4, 4)), SplitRule(fraction))
+    assert [len(plans[name].order) for name in ('train', 'validation')] == expected
+
+
 @pytest.mark.parametrize(
   ('counts', 'rule', 'error', 'message'),
   [

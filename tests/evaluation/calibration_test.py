@@ -18,6 +18,14 @@ def test_bins_by_hand():
   assert bins.expected_error == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_ends_of_the_scale_belong_to_the_outer_bins():
+  low = np.full([1, 8], 0.125)
+  high = probabilities_of([1], 1 + 1e-7, num_classes=8)  # a soft-max in float32 may round up
+  bins = calibration.calibrate(np.concatenate([low, high]), np.array([0, 1]), num_bins=4)
+  assert bins.counts.tolist() == [1, 0, 0, 1]
+  assert calibration.calibrate(low, np.array([0])).counts.tolist() == [0, 1] + [0] * 13
+
+
 def test_a_calibrated_network_has_no_error():
   rng = np.random.default_rng(0)
   confidence = rng.uniform(0.5, 1, 100_000)

@@ -38,3 +38,9 @@ def test_the_surest_mistake_comes_first():
   labels = np.array([0, 0, 0, 2])
   found = class_scores.most_confident_errors(np.concatenate(rows), labels, count=2)
   assert found.tolist() == [2, 3]
+
+
+def test_equally_sure_mistakes_stay_in_order():
+  rows = np.concatenate([probabilities_of([1], 0.75)] * 40)
+  found = class_scores.most_confident_errors(rows, np.zeros(40, int), count=40)
+  assert found.tolist() == list(range(40))

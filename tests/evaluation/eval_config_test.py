@@ -10,6 +10,10 @@ def test_the_papers_protocol_is_the_default():
   assert (request.flip, request.average) == (True, 'probabilities')
 
 
+def test_a_batch_may_be_one_crop():
+  assert EvalConfig([256], batch_size=1).batch_size == 1
+
+
 @pytest.mark.parametrize(
   ('values', 'message'),
   [

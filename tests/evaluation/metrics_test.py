@@ -23,6 +23,11 @@ def test_what_is_not_a_number_is_no_hit():
     count(np.array([[1, 0], [np.nan, np.nan]]), np.array([0, 0]))
 
 
+def test_a_label_of_probability_0_has_a_finite_loss():
+  # The smallest normal float64 is 2**-1022.
+  assert count(np.array([[1.0, 0.0]]), np.array([1])).loss == pytest.approx(1022 * np.log(2))
+
+
 def test_crops_are_averaged():
   table = ScoreTable(2, 2)
   # One crop of picture 1 shares a batch with both of picture 0.

@@ -9,6 +9,7 @@ def test_rows_read_back():
   names = ['a,b.png', 'c.png']
   probabilities = np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])
   text = per_image.to_csv(names, np.array([2, 0]), probabilities, ('x', 'y', 'z'))
+  assert '\r' not in text  # csv's own line ends are those of Windows
   rows = list(csv.reader(text.splitlines()))
   heads = ['file', 'label', *['class_1', 'probability_1', 'class_2', 'probability_2']]
   assert rows[0] == [*heads, 'class_3', 'probability_3']

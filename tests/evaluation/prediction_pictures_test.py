@@ -38,6 +38,7 @@ def test_pictures_of_one_name_are_kept_apart(predictions, tmp_path):
   prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)
   names = sorted(path.name for path in (tmp_path / 'charts').iterdir())
   assert names == ['cat.png', 'cat_2.png', 'dog.png']
+  prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)  # over the old ones
 
 
 @pytest.mark.parametrize(

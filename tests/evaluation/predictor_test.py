@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import re
+import types
 
 import numpy as np
 import PIL.Image
@@ -91,7 +92,7 @@ def test_against_one_picture_at_a_time(checkpoint, central_crop, flip):
 
 
 def test_explanation_shows_the_picture_and_its_maps(checkpoint):
-  pixels = np.full([Q, 72, 3], (200, 30, 90), np.uint8)
+  pixels = np.full([Q, 72, 3], (255, 0, 90), np.uint8)
   with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
     image = predictor.prepare(pictures.encode_png(pixels))
     found = [predictor.explain(image, class_id, 'conv4/conv4_2') for class_id in range(3)]
@@ -173,3 +174,15 @@ def test_a_saved_model_without_probabilities_is_refused(tmp_path, checkpoint):
     SavedModelPredictor(str(tmp_path), trunk)
   with pytest.raises(CheckpointError, match='cannot be loaded as a SavedModel'):
     SavedModelPredictor(str(tmp_path / 'nowhere'), CONTRACT)
+
+
+@pytest.mark.parametrize('signatures', [{}, {'serving_default': {'x': None}}])
+def test_a_saved_model_of_other_inputs_is_refused(monkeypatch, signatures):
+  signatures = {
+    name: types.SimpleNamespace(inputs=inputs, outputs={'probabilities': None})
+    for name, inputs in signatures.items()
+  }
+  model = types.SimpleNamespace(signature_def=signatures)
+  monkeypatch.setattr(tf.saved_model, 'load', lambda *_: model)
+  with pytest.raises(CheckpointError, match='no signature serving_default with the input images'):
+    SavedModelPredictor('folder', CONTRACT)

@@ -73,3 +73,22 @@ def test_only_the_classes_of_the_data_set_are_listed():
   assert f'<td>cat</td>{dash}{dash}{dash}<td class="number">0</td>' in text
   assert '<td>dog</td>' not in text
   assert 'owl, taken for dog (90.0%): 1.png' in text
+
+
+def test_of_many_classes_the_worst_are_shown():
+  names = [f'class {i:03d}' for i in range(102)]
+  labels = list(range(102))
+  predicted = [*labels[:100], 101, 100]
+  passes = {('dense', 64): probabilities_of(predicted, num_classes=102)}
+  shown = tables.make_tables([scored_checkpoint(passes, labels, ('dense',))])
+  encoded = pictures.encode_png(np.zeros([8, 8, 3], np.uint8))
+  text = report.render_report(
+    shown,
+    [],
+    ClassMap(tuple(names), np.arange(102)),
+    lambda wrong: [('x.png', encoded)] * len(wrong),
+  )
+  assert 'The worst first; the other 2 are left out.' in text
+  rows = re.findall(r'<td>(class \d+)</td>', text)
+  assert rows[:3] == ['class 100', 'class 101', 'class 000']
+  assert len(rows) == 100

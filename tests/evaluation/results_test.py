@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import special
@@ -45,6 +47,16 @@ def test_scores_that_are_not_finite_are_no_line():
   one = scored_checkpoint(broken, LABELS, VIEWS)
   with pytest.raises(NonFiniteError, match=r'^runs/vgg_d/model.ckpt-9 gives .* image number 2'):
     results.combine([one], 'dense')
+
+
+def test_what_differs_between_networks_is_said():
+  one = scored_checkpoint(PASSES, LABELS, VIEWS)
+  other = dataclasses.replace(
+    scored_checkpoint(PASSES, LABELS, VIEWS, 'vgg_e', flip=False), train_scale='[256;512]', step=7
+  )
+  result = results.combine([one, other], 'dense', [384, 256]).result
+  assert (result.train_scale, result.test_scales) == ('256 + [256;512]', (256, 384))
+  assert (result.flip, result.num_views, result.step) == (False, 2 * (2 + 1), 7)
 
 
 def test_logits_are_averaged_before_the_softmax():

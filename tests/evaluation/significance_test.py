@@ -12,6 +12,15 @@ def test_interval_against_scipy(errors, total):
   assert got == pytest.approx((expected.low, expected.high), abs=1e-7)
 
 
+def test_the_interval_stays_within_0_and_1():
+  """Rounding alone would leave it for some of these."""
+  for total in range(1, 200):
+    low, high = significance.wilson_interval(0, total)
+    assert 0 <= low < high < 1
+    low, high = significance.wilson_interval(total, total)
+    assert 0 < low < high <= 1
+
+
 @pytest.mark.parametrize(('first', 'second'), [(0, 0), (3, 3), (9, 1), (2, 30), (700, 900)])
 def test_mcnemar_against_scipy(first, second):
   """`first` pictures that only the first got right, and so on, among some that both did."""

@@ -38,12 +38,24 @@ def test_several_views_at_one_scale_are_one_table():
   assert layout([scored('d', views, [32])]) == [(5, [('d', v, (32,)) for v in views])]
 
 
+def test_without_the_whole_image_the_first_view_stands_for_all():
+  views = ('center', 'ten_crop')
+  assert layout([scored('d', views, [32, 48])]) == [
+    (3, [('d', 'center', (q,)) for q in (32, 48)]),
+    (4, [('d', 'center', (32, 48))]),
+    (5, [('d', v, (32, 48)) for v in views]),
+  ]
+
+
 def test_cells_for_people():
   line = tables.make_tables([scored('d', ('dense',), [256], flip=False)])[0].lines[0]
   cells = dict(zip(tables.HEADINGS, tables.cells(line.result), strict=False))
   assert (cells['network'], cells['S'], cells['Q'], cells['fed']) == ('d', '256', '256', '1')
   assert (cells['top-1 error'], cells['top-1 accuracy']) == ('25.00%', '75.00%')
   assert (cells['images'], cells['images/s']) == ('4', '8')
+  low, high = line.result.top_1_interval
+  assert tables.cells(line.result)[8] == f'{100 * low:.2f}% - {100 * high:.2f}%'
+  assert tables.cells(line.result)[9:11] == ('0.00%', '0.00% - 48.99%')
 
 
 def test_equal_networks_are_told_apart_by_their_checkpoints():

@@ -104,6 +104,7 @@ def test_each_checkpoint_as_alone_until_the_last_step(run, manifest, validator, 
   time = Time(lambda: None, lambda: save(3))
   seen = list(watch(tmp_path, validator.run, last_step=3, time=time))
   assert steps(seen) == [1, 2, 3]
+  assert time.now == 2 * watcher._SECONDS_BETWEEN_LOOKS  # it does not wait for a step 4
   losses = [one.result.loss for one in seen]
   assert len(set(losses)) == 3
   with Evaluator(run, run.data_dir, manifest, REQUEST) as alone:
@@ -170,6 +171,7 @@ def test_it_ends_when_nothing_new_comes(tmp_path):
   assert steps(watch(tmp_path, evaluate, last_step=3, time=time)) == [1, 2]
   waited_at_first = 3 * watcher._SECONDS_BETWEEN_LOOKS
   assert time.now == waited_at_first + 2 * 2 * TIMEOUT + TIMEOUT
+  assert steps(watch(tmp_path, evaluate)) == [2]  # whose last step nobody knows
   time = Time()
   assert list(watch(tmp_path / 'empty', evaluate, time=time)) == []
   assert time.now == TIMEOUT

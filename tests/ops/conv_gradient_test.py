@@ -29,6 +29,7 @@ def gradients(override, shape, kernel_shape, **kwargs):
     ((2, 4, 4, 3), (1, 1, 3, 5)),
     ((1, 6, 6, 2), (5, 3, 2, 2)),
     ((2, 1, 2, 3), (5, 7, 3, 2)),  # taps that see nothing but padding
+    ((1, 8, 8, 2), (3, 3, 2, 2)),  # the largest map
   ],
 )
 def test_equal_to_tensorflows(shape, kernel_shape):
@@ -51,6 +52,16 @@ def test_equal_to_tensorflows(shape, kernel_shape):
 def test_all_else_is_left_to_tensorflow(shape, kwargs):
   fast, kinds = gradients(True, shape, (3, 3, 2, 2), **kwargs)
   expected, _ = gradients(False, shape, (3, 3, 2, 2), **kwargs)
+  assert 'Conv2DBackpropFilter' in kinds
+  for a, b in zip(fast, expected, strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize('kernel_shape', [(2, 3, 2, 2), (3, 2, 2, 2)])
+def test_even_kernels_are_left_to_tensorflow(kernel_shape):
+  """TensorFlow pads an even kernel unevenly, so that it has no centre."""
+  fast, kinds = gradients(True, (1, 5, 5, 2), kernel_shape)
+  expected, _ = gradients(False, (1, 5, 5, 2), kernel_shape)
   assert 'Conv2DBackpropFilter' in kinds
   for a, b in zip(fast, expected, strict=True):
     np.testing.assert_array_equal(a, b)

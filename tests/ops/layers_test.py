@@ -106,6 +106,14 @@ class TestSlidingFc:
     assert 'Conv2D' not in kinds
 
   @pytest.mark.parametrize('fast_cpu_conv', [False, True])
+  def test_a_kernel_of_one_pixel_is_one_matmul_on_the_map_as_it_is(self, fast_cpu_conv):
+    with graph_session():
+      layers.sliding_fc(tf.zeros([2, 5, 5, 4]), tf.zeros([1, 1, 4, 6]), fast_cpu_conv)
+      kinds = {op.type for op in tf.get_default_graph().get_operations()}
+    assert 'MatMul' in kinds
+    assert not {'Conv2D', 'ExtractImagePatches'} & kinds
+
+  @pytest.mark.parametrize('fast_cpu_conv', [False, True])
   def test_unknown_sides(self, fast_cpu_conv):
     x, w = normal(2, 4, 5, 4), normal(3, 3, 4, 6)
     with graph_session() as session:
@@ -187,6 +195,14 @@ class TestDropoutOp:
       first, again, other = (session.run(y, {seed: s}) for s in ([0, 7], [0, 7], [0, 8]))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+  def test_layers_of_other_names_drop_other_units(self):
+    with graph_session() as session:
+      seed = tf.constant([0, 7], tf.int64)
+      drops = [layers.dropout_op(tf.ones([100]), name, 0.5, seed) for name in ('fc6', 'fc7')]
+      fc6, fc7 = session.run(drops)
+    # 100 units agree by chance with odds of 2**-100.
+    assert (fc6 != fc7).any()
 
   def test_keep_prob_1_adds_nothing(self):
     with graph_session():

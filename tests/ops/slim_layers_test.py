@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from tests.ops.cross_replica_test import run as run_replicas
 from tests.testing import assign, graph_session, random_values
 from vgg_slim.compat import slim, tf
-from vgg_slim.ops import slim_layers
+from vgg_slim.ops import cached_weights, slim_layers
 
 
 def run_both(is_training, steps=2):
@@ -12,7 +13,7 @@ def run_both(is_training, steps=2):
   results = []
   for layer, options in ((slim_layers.batch_norm, {}), (slim.batch_norm, {'scale': True})):
     with graph_session() as session:
-      settings = {'decay': 0.9, 'epsilon': 1e-3, 'is_training': is_training, **options}
+      settings = {'decay': 0.9, 'epsilon': 1e-2, 'is_training': is_training, **options}
       net = layer(tf.constant(images), **settings)
       variables = {v.op.name: v for v in tf.global_variables()}
       shapes = {name: v.shape.as_list() for name, v in variables.items()}
@@ -64,6 +65,38 @@ class TestBatchNorm:
           moving = np.ravel(session.run(tf.global_variables('BatchNorm/moving')))
           np.testing.assert_allclose(moving, expected, rtol=2e-6)
 
+  @pytest.mark.parametrize(
+    ('scopes', 'is_frozen'), [((), False), (('net/BatchNorm',), False), (('net/conv1',), True)]
+  )
+  def test_outside_of_the_trained_scopes_it_is_frozen(self, scopes, is_frozen):
+    x = np.random.default_rng(0).normal(3, 2, [4, 5, 6, 3]).astype(np.float32)
+    with graph_session() as session, tf.variable_scope('net'):
+      net = slim_layers.batch_norm(tf.constant(x), 0.9, 1e-2, True, scopes)
+      session.run(tf.global_variables_initializer())
+      got = session.run(net)
+      assert len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == (0 if is_frozen else 2)
+    mean, variance = (0, 1) if is_frozen else (x.mean((0, 1, 2)), x.var((0, 1, 2)))
+    np.testing.assert_allclose(got, (x - mean) / np.sqrt(variance + 1e-2), atol=1e-5)
+
+  def test_over_all_replicas_equals_one_device(self):
+    x = np.random.default_rng(0).normal(3, 2, [4, 5, 6, 3]).astype(np.float32)
+
+    def build(images, across):
+      net = slim_layers.batch_norm(
+        tf.constant(images), 0.9, 1e-2, is_training=True, cross_replica=across
+      )
+      with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        return net, [v.read_value() for v in tf.global_variables('BatchNorm/moving')]
+
+    ((net, moving),) = run_replicas(lambda index: build(x, False), 1)
+    for count in (1, 2):
+      parts = np.split(x, count)
+      replicas = run_replicas(lambda index, parts=parts: build(parts[index], True), count)
+      # Float32 sums in another order.
+      np.testing.assert_allclose(np.concatenate([part for part, _ in replicas]), net, atol=1e-5)
+      for _, own in replicas:
+        np.testing.assert_allclose(own, moving, rtol=1e-5)
+
   def test_a_bias_shifts_the_moving_mean_only(self):
     x = np.random.default_rng(0).normal(size=[4, 5, 6, 3]).astype(np.float32)
 
@@ -105,6 +138,29 @@ class TestConv2d:
     np.testing.assert_array_equal(net, slims_net)
     assert loss == slims_loss > 0
 
+  @pytest.mark.parametrize('cache_dtype', [None, tf.float32])
+  def test_batch_norm_has_its_parameters(self, cache_dtype):
+    images = np.random.default_rng(0).normal(size=[2, 5, 6, 3]).astype(np.float32)
+    with graph_session() as session:
+      net = slim_layers.conv2d(
+        tf.constant(images),
+        4,
+        3,
+        activation_fn=None,
+        normalizer_fn=slim_layers.batch_norm,
+        normalizer_params={'epsilon': 0.5},
+        fold_fn=slim_layers.fold_batch_norm,
+        cache_dtype=cache_dtype,
+        scope='conv1',
+      )
+      session.run(tf.global_variables_initializer())
+      cached_weights.fill(session)
+      kernel = tf.global_variables('conv1/weights')[0]
+      plain = tf.nn.conv2d(images, kernel, strides=1, padding='SAME')
+      got, plain = session.run([net, plain])
+    # A new layer's moving mean is 0 and its variance 1.
+    np.testing.assert_allclose(got, plain / np.sqrt(1 + 0.5), atol=1e-5)
+
 
 class TestFoldBatchNorm:
   @pytest.mark.parametrize('biases', [False, True])
@@ -143,6 +199,22 @@ class TestDropout:
 
 
 class TestSlidingFullyConnected:
+  @pytest.mark.parametrize('activation', [tf.nn.relu, None])
+  def test_equals_slims_convolution(self, activation):
+    images = np.random.default_rng(0).normal(size=[2, 4, 5, 3]).astype(np.float32)
+    results = []
+    for layer, options in (
+      (slim_layers.sliding_fully_connected, {}),
+      (slim.conv2d, {'padding': 'VALID'}),
+    ):
+      with graph_session() as session:
+        net = layer(tf.constant(images), 6, 3, activation_fn=activation, scope='fc6', **options)
+        shapes = {v.op.name: v.shape.as_list() for v in slim.get_model_variables()}
+        assign(session, random_values(shapes))
+        results.append(session.run(net))
+    np.testing.assert_allclose(results[0], results[1], atol=1e-5)
+    assert (results[0].min() == 0) == (activation is not None)
+
   def test_a_normalizer_takes_the_place_of_the_bias(self):
     with graph_session():
       slim_layers.sliding_fully_connected(

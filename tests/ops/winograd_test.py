@@ -84,6 +84,14 @@ def test_a_kernel_that_is_a_variable():
     ([128, 2, 2, 512], [3, 3, 512, 512], 1, 'SAME', False),  # more than half of a tile is border
     ([1, 7, 7, 512], [3, 3, 512, 512], 1, 'SAME', False),  # 4 tiles: the kernel is all the work
     ([16, 7, 7, 512], [3, 3, 512, 512], 1, 'SAME', True),
+    # One too few of what has to be enough: channels in and out, rows, columns, and tiles.
+    ([16, 28, 28, 128], [3, 3, 128, 128], 1, 'SAME', True),
+    ([16, 28, 28, 127], [3, 3, 127, 128], 1, 'SAME', False),
+    ([16, 28, 28, 128], [3, 3, 128, 127], 1, 'SAME', False),
+    ([16, 4, 4, 128], [3, 3, 128, 128], 1, 'SAME', True),
+    ([16, 3, 28, 128], [3, 3, 128, 128], 1, 'SAME', False),
+    ([16, 28, 3, 128], [3, 3, 128, 128], 1, 'SAME', False),
+    ([15, 4, 4, 128], [3, 3, 128, 128], 1, 'SAME', False),
   ],
 )
 def test_where_it_pays(shape, kernel, stride, padding, expected):

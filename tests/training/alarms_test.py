@@ -1,9 +1,12 @@
+import dataclasses
 import io
+import types
 
 import numpy as np
 import pytest
 
-from tests.testing import graph_session
+from tests.testing import graph_session, train_config
+from tests.training.graph_test import a_manifest
 from vgg_slim.compat import slim, tf
 from vgg_slim.training import alarms
 from vgg_slim.training.hooks import EpochEnd, Step
@@ -46,6 +49,40 @@ def test_dead_units_are_named_once_and_looked_at_seldom(output):
       hook.after_step(Step(number, {}), session.run(hook.fetches(number)))
   assert output.getvalue().count('ALARM') == 1
   assert 'at step 5: conv2 (95%).' in output.getvalue()
+
+
+def test_nine_dead_channels_of_ten_are_no_alarm(output):
+  maps = np.zeros([2, 3, 3, 10], np.float32)
+  maps[..., 0] = 1
+  with graph_session() as session:
+    hook = alarms.DeadUnits({'conv1': tf.nn.relu(tf.constant(maps))}, 1, Reporter(output))
+    hook.after_step(Step(1, {}), session.run(hook.fetches(1)))
+  assert output.getvalue() == ''
+
+
+@pytest.mark.parametrize(('count', 'ending'), [(3, 'n2/BatchNorm. Eval'), (4, 'n2/BatchNorm, ...')])
+def test_of_many_still_statistics_three_are_named(output, count, ending):
+  with graph_session() as session:
+    for i in range(count):
+      slim.model_variable(f'n{i}/BatchNorm/moving_mean', [2], initializer=tf.zeros_initializer())
+    hook = alarms.StillStatistics(Reporter(output))
+    session.run(tf.global_variables_initializer())
+    hook.after_epoch(session, EpochEnd(7, 'x', True, None))
+  assert f'{count} batch norms' in output.getvalue()
+  assert f'n0/BatchNorm, n1/BatchNorm, {ending}' in output.getvalue()
+
+
+def test_a_run_has_alarms_unless_they_are_switched_off(output):
+  config = train_config('data', a_manifest())
+  with tf.Graph().as_default():
+    end_points = {'fc8': tf.zeros([1, 2])}
+    for steps, kinds in (
+      (0, []),
+      (50, [alarms.StuckLoss, alarms.DeadUnits, alarms.StillStatistics]),
+    ):
+      wanted = dataclasses.replace(config, run=dataclasses.replace(config.run, alarm_steps=steps))
+      ops = types.SimpleNamespace(end_points=end_points)
+      assert [type(hook) for hook in alarms.build_alarms(wanted, ops, Reporter(output))] == kinds
 
 
 def test_statistics_that_never_moved_are_named(output):

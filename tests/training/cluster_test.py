@@ -33,6 +33,7 @@ def test_other_jobs_do_not_matter():
     {'TF_CONFIG': '{"cluster": {}}'},
     {'TF_CONFIG': '[]'},
     environment(workers='a:1'),
+    environment(workers=['a:1', 2]),
     environment(kind='ps', index=0),
     environment(index=2),
     environment(index='0'),

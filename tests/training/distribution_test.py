@@ -145,7 +145,7 @@ def test_the_chief_alone_has_the_train_dir(tmp_path):
 @pytest.mark.parametrize(
   ('batch_size', 'parts', 'message'),
   [
-    (8, 1, 'batch_size=8 cannot be shared equally by 3 devices.'),
+    (8, 1, r'batch_size=8 cannot be shared equally by 3 devices\.$'),
     (9, 2, 'batch_size=9 cannot be shared equally by 3 devices in 2 parts.'),
   ],
 )
@@ -164,6 +164,27 @@ def test_gpus_are_those_that_the_process_may_use(monkeypatch):
   with pytest.raises(ConfigError, match='num_devices=3, but there are 2 GPUs to use'):
     distribution.create(DistributionConfig(num_devices=3), None, tf.ConfigProto())
   assert spread.session_config.device_count['CPU'] == 8
+
+
+def test_as_many_devices_as_there_are_gpus_pass(monkeypatch):
+  monkeypatch.setattr(tf.config, 'get_visible_devices', lambda kind: [kind] * 2)
+  monkeypatch.setattr(tf.distribute, 'MirroredStrategy', lambda devices: devices)
+  spread = distribution.create(DistributionConfig(num_devices=2), None, tf.ConfigProto())
+  assert spread.strategy == ['/gpu:0', '/gpu:1']
+
+
+def test_one_replica_of_each_worker_brings_what_the_workers_agree_on():
+  """Two workers of two devices each, played by four devices of this process."""
+  with tf.Graph().as_default():
+    strategy = tf.distribute.MirroredStrategy([f'/cpu:{i}' for i in range(4)])
+    spread = distribution.Distribution(strategy, cluster=Cluster(('a:1', 'b:2'), 0))
+    with strategy.scope():
+      agreement = distribution.Agreement(spread)
+      with tf.Session(config=tf.ConfigProto(device_count={'CPU': 4})) as session:
+        # Both workers give the same numbers here, so that their mean is these.
+        assert agreement.mean(session, [3.0, 5.0]) == [3, 5]
+        assert agreement.any(session, True)
+        assert not agreement.any(session, False)
 
 
 def test_a_worker_without_gpus_has_one_device():

@@ -5,7 +5,7 @@ import pytest
 
 from tests.testing import assign, graph_session, random_values, thin_model, train_config
 from vgg_slim.compat import slim, tf
-from vgg_slim.config import FineTuneConfig
+from vgg_slim.config import FineTuneConfig, RuntimeConfig
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import graph
@@ -232,3 +232,13 @@ def test_tensorboard_sees_each_part_of_a_step_once(monkeypatch):
     scopes = {op.name.partition('/')[0] for op in session_graph.get_operations() if '/' in op.name}
   assert {'vgg_a', 'loss', 'accuracy', 'train'} <= scopes
   assert not [scope for scope in scopes if scope.endswith('_1')]
+
+
+@pytest.mark.parametrize('precision', ['float32', 'bfloat16', 'float16'])
+def test_the_loss_is_scaled_in_float16_alone(precision):
+  config = train_config('data', a_manifest())
+  config = dataclasses.replace(config, runtime=RuntimeConfig(precision))
+  with tf.Graph().as_default():
+    tf.get_variable('a/weights', [2])
+    optimizer = graph.build_optimizer(config, tf.constant(0.1))
+  assert ('LossScale' in type(optimizer).__name__) == (precision == 'float16')

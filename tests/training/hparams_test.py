@@ -27,6 +27,12 @@ def test_a_run_is_a_row_of_the_plugin():
   assert row.hparams['model'].string_value == config.net.model
   assert row.hparams['random_flip'].bool_value is config.preprocessing.random_flip
   assert row.hparams['trainable_scopes'].string_value == "('a', 'b')"
+  assert row.hparams['batch_size'].number_value == config.run.batch_size
+  assert row.hparams['epochs'].number_value == config.run.epochs
+  assert row.hparams['seed'].number_value == config.run.seed
+  assert row.hparams['precision'].string_value == 'float32'
+  assert row.hparams['data_dir'].string_value == 'data'
+  assert not {'num_classes', 'rgb_covariance'} & set(row.hparams)
   assert not {'max_steps', 'rgb_mean', 'checkpoint_path'} & set(row.hparams)
   assert row.group_name == 'runs/x'
 

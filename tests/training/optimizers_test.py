@@ -34,7 +34,8 @@ def adam(weights, settings):
     weights = weights * (1 - RATE * decay)
     mean = beta1 * mean + (1 - beta1) * gradient
     square = beta2 * square + (1 - beta2) * gradient**2
-    scaled = np.sqrt(square / (1 - beta2**t))
+    # TensorFlow adds epsilon to the root before the correction ("epsilon hat" of the paper).
+    scaled = (np.sqrt(square) + settings.opt_epsilon) / np.sqrt(1 - beta2**t)
     weights = weights - RATE * (mean / (1 - beta1**t)) / scaled
   return weights
 
@@ -43,17 +44,31 @@ def rmsprop(weights, settings):
   square, velocity = np.ones(2), np.zeros(2)  # TensorFlow's mean of squares starts at 1
   for gradient in GRADIENTS:
     square = settings.rmsprop_decay * square + (1 - settings.rmsprop_decay) * gradient**2
-    velocity = settings.momentum * velocity + RATE * gradient / np.sqrt(square)
+    root = np.sqrt(square + settings.opt_epsilon)
+    velocity = settings.momentum * velocity + RATE * gradient / root
     weights = weights - velocity
   return weights
 
 
+# Other than TensorFlow's own defaults, which would stand in for a setting that is not passed on.
+UNUSUAL = {
+  'momentum': 0.7,
+  'adam_beta1': 0.6,
+  'adam_beta2': 0.8,
+  'rmsprop_decay': 0.5,
+  'opt_epsilon': 0.1,
+  'weight_decay': 0.3,
+}
 RULES = {'sgd': sgd, 'momentum': momentum, 'adam': adam, 'adamw': adam, 'rmsprop': rmsprop}
 
 
 @pytest.mark.parametrize(
   'settings',
-  [*(OptimizerConfig(optimizer=name) for name in OPTIMIZERS), OptimizerConfig(nesterov=True)],
+  [
+    *(OptimizerConfig(optimizer=name) for name in OPTIMIZERS),
+    OptimizerConfig(nesterov=True),
+    *(OptimizerConfig(optimizer=name, **UNUSUAL) for name in OPTIMIZERS),
+  ],
 )
 def test_three_steps_are_those_of_a_numpy_loop(settings):
   with graph_session() as session:
@@ -65,7 +80,7 @@ def test_three_steps_are_those_of_a_numpy_loop(settings):
     for value in GRADIENTS:
       session.run(update, {gradient: value})
     got = session.run(weights)
-  # float32 against float64; epsilon is far below.
+  # float32 against float64.
   np.testing.assert_allclose(got, RULES[settings.optimizer](START, settings), rtol=1e-5)
 
 

@@ -35,6 +35,9 @@ def test_a_batch_that_fits_is_named_and_its_parts():
   message = str(error.value)
   assert 'vgg16 at 224 px needs at least' in message
   assert '--batch_size=100 fits; --gradient_accumulation_steps=4 makes the same' in message
+  # A part that just fits is small enough.
+  with pytest.raises(TrainingError, match='--batch_size=64 fits; .*_steps=4 makes'):
+    preflight.check_memory(config_of(256), needed(64))
   assert preflight.check_memory(config_of(256, gradient_accumulation_steps=4), needed(100)) is None
 
 

@@ -52,6 +52,8 @@ class Run:
         fetches = hook.fetches(number)
         assert len(fetches) == (number in (1, 4, 7))
         hook.after_step(step(number, float(number)), session.run(fetches))
+        if number % 4 == 0 and number < start + steps:
+          hook.after_epoch(session, EpochEnd(number, 'x', True, validation))
       hook.before_save(session)
       saved = session.run(variable)
       last = start + steps
@@ -66,6 +68,11 @@ def test_the_averages_of_an_interrupted_epoch_are_of_all_its_steps(tmp_path):
   saved = run(0, 3)
   run(3, 1, saved)
   assert rows(tmp_path) == [(4, 2.5, '0.0625')]  # (1 + 2 + 3 + 4) / 4
+
+
+def test_each_epoch_has_the_averages_of_its_own_steps(tmp_path):
+  Run(tmp_path)(0, 8)
+  assert rows(tmp_path) == [(4, 2.5, '0.0625'), (8, 6.5, '0.00390625')]
 
 
 def test_a_row_within_an_epoch_gives_way_to_the_whole_epoch(tmp_path):

@@ -41,6 +41,8 @@ def of(kind, **values):
     ),
     # 4 pictures a step: 10 of them are passed at step 3, 20 at step 5.
     (of('discrete_exponential', examples_per_decay=10), [2, 3, 4, 5], [0.1, 0.05, 0.05, 0.025]),
+    # Less than a step of epochs is a step.
+    (of('exponential', epochs_per_decay=0.05), [0, 1, 2], [0.1, 0.05, 0.025]),
     (of('inverse_time'), [0, 1, 2], [0.1, 0.1 / 1.5, 0.1 / 2]),
     (of('polynomial', end_learning_rate=0.02), [0, 10, 40, 50], [0.1, 0.08, 0.02, 0.02]),
     (of('polynomial', decay_power=2), [10, 20], [0.1 * 0.75**2, 0.1 * 0.5**2]),
@@ -68,6 +70,11 @@ def test_warm_up_stands_in_front_of_any_schedule():
   got = rates(of('cosine', warmup_epochs=2), [0, 4, 8, 9, 9 + 15.5 // 1, 40])
   middle = 0.1 * (1 + np.cos(np.pi * 15 / 31)) / 2
   np.testing.assert_allclose(got, [0.1 / 9, 0.5 / 9, 0.1, 0.1, middle, 0], rtol=1e-6, atol=1e-8)
+
+
+def test_a_warm_up_longer_than_the_run_only_rises():
+  got = rates(of('cosine', warmup_epochs=20), [0, 39])  # 90 steps
+  np.testing.assert_allclose(got, [0.1 / 90, 0.1 * 40 / 90], rtol=1e-6)
 
 
 def test_a_length_of_its_own():

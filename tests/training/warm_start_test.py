@@ -71,6 +71,11 @@ def test_a_clash_below_the_head_has_no_easy_way_out():
     plan({**NETWORK, 'vgg_16/fc7/weights': [1, 1, 9, 9]})
   assert 'vgg_16/fc7/weights: file [1, 1, 9, 9], network [1, 1, 8, 8].' in str(error.value)
   assert '--new_head' not in str(error.value)
+  other_classes = {'vgg_16/fc8/weights': [1, 1, 8, 1000], 'vgg_16/fc8/biases': [1000]}
+  with pytest.raises(CheckpointError) as error:
+    plan({**NETWORK, **other_classes, 'vgg_16/fc7/weights': [1, 1, 9, 9]})
+  assert 'fc8/biases: file [1000], network [2].' in str(error.value)
+  assert '--new_head' not in str(error.value)
 
 
 def test_missing_variables_have_to_be_allowed():
