@@ -6,6 +6,9 @@
 
 ARGS ?=
 TRAIN_DIR ?= runs/digits_vgg16
+PACKAGE ?= training
+SAMPLE ?= 75
+SEED ?= 0
 PYTHON ?=
 RUN := .venv/bin/python -m
 BUILDIFIER_VERSION := 8.2.1
@@ -34,6 +37,10 @@ train: venv  ## train the small reference network, evaluate it, say where the cu
 .PHONY: test
 test: venv  ## all tests, with pytest on every core; ARGS='-k vgg' picks some
 	$(RUN) pytest -n auto --dist loadfile $(ARGS)
+
+.PHONY: mutants
+mutants: venv  ## share of small faults that the tests notice; PACKAGE=data SAMPLE=75 SEED=0
+	$(RUN) tests.mutation --package=$(PACKAGE) --sample=$(SAMPLE) --seed=$(SEED) $(ARGS)
 
 .PHONY: lint
 lint: venv buildifier  ## ruff, import-linter and buildifier; changes nothing

@@ -38,9 +38,14 @@ OPTIONAL = {
   'torch',
   'torchvision',
 }
-# Folder that a test names in a string -> the files it then needs.
+# Folder or file that a test names in a string -> the files it then needs.
 GOLDENS = '//tests:goldens'
-DATA = {'docs': '//:documents', 'goldens': GOLDENS, 'recipes': '//:recipes'}
+DATA = {
+  'docs': '//:documents',
+  'equivalent_mutants.txt': '//tests:equivalent_mutants.txt',
+  'goldens': GOLDENS,
+  'recipes': '//:recipes',
+}
 # The main file of every pytest_test is a source of that test as well.
 PYTEST_MAIN = 'tests/pytest_main.py'
 # This test reads all sources.
