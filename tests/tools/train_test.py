@@ -13,6 +13,7 @@ from tests.testing import make_data_set, run_tool, thin_model
 from tools import train
 from vgg_slim import config, locks
 from vgg_slim.compat import tf
+from vgg_slim.configs import run as run_config
 from vgg_slim.data import default_data
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--max_steps=6', '--fc_units=32')
@@ -44,6 +45,15 @@ def test_a_run_learns_and_says_what_to_do_next(data_dir, tmp_path, capsys):
   assert {'accuracy', 'confusion'} <= shown
   # Two colours: whatever learns at all gets them right.
   assert (last['step'], last['validation_accuracy']) == ('60', '1')
+
+
+def test_the_default_length_is_said(data_dir, monkeypatch, capsys):
+  monkeypatch.setattr(run_config, 'FEWEST_STEPS', 20)
+  length_free = ('--model=vgg_a', '--batch_size=24', '--fc_units=8', f'--data_dir={data_dir}')
+  assert run_tool(train, *length_free) == 0
+  output = capsys.readouterr().out
+  assert '20 epochs, 20 steps; --epochs gives another length.' in output
+  assert 'Done: step 20 of 20' in output
 
 
 def test_the_same_command_again_does_nothing(data_dir, capsys):
