@@ -281,8 +281,13 @@ def test_the_contract_as_the_page_on_file_formats_reads_it(first_hour, monkeypat
 
 def test_the_export_as_its_page_asks_it(first_hour, monkeypatch):
   monkeypatch.chdir(first_hour)
+  with testing.own_flags():
+    tool = importlib.import_module('tools.export_model')
+    arguments = ['--checkpoint_path=runs/photos', '--format=tflite', '--output=exports/phone']
+    assert testing.run_tool(tool, *arguments) == 0
   names = run_python('docs/how-to/export.md')
   assert names['best'] in ('0', '1')
+  assert names['label'] in ('0', '1')
   np.testing.assert_allclose(names['probabilities'].sum(), 1, rtol=1e-5)  # float32
 
 

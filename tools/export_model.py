@@ -1,14 +1,18 @@
-"""Exports a checkpoint for serving, and proves the export on real pictures.
+"""Exports a checkpoint for serving, and proves the export on real images.
 
   tools/export_model --checkpoint_path=runs/photos --format=saved_model --output=exports/photos/1
   tools/export_model --checkpoint_path=weights/vgg16 --format=onnx --output=exports/vgg16_onnx
-  tools/export_model --checkpoint_path=runs/photos --format=tflite_int8 --output=exports/phone \\
-      --verify_dir=pictures
+  tools/export_model --checkpoint_path=runs/photos --format=tflite --output=exports/phone
+  tools/export_model --checkpoint_path=runs/photos --format=tflite_int8 --output=exports/phone8 \\
+      --representative_dir=data/photos
 
 OUTPUT is a folder: a SavedModel, frozen_graph.pb, model.onnx or model.tflite, with contract.json
-and labels.txt. The input `images` takes RGB pixels of 0..255, of any size from the network's on; a
-SavedModel also takes `encoded_images`, JPEG or PNG files, which it resizes itself. Outputs are
-`class_score_map`, `logits`, `probabilities` and `classes`; `features` for a trunk.
+and labels.txt. The input `images` takes RGB pixels of 0..255: images of any size from the network's
+on, or, in TFLite, one image of the network's size. A SavedModel also takes `encoded_images`, files
+that it decodes and resizes itself. Outputs are `class_score_map`, `logits`, `probabilities` and
+`classes`; `features` for a trunk; TFLite gives `probabilities` first and no `classes`.
+
+tflite_dynamic has weights of 8 bits, tflite_int8 integers throughout.
 
 Every export is loaded in a fresh process and compared with the checkpoint; one that computes
 something else is not kept.
@@ -21,7 +25,8 @@ from absl import flags
 from tools import invocation
 from vgg_slim.weights import staging
 
-_FORMATS = ('saved_model', 'frozen', 'onnx', 'tflite', 'tflite_int8')
+_FORMATS = ('saved_model', 'frozen', 'onnx', 'tflite', 'tflite_dynamic', 'tflite_int8')
+_INPUT_SHAPES = ('fixed', 'free')
 
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir for its newest one.'
@@ -33,8 +38,20 @@ _OUTPUT = flags.DEFINE_string('output', None, 'Folder to make.')
 _VERIFY_DIR = flags.DEFINE_string(
   'verify_dir',
   None,
-  'Folder of pictures to compare the export on. By default two photographs and two digits that '
-  'come with scikit-learn.',
+  'Folder of images to compare the export on. By default two photographs and two digits that come '
+  'with scikit-learn.',
+)
+_INPUT_SHAPE = flags.DEFINE_enum(
+  'input_shape',
+  None,
+  _INPUT_SHAPES,
+  "For tflite and tflite_dynamic: one image of the network's size (the default), or any number of "
+  'images of any size from there on.',
+)
+_REPRESENTATIVE_DIR = flags.DEFINE_string(
+  'representative_dir',
+  None,
+  'For tflite_int8: folder of images, or converted data set, to calibrate the integers on.',
 )
 
 
@@ -50,6 +67,8 @@ def main() -> None:
     format=_FORMAT.value,
     output=_OUTPUT.value,
     verify_dir=_VERIFY_DIR.value,
+    input_shape=_INPUT_SHAPE.value,
+    representative_dir=_REPRESENTATIVE_DIR.value,
   )
   exporter.run_export(request, say=print)
   print(f'Wrote {_OUTPUT.value}.')

@@ -15,6 +15,7 @@ this import. See docs/decisions/0001-tf-slim-on-tensorflow-2.21.md.
 """
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -62,7 +63,7 @@ with _absent('sklearn'):
   import tf_slim as slim  # needs the alias
   from tf_slim.ops import arg_scope as _arg_scope
 
-__all__ = ['own_arg_scopes', 'slim', 'tf']
+__all__ = ['load_tflite_schema', 'own_arg_scopes', 'slim', 'tf']
 
 
 @contextlib.contextmanager
@@ -78,3 +79,8 @@ def own_arg_scopes() -> Iterator[None]:
     yield
   finally:
     stack[:] = before
+
+
+def load_tflite_schema() -> types.ModuleType:
+  """The classes that a TensorFlow Lite file is parsed into; `tf.lite` does not name them."""
+  return importlib.import_module('tensorflow.lite.python.schema_py_generated')

@@ -1,9 +1,11 @@
+import dataclasses
+
 import pytest
 
 from tests.export.fabricated import CONTRACT, make_checkpoint
 from vgg_slim.data import labels
 from vgg_slim.errors import CheckpointError, ConfigError
-from vgg_slim.export import exporter
+from vgg_slim.export import exporter, samples
 from vgg_slim.export.verification import ExportMismatchError
 from vgg_slim.weights.contract import read_contract
 
@@ -16,10 +18,10 @@ def test_a_saved_model_is_loaded_again_and_compared(tmp_path):
   make_checkpoint(tmp_path)
   said = []
   comparison = exporter.run_export(request(tmp_path, 'saved_model'), said.append)
-  # Four pictures: as files, as uint8 and as float32 at two sides.
-  assert comparison.cases == comparison.same_class == 4 * 5
+  # Four images: as files, and as uint8 and as float32 at two sides and as a crop.
+  assert comparison.cases == comparison.same_class == 4 * 7
   assert 'vgg_a@4, 3 classes at 32 pixels' in said[0]
-  assert '4 pictures: largest difference' in said[1]
+  assert '4 images: largest difference' in said[1]
   extras = tmp_path / 'out' / 'assets.extra'
   assert read_contract(extras / 'contract.json') == CONTRACT
   assert labels.read_labels(extras / 'labels.txt') == CONTRACT.class_names
@@ -44,3 +46,43 @@ def test_mistakes_are_named_before_anything_is_written(tmp_path):
   (tmp_path / 'out').mkdir()
   with pytest.raises(ConfigError, match='out exists'):
     exporter.run_export(request(tmp_path, 'frozen'), str)
+
+
+def test_tflite_files_take_one_image_of_the_networks_size(tmp_path):
+  make_checkpoint(tmp_path)
+  comparison = exporter.run_export(request(tmp_path, 'tflite'), str)
+  assert comparison.cases == comparison.same_class == 4
+  assert (tmp_path / 'out' / 'model.tflite').is_file()
+
+
+def test_integers_are_calibrated_on_the_images_given(tmp_path):
+  make_checkpoint(tmp_path)
+  (tmp_path / 'images').mkdir()
+  for i, data in enumerate(samples.default_images()):
+    (tmp_path / 'images' / f'{i}.{"jpg" if i < 2 else "png"}').write_bytes(data)
+  given = dataclasses.replace(
+    request(tmp_path, 'tflite_int8'), representative_dir=str(tmp_path / 'images')
+  )
+  said = []
+  assert exporter.run_export(given, said.append).cases == 4
+  assert f'Calibrating on 4 images from {tmp_path / "images"}.' in said
+
+
+@pytest.mark.parametrize(
+  ('kind', 'options', 'problems'),
+  [
+    ('tflite_int8', {}, ['calibrated on images', '--representative_dir']),
+    ('frozen', {'input_shape': 'fixed'}, ['frozen always has a free shape']),
+    (
+      'tflite_int8',
+      {'input_shape': 'free'},
+      ['tflite_int8 always has a fixed shape', '--representative_dir'],
+    ),
+    ('tflite', {'input_shape': 'square'}, ["one of .'fixed', 'free'., got 'square'"]),
+    ('onnx', {'representative_dir': 'x'}, ['onnx needs no calibration']),
+  ],
+)
+def test_options_that_do_not_go_together_are_all_named(tmp_path, kind, options, problems):
+  with pytest.raises(ConfigError, match='.*'.join(problems)):
+    exporter.run_export(dataclasses.replace(request(tmp_path, kind), **options), str)
+  assert list(tmp_path.iterdir()) == []

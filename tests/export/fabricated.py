@@ -18,7 +18,8 @@ def make_checkpoint(folder, **changes):
   """Writes a checkpoint and its contract; returns (prefix, contract)."""
   contract = dataclasses.replace(CONTRACT, **changes)
   with graph_session() as session:
-    restore.build_network(contract, tf.zeros([1, 64, 64, 3]))
+    side = max(64, contract.image_size)
+    restore.build_network(contract, tf.zeros([1, side, side, 3]))
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     values = random_values(shapes, scale=0.3)
     assign(session, {n: abs(v) if 'variance' in n else v for n, v in values.items()})

@@ -23,6 +23,16 @@ def test_no_variable_is_left(tmp_path):
   assert [n.name for n in graph_def.node if n.op == 'Placeholder'] == ['images']
 
 
+def test_plain_operations_alone(tmp_path):
+  """No gradient of ours, which other programs do not know, and no shape asked for at run time."""
+  prefix, contract = make_checkpoint(tmp_path, pixel_scale=(0.5, 0.4, 0.3))
+  graph_def = frozen.freeze(prefix, contract, (1, 32, 32, 3), ('logits',))
+  assert [node.name for node in graph_def.node if '_gradient_op_type' in node.attr] == []
+  found = [node.op for node in graph_def.node if node.op not in ('Const', 'Identity')]
+  assert found[: found.index('Conv2D')] == ['Placeholder', 'Mul', 'AddV2']
+  assert {'Shape', 'Tile', 'StridedSlice'} & set(found) == set()
+
+
 def test_another_network_is_refused(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
   with pytest.raises(CheckpointError, match='is of another network: .*fc6'):

@@ -20,10 +20,27 @@ def test_any_size_and_the_contract(tmp_path, model):
   for images in (pictures(1, 40, 64), pictures(2, 64, 64)):
     got = run(images.astype('f'))
     check_outputs(got, expected_outputs(prefix, contract, images))
+  graph = onnx.load(tmp_path / onnx_model.FILE).graph
+  assert axes(graph.input) == {'images': ['batch', 'height', 'width', 3]}
+  assert axes(graph.output) == {
+    'class_score_map': ['batch', 'map_height', 'map_width', 3],
+    'logits': ['batch', 3],
+    'probabilities': ['batch', 3],
+    'classes': ['batch'],
+  }
+  before = [node.op_type for node in graph.node]
+  assert set(before[: before.index('Conv')]) <= {'Mul', 'Add', 'Transpose', 'Pad'}
   metadata = onnx.load(tmp_path / onnx_model.FILE).metadata_props
   (written,) = [json.loads(m.value) for m in metadata if m.key == onnx_model.CONTRACT_KEY]
   assert (written['model'], written['class_names']) == (model, ['a', 'b', 'c'])
   assert onnx_weights.find_taps(str(tmp_path / onnx_model.FILE)).images == 'images'
+
+
+def axes(tensors):
+  return {
+    tensor.name: [d.dim_param or d.dim_value for d in tensor.type.tensor_type.shape.dim]
+    for tensor in tensors
+  }
 
 
 def test_missing_packages_are_all_named(monkeypatch):

@@ -1,24 +1,31 @@
 import numpy as np
-import pytest
 
-from tests.export.fabricated import pictures
+from tests.export.fabricated import make_checkpoint, pictures
 from vgg_slim.compat import tf
-from vgg_slim.errors import VggSlimError
-from vgg_slim.export import frozen, reload
+from vgg_slim.export import frozen, reload, tflite
 
 
-def test_a_fresh_process_runs_every_batch(tmp_path):
+def test_outputs_of_a_graph_are_found_by_their_names(tmp_path):
   with tf.Graph().as_default() as graph:
     images = tf.placeholder(tf.float32, [None, None, None, 3], 'images')
     tf.reduce_mean(images, [1, 2], name='logits')
     (tmp_path / frozen.FILE).write_bytes(graph.as_graph_def().SerializeToString())
-  batches = [pictures(1, 2, 3).astype('f'), pictures(2, 4, 4).astype('f')]
-  got = reload.run_in_fresh_process(reload.load_frozen, tmp_path, batches)
-  for outputs, batch in zip(got, batches, strict=True):
-    np.testing.assert_allclose(outputs['logits'], batch.mean((1, 2)), rtol=1e-6)
+  batch = pictures(2, 4, 5).astype('f')
+  got = reload.load_frozen(tmp_path)(batch)
+  assert list(got) == ['logits']
+  np.testing.assert_allclose(got['logits'], batch.mean((1, 2)), rtol=1e-6)
 
 
-def test_what_cannot_be_loaded_is_one_sentence(tmp_path):
-  (tmp_path / frozen.FILE).write_bytes(b'not a graph')
-  with pytest.raises(VggSlimError, match='The export does not run when it is loaded again: .*pars'):
-    reload.run_in_fresh_process(reload.load_frozen, tmp_path, [])
+def test_integers_become_the_values_they_stand_for(tmp_path):
+  prefix, contract = make_checkpoint(tmp_path)
+  tflite.write_int8(prefix, contract, tmp_path, list(pictures(4, 32, 32)))
+  batch = pictures(1, 32, 32)
+  got = reload.load_tflite(tmp_path)(batch)
+  interpreter = tf.lite.Interpreter(str(tmp_path / tflite.FILE))
+  interpreter.allocate_tensors()
+  interpreter.set_tensor(interpreter.get_input_details()[0]['index'], batch)
+  interpreter.invoke()
+  for output in interpreter.get_output_details():
+    scale, zero_point = output['quantization']
+    steps = interpreter.get_tensor(output['index']).astype(int) - zero_point
+    np.testing.assert_allclose(got[output['name']], steps * scale, rtol=1e-6)

@@ -38,6 +38,17 @@ def test_a_second_call_can_share_the_variables():
   assert 'block4/unit_2/bottleneck_v1/conv2' in outputs.end_points
 
 
+@pytest.mark.skipif(
+  bool(tf.config.list_physical_devices('GPU')), reason='a GPU has gradients of its own'
+)
+def test_only_training_has_gradients_of_its_own():
+  for mode, expected in ((Training(), True), (Inference(), False), (Inference.export(), False)):
+    with tf.Graph().as_default() as graph:
+      registry.build(thin(specs.get('vgg_a')), tf.zeros([1, 32, 32, 3]), 5, mode, 32, 8)
+      operations = graph.as_graph_def().node
+    assert any('_gradient_op_type' in node.attr for node in operations) == expected
+
+
 def test_an_unknown_model_is_named():
   with pytest.raises(ConfigError, match="Unknown model 'vgg'"):
     registry.build('vgg', tf.zeros([1, 224, 224, 3]), 5, Inference())

@@ -20,6 +20,11 @@ def export_model():
     ([], 1, '--checkpoint_path, --output missing; see --help.'),
     (['--format=pickle'], 2, 'flag --format=pickle: value should be one of'),
     (['--checkpoint_path=nowhere', '--output=out'], 1, 'nowhere is no checkpoint'),
+    (
+      ['--checkpoint_path=nowhere', '--output=out', '--format=tflite_int8'],
+      1,
+      'tflite_int8 is calibrated on images',
+    ),
   ],
 )
 def test_mistakes_are_one_line(
@@ -38,5 +43,6 @@ def test_help_shows_the_commands(export_model, capsys):
   assert 'tools/export_model --checkpoint_path=' in capsys.readouterr().out
 
 
-def test_it_offers_every_format(export_model):
+def test_it_offers_every_format_and_shape(export_model):
   assert tuple(exporter.FORMATS) == export_model._FORMATS
+  assert exporter.INPUT_SHAPES == export_model._INPUT_SHAPES

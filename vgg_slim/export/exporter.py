@@ -2,15 +2,24 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vgg_slim.data.labels import LABELS_FILE, write_labels
 from vgg_slim.errors import ConfigError
-from vgg_slim.export import frozen, onnx_model, reload, saved_model, tflite, verification
-from vgg_slim.export.reload import Loaded
+from vgg_slim.export import (
+  frozen,
+  onnx_model,
+  reload,
+  samples,
+  saved_model,
+  serving_graph,
+  tflite,
+  verification,
+)
+from vgg_slim.export.fresh_process import Loader, run_in_fresh_process
 from vgg_slim.export.verification import Case, Comparison
 from vgg_slim.weights import checkpoints, staging
 from vgg_slim.weights.contract import (
@@ -27,35 +36,61 @@ _FLOAT_TOLERANCE = 1e-4
 # Weights and activations of 8 bits are off by up to 1/254 of their largest value, in each of 8 to
 # 50 layers: 1e-2 to 6e-2 of the largest score were seen. A different network is off by 1.
 _INT8_TOLERANCE = 0.15
+_MOST_COMPARED = 16  # images, each scored as several cases
+_MOST_CALIBRATED = 100
 
 
 class Format(NamedTuple):
   """How a format is written and read again.
 
   Attributes:
-    write: (prefix, contract, empty folder) -> None.
+    write: called with prefix, contract and an empty folder, and the options below.
     load: folder -> function of a batch.
-    tolerance: of class scores, over the largest one.
-    takes_files: whether it has preprocessing inside, and takes uint8.
+    tolerance: largest difference of a class score, over the largest one.
+    takes_files: whether it has all preprocessing inside, and takes uint8 too.
     extras: folder, within the export, of contract and labels.
+    list_outputs: (contract, whether the shape is fixed) -> names of the model's outputs.
+    takes_shape: whether `write` has the option `is_fixed`.
+    is_calibrated: whether `write` has the option `calibration`, and makes a model of fixed shape
+      that takes uint8.
   """
 
-  write: Callable[[str, Contract, pathlib.Path], None]
-  load: Callable[[pathlib.Path], Loaded]
+  write: Callable[..., None]
+  load: Loader
   tolerance: float
   takes_files: bool = False
   extras: str = '.'
+  list_outputs: Callable[[Contract, bool], Sequence[str]] = lambda contract, is_fixed: (
+    serving_graph.list_outputs(contract)
+  )
+  takes_shape: bool = False
+  is_calibrated: bool = False
+
+  def is_fixed(self, input_shape: str | None) -> bool:
+    """Whether the model takes one image of the contract's size and no other."""
+    return self.is_calibrated or (self.takes_shape and input_shape != 'free')
 
 
+_TFLITE = Format(
+  tflite.write,
+  reload.load_tflite,
+  _FLOAT_TOLERANCE,
+  list_outputs=tflite.list_outputs,
+  takes_shape=True,
+)
 FORMATS = {
   'saved_model': Format(
     saved_model.write, reload.load_saved_model, _FLOAT_TOLERANCE, True, SAVED_MODEL_EXTRAS
   ),
   'frozen': Format(frozen.write, reload.load_frozen, _FLOAT_TOLERANCE),
   'onnx': Format(onnx_model.write, reload.load_onnx, _FLOAT_TOLERANCE),
-  'tflite': Format(tflite.write, reload.load_tflite, _FLOAT_TOLERANCE),
-  'tflite_int8': Format(tflite.write_int8, reload.load_tflite, _INT8_TOLERANCE),
+  'tflite': _TFLITE,
+  'tflite_dynamic': _TFLITE._replace(write=tflite.write_dynamic, tolerance=_INT8_TOLERANCE),
+  'tflite_int8': _TFLITE._replace(
+    write=tflite.write_int8, tolerance=_INT8_TOLERANCE, takes_shape=False, is_calibrated=True
+  ),
 }
+INPUT_SHAPES = ('fixed', 'free')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +101,38 @@ class ExportRequest:
     checkpoint: prefix with a contract, or a train_dir for its newest checkpoint.
     format: a name of FORMATS.
     output: folder to make.
-    verify_dir: folder of pictures to compare on; None for those that come with scikit-learn.
+    verify_dir: folder of images to compare on; None for those that come with scikit-learn.
+    input_shape: one of INPUT_SHAPES for the formats that leave the choice; None for their default.
+    representative_dir: folder of images, or converted data set, to calibrate 8-bit integers on.
   """
 
   checkpoint: str
   format: str
   output: str
   verify_dir: str | None = None
+  input_shape: str | None = None
+  representative_dir: str | None = None
+
+
+def check_request(request: ExportRequest) -> None:
+  """Raises ConfigError that lists everything in `request` that does not go together."""
+  if request.format not in FORMATS:
+    raise ConfigError(f'format must be one of {", ".join(FORMATS)}, got {request.format!r}.')
+  kind, problems = FORMATS[request.format], []
+  if request.input_shape not in (None, *INPUT_SHAPES):
+    problems.append(f'input_shape must be one of {INPUT_SHAPES}, got {request.input_shape!r}')
+  elif request.input_shape and not kind.takes_shape:
+    shape = 'fixed' if kind.is_calibrated else 'free'
+    problems.append(f'{request.format} always has a {shape} shape, leave --input_shape out')
+  if kind.is_calibrated and not request.representative_dir:
+    problems.append(
+      f'{request.format} is calibrated on images like those it will be given; name a folder of '
+      'about 100 of them, or a converted data set, with --representative_dir'
+    )
+  if request.representative_dir and not kind.is_calibrated:
+    problems.append(f'{request.format} needs no calibration, leave --representative_dir out')
+  if problems:
+    raise ConfigError(f'{"; ".join(problems)}.')
 
 
 def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison:
@@ -84,28 +144,42 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
 
   Raises:
     CheckpointError: no checkpoint, or one without contract, or of another network.
-    ConfigError: an unknown format, a missing package, or `output` exists.
-    DataError: a picture that cannot be read.
+    ConfigError: options that do not go together, a missing package, or `output` exists.
+    DataError: an image that cannot be read.
     ExportMismatchError: the export computes something else.
   """
-  if request.format not in FORMATS:
-    raise ConfigError(f'format must be one of {", ".join(FORMATS)}, got {request.format!r}.')
+  check_request(request)
   kind = FORMATS[request.format]
   staging.check_is_free(pathlib.Path(request.output))
   prefix, contract = load_contract(checkpoints.find(request.checkpoint) or request.checkpoint)
   if request.verify_dir:
-    encoded = verification.read_pictures(request.verify_dir)
+    encoded = samples.read_images(request.verify_dir, _MOST_COMPARED)
   else:
-    encoded = verification.default_pictures()
+    encoded = samples.default_images()
   say(f'{prefix}: {describe(contract)}.')
   with staging.staged_folder(request.output) as folder:
-    kind.write(prefix, contract, folder)
+    kind.write(prefix, contract, folder, **_options(kind, request, contract, say))
     _write_extras(folder / kind.extras, contract)
-    cases = _cases_of(kind, verification.run_checkpoint(prefix, contract, encoded))
-    got = reload.run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
+    is_fixed = kind.is_fixed(request.input_shape)
+    cases = _cases_of(kind, is_fixed, verification.run_checkpoint(prefix, contract, encoded))
+    cases = _keep_outputs(cases, kind.list_outputs(contract, is_fixed))
+    got = run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
     comparison = verification.compare(cases, got, kind.tolerance)
-  say(f'Loaded again in a fresh process, {len(encoded)} pictures: {comparison.text()}.')
+  say(f'Loaded again in a fresh process, {len(encoded)} images: {comparison.text()}.')
   return comparison
+
+
+def _options(
+  kind: Format, request: ExportRequest, contract: Contract, say: Callable[[str], None]
+) -> dict[str, Any]:
+  options = {}
+  if kind.takes_shape:
+    options['is_fixed'] = kind.is_fixed(request.input_shape)
+  if kind.is_calibrated:
+    encoded = samples.read_images(request.representative_dir, _MOST_CALIBRATED)
+    options['calibration'] = samples.prepare_crops(contract, encoded)
+    say(f'Calibrating on {len(encoded)} images from {request.representative_dir}.')
+  return options
 
 
 def describe(contract: Contract) -> str:
@@ -115,8 +189,12 @@ def describe(contract: Contract) -> str:
   return f'{contract.model}, {contract.num_classes} classes at {contract.image_size} pixels'
 
 
-def _cases_of(kind: Format, cases: list[Case]) -> list[Case]:
+def _cases_of(kind: Format, is_fixed: bool, cases: list[Case]) -> list[Case]:
   """The cases that a format can be given: pixels as float32, or also as they are, and files."""
+  if is_fixed:
+    cases = [case for case in cases if case.is_crop]
+  if kind.is_calibrated:
+    return cases
   chosen = []
   for case in cases:
     if kind.takes_files:
@@ -124,6 +202,10 @@ def _cases_of(kind: Format, cases: list[Case]) -> list[Case]:
     if case.batch.dtype == np.uint8:
       chosen.append(case._replace(batch=case.batch.astype(np.float32)))
   return chosen
+
+
+def _keep_outputs(cases: list[Case], names: Sequence[str]) -> list[Case]:
+  return [case._replace(expected={name: case.expected[name] for name in names}) for case in cases]
 
 
 def _write_extras(folder: pathlib.Path, contract: Contract) -> None:

@@ -1,6 +1,7 @@
 """Frozen GraphDef: one file, weights as constants; also what ONNX and TFLite are converted from."""
 
 import pathlib
+from collections.abc import Sequence
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
@@ -12,21 +13,31 @@ from vgg_slim.weights.contract import Contract
 FILE = 'frozen_graph.pb'
 
 
-def freeze(prefix: str, contract: Contract) -> tf.GraphDef:
-  """Returns the graph with the placeholder `images`, float32 [N, H, W, 3], RGB, 0..255.
+def freeze(
+  prefix: str,
+  contract: Contract,
+  shape: Sequence[int | None] = (None, None, None, 3),
+  outputs: Sequence[str] | None = None,
+) -> tf.GraphDef:
+  """Returns the graph with the placeholder `images`, float32, RGB, 0..255.
 
-  Its outputs are operations of the names of `build_outputs`. Batch norm is folded into the
-  convolutions.
+  Batch norm is folded into the convolutions.
+
+  Args:
+    prefix: of the checkpoint.
+    contract: of the checkpoint.
+    shape: [N, H, W, 3] of `images`; None where any number is taken.
+    outputs: names of operations, of `list_outputs`; all of them by default.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or is of another network.
+    CheckpointError: the checkpoint cannot be read or belongs to another network.
   """
   with tf.Graph().as_default() as graph, sessions.open_session() as session:
-    images = tf.placeholder(tf.float32, [None, None, None, 3], IMAGES)
-    outputs = build_outputs(contract, images, Inference.export())
+    images = tf.placeholder(tf.float32, shape, IMAGES)
+    built = build_outputs(contract, images, Inference.export())
     graph_def = graph.as_graph_def()
     restore.restore(session, prefix)
-    return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs))
+    return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs or built))
 
 
 def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:

@@ -1,6 +1,7 @@
 """ONNX, by way of tf2onnx (the extra `onnx`)."""
 
 import pathlib
+from typing import Any
 
 from vgg_slim.errors import ConfigError
 from vgg_slim.export import frozen
@@ -10,6 +11,8 @@ from vgg_slim.weights.contract import Contract, to_json
 FILE = 'model.onnx'
 OPSET = 17  # of ONNX 1.12, 2022: any runtime of today reads it
 CONTRACT_KEY = 'vgg_slim_contract'
+AXES = ('batch', 'height', 'width')
+OUTPUT_AXES = ('batch', 'map_height', 'map_width')
 
 
 def check_installed() -> None:
@@ -27,7 +30,7 @@ def check_installed() -> None:
 
 
 def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
-  """Writes FILE: input `images`, float32 [N, H, W, 3], RGB, 0..255; N, H and W are free.
+  """Writes FILE: input `images`, float32 [batch, height, width, 3], RGB, 0..255, all three free.
 
   The contract is the model's metadata `vgg_slim_contract`.
 
@@ -46,5 +49,17 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
     opset=OPSET,
     tensors_to_rename={f'{name}:0': name for name in names},
   )
+  _name_axes(model)
   model.metadata_props.add(key=CONTRACT_KEY, value=to_json(contract))
   (folder / FILE).write_bytes(model.SerializeToString())
+
+
+def _name_axes(model: Any) -> None:  # an onnx.ModelProto
+  """Gives the free axes of input and outputs the names of AXES; converters number them."""
+  for tensor in (*model.graph.input, *model.graph.output):
+    axes = AXES if tensor.name == IMAGES else OUTPUT_AXES
+    for dimension, name in zip(tensor.type.tensor_type.shape.dim, axes, strict=False):
+      if not dimension.HasField('dim_value'):
+        dimension.dim_param = name
+  # Shapes within the graph would still speak of the converter's numbers.
+  del model.graph.value_info[:]

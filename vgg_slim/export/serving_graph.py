@@ -3,6 +3,8 @@
 Pixels are normalised inside, so that nobody who serves an export can feed it wrongly scaled ones.
 """
 
+import numpy as np
+
 from vgg_slim.compat import tf
 from vgg_slim.data import image_ops
 from vgg_slim.nets import specs
@@ -35,9 +37,7 @@ def build_outputs(
     For a trunk only features: float32 [N, h', w', C], its last map.
   """
   with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-    pixels = tf.cast(images, tf.float32)
-    fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
-    network = restore.build_network(contract, fed, mode)
+    network = restore.build_network(contract, build_normalized(contract, images), mode)
   if network.logits is None:
     last_map = specs.get(contract.model).trunk_layers()[-1].name
     return {'features': tf.identity(network.end_points[last_map], 'features')}
@@ -47,6 +47,18 @@ def build_outputs(
     'probabilities': tf.nn.softmax(network.logits, name='probabilities'),
     'classes': tf.argmax(network.logits, 1, name='classes'),
   }
+
+
+def build_normalized(contract: Contract, images: tf.Tensor) -> tf.Tensor:
+  """Adds (RGB - mean) * scale as one product and one sum with constants, float32 [N, H, W, 3].
+
+  Converters take these two as they are; `image_ops.normalize`, which is faster on TensorFlow, asks
+  for the shape at run time.
+  """
+  scale = np.broadcast_to(np.array(contract.pixel_scale, np.float64), [3])
+  shift = -np.array(contract.rgb_mean, np.float64) * scale
+  pixels = tf.cast(images, tf.float32)
+  return pixels * scale.astype(np.float32) + shift.astype(np.float32)
 
 
 def list_outputs(contract: Contract) -> tuple[str, ...]:

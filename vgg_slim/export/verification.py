@@ -1,8 +1,6 @@
-"""An export against its checkpoint, on real pictures."""
+"""An export against its checkpoint, on real images."""
 
 import dataclasses
-import importlib.resources
-import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,17 +8,12 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
-from vgg_slim.data import pictures, sources
-from vgg_slim.errors import DataError, VggSlimError
-from vgg_slim.export import serving_graph
-from vgg_slim.export.reload import Outputs
+from vgg_slim.errors import VggSlimError
+from vgg_slim.export import samples, serving_graph
+from vgg_slim.export.fresh_process import Outputs
 from vgg_slim.finite import check_finite
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
-
-_PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # that come with scikit-learn
-_DIGITS = 2
-_MOST_PICTURES = 16  # each is scored at two sides
 
 
 class Case(NamedTuple):
@@ -29,10 +22,12 @@ class Case(NamedTuple):
   Attributes:
     batch: uint8 [1, H, W, 3], RGB, or bytes [1].
     expected: the checkpoint's outputs by name.
+    is_crop: whether the batch has the side that a model of fixed shape takes.
   """
 
   batch: np.ndarray
   expected: Outputs
+  is_crop: bool = False
 
 
 class ExportMismatchError(VggSlimError):
@@ -46,7 +41,7 @@ class Comparison:
   Attributes:
     cases: how many.
     difference: largest absolute difference of a class score (or a trunk's feature).
-    relative: the same over the largest absolute value of its own case.
+    relative: the same over the largest absolute value in all cases.
     probabilities: largest absolute difference of a probability; None for a trunk.
     same_class: in how many cases the most probable class is the same; None for a trunk.
   """
@@ -68,44 +63,15 @@ class Comparison:
     return line
 
 
-def default_pictures() -> list[bytes]:
-  """Two photographs and two digits, JPEG and PNG, from scikit-learn."""
-  folder = importlib.resources.files('sklearn.datasets') / 'images'
-  photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
-  digits = sources.open_source('digits').splits['train']
-  return photographs + [pictures.encode_png(digits[i].read()) for i in range(_DIGITS)]
-
-
-def read_pictures(folder: str) -> list[bytes]:
-  """The first pictures in `folder`, in the order of their names, as JPEG or PNG.
-
-  Raises:
-    DataError: there is none, or one that cannot be read.
-  """
-  paths = [
-    path
-    for path in sorted(pathlib.Path(folder).glob('*'))
-    if path.suffix.lower() in pictures.EXTENSIONS
-  ]
-  if not paths:
-    raise DataError(f'{folder} holds no picture to compare the export on.')
-  encoded = []
-  for path in paths[:_MOST_PICTURES]:
-    try:
-      encoded.append(pictures.read_picture(path.read_bytes()).encoded)
-    except (OSError, DataError) as error:
-      raise DataError(f'{path} cannot be read: {error}') from error
-  return encoded
-
-
 def run_checkpoint(prefix: str, contract: Contract, encoded: Sequence[bytes]) -> list[Case]:
-  """Scores every picture as a file, and its pixels at Q and at a larger side.
+  """Scores every image as a file, its pixels at Q and at a larger side, and its central crop.
 
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
     NonFiniteError: it computes a value that is not finite.
   """
   larger = dataclasses.replace(contract, test_scale=contract.test_scale * 5 // 4)
+  crops = samples.prepare_crops(contract, encoded)
   cases = []
   with tf.Graph().as_default(), sessions.open_session() as session:
     file = tf.placeholder(tf.string, [None])
@@ -113,13 +79,18 @@ def run_checkpoint(prefix: str, contract: Contract, encoded: Sequence[bytes]) ->
     images = tf.placeholder(tf.float32, [None, None, None, 3])
     outputs = serving_graph.build_outputs(contract, images)
     restore.restore(session, prefix)
-    for picture in encoded:
-      batch = np.array([picture], object)
+
+    def score(pixels: np.ndarray) -> Outputs:
+      return session.run(outputs, {images: pixels})
+
+    for data, crop in zip(encoded, crops, strict=True):
+      batch = np.array([data], object)
       at_q, at_larger = session.run(decoded, {file: batch})
-      cases.append(Case(batch, session.run(outputs, {images: at_q})))
+      cases.append(Case(batch, score(at_q)))
       for pixels in (at_q, at_larger):
         whole = np.rint(pixels).astype(np.uint8)
-        cases.append(Case(whole, session.run(outputs, {images: whole})))
+        cases.append(Case(whole, score(whole)))
+      cases.append(Case(crop[np.newaxis], score(crop[np.newaxis]), is_crop=True))
   for number, case in enumerate(cases):
     _check_outputs(case.expected, prefix, number)
   return cases
@@ -136,13 +107,13 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
   Args:
     cases: of `run_checkpoint`.
     got: of the export, in the same order.
-    tolerance: largest difference of a class score, over the largest class score of the same case.
+    tolerance: largest difference of a class score, over the largest class score in all cases.
 
   Raises:
     ExportMismatchError: an output is missing or of another shape, or the difference is larger.
     NonFiniteError: the export computes a value that is not finite.
   """
-  differences, relative = [], []
+  differences, values = [], []
   for number, (case, outputs) in enumerate(zip(cases, got, strict=True)):
     shapes = {name: array.shape for name, array in case.expected.items()}
     if {name: array.shape for name, array in outputs.items()} != shapes:
@@ -153,9 +124,12 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
       if name in shapes:
         expected = case.expected[name]
         differences.append(_largest(outputs[name] - expected))
-        relative.append(differences[-1] / max(_largest(expected), np.finfo(np.float32).tiny))
-  comparison = Comparison(len(cases), max(differences), max(relative))
-  if 'classes' in case.expected:
+        values.append(_largest(expected))
+  # Over all cases: rounding follows the ranges of the layers, not the scores of one image.
+  difference = float(np.max(differences))
+  relative = difference / max(*values, np.finfo(np.float32).tiny)
+  comparison = Comparison(len(cases), difference, relative)
+  if 'logits' in cases[0].expected:
     comparison = dataclasses.replace(
       comparison,
       probabilities=max(
@@ -163,7 +137,8 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
         for c, o in zip(cases, got, strict=True)
       ),
       same_class=sum(
-        int(o['classes'][0] == c.expected['classes'][0]) for c, o in zip(cases, got, strict=True)
+        int(o['logits'].argmax() == c.expected['logits'].argmax())
+        for c, o in zip(cases, got, strict=True)
       ),
     )
   if comparison.relative > tolerance:

@@ -70,5 +70,5 @@ def _linear_on_average(
   scores = sliding_fully_connected(pooled, num_classes, 1, activation_fn=None, scope=scope)
   with tf.variable_scope(tf.get_variable_scope(), reuse=True):
     score_map = sliding_fully_connected(net, num_classes, 1, activation_fn=None, scope=scope)
-  logits = scores[:, 0, 0]
+  logits = tf.squeeze(scores, [1, 2])  # phones have no fast kernel for a slice that drops axes
   return NetOutputs(score_map, logits, {**end_points, spec.average_scope: pooled, 'logits': logits})

@@ -1,12 +1,14 @@
 """Networks by name: the one call that training, evaluation and export share."""
 
+import contextlib
+
 from vgg_slim.compat import slim, tf
 from vgg_slim.config import NetConfig
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import resnet_v1, specs, vgg
 from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.heads import build_head
-from vgg_slim.nets.mode import Inference, Mode
+from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
@@ -54,7 +56,9 @@ def build(
   if isinstance(mode, Inference):
     spec.check_pool_rounding(mode.pool_rounding)
   arg_scope = net_arg_scope(mode, initializer, spec.batch_norm, spec.conv_biases)
-  with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), fast_kernel_gradients():
+  # The names of our gradients would be in every exported graph.
+  gradients = fast_kernel_gradients if isinstance(mode, Training) else contextlib.nullcontext
+  with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)
     if num_classes is None:
       return NetOutputs(None, None, end_points)

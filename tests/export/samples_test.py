@@ -1,0 +1,57 @@
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.export.fabricated import CONTRACT
+from tests.testing import make_data_set
+from vgg_slim.errors import DataError
+from vgg_slim.export import samples
+
+
+def png(pixels):
+  buffer = io.BytesIO()
+  PIL.Image.fromarray(pixels).save(buffer, 'PNG')
+  return buffer.getvalue()
+
+
+def test_the_default_images_are_two_photographs_and_two_digits():
+  images = [PIL.Image.open(io.BytesIO(encoded)) for encoded in samples.default_images()]
+  assert [image.size for image in images] == [(640, 427), (640, 427), (8, 8), (8, 8)]
+
+
+def test_images_of_a_folder_are_spread_over_its_classes(tmp_path):
+  for name in ('a', 'b', 'c'):
+    (tmp_path / name).mkdir()
+    for i in range(4):
+      value = 10 * (ord(name) - ord('a')) + i
+      (tmp_path / name / f'{i}.PNG').write_bytes(png(np.full([2, 2, 3], value, np.uint8)))
+  (tmp_path / 'notes.txt').write_text('not an image')
+  read = samples.read_images(str(tmp_path), 3)
+  values = [np.asarray(PIL.Image.open(io.BytesIO(data)))[0, 0, 0] for data in read]
+  assert values == [0, 10, 20]
+  assert len(samples.read_images(str(tmp_path), 5)) == 4  # every third
+  assert len(samples.read_images(str(tmp_path), 100)) == 12
+
+
+def test_a_converted_data_set_gives_its_training_images(tmp_path):
+  folder, manifest = make_data_set(tmp_path / 'data')
+  read = samples.read_images(folder, 7)
+  assert len(set(read)) == 7
+  assert len(samples.read_images(folder, 1000)) == manifest.split('train').num_examples
+
+
+def test_a_folder_without_images_and_a_broken_one_are_named(tmp_path):
+  with pytest.raises(DataError, match='holds no images'):
+    samples.read_images(str(tmp_path), 4)
+  (tmp_path / 'c.png').write_bytes(b'')
+  with pytest.raises(DataError, match='c.png cannot be read: the file is empty'):
+    samples.read_images(str(tmp_path), 4)
+
+
+def test_crops_are_central_squares_of_the_resized_image():
+  pixels = np.random.default_rng(0).integers(0, 256, [CONTRACT.test_scale, 50, 3], np.uint8)
+  (crop,) = samples.prepare_crops(CONTRACT, [png(pixels)])
+  top, left = (CONTRACT.test_scale - 32) // 2, (50 - 32) // 2
+  np.testing.assert_array_equal(crop, pixels[top : top + 32, left : left + 32])

@@ -1,0 +1,84 @@
+"""Runs an export in a new interpreter, which knows nothing but the export's folder.
+
+    python -m vgg_slim.export.fresh_process ANSWER < REQUEST
+
+A process of its own, and not one of `multiprocessing`, which would run the caller's main module
+again: a script without a main guard would export in a loop.
+"""
+
+import os
+import pathlib
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from vgg_slim.errors import VggSlimError
+from vgg_slim.quiet_import import quiet_import
+
+Outputs = dict[str, np.ndarray]
+Loaded = Callable[[np.ndarray], Outputs]
+Loader = Callable[[pathlib.Path], Loaded]
+
+_LONGEST_REASON = 300  # characters of another library's message
+
+
+def run_in_fresh_process(
+  load: Loader, folder: pathlib.Path, batches: Sequence[np.ndarray]
+) -> list[Outputs]:
+  """Loads an export in a new interpreter and runs it on every batch.
+
+  Args:
+    load: a function of `reload`.
+    folder: the export.
+    batches: each float32 or uint8 [N, H, W, 3], or bytes [N].
+
+  Raises:
+    VggSlimError: the process died, or the export cannot be loaded or run.
+  """
+  with tempfile.TemporaryDirectory() as scratch:
+    answer = pathlib.Path(scratch, 'answer')
+    done = subprocess.run(
+      [sys.executable, '-m', __name__, str(answer)],
+      input=pickle.dumps((load, folder, batches)),
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.PIPE,
+      env={**os.environ, 'PYTHONPATH': os.pathsep.join(path or os.getcwd() for path in sys.path)},
+    )
+    if done.returncode:
+      raise VggSlimError(
+        f'The process that loads the export again {_describe_end(done.returncode, done.stderr)}'
+      )
+    outputs, reason = pickle.loads(answer.read_bytes())
+  if reason is not None:
+    raise VggSlimError(f'The export does not run when it is loaded again: {reason}')
+  return outputs
+
+
+def _describe_end(returncode: int, stderr: bytes) -> str:
+  if returncode == -signal.SIGKILL:
+    return 'was killed (SIGKILL); the machine may have run out of memory.'
+  if returncode < 0:
+    return f'was ended by {signal.Signals(-returncode).name}.'
+  last_line = (stderr.decode(errors='replace').strip().splitlines() or ['no message'])[-1]
+  return f'ended with exit code {returncode}: {last_line[:_LONGEST_REASON]}'
+
+
+def _answer_request() -> None:
+  quiet_import('vgg_slim.export.reload')
+  load, folder, batches = pickle.load(sys.stdin.buffer)
+  outputs = reason = None
+  try:
+    run = load(folder)
+    outputs = [run(batch) for batch in batches]
+  except Exception as error:  # of any of four libraries; few of theirs can leave the process
+    reason = ' '.join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+  pathlib.Path(sys.argv[1]).write_bytes(pickle.dumps((outputs, reason)))
+
+
+if __name__ == '__main__':
+  _answer_request()
