@@ -25,7 +25,6 @@ from vgg_slim.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import VggSlimError
-from vgg_slim.weights import prefixes
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, "Folder made by tools/convert_to_tfrecord. By default the run's, or the digits."
@@ -98,7 +97,7 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
   yield from data_set.examine_all(run.data_dir, manifest, run.preprocessing, _THOROUGH.value)
   start = newest or run.fine_tune.checkpoint_path
   if start:
-    yield trial.examine_checkpoint(_TRAIN_DIR.value if newest else start)
+    yield trial.examine_checkpoint(start)
   yield trial.examine_memory(run, memory.available_bytes(), bool(sessions.num_gpus()))
   yield machine.examine_disk(_folder(), trial.checkpoint_bytes(run))
   if _DRY_STEP.value and not counts[FAIL]:
@@ -118,7 +117,9 @@ def _plan() -> tuple[TrainConfig, Manifest, str | None]:
   if begun is None:
     return config_flags.train_config_from_flags(data_dir, manifest), manifest, None
   run = dataclasses.replace(begun, data_dir=data_dir)
-  return run, manifest, prefixes.find_prefix(_TRAIN_DIR.value)
+  from vgg_slim.weights import checkpoints
+
+  return run, manifest, checkpoints.find(_TRAIN_DIR.value)
 
 
 def _begun_run() -> TrainConfig | None:
