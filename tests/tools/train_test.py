@@ -250,10 +250,11 @@ def test_the_advice_after_a_later_divergence_works(data_dir, tmp_path, capsys):
   run = (f'--data_dir={data_dir}', '--train_dir=run', *STEPS)
   assert run_tool(train, *run, '--learning_rate=1e-3', '--max_steps=3') == 0
   assert run_tool(train, *run, '--learning_rate=1e30') == 1
+  error = advice(capsys)
   match = re.search(
-    r'(\S+)\.\* and give a lower --learning_rate.* then goes on from run/model.ckpt-3',
-    advice(capsys),
+    r'(\S+)\.\* and give a lower --learning_rate.* then goes on from run/model.ckpt-3', error
   )
+  assert match, error
   assert match[1] == 'run/model.ckpt-4'
   for path in tmp_path.glob(f'{match[1]}.*'):
     path.unlink()

@@ -12,7 +12,7 @@ from vgg_slim.config import TrainConfig, write_train_config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import ConfigError, NonFiniteError, TrainingError
 from vgg_slim.training import (
   assembly,
   diagnosis,
@@ -255,13 +255,22 @@ class _Loop:
     return self._built.checkpointer.save(session, step)
 
   def _end_epoch(self, session: tf.Session, step: int, checkpoint: str) -> Validation | None:
-    validation = self._evaluate_fn(checkpoint) if self._evaluate_fn else None
+    validation = self._validate(step, checkpoint)
     if validation:
       validation = self._built.agreement.on_validation(session, validation)
     end = EpochEnd(step, checkpoint, self._built.epochs.ends(step), validation)
     for hook in self._built.hooks:
       hook.after_epoch(session, end)
     return validation
+
+  def _validate(self, step: int, checkpoint: str) -> Validation | None:
+    if self._evaluate_fn is None:
+      return None
+    try:
+      return self._evaluate_fn(checkpoint)
+    except NonFiniteError as error:
+      way_back = self._built.checkpointer.describe_way_back(step)
+      raise TrainingError(f'{error} {way_back}') from error
 
   def _is_over(self, session: tf.Session, stop: interrupts.StopRequest) -> bool:
     return self._built.agreement.any(session, bool(stop.signal_name or self._stop_reason()))
