@@ -59,6 +59,33 @@ def test_equal_pictures_by_their_places():
   assert audit.equal_pictures(b'') == []
 
 
+def test_digests_that_agree_in_one_half_are_not_equal():
+  halves = [b'a' * 8, b'b' * 8]
+  digests = [one + other for one in halves for other in halves]
+  assert audit.equal_pictures(b''.join(digests)) == []
+  assert audit.equal_pictures(b''.join([*digests, digests[1], digests[2], digests[1]])) == [
+    [1, 4, 6],
+    [2, 5],
+  ]
+
+
+def test_of_tiny_images_the_first_20_are_named():
+  def tiny(first, count):
+    found = audit.Audit.empty(1)
+    for number in range(first, first + count):
+      found.add_good(str(number), 0, (50, 31), audit.digest_of(b'x'))
+    return found
+
+  expected = [str(number) for number in range(20)]
+  assert tiny(0, 25).tiny == expected
+  found = tiny(0, 12)
+  found.merge(tiny(12, 12))
+  assert found.tiny == expected
+  large = audit.Audit.empty(1)
+  large.add_good('x', 0, (32, 50), audit.digest_of(b'x'))
+  assert large.tiny == []
+
+
 def test_digests_of_pixels_know_the_shape():
   pixels = np.arange(12, dtype=np.uint8)
   digests = {audit.digest_of(pixels.reshape(shape)) for shape in ((3, 4), (4, 3), (2, 6))}

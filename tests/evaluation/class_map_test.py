@@ -40,6 +40,11 @@ def test_every_class_that_the_network_lacks_is_named():
   )
 
 
+def test_four_names_are_not_cut():
+  with pytest.raises(DataError, match='Its 4 classes are airplane, car, bird, cat[.]$'):
+    map_classes(NETWORK[:4], 4, ('deer',), 'x')
+
+
 @pytest.mark.parametrize('label', [-1, 2])
 def test_labels_outside_the_classes(label):
   with pytest.raises(DataError, match=rf'outside 0 .. 1: .*{label}'):

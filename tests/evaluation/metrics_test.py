@@ -51,4 +51,6 @@ def test_a_picture_left_out_or_counted_twice_is_an_error():
 def test_more_pictures_than_the_manifest_says():
   table = ScoreTable(1, 2)
   with pytest.raises(DataError, match='more than the 1 images'):
+    table.add(np.array([0, 1]), np.full([2, 2], 0.5), np.array([0, 0]))
+  with pytest.raises(DataError, match='more than the 1 images'):
     table.add(np.array([1]), np.array([[0.5, 0.5]]), np.array([0]))

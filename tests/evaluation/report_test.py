@@ -72,6 +72,7 @@ def test_only_the_classes_of_the_data_set_are_listed():
   dash = '<td class="number">-</td>'
   assert f'<td>cat</td>{dash}{dash}{dash}<td class="number">0</td>' in text
   assert '<td>dog</td>' not in text
+  assert text.index('<td>owl</td>') < text.index('<td>cat</td>')  # what cannot be rated is last
   assert 'owl, taken for dog (90.0%): 1.png' in text
 
 

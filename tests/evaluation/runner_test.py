@@ -10,7 +10,7 @@ from tests.evaluation import numpy_vgg
 from tests.testing import assign, graph_session, random_values, train_config
 from vgg_slim.compat import tf
 from vgg_slim.data import conversion, pictures, sources, splitting
-from vgg_slim.errors import CheckpointError, ConfigError, DataError
+from vgg_slim.errors import CheckpointError, ConfigError, DataError, NonFiniteError
 from vgg_slim.evaluation import results, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
@@ -67,7 +67,7 @@ def run(tmp_path_factory):
   return Run(config, str(folder / 'data'), manifest, checkpoint, values, pixels)
 
 
-def save_random_weights(config, prefix, seed=0):
+def save_random_weights(config, prefix, seed=0, **factors):
   with graph_session() as session:
     registry.build_from_config(config.net, tf.zeros([1, SIDE, SIDE, 3]), Inference())
     tf.train.get_or_create_global_step()
@@ -77,6 +77,8 @@ def save_random_weights(config, prefix, seed=0):
       name: value * np.float32(np.sqrt(2 / np.prod(value.shape[:-1])) if value.ndim > 1 else 0.1)
       for name, value in random_values(shapes, seed, scale=1.1).items()
     }
+    for layer, factor in factors.items():
+      values = {n: v * np.float32(factor) if layer in n else v for n, v in values.items()}
     values['global_step'] = np.int64(7)
     assign(session, values)
     return tf.train.Saver().save(session, str(prefix)), values
@@ -190,6 +192,16 @@ def test_labels_become_those_of_the_network(run):
   np.testing.assert_array_equal(
     scored.passes['dense', 64].scores, expected.passes['dense', 64].scores
   )
+
+
+def test_an_image_whose_scores_are_not_finite_is_named(run, tmp_path):
+  checkpoint, _ = save_random_weights(run.config, tmp_path / 'model.ckpt', fc8=np.nan)
+  with (
+    run.evaluator(views=('center',)) as evaluator,
+    # Its name in the records, not its number in the split.
+    pytest.raises(NonFiniteError, match='not finite for image [0-5] and'),
+  ):
+    evaluator.score(checkpoint)
 
 
 def test_a_scale_below_the_training_side_is_refused(run):

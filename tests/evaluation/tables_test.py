@@ -47,6 +47,15 @@ def test_without_the_whole_image_the_first_view_stands_for_all():
   ]
 
 
+def test_one_network_of_several_scales_is_enough_for_table_4():
+  both = [scored('d', ('dense',), [256]), scored('e', ('dense',), [256, 384])]
+  assert layout(both) == [
+    (3, [('d', 'dense', (256,)), ('e', 'dense', (256,)), ('e', 'dense', (384,))]),
+    (4, [('d', 'dense', (256,)), ('e', 'dense', (256, 384))]),
+    (6, [('d + e', 'dense', (256, 384))]),
+  ]
+
+
 def test_cells_for_people():
   line = tables.make_tables([scored('d', ('dense',), [256], flip=False)])[0].lines[0]
   cells = dict(zip(tables.HEADINGS, tables.cells(line.result), strict=False))

@@ -6,8 +6,9 @@ import PIL.Image
 import pytest
 
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
+from vgg_slim.compat import tf
 from vgg_slim.data import pictures
-from vgg_slim.evaluation import outputs, validation
+from vgg_slim.evaluation import outputs, results, validation
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.plotting import samples
 
@@ -62,3 +63,18 @@ def test_without_a_mistake_there_is_no_grid(drawn):
   _, summary = validate(LABELS)
   assert [value.tag for value in summary.value] == ['confusion']
   assert drawn.read is None
+
+
+def test_events_hold_numbers_and_images(drawn, tmp_path):
+  scored = scored_checkpoint({('center', 64): probabilities_of([0, 2, 2, 1])}, LABELS, ('center',))
+  line = results.combine([scored], 'center')
+  validation.write_events(str(tmp_path), line, CLASSES, ['shard'])
+  (path,) = tmp_path.iterdir()
+  values = {
+    value.tag: (event.step, value)
+    for event in tf.train.summary_iterator(str(path))
+    for value in event.summary.value
+  }
+  assert set(values) == {'accuracy', 'loss', 'confusion', 'most_confident_errors'}
+  assert {step for step, _ in values.values()} == {9}
+  assert values['accuracy'][1].simple_value == 0.75

@@ -34,6 +34,10 @@ def test_crops_of_the_paper():
     'ten_crop': 5,
     'multi_crop': 25,
   }
+  assert views.VIEWS['center'] == ((0.5, 0.5),)
+  # Krizhevsky et al. (2012), section 4.1: the corners and the centre.
+  corners = {(y, x) for y in (0, 1) for x in (0, 1)}
+  assert set(views.VIEWS['ten_crop']) == corners | {(0.5, 0.5)}
   grid = views.VIEWS['multi_crop']
   assert grid == tuple((y / 4, x / 4) for y in range(5) for x in range(5))
 

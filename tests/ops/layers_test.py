@@ -208,6 +208,7 @@ class TestDropoutOp:
     with graph_session():
       x = tf.ones([2])
       assert layers.dropout_op(x, 'dropout', 1.0) is x
+      assert layers.dropout_op(x, 'dropout', 1, tf.constant([0, 7], tf.int64)) is x
 
   @pytest.mark.parametrize('shape', [(6, 5), (6, 1, 1, 64), (6, 7)])
   def test_parts_drop_what_tensorflow_drops_in_the_whole_batch(self, shape):

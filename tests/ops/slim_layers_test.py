@@ -161,6 +161,23 @@ class TestConv2d:
     # A new layer's moving mean is 0 and its variance 1.
     np.testing.assert_allclose(got, plain / np.sqrt(1 + 0.5), atol=1e-5)
 
+  @pytest.mark.parametrize('cache_dtype', [None, tf.float32])
+  def test_winograd_gives_the_same(self, cache_dtype):
+    # As few channels and tiles as it takes.
+    images = np.random.default_rng(0).normal(size=[1, 16, 16, 128]).astype(np.float32)
+    with graph_session() as session:
+      net = slim_layers.conv2d(
+        tf.constant(images), 128, 3, cache_dtype=cache_dtype, fast_cpu_conv=True, scope='conv1'
+      )
+      kernel, bias = slim.get_model_variables()
+      plain = tf.nn.relu(tf.nn.conv2d(images, kernel, strides=1, padding='SAME') + bias)
+      session.run(tf.global_variables_initializer())
+      cached_weights.fill(session)
+      assert 'ExtractImagePatches' in {op.type for op in session.graph.get_operations()}
+      got, plain = session.run([net, plain])
+    # Winograd's rounding, see `winograd_test`.
+    np.testing.assert_allclose(got, plain, atol=2e-5 * plain.max())
+
 
 class TestFoldBatchNorm:
   @pytest.mark.parametrize('biases', [False, True])
@@ -199,18 +216,20 @@ class TestDropout:
 
 
 class TestSlidingFullyConnected:
+  @pytest.mark.parametrize('cache_dtype', [None, tf.float32])
   @pytest.mark.parametrize('activation', [tf.nn.relu, None])
-  def test_equals_slims_convolution(self, activation):
+  def test_equals_slims_convolution(self, activation, cache_dtype):
     images = np.random.default_rng(0).normal(size=[2, 4, 5, 3]).astype(np.float32)
     results = []
     for layer, options in (
-      (slim_layers.sliding_fully_connected, {}),
+      (slim_layers.sliding_fully_connected, {'cache_dtype': cache_dtype}),
       (slim.conv2d, {'padding': 'VALID'}),
     ):
       with graph_session() as session:
         net = layer(tf.constant(images), 6, 3, activation_fn=activation, scope='fc6', **options)
         shapes = {v.op.name: v.shape.as_list() for v in slim.get_model_variables()}
         assign(session, random_values(shapes))
+        cached_weights.fill(session)
         results.append(session.run(net))
     np.testing.assert_allclose(results[0], results[1], atol=1e-5)
     assert (results[0].min() == 0) == (activation is not None)
