@@ -100,3 +100,15 @@ class TestCheckCanResume:
       "data_fingerprint was 'abc', now 'other'",
     ):
       assert clash in message
+
+
+def test_a_run_of_0_1_keeps_its_resize_filter():
+  values = json.loads(a_config().to_json())
+  del values['preprocessing']['resize_filter'], values['preprocessing']['stored_side']
+  saved = config.TrainConfig.from_json(json.dumps(values))
+  assert saved.preprocessing.resize_filter == 'bilinear'
+  kept = config.keep_resize_filter(saved, a_config())
+  assert kept.preprocessing.resize_filter == 'bilinear'
+  config.check_can_resume(saved, kept, 'runs/photos')
+  with pytest.raises(CheckpointError, match='preprocessing.resize_filter'):
+    config.check_can_resume(saved, a_config(), 'runs/photos')

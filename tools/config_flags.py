@@ -196,6 +196,7 @@ def preprocessing_config_from_flags(
     train_scale_max=values.train_scale_max or smallest,
     random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,
     rgb_covariance=manifest.rgb_covariance if values.rgb_shift else None,
+    stored_side=manifest.stored_side,
     **{name: values[name].value for name in _AUGMENTATION},
   )
 

@@ -1,5 +1,7 @@
 """The flags that say which pictures are scored, and how. Loads no TensorFlow."""
 
+from collections.abc import Iterable
+
 from absl import flags
 
 from tools import flag_groups
@@ -9,6 +11,7 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import candidates, eval_config, views
 from vgg_slim.nets import specs
+from vgg_slim.preprocessing import test_scales as scales
 
 flags.disclaim_key_flags()
 
@@ -55,7 +58,7 @@ def eval_config_from_flags(
   manifest.split(values.split)
   fed = wanted.preprocessing
   specs.get(wanted.net.model).check_pool_rounding(values.pool_rounding)
-  test_scales = _test_scales(values.test_scales, fed, wanted.net.image_size)
+  test_scales = _test_scales(values.test_scales, wanted)
   views.check_test_scales(test_scales, wanted.net.image_size)
   return eval_config.EvalConfig(
     test_scales=test_scales,
@@ -68,16 +71,31 @@ def eval_config_from_flags(
   )
 
 
-def _test_scales(
-  text: str | None, preprocessing: config.PreprocessingConfig, image_size: int
-) -> list[int]:
+def _test_scales(text: str | None, wanted: candidates.Candidate | config.TrainConfig) -> list[int]:
   if text is None:
-    return [preprocessing.dense_test_scale(image_size)]
+    return [wanted.test_scale]
   if text == 'multi':
-    return list(views.multi_scale(preprocessing.train_scale_min, preprocessing.train_scale_max))
+    return _paper_scales(wanted.preprocessing, wanted.net.image_size)
   try:
     return [int(side) for side in text.split(',')]
   except ValueError as error:
     raise ConfigError(
       f"--test_scales={text!r}: expected sides in pixels with commas, or 'multi'."
     ) from error
+
+
+def _paper_scales(fed: config.PreprocessingConfig, image_size: int) -> list[int]:
+  """The paper's test scales for a training scale; says where they had to become others."""
+  smallest, largest = fed.train_scale_min, fed.train_scale_max
+  before = scales.paper_scales(smallest, largest)
+  after = scales.multi(smallest, largest, image_size)
+  if before != after:
+    print(
+      f'--test_scales=multi: {_join(before)} became {_join(after)}: multiples of 32, not below '
+      f'image_size={image_size}, each once.'
+    )
+  return list(after)
+
+
+def _join(sides: Iterable[int]) -> str:
+  return ', '.join(map(str, sides))

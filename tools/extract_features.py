@@ -32,7 +32,10 @@ _IMAGE_SIZE = flags.DEFINE_integer(
   'image_size', None, "Side of the crop in pixels. By default the checkpoint's.", lower_bound=1
 )
 _TEST_SCALE = flags.DEFINE_integer(
-  'test_scale', None, 'Smaller side before the crop. By default --image_size.', lower_bound=1
+  'test_scale',
+  None,
+  "Smaller side before the crop. By default the checkpoint's, or 8/7 of --image_size.",
+  lower_bound=1,
 )
 _PASSES = flags.DEFINE_integer('passes', 1, 'Passes over the train split.', lower_bound=1)
 _SEED = flags.DEFINE_integer('seed', 0, 'Of crops and mirror images.')

@@ -91,7 +91,12 @@ def _run(
 ) -> 'tuple[loop.TrainResult, str]':
   output_files.check_outputs(folders={'--train_dir': train_dir})
   if prefixes.list_candidates(train_dir) and not _OVERWRITE.value:
-    config.check_can_resume(config.read_train_config(train_dir), wanted, train_dir)
+    saved = config.read_train_config(train_dir)
+    kept = config.keep_resize_filter(saved, wanted)
+    if kept != wanted:
+      print(f'Images are resized as the run started: {kept.preprocessing.resize_filter}.')
+    wanted = kept
+    config.check_can_resume(saved, wanted, train_dir)
   return _train(wanted, manifest, train_dir, workers), train_dir
 
 
@@ -138,7 +143,7 @@ def _train(
       wanted, manifest, train_dir, None, reporter, workers, overwrite=_OVERWRITE.value
     )
   central_crops = eval_config.EvalConfig(
-    test_scales=(wanted.preprocessing.test_scale,),
+    test_scales=(wanted.test_scale,),
     views=('center',),
     flip=False,
     batch_size=_VALIDATION_BATCH_SIZE.value,

@@ -22,6 +22,8 @@ from vgg_slim.configs.run import BEST_METRICS, RunConfig
 from vgg_slim.configs.runtime import NO_GPU, PRECISIONS, RuntimeConfig
 from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.preprocessing import test_scales
+from vgg_slim.preprocessing.description import FILTER_OF_0_1
 
 __all__ = [
   'BEST_FOLDER',
@@ -45,6 +47,7 @@ __all__ = [
   'TrainConfig',
   'check_can_resume',
   'check_fields',
+  'keep_resize_filter',
   'read_train_config',
   'write_train_config',
 ]
@@ -91,6 +94,12 @@ class TrainConfig:
         f'batch_size={batch} cannot be cut into gradient_accumulation_steps={parts} equal parts.'
       )
 
+  @property
+  def test_scale(self) -> int:
+    """The smaller side Q to which test images are resized, in pixels."""
+    fed = self.preprocessing
+    return test_scales.choose(fed.train_scale_min, fed.train_scale_max, self.net.image_size)
+
   def to_json(self) -> str:
     return json.dumps(dataclasses.asdict(self), indent=2) + '\n'
 
@@ -109,6 +118,8 @@ class TrainConfig:
     for section in _SECTIONS.keys() & values.keys():
       section_class = _SECTIONS[section]
       check_fields(values[section], section_class, repr(section), may_lack_defaults=True)
+      if section == 'preprocessing':
+        values[section].setdefault('resize_filter', FILTER_OF_0_1)
       values[section] = section_class(**values[section])
     return cls(**values)
 
@@ -145,6 +156,13 @@ _FREE_TO_CHANGE = {
   'distribution.num_devices',
   'distribution.worker_timeout',
 }
+
+
+def keep_resize_filter(saved: TrainConfig, wanted: TrainConfig) -> TrainConfig:
+  """Returns `wanted` with the resize filter that the run was started with, which no flag sets."""
+  kept = saved.preprocessing.resize_filter
+  preprocessing = dataclasses.replace(wanted.preprocessing, resize_filter=kept)
+  return dataclasses.replace(wanted, preprocessing=preprocessing)
 
 
 def check_can_resume(saved: TrainConfig, wanted: TrainConfig, train_dir: str) -> None:

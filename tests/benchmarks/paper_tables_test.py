@@ -66,15 +66,15 @@ def test_three_networks_from_training_to_tables(tmp_path):
   }
   assert shown == {
     3: [
-      ('vgg_a@1', 'dense', (36,), 29.6),
-      ('vgg_b@1', 'dense', (36,), 28.7),
-      ('vgg_e@1', 'dense', (54,), 25.5),
+      ('vgg_a@1', 'dense', (32,), 29.6),
+      ('vgg_b@1', 'dense', (32,), 28.7),
+      ('vgg_e@1', 'dense', (32,), 25.5),
     ],
-    4: [('vgg_b@1', 'dense', (32, 36, 40), 28.2), ('vgg_e@1', 'dense', (36, 54, 73), 24.8)],
+    4: [('vgg_b@1', 'dense', (32, 64), 28.2), ('vgg_e@1', 'dense', (32, 64), 24.8)],
     5: [
-      ('vgg_e@1', 'dense', (36, 54, 73), 24.8),
-      ('vgg_e@1', 'multi_crop', (36, 54, 73), 24.6),
-      ('vgg_e@1', 'dense+multi_crop', (36, 54, 73), 24.4),
+      ('vgg_e@1', 'dense', (32, 64), 24.8),
+      ('vgg_e@1', 'multi_crop', (32, 64), 24.6),
+      ('vgg_e@1', 'dense+multi_crop', (32, 64), 24.4),
     ],
   }
 

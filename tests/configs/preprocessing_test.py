@@ -34,20 +34,3 @@ def test_it_comes_back_from_json():
     (1.0, 2.0, 3.0), (1.0, 0.5, 0.25), rgb_shift=0.1, rgb_covariance=((1.0, 2.0, 3.0),) * 3
   )
   assert PreprocessingConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
-
-
-@pytest.mark.parametrize(
-  ('smallest', 'largest', 'image_size', 'expected'),
-  [
-    (256, 256, 224, 256),
-    (256, 512, 224, 384),
-    (36, 36, 32, 32),
-    (73, 73, 64, 64),
-    (54, 54, 48, 48),
-  ],
-)
-def test_dense_scale_is_a_multiple_of_32_and_not_below_the_crop(
-  smallest, largest, image_size, expected
-):
-  config = PreprocessingConfig((0.0,) * 3, 1.0, smallest, largest)
-  assert config.dense_test_scale(image_size) == expected

@@ -5,7 +5,7 @@ import PIL.Image
 import PIL.ImageEnhance
 import pytest
 
-from tests.data.image_ops_test import photo
+from tests.preprocessing.graph_test import photo
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig

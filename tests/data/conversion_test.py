@@ -16,9 +16,10 @@ from PIL import Image
 from tests.data import fabricated
 from vgg_slim import files
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, manifest, pictures, shard_plans, sources
+from vgg_slim.data import conversion, manifest, shard_plans, sources
 from vgg_slim.data.splitting import SplitRule
 from vgg_slim.errors import ConfigError, DataError, UnfinishedError
+from vgg_slim.preprocessing import host
 
 
 def convert(
@@ -124,7 +125,7 @@ def test_large_sets_are_counted_by_a_sample_whatever_the_shards(tmp_path, monkey
 
 def test_mean_of_one_known_pixel_value(tmp_path):
   source = fabricated.source((2, 2))
-  grey = pictures.encode_png(np.full((2, 3), 200, np.uint8))
+  grey = host.encode_png(np.full((2, 3), 200, np.uint8))
   images = [image._replace(read=lambda: grey) for image in source.splits['train']]
   m = convert(sources.Source('folder', ('a', 'b'), {'train': images}, False), tmp_path / 'out', 0)
   assert (m.rgb_mean, m.rgb_std) == ((200.0, 200.0, 200.0), (0.0, 0.0, 0.0))
@@ -246,7 +247,7 @@ def test_a_picture_that_cannot_be_used_is_left_out_and_named(tmp_path):
   lines = (tmp_path / 'out' / 'quarantine.csv').read_text().splitlines()
   assert lines[0] == 'file,class,reason'
   assert sorted(lines[1:])[0].startswith('a/002.png,a,[Errno 2] No such file')
-  assert sorted(lines[1:])[1] == 'b/001.png,b,not a picture that Pillow can read'
+  assert sorted(lines[1:])[1] == 'b/001.png,b,not an image that Pillow can read'
 
 
 def test_strict_makes_it_an_error_that_leaves_nothing(tmp_path):

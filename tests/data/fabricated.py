@@ -8,8 +8,8 @@ import struct
 import numpy as np
 from PIL import Image
 
-from vgg_slim.data import pictures
 from vgg_slim.data.labeled_images import LabeledImage, Source
+from vgg_slim.preprocessing import host
 
 CIFAR_NAMES = ('plane', 'car', 'bird')
 
@@ -52,7 +52,7 @@ def source(counts, **other_splits):
 
 
 def _grey_png(*seed):
-  return pictures.encode_png(pixels(seed, 3, 4, channels=1))
+  return host.encode_png(pixels(seed, 3, 4, channels=1))
 
 
 def write_image_folder(root, counts, image_format='PNG', extension='.png'):

@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from tests.data.image_ops_test import encode, photo
+from tests.preprocessing.graph_test import encode, photo
 from vgg_slim.compat import tf
 from vgg_slim.data import conversion, foreign_records, sources
 from vgg_slim.errors import DataError

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from tests.data import fabricated
-from vgg_slim.data import pictures
 from vgg_slim.data.picture_files import list_files, read_file
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import host
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_name_with_brackets_is_a_file_first(folder):
 
 def test_reading_gives_what_tensorflow_decodes(tmp_path):
   pixels = fabricated.pixels(0)
-  png = pictures.encode_png(pixels)
+  png = host.encode_png(pixels)
   (tmp_path / 'a.png').write_bytes(png)
   assert read_file(str(tmp_path / 'a.png')).encoded == png
   Image.fromarray(pixels).save(tmp_path / 'a.bmp')
@@ -59,7 +59,7 @@ def test_reading_gives_what_tensorflow_decodes(tmp_path):
 def test_what_cannot_be_read_says_why(tmp_path):
   (tmp_path / 'x.jpg').write_bytes(b'GIF?')
   for name, reason in (
-    ('x.jpg', 'not a picture that Pillow can read'),
+    ('x.jpg', 'not an image that Pillow can read'),
     ('y.jpg', 'No such file or directory'),
     ('', 'Is a directory'),
   ):

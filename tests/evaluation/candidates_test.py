@@ -42,7 +42,7 @@ def test_an_imported_checkpoint(tmp_path):
   found = find_candidate(str(tmp_path / 'w'))
   assert (found.net.model, found.net.head, found.net.image_size) == ('vgg_a', 'fc256', 64)
   assert (found.preprocessing.rgb_mean, found.preprocessing.pixel_scale) == ((1, 2, 3), 0.5)
-  assert found.preprocessing.test_scale == described.test_scale == 73
+  assert found.test_scale == described.test_scale == 64
   assert (found.class_names, found.data_dir) == (None, None)
 
 
@@ -70,3 +70,11 @@ def test_a_config_of_another_run_is_not_mixed_in(tmp_path, run):
   contract.write_contract(tmp_path / 'run' / 'model.ckpt-2.json', described)
   with pytest.raises(CheckpointError, match="0 is 'x', here 'class_0'"):
     find_candidate(str(tmp_path / 'run'))
+
+
+def test_the_test_scale_is_the_one_of_the_contract(tmp_path, run):
+  described = dataclasses.replace(contract.from_train_config(run), test_scale=96)
+  contract.write_contract(tmp_path / 'run' / 'model.ckpt-2.json', described)
+  assert find_candidate(str(tmp_path / 'run')).test_scale == 96
+  imported(tmp_path, test_scale=70)  # not a multiple of 32: somebody chose it
+  assert find_candidate(str(tmp_path / 'w')).test_scale == 70

@@ -12,17 +12,15 @@ def decode(encoded):
 
 
 def resize_smaller_side(picture, side):
-  """Bilinear between pixel centres, edge pixels repeated."""
-  ratio = side / min(picture.shape[:2])
-  for axis in (0, 1):
-    length = picture.shape[axis]
-    new_length = round(length * ratio)
-    centres = np.clip((np.arange(new_length) + 0.5) * length / new_length - 0.5, 0, length - 1)
-    low = np.floor(centres).astype(int)
-    high = np.minimum(low + 1, length - 1)
-    share = (centres - low).reshape([-1, 1, 1] if axis == 0 else [1, -1, 1])
-    picture = picture.take(low, axis) * (1 - share) + picture.take(high, axis) * share
-  return picture
+  """Pillow's antialiased filter; one channel at a time, as it rounds those of RGB images."""
+  height, width = (round(length * side / min(picture.shape[:2])) for length in picture.shape[:2])
+  channels = [
+    PIL.Image.fromarray(channel.astype(np.float32)).resize(
+      (width, height), PIL.Image.Resampling.BILINEAR
+    )
+    for channel in np.moveaxis(picture, 2, 0)
+  ]
+  return np.stack(channels, -1).astype(np.float64)
 
 
 def convolve(maps, weights, biases, padding):

@@ -10,7 +10,6 @@ import pytest
 from tests.data import fabricated
 from tests.testing import graph_session, random_values
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, pictures
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
 from vgg_slim.evaluation.predictions import Failure
 from vgg_slim.evaluation.predictor import (
@@ -22,6 +21,8 @@ from vgg_slim.evaluation.predictor import (
 from vgg_slim.export import saved_model
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import graph, host
+from vgg_slim.preprocessing.description import ANTIALIASED
 from vgg_slim.weights.contract import Contract
 
 MEAN, SCALE, SIDE, Q = (90.0, 100.0, 110.0), 1 / 50, 32, 40
@@ -62,7 +63,7 @@ def one_by_one(checkpoint, central_crop, flip):
   rows = []
   with graph_session() as session:
     encoded = tf.placeholder(tf.string, [])
-    resized = image_ops.resize_smaller_side(image_ops.decode_rgb(encoded), Q)
+    resized = graph.resize_smaller_side(graph.decode_rgb(encoded), Q, ANTIALIASED)
     images = tf.placeholder(tf.float32, [1, None, None, 3])
     outputs = registry.build('vgg_a@4', images, 3, Inference(), SIDE, fc_units=8)
     tf.train.Saver().restore(session, checkpoint)
@@ -94,7 +95,7 @@ def test_against_one_picture_at_a_time(checkpoint, central_crop, flip):
 def test_explanation_shows_the_picture_and_its_maps(checkpoint):
   pixels = np.full([Q, 72, 3], (255, 0, 90), np.uint8)
   with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
-    image = predictor.prepare(pictures.encode_png(pixels))
+    image = predictor.prepare(host.encode_png(pixels))
     found = [predictor.explain(image, class_id, 'conv4/conv4_2') for class_id in range(3)]
   assert np.array_equal(found[0].pixels, pixels)
   assert found[0].class_map.shape == (1, 2)
@@ -118,7 +119,7 @@ def test_files_that_cannot_be_read_are_told_apart(tmp_path, checkpoint):
     for score in answer.top:
       # Images of one size share a batch: float32 sums in another order.
       assert score.probability == pytest.approx(row[score.class_id], rel=1e-4)
-  assert answers[0] == Failure(names[3], 'not a picture that Pillow can read')
+  assert answers[0] == Failure(names[3], 'not an image that Pillow can read')
   assert answers[4] == Failure(paths[4], 'No such file or directory')
 
 
@@ -137,7 +138,7 @@ def test_an_image_that_would_become_too_large_is_named_with_a_way_out(tmp_path, 
 def test_other_formats_and_bytes_that_tensorflow_refuses(checkpoint):
   grey = fabricated.pixels(1, channels=1)
   with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
-    assert predictor.prepare(pictures.encode_png(grey)).shape[2] == 3
+    assert predictor.prepare(host.encode_png(grey)).shape[2] == 3
     with pytest.raises(DataError):
       predictor.prepare(PICTURES[0][:200])
 

@@ -9,13 +9,14 @@ import pytest
 from tests.evaluation import numpy_vgg
 from tests.testing import assign, graph_session, random_values, train_config
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, pictures, sources, splitting
+from vgg_slim.data import conversion, sources, splitting
 from vgg_slim.errors import CheckpointError, ConfigError, DataError, NonFiniteError
 from vgg_slim.evaluation import results, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import host
 from vgg_slim.weights import checkpoints
 
 MODEL, SIDE, SCALES = 'vgg_c@4', 64, (64, 75)
@@ -49,7 +50,7 @@ def run(tmp_path_factory):
   for i, shape in enumerate(SHAPES * 2):
     small = PIL.Image.fromarray(rng.integers(0, 256, [9, 12, 3], np.uint8))
     pixels = np.asarray(small.resize(shape[::-1], PIL.Image.Resampling.BICUBIC))
-    read = functools.partial(pictures.encode_png, pixels)
+    read = functools.partial(host.encode_png, pixels)
     images.append(sources.LabeledImage(f'{i}', i % 3, read))
   source = sources.Source('folder', ('a', 'b', 'c'), {'train': images}, mirror_safe=True)
   rule = splitting.SplitRule(fraction=0)

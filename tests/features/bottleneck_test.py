@@ -5,12 +5,14 @@ import pytest
 
 from tests.testing import graph_session, make_data_set, random_values
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, records
 from vgg_slim.data import manifest as manifests
+from vgg_slim.data import records
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.features import bottleneck, cache
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import graph
+from vgg_slim.preprocessing.description import ANTIALIASED
 from vgg_slim.weights.contract import Contract
 
 CONTRACT = Contract('vgg_a@4', 3, 32, 8, None, (90.0, 100.0, 110.0), 1 / 50, test_scale=36)
@@ -52,7 +54,8 @@ def one_by_one(run, key):
   with graph_session() as session:
     serialized = tf.placeholder(tf.string, [])
     example = records.parse_example(serialized)
-    pixels = image_ops.resize_smaller_side(image_ops.decode_rgb(example.encoded), key.test_scale)
+    image = graph.decode_rgb(example.encoded)
+    pixels = graph.resize_smaller_side(image, key.test_scale, ANTIALIASED)
     images = tf.placeholder(tf.float32, [1, key.image_size, key.image_size, 3])
     layer = registry.build(key.model, images, None, Inference()).end_points[key.layer]
     tf.train.Saver().restore(session, checkpoint)
@@ -101,7 +104,7 @@ def test_the_key_changes_with_the_weights(run, tmp_path):
   keys = [bottleneck.make_key(path, CONTRACT, run[2]) for path in (run[0], run[0], other)]
   assert keys[0] == keys[1]
   assert keys[0].weights_sha256 != keys[2].weights_sha256
-  assert (keys[0].layer, keys[0].image_size, keys[0].test_scale) == ('pool5', 32, 32)
+  assert (keys[0].layer, keys[0].image_size, keys[0].test_scale) == ('pool5', 32, 36)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from tests.data import fabricated
+from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.data import conversion, example_proto, manifest, sources
 from vgg_slim.data.splitting import SplitRule
+from vgg_slim.preprocessing import graph_decoding, host
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -138,11 +140,11 @@ ODD_FILES = {
   'cmyk.tif': (save(IMAGE.convert('CMYK'), 'TIFF'), mended('TIFF file', 'CMYK')),
   # Beyond repair.
   'empty.jpg': (b'', left_out('the file is empty')),
-  'zeros.jpg': (bytes(4096), left_out('not a picture that Pillow can read')),
-  'words.jpg': (b'<html>404 Not Found</html>', left_out('not a picture that Pillow can read')),
-  'drawing.png': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', left_out('not a picture')),
-  'program.jpg': (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', left_out('not a picture')),
-  'phone.heic': (b'\0\0\0\x18ftypheic\0\0\0\0mif1heic', left_out('not a picture')),
+  'zeros.jpg': (bytes(4096), left_out('not an image that Pillow can read')),
+  'words.jpg': (b'<html>404 Not Found</html>', left_out('not an image that Pillow can read')),
+  'drawing.png': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', left_out('not an image')),
+  'program.jpg': (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', left_out('not an image')),
+  'phone.heic': (b'\0\0\0\x18ftypheic\0\0\0\0mif1heic', left_out('not an image')),
   'half.jpg': (JPEG[: len(JPEG) // 2], left_out('Truncated File Read')),
   'no_end.jpg': (JPEG[:-2], left_out('truncated')),
   'header_only.jpg': (JPEG[:20], left_out('.')),
@@ -157,6 +159,18 @@ ODD_FILES = {
   'notes.txt': (b'x', SEEN_NOT),
   'Thumbs.db': (b'\xd0\xcf\x11\xe0', SEEN_NOT),
   '.hidden.png': (PNG, SEEN_NOT),
+}
+
+
+REFUSED_IN_GRAPH = {
+  'webp_named.jpg',
+  'moving.webp',
+  'x.tga',
+  'x.ppm',
+  'x.tif',
+  'pages.tiff',
+  'deep.tif',
+  'cmyk.tif',
 }
 
 
@@ -283,3 +297,26 @@ def test_the_report_names_all_of_it(converted):
   text = (data_dir / 'report.html').read_text(encoding='utf-8')
   for words in ('EXIF rotation', 'truncated PNG file', 'a/bomb.png', 'a/Thumbs.db', 'a/alpha.png'):
     assert words in text
+
+
+def test_in_the_graph_they_are_the_same_or_refused():
+  """What an export that is given raw files makes of them."""
+  refused = set()
+  with graph_session() as session:
+    encoded = tf.placeholder(tf.string, [])
+    pixels = graph_decoding.build_pixels(encoded)
+    for name, (data, outcome) in ODD_FILES.items():
+      if outcome is not KEPT and outcome[0] != 'mended':
+        continue
+      try:
+        found = session.run(pixels, {encoded: data}).astype(int)
+      except tf.errors.InvalidArgumentError:
+        refused.add(name)
+        continue
+      stored = host.read_image(data)
+      # A JPEG file that was repaired has been encoded again, at quality 95.
+      tolerance = 6 if stored.image_format == 'jpeg' and stored.fixes else 0
+      np.testing.assert_allclose(
+        found, host.decode_rgb(stored.encoded), atol=tolerance, err_msg=name
+      )
+  assert refused == REFUSED_IN_GRAPH

@@ -16,12 +16,13 @@ from tests.evaluation import numpy_vgg
 from tests.testing import graph_session, thin, thin_model, train_config
 from vgg_slim import config
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, pictures, sources, splitting
+from vgg_slim.data import conversion, sources, splitting
 from vgg_slim.evaluation import views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import host
 
 SIDE = 64
 SHAPES = [(64, 85), (64, 85), (99, 64), (64, 64)]  # the smaller side is Q: nothing is resized
@@ -39,9 +40,7 @@ def data(tmp_path_factory):
   for i, (height, width) in enumerate(SHAPES):
     small = PIL.Image.fromarray(rng.integers(0, 256, [7, 7, 3], np.uint8))
     pixels = np.asarray(small.resize([width, height], PIL.Image.Resampling.BICUBIC))
-    images.append(
-      sources.LabeledImage(str(i), i % 2, functools.partial(pictures.encode_png, pixels))
-    )
+    images.append(sources.LabeledImage(str(i), i % 2, functools.partial(host.encode_png, pixels)))
   source = sources.Source('folder', ('a', 'b'), {'train': images}, mirror_safe=True)
   rule = splitting.SplitRule(fraction=0)
   folder = tmp_path_factory.mktemp('data') / 'converted'

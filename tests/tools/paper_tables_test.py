@@ -24,7 +24,7 @@ def test_one_network_and_a_mistake(tmp_path):
   assert run.returncode == 0, run.stderr
   assert 'folder, 2 validation pictures' in run.stdout
   line = next(line for line in run.stdout.splitlines() if 'vgg_a@1' in line)
-  assert line.split()[:4] == ['vgg_a@1', '36', '36', 'dense']
+  assert line.split()[:4] == ['vgg_a@1', '36', '32', 'dense']
   assert line.split()[-1] == '29.6%'
   assert '0 of 0 pairs of lines come out the other way round' in run.stdout
   assert run.stderr == '1 of 1: vgg_a@1, S = 36 to 36 px\n'

@@ -59,7 +59,7 @@ def test_table_csv_and_the_broken_one(folder):
   assert run.returncode == 1
   *progress, last = run.stderr.splitlines()
   assert last == (
-    'predict: error: 1 of 4 files have no answer: photos/broken.jpg: not a picture that Pillow '
+    'predict: error: 1 of 4 files have no answer: photos/broken.jpg: not an image that Pillow '
     'can read.'
   )
   assert all(line.startswith('Predicting: ') for line in progress)

@@ -48,7 +48,7 @@ def test_a_sigmoid_scores_two_classes_with_one_logit():
     Contract('vgg16', 3, 64, 8, classifier_activation='sigmoid')
 
 
-def test_q_is_of_the_image_as_256_of_224():
+def test_without_a_test_scale_it_is_256_for_224_pixels():
   assert Contract('vgg16', None, 224, None).test_scale == 256
   assert dataclasses.replace(TWO_CLASSES, test_scale=70).test_scale == 70
 
@@ -59,6 +59,25 @@ def test_a_file_from_before_heads_could_be_chosen(tmp_path):
     del values[name]
   (tmp_path / 'x.json').write_text(json.dumps(values))
   assert contract.read_contract(tmp_path / 'x.json') == TWO_CLASSES
+
+
+def test_a_file_of_0_1_is_resized_as_its_run_was_and_scaled_as_it_was_evaluated(tmp_path):
+  values = json.loads(contract.to_json(dataclasses.replace(TWO_CLASSES, test_scale=70)))
+  for name in ('resize_filter', 'stored_side', 'background', 'orientation'):
+    del values[name]
+  (tmp_path / 'x.json').write_text(json.dumps(values))
+  expected = dataclasses.replace(TWO_CLASSES, test_scale=64, resize_filter='bilinear')
+  assert contract.read_contract(tmp_path / 'x.json') == expected
+
+
+def test_it_holds_the_description_of_its_preprocessing():
+  held = dataclasses.replace(TWO_CLASSES, test_scale=70, stored_side=256).preprocessing
+  assert (held.test_scale, held.stored_side) == (70, 256)
+  assert (held.resize_filter, held.background, held.orientation) == (
+    'antialiased_bilinear',
+    'white',
+    'upright',
+  )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +127,7 @@ class TestOfARun:
 
   def test_it_says_what_config_json_says(self, trained):
     expected = Contract(
-      'vgg16', 3, 32, 4096, None, (1, 2, 3), class_names=('a', 'b', 'c'), test_scale=38
+      'vgg16', 3, 32, 4096, None, (1, 2, 3), class_names=('a', 'b', 'c'), test_scale=32
     )
     assert contract.from_train_config(trained) == expected
     assert contract.net_config(expected) == trained.net

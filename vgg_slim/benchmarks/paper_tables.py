@@ -18,6 +18,7 @@ from vgg_slim.errors import TrainingError
 from vgg_slim.evaluation import results, runner, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import specs
+from vgg_slim.preprocessing import test_scales
 from vgg_slim.training import loop, progress
 
 
@@ -136,8 +137,9 @@ def run_all(
     if result.stopped_by:
       raise TrainingError(f'Stopped by {result.stopped_by}; {folder} holds what is trained so far.')
     checkpoints[setting] = result.checkpoint
+    several = test_scales.multi(small.train_scale_min, small.train_scale_max, recipe.image_size)
     request = EvalConfig(
-      views.multi_scale(small.train_scale_min, small.train_scale_max),
+      tuple(dict.fromkeys((trained.test_scale, *several))),  # Table 3 takes the first alone
       tuple(TABLE_5.get(setting, (views.WHOLE,))),
       flip=manifest.mirror_safe,
     )
@@ -203,7 +205,7 @@ def train_config(
 def make_tables(scored: Mapping[Setting, results.ScoredCheckpoint]) -> Tables:
   """Rows by the number of their table: of the settings in `scored`, in the paper's order."""
   single = [
-    Row(results.combine([scored[s]], views.WHOLE, [scored[s].config.test_scales[1]]), error)
+    Row(results.combine([scored[s]], views.WHOLE, scored[s].config.test_scales[:1]), error)
     for s, error in TABLE_3.items()
     if s in scored
   ]

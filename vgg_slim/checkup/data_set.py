@@ -8,9 +8,10 @@ import numpy as np
 from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, failure, found
 from vgg_slim.config import PreprocessingConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import pictures, pixel_moments, records
+from vgg_slim.data import pixel_moments, records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import host
 
 _PICTURES = 64  # decoded
 _RECORDS = 1000  # looked at in each shard, unless all are
@@ -125,7 +126,7 @@ def _sample(
     for name, encoded in itertools.islice(records.read_examples([path]), -(-count // len(paths))):
       counter = pixel_moments.MomentCounter()
       try:
-        counter.add(pictures.read_picture(encoded).image)
+        counter.add(host.read_image(encoded).image)
       except DataError as error:
         raise DataError(f'{path}: {name}: {error}') from error
       moments += counter.moments

@@ -1,6 +1,7 @@
 """How a config says what is wrong with it."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from vgg_slim.errors import ConfigError
@@ -16,6 +17,10 @@ class Checks:
   def require(self, ok: bool, field: str, allowed: str) -> None:
     if not ok:
       self._problems.append(f'{field} must be {allowed}, got {getattr(self._config, field)!r}')
+
+  def add(self, problems: Iterable[str]) -> None:
+    """Adds what another module has found."""
+    self._problems += problems
 
   def raise_all(self) -> None:
     if self._problems:

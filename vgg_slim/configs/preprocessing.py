@@ -1,12 +1,10 @@
-"""From a picture to what the network is fed."""
+"""From an image to what the network is fed."""
 
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
-
-Rgb = tuple[float, float, float]
-
-_NETWORK_STRIDE = 32  # five halvings, in VGG and ResNet alike
+from vgg_slim.preprocessing import description
+from vgg_slim.preprocessing.description import Rgb
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +38,8 @@ class PreprocessingConfig:
       are averaged with another's (Zhang et al., arXiv:1710.09412).
     cutmix: the same for the share of a picture that a rectangle of another leaves (Yun et al.,
       arXiv:1905.04899). With `mixup` as well, each picture takes one of the two.
+    resize_filter: see `description.Preprocessing`, for training and evaluation alike.
+    stored_side: see `description.Preprocessing`; a fact about the data set.
   """
 
   rgb_mean: Rgb
@@ -59,6 +59,8 @@ class PreprocessingConfig:
   cutout: float = 0.0
   mixup: float = 0.0
   cutmix: float = 0.0
+  resize_filter: str = description.ANTIALIASED
+  stored_side: int | None = None
 
   def __post_init__(self):
     object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
@@ -67,11 +69,7 @@ class PreprocessingConfig:
     if self.rgb_covariance is not None:
       object.__setattr__(self, 'rgb_covariance', tuple(map(tuple, self.rgb_covariance)))
     checks = Checks(self)
-    mean_ok = len(self.rgb_mean) == 3 and all(0 <= m <= 255 for m in self.rgb_mean)
-    checks.require(mean_ok, 'rgb_mean', 'three numbers in [0, 255]')
-    scales = self.pixel_scale if isinstance(self.pixel_scale, tuple) else (self.pixel_scale,)
-    scale_ok = len(scales) in (1, 3) and min(scales) > 0
-    checks.require(scale_ok, 'pixel_scale', 'positive, one number or three')
+    checks.add(description.pixel_problems(self))
     checks.require(self.train_scale_min >= 1, 'train_scale_min', 'at least 1')
     self._check_range(checks, 'train_scale')
     checks.require(self.rgb_shift >= 0, 'rgb_shift', 'at least 0')
@@ -95,16 +93,3 @@ class PreprocessingConfig:
   def mixes(self) -> bool:
     """Whether pictures of a batch are mixed, so that each has two labels."""
     return bool(self.mixup or self.cutmix)
-
-  @property
-  def test_scale(self) -> int:
-    """The paper's Q for this S: S itself, or the middle of the range (4.1)."""
-    return (self.train_scale_min + self.train_scale_max) // 2
-
-  def dense_test_scale(self, image_size: int) -> int:
-    """`test_scale` for whole pictures: cut to a multiple of 32, but not below `image_size`.
-
-    Pools floor, so that a network sees nothing of a picture beyond its last whole 32 pixels: the
-    right and lower ninth at 36, nothing is lost at 256.
-    """
-    return max(image_size, self.test_scale // _NETWORK_STRIDE * _NETWORK_STRIDE)

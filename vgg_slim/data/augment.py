@@ -11,8 +11,9 @@ import numpy as np
 
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import image_ops, windows
+from vgg_slim.data import windows
 from vgg_slim.data.windows import Window
+from vgg_slim.preprocessing import graph
 
 # Draws that each step takes of a picture's.
 _DRAWS = {
@@ -95,7 +96,7 @@ def draw_window(
     a window of [...].
   """
   crop = _columns(draws, 'crop')
-  scale = image_ops.draw_scale(config.train_scale_min, config.train_scale_max, crop[..., 0])
+  scale = graph.draw_scale(config.train_scale_min, config.train_scale_max, crop[..., 0])
   window = windows.resized_crop(size, scale, side, crop[..., 1], crop[..., 2])
   for name, step in _WINDOW_STEPS.items():
     if step.is_on(config):
@@ -195,7 +196,7 @@ def _rgb_shift(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor)
 
 
 def _normalize(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
-  return image_ops.normalize(images, config.rgb_mean, config.pixel_scale)
+  return graph.normalize(images, config.rgb_mean, config.pixel_scale)
 
 
 def _random_erasing(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:

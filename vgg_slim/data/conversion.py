@@ -31,6 +31,7 @@ from vgg_slim.data.labeled_images import Source
 from vgg_slim.data.shard_plans import ShardPlan
 from vgg_slim.data.splitting import SplitRule
 from vgg_slim.errors import ConfigError, DataError, UnfinishedError
+from vgg_slim.preprocessing.description import ANTIALIASED
 
 _STRICT_NAMED = 10
 
@@ -111,7 +112,7 @@ def convert(
       splits, audits = _add_up(source, planned, written)
       _check_outcome(source, plans, audits, options)
       fraction = splitting.validation_fraction(source, plans, options.rule)
-      result = _manifest(source, splits, audits, options.rule.seed, fraction)
+      result = _manifest(source, splits, audits, options, fraction)
       audit_files.write_audit(staging, source, plans, audits, result)
       for shard in planned:
         written.remove(shard.file)
@@ -146,6 +147,7 @@ def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan])
     source.mirror_safe,
     source.state,
     dataclasses.asdict(options),
+    ANTIALIASED,
   )
   digest.update(json.dumps(about).encode())
   for images in source.splits.values():
@@ -300,7 +302,7 @@ def _manifest(
   source: Source,
   splits: dict[str, manifest.Split],
   audits: dict[str, audit.Audit],
-  seed: int,
+  options: Options,
   fraction: float,
 ) -> manifest.Manifest:
   rgb = pixel_moments.statistics_of(audits['train'].moments)
@@ -318,7 +320,8 @@ def _manifest(
     largest_side=max(heights + widths),
     same_size=len(set(heights)) == len(set(widths)) == 1,
     mirror_safe=source.mirror_safe,
-    seed=seed,
+    seed=options.rule.seed,
     validation_fraction=fraction,
     splits=splits,
+    stored_side=options.smaller_side,
   )

@@ -5,10 +5,10 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from vgg_slim.data import pictures
 from vgg_slim.data.labeled_images import FileImages, Source, state_of_files
 from vgg_slim.data.labels import check_class_names
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import host
 
 # A folder with `train` and nothing but these holds splits, each a folder of class folders.
 SPLIT_FOLDERS = {'train': 'train', 'validation': 'validation', 'val': 'validation', 'test': 'test'}
@@ -183,13 +183,13 @@ def _walk(folder: pathlib.Path) -> Iterator[str]:
 
 
 def _is_picture(path: pathlib.Path) -> bool:
-  if path.suffix.lower() in pictures.EXTENSIONS:
+  if path.suffix.lower() in host.EXTENSIONS:
     return True  # without opening it: a million files are listed in seconds
   if not path.is_file():
     return False
   try:
     with path.open('rb') as stream:
-      return pictures.is_picture_file(path.suffix, stream.read(_HEAD_BYTES))
+      return host.is_image_file(path.suffix, stream.read(_HEAD_BYTES))
   except OSError:
     return False
 

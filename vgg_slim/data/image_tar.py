@@ -11,9 +11,10 @@ import tempfile
 import zlib
 from collections.abc import Sequence
 
-from vgg_slim.data import image_folder, pictures
+from vgg_slim.data import image_folder
 from vgg_slim.data.labeled_images import LabeledImage, Source, state_of_files
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import host
 
 _HEAD_BYTES = 16
 # First bytes of a file -> what reads it plain.
@@ -109,7 +110,7 @@ def _read_members(
           continue
         stream.seek(member.offset_data)
         head = stream.read(min(_HEAD_BYTES, member.size))
-        if member.isreg() and not member.issparse() and pictures.is_picture_file(name.suffix, head):
+        if member.isreg() and not member.issparse() and host.is_image_file(name.suffix, head):
           members[name.as_posix()] = (member.offset_data, member.size)
         else:
           passed_over.append(name.as_posix())

@@ -59,6 +59,7 @@ class Manifest:
     seed: seed of the validation split and of the order of the train split.
     validation_fraction: part of the source's train split that became the validation split.
     splits: 'train' and perhaps 'validation' and 'test'.
+    stored_side: smaller side in pixels to which larger images were reduced; None if none was.
   """
 
   format_version: int
@@ -75,6 +76,7 @@ class Manifest:
   seed: int
   validation_fraction: float
   splits: dict[str, Split]
+  stored_side: int | None = None
 
   @property
   def num_classes(self) -> int:
@@ -217,6 +219,10 @@ def _is_file_name(value: Any) -> bool:
 
 
 _COUNT = (_is_count, 'a whole number, at least 0')
+_SIDE = (
+  lambda value: value is None or (_is_count(value) and value > 0),
+  'a number of pixels or null',
+)
 _TEXT = (_is(str), 'a string')
 _TRUTH = (_is(bool), 'true or false')
 _RGB = (_is_rgb, 'three numbers')
@@ -249,6 +255,7 @@ _MANIFEST = {
   'seed': _COUNT,
   'validation_fraction': (_is_number, 'a number'),
   'splits': (_is(dict), 'an object'),
+  'stored_side': _SIDE,
 }
 
 
@@ -263,6 +270,8 @@ def _manifest_from_json(text: str) -> Manifest:
       f'format_version is {version!r}; vgg_slim {__version__} reads {FORMAT_VERSION}. '
       'Convert the data set again.'
     )
+  if isinstance(values, dict):
+    values.setdefault('stored_side', None)  # vgg_slim 0.1 did not record it
   _check_object(values, _MANIFEST, 'the manifest')
   values['splits'] = {
     name: _split_from_json(split, f'split {name!r}', len(values['class_names']))

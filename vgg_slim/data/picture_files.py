@@ -5,8 +5,8 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from vgg_slim.data import pictures
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import host
 
 STDIN = '-'
 
@@ -29,17 +29,17 @@ def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]
   return list(dict.fromkeys(path for name in names if name for path in _expand(name)))
 
 
-def read_file(path: str) -> pictures.Picture:
-  """Reads one picture as the converter reads it: upright, JPEG or PNG.
+def read_file(path: str, smaller_side: int | None = None) -> host.StoredImage:
+  """Reads one image as the converter reads it: upright, JPEG or PNG, see `host.read_image`.
 
   Raises:
-    DataError: no such file, or not a picture; says the reason only.
+    DataError: no such file, or not an image; says the reason only.
   """
   try:
     data = pathlib.Path(path).read_bytes()
   except OSError as error:
     raise DataError(error.strerror) from error
-  return pictures.read_picture(data)
+  return host.read_image(data, smaller_side)
 
 
 def _expand(name: str) -> Iterator[str]:
@@ -54,5 +54,5 @@ def _expand(name: str) -> Iterator[str]:
 def _below(folder: pathlib.Path) -> Iterator[str]:
   for path in sorted(folder.rglob('*')):
     is_hidden = any(part.startswith('.') for part in path.relative_to(folder).parts)
-    if path.suffix.lower() in pictures.EXTENSIONS and not is_hidden and path.is_file():
+    if path.suffix.lower() in host.EXTENSIONS and not is_hidden and path.is_file():
       yield str(path)

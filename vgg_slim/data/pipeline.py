@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import augment, image_area, image_ops, records, training_views
+from vgg_slim.data import augment, image_area, records, training_views
 from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.preprocessing import graph
+from vgg_slim.preprocessing.description import HasPixelRules
 
 _MEMORY_BYTES = 256 * 2**20  # of encoded or decoded pictures held in memory
 _WAITING_BYTES = 64 * 2**20  # of encoded images that wait for others of their size
@@ -153,7 +155,7 @@ def _read_table(
 
   def decode(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     example = records.parse_example(serialized)
-    return image_ops.decode_rgb(example.encoded), example.label
+    return graph.decode_rgb(example.encoded), example.label
 
   dataset = tf.data.TFRecordDataset(list(paths))
   if decoded:
@@ -167,7 +169,7 @@ def _map(dataset: tf.data.Dataset, function: Callable[..., tuple]) -> tf.data.Da
 
 def build_eval_batch(
   paths: Sequence[str],
-  preprocessing: PreprocessingConfig,
+  preprocessing: HasPixelRules,
   test_scale: int | tf.Tensor,
   batch_size: int,
   crop_size: int | None = None,
@@ -179,12 +181,12 @@ def build_eval_batch(
 
   Args:
     paths: shards of the split.
-    preprocessing: see `PreprocessingConfig`; only mean and scale are used.
+    preprocessing: mean, scale and resize filter.
     test_scale: the smaller side Q, in pixels; a placeholder is fed to the initializer.
     batch_size: at most so many pictures, or crops, in a batch.
     crop_size: side of the crops; None keeps the whole picture, and pictures of equal size then
       share a batch.
-    places: of the crops, see `image_ops.crops_at`; by default the middle. With several, a picture
+    places: of the crops, see `graph.crops_at`; by default the middle. With several, a picture
       comes once for each, one after another, and batches run across pictures.
     max_pixels: whole pictures share a batch up to so many pixels, so that what bounds the memory
       is not how many there are but their area; one is a batch at any size.
@@ -194,16 +196,18 @@ def build_eval_batch(
 
   def make_example(index: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
     example = records.parse_example(serialized)
-    image = image_ops.resize_smaller_side(image_ops.decode_rgb(example.encoded), test_scale)
-    image = image_ops.normalize(image, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    image = graph.resize_smaller_side(
+      graph.decode_rgb(example.encoded), test_scale, preprocessing.resize_filter
+    )
+    image = graph.normalize(image, preprocessing.rgb_mean, preprocessing.pixel_scale)
     if crop_size is None:
       return image, example.label, index
-    crops = image_ops.crops_at(image, crop_size, places)
+    crops = graph.crops_at(image, crop_size, places)
     return crops, tf.repeat(example.label, len(places)), tf.repeat(index, len(places))
 
   def shape_key(index: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
     example = records.parse_example(serialized)
-    size = tf.cast(image_ops.resized_size(example.size, test_scale), tf.int64)
+    size = tf.cast(graph.resized_size(example.size, test_scale), tf.int64)
     with tf.control_dependencies([_assert_area(example, size, test_scale)]):
       return size[0] * _KEY_BASE + size[1]
 

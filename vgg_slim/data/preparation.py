@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgg_slim.data import audit, example_proto, pictures, pixel_moments, record_framing
+from vgg_slim.data import audit, example_proto, pixel_moments, record_framing
 from vgg_slim.data.labeled_images import LabeledImage
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import host
 
 
 class Task(NamedTuple):
@@ -17,7 +18,7 @@ class Task(NamedTuple):
   Attributes:
     images: in the order of the shard.
     class_names: of all labels.
-    smaller_side: see `pictures.read_picture`.
+    smaller_side: see `host.read_image`.
     count_pixels: whether to add up `Audit.moments`, which only the train split needs.
     sampled: places in `images` of which all pixels are counted, where of other large JPEG files the
       means of 8x8 will do; None counts all pixels of all.
@@ -57,7 +58,7 @@ def prepare(task: Task) -> Prepared:
     if task.count_pixels and not picture.is_eighth:
       counter.add(picture.image)
     elif task.count_pixels and place in task.sampled:
-      counter.add_sample(pictures.read_picture(data).image, picture.image)
+      counter.add_sample(host.read_image(data).image, picture.image)
     elif task.count_pixels:
       counter.add_means(picture.image)
     found.fixed += [
@@ -65,7 +66,7 @@ def prepare(task: Task) -> Prepared:
       for fix in (*_wrong_extension(image.name, picture.found_format), *picture.fixes)
     ]
     if place in task.on_sheet:
-      jpeg = pictures.thumbnail(picture.image)
+      jpeg = host.thumbnail(picture.image)
       found.thumbnails.append(audit.Thumbnail(image.name, image.label, jpeg))
     example = example_proto.encode_example(
       encoded=picture.encoded,
@@ -83,17 +84,17 @@ def prepare(task: Task) -> Prepared:
 
 def _picture(
   data: bytes | np.ndarray, smaller_side: int | None, eighth_will_do: bool
-) -> pictures.Picture:
+) -> host.StoredImage:
   if not isinstance(data, np.ndarray):
-    return pictures.read_picture(data, smaller_side, eighth_will_do)
+    return host.read_image(data, smaller_side, eighth_will_do)
   if smaller_side is not None and min(data.shape[:2]) > smaller_side:
-    return pictures.read_picture(pictures.encode_png(data), smaller_side)
-  return pictures.picture_of_pixels(data)
+    return host.read_image(host.encode_png(data), smaller_side)
+  return host.store_pixels(data)
 
 
 def _wrong_extension(name: str, found_format: str) -> list[str]:
   extension = os.path.splitext(name)[1].lower()
-  meant = pictures.EXTENSIONS.get(extension)
+  meant = host.EXTENSIONS.get(extension)
   if meant is None or found_format in meant:
     return []
   return [f'{found_format} file named {extension}']

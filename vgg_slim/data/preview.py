@@ -5,10 +5,11 @@ import numpy as np
 from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
-from vgg_slim.data import image_ops, pipeline
 from vgg_slim.data import manifest as manifests
+from vgg_slim.data import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import graph
 
 
 def run_preview(
@@ -47,9 +48,9 @@ def run_preview(
       )
     else:
       batch = pipeline.build_eval_batch(
-        paths, preprocessing, preprocessing.test_scale, count, crop_size=side
+        paths, preprocessing, config.test_scale, count, crop_size=side
       )
-    seen = image_ops.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    seen = graph.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
     try:
       session.run(batch.initializer)
       return session.run((seen, batch.labels))

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.config import PreprocessingConfig
-from vgg_slim.data import augment, image_ops, records, windows
+from vgg_slim.data import augment, records, windows
+from vgg_slim.preprocessing import graph
 
 
 class View(NamedTuple):
@@ -59,7 +60,7 @@ class ViewMaker:
     draws = augment.draw(self.seed, indices[0], count)
     size = tf.shape(images)[1:3]
     window = augment.draw_window(size, self.preprocessing, self.image_size, draws)
-    images = windows.sample(images, window, self.image_size)
+    images = windows.sample(images, window, self.image_size, self.preprocessing.resize_filter)
     images = augment.change_pixels(images, self.preprocessing, draws)
     return View(images, labels, indices, draws)
 
@@ -89,12 +90,12 @@ def view_of_encoded(
   def from_jpeg() -> tf.Tensor:
     size = tf.io.extract_jpeg_shape(encoded)[:2]
     window = augment.draw_window(size, preprocessing, image_size, draws)
-    return windows.decode_window(encoded, size, window, image_size)
+    return windows.decode_window(encoded, size, window, image_size, preprocessing.resize_filter)
 
   def from_png() -> tf.Tensor:
-    image = image_ops.decode_rgb(encoded)[tf.newaxis]
+    image = graph.decode_rgb(encoded)[tf.newaxis]
     size = tf.shape(image)[1:3]
     window = augment.draw_window(size, preprocessing, image_size, draws[tf.newaxis])
-    return windows.sample(image, window, image_size)[0]
+    return windows.sample(image, window, image_size, preprocessing.resize_filter)[0]
 
   return tf.cond(tf.io.is_jpeg(encoded), from_jpeg, from_png)

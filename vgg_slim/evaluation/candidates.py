@@ -16,6 +16,7 @@ class Candidate:
   Attributes:
     checkpoint: its prefix.
     data_dir: the data set of its training; None for an imported one.
+    test_scale: the smaller side Q of the checkpoint's contract, in pixels.
   """
 
   checkpoint: str
@@ -23,6 +24,7 @@ class Candidate:
   preprocessing: PreprocessingConfig
   class_names: tuple[str, ...] | None
   data_dir: str | None
+  test_scale: int
 
 
 def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
@@ -44,7 +46,9 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
     fed = trained.preprocessing
     contract.check_preprocessing(found, fed.rgb_mean, fed.pixel_scale, prefix)
     contract.check_class_names(found, trained.class_names, prefix)
-    return Candidate(prefix, trained.net, fed, trained.class_names, trained.data_dir)
+    return Candidate(
+      prefix, trained.net, fed, trained.class_names, trained.data_dir, found.test_scale
+    )
   if found.num_classes is None:
     raise CheckpointError(f'{prefix} has no head, so that it has no class scores to evaluate.')
   net = contract.net_config(found)
@@ -53,5 +57,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
     found.pixel_scale,
     train_scale_min=found.test_scale,
     train_scale_max=found.test_scale,
+    resize_filter=found.resize_filter,
+    stored_side=found.stored_side,
   )
-  return Candidate(prefix, net, fed, found.class_names, None)
+  return Candidate(prefix, net, fed, found.class_names, None, found.test_scale)

@@ -10,13 +10,14 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
-from vgg_slim.data import image_area, image_ops, picture_files
+from vgg_slim.data import image_area, picture_files
 from vgg_slim.errors import CheckpointError, DataError, NonFiniteError
 from vgg_slim.evaluation import heat_maps, score_maps, views
 from vgg_slim.evaluation.predictions import Answer, Failure, Prediction, top_classes
 from vgg_slim.finite import check_finite
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
+from vgg_slim.preprocessing import graph
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
@@ -85,8 +86,9 @@ class Predictor:
     self._pixels, self._probabilities = pixels, probabilities
     with session.graph.as_default(), tf.name_scope('picture'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
-      image = image_ops.resize_smaller_side(image_ops.decode_rgb(self._encoded), scale)
-      self._image = image_ops.crop(image, contract.image_size) if view.central_crop else image
+      pixels_of_file = graph.decode_rgb(self._encoded)
+      image = graph.resize_smaller_side(pixels_of_file, scale, contract.resize_filter)
+      self._image = graph.crop(image, contract.image_size) if view.central_crop else image
 
   def __enter__(self) -> 'Predictor':
     return self
@@ -100,7 +102,7 @@ class Predictor:
     Raises:
       DataError: it cannot be read, or is too large to be scored whole; says the reason only.
     """
-    picture = picture_files.read_file(path)
+    picture = picture_files.read_file(path, self.contract.stored_side)
     if not self._view.central_crop:
       image_area.check_area(picture.height, picture.width, self._test_scale)
     return self.prepare(picture.encoded)
@@ -152,13 +154,13 @@ class CheckpointPredictor(Predictor):
     if contract.num_classes is None:
       raise CheckpointError(f'{checkpoint} has no head: a trunk alone predicts nothing.')
     self._explainers: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
-    with tf.Graph().as_default() as graph:
+    with tf.Graph().as_default():
       pixels = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
-      fed = image_ops.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
+      fed = graph.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
       self._outputs = restore.build_network(contract, fed, Inference.fast())
       probabilities = score_maps.build_probabilities(lambda _: self._outputs, fed, flip=False)
       self._class_id = tf.placeholder(tf.int32, [], 'class_id')
-      session = sessions.open_session(graph)
+      session = sessions.open_session()
       restore.restore(session, checkpoint)
     super().__init__(checkpoint, contract, session, pixels, probabilities, view)
 

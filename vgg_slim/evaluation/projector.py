@@ -10,11 +10,12 @@ import PIL.Image
 
 from vgg_slim import files, sessions
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, pipeline
+from vgg_slim.data import pipeline
 from vgg_slim.evaluation.runner import Trained
 from vgg_slim.finite import check_finite
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import graph
 from vgg_slim.weights import restore
 
 CONFIG_FILE = 'projector_config.pbtxt'
@@ -69,10 +70,10 @@ def run_features(checkpoint: str, trained: Trained, shards: Sequence[str]) -> Fe
   layer = layer.replace('dropout', 'fc')  # which does nothing outside of training
   with tf.Graph().as_default():
     batch = pipeline.build_eval_batch(
-      shards, fed, fed.test_scale, _BATCH_SIZE, crop_size=net.image_size
+      shards, fed, trained.test_scale, _BATCH_SIZE, crop_size=net.image_size
     )
     outputs = registry.build_from_config(net, batch.images, Inference())
-    seen = image_ops.denormalize(batch.images, fed.rgb_mean, fed.pixel_scale)
+    seen = graph.denormalize(batch.images, fed.rgb_mean, fed.pixel_scale)
     tiles = tf.cast(tf.image.resize(seen, [_TILE_SIDE] * 2, method='area'), tf.uint8)
     values = tf.reduce_mean(outputs.end_points[layer], [1, 2])
     with sessions.open_session() as session:

@@ -30,11 +30,13 @@ class Trained(Protocol):
 
   Attributes:
     class_names: in the order of the labels; None where nobody gave them.
+    test_scale: the smaller side Q that fits the training scale, in pixels.
   """
 
   net: NetConfig
   preprocessing: PreprocessingConfig
   class_names: tuple[str, ...] | None
+  test_scale: int
 
 
 class _View(NamedTuple):

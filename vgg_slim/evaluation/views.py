@@ -14,7 +14,7 @@ def _grid(steps: int) -> Places:
 
 WHOLE = 'dense'
 
-# Where the crops of a view are cut, see `image_ops.crops_at`; None for the whole picture. Mirror
+# Where the crops of a view are cut, see `graph.crops_at`; None for the whole picture. Mirror
 # images double them, to the 10 crops of Krizhevsky et al. (2012) and to the 50 a scale of
 # arXiv:1409.1556, 3.2.
 VIEWS: dict[str, Places | None] = {
@@ -49,18 +49,6 @@ def check_views(views: Sequence[str]) -> None:
       f'views={",".join(views)}: expected some of {", ".join(VIEWS)}, or several joined by +'
       + (f', not {", ".join(map(repr, unknown))}.' if unknown else '.')
     )
-
-
-def multi_scale(train_scale_min: int, train_scale_max: int) -> tuple[int, int, int]:
-  """The paper's three test scales Q for a training scale S (arXiv:1409.1556, 4.2).
-
-  {S - 32, S, S + 32} for a fixed S = 256, here S - S/8, S, S + S/8 so that it fits other sides too;
-  {S_min, middle, S_max} for S drawn from a range.
-  """
-  if train_scale_min == train_scale_max:
-    step = train_scale_min // 8
-    return train_scale_min - step, train_scale_min, train_scale_min + step
-  return train_scale_min, (train_scale_min + train_scale_max) // 2, train_scale_max
 
 
 def check_test_scales(test_scales: Sequence[int], image_size: int) -> None:

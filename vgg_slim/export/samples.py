@@ -10,9 +10,10 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, manifest, picture_files, pictures, records, sources
+from vgg_slim.data import manifest, picture_files, records, sources
 from vgg_slim.errors import DataError
 from vgg_slim.export import serving_graph
+from vgg_slim.preprocessing import graph, host
 from vgg_slim.weights.contract import Contract
 
 _PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # that come with scikit-learn
@@ -24,7 +25,7 @@ def default_images() -> list[bytes]:
   folder = importlib.resources.files('sklearn.datasets') / 'images'
   photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
   digits = sources.open_source('digits').splits['train']
-  return photographs + [pictures.encode_png(digits[i].read()) for i in range(_DIGITS)]
+  return photographs + [host.encode_png(digits[i].read()) for i in range(_DIGITS)]
 
 
 def read_images(folder: str, most: int) -> list[bytes]:
@@ -53,7 +54,7 @@ def prepare_crops(contract: Contract, encoded: Sequence[bytes]) -> list[np.ndarr
   with tf.Graph().as_default(), sessions.open_session() as session:
     file = tf.placeholder(tf.string, [1])
     image = serving_graph.build_decoded(contract, file)[0]
-    square = image_ops.crop(image, contract.image_size)
+    square = graph.crop(image, contract.image_size)
     for data in encoded:
       crops.append(session.run(square, {file: np.array([data], object)}))
   return [np.rint(crop).astype(np.uint8) for crop in crops]

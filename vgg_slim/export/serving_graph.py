@@ -6,9 +6,9 @@ Pixels are normalised inside, so that nobody who serves an export can feed it wr
 import numpy as np
 
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops
 from vgg_slim.nets import specs
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import graph
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
@@ -52,8 +52,8 @@ def build_outputs(
 def build_normalized(contract: Contract, images: tf.Tensor) -> tf.Tensor:
   """Adds (RGB - mean) * scale as one product and one sum with constants, float32 [N, H, W, 3].
 
-  Converters take these two as they are; `image_ops.normalize`, which is faster on TensorFlow, asks
-  for the shape at run time.
+  Converters take these two as they are; `preprocessing.graph.normalize`, which is faster on
+  TensorFlow, asks for the shape at run time.
   """
   scale = np.broadcast_to(np.array(contract.pixel_scale, np.float64), [3])
   shift = -np.array(contract.rgb_mean, np.float64) * scale
@@ -78,7 +78,8 @@ def build_decoded(contract: Contract, encoded_images: tf.Tensor) -> tf.Tensor:
   """
 
   def decode(encoded: tf.Tensor) -> tf.Tensor:
-    return image_ops.resize_smaller_side(image_ops.decode_rgb(encoded), contract.test_scale)
+    pixels = graph.decode_rgb(encoded)
+    return graph.resize_smaller_side(pixels, contract.test_scale, contract.resize_filter)
 
   images = tf.map_fn(decode, encoded_images, fn_output_signature=tf.float32)
   return tf.ensure_shape(images, [None, None, None, 3])

@@ -7,8 +7,8 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, pipeline, records
 from vgg_slim.data import manifest as manifests
+from vgg_slim.data import pipeline, records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.features import cache
@@ -16,6 +16,7 @@ from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.finite import check_finite
 from vgg_slim.nets import geometry, registry, specs
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import graph, test_scales
 from vgg_slim.weights import formats, restore
 from vgg_slim.weights.contract import Contract
 
@@ -40,8 +41,8 @@ def make_key(
     manifest: of the data set.
     layer: as `geometry.find_layer` takes it; by default the trunk's last map.
     image_size: side of the crop, in pixels; the contract's by default.
-    test_scale: smaller side before the crop; by default `image_size`, so that all of a square
-      picture is seen.
+    test_scale: smaller side before the crop; by default the contract's, or what
+      `test_scales.default` gives for another `image_size`.
     passes: of the train split.
     seed: of the augmented passes.
 
@@ -51,7 +52,9 @@ def make_key(
   spec = specs.get(contract.model)
   layer, _ = geometry.find_layer(spec, layer or spec.trunk_layers()[-1].name)
   image_size = image_size or contract.image_size
-  test_scale = test_scale or image_size
+  if test_scale is None:
+    is_its_own = image_size == contract.image_size
+    test_scale = contract.test_scale if is_its_own else test_scales.default(image_size)
   spec.map_side(image_size)
   if test_scale < image_size:
     raise ConfigError(f'test_scale={test_scale} is smaller than image_size={image_size}.')
@@ -67,6 +70,8 @@ def make_key(
     class_names=manifest.class_names,
     passes=passes,
     seed=seed,
+    resize_filter=contract.resize_filter,
+    stored_side=manifest.stored_side,
   )
 
 
@@ -139,11 +144,13 @@ def _build_input(
     example = records.parse_example(serialized)
     random = tf.random.stateless_uniform([3], [key.seed, index])
     y, x, mirror = tf.unstack(tf.where(of_pass > 0, random, tf.fill([3], _UNCHANGED)))
-    image = image_ops.resize_smaller_side(image_ops.decode_rgb(example.encoded), key.test_scale)
-    image = image_ops.crop(image, key.image_size, y, x)
+    image = graph.resize_smaller_side(
+      graph.decode_rgb(example.encoded), key.test_scale, key.resize_filter
+    )
+    image = graph.crop(image, key.image_size, y, x)
     if may_flip:
-      image = image_ops.flip(image, mirror)
-    image = image_ops.normalize(image, key.rgb_mean, key.pixel_scale)
+      image = graph.flip(image, mirror)
+    image = graph.normalize(image, key.rgb_mean, key.pixel_scale)
     image.set_shape([key.image_size, key.image_size, 3])
     return image, example.label, example.filename
 

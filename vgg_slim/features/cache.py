@@ -18,6 +18,7 @@ from vgg_slim import files
 from vgg_slim.configs.checks import check_fields
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.finite import check_finite
+from vgg_slim.preprocessing import description
 
 KEY_FILE = 'features.json'
 
@@ -38,6 +39,8 @@ class FeatureKey:
     class_names: in the order of the labels.
     passes: of the train split; every pass but the first is augmented.
     seed: of the augmentation.
+    resize_filter: see `description.Preprocessing`.
+    stored_side: see `description.Preprocessing`.
   """
 
   weights_sha256: str
@@ -51,6 +54,8 @@ class FeatureKey:
   class_names: tuple[str, ...]
   passes: int = 1
   seed: int = 0
+  resize_filter: str = description.ANTIALIASED
+  stored_side: int | None = None
 
   def __post_init__(self):
     for name in ('rgb_mean', 'class_names'):
@@ -107,6 +112,8 @@ def read_key(folder: pathlib.Path) -> FeatureKey:
   path = folder / KEY_FILE
   try:
     values = json.loads(path.read_text(encoding='utf-8'))
+    if isinstance(values, dict):  # vgg_slim 0.1 wrote neither
+      values = {'resize_filter': description.FILTER_OF_0_1, 'stored_side': None, **values}
     check_fields(values, FeatureKey, 'the top level')
     return FeatureKey(**values)
   except OSError as error:

@@ -22,6 +22,8 @@ def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
     head=config.head,
     classifier_activation=config.classifier_activation,
     test_scale=key.test_scale,
+    resize_filter=key.resize_filter,
+    stored_side=key.stored_side,
   )
 
 

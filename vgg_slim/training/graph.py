@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.config import TrainConfig
-from vgg_slim.data import image_ops
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.scopes import is_under
+from vgg_slim.preprocessing import graph
 from vgg_slim.training import gradients, losses, optimizers, schedules, warm_start
 from vgg_slim.training.distribution import Distribution, Replica
 from vgg_slim.training.forward import Forward, build_forward
@@ -251,7 +251,5 @@ def _build_samples(
 ) -> tuple[tf.Tensor, tf.Tensor]:
   with tf.name_scope('samples'):
     preprocessing = config.preprocessing
-    seen = image_ops.denormalize(
-      images[:_SAMPLES], preprocessing.rgb_mean, preprocessing.pixel_scale
-    )
+    seen = graph.denormalize(images[:_SAMPLES], preprocessing.rgb_mean, preprocessing.pixel_scale)
     return seen, labels[:_SAMPLES]

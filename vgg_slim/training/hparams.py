@@ -9,7 +9,7 @@ from vgg_slim.config import TrainConfig
 from vgg_slim.training.history import EpochMetrics
 
 _SECTIONS = ('net', 'preprocessing', 'optimizer', 'fine_tune')
-_OF_THE_DATA = ('num_classes', 'rgb_mean', 'rgb_covariance')
+_OF_THE_DATA = ('num_classes', 'rgb_mean', 'rgb_covariance', 'stored_side')
 _OF_THE_RUN = ('batch_size', 'epochs', 'max_steps', 'seed')
 
 Setting = bool | int | float | str

@@ -12,11 +12,14 @@ import json
 import logging
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import vgg_slim
 from vgg_slim import config, files
-from vgg_slim.constants import IMAGE_SIDE, IMAGENET_RGB_MEAN, TRAIN_SCALE
+from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.preprocessing import description, test_scales
+from vgg_slim.preprocessing.description import Preprocessing
 from vgg_slim.weights import prefixes
 
 FORMAT_VERSION = 1
@@ -61,8 +64,11 @@ class Contract:
     format_version: of this file.
     head: a name of `nets.head_specs.HEADS`; None for the network's own.
     classifier_activation: one of `config.CLASSIFIER_ACTIVATIONS`.
-    test_scale: smaller side Q, in pixels, to which whole pictures are resized; by default 8/7 of
-      `image_size`, as 256 is of 224 in the paper.
+    test_scale: see `description.Preprocessing`; by default that of `test_scales.default`.
+    resize_filter: see `description.Preprocessing`.
+    stored_side: see `description.Preprocessing`.
+    background: see `description.Preprocessing`.
+    orientation: see `description.Preprocessing`.
   """
 
   model: str
@@ -79,6 +85,10 @@ class Contract:
   head: str | None = None
   classifier_activation: str = 'softmax'
   test_scale: int | None = None
+  resize_filter: str = description.ANTIALIASED
+  stored_side: int | None = None
+  background: str = description.BACKGROUND
+  orientation: str = description.ORIENTATION
 
   def __post_init__(self):
     object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
@@ -87,18 +97,13 @@ class Contract:
     if self.class_names is not None:
       object.__setattr__(self, 'class_names', tuple(self.class_names))
     if self.test_scale is None:
-      object.__setattr__(self, 'test_scale', self.image_size * TRAIN_SCALE // IMAGE_SIDE)
+      object.__setattr__(self, 'test_scale', test_scales.default(self.image_size))
     problems = list(self._problems())
     if problems:
       raise ConfigError(f'{"; ".join(problems)}.')
 
   def _problems(self) -> list[str]:
-    problems = []
-    if len(self.rgb_mean) != 3 or not all(0 <= m <= 255 for m in self.rgb_mean):
-      problems.append(f'rgb_mean must be three numbers in [0, 255], got {self.rgb_mean}')
-    scales = self.pixel_scale if isinstance(self.pixel_scale, tuple) else (self.pixel_scale,)
-    if len(scales) not in (1, 3) or not min(scales) > 0:
-      problems.append(f'pixel_scale must be positive, got {self.pixel_scale}')
+    problems = self.preprocessing.problems()
     if self.channel_order != CHANNEL_ORDER:
       problems.append(f'channel_order must be {CHANNEL_ORDER!r}, got {self.channel_order!r}')
     if self.class_names is not None and len(self.class_names) != self.num_classes:
@@ -114,9 +119,13 @@ class Contract:
       )
     if self.classifier_activation == 'sigmoid' and self.num_classes != 2:
       problems.append(f'a sigmoid is for num_classes=2, got {self.num_classes}')
-    if self.test_scale < 1:
-      problems.append(f'test_scale must be at least 1, got {self.test_scale}')
     return problems
+
+  @property
+  def preprocessing(self) -> Preprocessing:
+    """The description of what happens to an image before the network sees it."""
+    fields = dataclasses.fields(Preprocessing)
+    return Preprocessing(**{field.name: getattr(self, field.name) for field in fields})
 
   @property
   def num_logits(self) -> int | None:
@@ -149,7 +158,9 @@ def from_train_config(trained: config.TrainConfig) -> Contract:
     class_names=trained.class_names,
     head=net.head,
     classifier_activation=net.classifier_activation,
-    test_scale=preprocessing.test_scale,
+    test_scale=trained.test_scale,
+    resize_filter=preprocessing.resize_filter,
+    stored_side=preprocessing.stored_side,
   )
 
 
@@ -290,6 +301,7 @@ def read_contract(path: pathlib.Path) -> Contract:
     raise CheckpointError(f'{path}: expected format_version {FORMAT_VERSION}, got {version!r}.')
   try:
     config.check_fields(values, Contract, 'contract', may_lack_defaults=True)
+    values = _upgrade(values)
     source = values.get('source')
     if source is not None:
       config.check_fields(source, Source, 'source')
@@ -297,3 +309,13 @@ def read_contract(path: pathlib.Path) -> Contract:
     return Contract(**values)
   except (ConfigError, TypeError) as error:
     raise CheckpointError(f'{path}: {error}') from error
+
+
+def _upgrade(values: dict[str, Any]) -> dict[str, Any]:
+  """Completes a contract of vgg_slim 0.1, whose test scale was not the one that was evaluated."""
+  if 'resize_filter' in values:
+    return values
+  upgraded = {**values, 'resize_filter': description.FILTER_OF_0_1}
+  if values.get('test_scale') is not None:
+    upgraded['test_scale'] = test_scales.cut(values['test_scale'], values['image_size'])
+  return upgraded

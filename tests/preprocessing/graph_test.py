@@ -6,7 +6,8 @@ import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops
+from vgg_slim.preprocessing import graph, host
+from vgg_slim.preprocessing.description import ANTIALIASED, RESIZE_FILTERS
 
 
 def run_everywhere(op, *arrays):
@@ -38,12 +39,12 @@ class TestDecodeRgb:
   def test_equals_pillow(self, file_format):
     encoded = encode(photo(33, 47), file_format)
     expected = np.asarray(PIL.Image.open(io.BytesIO(encoded)).convert('RGB'))
-    got = run_everywhere(image_ops.decode_rgb, encoded)
+    got = run_everywhere(graph.decode_rgb, encoded)
     np.testing.assert_array_equal(got, expected)
 
   def test_grey_is_repeated(self):
     grey = photo(5, 4, 1)
-    got = run_everywhere(image_ops.decode_rgb, encode(grey, 'PNG'))
+    got = run_everywhere(graph.decode_rgb, encode(grey, 'PNG'))
     np.testing.assert_array_equal(got, np.repeat(grey, 3, -1))
 
 
@@ -53,22 +54,34 @@ class TestResizeSmallerSide:
       with graph_session() as session:
         got = session.run(
           [
-            tf.shape(image_ops.resize_smaller_side(tf.zeros([height, width, 3]), side))
+            tf.shape(graph.resize_smaller_side(tf.zeros([height, width, 3]), side, resize_filter))
             for width in (200, 333, 517)
             for side in (224, 256)
+            for resize_filter in RESIZE_FILTERS
           ]
         )
-      assert [min(shape[:2]) for shape in got] == [224, 256] * 3
+      assert [min(shape[:2]) for shape in got] == [224, 224, 256, 256] * 3
 
   def test_keeps_the_aspect(self):
-    got = run_everywhere(lambda x: image_ops.resize_smaller_side(x, 20), photo(30, 47))
+    got = run_everywhere(lambda x: graph.resize_smaller_side(x, 20, ANTIALIASED), photo(30, 47))
     assert got.shape == (20, 31, 3)
 
   def test_doubling_a_ramp_is_linear_interpolation(self):
     ramp = np.tile(np.array([0, 10, 20], np.float32)[None, :, None], [3, 1, 3])
-    got = run_everywhere(lambda x: image_ops.resize_smaller_side(x, 6), ramp)
+    got = run_everywhere(lambda x: graph.resize_smaller_side(x, 6, ANTIALIASED), ramp)
     # Pixel centres: new pixel i looks at (i + 0.5) / 2 - 0.5 and stops at the border.
     np.testing.assert_allclose(got[2, :, 0], [0, 2.5, 7.5, 12.5, 17.5, 20], atol=1e-5)
+
+  @pytest.mark.parametrize('resize_filter', RESIZE_FILTERS)
+  @pytest.mark.parametrize(
+    ('height', 'width', 'side'), [(90, 121, 33), (375, 500, 256), (41, 30, 30), (28, 28, 36)]
+  )
+  def test_equals_the_host(self, height, width, side, resize_filter):
+    image = np.random.default_rng(0).integers(0, 256, [height, width, 3], np.uint8)
+    got = run_everywhere(lambda x: graph.resize_smaller_side(x, side, resize_filter), image)
+    expected = host.resize_smaller_side(image, side, resize_filter)
+    # Positions are float32 of up to 500 pixels: 3e-5 of steps of up to 255 grey levels.
+    np.testing.assert_allclose(got, expected, atol=1e-2)
 
 
 class TestDrawScale:
@@ -76,7 +89,7 @@ class TestDrawScale:
     draws = np.array(
       [0, 0.3333, 0.34, 0.66, 0.67, np.nextafter(1, 0, dtype=np.float32)], np.float32
     )
-    got = [int(run_everywhere(lambda d: image_ops.draw_scale(256, 258, d), d)) for d in draws]
+    got = [int(run_everywhere(lambda d: graph.draw_scale(256, 258, d), d)) for d in draws]
     assert got == [256, 256, 257, 257, 258, 258]
 
 
@@ -86,7 +99,7 @@ class TestCrop:
   )
   def test_place(self, draw_y, draw_x, top, left):
     image = photo(9, 11)
-    got = run_everywhere(lambda x: image_ops.crop(x, 4, draw_y, draw_x), image)
+    got = run_everywhere(lambda x: graph.crop(x, 4, draw_y, draw_x), image)
     np.testing.assert_array_equal(got, image[top : top + 4, left : left + 4])
 
   def test_crops_by_hand(self):
@@ -94,15 +107,15 @@ class TestCrop:
     # 4 rows and 7 columns of room; halves are rounded up.
     places = ((0, 0), (0, 1), (0.5, 0.5), (0.75, 0.25), (1, 1))
     corners = [(0, 0), (0, 7), (2, 4), (3, 2), (4, 7)]
-    crops = run_everywhere(lambda pixels: image_ops.crops_at(pixels, 3, places), image)
+    crops = run_everywhere(lambda pixels: graph.crops_at(pixels, 3, places), image)
     expected = [image[y : y + 3, x : x + 3] for y, x in corners]
     np.testing.assert_array_equal(crops, expected)
 
   @pytest.mark.parametrize('side', [7, 8, 9, 10])
   def test_the_middle_is_the_same_for_one_and_for_many(self, side):
     image = np.arange(100).reshape(10, 10, 1)
-    one = run_everywhere(lambda pixels: image_ops.crop(pixels, side), image)
-    many = run_everywhere(lambda pixels: image_ops.crops_at(pixels, side, [(0.5, 0.5)]), image)
+    one = run_everywhere(lambda pixels: graph.crop(pixels, side), image)
+    many = run_everywhere(lambda pixels: graph.crops_at(pixels, side, [(0.5, 0.5)]), image)
     np.testing.assert_array_equal(many, [one])
 
 
@@ -110,7 +123,7 @@ class TestFlip:
   @pytest.mark.parametrize(('draw', 'mirrored'), [(0.49, True), (0.5, False)])
   def test_flip(self, draw, mirrored):
     image = photo(3, 5)
-    got = run_everywhere(lambda x: image_ops.flip(x, np.float32(draw)), image)
+    got = run_everywhere(lambda x: graph.flip(x, np.float32(draw)), image)
     np.testing.assert_array_equal(got, image[:, ::-1] if mirrored else image)
 
 
@@ -119,14 +132,14 @@ class TestNormalize:
 
   def test_by_hand(self):
     image = np.array([[[12, 20, 0]]], np.float32)
-    got = run_everywhere(lambda x: image_ops.normalize(x, self.MEAN, 0.5), image)
+    got = run_everywhere(lambda x: graph.normalize(x, self.MEAN, 0.5), image)
     np.testing.assert_array_equal(got, [[[1, 0, -15]]])
 
   def test_denormalize_is_the_inverse(self):
     image = photo(4, 4)
     got = run_everywhere(
-      lambda x: image_ops.denormalize(
-        image_ops.normalize(tf.cast(x, tf.float32), self.MEAN, 1 / 64), self.MEAN, 1 / 64
+      lambda x: graph.denormalize(
+        graph.normalize(tf.cast(x, tf.float32), self.MEAN, 1 / 64), self.MEAN, 1 / 64
       ),
       image,
     )

@@ -1,4 +1,4 @@
-"""From encoded bytes to what a network is fed, one step a function.
+"""From encoded images to what a network is fed, in the graph, one step a function.
 
 Random steps take their draws as arguments, uniform in [0, 1): an image is a function of its bytes
 and its draws, in a session as in `tf.data`, and 0.5 is the middle.
@@ -7,6 +7,7 @@ and its draws, in a session as in `tf.data`, and 0.5 is the middle.
 from collections.abc import Sequence
 
 from vgg_slim.compat import tf
+from vgg_slim.preprocessing.description import ANTIALIASED
 
 Scalar = int | float | tf.Tensor
 
@@ -19,23 +20,62 @@ def decode_rgb(encoded: tf.Tensor) -> tf.Tensor:
   return tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD)
 
 
-def resize_smaller_side(image: tf.Tensor, side: Scalar) -> tf.Tensor:
+def resize_smaller_side(image: tf.Tensor, side: Scalar, resize_filter: str) -> tf.Tensor:
   """Scales `image` so that its smaller side is exactly `side` pixels.
 
   Args:
     image: uint8 or float32 [H, W, 3], RGB, 0..255.
     side: int or int32 [], in pixels.
+    resize_filter: one of `description.RESIZE_FILTERS`. They differ where the image is reduced.
 
   Returns:
-    float32 [H', W', 3], 0..255, with min(H', W') == side. Bilinear, no antialiasing. H' and W' are
-    rounded, not truncated: truncation can give side - 1 and starve the crop.
+    float32 [H', W', 3], 0..255, with min(H', W') == side. H' and W' are rounded, not truncated:
+    truncation can give side - 1, and the crop would not fit.
   """
   size = resized_size(tf.shape(image)[:2], side)
-  return tf.raw_ops.ResizeBilinear(images=image[tf.newaxis], size=size, half_pixel_centers=True)[0]
+
+  def interpolated() -> tf.Tensor:
+    batch = image[tf.newaxis]
+    return tf.raw_ops.ResizeBilinear(images=batch, size=size, half_pixel_centers=True)[0]
+
+  if resize_filter != ANTIALIASED:
+    return interpolated()
+  factors = tf.cast(size, tf.float32) / tf.cast(tf.shape(image)[:2], tf.float32)
+  # Without reduction the two are equal, and this one takes a third of the time.
+  return tf.cond(
+    tf.reduce_any(factors < 1), lambda: resample(image, size, factors, [0.0, 0.0]), interpolated
+  )
+
+
+def resample(
+  image: tf.Tensor, size: tf.Tensor, factors: tf.Tensor, translation: tf.Tensor
+) -> tf.Tensor:
+  """Resizes with a triangle filter, as wide as two steps of the result where that is reduced.
+
+  This is what Pillow calls BILINEAR. At the edges the filter is cut off and its weights are made
+  to add up to one again.
+
+  Args:
+    image: uint8 or float32 [H, W, C].
+    size: int32 [2], height and width of the result.
+    factors: float32 [2], by which y and x are multiplied.
+    translation: float32 [2], added to y and x after that, in pixels of the result.
+
+  Returns:
+    float32 [size[0], size[1], C].
+  """
+  return tf.raw_ops.ScaleAndTranslate(
+    images=image[tf.newaxis],
+    size=size,
+    scale=factors,
+    translation=translation,
+    kernel_type='triangle',
+    antialias=True,
+  )[0]
 
 
 def resized_size(size: tf.Tensor, side: Scalar) -> tf.Tensor:
-  """Height and width, int32 [..., 2], of a picture of `size` whose smaller side is now `side`."""
+  """Returns height and width, int32 [..., 2], of an image of `size` resized to a smaller `side`."""
   ratio = tf.cast(side, tf.float32) / tf.cast(tf.reduce_min(size), tf.float32)
   return tf.cast(tf.round(tf.cast(size, tf.float32) * ratio[..., tf.newaxis]), tf.int32)
 
@@ -51,14 +91,14 @@ def crop(image: tf.Tensor, side: int, draw_y: Scalar = 0.5, draw_x: Scalar = 0.5
   Args:
     image: [H, W, C], H and W at least `side`.
     side: in pixels.
-    draw_y: in [0, 1), the place among the H - side + 1 from the top down.
-    draw_x: in [0, 1), the place among the W - side + 1 from the left.
+    draw_y: in [0, 1), which of the H - side + 1 rows the crop starts at.
+    draw_x: in [0, 1), which of the W - side + 1 columns the crop starts at.
 
   Returns:
     [side, side, C].
   """
-  places = tf.cast(tf.shape(image)[:2] - side + 1, tf.float32)
-  corner = tf.cast(tf.floor(tf.stack([draw_y, draw_x]) * places), tf.int32)
+  count = tf.cast(tf.shape(image)[:2] - side + 1, tf.float32)
+  corner = tf.cast(tf.floor(tf.stack([draw_y, draw_x]) * count), tf.int32)
   return tf.slice(image, [corner[0], corner[1], 0], [side, side, image.shape[-1]])
 
 

@@ -6,8 +6,8 @@ from PIL import Image
 
 from tests.data import fabricated
 from vgg_slim.compat import tf
-from vgg_slim.data import image_ops, pictures
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import description, graph, host
 
 RGB = fabricated.pixels(0)
 GREY = fabricated.pixels(1, channels=1)
@@ -27,18 +27,18 @@ def exif_of(orientation):
 
 def decode_with_tensorflow(encoded):
   with tf.Graph().as_default(), tf.Session() as session:
-    return session.run(image_ops.decode_rgb(encoded))
+    return session.run(graph.decode_rgb(encoded))
 
 
 def test_png_round_trip_is_exact_and_grey_stays_one_channel():
   for array, mode in ((RGB, 'RGB'), (GREY, 'L')):
-    image = Image.open(io.BytesIO(pictures.encode_png(array)))
+    image = Image.open(io.BytesIO(host.encode_png(array)))
     assert (image.format, image.mode) == ('PNG', mode)
     np.testing.assert_array_equal(np.asarray(image), array)
 
 
 def test_size_and_pixels():
-  picture = pictures.read_picture(fabricated.encoded(RGB))
+  picture = host.read_image(fabricated.encoded(RGB))
   assert (picture.height, picture.width) == (5, 7)
   np.testing.assert_array_equal(np.asarray(picture.image), RGB)
 
@@ -46,7 +46,7 @@ def test_size_and_pixels():
 @pytest.mark.parametrize('image_format', ['JPEG', 'PNG'])
 def test_jpeg_and_png_bytes_are_kept(image_format):
   data = fabricated.encoded(RGB, image_format)
-  picture = pictures.read_picture(data)
+  picture = host.read_image(data)
   assert picture.encoded is data
   assert picture.image_format == image_format.lower()
 
@@ -56,7 +56,7 @@ def test_jpeg_and_png_bytes_are_kept(image_format):
   [('BMP', {}), ('TIFF', {}), ('PPM', {}), ('TGA', {}), ('WEBP', {'lossless': True})],
 )
 def test_other_formats_become_png_of_the_same_pixels(image_format, options):
-  picture = pictures.read_picture(fabricated.encoded(RGB, image_format, **options))
+  picture = host.read_image(fabricated.encoded(RGB, image_format, **options))
   assert picture.image_format == 'png'
   np.testing.assert_array_equal(decode_with_tensorflow(picture.encoded), RGB)
 
@@ -65,7 +65,7 @@ def test_of_an_animation_the_first_frame_counts():
   stream = io.BytesIO()
   frames = [Image.fromarray(fabricated.pixels(seed, channels=1)) for seed in (1, 2)]
   frames[0].save(stream, 'GIF', save_all=True, append_images=frames[1:])
-  picture = pictures.read_picture(stream.getvalue())
+  picture = host.read_image(stream.getvalue())
   np.testing.assert_array_equal(decode_with_tensorflow(picture.encoded)[..., 0], GREY)
 
 
@@ -83,7 +83,7 @@ def test_of_an_animation_the_first_frame_counts():
   ids=['rgb', 'grey', 'jpeg', '1 bit', 'palette', 'cmyk', '16 bit'],
 )
 def test_pixels_are_those_that_tensorflow_decodes(data, fixes):
-  picture = pictures.read_picture(data)
+  picture = host.read_image(data)
   assert picture.fixes == fixes
   decoded = decode_with_tensorflow(picture.encoded)
   np.testing.assert_array_equal(np.asarray(picture.image.convert('RGB')), decoded)
@@ -107,7 +107,7 @@ def test_alpha_is_laid_on_white(mode):
     expected = [255, 255 - 155 // 5, 100]
   stream = io.BytesIO()
   image.save(stream, 'PNG')
-  picture = pictures.read_picture(stream.getvalue())
+  picture = host.read_image(stream.getvalue())
   assert picture.fixes[-1] == 'alpha'
   assert picture.image.mode == ('L' if mode == 'LA' else 'RGB')
   np.testing.assert_allclose(np.asarray(picture.image.convert('L'))[0], expected, atol=1)
@@ -126,11 +126,11 @@ def test_exif_rotation_is_carried_out(orientation):
     7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
     8: np.rot90,
   }[orientation](RGB)
-  picture = pictures.read_picture(fabricated.encoded(RGB, exif=exif_of(orientation)))
+  picture = host.read_image(fabricated.encoded(RGB, exif=exif_of(orientation)))
   assert picture.fixes == (('EXIF rotation',) if orientation > 1 else ())
   assert (picture.height, picture.width) == upright.shape[:2]
   np.testing.assert_array_equal(decode_with_tensorflow(picture.encoded), upright)
-  assert pictures.read_picture(picture.encoded).fixes == ()
+  assert host.read_image(picture.encoded).fixes == ()
 
 
 def test_a_jpeg_that_is_mended_stays_a_jpeg():
@@ -140,7 +140,7 @@ def test_a_jpeg_that_is_mended_stays_a_jpeg():
   exif[0x0112] = 3
   stream = io.BytesIO()
   image.save(stream, 'JPEG', quality=95, exif=exif)
-  picture = pictures.read_picture(stream.getvalue())
+  picture = host.read_image(stream.getvalue())
   assert picture.image_format == 'jpeg'
   stored = decode_with_tensorflow(stream.getvalue()).astype(int)
   # Twice through quality 95: two grey levels.
@@ -148,11 +148,11 @@ def test_a_jpeg_that_is_mended_stays_a_jpeg():
 
 
 def test_reducing_keeps_the_shape_and_never_enlarges():
-  picture = pictures.read_picture(fabricated.encoded(fabricated.pixels(0, 30, 41)), 10)
+  picture = host.read_image(fabricated.encoded(fabricated.pixels(0, 30, 41)), 10)
   assert (picture.height, picture.width) == (10, 14)
   data = fabricated.encoded(RGB)
-  assert pictures.read_picture(data, 5).encoded is data
-  flat = pictures.read_picture(fabricated.encoded(np.full((40, 60, 3), 77, np.uint8), 'JPEG'), 20)
+  assert host.read_image(data, 5).encoded is data
+  flat = host.read_image(fabricated.encoded(np.full((40, 60, 3), 77, np.uint8), 'JPEG'), 20)
   assert (flat.image_format, flat.fixes) == ('jpeg', ())
   np.testing.assert_array_equal(np.asarray(flat.image), np.full((20, 30, 3), 77))
 
@@ -165,7 +165,7 @@ def smooth(height, width):
 
 def test_a_fine_large_jpeg_is_decoded_to_an_8th_where_that_will_do():
   data = fabricated.encoded(smooth(132, 160), 'JPEG', quality=95)
-  picture = pictures.read_picture(data, eighth_will_do=True)
+  picture = host.read_image(data, eighth_will_do=True)
   assert (picture.height, picture.width, picture.encoded) == (132, 160, data)
   assert picture.is_eighth
   assert picture.image.size == (20, 17)
@@ -178,7 +178,7 @@ def test_a_fine_large_jpeg_is_decoded_to_an_8th_where_that_will_do():
 def test_128_pixels_are_enough_for_an_8th():
   for size in ((128, 128), (128, 160), (160, 128)):
     data = fabricated.encoded(smooth(*size), 'JPEG')
-    assert pictures.read_picture(data, 128, eighth_will_do=True).is_eighth
+    assert host.read_image(data, 128, eighth_will_do=True).is_eighth
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_128_pixels_are_enough_for_an_8th():
   ids=['small', 'to be reduced', 'png', 'cmyk', 'rotated'],
 )
 def test_other_pictures_are_decoded_whole(data, smaller_side):
-  picture = pictures.read_picture(data, smaller_side, eighth_will_do=True)
+  picture = host.read_image(data, smaller_side, eighth_will_do=True)
   assert not picture.is_eighth
   assert picture.image.size == (picture.width, picture.height)
 
@@ -204,7 +204,7 @@ def test_at_an_8th_the_same_files_are_broken():
 
   def outcome(data, eighth_will_do):
     try:
-      return pictures.read_picture(data, eighth_will_do=eighth_will_do).fixes
+      return host.read_image(data, eighth_will_do=eighth_will_do).fixes
     except DataError as error:
       return str(error)
 
@@ -219,13 +219,13 @@ def test_at_an_8th_the_same_files_are_broken():
 
 def test_what_is_meant_as_a_picture():
   heads = [fabricated.encoded(RGB, form)[:16] for form in ('JPEG', 'PNG', 'GIF', 'TIFF', 'WEBP')]
-  assert all(pictures.is_picture_file('', head) for head in heads)
-  assert pictures.is_picture_file('.HEIC', b'')
-  assert not pictures.is_picture_file('.db', b'\xd0\xcf\x11\xe0')
+  assert all(host.is_image_file('', head) for head in heads)
+  assert host.is_image_file('.HEIC', b'')
+  assert not host.is_image_file('.db', b'\xd0\xcf\x11\xe0')
 
 
 def test_a_thumbnail_is_small():
-  image = Image.open(io.BytesIO(pictures.thumbnail(Image.new('L', (300, 100)))))
+  image = Image.open(io.BytesIO(host.thumbnail(Image.new('L', (300, 100)))))
   assert (image.format, image.size) == ('JPEG', (64, 21))
 
 
@@ -243,8 +243,8 @@ JPEG = fabricated.encoded(fabricated.pixels(3, 64, 64), 'JPEG')
   ('data', 'reason'),
   [
     (b'', 'the file is empty'),
-    (b'hello', 'not a picture that Pillow can read'),
-    (bytes(1000), 'not a picture that Pillow can read'),
+    (b'hello', 'not an image that Pillow can read'),
+    (bytes(1000), 'not an image that Pillow can read'),
     (JPEG[: len(JPEG) // 2], 'truncated'),
     (JPEG[:-2], 'truncated'),
     (PNG[: len(PNG) // 2], 'truncated'),
@@ -270,5 +270,57 @@ JPEG = fabricated.encoded(fabricated.pixels(3, 64, 64), 'JPEG')
 )
 def test_a_broken_picture_says_why(data, reason):
   with pytest.raises(DataError, match=reason) as caught:
-    pictures.read_picture(data)
+    host.read_image(data)
   assert '0x' not in str(caught.value)
+
+
+def triangle_loop(pixels, new_height, new_width, antialiased):
+  """The definition of the filter, pixel by pixel."""
+  height, width, channels = pixels.shape
+  result = np.zeros([new_height, new_width, channels])
+  for i, j in np.ndindex(new_height, new_width):
+    total = 0
+    for y, x in np.ndindex(height, width):
+      weight = 1
+      for index, new, old, at in ((i, new_height, height, y), (j, new_width, width, x)):
+        step = old / new
+        radius = max(step, 1) if antialiased else 1
+        weight *= max(0, 1 - abs(at + 0.5 - (index + 0.5) * step) / radius)
+      total += weight
+      result[i, j] += weight * pixels[y, x]
+    result[i, j] /= total
+  return result
+
+
+@pytest.mark.parametrize('resize_filter', description.RESIZE_FILTERS)
+@pytest.mark.parametrize('side', [4, 7, 9, 13])
+def test_resizing_is_a_triangle_filter(resize_filter, side):
+  pixels = fabricated.pixels(0, 9, 14)
+  got = host.resize_smaller_side(pixels, side, resize_filter)
+  size = host.resized_size((9, 14), side)
+  expected = triangle_loop(pixels, *size, resize_filter == description.ANTIALIASED)
+  np.testing.assert_allclose(got, expected, atol=1e-4)  # float32 of values up to 255
+
+
+@pytest.mark.parametrize(('height', 'width', 'side'), [(90, 121, 33), (41, 30, 30), (20, 31, 50)])
+def test_the_antialiased_filter_is_pillows_bilinear(height, width, side):
+  pixels = fabricated.pixels(1, height, width)
+  got = host.resize_smaller_side(pixels, side, description.ANTIALIASED)
+  expected = Image.fromarray(pixels).resize(got.shape[1::-1], Image.Resampling.BILINEAR)
+  # Pillow rounds to whole grey levels after each of the two axes.
+  np.testing.assert_allclose(got, np.asarray(expected), atol=1.01)
+
+
+def test_what_the_network_is_fed_by_hand():
+  rules = description.Preprocessing((10.0, 20.0, 30.0), 0.5, 2, stored_side=4)
+  pixels = np.zeros([8, 8, 3], np.uint8)
+  pixels[:, 4:] = 96
+  prepared = host.prepare(fabricated.encoded(pixels), rules)
+  # From 8 columns to 4, weights of 1/8, 3/8, 3/8, 1/8 inside: 0, 12, 84, 96. From those to 2: the
+  # filter ends at the edge, so that its weights are 3/7, 3/7, 1/7 of the first three.
+  first = (3 * 12 + 84) / 7
+  np.testing.assert_allclose(prepared[:, :, 0], [[first, 96 - first]] * 2, atol=1e-4)
+  fed = host.normalize(host.crop_middle(prepared, 1), rules.rgb_mean, rules.pixel_scale)
+  assert fed.shape == (1, 1, 3)
+  # Of two positions the crop takes the second, as in the graph.
+  np.testing.assert_allclose(fed[0, 0], (prepared[1, 1] - [10, 20, 30]) / 2)

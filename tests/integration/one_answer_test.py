@@ -1,0 +1,96 @@
+"""Original files through predict, and the same files converted and evaluated: one answer.
+
+Whole commands, each in a process of its own.
+"""
+
+import csv
+import io
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.preprocessing.graph_test import photo
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def turned(orientation):
+  exif = Image.Exif()
+  exif[0x0112] = orientation
+  return exif
+
+
+def write_images(folder):
+  """Two classes of images of every kind that the converter accepts, most of odd sides."""
+  for label, shift in (('a', 0), ('b', 120)):
+    (folder / label).mkdir(parents=True)
+    for number in range(4):
+      pixels = np.roll(photo(61 + 8 * number, 83 - 9 * number), shift, axis=2) ^ np.uint8(shift)
+      image = Image.fromarray(pixels)
+      transparent = image.copy()
+      transparent.putalpha(Image.fromarray(pixels[..., 1]))
+      deep = Image.fromarray(pixels[..., 0].astype(np.uint16) * 250)
+      kinds = {
+        'rgb.jpg': (image, {'quality': 90}),
+        'rotated.jpg': (image, {'exif': turned(6)}),
+        'cmyk.jpg': (image.convert('CMYK'), {}),
+        'grey.jpg': (image.convert('L'), {}),
+        'alpha.png': (transparent, {}),
+        'palette.png': (image.quantize(30), {}),
+        'deep.png': (deep, {}),
+        'x.gif': (image.quantize(30), {}),
+        'x.webp': (image, {'lossless': True}),
+      }
+      for name, (one, options) in kinds.items():
+        one.save(folder / label / f'{number}_{name}', **options)
+
+
+def run(folder, tool, *arguments):
+  command = [sys.executable, '-m', f'tools.{tool}', *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
+  done = subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
+  assert done.returncode == 0, done.stderr
+  return done
+
+
+def read_rows(path):
+  rows = csv.DictReader(io.StringIO(path.read_text()))
+  return {'/'.join(row['file'].split('/')[-2:]): row for row in rows}
+
+
+@pytest.mark.parametrize('reduce', [(), ('--resize_smaller_side=40',)])
+def test_evaluate_and_predict_agree_file_by_file(tmp_path, reduce):
+  write_images(tmp_path / 'photos')
+  run(
+    tmp_path,
+    'convert_to_tfrecord',
+    *('--dataset=folder', '--input_dir=photos', '--output_dir=data', '--validation_fraction=0.5'),
+    *reduce,
+  )
+  run(
+    tmp_path,
+    'train',
+    *('--data_dir=data', '--train_dir=run', '--model=vgg_a@4', '--head=linear', '--max_steps=4'),
+    *('--image_size=32', '--train_scale_min=34', '--train_scale_max=38', '--batch_size=8'),
+    *('--learning_rate=0.01', '--initializer=he', '--pixel_scale=0.02'),
+  )
+  run(tmp_path, 'evaluate', '--train_dir=run', '--noflip', '--csv=evaluated.csv')
+  run(tmp_path, 'predict', '--train_dir=run', 'photos', '--output=predicted.csv')
+  evaluated, predicted = (
+    read_rows(tmp_path / f'{name}.csv') for name in ('evaluated', 'predicted')
+  )
+  assert len(evaluated) == 36
+  assert len(predicted) == 72
+  found = np.array([float(row['probability_1']) for row in evaluated.values()])
+  same = np.array([float(predicted[file]['probability_1']) for file in evaluated])
+  assert np.ptp(found) > 0.02  # so that other pixels would show
+  # The CSV of evaluate has six decimals; batches of other sizes add up in another order.
+  np.testing.assert_allclose(same, found, atol=1e-5)
+  for file, row in evaluated.items():
+    assert predicted[file]['class_1'] == row['class_1'], file

@@ -1,0 +1,37 @@
+import pytest
+
+from vgg_slim.preprocessing import test_scales
+
+
+@pytest.mark.parametrize(
+  ('train_scale', 'image_size', 'expected'),
+  [
+    ((256, 256), 224, 256),
+    ((384, 384), 224, 384),
+    ((256, 512), 224, 384),
+    ((34, 38), 32, 32),  # of the digits' recipe
+    ((150, 170), 150, 160),
+    ((150, 150), 150, 150),  # the crop's own side is the least
+  ],
+)
+def test_the_scale_for_a_training_scale(train_scale, image_size, expected):
+  assert test_scales.choose(*train_scale, image_size) == expected
+
+
+def test_the_scale_without_a_training_scale():
+  assert [test_scales.default(side) for side in (224, 32, 64)] == [256, 32, 64]
+
+
+@pytest.mark.parametrize(
+  ('train_scale', 'image_size', 'expected'),
+  [
+    # arXiv:1409.1556, 4.2
+    ((256, 256), 224, (224, 256, 288)),
+    ((384, 384), 224, (352, 384, 416)),
+    ((256, 512), 224, (256, 384, 512)),
+    ((36, 36), 32, (32, 64)),
+    ((34, 38), 32, (32,)),
+  ],
+)
+def test_the_papers_three_scales(train_scale, image_size, expected):
+  assert test_scales.multi(*train_scale, image_size) == expected

@@ -1,0 +1,77 @@
+"""What happens to an image between its file and the network, as plain values. No TensorFlow."""
+
+import dataclasses
+from typing import Protocol
+
+Rgb = tuple[float, float, float]
+
+ANTIALIASED = 'antialiased_bilinear'
+# Four neighbours whatever the factor. Runs of vgg_slim 0.1 were trained with it and keep it.
+BILINEAR = 'bilinear'
+RESIZE_FILTERS = (ANTIALIASED, BILINEAR)
+FILTER_OF_0_1 = BILINEAR  # of files without the field
+BACKGROUND = 'white'
+ORIENTATION = 'upright'
+
+
+class HasPixelRules(Protocol):
+  """The part of a description that does not depend on the test scale."""
+
+  rgb_mean: Rgb
+  pixel_scale: float | Rgb
+  resize_filter: str
+  stored_side: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+  """How an image becomes what the network is fed when it is evaluated.
+
+  An image is decoded, turned upright, composed on the background and converted to 8-bit RGB;
+  reduced to `stored_side` and encoded again, where the converter did so; resized until its smaller
+  side is `test_scale`; scored whole or cropped; and fed as (RGB - rgb_mean) * pixel_scale.
+
+  Attributes:
+    rgb_mean: R, G, B, 0..255.
+    pixel_scale: one number, or one each for R, G, B.
+    test_scale: smaller side Q in pixels, see `test_scales`.
+    resize_filter: one of RESIZE_FILTERS.
+    stored_side: smaller side in pixels to which the converter reduced larger images before it
+      stored them; None if it stored them as they were.
+    background: BACKGROUND, under transparent pixels.
+    orientation: ORIENTATION, whatever the EXIF data say.
+  """
+
+  rgb_mean: Rgb
+  pixel_scale: float | Rgb
+  test_scale: int
+  resize_filter: str = ANTIALIASED
+  stored_side: int | None = None
+  background: str = BACKGROUND
+  orientation: str = ORIENTATION
+
+  def problems(self) -> list[str]:
+    """Describes every value that is out of range."""
+    problems = pixel_problems(self)
+    if self.test_scale < 1:
+      problems.append(f'test_scale must be at least 1, got {self.test_scale}')
+    for name, allowed in (('background', BACKGROUND), ('orientation', ORIENTATION)):
+      if getattr(self, name) != allowed:
+        problems.append(f'{name} must be {allowed!r}, got {getattr(self, name)!r}')
+    return problems
+
+
+def pixel_problems(rules: HasPixelRules) -> list[str]:
+  """Describes every value of `rules` that is out of range."""
+  problems = []
+  mean, scale, side = rules.rgb_mean, rules.pixel_scale, rules.stored_side
+  if len(mean) != 3 or not all(0 <= channel <= 255 for channel in mean):
+    problems.append(f'rgb_mean must be three numbers in [0, 255], got {mean}')
+  scales = scale if isinstance(scale, tuple) else (scale,)
+  if len(scales) not in (1, 3) or not min(scales) > 0:
+    problems.append(f'pixel_scale must be positive, one number or three, got {scale}')
+  if rules.resize_filter not in RESIZE_FILTERS:
+    problems.append(f'resize_filter must be one of {RESIZE_FILTERS}, got {rules.resize_filter!r}')
+  if side is not None and side < 1:
+    problems.append(f'stored_side must be at least 1, got {side}')
+  return problems

@@ -1,0 +1,262 @@
+"""Files of four image formats to pixels, in the graph: for exports, which are given raw files.
+
+`build_image` does what `host.prepare` does, with these differences:
+
+- A JPEG file that has to be turned, converted from CMYK or reduced is not encoded again in between.
+  On photographs that moves pixels by about a grey level in the mean.
+- Orientation is read from EXIF data in a JPEG's APP1 or a PNG's eXIf, not from XMP or text.
+- JPEG, PNG, GIF and BMP files are decoded. All else is refused in words, and so are GIF files with
+  transparent or partial first frames, CMYK JPEG files without the Adobe marker, and BMP files that
+  are compressed or have a palette: TensorFlow would return other pixels without an error.
+
+`host.read_image` also finds damage that these decoders ignore, such as wrong checksums.
+"""
+
+from vgg_slim.compat import tf
+from vgg_slim.preprocessing import graph
+from vgg_slim.preprocessing.description import Preprocessing
+
+_ORIENTATION_TAG = 0x0112
+_SHORT, _LONG = 3, 4  # types of EXIF values
+_IFD_ENTRY_BYTES = 12
+_EXIF_HEADER = b'Exif\0\0'
+_JPEG_START_OF_SCAN, _JPEG_APP1 = 0xDA, 0xE1
+_GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
+_GIF_GRAPHIC_CONTROL = 0xF9
+_PNG_COLOR_TYPE_AT = 25
+_PNG_COLOR_TYPES_WITH_ALPHA = (4, 6)
+_ADOBE_MARKER = b'\xff\xee\x00\x0eAdobe'
+_BMP_BITS_AT, _BMP_COMPRESSION_AT = 28, 30
+
+
+def build_image(encoded: tf.Tensor, rules: Preprocessing) -> tf.Tensor:
+  """Adds all that comes before the crop and the mean.
+
+  Images of one request may differ in size, so that this takes one file; `tf.map_fn` runs it, and
+  the network after it, over a batch.
+
+  Args:
+    encoded: content of a file, string [].
+    rules: description of a checkpoint's preprocessing.
+
+  Returns:
+    float32 [h, w, 3], RGB, 0..255, with min(h, w) == `rules.test_scale`.
+  """
+  image = build_pixels(encoded)
+  if rules.stored_side is not None:
+    image = _reduce_to(image, rules.stored_side, rules.resize_filter)
+  image = graph.resize_smaller_side(image, rules.test_scale, rules.resize_filter)
+  return tf.ensure_shape(image, [None, None, 3])
+
+
+def build_pixels(encoded: tf.Tensor) -> tf.Tensor:
+  """Decodes a file, string [], to upright uint8 [H, W, 3], RGB, composed on white."""
+  contents = tf.cast(tf.io.decode_raw(encoded, tf.uint8), tf.int32)
+  is_jpeg = _starts_with(encoded, b'\xff\xd8\xff')
+  is_png = _starts_with(encoded, b'\x89PNG\r\n\x1a\n')
+  is_gif = _starts_with(encoded, b'GIF8')
+  is_bmp = _starts_with(encoded, b'BM')
+  is_known = tf.Assert(
+    is_jpeg | is_png | is_gif | is_bmp,
+    ['Only JPEG, PNG, GIF and BMP files are decoded here; convert the image first.'],
+  )
+  with tf.control_dependencies([is_known]):
+    pixels = tf.case(
+      [
+        (is_jpeg, lambda: _decode_jpeg(encoded)),
+        (is_png, lambda: _decode_png(encoded, contents)),
+        (is_gif, lambda: _decode_gif(encoded, contents)),
+      ],
+      default=lambda: _decode_bmp(encoded, contents),
+    )
+  orientation = tf.case(
+    [
+      (is_jpeg, lambda: _orientation_of_jpeg(contents)),
+      (is_png, lambda: _orientation_of_png(encoded)),
+    ],
+    default=lambda: tf.constant(1),
+  )
+  return tf.ensure_shape(_turn_upright(pixels, orientation), [None, None, 3])
+
+
+def _starts_with(encoded: tf.Tensor, signature: bytes) -> tf.Tensor:
+  # Shorter files are padded, as `substr` refuses to read beyond the end.
+  head = tf.strings.substr(tf.strings.join([encoded, ' ' * len(signature)]), 0, len(signature))
+  return tf.equal(head, tf.constant(signature))
+
+
+def _reduce_to(image: tf.Tensor, side: int, resize_filter: str) -> tf.Tensor:
+  def reduced() -> tf.Tensor:
+    pixels = tf.round(graph.resize_smaller_side(image, side, resize_filter))
+    return tf.cast(tf.clip_by_value(pixels, 0, 255), tf.uint8)
+
+  is_larger = tf.reduce_min(tf.shape(image)[:2]) > side
+  return tf.cond(is_larger, reduced, lambda: tf.identity(image))
+
+
+def _decode_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+  # Without the marker TensorFlow takes the colors as they are, and Pillow as inverted.
+  is_cmyk = tf.equal(tf.io.extract_jpeg_shape(encoded)[2], 4)
+  fine = tf.Assert(
+    ~is_cmyk | _holds(encoded, _ADOBE_MARKER),
+    ['A CMYK JPEG file without the Adobe marker; convert it to RGB first.'],
+  )
+  with tf.control_dependencies([fine]):
+    return graph.decode_rgb(encoded)
+
+
+def _decode_png(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
+
+  def on_white() -> tf.Tensor:
+    rgba = tf.cast(tf.io.decode_png(encoded, channels=4), tf.int32)
+    color, alpha = rgba[..., :3], rgba[..., 3:]
+    # Division by 255, rounded to the nearest: the arithmetic of Pillow's alpha_composite.
+    scaled = color * alpha + 255 * (255 - alpha) + 128
+    return tf.cast((scaled // 2 + 128 * scaled) // 2**15, tf.uint8)
+
+  # Where a file has no alpha, TensorFlow makes up one of 15 for 4 bits, and of 1 for one bit.
+  color_type = _byte(contents, _PNG_COLOR_TYPE_AT)
+  has_alpha = tf.reduce_any(tf.equal(color_type, _PNG_COLOR_TYPES_WITH_ALPHA))
+  has_alpha |= _holds(_before_pixels(encoded), b'tRNS')
+  return tf.cond(has_alpha, on_white, lambda: tf.io.decode_png(encoded, channels=3))
+
+
+def _holds(encoded: tf.Tensor, part: bytes) -> tf.Tensor:
+  return tf.size(tf.strings.split(encoded[tf.newaxis], part, 1).values) > 1
+
+
+def _before_pixels(encoded: tf.Tensor) -> tf.Tensor:
+  """The chunks of a PNG file up to the first with pixels."""
+  return tf.strings.split(encoded[tf.newaxis], 'IDAT', 1).values[0]
+
+
+def _decode_gif(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
+  transparent, partial = _inspect_gif(contents)
+  fine = [
+    tf.Assert(~transparent, ['A GIF file with transparent pixels; convert it to PNG first.']),
+    tf.Assert(~partial, ['The first frame of a GIF file is smaller than it; convert it first.']),
+  ]
+  with tf.control_dependencies(fine):
+    return tf.image.decode_gif(encoded)[0]
+
+
+def _inspect_gif(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Whether the first frame has transparent pixels, and whether it leaves part of the image out."""
+  has_palette, palette_bits = contents[10] // 128, contents[10] % 8 + 1
+  start = 13 + has_palette * 3 * tf.bitwise.left_shift(1, palette_bits)
+
+  def extension(at: tf.Tensor, transparent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    is_control = tf.equal(_byte(contents, at + 1), _GIF_GRAPHIC_CONTROL)
+    is_set = tf.equal(_byte(contents, at + 3) % 2, 1)
+    end = tf.while_loop(
+      lambda block: _byte(contents, block) > 0,
+      lambda block: [block + 1 + _byte(contents, block)],
+      [at + 2],
+    )
+    return end + 1, transparent | (is_control & is_set)
+
+  at, transparent = tf.while_loop(
+    lambda at, _: tf.equal(_byte(contents, at), _GIF_EXTENSION),
+    extension,
+    [start, tf.constant(False)],
+  )
+  # Left, top, width and height of the frame; width and height of the image.
+  frame = [_number(contents, at + offset, 2, False) for offset in (1, 3, 5, 7)]
+  image = [0, 0, _number(contents, 6, 2, False), _number(contents, 8, 2, False)]
+  return transparent, tf.reduce_any(tf.not_equal(tf.stack(frame), tf.stack(image)))
+
+
+def _decode_bmp(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
+  bits = _number(contents, _BMP_BITS_AT, 2, False)
+  compression = _number(contents, _BMP_COMPRESSION_AT, 4, False)
+  fine = tf.Assert(
+    tf.equal(bits, 24) & tf.equal(compression, 0),
+    ['Of BMP files only those with 24 bits a pixel are decoded; convert it to PNG first.', bits],
+  )
+  with tf.control_dependencies([fine]):
+    return tf.image.decode_bmp(encoded, channels=3)
+
+
+def _orientation_of_jpeg(contents: tf.Tensor) -> tf.Tensor:
+  """The EXIF orientation, int32 [], of the bytes of a JPEG file; 1 where nothing is said."""
+
+  def is_exif(at: tf.Tensor) -> tf.Tensor:
+    found = tf.equal(_byte(contents, at + 1), _JPEG_APP1)
+    for offset, value in enumerate(_EXIF_HEADER):
+      found &= tf.equal(_byte(contents, at + 4 + offset), value)
+    return found
+
+  def is_before_exif(at: tf.Tensor) -> tf.Tensor:
+    is_segment = tf.equal(_byte(contents, at), 0xFF)
+    is_over = tf.equal(_byte(contents, at + 1), _JPEG_START_OF_SCAN)
+    return is_segment & ~is_over & ~is_exif(at)
+
+  def length_of(at: tf.Tensor) -> tf.Tensor:
+    is_padding = tf.equal(_byte(contents, at + 1), 0xFF)
+    return tf.where(is_padding, 1, 2 + _number(contents, at + 2, 2, True))
+
+  at = tf.while_loop(is_before_exif, lambda at: at + length_of(at), [tf.constant(2)])
+  tiff = contents[at + 4 + len(_EXIF_HEADER) : at + length_of(at)]
+  return tf.cond(is_exif(at), lambda: _orientation_of_tiff(tiff), lambda: tf.constant(1))
+
+
+def _orientation_of_png(encoded: tf.Tensor) -> tf.Tensor:
+  """The EXIF orientation of a PNG file, which stands in a chunk eXIf before the pixels."""
+  parts = tf.strings.split(_before_pixels(encoded)[tf.newaxis], 'eXIf', 1).values
+
+  def parse() -> tf.Tensor:
+    return _orientation_of_tiff(tf.cast(tf.io.decode_raw(parts[1], tf.uint8), tf.int32))
+
+  return tf.cond(tf.size(parts) > 1, parse, lambda: tf.constant(1))
+
+
+def _orientation_of_tiff(contents: tf.Tensor) -> tf.Tensor:
+  """The value of the orientation tag in the first directory of EXIF data, int32 []."""
+  # An end, so that there is a byte to look at in data that are cut off at once.
+  contents = tf.concat([contents, [0]], 0)
+  is_big_endian = tf.equal(_byte(contents, 0), ord('M'))
+  directory = _number(contents, 4, 4, is_big_endian)
+  count = _number(contents, directory, 2, is_big_endian)
+  count = tf.minimum(count, tf.size(contents) // _IFD_ENTRY_BYTES)
+  entries = directory + 2 + _IFD_ENTRY_BYTES * tf.range(count)
+  is_orientation = tf.equal(_number(contents, entries, 2, is_big_endian), _ORIENTATION_TAG)
+  kind = _number(contents, entries + 2, 2, is_big_endian)
+  value = tf.where(
+    tf.equal(kind, _LONG),
+    _number(contents, entries + 8, 4, is_big_endian),
+    _number(contents, entries + 8, 2, is_big_endian),
+  )
+  is_fine = is_orientation & (tf.equal(kind, _SHORT) | tf.equal(kind, _LONG))
+  found = tf.boolean_mask(value, is_fine)
+  return tf.cond(tf.size(found) > 0, lambda: found[0], lambda: tf.constant(1))
+
+
+def _byte(contents: tf.Tensor, at: tf.Tensor | int) -> tf.Tensor:
+  """Bytes at one or several positions; 0 beyond the end, so that damaged files end every loop."""
+  last = tf.size(contents) - 1
+  inside = tf.cast((at >= 0) & (at <= last), tf.int32)
+  return tf.gather(contents, tf.clip_by_value(at, 0, last)) * inside
+
+
+def _number(
+  contents: tf.Tensor, at: tf.Tensor | int, num_bytes: int, is_big_endian: tf.Tensor | bool
+) -> tf.Tensor:
+  """Numbers of 2 or 4 bytes, int32; negative, and so beyond any file, from 2**31 on."""
+  read = [_byte(contents, at + offset) for offset in range(num_bytes)]
+  big = sum(byte * 256 ** (num_bytes - 1 - i) for i, byte in enumerate(read))
+  little = sum(byte * 256**i for i, byte in enumerate(read))
+  return tf.where(tf.broadcast_to(is_big_endian, tf.shape(big)), big, little)
+
+
+def _turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+  """Undoes an EXIF orientation; values other than 2 to 8 change nothing."""
+
+  def is_one_of(*values: int) -> tf.Tensor:
+    return tf.reduce_any(tf.equal(orientation, values))
+
+  def where(condition: tf.Tensor, changed: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    return tf.cond(condition, lambda: changed(image), lambda: tf.identity(image))
+
+  image = where(is_one_of(5, 6, 7, 8), lambda image: tf.transpose(image, [1, 0, 2]), image)
+  image = where(is_one_of(2, 3, 6, 7), lambda image: tf.reverse(image, [1]), image)
+  return where(is_one_of(3, 4, 7, 8), lambda image: tf.reverse(image, [0]), image)
