@@ -181,9 +181,11 @@ def test_reduced_windows_of_jpeg_files_are_exact(subsampling, places):
   ],
   ids=['top', 'left', 'bottom', 'right'],
 )
-def test_large_windows_of_jpeg_files_beyond_one_edge_are_exact(places):
-  got, whole = decoded(photo(51, 71), places, 12)
-  np.testing.assert_allclose(got, sampled(whole, window(*places), 12), atol=2e-3)
+@pytest.mark.parametrize('resize_filter', RESIZE_FILTERS)
+def test_large_windows_of_jpeg_files_beyond_one_edge_are_exact(places, resize_filter):
+  got, whole = decoded(photo(51, 71), places, 12, resize_filter)
+  expected = sampled(whole, window(*places), 12, resize_filter)
+  np.testing.assert_allclose(got, expected, atol=2e-3)
 
 
 @pytest.mark.parametrize('left', [14.5, 15.5, 16.5, 17.5, 31.5, 32.5, 33.5])
@@ -192,7 +194,7 @@ def test_colour_at_the_ends_of_a_decoded_part_is_that_of_the_whole_file(left):
   colours = np.random.default_rng(3).integers(0, 2, [26, 36, 3]) * 255
   pixels = colours.repeat(2, 0).repeat(2, 1).astype(np.uint8)[:51, :71]
   places = (left + 1, left, left + 10, left + 9)
-  got, whole = decoded(pixels, places, 12)
+  got, whole = decoded(pixels, places, 12, BILINEAR)
   # float32 places, between neighbours that differ by up to 255.
   np.testing.assert_allclose(got, sampled(whole, window(*places), 12), atol=5e-3)
 

@@ -9,8 +9,9 @@ from vgg_slim.compat import tf
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract, contract_path, write_contract
 
+# Q is not the side of the crop, so that a mistake between the two shows.
 CONTRACT = Contract(
-  'vgg_a@4', 3, 32, 8, None, (120.0, 110.0, 100.0), 0.5, class_names=('a', 'b', 'c')
+  'vgg_a@4', 3, 32, 8, None, (120.0, 110.0, 100.0), 0.5, class_names=('a', 'b', 'c'), test_scale=36
 )
 
 
