@@ -61,6 +61,7 @@ HIDDEN_IMPORTS = {
   'tests.site_test': ('mkdocs',),
 }
 THIS_MODULE = 'tests.build_files'
+LARGE_TESTS = ('tests.integration', 'tests.joins')  # packages whose tests take minutes
 
 VISIBILITY = {
   'vgg_slim': '//visibility:public',
@@ -268,7 +269,7 @@ def _target(module: Module, deps: list[str], data: list[str]) -> str:
   """One rule, laid out as buildifier does it."""
   rule = _rule_name(module)
   attributes: dict[str, str | list[str] | bool] = {'name': module.name.rpartition('.')[2]}
-  if module.package == 'tests.integration' and module.is_test:
+  if module.package in LARGE_TESTS and module.is_test:
     attributes['size'] = 'large'
   if module.name.partition('.')[0] == 'tests' and not module.is_test:
     attributes['testonly'] = True

@@ -1,0 +1,156 @@
+"""What a network says of images: by the plain graph, and by every command and export."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.joins.rows import Row
+from vgg_slim.compat import tf
+from vgg_slim.data import manifest as manifests
+from vgg_slim.data import records
+from vgg_slim.evaluation import candidates, predictor, runner, views
+from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.export import exporter
+from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing import host
+from vgg_slim.weights import contract as contracts
+from vgg_slim.weights import restore
+
+Scores = dict[str, np.ndarray]  # float [K] by file
+
+
+class Reference(NamedTuple):
+  """The network as it is written down: variables as they are, plain convolutions, one image a run.
+
+  Attributes:
+    pixels: float32 [h, w, 3] of each file, RGB 0..255, resized by Pillow and NumPy.
+    crops: float32 [side, side, 3], the middle of each.
+    logits: by view, float32 [K] of each file.
+    probabilities: of the whole image of each file, with its mirror image where the row says so.
+    straight: logits of the whole image of each file, without its mirror image.
+    middle: logits of `crops`, without mirror images.
+  """
+
+  pixels: dict[str, np.ndarray]
+  crops: dict[str, np.ndarray]
+  logits: dict[str, Scores]
+  probabilities: Scores
+  straight: Scores
+  middle: Scores
+
+
+def run_reference(path: str, encoded: Mapping[str, bytes], row: Row) -> Reference:
+  """Scores files with nothing but the host's preprocessing and the plain network."""
+  prefix, contract = contracts.load_contract(path)
+  with tf.Graph().as_default(), tf.Session() as session:
+    images = tf.placeholder(tf.float32, [1, None, None, 3])
+    outputs = registry.build_from_config(contracts.net_config(contract), images, Inference())
+    restore.restore(session, prefix)
+
+    def score(pixels: np.ndarray) -> np.ndarray:
+      fed = host.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
+      return session.run(outputs.logits, {images: fed[np.newaxis]})[0]
+
+    def both(pixels: np.ndarray) -> list[np.ndarray]:
+      return [score(pixels), score(pixels[:, ::-1])] if row.flip else [score(pixels)]
+
+    prepared = {n: host.prepare(data, contract.preprocessing) for n, data in encoded.items()}
+    cut = {
+      view: {name: _crops(pixels, row.side, views.VIEWS[view]) for name, pixels in prepared.items()}
+      for view in {*row.views, 'center'}
+    }
+    logits = {
+      view: {
+        name: np.mean([scores for crop in crops for scores in both(crop)], axis=0)
+        for name, crops in cut[view].items()
+      }
+      for view in row.views
+    }
+    middle = {name: crops[0] for name, crops in cut['center'].items()}
+    return Reference(
+      pixels=prepared,
+      crops=middle,
+      logits=logits,
+      probabilities={
+        name: np.mean([_softmax(scores) for scores in both(pixels)], axis=0)
+        for name, pixels in prepared.items()
+      },
+      straight={name: score(pixels) for name, pixels in prepared.items()},
+      middle={name: score(pixels) for name, pixels in middle.items()},
+    )
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+  exponentials = np.exp(logits - logits.max())
+  return exponentials / exponentials.sum()
+
+
+def _crops(
+  pixels: np.ndarray, side: int, positions: Sequence[tuple[float, float]] | None
+) -> list[np.ndarray]:
+  """The squares of a view; (y, x) of `positions` are shares of the room that a square leaves."""
+  if positions is None:
+    return [pixels]
+  room = np.array(pixels.shape[:2]) - side
+  corners = [np.floor(np.array(position) * room + 0.5).astype(int) for position in positions]
+  return [pixels[y : y + side, x : x + side] for y, x in corners]
+
+
+def run_evaluation(path: str, data_dir: str, row: Row) -> dict[str, Scores]:
+  """Logits by view and file, as `tools/evaluate` scores the training split."""
+  trained = candidates.find_candidate(path)
+  manifest = manifests.read_manifest(data_dir)
+  prefix, contract = contracts.load_contract(path)
+  wanted = EvalConfig(
+    (contract.test_scale,),
+    row.views,
+    split='train',
+    flip=row.flip,
+    average='logits',
+    batch_size=8,
+  )
+  shards = manifests.shard_paths(data_dir, manifest, 'train')
+  names = [pathlib.PurePath(name).name for name, _ in records.read_examples(shards)]
+  with runner.Evaluator(trained, data_dir, manifest, wanted) as evaluator:
+    passes = evaluator.score(prefix).passes
+  return {
+    view: dict(zip(names, passes[view, contract.test_scale].scores, strict=True))
+    for view in row.views
+  }
+
+
+def run_prediction(path: str, files: Sequence[pathlib.Path], row: Row) -> Scores:
+  """Probabilities by file, as `tools/predict` gives them for whole images."""
+  prefix, contract = contracts.load_contract(path)
+  view = predictor.View(flip=row.flip)
+  with predictor.CheckpointPredictor(prefix, contract, view) as network:
+    images = [network.read(str(file)) for file in files]
+    rows = network.probabilities(images)
+  return dict(zip([file.name for file in files], rows, strict=True))
+
+
+def run_export(
+  path: str, row: Row, folder: pathlib.Path, encoded: Mapping[str, bytes], reference: Reference
+) -> Scores:
+  """Logits by file of an export of the network, loaded again and run.
+
+  Args:
+    path: The checkpoint.
+    row: The row; its `export` says the format, and what it is fed.
+    folder: A folder to make.
+    encoded: Files, for the signature that takes files: all in one request.
+    reference: The pixels that all others are fed, whole images or their middles.
+  """
+  file_format = row.export.removesuffix('_files')
+  prefix, contract = contracts.load_contract(path)
+  wanted = exporter.FORMATS[file_format]
+  folder.mkdir()
+  wanted.write(prefix, contract, folder)
+  run = wanted.load(folder)
+  if row.export == 'saved_model_files':
+    return dict(zip(encoded, run(np.array(list(encoded.values()), object))['logits'], strict=True))
+  inputs = reference.crops if file_format == 'tflite' else reference.pixels
+  return {name: run(pixels[np.newaxis])['logits'][0] for name, pixels in inputs.items()}

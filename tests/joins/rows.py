@@ -1,0 +1,87 @@
+"""The matrix of joins: which networks, views, checkpoints and exports are compared, and how."""
+
+import itertools
+from typing import NamedTuple
+
+from tests.joins import covering
+
+FAMILIES = ('vgg_a', 'vgg_a_bn', 'vgg_cifar', 'resnet50', 'resnet_v1_50')
+VIEWS = ('dense', 'center', 'ten_crop', 'multi_crop')
+# With 32 channels in the first stage the last stages have 128 and 256 in their 3x3 convolutions:
+# every fast path of full networks is met, at a quarter of their width.
+CHANNELS = 32
+AXES = {
+  'family': FAMILIES,
+  'head': ('own', 'linear', 'fc256', 'average_fc256', 'sigmoid'),
+  'side': (32, 64, 96, 160, 224),
+  'views': tuple(itertools.combinations(VIEWS, 2)),
+  'flip': (False, True),
+  'source': ('checkpoint', 'best', 'averaged', 'imported'),
+  'export': ('saved_model_files', 'saved_model', 'frozen', 'onnx', 'tflite'),
+  'images': ('reduced', 'enlarged'),
+}
+SEED = 0
+
+
+class Row(NamedTuple):
+  """One network, and the ways to its answers that are compared."""
+
+  family: str
+  head: str
+  side: int
+  views: tuple[str, str]
+  flip: bool
+  source: str
+  export: str
+  images: str
+  is_full: bool = False
+
+  @property
+  def model(self) -> str:
+    """The name of the network as a command takes it."""
+    return self.family if self.is_full else f'{self.family}@{CHANNELS}'
+
+  @property
+  def name(self) -> str:
+    """The row in one word, for the test's name."""
+    views = '+'.join(self.views)
+    flip = 'flip' if self.flip else 'straight'
+    return f'{self.model}-{self.head}-{self.side}-{views}-{flip}-{self.source}-{self.export}'
+
+
+def is_possible(row: covering.Row) -> bool:
+  """Whether the commands can make such a network: a file of weights is read with its own head."""
+  return row['source'] != 'imported' or row['head'] == 'own'
+
+
+def list_rows(family_prefix: str) -> list[Row]:
+  """The covering sample's rows of the families whose names begin with `family_prefix`."""
+  rows = [Row(**row) for row in covering.cover_pairs(AXES, is_possible, SEED)]
+  return [row for row in rows if row.family.startswith(family_prefix)]
+
+
+# Every channel of the networks that people use most, on few images: a minute each.
+FULL_ROWS = {
+  'vgg': Row(
+    'vgg_d_bn',
+    'own',
+    224,
+    ('dense', 'multi_crop'),
+    False,
+    'checkpoint',
+    'saved_model_files',
+    'reduced',
+    is_full=True,
+  ),
+  'resnet': Row(
+    'resnet50',
+    'own',
+    224,
+    ('dense', 'multi_crop'),
+    False,
+    'best',
+    'saved_model_files',
+    'reduced',
+    is_full=True,
+  ),
+}
