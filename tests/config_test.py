@@ -4,6 +4,7 @@ import json
 import pytest
 
 from vgg_slim import config
+from vgg_slim.configs import resuming
 from vgg_slim.errors import CheckpointError, ConfigError
 
 
@@ -79,36 +80,11 @@ def test_a_batch_is_cut_into_equal_parts():
     dataclasses.replace(a_config(), optimizer=optimizer)
 
 
-class TestCheckCanResume:
-  def test_length_and_rate_may_change(self):
-    after = dataclasses.replace(
-      a_config(epochs=99.0), optimizer=config.OptimizerConfig(learning_rate=1e-4), data_dir='moved'
-    )
-    assert config.check_can_resume(a_config(), after, 'runs/x') is None
-
-  def test_every_clash_is_listed(self):
-    after = dataclasses.replace(
-      a_config(seed=7), net=config.NetConfig(3, 'vgg11', image_size=32), data_fingerprint='other'
-    )
-    with pytest.raises(CheckpointError) as error:
-      config.check_can_resume(a_config(), after, 'runs/x')
-    message = str(error.value)
-    assert message.startswith('runs/x holds another run: ')
-    for clash in (
-      "net.model was 'vgg16', now 'vgg11'",
-      'run.seed was 0, now 7',
-      "data_fingerprint was 'abc', now 'other'",
-    ):
-      assert clash in message
-
-
 def test_a_run_of_0_1_keeps_its_resize_filter():
   values = json.loads(a_config().to_json())
   del values['preprocessing']['resize_filter'], values['preprocessing']['stored_side']
   saved = config.TrainConfig.from_json(json.dumps(values))
   assert saved.preprocessing.resize_filter == 'bilinear'
-  kept = config.keep_resize_filter(saved, a_config())
-  assert kept.preprocessing.resize_filter == 'bilinear'
-  config.check_can_resume(saved, kept, 'runs/photos')
-  with pytest.raises(CheckpointError, match='preprocessing.resize_filter'):
-    config.check_can_resume(saved, a_config(), 'runs/photos')
+  resumed, changes = resuming.resume(saved, {'run.epochs': 99.0}, 'runs/photos')
+  assert resumed.preprocessing.resize_filter == 'bilinear'
+  assert len(changes) == 1

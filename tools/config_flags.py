@@ -4,12 +4,11 @@ A flag without a default here takes one from the data set, or from the checkpoin
 from. Loads no TensorFlow, unless --checkpoint_path is a folder to look into.
 """
 
-import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 from absl import flags
 
-from tools import checkpoint_flags, flag_groups, optimizer_flags, run_flags
+from tools import checkpoint_flags, flag_groups, flag_values, optimizer_flags, run_flags
 from vgg_slim import config
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
@@ -20,6 +19,7 @@ from vgg_slim.weights import contract
 flags.disclaim_key_flags()
 
 _HEAD = 'head'  # stands for the scopes of all its layers
+_SCOPE_FLAGS = ('checkpoint_exclude_scopes', 'trainable_scopes')
 _SMALL_PICTURES = 64  # pixels; larger ones are trained on at the paper's 224
 _SMALL_IMAGE_SIDE = 32
 _SMALLEST_STD = 1.0  # grey levels, for channels that are all but constant
@@ -39,6 +39,33 @@ _AUGMENTATION = {
   'mixup': 'Average pictures and labels in pairs; parameter of the Beta distribution, such as 0.2.',
   'cutmix': 'Paste a rectangle of another picture; parameter of the Beta distribution, such as 1.',
 }
+
+
+class Start(NamedTuple):
+  """The checkpoint that a new run starts from.
+
+  Attributes:
+    checkpoint: its prefix; None for a run that starts from the initialiser.
+    contract: that of the checkpoint; None where it has none.
+  """
+
+  checkpoint: str | None
+  contract: contract.Contract | None
+
+
+def start_from_flags() -> Start:
+  """What --checkpoint_path names.
+
+  Raises:
+    CheckpointError: the contract beside it cannot be read.
+  """
+  path = _checkpoint_path()
+  return Start(path, contract.find_contract(path) if path else None)
+
+
+def _checkpoint_path() -> str | None:
+  path = flags.FLAGS.checkpoint_path
+  return path and checkpoint_flags.resolve(path)
 
 
 @flag_groups.headed('Network')
@@ -85,18 +112,17 @@ def define_net_flags() -> None:
   )
 
 
-def net_config_from_flags(manifest: Manifest) -> config.NetConfig:
-  """The network for the classes of `manifest`; what no flag says is as in --checkpoint_path.
+def net_config_from_flags(manifest: Manifest, start: Start) -> config.NetConfig:
+  """The network for the classes of `manifest`; what no flag says is as in the checkpoint.
 
   Raises:
-    CheckpointError: the contract beside --checkpoint_path cannot be read.
     ConfigError: an unknown model, a side too small for it, or a value out of range.
   """
   values = flags.FLAGS
-  started = _starting_contract()
   given = {name: values[name].value for name in ('model', 'head', 'image_size', 'fc_units')}
   given['classifier_activation'] = values.classifier_activation
-  chosen = {**_net_of(started, manifest), **{k: v for k, v in given.items() if v is not None}}
+  chosen = _net_of(start.contract, manifest)
+  chosen.update({name: value for name, value in given.items() if value is not None})
   chosen.setdefault('model', config.NetConfig.model)
   spec = specs.get(chosen['model'])
   small = manifest.largest_side <= _SMALL_PICTURES
@@ -121,17 +147,6 @@ def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, 
   if started.num_classes == manifest.num_classes:
     chosen['classifier_activation'] = started.classifier_activation
   return chosen
-
-
-def _checkpoint_path() -> str | None:
-  """Prefix of the checkpoint to start from."""
-  path = flags.FLAGS.checkpoint_path
-  return path and checkpoint_flags.resolve(path)
-
-
-def _starting_contract() -> contract.Contract | None:
-  path = _checkpoint_path()
-  return contract.find_contract(path) if path else None
 
 
 @flag_groups.headed('Pictures')
@@ -169,7 +184,7 @@ def _define_augmentation_flags() -> None:
 
 
 def preprocessing_config_from_flags(
-  manifest: Manifest, image_size: int
+  manifest: Manifest, image_size: int, start: Start
 ) -> config.PreprocessingConfig:
   """Preprocessing with the mean of `manifest`, or of the weights that the run starts from.
 
@@ -178,16 +193,11 @@ def preprocessing_config_from_flags(
     ConfigError: a value out of range, or two that say the same.
   """
   values = flags.FLAGS
-  rgb_mean, pixel_scale = manifest.rgb_mean, values.pixel_scale
-  if values.featurewise_std:
-    if pixel_scale is not None:
-      raise ConfigError('--featurewise_std and --pixel_scale: give one of them.')
-    pixel_scale = tuple(1 / max(std, _SMALLEST_STD) for std in manifest.rgb_std)
-  started = _starting_contract()
+  rgb_mean, pixel_scale, started = manifest.rgb_mean, _pixel_scale(manifest), start.contract
   if started:
     rgb_mean = started.rgb_mean
     pixel_scale = started.pixel_scale if pixel_scale is None else pixel_scale
-    contract.check_preprocessing(started, rgb_mean, pixel_scale, values.checkpoint_path)
+    contract.check_preprocessing(started, rgb_mean, pixel_scale, start.checkpoint)
   smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
   return config.PreprocessingConfig(
     rgb_mean=rgb_mean,
@@ -199,6 +209,16 @@ def preprocessing_config_from_flags(
     stored_side=manifest.stored_side,
     **{name: values[name].value for name in _AUGMENTATION},
   )
+
+
+def _pixel_scale(manifest: Manifest) -> float | tuple[float, ...] | None:
+  """What --pixel_scale or --featurewise_std says; None where neither is given."""
+  values = flags.FLAGS
+  if not values.featurewise_std:
+    return values.pixel_scale
+  if values.pixel_scale is not None:
+    raise ConfigError('--featurewise_std and --pixel_scale: give one of them.')
+  return tuple(1 / max(std, _SMALLEST_STD) for std in manifest.rgb_std)
 
 
 @flag_groups.headed('Fine-tuning')
@@ -241,17 +261,37 @@ def define_fine_tune_flags() -> None:
   )
 
 
-def fine_tune_config_from_flags(net: config.NetConfig) -> config.FineTuneConfig:
+def fine_tune_config_from_flags(net: config.NetConfig, start: Start) -> config.FineTuneConfig:
   """Raises ConfigError for flags that need --checkpoint_path."""
-  fine_tune = run_flags.from_flags(config.FineTuneConfig)
+  scopes = {name: _scopes(name, net) for name in _SCOPE_FLAGS}
+  return flag_values.from_flags(config.FineTuneConfig, checkpoint_path=start.checkpoint, **scopes)
+
+
+def _scopes(flag: str, net: config.NetConfig) -> list[str]:
+  """The scopes that a flag names, those of the network's head in the place of 'head'."""
   of_head = specs.get(net.model).head_scopes(net.head)
-  scopes = {
-    name: [
-      s for given in getattr(fine_tune, name) for s in (of_head if given == _HEAD else [given])
-    ]
-    for name in ('checkpoint_exclude_scopes', 'trainable_scopes')
+  return [
+    scope for given in flags.FLAGS[flag].value for scope in (of_head if given == _HEAD else [given])
+  ]
+
+
+def given_settings(begun: config.TrainConfig, manifest: Manifest) -> dict[str, Any]:
+  """What the command names of a run that has begun, by setting, such as 'run.epochs'."""
+  found = {
+    f'{section}.{name}': value
+    for section, section_class in config.SECTIONS.items()
+    for name, value in flag_values.given(section_class).items()
   }
-  return dataclasses.replace(fine_tune, checkpoint_path=_checkpoint_path(), **scopes)
+  if 'run.epochs' in found:  # a length; --max_steps of then is another
+    found.setdefault('run.max_steps', None)
+  for name in _SCOPE_FLAGS:
+    if flag_values.is_given(name):
+      found[f'fine_tune.{name}'] = _scopes(name, begun.net)
+  if flag_values.is_given('checkpoint_path'):
+    found['fine_tune.checkpoint_path'] = _checkpoint_path()
+  if flags.FLAGS.featurewise_std:
+    found['preprocessing.pixel_scale'] = _pixel_scale(manifest)
+  return found
 
 
 def define_train_flags() -> None:
@@ -265,22 +305,31 @@ def define_train_flags() -> None:
   run_flags.define_distribution_flags()
 
 
-def train_config_from_flags(data_dir: str, manifest: Manifest) -> config.TrainConfig:
-  """The whole run.
+def train_config_from_flags(
+  data_dir: str, manifest: Manifest, start: Start | None = None
+) -> config.TrainConfig:
+  """A new run.
+
+  Args:
+    data_dir: folder of the data set.
+    manifest: its manifest.
+    start: the checkpoint that the run starts from; None for that of the flags.
 
   Raises:
+    CheckpointError: the contract beside --checkpoint_path cannot be read, or its pixels are others.
     ConfigError: values out of range or that do not go together.
   """
-  net = net_config_from_flags(manifest)
+  start = start or start_from_flags()
+  net = net_config_from_flags(manifest, start)
   train = manifest.splits.get('train')  # a set to look at may be without
   run = run_flags.run_config_from_flags(train and train.num_examples)
   stretch = run.epochs / config.RunConfig.epochs if run_flags.has_default_length() else 1
   return config.TrainConfig(
     net=net,
-    preprocessing=preprocessing_config_from_flags(manifest, net.image_size),
+    preprocessing=preprocessing_config_from_flags(manifest, net.image_size, start),
     optimizer=optimizer_flags.optimizer_config_from_flags(stretch),
     run=run,
-    fine_tune=fine_tune_config_from_flags(net),
+    fine_tune=fine_tune_config_from_flags(net, start),
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,

@@ -11,19 +11,16 @@ line is ok, warn or fail and says what to do; the exit code is 1 where one is fa
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 
 from absl import flags
 from rich import console, text
 
-from tools import config_flags, invocation
+from tools import config_flags, invocation, run_plan
 from vgg_slim import config, memory
 from vgg_slim.checkup import machine
 from vgg_slim.checkup.findings import FAIL, OK, WARN, Finding, failure
 from vgg_slim.config import TrainConfig
-from vgg_slim.data import manifest as manifests
-from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import VggSlimError
 
 _DATA_DIR = flags.DEFINE_string(
@@ -82,10 +79,13 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
     return
   from vgg_slim import sessions
   from vgg_slim.checkup import data_set, framework, trial
+  from vgg_slim.weights import checkpoints
 
   refusal = None
   try:
-    run, manifest, newest = _plan()
+    plan = run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value)
+    run, manifest = plan.config, plan.manifest
+    newest = checkpoints.find(plan.train_dir) if plan.is_resumed else None
     sessions.configure(run.runtime)
   except VggSlimError as error:
     refusal = failure('run', error)
@@ -93,7 +93,7 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
   if refusal:
     yield refusal
     return
-  yield trial.examine_run(run, manifest)
+  yield trial.examine_run(run)
   yield from data_set.examine_all(run.data_dir, manifest, run.preprocessing, _THOROUGH.value)
   start = newest or run.fine_tune.checkpoint_path
   if start:
@@ -109,26 +109,6 @@ def _folder() -> str:
   return _TRAIN_DIR.value or 'runs'
 
 
-def _plan() -> tuple[TrainConfig, Manifest, str | None]:
-  """The run, the manifest of its data set, and its newest checkpoint if it has begun."""
-  begun = _begun_run()
-  data_dir = os.path.abspath(_DATA_DIR.value or (begun and begun.data_dir) or _digits_dir())
-  manifest = manifests.read_manifest(data_dir)
-  if begun is None:
-    return config_flags.train_config_from_flags(data_dir, manifest), manifest, None
-  run = dataclasses.replace(begun, data_dir=data_dir)
-  from vgg_slim.weights import checkpoints
-
-  return run, manifest, checkpoints.find(_TRAIN_DIR.value)
-
-
-def _begun_run() -> TrainConfig | None:
-  train_dir = _TRAIN_DIR.value
-  if train_dir and os.path.exists(os.path.join(train_dir, config.CONFIG_FILE)):
-    return config.read_train_config(train_dir)
-  return None
-
-
 def _continued(run: TrainConfig, newest: str | None) -> TrainConfig:
   """A run that starts from its own newest checkpoint, whatever it once started from."""
   if not newest:
@@ -136,12 +116,6 @@ def _continued(run: TrainConfig, newest: str | None) -> TrainConfig:
   scopes = run.fine_tune.trainable_scopes
   start = config.FineTuneConfig(checkpoint_path=newest, trainable_scopes=scopes)
   return dataclasses.replace(run, fine_tune=start)
-
-
-def _digits_dir() -> str:
-  from vgg_slim.data import default_data
-
-  return str(default_data.digits_folder(default_data.cache_folder()))
 
 
 def run() -> None:

@@ -2,9 +2,8 @@
 
 from absl import flags
 
-from tools import flag_groups
+from tools import flag_groups, flag_values
 from vgg_slim import config
-from vgg_slim.errors import ConfigError
 
 flags.disclaim_key_flags()
 
@@ -151,17 +150,6 @@ def optimizer_config_from_flags(stretch: float = 1.0) -> config.OptimizerConfig:
   Raises:
     ConfigError: a value out of range.
   """
-  names = config.OptimizerConfig.__dataclass_fields__
-  values = {name: flags.FLAGS[name].value for name in names}
-  for name in ('learning_rate_boundaries', 'learning_rate_values'):
-    values[name] = _numbers(name, values[name])
-  if values['epochs_per_decay'] is None:
-    values['epochs_per_decay'] = config.ScheduleConfig.epochs_per_decay * stretch
-  return config.OptimizerConfig(**values)
-
-
-def _numbers(name: str, texts: list[str]) -> tuple[float, ...]:
-  try:
-    return tuple(float(text) for text in texts)
-  except ValueError as error:
-    raise ConfigError(f'--{name}={",".join(texts)}: expected numbers with commas.') from error
+  given = flags.FLAGS.epochs_per_decay
+  epochs_per_decay = config.ScheduleConfig.epochs_per_decay * stretch if given is None else given
+  return flag_values.from_flags(config.OptimizerConfig, epochs_per_decay=epochs_per_decay)

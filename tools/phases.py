@@ -90,7 +90,7 @@ def applied(phase: Phase) -> Iterator[None]:
   Raises:
     ConfigError: a value that its flag does not take.
   """
-  before = {name: flags.FLAGS[name].value for name in phase.overrides}
+  before = {name: vars(flags.FLAGS[name]).copy() for name in phase.overrides}
   try:
     for name, text in phase.overrides.items():
       try:
@@ -99,8 +99,8 @@ def applied(phase: Phase) -> Iterator[None]:
         raise ConfigError(f'Phase {phase.folder}: {error}') from error
     yield
   finally:
-    for name, value in before.items():
-      flags.FLAGS[name].value = value
+    for name, attributes in before.items():
+      vars(flags.FLAGS[name]).update(attributes)
 
 
 def train_dir(parent: str, phase: Phase) -> str:

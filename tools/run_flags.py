@@ -2,10 +2,9 @@
 
 from absl import flags
 
-from tools import flag_groups
+from tools import flag_groups, flag_values
 from vgg_slim import config
 from vgg_slim.configs.run import FEWEST_STEPS
-from vgg_slim.errors import ConfigError
 
 flags.disclaim_key_flags()
 
@@ -97,10 +96,7 @@ def run_config_from_flags(num_examples: int | None) -> config.RunConfig:
   Raises:
     ConfigError: a value out of range.
   """
-  texts, epochs = flags.FLAGS.profile_steps, epochs_from_flags(num_examples)
-  if not all(text.isdigit() for text in texts):
-    raise ConfigError(f'--profile_steps={",".join(texts)}: expected two numbers with a comma.')
-  return from_flags(config.RunConfig, profile_steps=tuple(map(int, texts)), epochs=epochs)
+  return flag_values.from_flags(config.RunConfig, epochs=epochs_from_flags(num_examples))
 
 
 @flag_groups.headed('Precision and device')
@@ -137,7 +133,7 @@ def define_runtime_flags() -> None:
 
 def runtime_config_from_flags() -> config.RuntimeConfig:
   """Raises ConfigError for a value out of range."""
-  return from_flags(config.RuntimeConfig)
+  return flag_values.from_flags(config.RuntimeConfig)
 
 
 @flag_groups.headed('Several devices')
@@ -165,10 +161,4 @@ def define_distribution_flags() -> None:
 
 def distribution_config_from_flags() -> config.DistributionConfig:
   """Raises ConfigError for a value out of range."""
-  return from_flags(config.DistributionConfig)
-
-
-def from_flags(config_class: type, **converted: object) -> object:
-  """A config of the flags that are called like its fields; `converted` are taken as they are."""
-  names = config_class.__dataclass_fields__
-  return config_class(**{**{name: flags.FLAGS[name].value for name in names}, **converted})
+  return flag_values.from_flags(config.DistributionConfig)

@@ -7,26 +7,28 @@
       --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
 
 Without --data_dir it trains on the handwritten digits that come with scikit-learn. The same command
-again goes on where a run ended. Ctrl-C saves a checkpoint and stops. A run is only removed by
---overwrite, and only one process at a time writes to --train_dir.
+again goes on where a run ended, and so does --train_dir alone: what no flag says is as it was.
+Ctrl-C saves a checkpoint and stops. A run is only removed by --overwrite, and only one process at a
+time writes to --train_dir.
 """
 
 import contextlib
+import functools
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tools import checkpoint_flags, config_flags, invocation, phases, run_flags
-from vgg_slim import config, output_files
+from tools import checkpoint_flags, config_flags, invocation, phases, run_flags, run_plan
+from vgg_slim import output_files
 from vgg_slim.config import BEST_FOLDER
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
-from vgg_slim.weights import prefixes
+from vgg_slim.weights import contract, prefixes
 
 if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
   from vgg_slim.training import loop
@@ -56,48 +58,50 @@ def main() -> None:
 
 
 def _train_all(workers: cluster.Cluster | None) -> None:
-  data_dir = os.path.abspath(_DATA_DIR.value or _digits_dir())
-  manifest = manifests.read_manifest(data_dir)
   parts = phases.phases_from_flags()
   if not parts:
-    wanted = config_flags.train_config_from_flags(data_dir, manifest)
-    _print_end(*_run(wanted, manifest, _train_dir(manifest, wanted), workers))
+    plan = run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value, overwrite=_OVERWRITE.value)
+    _print_end(_train(plan, workers), plan.train_dir)
     return
   if workers:
     raise ConfigError('--phase: several workers (TF_CONFIG) take a command for each phase.')
   # All of them before the first: a mistake in the last shows now, not tomorrow.
-  for number, part in enumerate(parts):
-    with phases.applied(phases.following('(of the phase before)', part) if number else part):
-      parent = _train_dir(manifest, config_flags.train_config_from_flags(data_dir, manifest))
+  parent = _TRAIN_DIR.value or _plan_phases(parts, run_plan.plan_new_run)[-1].train_dir
+  plan_fn = functools.partial(run_plan.plan_run, overwrite=_OVERWRITE.value)
+  _plan_phases(parts, plan_fn, parent)
   checkpoint = None
   for part in parts:
     with phases.applied(phases.following(checkpoint, part) if checkpoint else part):
-      wanted = config_flags.train_config_from_flags(data_dir, manifest)
-      result, train_dir = _run(wanted, manifest, phases.train_dir(parent, part), None)
-    _print_end(result, train_dir)
+      train_dir = phases.train_dir(parent, part)
+      plan = run_plan.plan_run(_DATA_DIR.value, train_dir, overwrite=_OVERWRITE.value)
+      result = _train(plan, None)
+    _print_end(result, plan.train_dir)
     if result.stopped_by:
       return
-    best = os.path.join(train_dir, BEST_FOLDER)
-    has_best = wanted.run.keep_best and prefixes.find_prefix(best)
+    best = os.path.join(plan.train_dir, BEST_FOLDER)
+    has_best = plan.config.run.keep_best and prefixes.find_prefix(best)
     checkpoint = checkpoint_flags.resolve(best) if has_best else result.checkpoint
 
 
-def _train_dir(manifest: Manifest, wanted: config.TrainConfig) -> str:
-  return _TRAIN_DIR.value or f'runs/{manifest.dataset}_{wanted.net.model}'
+def _plan_phases(
+  parts: list[phases.Phase], plan_fn: Callable[..., run_plan.RunPlan], parent: str | None = None
+) -> list[run_plan.RunPlan]:
+  """The plan of each phase, as if those before it had been trained.
 
-
-def _run(
-  wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
-) -> 'tuple[loop.TrainResult, str]':
-  output_files.check_outputs(folders={'--train_dir': train_dir})
-  if prefixes.list_candidates(train_dir) and not _OVERWRITE.value:
-    saved = config.read_train_config(train_dir)
-    kept = config.keep_resize_filter(saved, wanted)
-    if kept != wanted:
-      print(f'Images are resized as the run started: {kept.preprocessing.resize_filter}.')
-    wanted = kept
-    config.check_can_resume(saved, wanted, train_dir)
-  return _train(wanted, manifest, train_dir, workers), train_dir
+  Args:
+    parts: the phases in order.
+    plan_fn: `run_plan.plan_run`, or `plan_new_run` to learn the folder that is the default.
+    parent: their common folder; None where it is not known yet.
+  """
+  plans, start = [], None
+  for part in parts:
+    train_dir = parent and phases.train_dir(parent, part)
+    with phases.applied(phases.following(start.checkpoint, part) if start else part):
+      is_own = 'checkpoint_path' in part.overrides
+      plans.append(plan_fn(_DATA_DIR.value, train_dir, None if is_own else start))
+    made = contract.from_train_config(plans[-1].config)
+    start = config_flags.Start(f'(the checkpoint of phase {part.folder})', made)
+  return plans
 
 
 def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
@@ -112,16 +116,9 @@ def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
   print(f'Look at it:  tensorboard --logdir={os.path.dirname(train_dir) or "."}')
 
 
-def _digits_dir() -> str:
-  invocation.load_tensorflow()
-  from vgg_slim.data import default_data
-
-  return str(default_data.digits_folder(default_data.cache_folder()))
-
-
-def _train(
-  wanted: config.TrainConfig, manifest: Manifest, train_dir: str, workers: cluster.Cluster | None
-) -> 'loop.TrainResult':
+def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.TrainResult':
+  wanted, manifest, train_dir = plan.config, plan.manifest, plan.train_dir
+  output_files.check_outputs(folders={'--train_dir': train_dir})
   invocation.load_tensorflow()
   from vgg_slim import sessions
   from vgg_slim.evaluation import eval_config, runner, validation
@@ -134,9 +131,11 @@ def _train(
     f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} pictures of '
     f'{manifest.num_classes} classes from {wanted.data_dir}, into {train_dir}.'
   )
-  if run_flags.has_default_length():
+  if run_flags.has_default_length() and not plan.is_resumed:
     steps = wanted.run.total_steps(train.num_examples)
     reporter.line(f'{wanted.run.epochs:g} epochs, {steps} steps; --epochs gives another length.')
+  for change in plan.changes:
+    reporter.line(change)
   if 'validation' not in manifest.splits:
     reporter.line('No validation split: training without validation.')
     return loop.run_training(

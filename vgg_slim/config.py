@@ -9,11 +9,11 @@ preprocessing cannot disagree with training.
 import dataclasses
 import json
 import pathlib
-from typing import Any
 
 from vgg_slim import files
 from vgg_slim.configs.checks import check_fields
 from vgg_slim.configs.distribution import DistributionConfig
+from vgg_slim.configs.fields import REFUSED, free, setting
 from vgg_slim.configs.fine_tune import FineTuneConfig
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.optimizer import DECAYED, OPTIMIZERS, OptimizerConfig
@@ -36,6 +36,7 @@ __all__ = [
   'NO_GPU',
   'OPTIMIZERS',
   'PRECISIONS',
+  'SECTIONS',
   'DistributionConfig',
   'FineTuneConfig',
   'NetConfig',
@@ -45,15 +46,14 @@ __all__ = [
   'RuntimeConfig',
   'ScheduleConfig',
   'TrainConfig',
-  'check_can_resume',
   'check_fields',
-  'keep_resize_filter',
   'read_train_config',
   'write_train_config',
 ]
 
 CONFIG_FILE = 'config.json'
 BEST_FOLDER = 'best'  # in a train_dir: one of its own, of the best epoch
+_MOVED = free('the same pictures are read from there')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +71,9 @@ class TrainConfig:
   optimizer: OptimizerConfig
   run: RunConfig
   fine_tune: FineTuneConfig
-  data_dir: str
-  data_fingerprint: str
-  class_names: tuple[str, ...]
+  data_dir: str = setting(resume=_MOVED)
+  data_fingerprint: str = setting(resume=REFUSED)
+  class_names: tuple[str, ...] = setting(resume=REFUSED)
   runtime: RuntimeConfig = RuntimeConfig()
   distribution: DistributionConfig = DistributionConfig()
 
@@ -115,8 +115,8 @@ class TrainConfig:
     except json.JSONDecodeError as error:
       raise ConfigError(f'not JSON: {error}') from error
     check_fields(values, cls, 'the top level', may_lack_defaults=True)
-    for section in _SECTIONS.keys() & values.keys():
-      section_class = _SECTIONS[section]
+    for section in SECTIONS.keys() & values.keys():
+      section_class = SECTIONS[section]
       check_fields(values[section], section_class, repr(section), may_lack_defaults=True)
       if section == 'preprocessing':
         values[section].setdefault('resize_filter', FILTER_OF_0_1)
@@ -124,7 +124,7 @@ class TrainConfig:
     return cls(**values)
 
 
-_SECTIONS = {
+SECTIONS = {
   'net': NetConfig,
   'preprocessing': PreprocessingConfig,
   'optimizer': OptimizerConfig,
@@ -133,64 +133,6 @@ _SECTIONS = {
   'runtime': RuntimeConfig,
   'distribution': DistributionConfig,
 }
-
-# A run may go on with other values of these; all else would make another network or another
-# order of the pictures under the same name.
-_FREE_TO_CHANGE = {
-  'data_dir',
-  'optimizer',
-  'runtime',
-  'run.epochs',
-  'run.max_steps',
-  'run.log_every_steps',
-  'run.save_every_steps',
-  'run.image_summary_every_steps',
-  'run.histogram_every_steps',
-  'run.profile_steps',
-  'run.keep_checkpoints',
-  'run.keep_best',
-  'run.best_metric',
-  'run.early_stop_patience',
-  'run.early_stop_min_delta',
-  'run.alarm_steps',
-  'distribution.num_devices',
-  'distribution.worker_timeout',
-}
-
-
-def keep_resize_filter(saved: TrainConfig, wanted: TrainConfig) -> TrainConfig:
-  """Returns `wanted` with the resize filter that the run was started with, which no flag sets."""
-  kept = saved.preprocessing.resize_filter
-  preprocessing = dataclasses.replace(wanted.preprocessing, resize_filter=kept)
-  return dataclasses.replace(wanted, preprocessing=preprocessing)
-
-
-def check_can_resume(saved: TrainConfig, wanted: TrainConfig, train_dir: str) -> None:
-  """Raises CheckpointError that lists every difference with which a run cannot go on."""
-  before, after = _flatten(saved), _flatten(wanted)
-  clashes = [
-    f'{name} was {before[name]!r}, now {after[name]!r}'
-    for name in before
-    if before[name] != after[name]
-    and name not in _FREE_TO_CHANGE
-    and name.split('.')[0] not in _FREE_TO_CHANGE
-  ]
-  if clashes:
-    raise CheckpointError(
-      f'{train_dir} holds another run: {"; ".join(clashes)}. '
-      'Give the same flags to resume it, or another --train_dir.'
-    )
-
-
-def _flatten(config: TrainConfig) -> dict[str, Any]:
-  flat = {}
-  for field in dataclasses.fields(config):
-    value = getattr(config, field.name)
-    if dataclasses.is_dataclass(value):
-      flat.update({f'{field.name}.{k}': v for k, v in dataclasses.asdict(value).items()})
-    else:
-      flat[field.name] = value
-  return flat
 
 
 def read_train_config(train_dir: str) -> TrainConfig:

@@ -8,7 +8,6 @@ import pytest
 
 from tests.testing import make_data_set, own_flags, run_tool, thin_model, train_config
 from tools import invocation
-from vgg_slim import config as configs
 from vgg_slim.training import loop, progress
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--fc_units=32', '--pixel_scale=0.015625')
@@ -55,15 +54,13 @@ def test_a_run_that_has_begun(doctor, made, tmp_path, capsys):
 
 
 def test_faults_are_lines_and_code_1(doctor, made, tmp_path, capsys):
-  run = tmp_path / 'run'
-  run.mkdir()
   data_dir, manifest = made
-  trained = train_config(data_dir, manifest)
-  configs.write_train_config(str(run), trained)
+  begun = train_config(data_dir, manifest, max_steps=1)
+  loop.run_training(begun, manifest, 'run', None, progress.Reporter(io.StringIO()))
   other, _ = make_data_set(tmp_path / 'other', num_classes=3)
   assert run_tool(doctor, '--train_dir=run', f'--data_dir={other}') == 1
   output, error = capsys.readouterr()
-  assert 'the run has 2 classes, the data set 3' in output
+  assert 'fail run            run holds another run: net.num_classes was 2, now 3' in output
   assert 'dry step' not in output  # it would only fail again
   assert error.startswith('doctor: error: ')
   shutil.rmtree(other)

@@ -49,17 +49,8 @@ def examine_checkpoint(path: str) -> Finding:
   return Finding(OK, 'checkpoint', text)
 
 
-def examine_run(config: TrainConfig, manifest: Manifest) -> Finding:
-  """Which run it is, and whether the data set is that with which it began."""
-  remedy = 'Give the --data_dir of the run, or another --train_dir.'
-  if config.class_names != manifest.class_names:
-    text = f'the run has {config.net.num_classes} classes, the data set {manifest.num_classes}.'
-    if config.net.num_classes == manifest.num_classes:
-      text = 'the classes of run and data set have other names, or another order.'
-    return Finding(FAIL, 'run', text, remedy)
-  if config.data_fingerprint != manifest.fingerprint:
-    text = f'began with the data {config.data_fingerprint}, now there is {manifest.fingerprint}.'
-    return Finding(FAIL, 'run', text, remedy)
+def examine_run(config: TrainConfig) -> Finding:
+  """Which run it is."""
   net, batch = config.net, config.run.batch_size
   return Finding(OK, 'run', f'{net.model} at {net.image_size} px, batches of {batch}')
 

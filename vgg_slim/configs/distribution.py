@@ -3,6 +3,7 @@
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import FREE, REFUSED, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,9 +16,9 @@ class DistributionConfig:
     worker_timeout: seconds after which a worker gives up waiting for the others.
   """
 
-  num_devices: int = 1
-  sync_batch_norm: bool = False
-  worker_timeout: float = 300.0
+  num_devices: int = setting(1, resume=FREE)
+  sync_batch_norm: bool = setting(False, resume=REFUSED)
+  worker_timeout: float = setting(300.0, resume=FREE)
 
   def __post_init__(self):
     checks = Checks(self)

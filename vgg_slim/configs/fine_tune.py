@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from vgg_slim.configs.fields import REFUSED, kept, setting
 from vgg_slim.errors import ConfigError
 
 _NEED_A_CHECKPOINT = (
@@ -11,6 +12,8 @@ _NEED_A_CHECKPOINT = (
   'ignore_missing_vars',
   'ignore_class_names',
 )
+
+_KEPT = kept('a run that is resumed goes on from its own checkpoint')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +32,13 @@ class FineTuneConfig:
     trainable_scopes: what is trained; the rest is frozen, batch-norm statistics too. Empty for all.
   """
 
-  checkpoint_path: str | None = None
-  checkpoint_exclude_scopes: tuple[str, ...] = ()
-  new_head: bool = False
-  from_net_a: bool = False
-  ignore_missing_vars: bool = False
-  ignore_class_names: bool = False
-  trainable_scopes: tuple[str, ...] = ()
+  checkpoint_path: str | None = setting(None, resume=_KEPT)
+  checkpoint_exclude_scopes: tuple[str, ...] = setting((), resume=REFUSED)
+  new_head: bool = setting(False, resume=REFUSED)
+  from_net_a: bool = setting(False, resume=REFUSED)
+  ignore_missing_vars: bool = setting(False, resume=REFUSED)
+  ignore_class_names: bool = setting(False, resume=REFUSED)
+  trainable_scopes: tuple[str, ...] = setting((), resume=REFUSED)
 
   def __post_init__(self):
     for name in ('checkpoint_exclude_scopes', 'trainable_scopes'):

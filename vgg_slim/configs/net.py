@@ -3,6 +3,7 @@
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import REFUSED, setting
 from vgg_slim.constants import IMAGE_SIDE
 
 INITIALIZERS = ('he', 'glorot', 'normal')
@@ -25,14 +26,14 @@ class NetConfig:
       the second of two classes.
   """
 
-  num_classes: int
-  model: str = 'vgg16'
-  head: str | None = None
-  image_size: int = IMAGE_SIDE
-  fc_units: int = 4096
-  dropout_keep_prob: float = 0.5
-  initializer: str = 'glorot'
-  classifier_activation: str = 'softmax'
+  num_classes: int = setting(resume=REFUSED)
+  model: str = setting('vgg16', resume=REFUSED)
+  head: str | None = setting(None, resume=REFUSED)
+  image_size: int = setting(IMAGE_SIDE, resume=REFUSED)
+  fc_units: int = setting(4096, resume=REFUSED)
+  dropout_keep_prob: float = setting(0.5, resume=REFUSED)
+  initializer: str = setting('glorot', resume=REFUSED)
+  classifier_activation: str = setting('softmax', resume=REFUSED)
 
   def __post_init__(self):
     checks = Checks(self)

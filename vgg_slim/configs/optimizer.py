@@ -3,10 +3,17 @@
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import FREE, REFUSED, free, free_within, setting
 from vgg_slim.configs.schedule import ScheduleConfig
 
 OPTIMIZERS = ('momentum', 'sgd', 'adam', 'adamw', 'rmsprop')
 DECAYED = ('weights', 'biases', 'batch_norm')
+
+_MASKS = free('dropout draws other masks from this step on')
+_WITHIN_AVERAGES = free_within(
+  lambda decay: decay is None,
+  'the averages are kept in the checkpoint, so that they cannot be switched on or off',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,19 +36,19 @@ class OptimizerConfig(ScheduleConfig):
     moving_average_decay: of averages of all variables, kept beside them; None for none.
   """
 
-  optimizer: str = 'momentum'
-  momentum: float = 0.9
-  nesterov: bool = False
-  adam_beta1: float = 0.9
-  adam_beta2: float = 0.999
-  rmsprop_decay: float = 0.9
-  opt_epsilon: float = 1e-8
-  weight_decay: float = 5e-4
-  weight_decay_on: tuple[str, ...] = ('weights',)
-  clip_gradient_norm: float | None = None
-  gradient_accumulation_steps: int = 1
-  label_smoothing: float = 0.0
-  moving_average_decay: float | None = None
+  optimizer: str = setting('momentum', resume=REFUSED)
+  momentum: float = setting(0.9, resume=FREE)
+  nesterov: bool = setting(False, resume=FREE)
+  adam_beta1: float = setting(0.9, resume=FREE)
+  adam_beta2: float = setting(0.999, resume=FREE)
+  rmsprop_decay: float = setting(0.9, resume=FREE)
+  opt_epsilon: float = setting(1e-8, resume=FREE)
+  weight_decay: float = setting(5e-4, resume=FREE)
+  weight_decay_on: tuple[str, ...] = setting(('weights',), resume=FREE)
+  clip_gradient_norm: float | None = setting(None, resume=FREE)
+  gradient_accumulation_steps: int = setting(1, resume=_MASKS)
+  label_smoothing: float = setting(0.0, resume=FREE)
+  moving_average_decay: float | None = setting(None, resume=_WITHIN_AVERAGES)
 
   def __post_init__(self):
     object.__setattr__(self, 'weight_decay_on', tuple(self.weight_decay_on))

@@ -3,6 +3,7 @@
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import REFUSED, setting
 from vgg_slim.preprocessing import description
 from vgg_slim.preprocessing.description import Rgb
 
@@ -42,25 +43,25 @@ class PreprocessingConfig:
     stored_side: see `description.Preprocessing`; a fact about the data set.
   """
 
-  rgb_mean: Rgb
-  pixel_scale: float | Rgb = 1.0
-  train_scale_min: int = 256
-  train_scale_max: int = 256
-  random_flip: bool = True
-  rgb_shift: float = 0.0
-  rgb_covariance: tuple[Rgb, Rgb, Rgb] | None = None
-  width_shift: float = 0.0
-  height_shift: float = 0.0
-  zoom_min: float = 1.0
-  zoom_max: float = 1.0
-  brightness_min: float = 1.0
-  brightness_max: float = 1.0
-  random_erasing: float = 0.0
-  cutout: float = 0.0
-  mixup: float = 0.0
-  cutmix: float = 0.0
-  resize_filter: str = description.ANTIALIASED
-  stored_side: int | None = None
+  rgb_mean: Rgb = setting(resume=REFUSED)
+  pixel_scale: float | Rgb = setting(1.0, resume=REFUSED)
+  train_scale_min: int = setting(256, resume=REFUSED)
+  train_scale_max: int = setting(256, resume=REFUSED)
+  random_flip: bool = setting(True, resume=REFUSED)
+  rgb_shift: float = setting(0.0, resume=REFUSED)
+  rgb_covariance: tuple[Rgb, Rgb, Rgb] | None = setting(None, resume=REFUSED)
+  width_shift: float = setting(0.0, resume=REFUSED)
+  height_shift: float = setting(0.0, resume=REFUSED)
+  zoom_min: float = setting(1.0, resume=REFUSED)
+  zoom_max: float = setting(1.0, resume=REFUSED)
+  brightness_min: float = setting(1.0, resume=REFUSED)
+  brightness_max: float = setting(1.0, resume=REFUSED)
+  random_erasing: float = setting(0.0, resume=REFUSED)
+  cutout: float = setting(0.0, resume=REFUSED)
+  mixup: float = setting(0.0, resume=REFUSED)
+  cutmix: float = setting(0.0, resume=REFUSED)
+  resize_filter: str = setting(description.ANTIALIASED, resume=REFUSED)
+  stored_side: int | None = setting(None, resume=REFUSED)
 
   def __post_init__(self):
     object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))

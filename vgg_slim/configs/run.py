@@ -4,9 +4,20 @@ import dataclasses
 import math
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import FREE, REFUSED, free, resets, setting
 
 FEWEST_STEPS = 600  # of a run whose length nobody gave: about those of the digits recipe
 BEST_METRICS = ('accuracy', 'loss')
+
+_LENGTH = free(
+  'the run ends there, and with it polynomial, cosine and one_cycle without schedule_epochs'
+)
+_OLDER = free('older checkpoints are removed when the next one is saved')
+_BEST = free('the best epoch is looked for from the next validation on')
+_BETTER = resets(
+  *('best', 'early_stop', 'plateau'),
+  follows='epochs are compared by it from this step on',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,21 +41,21 @@ class RunConfig:
       units, before a line says so; 0 for no such alarms.
   """
 
-  batch_size: int = 32
-  epochs: float = 14.0
-  max_steps: int | None = None
-  seed: int = 0
-  log_every_steps: int = 10
-  save_every_steps: int = 1000
-  image_summary_every_steps: int = 500
-  histogram_every_steps: int = 0
-  profile_steps: tuple[int, ...] = ()
-  keep_checkpoints: int = 3
-  keep_best: bool = False
-  best_metric: str = 'accuracy'
-  early_stop_patience: int | None = None
-  early_stop_min_delta: float = 0.0
-  alarm_steps: int = 200
+  batch_size: int = setting(32, resume=REFUSED)
+  epochs: float = setting(14.0, resume=_LENGTH)
+  max_steps: int | None = setting(None, resume=_LENGTH)
+  seed: int = setting(0, resume=REFUSED)
+  log_every_steps: int = setting(10, resume=FREE)
+  save_every_steps: int = setting(1000, resume=FREE)
+  image_summary_every_steps: int = setting(500, resume=FREE)
+  histogram_every_steps: int = setting(0, resume=FREE)
+  profile_steps: tuple[int, ...] = setting((), resume=FREE)
+  keep_checkpoints: int = setting(3, resume=_OLDER)
+  keep_best: bool = setting(False, resume=_BEST)
+  best_metric: str = setting('accuracy', resume=_BETTER)
+  early_stop_patience: int | None = setting(None, resume=FREE)
+  early_stop_min_delta: float = setting(0.0, resume=FREE)
+  alarm_steps: int = setting(200, resume=FREE)
 
   def __post_init__(self):
     object.__setattr__(self, 'profile_steps', tuple(self.profile_steps))

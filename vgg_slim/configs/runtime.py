@@ -4,9 +4,15 @@ import dataclasses
 import re
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import FREE, free_within, setting
 
 PRECISIONS = ('float32', 'bfloat16', 'float16')
 NO_GPU = 'none'
+
+_WITHIN_PRECISION = free_within(
+  lambda precision: precision == 'float16',
+  'float16 keeps a scale of the loss in the checkpoint, so that it cannot be switched on or off',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +27,11 @@ class RuntimeConfig:
     gpu_memory_growth: whether memory is taken as needed; else all of a GPU's at once.
   """
 
-  precision: str = 'float32'
-  xla: bool = False
-  num_threads: int = 0
-  gpus: str | None = None
-  gpu_memory_growth: bool = False
+  precision: str = setting('float32', resume=_WITHIN_PRECISION)
+  xla: bool = setting(False, resume=FREE)
+  num_threads: int = setting(0, resume=FREE)
+  gpus: str | None = setting(None, resume=FREE)
+  gpu_memory_growth: bool = setting(False, resume=FREE)
 
   def __post_init__(self):
     checks = Checks(self)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import FREE, free, resets, setting
 
 DECAY_TYPES = (
   'fixed',
@@ -14,6 +15,11 @@ DECAY_TYPES = (
   'cosine',
   'one_cycle',
   'plateau',
+)
+
+_SCHEDULE = free('the schedule goes on at this step as if it had been so from the first')
+_RATE = resets(
+  'plateau', follows='the schedule goes on at this step as if it had been so from the first'
 )
 
 
@@ -39,21 +45,21 @@ class ScheduleConfig:
     plateau_max_falls: how often it falls.
   """
 
-  learning_rate: float = 0.004
-  learning_rate_decay_type: str = 'exponential'
-  learning_rate_decay_factor: float = 0.1
-  epochs_per_decay: float = 10.0
-  staircase: bool = True
-  examples_per_decay: int = 5_000_000
-  learning_rate_boundaries: tuple[float, ...] = ()
-  learning_rate_values: tuple[float, ...] = ()
-  end_learning_rate: float = 0.0
-  decay_power: float = 1.0
-  schedule_epochs: float | None = None
-  warmup_epochs: float = 0.0
-  plateau_patience: int = 3
-  plateau_min_delta: float = 0.0
-  plateau_max_falls: int = 3
+  learning_rate: float = setting(0.004, resume=_RATE)
+  learning_rate_decay_type: str = setting('exponential', resume=_SCHEDULE)
+  learning_rate_decay_factor: float = setting(0.1, resume=_SCHEDULE)
+  epochs_per_decay: float = setting(10.0, resume=_SCHEDULE)
+  staircase: bool = setting(True, resume=_SCHEDULE)
+  examples_per_decay: int = setting(5_000_000, resume=_SCHEDULE)
+  learning_rate_boundaries: tuple[float, ...] = setting((), resume=_SCHEDULE)
+  learning_rate_values: tuple[float, ...] = setting((), resume=_SCHEDULE)
+  end_learning_rate: float = setting(0.0, resume=_SCHEDULE)
+  decay_power: float = setting(1.0, resume=_SCHEDULE)
+  schedule_epochs: float | None = setting(None, resume=_SCHEDULE)
+  warmup_epochs: float = setting(0.0, resume=_SCHEDULE)
+  plateau_patience: int = setting(3, resume=FREE)
+  plateau_min_delta: float = setting(0.0, resume=FREE)
+  plateau_max_falls: int = setting(3, resume=FREE)
 
   def __post_init__(self):
     for name in ('learning_rate_boundaries', 'learning_rate_values'):

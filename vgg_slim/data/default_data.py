@@ -15,13 +15,18 @@ def cache_folder() -> pathlib.Path:
   return pathlib.Path(base, 'vgg_slim')
 
 
+def digits_path(cache: pathlib.Path) -> pathlib.Path:
+  """Where under `cache` the converted digits are, or will be."""
+  return cache / _FOLDER
+
+
 def digits_folder(cache: pathlib.Path) -> pathlib.Path:
   """Folder of the converted digits, made under `cache` on first use.
 
   Raises:
     DataError: it cannot be written.
   """
-  folder = cache / _FOLDER
+  folder = digits_path(cache)
   if not folder.exists():
     source = sources.open_source('digits', None)
     try:

@@ -1,0 +1,55 @@
+import dataclasses
+
+import pytest
+
+from vgg_slim.configs import fields
+
+SWITCH = fields.free_within(bool, 'off or on')
+
+
+@dataclasses.dataclass(frozen=True)
+class Some:
+  needed: int = fields.setting(resume=fields.REFUSED)
+  rate: float = fields.setting(0.5, resume=fields.FREE)
+  silent: int = 0
+
+
+def test_a_setting_is_an_ordinary_field():
+  assert Some(3) == Some(needed=3, rate=0.5, silent=0)
+  assert Some.rate == 0.5
+  with pytest.raises(TypeError, match='needed'):
+    Some()
+
+
+def test_a_field_says_what_a_resumed_run_does_and_is_refused_where_it_says_nothing():
+  found = {field.name: fields.resume_of(field) for field in dataclasses.fields(Some)}
+  assert found == {'needed': fields.REFUSED, 'rate': fields.FREE, 'silent': fields.REFUSED}
+
+
+@pytest.mark.parametrize(
+  ('resume', 'before', 'after', 'refused', 'described'),
+  [
+    (fields.REFUSED, 1, 2, True, 'refused'),
+    (fields.REFUSED, 1, 1, False, 'refused'),
+    (fields.free('it is'), 1, 2, False, 'free: it is'),
+    (fields.kept('of step 0'), 1, 2, False, 'kept: of step 0'),
+    (fields.resets('a', 'b', follows='so'), 1, 2, False, 'free, resets a and b: so'),
+    (
+      SWITCH,
+      0,
+      1,
+      True,
+      'free: it holds from this step on; off or on',
+    ),
+    (
+      SWITCH,
+      1,
+      2,
+      False,
+      'free: it holds from this step on; off or on',
+    ),
+  ],
+)
+def test_answers(resume, before, after, refused, described):
+  assert resume.refuses(before, after) is refused
+  assert resume.describe() == described

@@ -1,0 +1,135 @@
+import dataclasses
+import pathlib
+
+import pytest
+
+from tests.config_test import a_config
+from vgg_slim import config
+from vgg_slim.configs import fields, resuming
+from vgg_slim.errors import CheckpointError, ConfigError
+
+ROOT = pathlib.Path(__file__).parents[2]
+ANSWERS = resuming.answers(config.TrainConfig, config.SECTIONS)
+
+
+def resume(saved, **given):
+  return resuming.resume(
+    saved, {name.replace('__', '.'): value for name, value in given.items()}, 'runs/x'
+  )
+
+
+def with_optimizer(**values):
+  return dataclasses.replace(a_config(), optimizer=config.OptimizerConfig(**values))
+
+
+def test_what_nobody_gives_is_as_it_was():
+  saved = with_optimizer(learning_rate=0.3, optimizer='adam')
+  assert resume(saved) == (saved, ())
+
+
+def test_length_and_rate_may_change_and_each_is_said_in_a_line():
+  resumed, lines = resume(a_config(), run__epochs=99.0, optimizer__momentum=0.5, data_dir='moved')
+  assert (resumed.run.epochs, resumed.optimizer.momentum, resumed.data_dir) == (99.0, 0.5, 'moved')
+  assert lines == (
+    'optimizer.momentum was 0.9, now 0.5: it holds from this step on.',
+    'run.epochs was 14.0, now 99.0: the run ends there, and with it polynomial, cosine and '
+    'one_cycle without schedule_epochs.',
+    "data_dir was 'data', now 'moved': the same pictures are read from there.",
+  )
+
+
+def test_a_list_of_a_flag_is_the_tuple_of_the_file():
+  saved = with_optimizer(weight_decay_on=('weights', 'biases'))
+  assert resume(saved, optimizer__weight_decay_on=['weights', 'biases']) == (saved, ())
+
+
+def test_every_clash_is_listed():
+  with pytest.raises(CheckpointError) as error:
+    resume(
+      a_config(),
+      run__seed=7,
+      net__model='vgg11',
+      net__image_size=64,  # larger than the scale of then, which is not the point
+      data_fingerprint='other',
+    )
+  message = str(error.value)
+  assert message.startswith('runs/x holds another run: ')
+  for clash in (
+    "net.model was 'vgg16', now 'vgg11'",
+    'net.image_size was 32, now 64',
+    'run.seed was 0, now 7',
+    "data_fingerprint was 'abc', now 'other'",
+    'Leave these out to resume it as it is, or start a new run from its weights: '
+    '--checkpoint_path=runs/x with another --train_dir.',
+  ):
+    assert clash in message
+
+
+def test_many_class_names_are_cut():
+  saved = dataclasses.replace(
+    a_config(),
+    net=config.NetConfig(1000, image_size=32),
+    class_names=tuple(f'class {number}' for number in range(1000)),
+  )
+  with pytest.raises(CheckpointError) as error:
+    resume(saved, class_names=('a', 'b'), net__num_classes=2)
+  assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
+  ('before', 'given', 'reason'),
+  [
+    ({}, {'optimizer': 'adam'}, 'optimizer.optimizer was .momentum., now .adam.'),
+    ({}, {'moving_average_decay': 0.9}, 'moving_average_decay was None, now 0.9 .the averages are'),
+    ({'moving_average_decay': 0.9}, {'moving_average_decay': None}, 'was 0.9, now None .the aver'),
+  ],
+)
+def test_what_the_checkpoint_does_not_hold_is_refused(before, given, reason):
+  saved = with_optimizer(**before)
+  with pytest.raises(CheckpointError, match=reason):
+    resume(saved, **{f'optimizer__{name}': value for name, value in given.items()})
+
+
+def test_averages_may_have_another_decay():
+  resumed, _ = resume(with_optimizer(moving_average_decay=0.9), optimizer__moving_average_decay=0.5)
+  assert resumed.optimizer.moving_average_decay == 0.5
+
+
+def test_float16_is_of_the_whole_run_and_bfloat16_is_not():
+  assert resume(a_config(), runtime__precision='bfloat16')[0].runtime.precision == 'bfloat16'
+  with pytest.raises(CheckpointError, match='float16 keeps a scale of the loss'):
+    resume(a_config(), runtime__precision='float16')
+
+
+def test_what_step_0_alone_looks_at_stays_in_the_file():
+  saved = dataclasses.replace(a_config(), fine_tune=config.FineTuneConfig('run/model.ckpt-1'))
+  resumed, lines = resume(saved, fine_tune__checkpoint_path='run/model.ckpt-2')
+  assert resumed == saved
+  assert lines == (
+    "fine_tune.checkpoint_path was 'run/model.ckpt-1', now 'run/model.ckpt-2': a run that is "
+    'resumed goes on from its own checkpoint.',
+  )
+
+
+def test_values_out_of_range_are_named():
+  with pytest.raises(ConfigError, match='epochs must be positive, got -1'):
+    resume(a_config(), run__epochs=-1)
+
+
+def test_every_setting_has_an_answer_and_the_table_of_the_docs_says_it():
+  silent = [
+    f'{config_class.__name__}.{field.name}'
+    for config_class in (config.TrainConfig, *config.SECTIONS.values())
+    for field in dataclasses.fields(config_class)
+    if field.name not in config.SECTIONS and 'resume' not in field.metadata
+  ]
+  assert not silent, 'declare them with configs.fields.setting'
+  text = (ROOT / 'docs' / 'file-formats.md').read_text(encoding='utf-8')
+  section = text.partition('## train_dir: config.json\n')[2].partition('\n## ')[0]
+  rows = [line for line in section.splitlines() if line.startswith('| `')]
+  assert rows == [f'| `{name}` | {resume.describe()} |' for name, resume in ANSWERS.items()]
+
+
+def test_kinds_of_answers():
+  assert ANSWERS['run.batch_size'] is fields.REFUSED
+  assert ANSWERS['optimizer.learning_rate'].counters == ('plateau',)
