@@ -50,6 +50,10 @@ def test_every_difference_is_listed(checkpoint):
   assert 'a/biases has shape [3], the network [4]; b/weights is missing.' in str(error.value)
   assert 'a/weights' not in str(error.value)
   assert checkpoints.check_fits(checkpoint, {'a/weights': names['a/weights']}) is None
+  lists = {name: names[name] for name in ('a/weights', 'a/biases')}
+  assert checkpoints.check_fits(checkpoint, lists, of_any_length='a') is None
+  with pytest.raises(CheckpointError, match='b/weights is missing'):
+    checkpoints.check_fits(checkpoint, names, of_any_length='a')
   averages = checkpoints.stored_names(variables[:1], averages=True)
   with pytest.raises(CheckpointError, match='a/weights/ExponentialMovingAverage is missing'):
     checkpoints.check_fits(checkpoint, averages)

@@ -14,6 +14,7 @@ from vgg_slim.training import (
   distribution,
   forward,
   graph,
+  host_state,
   progress,
   standard_hooks,
   warm_start,
@@ -90,7 +91,8 @@ def build_assembly(
   )
   agreement = distribution.Agreement(spread)
   if start.checkpoint:
-    checkpoints.check_fits(start.checkpoint, checkpoints.stored_names(tf.global_variables()))
+    names = checkpoints.stored_names(tf.global_variables())
+    checkpoints.check_fits(start.checkpoint, names, host_state.SCOPE)
   checkpointer = Checkpointer(config, folder, start)
   scaffold = tf.train.Scaffold(
     saver=checkpointer.saver,

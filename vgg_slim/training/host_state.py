@@ -1,8 +1,11 @@
 """Numbers that Python keeps and checkpoints carry."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from vgg_slim.compat import tf
+from vgg_slim.errors import CheckpointError
 
 SCOPE = 'host_state'
 
@@ -10,7 +13,8 @@ SCOPE = 'host_state'
 class HostState:
   """Named numbers with a variable beside them, so that a resumed run has them bit for bit.
 
-  They are float64 in the checkpoint: floats as Python has them, whole numbers up to 2**53.
+  They are float64 in the checkpoint: floats as Python has them, whole numbers up to 2**53. A later
+  version may append names: what an older checkpoint lacks has its initial value.
   """
 
   def __init__(self, name: str, **initial: float) -> None:
@@ -18,15 +22,25 @@ class HostState:
 
     Args:
       name: of the variable.
-      **initial: the numbers of a new run, by name.
+      **initial: the numbers of a new run, by name, in the order of the file.
     """
+    self._name, self._initial = name, initial
     self._values = dict(initial)
     with tf.variable_scope(SCOPE):
+      # Of no known length, so that the shorter one of an older checkpoint can be restored.
       self._variable = tf.get_variable(
-        name, initializer=np.array(list(initial.values()), np.float64), trainable=False
+        name,
+        initializer=np.array(list(initial.values()), np.float64),
+        trainable=False,
+        validate_shape=False,
       )
       self._feed = tf.placeholder(tf.float64, [len(initial)], f'{name}_feed')
-      self._assign = self._variable.assign(self._feed)
+      self._assign = tf.assign(self._variable, self._feed, validate_shape=False)
+
+  @property
+  def initial(self) -> Mapping[str, float]:
+    """The numbers of a new run."""
+    return self._initial
 
   def __getitem__(self, name: str) -> float:
     return self._values[name]
@@ -35,9 +49,19 @@ class HostState:
     self._values.update(values)
 
   def read(self, session: tf.Session) -> None:
-    """Takes the numbers of the session's variable."""
+    """Takes the numbers of the session's variable.
+
+    Raises:
+      CheckpointError: it holds more numbers than this version knows.
+    """
     numbers = session.run(self._variable)
-    self._values = {name: float(n) for name, n in zip(self._values, numbers, strict=True)}
+    if len(numbers) > len(self._initial):
+      raise CheckpointError(
+        f'{SCOPE}/{self._name} of the checkpoint holds {len(numbers)} numbers, and this version of '
+        f'vgg_slim knows {len(self._initial)}: a later version wrote it.'
+      )
+    stored = zip(self._initial, map(float, numbers), strict=False)
+    self._values = {**self._initial, **dict(stored)}
 
   def write(self, session: tf.Session) -> None:
     """Gives the variable the numbers, for the next checkpoint."""

@@ -57,7 +57,13 @@ def build_learning_rate(
   warmup = horizon.steps(config.warmup_epochs)
   scale = None
   if config.learning_rate_decay_type == 'plateau':
-    scale = tf.get_variable('learning_rate_scale', initializer=1.0, trainable=False)
+    # Not in checkpoints: `selection.Plateau` has it among its counters, and sets it.
+    scale = tf.get_variable(
+      'learning_rate_scale',
+      initializer=1.0,
+      trainable=False,
+      collections=[tf.GraphKeys.LOCAL_VARIABLES],
+    )
   step = tf.maximum(tf.convert_to_tensor(global_step) - warmup, 0) if warmup else global_step
   length = config.schedule_epochs
   end = horizon.steps(length) if length else horizon.total_steps

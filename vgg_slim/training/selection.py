@@ -4,7 +4,6 @@ The counters are part of every checkpoint. A checkpoint is written before its ow
 a resumed run therefore makes again.
 """
 
-import math
 import os
 import pathlib
 import shutil
@@ -13,40 +12,9 @@ from vgg_slim import files
 from vgg_slim.compat import tf
 from vgg_slim.config import BEST_FOLDER, CONFIG_FILE, OptimizerConfig, RunConfig
 from vgg_slim.training import progress
-from vgg_slim.training.hooks import EpochEnd, Hook, Validation
-from vgg_slim.training.host_state import HostState
+from vgg_slim.training.hooks import EpochEnd, Hook
+from vgg_slim.training.patience import COUNTERS, LATER_COUNTERS, UNKNOWN, Patience
 from vgg_slim.weights import prefixes
-
-
-class Patience:
-  """The best value so far, and for how many epochs there was none better."""
-
-  def __init__(self, name: str, metric: str, min_delta: float, **more: float) -> None:
-    """Adds the counters to the checkpoint.
-
-    Args:
-      name: of their variable.
-      metric: of BEST_METRICS.
-      min_delta: by how much a value has to be better.
-      **more: further numbers to keep.
-    """
-    self._metric, self._min_delta = metric, min_delta
-    self.state = HostState(name, best=-math.inf, best_step=0, waited=0, **more)
-
-  def sees_better(self, validation: Validation, step: int) -> bool:
-    """Counts an epoch; whether it is the best so far."""
-    value = validation.top_1_accuracy if self._metric == 'accuracy' else -validation.loss
-    is_better = value > self.state['best'] + self._min_delta
-    if is_better:
-      self.state.update(best=value, best_step=step, waited=0)
-    else:
-      self.state.update(waited=self.state['waited'] + 1)
-    return is_better
-
-  @property
-  def text(self) -> str:
-    """Such as 'accuracy 0.9321 at step 1200'."""
-    return f'{self._metric} {abs(self.state["best"]):.4f} at step {self.state["best_step"]:.0f}'
 
 
 class Plateau(Hook):
@@ -68,23 +36,51 @@ class Plateau(Hook):
       reporter: is told of each fall.
     """
     self._settings, self._scale, self._reporter = optimizer, scale, reporter
-    self._patience = Patience('plateau', metric, optimizer.plateau_min_delta, falls=0)
+    counters = {**COUNTERS, 'falls': 0, **LATER_COUNTERS, 'learning_rate': UNKNOWN, 'scale': 1.0}
+    self._patience = Patience('plateau', metric, optimizer.plateau_min_delta, counters)
     self.state = self._patience.state
     self.needs_validation = scale is not None
     if scale is not None:
       self._feed = tf.placeholder(tf.float32, [])
       self._assign = scale.assign(self._feed)
 
+  def begin(self, session: tf.Session, step: int) -> None:
+    change = self._patience.read(session)
+    if self._scale is None:
+      return
+    if change:
+      self._reporter.line(f'plateau: {change}.')
+    self._take_rate()
+    session.run(self._assign, {self._feed: self.state['scale']})
+
+  def _take_rate(self) -> None:
+    """Starts again from a learning rate that is not the one whose falls are counted."""
+    settings, before = self._settings, self.state['learning_rate']
+    rate, falls = settings.learning_rate, self.state['falls']
+    if before == UNKNOWN:
+      self.state.update(scale=settings.learning_rate_decay_factor**falls)
+    elif before != rate:
+      self.state.update(scale=1.0, falls=0, waited=0)
+      self._reporter.line(
+        f'plateau: starts again from the learning rate {rate:g}, with all its falls to come.'
+      )
+    self.state.update(learning_rate=rate)
+    if self.state['falls']:
+      rate *= self.state['scale']
+      self._reporter.line(
+        f'plateau: the learning rate has fallen to {rate:g} '
+        f'({falls:.0f} of {settings.plateau_max_falls} falls).'
+      )
+
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     if self._scale is None or end.validation is None or not end.is_whole:
       return
     if self._patience.sees_better(end.validation, end.step):
       return
-    waited, falls = self.state['waited'], self.state['falls']
-    settings = self._settings
+    waited, falls, settings = self.state['waited'], self.state['falls'], self._settings
     if waited >= settings.plateau_patience and falls < settings.plateau_max_falls:
-      self.state.update(waited=0, falls=falls + 1)
-      scale = settings.learning_rate_decay_factor ** (falls + 1)
+      scale = self.state['scale'] * settings.learning_rate_decay_factor
+      self.state.update(waited=0, falls=falls + 1, scale=scale)
       session.run(self._assign, {self._feed: scale})
       self._reporter.line(
         f'No better than {self._patience.text}: the learning rate falls to '
@@ -97,9 +93,14 @@ class KeepBest(Hook):
 
   def __init__(self, run: RunConfig, train_dir: str, reporter: progress.Reporter) -> None:
     self._is_on, self._train_dir, self._reporter = run.keep_best, train_dir, reporter
-    self._patience = Patience('best', run.best_metric, min_delta=0.0)
+    self._patience = Patience('best', run.best_metric)
     self.state = self._patience.state
     self.needs_validation = run.keep_best
+
+  def begin(self, session: tf.Session, step: int) -> None:
+    change = self._patience.read(session)
+    if change and self._is_on:
+      self._reporter.line(f'keep_best: {change}.')
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     if not self._is_on or end.validation is None or not end.is_whole:
@@ -112,11 +113,16 @@ class KeepBest(Hook):
 class EarlyStopping(Hook):
   """Ends a run that has not become better for `early_stop_patience` epochs."""
 
-  def __init__(self, run: RunConfig) -> None:
-    self._run = run
+  def __init__(self, run: RunConfig, reporter: progress.Reporter) -> None:
+    self._run, self._reporter = run, reporter
     self._patience = Patience('early_stop', run.best_metric, run.early_stop_min_delta)
     self.state = self._patience.state
     self.needs_validation = run.early_stop_patience is not None
+
+  def begin(self, session: tf.Session, step: int) -> None:
+    change = self._patience.read(session)
+    if change and self.needs_validation:
+      self._reporter.line(f'early_stop_patience: {change}.')
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     if not self.needs_validation or end.validation is None or not end.is_whole:

@@ -41,7 +41,7 @@ def build_hooks(
     tracing.Tracer(run.profile_steps, train_dir),
     selection.Plateau(config.optimizer, metric, ops.learning_rate_scale, reporter),
     selection.KeepBest(run, train_dir, reporter),
-    selection.EarlyStopping(run),
+    selection.EarlyStopping(run, reporter),
     recorder.Recorder(
       config, epochs, train_dir, total_steps, looks, graph_def, reporter, summarize_validation
     ),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
+from vgg_slim.ops.scopes import is_under
 from vgg_slim.weights import prefixes
 
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'  # TensorFlow's name of a variable's average
@@ -151,12 +152,15 @@ def stored_names(
   return {f'{variable.op.name}{suffix}': variable for variable in variables}
 
 
-def check_fits(checkpoint: str, variables: Mapping[str, tf.Variable]) -> None:
+def check_fits(
+  checkpoint: str, variables: Mapping[str, tf.Variable], of_any_length: str | None = None
+) -> None:
   """Raises CheckpointError that lists what `checkpoint` lacks or has in another shape.
 
   Args:
     checkpoint: its prefix.
     variables: by their names in the checkpoint, see `stored_names`.
+    of_any_length: scope of lists whose length may be another; None for no such scope.
   """
   stored = shapes(checkpoint)
   problems = []
@@ -164,7 +168,7 @@ def check_fits(checkpoint: str, variables: Mapping[str, tf.Variable]) -> None:
     shape = variable.shape.as_list()
     if name not in stored:
       problems.append(f'{name} is missing')
-    elif stored[name] != shape:
+    elif stored[name] != shape and not (of_any_length and is_under(name, [of_any_length])):
       problems.append(f'{name} has shape {stored[name]}, the network {shape}')
   if problems:
     more = f' and {len(problems) - _SHOWN} more' if len(problems) > _SHOWN else ''
