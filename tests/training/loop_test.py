@@ -125,7 +125,9 @@ def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
 
   whole, output = until(40, 'whole')
   assert whole.step == 18
-  assert whole.ended_early.startswith('3 epochs no better than loss 0.5000 at step 5')
+  assert whole.ended_early.startswith(
+    '3 epochs no better than loss 0.5000, accuracy 0.7500 at step 5'
+  )
   assert output.count('the learning rate falls') == 3
   for max_steps in (3, 5, 12):  # within an epoch, at the end of one, within
     until(max_steps, 'parts')

@@ -70,6 +70,8 @@ class Recorder(Hook):
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._stopwatch.tick(self._run.batch_size)
+    if self._epochs.ends(step.number - 1):  # its checkpoint still has the sums of that epoch
+      self.state.update(loss=0.0, accuracy=0.0, batches=0)
     self.state.update(
       loss=self.state['loss'] + step.scalars['loss'],
       accuracy=self.state['accuracy'] + step.scalars['accuracy'],
