@@ -5,8 +5,9 @@ import pytest
 from tests.export.fabricated import CONTRACT, make_checkpoint
 from vgg_slim.data import labels
 from vgg_slim.errors import CheckpointError, ConfigError
-from vgg_slim.export import exporter, samples
+from vgg_slim.export import exporter, samples, saved_model
 from vgg_slim.export.verification import ExportMismatchError
+from vgg_slim.preprocessing import graph_decoding
 from vgg_slim.weights.contract import read_contract
 
 
@@ -18,8 +19,10 @@ def test_a_saved_model_is_loaded_again_and_compared(tmp_path):
   make_checkpoint(tmp_path)
   said = []
   comparison = exporter.run_export(request(tmp_path, 'saved_model'), said.append)
-  # Four images: as files, and as uint8 and as float32 at two sides and as a crop.
-  assert comparison.cases == comparison.same_class == 4 * 7
+  # Four images: as uint8 and as float32 at two sides and as a crop; and as files, with four files
+  # of odd kinds, each alone and all of them in one request.
+  assert comparison.cases == 4 * 2 * 3 + 8 + 1
+  assert comparison.same_class == comparison.answers == 4 * 2 * 3 + 8 + 8
   assert 'vgg_a@4, 3 classes at 32 pixels' in said[0]
   assert '4 images: largest difference' in said[1]
   extras = tmp_path / 'out' / 'assets.extra'
@@ -46,6 +49,29 @@ def test_mistakes_are_named_before_anything_is_written(tmp_path):
   (tmp_path / 'out').mkdir()
   with pytest.raises(ConfigError, match='out exists'):
     exporter.run_export(request(tmp_path, 'frozen'), str)
+
+
+def test_a_trunk_is_compared_on_files_too(tmp_path):
+  make_checkpoint(tmp_path, num_classes=None, fc_units=None, class_names=None)
+  comparison = exporter.run_export(request(tmp_path, 'saved_model'), str)
+  assert comparison.cases == 4 * 2 * 3 + 8
+  assert comparison.same_class is None
+
+
+def test_a_saved_model_that_ignores_what_files_say_is_not_kept(tmp_path, monkeypatch):
+  """The graph that is written differs from the one that the proof decodes with."""
+  make_checkpoint(tmp_path)
+
+  def write(prefix, contract, folder):
+    with monkeypatch.context() as patch:
+      patch.setattr(graph_decoding, '_turn_upright', lambda image, orientation: image)
+      saved_model.write(prefix, contract, folder)
+
+  broken = exporter.FORMATS['saved_model']._replace(write=write)
+  monkeypatch.setitem(exporter.FORMATS, 'saved_model', broken)
+  with pytest.raises(ExportMismatchError, match='nothing is exported'):
+    exporter.run_export(request(tmp_path, 'saved_model'), str)
+  assert not (tmp_path / 'out').exists()
 
 
 def test_tflite_files_take_one_image_of_the_networks_size(tmp_path):

@@ -55,3 +55,22 @@ def test_crops_are_central_squares_of_the_resized_image():
   (crop,) = samples.prepare_crops(CONTRACT, [png(pixels)])
   top, left = (CONTRACT.test_scale - 32) // 2, (50 - 32) // 2
   np.testing.assert_array_equal(crop, pixels[top : top + 32, left : left + 32])
+
+
+def test_files_of_odd_kinds_are_what_they_are_called():
+  photograph = samples.default_images()[0]
+  odd = samples.make_odd_files(photograph)
+  rotated, transparent, deep, palette = (PIL.Image.open(io.BytesIO(d)) for d in odd.values())
+  assert (rotated.format, rotated.getexif()[0x0112]) == ('JPEG', 6)
+  assert (transparent.mode, transparent.getextrema()[3]) == ('RGBA', (0, 255))
+  assert deep.mode == 'I;16'
+  assert palette.mode == 'P'
+
+
+def test_files_that_need_no_conversion_are_read_as_they_are(tmp_path):
+  data = samples.make_odd_files(samples.default_images()[0])['JPEG file rotated by EXIF']
+  (tmp_path / 'a.jpg').write_bytes(data)
+  PIL.Image.open(io.BytesIO(data)).save(tmp_path / 'b.webp')
+  jpeg, webp = samples.read_images(str(tmp_path), 4)
+  assert jpeg == data
+  assert webp.startswith(b'\x89PNG')

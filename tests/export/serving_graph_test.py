@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.export.fabricated import CONTRACT, check_outputs, expected_outputs, make_checkpoint
+from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint
 from tests.export.fabricated import pictures as make_pictures
 from tests.testing import graph_session
 from vgg_slim.compat import tf
@@ -32,16 +32,61 @@ def test_pixels_are_normalised_inside(tmp_path, dtype):
   check_outputs(got, expected_outputs(prefix, contract, images))
 
 
-def test_files_are_decoded_and_brought_to_q():
-  # Q is the pictures' own smaller side, so that resizing changes nothing.
-  images = make_pictures(2, CONTRACT.test_scale, 50)
-  files = np.array([png(image) for image in images], object)
+def outputs_of_files(prefix, contract, files):
   with graph_session() as session:
-    decoded = serving_graph.build_decoded(CONTRACT, tf.constant(files))
-    np.testing.assert_array_equal(session.run(decoded), images)
-    twice = [png(image.repeat(2, 0).repeat(2, 1)) for image in images]
-    half = session.run(serving_graph.build_decoded(CONTRACT, tf.constant(twice)))
-    assert half.shape == images.shape
+    serving_graph.build_outputs(contract, tf.placeholder(tf.float32, [None, None, None, 3]))
+    encoded = tf.placeholder(tf.string, [None])
+    outputs = serving_graph.build_outputs_of_files(contract, encoded)
+    restore.restore(session, prefix)
+    return session.run(outputs, {encoded: np.array(files, object)})
+
+
+def test_files_of_several_sizes_in_one_request(tmp_path):
+  prefix, contract = make_checkpoint(tmp_path)
+  q = contract.test_scale
+  # The smaller side is Q, so that resizing changes nothing.
+  images = [make_pictures(q, q + 24, seed=0), make_pictures(q + 56, q, seed=1)]
+  got = outputs_of_files(prefix, contract, [png(image) for image in images])
+  for i, image in enumerate(images):
+    expected = expected_outputs(prefix, contract, image[np.newaxis])
+    del expected['class_score_map']
+    check_outputs({name: array[i : i + 1] for name, array in got.items()}, expected)
+
+
+def test_files_are_upright_and_on_white(tmp_path):
+  prefix, contract = make_checkpoint(tmp_path)
+  q = contract.test_scale
+  pixels = make_pictures(q, q + 24)
+  alpha = np.full([q, q + 24, 1], 255, np.uint8)
+  alpha[: q // 2] = 0
+  turned = io.BytesIO()
+  exif = PIL.Image.Exif()
+  exif[0x0112] = 6  # a clockwise quarter turn makes it upright
+  PIL.Image.fromarray(pixels).save(turned, 'PNG', exif=exif)
+  on_white = pixels.copy()
+  on_white[: q // 2] = 255
+  files = [png(np.concatenate([pixels, alpha], 2)), turned.getvalue()]
+  got = outputs_of_files(prefix, contract, files)
+  for i, image in enumerate([on_white, np.rot90(pixels, -1)]):
+    expected = expected_outputs(prefix, contract, image[np.newaxis])['logits']
+    check_outputs({'logits': got['logits'][i : i + 1]}, {'logits': expected})
+
+
+def test_what_cannot_be_decoded_is_refused_in_words(tmp_path):
+  prefix, contract = make_checkpoint(tmp_path)
+  webp = io.BytesIO()
+  PIL.Image.fromarray(make_pictures(40, 40)).save(webp, 'WEBP')
+  with pytest.raises(tf.errors.InvalidArgumentError, match='Only JPEG, PNG, GIF and BMP files'):
+    outputs_of_files(prefix, contract, [png(make_pictures(40, 40)), webp.getvalue()])
+
+
+def test_a_trunk_takes_files_of_one_size(tmp_path):
+  prefix, contract = make_checkpoint(
+    tmp_path, model='vgg_a_bn@4', num_classes=None, fc_units=None, class_names=None
+  )
+  files = [png(make_pictures(contract.test_scale, 70, seed=i)) for i in range(2)]
+  got = outputs_of_files(prefix, contract, files)
+  assert {name: array.shape for name, array in got.items()} == {'features': (2, 1, 2, 32)}
 
 
 def test_a_trunk_gives_its_last_map(tmp_path):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from tests.export.fabricated import CONTRACT, make_checkpoint
+from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint
+from vgg_slim.compat import tf
 from vgg_slim.errors import NonFiniteError
 from vgg_slim.export import samples, verification
 from vgg_slim.export.verification import Case, ExportMismatchError
+from vgg_slim.preprocessing import graph_decoding
 
 
 def outputs(logits, score_map=None):
@@ -24,10 +26,10 @@ def test_the_largest_difference_by_hand():
   comparison = verification.compare(cases, got, tolerance=0.125)
   # The largest score, of both cases, is 8.
   assert (comparison.difference, comparison.relative) == (1.0, 0.125)
-  assert (comparison.same_class, comparison.cases) == (1, 2)
+  assert (comparison.same_class, comparison.answers, comparison.cases) == (1, 2, 2)
   expected = np.e / (1 + np.e) - 1 / (1 + np.exp(0.25))
   assert comparison.probabilities == pytest.approx(expected)
-  assert 'same class in 1 of 2 cases' in comparison.text()
+  assert 'same class for 1 of 2 images' in comparison.text()
   with pytest.raises(
     ExportMismatchError, match='0.12 of the largest value.*more than 0.1; nothing'
   ):
@@ -57,16 +59,63 @@ def test_other_shapes_are_no_agreement():
     verification.compare([case], [outputs([[1, 2, 3]])], tolerance=1)
 
 
-def test_every_picture_as_a_file_and_at_two_sides(tmp_path):
+def test_the_answers_of_predict_count(tmp_path):
+  case = Case(None, outputs([[1, 2]]), predicted=np.float32([[0.5, 0.5]]))
+  with pytest.raises(ExportMismatchError, match='differ by 0.23 from those of tools/predict'):
+    verification.compare([case], [outputs([[1, 2]])], tolerance=0.1)
+
+
+def test_every_image_at_two_sides_and_as_a_crop(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
-  cases = verification.run_checkpoint(prefix, contract, samples.default_images()[::2])
+  cases = verification.run_on_pixels(prefix, contract, samples.default_images()[::2])
+  q, larger = contract.test_scale, contract.test_scale * 5 // 4
   assert [case.batch.shape for case in cases] == [
-    # china.jpg has 640x427 pixels, a digit 8x8; Q is 36 and 45.
-    *((1,), (1, 36, 54, 3), (1, 45, 67, 3), (1, 32, 32, 3)),
-    *((1,), (1, 36, 36, 3), (1, 45, 45, 3), (1, 32, 32, 3)),
+    # china.jpg has 640x427 pixels, a digit 8x8.
+    *((1, q, round(q * 640 / 427), 3), (1, larger, round(larger * 640 / 427), 3), (1, 32, 32, 3)),
+    *((1, q, q, 3), (1, larger, larger, 3), (1, 32, 32, 3)),
   ]
-  assert [case.is_crop for case in cases] == [False, False, False, True] * 2
-  file, at_q = cases[0].expected, cases[1].expected
-  # The pixels of the second case are rounded: by at most 1/2, of values that go up to 255.
-  assert np.abs(file['logits'] - at_q['logits']).max() < 0.02 * np.abs(file['logits']).max()
-  assert CONTRACT.test_scale == 36
+  assert [case.is_crop for case in cases] == [False, False, True] * 2
+  for case in cases:
+    check_outputs(case.expected, expected_outputs(prefix, contract, case.batch))
+
+
+def test_files_of_every_kind_alone_and_in_one_request(tmp_path):
+  prefix, contract = make_checkpoint(tmp_path)
+  files = samples.default_images()[::2]
+  *alone, together = verification.run_on_files(prefix, contract, files)
+  assert [case.batch[0] for case in alone[:2]] == files
+  assert len(alone) == len(together.batch) == 2 + 4
+  for i, case in enumerate(alone):
+    np.testing.assert_array_equal(together.expected['logits'][i], case.expected['logits'][0])
+    # A JPEG file that predict turns and stores again: by about one of 255 levels.
+    np.testing.assert_allclose(case.predicted, case.expected['probabilities'], atol=0.02)
+
+
+def drop_alpha(encoded, *_):
+  return tf.io.decode_png(encoded, channels=3)
+
+
+def ignore_orientation(image, orientation):
+  return image
+
+
+def darken(image, orientation):
+  return image // 2
+
+
+@pytest.mark.parametrize(
+  ('function', 'broken', 'message'),
+  [
+    ('_turn_upright', ignore_orientation, 'decode JPEG file rotated by EXIF into .* pixels and'),
+    ('_decode_png', drop_alpha, 'decode transparent PNG file into pixels that differ by'),
+    ('_turn_upright', darken, 'decode image 0 into pixels that differ by'),
+  ],
+)
+def test_no_proof_of_an_export_that_reads_files_otherwise(
+  tmp_path, monkeypatch, function, broken, message
+):
+  """Whatever the network notices: these do not even run it."""
+  prefix, contract = make_checkpoint(tmp_path)
+  monkeypatch.setattr(graph_decoding, function, broken)
+  with pytest.raises(ExportMismatchError, match=message):
+    verification.run_on_files(prefix, contract, samples.default_images()[:1])

@@ -153,19 +153,21 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
   staging.check_is_free(pathlib.Path(request.output))
   prefix, contract = load_contract(checkpoints.find(request.checkpoint) or request.checkpoint)
   if request.verify_dir:
-    encoded = samples.read_images(request.verify_dir, _MOST_COMPARED)
+    files = samples.read_images(request.verify_dir, _MOST_COMPARED)
   else:
-    encoded = samples.default_images()
+    files = samples.default_images()
   say(f'{prefix}: {describe(contract)}.')
   with staging.staged_folder(request.output) as folder:
     kind.write(prefix, contract, folder, **_options(kind, request, contract, say))
     _write_extras(folder / kind.extras, contract)
     is_fixed = kind.is_fixed(request.input_shape)
-    cases = _cases_of(kind, is_fixed, verification.run_checkpoint(prefix, contract, encoded))
+    cases = _cases_of(kind, is_fixed, verification.run_on_pixels(prefix, contract, files))
     cases = _keep_outputs(cases, kind.list_outputs(contract, is_fixed))
+    if kind.takes_files:
+      cases += verification.run_on_files(prefix, contract, files)
     got = run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
     comparison = verification.compare(cases, got, kind.tolerance)
-  say(f'Loaded again in a fresh process, {len(encoded)} images: {comparison.text()}.')
+  say(f'Loaded again in a fresh process, {len(files)} images: {comparison.text()}.')
   return comparison
 
 
@@ -176,9 +178,9 @@ def _options(
   if kind.takes_shape:
     options['is_fixed'] = kind.is_fixed(request.input_shape)
   if kind.is_calibrated:
-    encoded = samples.read_images(request.representative_dir, _MOST_CALIBRATED)
-    options['calibration'] = samples.prepare_crops(contract, encoded)
-    say(f'Calibrating on {len(encoded)} images from {request.representative_dir}.')
+    files = samples.read_images(request.representative_dir, _MOST_CALIBRATED)
+    options['calibration'] = samples.prepare_crops(contract, files)
+    say(f'Calibrating on {len(files)} images from {request.representative_dir}.')
   return options
 
 
@@ -190,18 +192,13 @@ def describe(contract: Contract) -> str:
 
 
 def _cases_of(kind: Format, is_fixed: bool, cases: list[Case]) -> list[Case]:
-  """The cases that a format can be given: pixels as float32, or also as they are, and files."""
+  """The cases that a format can be given, as float32, uint8 or both."""
   if is_fixed:
     cases = [case for case in cases if case.is_crop]
+  as_float = [case._replace(batch=case.batch.astype(np.float32)) for case in cases]
   if kind.is_calibrated:
     return cases
-  chosen = []
-  for case in cases:
-    if kind.takes_files:
-      chosen.append(case)
-    if case.batch.dtype == np.uint8:
-      chosen.append(case._replace(batch=case.batch.astype(np.float32)))
-  return chosen
+  return cases + as_float if kind.takes_files else as_float
 
 
 def _keep_outputs(cases: list[Case], names: Sequence[str]) -> list[Case]:

@@ -1,23 +1,24 @@
-"""Real images that an export is compared on, or calibrated on."""
+"""Real images that an export is compared on, or calibrated on. No TensorFlow, but for records."""
 
 import importlib.resources
+import io
 import itertools
 import math
 import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from PIL import Image
 
-from vgg_slim import sessions
-from vgg_slim.compat import tf
 from vgg_slim.data import manifest, picture_files, records, sources
 from vgg_slim.errors import DataError
-from vgg_slim.export import serving_graph
-from vgg_slim.preprocessing import graph, host
+from vgg_slim.preprocessing import host
 from vgg_slim.weights.contract import Contract
 
 _PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # that come with scikit-learn
 _DIGITS = 2
+_ROTATED = 6  # EXIF: the first row of the file is the right side of the image
+_ORIENTATION = 0x0112
 
 
 def default_images() -> list[bytes]:
@@ -29,7 +30,7 @@ def default_images() -> list[bytes]:
 
 
 def read_images(folder: str, most: int) -> list[bytes]:
-  """Reads a sample of the images in a folder, as JPEG or PNG.
+  """Reads a sample of the images in a folder: JPEG and PNG as they are, all else as PNG.
 
   Args:
     folder: image files at any depth, of which those are taken that are spread evenly over the
@@ -48,16 +49,35 @@ def read_images(folder: str, most: int) -> list[bytes]:
   return [_read_file(path) for path in paths[::step]]
 
 
-def prepare_crops(contract: Contract, encoded: Sequence[bytes]) -> list[np.ndarray]:
+def make_odd_files(encoded: bytes) -> dict[str, bytes]:
+  """Makes files of the kinds that a decoder can get wrong out of an image, by what they are."""
+  image = Image.open(io.BytesIO(encoded)).convert('RGB')
+  transparent = image.copy()
+  transparent.putalpha(Image.linear_gradient('L').resize(image.size))
+  deep = Image.fromarray(np.asarray(image.convert('L'), np.uint16) * 257)
+  exif = Image.Exif()
+  exif[_ORIENTATION] = _ROTATED
+  return {
+    'JPEG file rotated by EXIF': _save(image, 'JPEG', exif=exif, quality=95),
+    'transparent PNG file': _save(transparent, 'PNG'),
+    '16-bit PNG file': _save(deep, 'PNG'),
+    'PNG file with a palette': _save(image.quantize(64), 'PNG'),
+  }
+
+
+def prepare_crops(contract: Contract, files: Sequence[bytes]) -> list[np.ndarray]:
   """Resizes images and cuts their central squares, uint8 [S, S, 3], RGB."""
-  crops = []
-  with tf.Graph().as_default(), sessions.open_session() as session:
-    file = tf.placeholder(tf.string, [1])
-    image = serving_graph.build_decoded(contract, file)[0]
-    square = graph.crop(image, contract.image_size)
-    for data in encoded:
-      crops.append(session.run(square, {file: np.array([data], object)}))
+  crops = [
+    host.crop_middle(host.prepare(data, contract.preprocessing), contract.image_size)
+    for data in files
+  ]
   return [np.rint(crop).astype(np.uint8) for crop in crops]
+
+
+def _save(image: Image.Image, image_format: str, **options: object) -> bytes:
+  stream = io.BytesIO()
+  image.save(stream, image_format, **options)
+  return stream.getvalue()
 
 
 def _read_records(folder: str, most: int) -> Iterator[bytes]:
@@ -68,6 +88,8 @@ def _read_records(folder: str, most: int) -> Iterator[bytes]:
 
 def _read_file(path: str) -> bytes:
   try:
-    return picture_files.read_file(path).encoded
+    stored = picture_files.read_file(path)
   except DataError as error:
     raise DataError(f'{path} cannot be read: {error}') from error
+  is_kept = stored.found_format in ('JPEG', 'PNG')
+  return pathlib.Path(path).read_bytes() if is_kept else stored.encoded

@@ -4,11 +4,16 @@ import pathlib
 
 from vgg_slim import sessions
 from vgg_slim.compat import tf
-from vgg_slim.export.serving_graph import ENCODED_IMAGES, IMAGES, build_decoded, build_outputs
+from vgg_slim.export.serving_graph import (
+  ENCODED_IMAGES,
+  IMAGES,
+  build_outputs,
+  build_outputs_of_files,
+)
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
-# Of the pictures as they are; the default takes float32.
+# Of pixels; the default takes float32.
 SIGNATURES = {
   tf.float32: tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY,
   tf.uint8: 'uint8_images',
@@ -33,7 +38,7 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
         signatures[name] = predict_signature({IMAGES: images}, build_outputs(contract, images))
     with tf.name_scope(ENCODED_IMAGES):
       encoded = tf.placeholder(tf.string, [None], ENCODED_IMAGES)
-      outputs = build_outputs(contract, build_decoded(contract, encoded))
+      outputs = build_outputs_of_files(contract, encoded)
       signatures[ENCODED_IMAGES] = predict_signature({ENCODED_IMAGES: encoded}, outputs)
     builder = tf.saved_model.Builder(str(folder))
     restore.restore(session, prefix)

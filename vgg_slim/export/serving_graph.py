@@ -1,6 +1,6 @@
-"""What every export computes: from pictures, or their files, to named outputs.
+"""What every export computes: from images, or their files, to named outputs.
 
-Pixels are normalised inside, so that nobody who serves an export can feed it wrongly scaled ones.
+Pixels are normalized inside, so that nobody who serves an export can feed it wrongly scaled ones.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from vgg_slim.compat import tf
 from vgg_slim.nets import specs
 from vgg_slim.nets.mode import Inference
-from vgg_slim.preprocessing import graph
+from vgg_slim.preprocessing import graph_decoding
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
 
@@ -43,17 +43,15 @@ def build_outputs(
     return {'features': tf.identity(network.end_points[last_map], 'features')}
   return {
     'class_score_map': tf.identity(network.score_map, 'class_score_map'),
-    'logits': tf.identity(network.logits, 'logits'),
-    'probabilities': tf.nn.softmax(network.logits, name='probabilities'),
-    'classes': tf.argmax(network.logits, 1, name='classes'),
+    **_name_answers(network.logits),
   }
 
 
 def build_normalized(contract: Contract, images: tf.Tensor) -> tf.Tensor:
   """Adds (RGB - mean) * scale as one product and one sum with constants, float32 [N, H, W, 3].
 
-  Converters take these two as they are; `preprocessing.graph.normalize`, which is faster on
-  TensorFlow, asks for the shape at run time.
+  Converters take these two as they are. `preprocessing.graph.normalize`, which is faster in
+  TensorFlow, computes shapes at run time.
   """
   scale = np.broadcast_to(np.array(contract.pixel_scale, np.float64), [3])
   shift = -np.array(contract.rgb_mean, np.float64) * scale
@@ -66,20 +64,38 @@ def list_outputs(contract: Contract) -> tuple[str, ...]:
   return TRUNK_OUTPUTS if contract.num_classes is None else OUTPUTS
 
 
-def build_decoded(contract: Contract, encoded_images: tf.Tensor) -> tf.Tensor:
-  """Adds what stands before the pixels: decoding, and resizing the smaller side to Q.
+def build_outputs_of_files(contract: Contract, encoded_images: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Adds what `build_outputs` gives for files, each through the network at a size of its own.
+
+  `build_outputs` has to come first: the variables cannot be made within a loop.
 
   Args:
-    contract: of the checkpoint; its `test_scale` is Q.
-    encoded_images: string [N], JPEG or PNG; all of one call must come out equally large.
+    contract: of the checkpoint.
+    encoded_images: content of files, string [N], see `preprocessing.graph_decoding`.
 
   Returns:
-    float32 [N, H, W, 3], RGB, 0..255.
+    logits, probabilities and classes of `build_outputs`; class score maps of several sizes do not
+    fit into one tensor. For a trunk features, for which all files must be resized to one size.
   """
+  rules = contract.preprocessing
 
   def decode(encoded: tf.Tensor) -> tf.Tensor:
-    pixels = graph.decode_rgb(encoded)
-    return graph.resize_smaller_side(pixels, contract.test_scale, contract.resize_filter)
+    return graph_decoding.build_image(encoded, rules)
 
-  images = tf.map_fn(decode, encoded_images, fn_output_signature=tf.float32)
-  return tf.ensure_shape(images, [None, None, None, 3])
+  if contract.num_classes is None:
+    images = tf.map_fn(decode, encoded_images, fn_output_signature=tf.float32)
+    return build_outputs(contract, tf.ensure_shape(images, [None, None, None, 3]))
+
+  def score(encoded: tf.Tensor) -> tf.Tensor:
+    return build_outputs(contract, decode(encoded)[tf.newaxis])['logits'][0]
+
+  logits = tf.map_fn(score, encoded_images, fn_output_signature=tf.float32)
+  return _name_answers(tf.ensure_shape(logits, [None, contract.num_classes]))
+
+
+def _name_answers(logits: tf.Tensor) -> dict[str, tf.Tensor]:
+  return {
+    'logits': tf.identity(logits, 'logits'),
+    'probabilities': tf.nn.softmax(logits, name='probabilities'),
+    'classes': tf.argmax(logits, 1, name='classes'),
+  }

@@ -1,7 +1,8 @@
 """An export against its checkpoint, on real images."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,25 +10,36 @@ import numpy as np
 from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.errors import VggSlimError
+from vgg_slim.evaluation.predictor import CheckpointPredictor
 from vgg_slim.export import samples, serving_graph
 from vgg_slim.export.fresh_process import Outputs
 from vgg_slim.finite import check_finite
+from vgg_slim.preprocessing import graph_decoding, host
 from vgg_slim.weights import restore
 from vgg_slim.weights.contract import Contract
+
+_FILE_OUTPUTS = ('logits', 'probabilities', 'classes')
+# Levels of 255, in the mean. `graph_decoding` says where graph and host differ: files that predict
+# turns and stores as JPEG again. One that is not turned, or not composed on white, is off by 20.
+_PIXEL_TOLERANCE = 3.0
+# Of a probability, for the same reason.
+_PREDICT_TOLERANCE = 0.05
 
 
 class Case(NamedTuple):
   """One batch and what the checkpoint makes of it.
 
   Attributes:
-    batch: uint8 [1, H, W, 3], RGB, or bytes [1].
+    batch: uint8 [N, H, W, 3], RGB, or content of files, bytes [N].
     expected: the checkpoint's outputs by name.
     is_crop: whether the batch has the side that a model of fixed shape takes.
+    predicted: for files, the probabilities that predict gives, float32 [N, K]; None for a trunk.
   """
 
   batch: np.ndarray
   expected: Outputs
   is_crop: bool = False
+  predicted: np.ndarray | None = None
 
 
 class ExportMismatchError(VggSlimError):
@@ -43,13 +55,15 @@ class Comparison:
     difference: largest absolute difference of a class score (or a trunk's feature).
     relative: the same over the largest absolute value in all cases.
     probabilities: largest absolute difference of a probability; None for a trunk.
-    same_class: in how many cases the most probable class is the same; None for a trunk.
+    answers: number of images over all cases; None for a trunk.
+    same_class: number of images of which the most probable class is the same; None for a trunk.
   """
 
   cases: int
   difference: float
   relative: float
   probabilities: float | None = None
+  answers: int | None = None
   same_class: int | None = None
 
   def text(self) -> str:
@@ -57,43 +71,108 @@ class Comparison:
     line = f'largest difference {self.difference:.3g}, {self.relative:.2g} of the largest value'
     if self.same_class is not None:
       line += (
-        f'; of a probability {self.probabilities:.2g}; same class in {self.same_class} of '
-        f'{self.cases} cases'
+        f'; of a probability {self.probabilities:.2g}; same class for {self.same_class} of '
+        f'{self.answers} images'
       )
     return line
 
 
-def run_checkpoint(prefix: str, contract: Contract, encoded: Sequence[bytes]) -> list[Case]:
-  """Scores every image as a file, its pixels at Q and at a larger side, and its central crop.
+def run_on_pixels(prefix: str, contract: Contract, files: Sequence[bytes]) -> list[Case]:
+  """Scores the pixels of every image at Q and at a larger side, and its central crop.
 
   Raises:
     CheckpointError: the checkpoint cannot be read or is of another network.
+    DataError: an image cannot be decoded.
     NonFiniteError: it computes a value that is not finite.
   """
-  larger = dataclasses.replace(contract, test_scale=contract.test_scale * 5 // 4)
-  crops = samples.prepare_crops(contract, encoded)
+  rules = contract.preprocessing
+  larger = dataclasses.replace(rules, test_scale=rules.test_scale * 5 // 4)
+  crops = samples.prepare_crops(contract, files)
   cases = []
-  with tf.Graph().as_default(), sessions.open_session() as session:
-    file = tf.placeholder(tf.string, [None])
-    decoded = [serving_graph.build_decoded(each, file) for each in (contract, larger)]
-    images = tf.placeholder(tf.float32, [None, None, None, 3])
-    outputs = serving_graph.build_outputs(contract, images)
-    restore.restore(session, prefix)
-
-    def score(pixels: np.ndarray) -> Outputs:
-      return session.run(outputs, {images: pixels})
-
-    for data, crop in zip(encoded, crops, strict=True):
-      batch = np.array([data], object)
-      at_q, at_larger = session.run(decoded, {file: batch})
-      cases.append(Case(batch, score(at_q)))
-      for pixels in (at_q, at_larger):
-        whole = np.rint(pixels).astype(np.uint8)
-        cases.append(Case(whole, score(whole)))
+  with _open_checkpoint(prefix, contract) as score:
+    for data, crop in zip(files, crops, strict=True):
+      for each in (rules, larger):
+        pixels = np.rint(host.prepare(data, each)).astype(np.uint8)[np.newaxis]
+        cases.append(Case(pixels, score(pixels)))
       cases.append(Case(crop[np.newaxis], score(crop[np.newaxis]), is_crop=True))
+  return _finite(cases, prefix)
+
+
+def run_on_files(prefix: str, contract: Contract, files: Sequence[bytes]) -> list[Case]:
+  """Scores files as they are, and files of odd kinds made of the first: each, and in one request.
+
+  Two comparisons make one proof, whatever the network notices: the pixels that the graph decodes
+  with those of the reference in the host, and the export's scores with those of these pixels.
+
+  Raises:
+    CheckpointError: the checkpoint cannot be read or is of another network.
+    DataError: an image cannot be decoded.
+    NonFiniteError: it computes a value that is not finite.
+    ExportMismatchError: the graph decodes a file into other pixels than the host.
+  """
+  named = {f'image {i}': data for i, data in enumerate(files)} | samples.make_odd_files(files[0])
+  pixels = _decode(contract, named)
+  with _open_checkpoint(prefix, contract) as score:
+    expected = [score(image[np.newaxis]) for image in pixels]
+  has_head = contract.num_classes is not None
+  if has_head:
+    expected = [{name: each[name] for name in _FILE_OUTPUTS} for each in expected]
+    predicted = _predict(prefix, contract, list(named.values()))
+  cases = [
+    Case(
+      np.array([data], object), expected[i], predicted=predicted[i : i + 1] if has_head else None
+    )
+    for i, data in enumerate(named.values())
+  ]
+  if has_head:  # a trunk's maps have the sizes of their images
+    together = {name: np.concatenate([each[name] for each in expected]) for name in _FILE_OUTPUTS}
+    cases.append(Case(np.array(list(named.values()), object), together, predicted=predicted))
+  return _finite(cases, prefix)
+
+
+def _finite(cases: list[Case], prefix: str) -> list[Case]:
   for number, case in enumerate(cases):
     _check_outputs(case.expected, prefix, number)
   return cases
+
+
+@contextlib.contextmanager
+def _open_checkpoint(prefix: str, contract: Contract) -> Iterator[Callable[[np.ndarray], Outputs]]:
+  """Yields a function from pixels to the checkpoint's outputs."""
+  with tf.Graph().as_default(), sessions.open_session() as session:
+    images = tf.placeholder(tf.float32, [None, None, None, 3])
+    outputs = serving_graph.build_outputs(contract, images)
+    restore.restore(session, prefix)
+    yield lambda pixels: session.run(outputs, {images: pixels})
+
+
+def _decode(contract: Contract, named: dict[str, bytes]) -> list[np.ndarray]:
+  """Pixels of files by the graph that a SavedModel gets, compared with those of the host."""
+  found = []
+  with tf.Graph().as_default(), sessions.open_session() as session:
+    file = tf.placeholder(tf.string, [])
+    image = graph_decoding.build_image(file, contract.preprocessing)
+    for name, data in named.items():
+      found.append(session.run(image, {file: data}))
+      _check_pixels(name, found[-1], host.prepare(data, contract.preprocessing))
+  return found
+
+
+def _check_pixels(name: str, got: np.ndarray, expected: np.ndarray) -> None:
+  if got.shape != expected.shape:
+    problem = f'{got.shape[:2]} pixels and not {expected.shape[:2]}'
+  elif not np.abs(got - expected).mean() <= _PIXEL_TOLERANCE:
+    problem = f'pixels that differ by {np.abs(got - expected).mean():.1f} of 255 in the mean'
+  else:
+    return
+  raise ExportMismatchError(f'The export would decode {name} into {problem}; nothing is exported.')
+
+
+def _predict(prefix: str, contract: Contract, files: Sequence[bytes]) -> np.ndarray:
+  """Class probabilities of files as tools/predict computes them."""
+  with CheckpointPredictor(prefix, contract) as network:
+    stored = [host.read_image(data, contract.stored_side).encoded for data in files]
+    return network.probabilities([network.prepare(encoded) for encoded in stored])
 
 
 def _check_outputs(outputs: Outputs, source: str, number: int) -> None:
@@ -105,7 +184,7 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
   """Compares an export's outputs with the checkpoint's.
 
   Args:
-    cases: of `run_checkpoint`.
+    cases: of `run_on_pixels` and `run_on_files`.
     got: of the export, in the same order.
     tolerance: largest difference of a class score, over the largest class score in all cases.
 
@@ -130,17 +209,14 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
   relative = difference / max(*values, np.finfo(np.float32).tiny)
   comparison = Comparison(len(cases), difference, relative)
   if 'logits' in cases[0].expected:
+    pairs = [(case.expected, outputs) for case, outputs in zip(cases, got, strict=True)]
     comparison = dataclasses.replace(
       comparison,
-      probabilities=max(
-        _largest(o['probabilities'] - c.expected['probabilities'])
-        for c, o in zip(cases, got, strict=True)
-      ),
-      same_class=sum(
-        int(o['logits'].argmax() == c.expected['logits'].argmax())
-        for c, o in zip(cases, got, strict=True)
-      ),
+      probabilities=max(_largest(o['probabilities'] - e['probabilities']) for e, o in pairs),
+      answers=sum(len(e['logits']) for e, _ in pairs),
+      same_class=sum(_count_same(e['logits'], o['logits']) for e, o in pairs),
     )
+  _check_predicted(cases, got)
   if comparison.relative > tolerance:
     raise ExportMismatchError(
       f'{comparison.text()}. That is more than {tolerance:g}; nothing is exported.'
@@ -150,3 +226,19 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
 
 def _largest(array: np.ndarray) -> float:
   return float(np.abs(array).max())
+
+
+def _count_same(scores: np.ndarray, others: np.ndarray) -> int:
+  return int((scores.argmax(1) == others.argmax(1)).sum())
+
+
+def _check_predicted(cases: Sequence[Case], got: Sequence[Outputs]) -> None:
+  for case, outputs in zip(cases, got, strict=True):
+    if case.predicted is None:
+      continue
+    difference = _largest(outputs['probabilities'] - case.predicted)
+    if not difference <= _PREDICT_TOLERANCE:
+      raise ExportMismatchError(
+        f'Given files, the export answers with probabilities that differ by {difference:.2g} from '
+        f'those of tools/predict, more than {_PREDICT_TOLERANCE:g}; nothing is exported.'
+      )
