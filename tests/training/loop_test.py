@@ -105,6 +105,7 @@ def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
   }
   assert steps == {1, 5, 9}
   assert {p.name for p in (run / 'profile').iterdir()} == {'step-2.json', 'step-3.json'}
+  assert 'MatMul' in (run / 'profile' / 'step-2.json').read_text()
 
 
 def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):

@@ -1,4 +1,5 @@
 import csv
+import functools
 import io
 import types
 
@@ -7,6 +8,7 @@ import pytest
 from tests.testing import graph_session, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
+from vgg_slim.training import progress
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import EpochEnd, Step
 from vgg_slim.training.progress import Reporter
@@ -26,6 +28,18 @@ def rows(train_dir):
     ]
 
 
+def a_recorder(train_dir, total_steps):
+  return Recorder(
+    train_config('data', a_manifest(), log_every_steps=10),
+    Epochs(num_examples=16, batch_size=4),
+    str(train_dir),
+    total_steps,
+    [Look(tf.constant(b''), 3), Look(tf.constant(b''), 0)],
+    b'',
+    Reporter(io.StringIO()),
+  )
+
+
 class Run:
   """A process that makes steps; the checkpoint is what was saved."""
 
@@ -34,15 +48,7 @@ class Run:
 
   def __call__(self, start, steps, saved=None, validation=None):
     with graph_session() as session:
-      hook = Recorder(
-        train_config('data', a_manifest(), log_every_steps=10),
-        Epochs(num_examples=16, batch_size=4),
-        str(self.train_dir),
-        self.total_steps,
-        [Look(tf.constant(b''), 3), Look(tf.constant(b''), 0)],
-        b'',
-        Reporter(io.StringIO()),
-      )
+      hook = a_recorder(self.train_dir, self.total_steps)
       session.run(tf.global_variables_initializer())
       variable = tf.global_variables()[0]
       if saved is not None:
@@ -73,6 +79,27 @@ def test_the_averages_of_an_interrupted_epoch_are_of_all_its_steps(tmp_path):
 def test_each_epoch_has_the_averages_of_its_own_steps(tmp_path):
   Run(tmp_path)(0, 8)
   assert rows(tmp_path) == [(4, 2.5, '0.0625'), (8, 6.5, '0.00390625')]
+
+
+def test_the_time_of_a_save_is_not_that_of_steps(tmp_path, monkeypatch):
+  now = 0.0
+  monkeypatch.setattr(progress, 'Stopwatch', functools.partial(progress.Stopwatch, lambda: now))
+  with graph_session() as session:
+    hook = a_recorder(tmp_path, total_steps=4)
+    session.run(tf.global_variables_initializer())
+    hook.begin(session, 0)
+    for number in (1, 2, 3, 4):
+      hook.fetches(number)
+      now += 0.5
+      hook.after_step(step(number, 1.0), [b''] * (number in (1, 4)))
+      if number == 2:
+        hook.before_save(session)
+        now += 100
+    hook.after_epoch(session, EpochEnd(4, 'x', True, None))
+    hook.close()
+  with (tmp_path / 'metrics.csv').open(newline='') as stream:
+    (row,) = csv.DictReader(stream)
+  assert row['images_per_second'] == '8'  # 4 images in half a second
 
 
 def test_a_row_within_an_epoch_gives_way_to_the_whole_epoch(tmp_path):
