@@ -128,10 +128,28 @@ def test_damaged_contracts_are_repaired(tmp_path):
   contract.contract_path(second).unlink()
   with graph_session():
     tf.train.get_or_create_global_step()
-    Checkpointer(CONFIG, str(tmp_path), Start(second, 2)).repair_contracts()
+    Checkpointer(CONFIG, str(tmp_path), Start(second, 2)).repair()
   for prefix in (first, second):
     found = contract.read_contract(contract.contract_path(prefix))
     assert found == contract.from_train_config(CONFIG)
+
+
+@pytest.mark.parametrize('state', ['of the save before', 'garbage', None])
+def test_a_checkpoint_that_was_saved_but_not_listed_is_listed(tmp_path, state):
+  """A process killed between the two: a run that ends there saves no other."""
+  save(tmp_path, 1)
+  listing = tmp_path / 'checkpoint'
+  before = listing.read_text()
+  first, second = f'{tmp_path}/model.ckpt-1', *save(tmp_path, 2)
+  if state is None:
+    listing.unlink()
+  else:
+    listing.write_text(before if state == 'of the save before' else '\0garbage')
+  with graph_session():
+    tf.train.get_or_create_global_step()
+    Checkpointer(CONFIG, str(tmp_path), Start(second, 2)).repair()
+  assert prefixes.kept(str(tmp_path)) == [first, second]
+  assert tf.train.latest_checkpoint(str(tmp_path)) == second
 
 
 @pytest.mark.parametrize(

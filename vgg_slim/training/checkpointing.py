@@ -60,18 +60,31 @@ class Checkpointer:
       prefixes.remove_litter(self._folder)
       raise TrainingError(f'{prefix} cannot be written: {error}. {self._newest_text()}') from error
     self._kept = [*(one for one in self._kept if one != prefix), prefix]
-    old = [*self._kept[: -self._max_kept], *(d for d in self._damaged if d != prefix)]
-    self._kept, self._damaged = self._kept[-self._max_kept :], []
-    prefixes.write_state(self._folder, [os.path.basename(one) for one in self._kept])
-    for one in old:
+    damaged, self._damaged = [one for one in self._damaged if one != prefix], []
+    self._list_kept()
+    for one in damaged:
       prefixes.remove(one)
     return prefix
 
-  def repair_contracts(self) -> None:
-    """Writes the contracts of checkpoints again that are damaged or missing."""
+  def repair(self) -> None:
+    """Makes good what a killed or damaged run lacks beside its whole checkpoints.
+
+    Their contracts are written again where they are damaged or missing, and the state file where it
+    does not list all of them: the run may end at the newest, and not save another.
+    """
     for path in map(contract.contract_path, self._kept):
       if contract.find_damage(path) is not None:
         contract.write_contract(path, self._contract)
+    names = {os.path.basename(prefix) for prefix in self._kept}
+    if names - set(prefixes.read_state(self._folder)):
+      self._list_kept()
+
+  def _list_kept(self) -> None:
+    """Lists the newest checkpoints in the state file, and removes the others that were kept."""
+    old, self._kept = self._kept[: -self._max_kept], self._kept[-self._max_kept :]
+    prefixes.write_state(self._folder, [os.path.basename(one) for one in self._kept])
+    for one in old:
+      prefixes.remove(one)
 
   def describe_way_back(self, step: int) -> str:
     """What the user can do where the weights of `step` give a loss that is not finite."""

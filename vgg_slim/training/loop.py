@@ -147,7 +147,7 @@ def _prepare_folder(
   for line in start.lines():
     reporter.line(line)
   prefixes.remove_litter(folder)
-  built.checkpointer.repair_contracts()
+  built.checkpointer.repair()
   write_train_config(folder, config)
 
 

@@ -39,7 +39,7 @@ def list_candidates(folder: str) -> list[str]:
   These are the checkpoints that the state file lists, as far as the folder has any of their files,
   and all others of the run that have an index, which TensorFlow writes last.
   """
-  listed, found = _read_state(folder), _run_files(folder)
+  listed, found = read_state(folder), _run_files(folder)
   names = dict.fromkeys(name for name in listed if list_files(os.path.join(folder, name)))
   names.update(dict.fromkeys(name for name, kinds in found.items() if 'index' in kinds))
   # Names without a step keep the order of the state file, whose last name is the newest.
@@ -51,7 +51,7 @@ def kept(folder: str) -> list[str]:
 
   Without a readable state file these are all that have an index.
   """
-  listed = set(_read_state(folder))
+  listed = set(read_state(folder))
   found = list_candidates(folder)
   return [
     prefix
@@ -97,7 +97,7 @@ def remove_litter(folder: str) -> None:
   files.remove_temporaries(path)
   for file in path.glob(_TENSORFLOWS_TEMPORARY):
     file.unlink(missing_ok=True)
-  listed = _read_state(folder)
+  listed = read_state(folder)
   for name, kinds in _run_files(folder).items():
     has_index, has_data = 'index' in kinds, any(kind.startswith('data') for kind in kinds)
     if name in listed or (has_index and (has_data or not listed)):
@@ -105,7 +105,7 @@ def remove_litter(folder: str) -> None:
     remove(os.path.join(folder, name))
 
 
-def _read_state(folder: str) -> list[str]:
+def read_state(folder: str) -> list[str]:
   """The names that the state file lists, oldest first; none if it cannot be read."""
   try:
     state = pathlib.Path(folder, STATE_FILE).read_text(encoding='utf-8')
