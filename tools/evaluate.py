@@ -125,6 +125,8 @@ def _evaluate(
     step = 'imported' if one.step is None else f'step {one.step}'
     where = f'{one.config.split} split, {len(one.labels)} images'
     print(f'{one.model}, {step}, {where}: {one.checkpoint}')
+  if scored[-1].config.flip:
+    print('Each image is averaged with its mirror image (--noflip without; predict has --flip).')
   result_tables.print_tables(shown)
   result_tables.print_comparisons(comparisons)
   paths = manifests.shard_paths(data_dir, manifest, requests[0].split)

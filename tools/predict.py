@@ -7,8 +7,9 @@
   find / -name '*.jpg' | tools/predict --saved_model=exported/photos -
 
 Arguments are files, folders, patterns, or - for names on standard input, one a line. Network and
-preprocessing come from the checkpoint's contract. The whole picture is scored, as tools/evaluate
-does it; --views=center scores the central square alone, which is faster.
+preprocessing come from the checkpoint's contract. The whole image is scored, as tools/evaluate does
+it with --noflip; with --flip as it does by default where training mirrored images. --views=center
+scores the central square alone, which is faster.
 
 Heat maps show what speaks for the most probable class: the class score map of the whole picture,
 finer the larger --test_scale, and Grad-CAM of --layer. TensorBoard shows them from the same folder.
@@ -43,7 +44,11 @@ _VIEWS = flags.DEFINE_enum('views', 'dense', ['dense', 'center'], 'What is score
 _TEST_SCALE = flags.DEFINE_integer(
   'test_scale', None, 'Smaller side Q in pixels. By default as in training.', lower_bound=1
 )
-_FLIP = flags.DEFINE_bool('flip', False, 'Average in the mirror image.')
+_FLIP = flags.DEFINE_bool(
+  'flip',
+  False,
+  'Average each image with its mirror image, as tools/evaluate does where training mirrored.',
+)
 _TOP = flags.DEFINE_integer('top', 3, 'Classes shown of each picture.', lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 16, 'Pictures at once.', lower_bound=1)
 _OUTPUT = flags.DEFINE_string('output', None, 'Write the answers to this .csv or .json file, too.')

@@ -14,7 +14,7 @@ from vgg_slim.config import TrainConfig
 from vgg_slim.configs import resuming
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import DataError
+from vgg_slim.errors import CheckpointError, DataError
 from vgg_slim.weights import prefixes
 
 
@@ -63,11 +63,14 @@ def plan_run(
     return new or plan_new_run(data_dir, train_dir, start)
   data_dir = os.path.abspath(data_dir or _find_data(begun, train_dir))
   manifest = manifests.read_manifest(data_dir)
+  if manifest.fingerprint != begun.data_fingerprint:
+    raise CheckpointError(
+      f'The run in {train_dir} was started on another data set than the one that is in {data_dir} '
+      'now: its images, classes or splits differ. Give the --data_dir of the first, or start a new '
+      f'run from its weights: --checkpoint_path={train_dir} with another --train_dir.'
+    )
   given = {
     'data_dir': data_dir,
-    'data_fingerprint': manifest.fingerprint,
-    'class_names': manifest.class_names,
-    'net.num_classes': manifest.num_classes,
     **config_flags.given_settings(begun, manifest),
   }
   resumed, changes = resuming.resume(begun, given, train_dir)

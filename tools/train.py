@@ -16,6 +16,7 @@ import contextlib
 import functools
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -107,13 +108,15 @@ def _plan_phases(
 def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
   if result.stopped_by:
     print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
-    print(f'{result.checkpoint}. The same command goes on from there.')
+    without = ' without --overwrite' if _OVERWRITE.value else ''
+    print(f'{result.checkpoint}. The same command{without} goes on from there.')
     return
   if result.ended_early:
     print(f'Ended early: {result.ended_early}.')
   print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
-  print(f'Evaluate:    tools/evaluate --train_dir={train_dir}')
-  print(f'Look at it:  tensorboard --logdir={os.path.dirname(train_dir) or "."}')
+  print(f'Evaluate:    tools/evaluate --train_dir={shlex.quote(train_dir)}')
+  logdir = os.path.dirname(os.path.normpath(train_dir)) or '.'
+  print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
 
 
 def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.TrainResult':

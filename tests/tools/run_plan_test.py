@@ -75,7 +75,9 @@ def test_a_number_of_epochs_takes_the_place_of_the_last_step(manifest, tmp_path)
 
 def test_another_data_set_is_refused(manifest, tmp_path):
   begin(tmp_path, data_fingerprint='of another')
-  with pytest.raises(CheckpointError, match="data_fingerprint was 'of another', now "):
+  with pytest.raises(
+    CheckpointError, match='was started on another data set than the one that is in '
+  ):
     plan(train_dir='run')
 
 

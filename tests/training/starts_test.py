@@ -70,14 +70,48 @@ def test_the_curves_of_a_run_are_not_overwritten_either(tmp_path):
 
 
 def test_only_files_of_training_are_removed(run):
-  own = ['config.json', 'metrics.csv', 'events.out.tfevents.1', 'model.ckpt-3.json']
-  for name in [*own, 'notes.txt', 'model.pb']:
+  own = [
+    'config.json',
+    'metrics.csv',
+    'events.out.tfevents.1',
+    'model.ckpt-3.json',
+    'best/model.ckpt-6.index',
+    'best/checkpoint',
+    'best/config.json',
+    'validation/events.out.tfevents.1',
+    'profile/step-3.json',
+  ]
+  others = [
+    'notes.txt',
+    'model.pb',
+    'model.ckpt-notes.txt',
+    'evaluator/x',
+    'mine/x',
+    'best/mine.txt',
+  ]
+  others += ['validation/cat/1.png']
+  for name in [*own, *others]:
+    (run / name).parent.mkdir(parents=True, exist_ok=True)
     (run / name).touch()
-  for name in ('best', 'validation', 'profile', 'evaluator', 'mine'):
-    (run / name).mkdir()
-    (run / name / 'file').touch()
-  listed = {path.name for path in starts.list_run_files(str(run))}
-  assert listed >= {*own, 'checkpoint', 'model.ckpt-6.index', 'best', 'validation', 'profile'}
+  listed = {str(path.relative_to(run)) for path in starts.list_run_files(str(run))}
+  assert listed >= {*own, 'checkpoint', 'model.ckpt-6.index'}
   starts.remove_run(str(run))
-  left = {path.name for path in run.iterdir()}
-  assert left == {'notes.txt', 'model.pb', 'evaluator', 'mine'}
+  left = {str(path.relative_to(run)) for path in run.rglob('*') if path.is_file()}
+  assert left == set(others)
+  assert not (run / 'profile').exists()
+
+
+def test_nothing_is_removed_where_there_is_no_run(tmp_path):
+  for name in ('config.json', 'validation/events.out.tfevents.1', 'best/config.json'):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+  assert starts.list_run_files(str(tmp_path)) == []
+
+
+def test_the_best_checkpoint_of_a_run_is_not_trained_in_place(tmp_path):
+  best = tmp_path / 'best'
+  best.mkdir()
+  starts.check_is_own(str(best))
+  (tmp_path / 'config.json').touch()
+  with pytest.raises(CheckpointError, match='--checkpoint_path=.*best with another --train_dir'):
+    starts.check_is_own(str(best))

@@ -84,7 +84,10 @@ def _read_rows(path: pathlib.Path) -> list[EpochMetrics]:
     try:
       return [_parse(row) for row in csv.DictReader(stream)]
     except (KeyError, ValueError) as error:
-      raise CheckpointError(f'{path} is no {METRICS_FILE} of a run: {error}.') from error
+      raise CheckpointError(
+        f'{path} is not the {METRICS_FILE} of a run: {error}. Without the file the run goes on, '
+        'and its curves start again.'
+      ) from error
 
 
 def _parse(row: dict[str, str]) -> EpochMetrics:

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import functools
+import os
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -91,6 +93,9 @@ def run_training(
       there are too few devices.
     WorkerLostError: another worker is gone.
   """
+  starts.check_is_own(train_dir)
+  if overwrite:
+    _check_source_stays(config.fine_tune.checkpoint_path, train_dir)
   is_chief = cluster is None or cluster.index == 0
   with locks.hold(train_dir) if is_chief else contextlib.nullcontext():
     start = starts.decide(train_dir, overwrite)
@@ -130,6 +135,16 @@ def run_training(
       return _Loop(config, built, evaluate_fn).run(session, start, stop)
 
 
+def _check_source_stays(checkpoint_path: str | None, train_dir: str) -> None:
+  if checkpoint_path and pathlib.Path(checkpoint_path).resolve().is_relative_to(
+    pathlib.Path(train_dir).resolve()
+  ):
+    raise ConfigError(
+      f'--overwrite would remove --checkpoint_path={checkpoint_path}, from which the new run '
+      'starts; give another --train_dir.'
+    )
+
+
 def _prepare_folder(
   folder: str,
   config: TrainConfig,
@@ -140,7 +155,7 @@ def _prepare_folder(
 ) -> None:
   """Leaves in the folder what the run goes on from, and its config."""
   if overwrite:
-    removed = [path.name for path in starts.list_run_files(folder)]
+    removed = [os.path.relpath(path, folder) for path in starts.list_run_files(folder)]
     if removed:
       reporter.line(f'--overwrite removes from {folder}: {", ".join(removed)}.')
     starts.remove_run(folder)

@@ -1,8 +1,8 @@
 """What a run starts from, decided by the files of its folder alone, and what they make way for."""
 
+import contextlib
 import os
 import pathlib
-import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,7 +13,17 @@ from vgg_slim.training import history, tracing
 from vgg_slim.training.recorder import VALIDATION_FOLDER
 from vgg_slim.weights import checkpoints, prefixes
 
-_FILES = (prefixes.STATE_FILE, CONFIG_FILE, history.METRICS_FILE)
+# What training writes, as patterns below its folder; checkpoints are listed besides.
+_PATTERNS = (
+  prefixes.STATE_FILE,
+  CONFIG_FILE,
+  history.METRICS_FILE,
+  board.EVENT_FILES,
+  f'{BEST_FOLDER}/{prefixes.STATE_FILE}',
+  f'{BEST_FOLDER}/{CONFIG_FILE}',
+  f'{VALIDATION_FOLDER}/{board.EVENT_FILES}',
+  f'{tracing.PROFILE_FOLDER}/{tracing.FILES}',
+)
 _FOLDERS = (BEST_FOLDER, VALIDATION_FOLDER, tracing.PROFILE_FOLDER)
 
 
@@ -66,17 +76,31 @@ def decide(train_dir: str, overwrite: bool = False) -> Start:
   return Start(None, 0)
 
 
+def check_is_own(train_dir: str) -> None:
+  """Raises CheckpointError where `train_dir` is the folder in which another run keeps its best."""
+  folder = pathlib.Path(train_dir).resolve()
+  if folder.name == BEST_FOLDER and (folder.parent / CONFIG_FILE).is_file():
+    raise CheckpointError(
+      f'{train_dir} is where the run in {folder.parent} keeps its best checkpoint, and it would '
+      f'replace what is trained there. Give --checkpoint_path={train_dir} with another --train_dir.'
+    )
+
+
 def list_run_files(train_dir: str) -> list[pathlib.Path]:
-  """What training has written to `train_dir`, sorted."""
+  """The files that the run in `train_dir` has written, sorted; none where there is no run."""
   folder = pathlib.Path(train_dir)
-  patterns = (*_FILES, *_FOLDERS, f'{prefixes.RUN_NAME}-*', board.EVENT_FILES)
-  return sorted(path for pattern in patterns for path in folder.glob(pattern))
+  checkpoint_files = prefixes.list_run_files(train_dir)
+  if not checkpoint_files and not (folder / history.METRICS_FILE).exists():
+    return []
+  found = [path for pattern in _PATTERNS for path in folder.glob(pattern)]
+  found += checkpoint_files + prefixes.list_run_files(str(folder / BEST_FOLDER))
+  return sorted(found)
 
 
 def remove_run(train_dir: str) -> None:
-  """Removes what `list_run_files` lists; other files stay."""
+  """Removes what `list_run_files` lists, and folders of training that are empty then."""
   for path in list_run_files(train_dir):
-    if path.is_dir() and not path.is_symlink():
-      shutil.rmtree(path)
-    else:
-      path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+  for name in _FOLDERS:
+    with contextlib.suppress(OSError):  # not there, or not empty
+      pathlib.Path(train_dir, name).rmdir()

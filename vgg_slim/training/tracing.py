@@ -8,6 +8,7 @@ from vgg_slim.compat import tf
 from vgg_slim.training.hooks import Hook
 
 PROFILE_FOLDER = 'profile'
+FILES = 'step-*.json'  # pattern of their names
 
 
 class Tracer(Hook):

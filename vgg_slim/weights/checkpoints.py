@@ -132,7 +132,12 @@ def global_step(checkpoint: str) -> int:
   reader = _open(checkpoint)
   if not reader.has_tensor('global_step'):
     raise CheckpointError(f'{checkpoint} holds no global_step.')
-  return int(reader.get_tensor('global_step'))
+  try:
+    return int(reader.get_tensor('global_step'))
+  except (IndexError, RuntimeError, tf.errors.OpError) as error:
+    raise DamagedCheckpointError(
+      f'{checkpoint} cannot be read: {find_damage(checkpoint) or _first_line(error)}.'
+    ) from error
 
 
 def shapes(checkpoint: str) -> dict[str, list[int]]:

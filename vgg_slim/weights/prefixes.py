@@ -49,15 +49,12 @@ def list_candidates(folder: str) -> list[str]:
 def kept(folder: str) -> list[str]:
   """Prefixes of the checkpoints that a folder lists and that are there, oldest first.
 
-  Without a readable state file these are all that have an index.
+  Without a state file that lists any of them these are all that have an index.
   """
-  listed = set(read_state(folder))
-  found = list_candidates(folder)
-  return [
-    prefix
-    for prefix in reversed(found)
-    if _exists(prefix) and (not listed or os.path.basename(prefix) in listed)
-  ]
+  found = list(filter(_exists, reversed(list_candidates(folder))))
+  names = set(read_state(folder))
+  listed = [prefix for prefix in found if os.path.basename(prefix) in names]
+  return listed or found
 
 
 def write_state(folder: str, names: list[str]) -> None:
@@ -65,6 +62,15 @@ def write_state(folder: str, names: list[str]) -> None:
   lines = [f'model_checkpoint_path: "{names[-1]}"']
   lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
   files.write_text(pathlib.Path(folder, STATE_FILE), '\n'.join(lines) + '\n')
+
+
+def list_run_files(folder: str) -> list[pathlib.Path]:
+  """The files of all checkpoints of the run in a folder, contracts included, sorted."""
+  return sorted(
+    pathlib.Path(folder, f'{name}.{kind}')
+    for name, kinds in _run_files(folder).items()
+    for kind in kinds
+  )
 
 
 def list_files(prefix: str) -> list[pathlib.Path]:
