@@ -22,6 +22,7 @@ with the run. Its curves and pictures go to TRAIN_DIR/evaluator, or to --tensorb
 
 import contextlib
 import functools
+import logging
 import os
 import pathlib
 from typing import BinaryIO
@@ -73,6 +74,8 @@ def main() -> None:
   manifest = manifests.read_manifest(data_dir)
   requests = [eval_flags.eval_config_from_flags(one, manifest) for one in wanted]
   classes = _map_classes(wanted, manifest, data_dir)
+  for one in wanted:
+    _warn_of_other_reduction(one, manifest, data_dir)
   written = invocation.values_by_flag(_OUTPUT, _CSV, _REPORT)
   folders = invocation.values_by_flag(_TENSORBOARD)
   with output_files.open_outputs(written, folders) as streams:
@@ -141,6 +144,20 @@ def _evaluate(
     validation.write_events(_TENSORBOARD.value, last, classes, paths)
     features = projector.run_features(wanted[-1].checkpoint, wanted[-1], paths)
     projector.write_projector(pathlib.Path(_TENSORBOARD.value), features, manifest.class_names)
+
+
+def _warn_of_other_reduction(
+  one: candidates.Candidate, manifest: manifests.Manifest, data_dir: str
+) -> None:
+  trained, here = one.preprocessing.stored_side, manifest.stored_side
+  if trained != here:
+    sides = [f'{side} px' if side else 'no side' for side in (here, trained)]
+    logging.getLogger('vgg_slim').warning(
+      'The converter reduced the images of %s to %s and those of training to %s '
+      '(--resize_smaller_side); tools/predict does the latter, and may answer otherwise.',
+      data_dir,
+      *sides,
+    )
 
 
 def _watch() -> None:

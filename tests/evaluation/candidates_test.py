@@ -46,6 +46,18 @@ def test_an_imported_checkpoint(tmp_path):
   assert (found.class_names, found.data_dir) == (None, None)
 
 
+def test_the_contract_says_how_pixels_are_resized(tmp_path, run):
+  """As for prediction and exports; the config of a run of 0.1 says nothing about it."""
+  described = contract.from_train_config(run)
+  assert run.preprocessing.resize_filter != 'bilinear'
+  path = contract.contract_path(str(tmp_path / 'run' / 'model.ckpt-2'))
+  contract.write_contract(
+    path, dataclasses.replace(described, resize_filter='bilinear', stored_side=99)
+  )
+  found = find_candidate(str(tmp_path / 'run')).preprocessing
+  assert (found.resize_filter, found.stored_side) == ('bilinear', 99)
+
+
 def test_a_trunk_has_nothing_to_evaluate(tmp_path):
   imported(tmp_path, num_classes=None, fc_units=None)
   with pytest.raises(CheckpointError, match='w has no head'):

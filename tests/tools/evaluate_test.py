@@ -137,6 +137,17 @@ def test_outputs_are_checked_before_the_work(folder, arguments, message):
   assert (run.stdout, run.stderr.count('\n')) == ('', 1)
 
 
+def test_a_data_set_that_was_reduced_otherwise_than_that_of_training(folder):
+  shutil.copytree(folder / 'data', folder / 'reduced')
+  manifest = folder / 'reduced' / 'manifest.json'
+  values = json.loads(manifest.read_text())
+  manifest.write_text(json.dumps({**values, 'stored_side': 16}))
+  run = evaluate(folder, '--train_dir=run', '--data_dir=reduced')
+  assert run.returncode == 0, run.stderr
+  assert 'evaluate: warning: The converter reduced the images of reduced to 16 px' in run.stderr
+  assert 'those of training to no side' in run.stderr
+
+
 def test_a_data_set_with_some_of_the_classes_in_another_order(folder):
   swapped = folder / 'swapped'
   shutil.copytree(folder / 'imported', swapped)

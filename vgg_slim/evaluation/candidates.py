@@ -43,8 +43,13 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
   folder = pathlib.Path(train_dir or pathlib.Path(prefix).parent)
   if (folder / config.CONFIG_FILE).is_file():
     trained = config.read_train_config(str(folder))
-    fed = trained.preprocessing
-    contract.check_preprocessing(found, fed.rgb_mean, fed.pixel_scale, prefix)
+    contract.check_preprocessing(
+      found, trained.preprocessing.rgb_mean, trained.preprocessing.pixel_scale, prefix
+    )
+    # Of the pixels the contract is the one source, as it is for prediction and exports.
+    fed = dataclasses.replace(
+      trained.preprocessing, resize_filter=found.resize_filter, stored_side=found.stored_side
+    )
     contract.check_class_names(found, trained.class_names, prefix)
     return Candidate(
       prefix, trained.net, fed, trained.class_names, trained.data_dir, found.test_scale
