@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -51,11 +53,20 @@ def with_transparent_palette():
   return image
 
 
+def with_comment(png, text):
+  """The file with a tEXt chunk before its pixels."""
+  return insert_chunk(png, 33, b'tEXt', b'Comment\0' + text)
+
+
+def insert_chunk(png, at, name, data):
+  checksum = zlib.crc32(name + data)
+  return (
+    png[:at] + struct.pack('>I', len(data)) + name + data + struct.pack('>I', checksum) + png[at:]
+  )
+
+
 def rgba_of_16_bits():
   """A PNG file of 16-bit RGBA, which Pillow cannot write."""
-  import struct
-  import zlib
-
   deep = np.random.default_rng(0).integers(0, 65536, [5, 7, 4], np.uint16).astype('>u2')
   rows = b''.join(b'\0' + row.tobytes() for row in deep)
 
@@ -84,6 +95,9 @@ EXACT = {
   'grey color key': save(Image.fromarray(GREY), 'PNG', transparency=int(GREY[3, 5])),
   '16 bit': save(Image.fromarray(np.arange(35, dtype=np.uint16).reshape(5, 7) * 1800), 'PNG'),
   '16 bit rgba': rgba_of_16_bits(),
+  # The names of chunks in a text are no chunks.
+  'comment with tRNS': with_comment(save(Image.fromarray(RGB).quantize(7), 'PNG'), b'tRNS'),
+  'comment with IDAT': with_comment(save(with_transparent_palette(), 'PNG'), b'IDAT'),
   'gif': save(Image.fromarray(RGB).quantize(40), 'GIF'),
   'grey gif': save(Image.fromarray(GREY), 'GIF'),
   'bmp': save(Image.fromarray(RGB), 'BMP'),
@@ -116,6 +130,14 @@ def test_pixels_are_those_of_the_host(decode, kind):
 def test_a_png_is_turned_upright(decode, orientation, byte_order):
   data = save(Image.fromarray(RGB), 'PNG', exif=exif_of(orientation, byte_order, before=2)[6:])
   np.testing.assert_array_equal(decode(data), expected(data))
+
+
+def test_a_png_is_turned_upright_by_a_chunk_after_its_pixels_and_not_by_a_comment(decode):
+  png = with_comment(save(Image.fromarray(RGB), 'PNG'), b'eXIf')
+  turned = insert_chunk(png, len(png) - 12, b'eXIf', exif_of(6)[6:])
+  np.testing.assert_array_equal(decode(png), RGB)
+  np.testing.assert_array_equal(decode(turned), np.rot90(RGB, -1))
+  np.testing.assert_array_equal(decode(turned), expected(turned))
 
 
 @pytest.mark.parametrize('orientation', range(10))

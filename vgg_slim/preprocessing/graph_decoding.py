@@ -23,6 +23,7 @@ _EXIF_HEADER = b'Exif\0\0'
 _JPEG_START_OF_SCAN, _JPEG_APP1 = 0xDA, 0xE1
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 _GIF_GRAPHIC_CONTROL = 0xF9
+_PNG_FIRST_CHUNK_AT = 8
 _PNG_COLOR_TYPE_AT = 25
 _PNG_COLOR_TYPES_WITH_ALPHA = (4, 6)
 _ADOBE_MARKER = b'\xff\xee\x00\x0eAdobe'
@@ -72,7 +73,7 @@ def build_pixels(encoded: tf.Tensor) -> tf.Tensor:
   orientation = tf.case(
     [
       (is_jpeg, lambda: _orientation_of_jpeg(contents)),
-      (is_png, lambda: _orientation_of_png(encoded)),
+      (is_png, lambda: _orientation_of_png(contents)),
     ],
     default=lambda: tf.constant(1),
   )
@@ -117,7 +118,7 @@ def _decode_png(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
   # Where a file has no alpha, TensorFlow makes up one of 15 for 4 bits, and of 1 for one bit.
   color_type = _byte(contents, _PNG_COLOR_TYPE_AT)
   has_alpha = tf.reduce_any(tf.equal(color_type, _PNG_COLOR_TYPES_WITH_ALPHA))
-  has_alpha |= _holds(_before_pixels(encoded), b'tRNS')
+  has_alpha |= _find_png_chunk(contents, b'tRNS', b'IDAT')[0]
   return tf.cond(has_alpha, on_white, lambda: tf.io.decode_png(encoded, channels=3))
 
 
@@ -125,9 +126,25 @@ def _holds(encoded: tf.Tensor, part: bytes) -> tf.Tensor:
   return tf.size(tf.strings.split(encoded[tf.newaxis], part, 1).values) > 1
 
 
-def _before_pixels(encoded: tf.Tensor) -> tf.Tensor:
-  """The chunks of a PNG file up to the first with pixels."""
-  return tf.strings.split(encoded[tf.newaxis], 'IDAT', 1).values[0]
+def _find_png_chunk(contents: tf.Tensor, name: bytes, end: bytes) -> tuple[tf.Tensor, tf.Tensor]:
+  """Whether a PNG file has a chunk `name` before the first called `end`, and where its data are."""
+
+  def is_called(at: tf.Tensor, name: bytes) -> tf.Tensor:
+    return tf.reduce_all(
+      [tf.equal(_byte(contents, at + 4 + i), byte) for i, byte in enumerate(name)]
+    )
+
+  def step(at: tf.Tensor) -> tf.Tensor:
+    length = _number(contents, at, 4, True)
+    # Length, name and checksum besides the data. A length beyond any file ends the search.
+    return at + 12 + tf.where(length < 0, tf.size(contents), length)
+
+  at = tf.while_loop(
+    lambda at: (at < tf.size(contents)) & ~is_called(at, name) & ~is_called(at, end),
+    step,
+    [tf.constant(_PNG_FIRST_CHUNK_AT)],
+  )
+  return is_called(at, name), at + 8
 
 
 def _decode_gif(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
@@ -200,14 +217,10 @@ def _orientation_of_jpeg(contents: tf.Tensor) -> tf.Tensor:
   return tf.cond(is_exif(at), lambda: _orientation_of_tiff(tiff), lambda: tf.constant(1))
 
 
-def _orientation_of_png(encoded: tf.Tensor) -> tf.Tensor:
-  """The EXIF orientation of a PNG file, which stands in a chunk eXIf before the pixels."""
-  parts = tf.strings.split(_before_pixels(encoded)[tf.newaxis], 'eXIf', 1).values
-
-  def parse() -> tf.Tensor:
-    return _orientation_of_tiff(tf.cast(tf.io.decode_raw(parts[1], tf.uint8), tf.int32))
-
-  return tf.cond(tf.size(parts) > 1, parse, lambda: tf.constant(1))
+def _orientation_of_png(contents: tf.Tensor) -> tf.Tensor:
+  """The EXIF orientation of the bytes of a PNG file, from a chunk eXIf anywhere in it."""
+  is_found, at = _find_png_chunk(contents, b'eXIf', b'IEND')
+  return tf.cond(is_found, lambda: _orientation_of_tiff(contents[at:]), lambda: tf.constant(1))
 
 
 def _orientation_of_tiff(contents: tf.Tensor) -> tf.Tensor:
