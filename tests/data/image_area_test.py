@@ -32,3 +32,9 @@ def test_what_is_too_large(height, width, test_scale, longer):
     image_area.check_area(height, width, test_scale)
   with pytest.raises(DataError, match=f'become {test_scale} x {longer}, more than'):
     image_area.check_area(width, height, test_scale)
+
+
+def test_crops_are_cut_from_images_eight_times_as_large():
+  image_area.check_area(256, 8 * 16384, 256, is_cropped=True)
+  with pytest.raises(DataError, match='^131073 x 256 .* pixels that are cut into crops: reduce Q'):
+    image_area.check_area(256, 8 * 16384 + 1, 256, is_cropped=True)

@@ -266,6 +266,15 @@ class TestEvalBatch:
     batches = self.run(paths, test_scale=256, batch_size=4, crop_size=224)
     assert [len(b[1]) for b in batches] == [3]
 
+  def test_an_image_too_large_to_be_resized_for_its_crops_is_named(self, tmp_path):
+    paths = write_shards(tmp_path, [(8, 8), (1200, 2)])
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+      self.run(paths, test_scale=256, batch_size=4, crop_size=224)
+    assert str(pipeline.reading_error(caught.value)).startswith(
+      '1: 2 x 1200 pixels become 256 x 153600, more than the 33554432 pixels that are cut into '
+      'crops: reduce Q'
+    )
+
   def test_several_crops_of_a_picture_run_across_batches(self, tmp_path):
     paths = write_shards(tmp_path, [(8, 8)] * 3)
     places = ((0, 0), (0.5, 0.5), (1, 1))

@@ -196,8 +196,13 @@ def build_eval_batch(
 
   def make_example(index: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
     example = records.parse_example(serialized)
+    encoded = example.encoded
+    if crop_size is not None:
+      size = tf.cast(graph.resized_size(example.size, test_scale), tf.int64)
+      with tf.control_dependencies([_assert_area(example, size, test_scale, is_cropped=True)]):
+        encoded = tf.identity(encoded)
     image = graph.resize_smaller_side(
-      graph.decode_rgb(example.encoded), test_scale, preprocessing.resize_filter
+      graph.decode_rgb(encoded), test_scale, preprocessing.resize_filter
     )
     image = graph.normalize(image, preprocessing.rgb_mean, preprocessing.pixel_scale)
     if crop_size is None:
@@ -237,19 +242,24 @@ def waiting_limit(num_examples: int, num_bytes: int) -> int:
 
 
 def _assert_area(
-  example: records.ParsedExample, size: tf.Tensor, test_scale: int | tf.Tensor
+  example: records.ParsedExample,
+  size: tf.Tensor,
+  test_scale: int | tf.Tensor,
+  is_cropped: bool = False,
 ) -> tf.Operation:
   """`image_area.check_area` in the graph, for a `size` that is resized already."""
   scale = tf.cast(test_scale, tf.int64)
-  largest = tf.maximum(
+  factor = image_area.CROPPED_FACTOR if is_cropped else 1
+  largest = factor * tf.maximum(
     tf.constant(image_area.MOST_PIXELS, tf.int64), image_area.MOST_SQUARES * scale**2
   )
   height, width, new_height, new_width, most = map(
     tf.strings.as_string, [*tf.unstack(example.size), *tf.unstack(size), largest]
   )
   old, new = (tf.strings.join(pair, ' x ') for pair in ((width, height), (new_width, new_height)))
-  limit = tf.strings.join([', more than the ', most, ' pixels that are scored as a whole: '])
-  message = [example.filename, ': ', old, ' pixels become ', new, limit, image_area.WAY_OUT]
+  way_out = image_area.CROPPED if is_cropped else image_area.WHOLE
+  limit = tf.strings.join([', more than the ', most, ' pixels that are '])
+  message = [example.filename, ': ', old, ' pixels become ', new, limit, way_out]
   return tf.debugging.Assert(tf.reduce_prod(size) <= largest, [tf.strings.join(message)])
 
 
@@ -258,7 +268,7 @@ def reading_error(error: tf.errors.OpError) -> DataError:
   # What failed stands before the first node of the trace, behind where that node was built.
   found = re.search(r'^(.*)\n\t \[\[\{\{node', error.message, re.MULTILINE)
   reason = found[1] if found else error.message.splitlines()[0]
-  if asserted := re.fullmatch(r'assertion failed: \[(.*)\]', reason):
+  if asserted := re.search(r'assertion failed: \[(.*)\]', reason):
     return DataError(f'{asserted[1]}.')
   return DataError(f'A record cannot be read: {reason}')
 

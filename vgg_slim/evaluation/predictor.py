@@ -100,11 +100,11 @@ class Predictor:
     """Reads an image file and prepares it; may be called from several threads.
 
     Raises:
-      DataError: it cannot be read, or is too large to be scored whole; says the reason only.
+      DataError: it cannot be read, or is too large to be scored; says the reason only.
     """
     picture = picture_files.read_file(path, self.contract.stored_side)
-    if not self._view.central_crop:
-      image_area.check_area(picture.height, picture.width, self._test_scale)
+    is_cropped = self._view.central_crop
+    image_area.check_area(picture.height, picture.width, self._test_scale, is_cropped)
     return self.prepare(picture.encoded)
 
   def prepare(self, encoded: bytes) -> np.ndarray:
