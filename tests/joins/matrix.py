@@ -16,6 +16,9 @@ TOLERANCE = 1e-4
 # TensorFlow decodes and resizes in the graph what Pillow does on the host: a JPEG file with halved
 # chroma may differ by one level of 255 in single pixels.
 FILES_TOLERANCE = 5e-3
+# The host encodes a turned JPEG file again, as the converter does, and the graph does not: 1.2 % of
+# the largest logit was seen. An image that is not turned differs by 10 % and more.
+TURNED, TURNED_TOLERANCE = 'exif_6.jpg', 3e-2
 _FILES_OF_FULL_ROWS = ('rgb.jpg', 'exif_6.jpg', 'rgba.png')
 _NOT_IN_TENSORFLOW = ('cmyk.jpg', 'still.webp')  # the signature for files refuses them in words
 
@@ -60,8 +63,14 @@ def check_row(row: Row, folder: pathlib.Path, data_folder: pathlib.Path) -> None
     encoded = {n: data for n, data in encoded.items() if n not in _NOT_IN_TENSORFLOW}
   exported = answers.run_export(path, row, folder / 'export', encoded, expected)
   wanted = expected.middle if row.export == 'tflite' else expected.straight
-  tolerance = FILES_TOLERANCE if row.export == 'saved_model_files' else TOLERANCE
-  _check_same(row.export, exported, {name: wanted[name] for name in exported}, tolerance)
+  expected_of_files = {name: wanted[name] for name in exported}
+  if row.export != 'saved_model_files':
+    _check_same(row.export, exported, expected_of_files, TOLERANCE)
+    return
+  _check_same(row.export, exported, expected_of_files, TURNED_TOLERANCE)
+  for scores in (exported, expected_of_files):
+    del scores[TURNED]
+  _check_same(row.export, exported, expected_of_files, FILES_TOLERANCE)
 
 
 def _check_same(
