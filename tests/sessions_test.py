@@ -7,16 +7,19 @@ from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.errors import ConfigError
 
 
-def test_threads_are_those_of_the_process_and_the_rest_of_a_session():
-  try:
-    sessions.configure(RuntimeConfig(num_threads=3, gpus='none'))
-    proto = sessions.session_config(RuntimeConfig(xla=True, num_threads=5))
-  finally:
-    sessions.configure(RuntimeConfig())
+def test_threads_are_those_of_the_process_and_the_rest_of_a_session(monkeypatch):
+  # TensorFlow itself refuses once another test of this process has started it;
+  # tests/integration/threads_test.py counts threads in processes of their own.
+  told = [0]
+  threading = tf.config.threading
+  monkeypatch.setattr(threading, 'get_intra_op_parallelism_threads', lambda: told[-1])
+  monkeypatch.setattr(threading, 'set_intra_op_parallelism_threads', told.append)
+  sessions.configure(RuntimeConfig(num_threads=3, gpus='none'))
+  proto = sessions.session_config(RuntimeConfig(xla=True, num_threads=5))
+  assert told == [0, 3]
   assert proto.intra_op_parallelism_threads == 3
   assert proto.device_count['GPU'] == 0
   assert proto.graph_options.optimizer_options.global_jit_level == 1
-  assert sessions.session_config().intra_op_parallelism_threads == 0
 
 
 class FourGpus:
