@@ -110,4 +110,6 @@ def test_every_equivalent_mutant_has_a_reason():
   judged = mutation.read_equivalent(path)
   assert sorted(judged) == sorted(keys)
   assert all(len(reason) > 10 for reason in judged.values())
+  if not (mutation.ROOT / 'README.md').exists():
+    pytest.skip('Bazel shows a test its own dependencies alone')
   assert all(pathlib.Path(mutation.ROOT, key.partition(':')[0]).exists() for key in keys)

@@ -9,7 +9,7 @@ import pytest
 from tests.export.fabricated import make_checkpoint, pictures
 from vgg_slim.compat import tf
 from vgg_slim.errors import VggSlimError
-from vgg_slim.export import frozen, reload
+from vgg_slim.export import exporter, frozen, reload
 from vgg_slim.export.fresh_process import run_in_fresh_process
 
 # As a beginner writes it: everything at the top level.
@@ -64,6 +64,7 @@ def test_a_process_that_dies_says_how(tmp_path, load, message):
 
 
 def test_a_script_without_a_main_guard_exports(tmp_path):
+  assert exporter.__name__.rpartition('.')[2] in SCRIPT  # imported here for Bazel's sake
   prefix, _ = make_checkpoint(tmp_path)
   script = tmp_path / 'export.py'
   script.write_text(SCRIPT.format(checkpoint=prefix, output=str(tmp_path / 'out')))
