@@ -13,7 +13,7 @@ from vgg_slim import files
 from vgg_slim.compat import tf
 from vgg_slim.config import TrainConfig
 from vgg_slim.errors import TrainingError
-from vgg_slim.training import host_state
+from vgg_slim.training import distribution, host_state
 from vgg_slim.training.starts import Start
 from vgg_slim.weights import contract, prefixes
 
@@ -38,6 +38,7 @@ class Checkpointer:
     """
     self._folder, self._max_kept = folder, config.run.keep_checkpoints
     self._contract = contract.from_train_config(config)
+    self._is_shared = tf.distribute.has_strategy()
     self.saver = tf.train.Saver(max_to_keep=None)
     self._are_finite = _build_looks()
     damaged = {damage.checkpoint for damage in start.passed_over}
@@ -58,6 +59,9 @@ class Checkpointer:
     except (OSError, tf.errors.OpError) as error:
       prefixes.remove(prefix)
       prefixes.remove_litter(self._folder)
+      # All workers take part in reading the variables.
+      if self._is_shared and isinstance(error, distribution.WORKER_LOSSES):
+        raise
       raise TrainingError(f'{prefix} cannot be written: {error}. {self._newest_text()}') from error
     self._kept = [*(one for one in self._kept if one != prefix), prefix]
     damaged, self._damaged = [one for one in self._damaged if one != prefix], []

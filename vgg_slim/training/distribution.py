@@ -27,7 +27,7 @@ from vgg_slim.training.hooks import Validation
 Result = TypeVar('Result')
 
 # What TensorFlow raises where a worker is gone, or a new one with the same address is there.
-_LOSSES = (
+WORKER_LOSSES = (
   tf.errors.AbortedError,
   tf.errors.CancelledError,
   tf.errors.DeadlineExceededError,
@@ -135,7 +135,7 @@ class Distribution:
       return
     try:
       yield
-    except _LOSSES as error:
+    except WORKER_LOSSES as error:
       raise WorkerLostError(
         f'worker {self.cluster.index} lost the others '
         f'({type(error).__name__}: {_first_line(error)}). Start all of them again to go on.'
