@@ -198,8 +198,7 @@ def build_eval_batch(
     example = records.parse_example(serialized)
     encoded = example.encoded
     if crop_size is not None:
-      size = tf.cast(graph.resized_size(example.size, test_scale), tf.int64)
-      with tf.control_dependencies([_assert_area(example, size, test_scale, is_cropped=True)]):
+      with tf.control_dependencies([_checked_size(example, test_scale, is_cropped=True)]):
         encoded = tf.identity(encoded)
     image = graph.resize_smaller_side(
       graph.decode_rgb(encoded), test_scale, preprocessing.resize_filter
@@ -211,10 +210,8 @@ def build_eval_batch(
     return crops, tf.repeat(example.label, len(places)), tf.repeat(index, len(places))
 
   def shape_key(index: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
-    example = records.parse_example(serialized)
-    size = tf.cast(graph.resized_size(example.size, test_scale), tf.int64)
-    with tf.control_dependencies([_assert_area(example, size, test_scale)]):
-      return size[0] * _KEY_BASE + size[1]
+    size = _checked_size(records.parse_example(serialized), test_scale)
+    return size[0] * _KEY_BASE + size[1]
 
   def window_size(key: tf.Tensor) -> tf.Tensor:
     if max_pixels is None:
@@ -241,13 +238,11 @@ def waiting_limit(num_examples: int, num_bytes: int) -> int:
   return max(1, min(num_examples, _WAITING_BYTES * num_examples // num_bytes))
 
 
-def _assert_area(
-  example: records.ParsedExample,
-  size: tf.Tensor,
-  test_scale: int | tf.Tensor,
-  is_cropped: bool = False,
-) -> tf.Operation:
-  """`image_area.check_area` in the graph, for a `size` that is resized already."""
+def _checked_size(
+  example: records.ParsedExample, test_scale: int | tf.Tensor, is_cropped: bool = False
+) -> tf.Tensor:
+  """Height and width, int64 [2], after resizing to Q; fails as `image_area.check_area` does."""
+  size = tf.cast(graph.resized_size(example.size, test_scale), tf.int64)
   scale = tf.cast(test_scale, tf.int64)
   factor = image_area.CROPPED_FACTOR if is_cropped else 1
   largest = factor * tf.maximum(
@@ -260,7 +255,9 @@ def _assert_area(
   way_out = image_area.CROPPED if is_cropped else image_area.WHOLE
   limit = tf.strings.join([', more than the ', most, ' pixels that are '])
   message = [example.filename, ': ', old, ' pixels become ', new, limit, way_out]
-  return tf.debugging.Assert(tf.reduce_prod(size) <= largest, [tf.strings.join(message)])
+  fits = tf.debugging.Assert(tf.reduce_prod(size) <= largest, [tf.strings.join(message)])
+  with tf.control_dependencies([fits]):
+    return tf.identity(size)
 
 
 def reading_error(error: tf.errors.OpError) -> DataError:
