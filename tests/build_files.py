@@ -217,8 +217,9 @@ def _test_only_deps(module: Module, modules: dict[str, Module], labels: dict[str
   """What a test needs beyond its imports: conftest.py files, and programs it names as strings."""
   folders = module.package.split('.')
   wanted = {'.'.join([*folders[:n], 'conftest']) for n in range(1, len(folders) + 1)}
-  named = modules if module.name in DOCS_TESTS else module.strings
-  wanted |= {name for name in named if name.startswith('tools.')}
+  named = [name for name in modules if name.startswith('tools.')]
+  named = named if module.name in DOCS_TESTS else module.strings
+  wanted |= {name for name in named if name.startswith(('tools.', 'tests.'))}
   # pytest itself comes with pytest_main, which defs.bzl adds to every test.
   return {labels[name] for name in wanted & set(modules)}
 

@@ -1,3 +1,4 @@
+from vgg_slim import sessions
 from vgg_slim.benchmarks import ceiling
 from vgg_slim.benchmarks.ceiling_shapes import Conv
 from vgg_slim.benchmarks.workload import Workload
@@ -6,13 +7,13 @@ from vgg_slim.compat import tf
 
 def test_the_products_run_in_the_precision_of_the_workload(monkeypatch):
   made = []
+  open_session = sessions.open_session
 
-  def session(config):
+  def recorded():
     made.append(tf.get_default_graph())
-    return tf_session(config=config)
+    return open_session()
 
-  tf_session = tf.Session
-  monkeypatch.setattr(ceiling.tf, 'Session', session)
+  monkeypatch.setattr(sessions, 'open_session', recorded)
   load = Workload('forward', 'vgg16', 1, 32, precision='bfloat16', threads=1)
   assert ceiling.build_matmul(load, side=8)() is None
   assert ceiling.build_convolution(load, Conv(1, 4, 3))() is None

@@ -8,8 +8,8 @@ MOST_SQUARES = 4  # of side Q, where these have more pixels
 # Crops are cut from the resized image, of which there are no maps: 400 MB of float32.
 CROPPED_FACTOR = 8
 
-WHOLE = 'scored as a whole: score its central square with --views=center, reduce Q, or leave it out'
-CROPPED = 'cut into crops: reduce Q, or leave it out'
+WHOLE = 'pixels that are scored as a whole: score its central square with --views=center, reduce Q, or leave it out'
+CROPPED = 'pixels that are cut into crops: reduce Q, or leave it out'
 
 
 def most_pixels(test_scale: int, is_cropped: bool = False) -> int:
@@ -37,6 +37,6 @@ def check_area(height: int, width: int, test_scale: int, is_cropped: bool = Fals
   if test_scale * longer > most:
     new_width, new_height = (longer, test_scale) if width > height else (test_scale, longer)
     raise DataError(
-      f'{width} x {height} pixels become {new_width} x {new_height}, more than the {most} pixels '
-      f'that are {CROPPED if is_cropped else WHOLE}'
+      f'{width} x {height} pixels become {new_width} x {new_height}, more than the {most} '
+      f'{CROPPED if is_cropped else WHOLE}'
     )

@@ -253,7 +253,7 @@ def _checked_size(
   )
   old, new = (tf.strings.join(pair, ' x ') for pair in ((width, height), (new_width, new_height)))
   way_out = image_area.CROPPED if is_cropped else image_area.WHOLE
-  limit = tf.strings.join([', more than the ', most, ' pixels that are '])
+  limit = tf.strings.join([', more than the ', most, ' '])
   message = [example.filename, ': ', old, ' pixels become ', new, limit, way_out]
   fits = tf.debugging.Assert(tf.reduce_prod(size) <= largest, [tf.strings.join(message)])
   with tf.control_dependencies([fits]):
