@@ -8,7 +8,10 @@ MOST_SQUARES = 4  # of side Q, where these have more pixels
 # Crops are cut from the resized image, of which there are no maps: 400 MB of float32.
 CROPPED_FACTOR = 8
 
-WHOLE = 'pixels that are scored as a whole: score its central square with --views=center, reduce Q, or leave it out'
+WHOLE = (
+  'pixels that are scored as a whole: score its central square with --views=center, reduce Q, or '
+  'leave it out'
+)
 CROPPED = 'pixels that are cut into crops: reduce Q, or leave it out'
 
 
