@@ -30,8 +30,8 @@ venv:  ## .venv with the exact versions of requirements_lock.txt
 
 .PHONY: train
 train: venv  ## train the small reference network, evaluate it, say where the curves are
-	$(RUN) tools.train --flagfile=recipes/digits_vgg16.flags $(ARGS) --train_dir=$(TRAIN_DIR)
-	$(RUN) tools.evaluate --train_dir=$(TRAIN_DIR) --split=validation
+	$(RUN) vgg_slim.commands.train --flagfile=recipes/digits_vgg16.flags $(ARGS) --train_dir=$(TRAIN_DIR)
+	$(RUN) vgg_slim.commands.evaluate --train_dir=$(TRAIN_DIR) --split=validation
 	@echo 'Curves: .venv/bin/tensorboard --logdir=$(dir $(TRAIN_DIR))'
 
 .PHONY: test

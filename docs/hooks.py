@@ -111,9 +111,9 @@ def commands_page() -> Iterator[str]:
     'What `--help` prints. All end with 0 (done), 1 (the work failed), 2 (wrong flags), 75 (worth '
     'another try) or 130 (interrupted).'
   )
-  for name in listing.commands(ROOT / 'tools'):
+  for name in listing.commands(ROOT / 'vgg_slim/commands'):
     text = subprocess.run(
-      [sys.executable, '-m', f'tools.{name}', '--help'],
+      [sys.executable, '-m', f'vgg_slim.commands.{name}', '--help'],
       cwd=ROOT,
       check=True,
       capture_output=True,

@@ -6,7 +6,7 @@ import sys
 from vgg_slim import __main__ as listing
 
 ROOT = pathlib.Path(__file__).parents[1]
-A_COMMAND = 'tools.describe'
+A_COMMAND = 'vgg_slim.commands.describe'
 
 
 def test_the_commands_and_the_recipes_are_listed_from_any_folder(tmp_path):
@@ -17,7 +17,7 @@ def test_the_commands_and_the_recipes_are_listed_from_any_folder(tmp_path):
   )
   assert run.returncode == 0, run.stderr
   lines = run.stdout.splitlines()
-  name = f'vgg-slim-{A_COMMAND.removeprefix("tools.")}'
+  name = f'vgg-slim-{A_COMMAND.removeprefix("vgg_slim.commands.")}'
   summary = next(line for line in lines if line.split()[:1] == [name])
   assert summary.endswith('layers, parameters, work, memory, and a picture.')
   assert len(list(pathlib.Path(lines[-1].partition(': ')[2]).glob('*.flags'))) > 3
@@ -36,7 +36,7 @@ def test_a_script_that_completes_the_commands(monkeypatch, capsys):
     timeout=300,
   ).stdout
   commands = {line.split()[-1] for line in shown.splitlines()}
-  name = A_COMMAND.removeprefix('tools.')
+  name = A_COMMAND.removeprefix('vgg_slim.commands.')
   assert {f'vgg-slim-{name}', f'tools/{name}'} <= commands
   assert 'resnet50' in script
 

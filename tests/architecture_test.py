@@ -27,8 +27,8 @@ HOMES = {
   'tensorflow': ('vgg_slim.compat',),
   'tf_slim': ('vgg_slim.compat',),
   'tf_keras': ('vgg_slim.compat',),
-  'absl.app': ('tools',),
-  'absl.flags': ('tools',),
+  'absl.app': ('vgg_slim.commands',),
+  'absl.flags': ('vgg_slim.commands',),
   'matplotlib': ('vgg_slim.plotting',),
   'h5py': ('vgg_slim.weights', 'vgg_slim.export'),
   'onnx': ('vgg_slim.weights', 'vgg_slim.export'),
@@ -51,26 +51,26 @@ IN_FUNCTIONS_ONLY = (
 
 # These start in a fraction of a second and run where TensorFlow is not installed.
 WITHOUT_TENSORFLOW = (
-  'tools.convert_to_tfrecord',
-  'tools.invocation',
-  'tools.optimizer_flags',
+  'vgg_slim.commands.convert_to_tfrecord',
+  'vgg_slim.commands.invocation',
+  'vgg_slim.commands.flags.optimizer_flags',
   'vgg_slim.__main__',
   'vgg_slim.benchmarks.conversion_step',
   'vgg_slim.benchmarks.growth',
   'vgg_slim.benchmarks.report',
-  'vgg_slim.benchmarks.torch_input',
+  'benchmarks.torch_input',
   'vgg_slim.benchmarks.turns',
-  'vgg_slim.checkup.findings',
-  'vgg_slim.checkup.machine',
+  'vgg_slim.doctor.findings',
+  'vgg_slim.doctor.machine',
   'vgg_slim.completion',
-  'vgg_slim.config',
+  'vgg_slim.configs.config',
   'vgg_slim.configs',
   'vgg_slim.constants',
-  'vgg_slim.data.audit_files',
-  'vgg_slim.data.conversion',
-  'vgg_slim.data.shard_plans',
+  'vgg_slim.data.conversion.audit_files',
+  'vgg_slim.data.conversion.converter',
+  'vgg_slim.data.conversion.shard_plans',
   'vgg_slim.data.labels',
-  'vgg_slim.data.picture_files',
+  'vgg_slim.data.sources.image_files',
   'vgg_slim.data.manifest',
   'vgg_slim.errors',
   'vgg_slim.evaluation.calibration',
@@ -205,7 +205,7 @@ def test_no_way_to_tensorflow_from_what_runs_without_it():
   assert not ways
 
 
-@pytest.mark.parametrize('name', ['tools.invocation', 'vgg_slim.nets.specs'])
+@pytest.mark.parametrize('name', ['vgg_slim.commands.invocation', 'vgg_slim.nets.specs'])
 def test_import_without_tensorflow_for_real(name):
   program = f'import sys, {name}; sys.exit("tensorflow" in sys.modules)'
   environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
@@ -245,10 +245,14 @@ def _starts_or_awaits_a_process(call):
 def test_every_command_can_be_called_in_each_way():
   """As tools/NAME in a checkout, and as vgg-slim-NAME where it is installed."""
   tools = ROOT / 'tools'
-  names = set(listing.commands(tools))
+  names = set(listing.commands(ROOT / 'vgg_slim/commands'))
   text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
-  scripts = set(re.findall(r'^(vgg-slim-[a-z-]+) = "(tools[.]\w+:run)"$', text, re.MULTILINE))
-  assert scripts == {(f'vgg-slim-{n.replace("_", "-")}', f'tools.{n}:run') for n in names}
+  scripts = set(
+    re.findall(r'^(vgg-slim-[a-z-]+) = "(vgg_slim[.]commands[.]\w+:run)"$', text, re.MULTILINE)
+  )
+  assert scripts == {
+    (f'vgg-slim-{n.replace("_", "-")}', f'vgg_slim.commands.{n}:run') for n in names
+  }
   if (tools / 'run.sh').exists():  # the wrappers are no sources of Bazel's
     wrappers = {path.name for path in tools.iterdir() if path.is_file() and not path.suffix}
     assert wrappers - {'BUILD'} == names

@@ -18,12 +18,12 @@ from sklearn import datasets
 
 from tests import build_files, testing
 from vgg_slim import __main__ as listing
+from vgg_slim.checkpoints import contract
 from vgg_slim.compat import tf
 from vgg_slim.data import example_proto, manifest
 from vgg_slim.evaluation import results
 from vgg_slim.features import cache
 from vgg_slim.training import history
-from vgg_slim.weights import contract
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [
@@ -56,7 +56,7 @@ from tools import invocation
 found, refused = {}, []
 own = set(flags.FLAGS)
 for name, calls in json.load(sys.stdin).items():
-  importlib.import_module(f'tools.{name}')
+  importlib.import_module(f'vgg_slim.commands.{name}')
   found[name] = sorted(set(flags.FLAGS) - own)
   for arguments in calls:
     try:
@@ -73,7 +73,7 @@ print(json.dumps([found, refused]))
 @pytest.fixture(scope='module')
 def found_and_refused():
   """Flags of every tool, by its name, and the printed commands that it does not take."""
-  calls = {name: [] for name in listing.commands(ROOT / 'tools')}
+  calls = {name: [] for name in listing.commands(ROOT / 'vgg_slim/commands')}
   texts = [text for page in PAGES for text in blocks(page)]
   for name, arguments in (
     call for text in [*texts, *map(header, RECIPES)] for call in commands(text)
@@ -259,7 +259,7 @@ def first_hour(tmp_path_factory):
     for block in blocks(ROOT / 'docs/how-to/own-pictures.md'):
       for name, arguments in commands(block):
         with testing.own_flags():
-          tool = importlib.import_module(f'tools.{name}')
+          tool = importlib.import_module(f'vgg_slim.commands.{name}')
           assert testing.run_tool(tool, *arguments, *SMALL.get(name, ())) == 0, name
   return folder
 
@@ -282,7 +282,7 @@ def test_the_contract_as_the_page_on_file_formats_reads_it(first_hour, monkeypat
 def test_the_export_as_its_page_asks_it(first_hour, monkeypatch):
   monkeypatch.chdir(first_hour)
   with testing.own_flags():
-    tool = importlib.import_module('tools.export_model')
+    tool = importlib.import_module('vgg_slim.commands.export_model')
     arguments = ['--checkpoint_path=runs/photos', '--format=tflite', '--output=exports/phone']
     assert testing.run_tool(tool, *arguments) == 0
   names = run_python('docs/how-to/export.md')

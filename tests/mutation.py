@@ -60,7 +60,7 @@ def draw(root: pathlib.Path, package: str, sample: int, seed: int) -> list[mutan
 
 
 def test_file(path: pathlib.PurePath) -> str:
-  """The test file of the same name: tests/data/idx_test.py for vgg_slim/data/idx.py."""
+  """The test file of the same name: tests/nets/vgg_test.py for vgg_slim/nets/vgg.py."""
   return pathlib.PurePath('tests', *path.parts[1:-1], f'{path.stem}_test.py').as_posix()
 
 
@@ -70,7 +70,7 @@ def importing_tests(root: pathlib.Path, path: str) -> list[str]:
   return [
     test.relative_to(root).as_posix()
     for test in sorted((root / 'tests').glob('*/*_test.py'))
-    if test.parent.name not in ('integration', 'tools')
+    if test.parent.name not in ('integration', 'commands')
     and module in test.read_text(encoding='utf-8').split('\n\n\n')[0]
     and test.name != f'{module}_test.py'
   ]

@@ -7,18 +7,21 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 
 import numpy as np
 import PIL.Image
 from absl import flags
 from absl.testing import flagsaver
 
-import tools
-from tools import invocation
-from vgg_slim import config
+from vgg_slim.commands import invocation
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, sources, splitting
+from vgg_slim.configs import config
+from vgg_slim.data.conversion import converter, splitting
+from vgg_slim.data.sources import catalog
 from vgg_slim.nets import specs
+
+_COMMANDS = 'vgg_slim.commands.'
 
 
 def thin(spec, channels=4):
@@ -81,14 +84,14 @@ def make_data_set(
     return buffer.getvalue
 
   images = [
-    sources.LabeledImage(f'{label}/{i}', label, picture(label))
+    catalog.LabeledImage(f'{label}/{i}', label, picture(label))
     for label in range(num_classes)
     for i in range(per_class)
   ]
   names = names or tuple(f'class_{label}' for label in range(num_classes))
-  source = sources.Source('folder', names, {'train': images}, mirror_safe=True)
-  options = conversion.Options(splitting.SplitRule(validation_fraction))
-  manifest = conversion.convert(source, folder, options)
+  source = catalog.Source('folder', names, {'train': images}, mirror_safe=True)
+  options = converter.Options(splitting.SplitRule(validation_fraction))
+  manifest = converter.convert(source, folder, options)
   return str(folder), manifest
 
 
@@ -147,9 +150,9 @@ def own_flags():
   """
   registry = vars(flags.FLAGS)
   before = {name: _copy_registry(value) for name, value in registry.items()}
-  modules = {name: module for name, module in sys.modules.items() if name.startswith('tools.')}
+  modules = {name: module for name, module in sys.modules.items() if name.startswith(_COMMANDS)}
   for name, defined in before['__flags_by_module'].items():
-    if not name.startswith('tools.') or name == invocation.__name__:
+    if not name.startswith(_COMMANDS) or name == invocation.__name__:
       continue
     sys.modules.pop(name, None)
     for flag in defined:
@@ -160,12 +163,14 @@ def own_flags():
   finally:
     registry.clear()
     registry.update(before)
-    for name in [name for name in sys.modules if name.startswith('tools.')]:
+    for name in [name for name in sys.modules if name.startswith(_COMMANDS)]:
       del sys.modules[name]
-      delattr(tools, name.removeprefix('tools.'))
-    for name, module in modules.items():
+      package, _, module_name = name.rpartition('.')
+      vars(sys.modules.get(package, types)).pop(module_name, None)
+    for name, module in sorted(modules.items()):
       sys.modules[name] = module
-      setattr(tools, name.removeprefix('tools.'), module)
+      package, _, module_name = name.rpartition('.')
+      setattr(sys.modules[package], module_name, module)
 
 
 def _copy_registry(value):

@@ -9,6 +9,7 @@ import vgg_slim
 from vgg_slim import completion
 from vgg_slim.nets import specs
 
+_COMMANDS = pathlib.Path(__file__).parent / 'commands'
 _BESIDE = pathlib.Path(vgg_slim.__file__).parents[1]  # a checkout, or site-packages
 _SHARED = pathlib.Path(sysconfig.get_path('data'), 'share', 'vgg_slim')
 
@@ -42,7 +43,7 @@ def main() -> None:
     help='print a script of completion: eval "$(python -m vgg_slim --completion=bash)"',
   )
   shell = parser.parse_args().completion
-  found = commands(_BESIDE / 'tools')
+  found = commands(_COMMANDS)
   names = {name: f'vgg-slim-{name.replace("_", "-")}' for name in found}
   if shell:
     typed = [*names.values(), *(f'tools/{name}' for name in found)]

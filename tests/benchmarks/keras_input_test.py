@@ -1,7 +1,7 @@
 import numpy as np
 
+from benchmarks import keras_input
 from tests.testing import make_data_set
-from vgg_slim.benchmarks import keras_input
 from vgg_slim.benchmarks.workload import Workload
 
 

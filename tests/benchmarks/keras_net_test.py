@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from benchmarks import keras_net
 from tests.benchmarks.peers import CLASSES, MODELS, load, totals
-from vgg_slim.benchmarks import keras_net, layer_walk
+from vgg_slim.benchmarks import layer_walk
 
 
 @pytest.mark.parametrize('model', MODELS)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from benchmarks import onnx_net
 from tests.benchmarks.peers import CLASSES, load
-from vgg_slim.benchmarks import onnx_net
 
 for library in ('onnx', 'onnxruntime', 'torch'):
   pytest.importorskip(library, reason=f'{library} is an optional extra')

@@ -5,7 +5,7 @@ import pytest
 from tests.testing import make_data_set
 from vgg_slim.benchmarks import paper_tables
 from vgg_slim.benchmarks.paper_tables import Recipe, Row, Setting
-from vgg_slim.config import FineTuneConfig
+from vgg_slim.configs.config import FineTuneConfig
 from vgg_slim.evaluation.results import Line
 
 B = Setting('vgg_b', 256, 256)

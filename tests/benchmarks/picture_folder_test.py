@@ -3,14 +3,15 @@ import pathlib
 from tests.data import fabricated
 from tests.testing import make_data_set
 from vgg_slim.benchmarks import picture_folder
-from vgg_slim.data import conversion, sources
-from vgg_slim.data.splitting import SplitRule
+from vgg_slim.data.conversion import converter
+from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.data.sources import catalog
 
 
 def test_every_training_picture_as_it_is_in_the_folder_of_its_label(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'cat': 3, 'dog': 4}, 'JPEG', '.jpg')
-  conversion.convert(
-    sources.open_source('folder', root), tmp_path / 'out', conversion.Options(SplitRule(0))
+  converter.convert(
+    catalog.open_source('folder', root), tmp_path / 'out', converter.Options(SplitRule(0))
   )
   folder = picture_folder.make_folder(str(tmp_path / 'out'))
   for label, class_name in enumerate(('cat', 'dog')):

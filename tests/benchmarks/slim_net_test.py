@@ -1,7 +1,7 @@
 import pytest
 
+from benchmarks import slim_net
 from tests.benchmarks.peers import CLASSES, MODELS, load, totals
-from vgg_slim.benchmarks import slim_net
 from vgg_slim.compat import slim, tf
 
 

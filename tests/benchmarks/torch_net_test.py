@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from benchmarks import torch_net
 from tests.benchmarks.peers import CLASSES, MODELS, load, totals
-from vgg_slim.benchmarks import torch_net
 
 torch = pytest.importorskip('torch', reason='torch is an optional extra')
 

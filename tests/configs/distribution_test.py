@@ -1,6 +1,6 @@
 import pytest
 
-from vgg_slim.config import DistributionConfig
+from vgg_slim.configs.config import DistributionConfig
 from vgg_slim.errors import ConfigError
 
 

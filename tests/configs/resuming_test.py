@@ -3,9 +3,8 @@ import pathlib
 
 import pytest
 
-from tests.config_test import a_config
-from vgg_slim import config
-from vgg_slim.configs import fields, resuming
+from tests.configs.config_test import a_config
+from vgg_slim.configs import config, fields, resuming
 from vgg_slim.errors import CheckpointError, ConfigError
 
 ROOT = pathlib.Path(__file__).parents[2]

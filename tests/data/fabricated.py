@@ -8,7 +8,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from vgg_slim.data.labeled_images import LabeledImage, Source
+from vgg_slim.data.sources.labeled_images import LabeledImage, Source
 from vgg_slim.preprocessing import host
 
 CIFAR_NAMES = ('plane', 'car', 'bird')

@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 
 from tests.testing import make_data_set, train_config
-from vgg_slim.config import write_train_config
+from vgg_slim.checkpoints import contract
+from vgg_slim.configs.config import write_train_config
 from vgg_slim.errors import CheckpointError
 from vgg_slim.evaluation.candidates import find_candidate
-from vgg_slim.weights import contract
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import prediction_pictures
 from vgg_slim.evaluation.predictions import ClassScore, Prediction
 from vgg_slim.evaluation.predictor import Explanation
-from vgg_slim.weights.contract import Contract
 
 CONTRACT = Contract('vgg16', 2, 224, 4096)
 

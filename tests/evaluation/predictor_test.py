@@ -9,6 +9,7 @@ import pytest
 
 from tests.data import fabricated
 from tests.testing import graph_session, random_values
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
 from vgg_slim.evaluation.predictions import Failure
@@ -23,7 +24,6 @@ from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph, host
 from vgg_slim.preprocessing.description import ANTIALIASED
-from vgg_slim.weights.contract import Contract
 
 MEAN, SCALE, SIDE, Q = (90.0, 100.0, 110.0), 1 / 50, 32, 40
 CONTRACT = Contract('vgg_a@4', 3, SIDE, 8, None, MEAN, SCALE, test_scale=Q)

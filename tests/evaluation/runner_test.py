@@ -8,8 +8,10 @@ import pytest
 
 from tests.evaluation import numpy_vgg
 from tests.testing import assign, graph_session, random_values, train_config
+from vgg_slim.checkpoints import search
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, sources, splitting
+from vgg_slim.data.conversion import converter, splitting
+from vgg_slim.data.sources import catalog
 from vgg_slim.errors import CheckpointError, ConfigError, DataError, NonFiniteError
 from vgg_slim.evaluation import results, views
 from vgg_slim.evaluation.eval_config import EvalConfig
@@ -17,7 +19,6 @@ from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import host
-from vgg_slim.weights import checkpoints
 
 MODEL, SIDE, SCALES = 'vgg_c@4', 64, (64, 75)
 SHAPES = [(70, 101), (90, 66), (70, 101)]  # two pictures share a batch
@@ -51,10 +52,10 @@ def run(tmp_path_factory):
     small = PIL.Image.fromarray(rng.integers(0, 256, [9, 12, 3], np.uint8))
     pixels = np.asarray(small.resize(shape[::-1], PIL.Image.Resampling.BICUBIC))
     read = functools.partial(host.encode_png, pixels)
-    images.append(sources.LabeledImage(f'{i}', i % 3, read))
-  source = sources.Source('folder', ('a', 'b', 'c'), {'train': images}, mirror_safe=True)
+    images.append(catalog.LabeledImage(f'{i}', i % 3, read))
+  source = catalog.Source('folder', ('a', 'b', 'c'), {'train': images}, mirror_safe=True)
   rule = splitting.SplitRule(fraction=0)
-  manifest = conversion.convert(source, folder / 'data', conversion.Options(rule))
+  manifest = converter.convert(source, folder / 'data', converter.Options(rule))
   order = splitting.plan_splits(source, rule)['train'].order
   config = train_config(str(folder / 'data'), manifest)
   net = dataclasses.replace(config.net, model=MODEL, image_size=SIDE)
@@ -137,7 +138,7 @@ def test_views_and_scales_share_the_variables(run):
 def test_moving_averages_take_the_variables_place(run, tmp_path):
   with graph_session() as session:
     for name, value in run.values.items():
-      stored = name if name == 'global_step' else f'{name}{checkpoints.AVERAGE_SUFFIX}'
+      stored = name if name == 'global_step' else f'{name}{search.AVERAGE_SUFFIX}'
       tf.get_variable(stored, initializer=value)
       if stored != name:
         tf.get_variable(name, initializer=np.zeros_like(value))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.testing import assign, graph_session, make_data_set, random_values, train_config
+from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError
@@ -13,7 +14,6 @@ from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
-from vgg_slim.weights import checkpoints, prefixes
 
 REQUEST = EvalConfig(test_scales=(32,), views=('center',), split='train', flip=False)
 TIMEOUT = 60
@@ -64,7 +64,7 @@ def session(run):
   with graph_session() as session:
     registry.build_from_config(run.net, tf.zeros([1, 32, 32, 3]), Inference())
     for variable in tf.trainable_variables():
-      name = f'{variable.op.name}{checkpoints.AVERAGE_SUFFIX}'
+      name = f'{variable.op.name}{search.AVERAGE_SUFFIX}'
       tf.get_variable(name, variable.shape, trainable=False)
     tf.train.get_or_create_global_step()
     yield session

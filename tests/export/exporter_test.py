@@ -3,12 +3,12 @@ import dataclasses
 import pytest
 
 from tests.export.fabricated import CONTRACT, make_checkpoint
+from vgg_slim.checkpoints.contract import read_contract
 from vgg_slim.data import labels
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.export import exporter, samples, saved_model
 from vgg_slim.export.verification import ExportMismatchError
 from vgg_slim.preprocessing import graph_decoding
-from vgg_slim.weights.contract import read_contract
 
 
 def request(folder, kind, checkpoint='m'):

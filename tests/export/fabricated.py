@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 
 from tests.testing import assign, graph_session, random_values
+from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
 from vgg_slim.compat import tf
-from vgg_slim.weights import restore
-from vgg_slim.weights.contract import Contract, contract_path, write_contract
 
 # Q is not the side of the crop, so that a mistake between the two shows.
 CONTRACT = Contract(

@@ -7,9 +7,9 @@ import pytest
 from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint
 from tests.export.fabricated import pictures as make_pictures
 from tests.testing import graph_session
+from vgg_slim.checkpoints import restore
 from vgg_slim.compat import tf
 from vgg_slim.export import serving_graph
-from vgg_slim.weights import restore
 
 
 def png(pixels):

@@ -5,9 +5,9 @@ import numpy as np
 from flatbuffers import number_types
 
 from tests.export.fabricated import CONTRACT, make_checkpoint
+from vgg_slim.checkpoints.contract import read_contract
 from vgg_slim.compat import load_tflite_schema
 from vgg_slim.export import tflite
-from vgg_slim.weights.contract import read_contract
 
 # Positions of fields in metadata_schema.fbs of TensorFlow Lite.
 MODEL_NAME, MODEL_SUBGRAPHS, MODEL_FILES = 0, 3, 6

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.testing import graph_session, make_data_set, random_values
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
@@ -13,7 +14,6 @@ from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph
 from vgg_slim.preprocessing.description import ANTIALIASED
-from vgg_slim.weights.contract import Contract
 
 CONTRACT = Contract('vgg_a@4', 3, 32, 8, None, (90.0, 100.0, 110.0), 1 / 50, test_scale=36)
 

@@ -3,6 +3,8 @@ import pytest
 
 from tests.features.bottleneck_test import CONTRACT, save_random
 from tests.testing import make_data_set
+from vgg_slim.checkpoints import search
+from vgg_slim.checkpoints.contract import load_contract
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
@@ -12,8 +14,6 @@ from vgg_slim.features import bottleneck, cache, graft
 from vgg_slim.features.head import run_head_training
 from vgg_slim.features.head_config import HeadConfig
 from vgg_slim.nets import specs
-from vgg_slim.weights import checkpoints
-from vgg_slim.weights.contract import load_contract
 
 
 @pytest.fixture(scope='module')
@@ -58,7 +58,7 @@ def test_same_probabilities_as_the_head_on_features(features, tmp_path, head, ac
   graft.write_grafted_checkpoint(prefix, trunk, trained, graft.make_contract(key, config))
   found, contract = load_contract(prefix)
   assert found == prefix
-  assert checkpoints.global_step(prefix) == trained.steps
+  assert search.global_step(prefix) == trained.steps
   with CheckpointPredictor(prefix, contract, View(central_crop=True)) as predictor:
     got = predictor.probabilities([predictor.prepare(picture) for picture in pictures])
   scope = specs.get(key.model).scope

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.testing import make_data_set, run_tool, started
-from tools import train
+from vgg_slim.commands import train
 from vgg_slim.compat import tf
 
 pytestmark = pytest.mark.timeout(1800)
@@ -28,8 +28,8 @@ def start(data_dir, train_dir, num_workers=2):
   """The supervisor's process; the chief's lines come from its stdout."""
   return started(
     [
-      *(sys.executable, '-m', 'tools.supervise', f'--num_workers={num_workers}', '--'),
-      *(sys.executable, '-m', 'tools.train', *FLAGS, f'--max_steps={STEPS}'),
+      *(sys.executable, '-m', 'vgg_slim.commands.supervise', f'--num_workers={num_workers}', '--'),
+      *(sys.executable, '-m', 'vgg_slim.commands.train', *FLAGS, f'--max_steps={STEPS}'),
       *(f'--data_dir={data_dir}', f'--train_dir={train_dir}'),
     ],
     cwd=ROOT,

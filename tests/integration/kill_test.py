@@ -20,7 +20,13 @@ ROOT = pathlib.Path(__file__).parents[2]
 def start(data_dir, train_dir, *flags):
   return started(
     [
-      *(sys.executable, '-m', 'tools.train', '--model=vgg_a@8', f'--data_dir={data_dir}'),
+      *(
+        sys.executable,
+        '-m',
+        'vgg_slim.commands.train',
+        '--model=vgg_a@8',
+        f'--data_dir={data_dir}',
+      ),
       *(f'--train_dir={train_dir}', '--fc_units=8', '--batch_size=4', '--max_steps=8'),
       *('--save_every_steps=4', '--log_every_steps=1', '--initializer=glorot'),
       *('--learning_rate=1e-3', '--learning_rate_decay_type=plateau', '--plateau_patience=1'),

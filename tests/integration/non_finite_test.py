@@ -9,12 +9,12 @@ import PIL.Image
 import pytest
 
 from tests.testing import graph_session, make_data_set
+from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.features import cache
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.weights import formats
-from vgg_slim.weights.contract import Contract, contract_path, write_contract
 
 ROOT = pathlib.Path(__file__).parents[2]
 NAMES = ('class_0', 'class_1')
@@ -61,7 +61,7 @@ def write_features(folder, trunk):
 
 
 def run(folder, tool, *arguments):
-  command = [sys.executable, '-m', f'tools.{tool}', '--quiet', *arguments]
+  command = [sys.executable, '-m', f'vgg_slim.commands.{tool}', '--quiet', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
   return subprocess.run(
     command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300

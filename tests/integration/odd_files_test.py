@@ -14,8 +14,10 @@ from PIL import Image
 from tests.data import fabricated
 from tests.testing import graph_session
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, example_proto, manifest, sources
-from vgg_slim.data.splitting import SplitRule
+from vgg_slim.data import example_proto, manifest
+from vgg_slim.data.conversion import converter
+from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.data.sources import catalog
 from vgg_slim.preprocessing import graph_decoding, host
 
 pytestmark = pytest.mark.timeout(1800)
@@ -187,8 +189,8 @@ def converted(tmp_path_factory):
   (photos / 'a' / 'gone.png').symlink_to(root / 'nowhere.png')
   (photos / 'a' / 'loop').symlink_to(photos / 'a')
   os.mkfifo(photos / 'a' / 'pipe.jpg')
-  conversion.convert(
-    sources.open_source('folder', photos), root / 'out', conversion.Options(SplitRule(0))
+  converter.convert(
+    catalog.open_source('folder', photos), root / 'out', converter.Options(SplitRule(0))
   )
   return photos, root / 'out'
 

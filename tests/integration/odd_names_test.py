@@ -13,7 +13,7 @@ NAMES = ('$$', 'a_$b^{', '猫和狗', '😀 cat', 'x' * 200, 'tab\there')
 
 def run(name, *arguments):
   with own_flags():
-    assert run_tool(importlib.import_module(f'tools.{name}'), *arguments) == 0
+    assert run_tool(importlib.import_module(f'vgg_slim.commands.{name}'), *arguments) == 0
 
 
 def test_images_and_plots_of_a_run(tmp_path):

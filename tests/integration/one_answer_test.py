@@ -50,7 +50,7 @@ def write_images(folder):
 
 
 def run(folder, tool, *arguments):
-  command = [sys.executable, '-m', f'tools.{tool}', *arguments]
+  command = [sys.executable, '-m', f'vgg_slim.commands.{tool}', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
   done = subprocess.run(
     command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.testing import make_data_set
-from vgg_slim import config
 from vgg_slim.compat import tf
+from vgg_slim.configs import config
 
 ROOT = pathlib.Path(__file__).parents[2]
 NETWORK = ('--model=vgg_a@8', '--fc_units=8', '--batch_size=6', '--initializer=he')
@@ -22,7 +22,7 @@ QUIET = ('--log_every_steps=100', '--image_summary_every_steps=0')
 def train(folder, *arguments):
   """Runs tools/train in `folder`; returns the finished process with its output."""
   return subprocess.run(
-    [sys.executable, '-m', 'tools.train', *arguments],
+    [sys.executable, '-m', 'vgg_slim.commands.train', *arguments],
     cwd=folder,
     env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)},
     capture_output=True,

@@ -4,7 +4,7 @@ import pytest
 
 from tests import browser
 from tests.testing import make_data_set, own_flags, run_tool
-from tools import train
+from vgg_slim.commands import train
 
 pytestmark = [
   pytest.mark.timeout(1800),
@@ -26,7 +26,7 @@ def address(tmp_path_factory):
   )
   assert not code
   with own_flags():
-    from tools import evaluate
+    from vgg_slim.commands import evaluate
 
     run = f'{folder}/runs/thin'
     assert not run_tool(evaluate, f'--train_dir={run}', f'--tensorboard={run}/evaluation')

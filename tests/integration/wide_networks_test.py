@@ -14,9 +14,10 @@ import pytest
 
 from tests.evaluation import numpy_vgg
 from tests.testing import graph_session, thin, thin_model, train_config
-from vgg_slim import config
 from vgg_slim.compat import tf
-from vgg_slim.data import conversion, sources, splitting
+from vgg_slim.configs import config
+from vgg_slim.data.conversion import converter, splitting
+from vgg_slim.data.sources import catalog
 from vgg_slim.evaluation import views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
@@ -40,11 +41,11 @@ def data(tmp_path_factory):
   for i, (height, width) in enumerate(SHAPES):
     small = PIL.Image.fromarray(rng.integers(0, 256, [7, 7, 3], np.uint8))
     pixels = np.asarray(small.resize([width, height], PIL.Image.Resampling.BICUBIC))
-    images.append(sources.LabeledImage(str(i), i % 2, functools.partial(host.encode_png, pixels)))
-  source = sources.Source('folder', ('a', 'b'), {'train': images}, mirror_safe=True)
+    images.append(catalog.LabeledImage(str(i), i % 2, functools.partial(host.encode_png, pixels)))
+  source = catalog.Source('folder', ('a', 'b'), {'train': images}, mirror_safe=True)
   rule = splitting.SplitRule(fraction=0)
   folder = tmp_path_factory.mktemp('data') / 'converted'
-  manifest = conversion.convert(source, folder, conversion.Options(rule))
+  manifest = converter.convert(source, folder, converter.Options(rule))
   order = splitting.plan_splits(source, rule)['train'].order
   return str(folder), manifest, [numpy_vgg.decode(images[i].read()) for i in order]
 

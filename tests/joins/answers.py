@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.joins.rows import Row
+from vgg_slim.checkpoints import contract as contracts
+from vgg_slim.checkpoints import restore
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
@@ -16,8 +18,6 @@ from vgg_slim.export import exporter
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import host
-from vgg_slim.weights import contract as contracts
-from vgg_slim.weights import restore
 
 Scores = dict[str, np.ndarray]  # float [K] by file
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from tests.joins import answers, image_kinds, networks
 from tests.joins.rows import Row
-from vgg_slim.data import conversion, sources
-from vgg_slim.data.splitting import SplitRule
+from vgg_slim.data.conversion import converter
+from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.data.sources import catalog
 
 # Sums of 256 channels in another order, folded batch norm and Winograd's transforms: up to 2e-5 of
 # the largest logit was seen. Another pixel, channel order or statistic gives 1e-3 and more.
@@ -39,8 +40,8 @@ def make_data(
     for name in sorted(kinds or made)[label::2]:  # half of the kinds in each class
       files[name] = folder / 'images' / class_name / name
       files[name].write_bytes(made[name])
-  source = sources.open_source('folder', str(folder / 'images'))
-  manifest = conversion.convert(source, folder / 'data', conversion.Options(SplitRule(0.0)))
+  source = catalog.open_source('folder', str(folder / 'images'))
+  manifest = converter.convert(source, folder / 'data', converter.Options(SplitRule(0.0)))
   return str(folder / 'data'), manifest.fingerprint, files
 
 

@@ -6,12 +6,14 @@ import numpy as np
 
 from tests import testing
 from tests.joins.rows import Row
-from vgg_slim import config
+from vgg_slim.checkpoints import search
 from vgg_slim.compat import tf
+from vgg_slim.configs import config
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
-from vgg_slim.training import checkpointing, selection, starts
-from vgg_slim.weights import checkpoints, importer, npz
+from vgg_slim.training import starts
+from vgg_slim.training.hooks import checkpointing, selection
+from vgg_slim.weights import importer, npz
 
 CLASS_NAMES = ('a', 'b')  # a sigmoid takes two
 FC_UNITS = 64
@@ -43,7 +45,7 @@ def make_checkpoint(row: Row, folder: pathlib.Path, data_dir: str, fingerprint: 
     if row.source == 'averaged':
       # The averages hold the network; the variables hold what no reader may take.
       tf.train.ExponentialMovingAverage(0.99).apply(tf.global_variables())
-      stored = {f'{name}{checkpoints.AVERAGE_SUFFIX}': value for name, value in values.items()}
+      stored = {f'{name}{search.AVERAGE_SUFFIX}': value for name, value in values.items()}
       stored |= {name: np.ones_like(value) for name, value in values.items()}
     tf.train.get_or_create_global_step()
     testing.assign(session, {**stored, 'global_step': _STEP})

@@ -7,7 +7,7 @@ from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
 from vgg_slim.training import assembly
 from vgg_slim.training.distribution import Distribution
-from vgg_slim.training.progress import Reporter
+from vgg_slim.training.hooks.progress import Reporter
 from vgg_slim.training.starts import Start
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.testing import train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
-from vgg_slim.config import DistributionConfig
+from vgg_slim.configs.config import DistributionConfig
 from vgg_slim.errors import ConfigError, WorkerLostError
 from vgg_slim.training import distribution, graph
 from vgg_slim.training.cluster import Cluster

@@ -6,7 +6,7 @@ import pytest
 from tests.testing import assign, graph_session, random_values, thin_model, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
-from vgg_slim.config import RuntimeConfig
+from vgg_slim.configs.config import RuntimeConfig
 from vgg_slim.training.forward import build_forward
 
 IMAGES = np.random.default_rng(0).normal(size=[4, 32, 32, 3]).astype(np.float32)

@@ -5,7 +5,7 @@ import pytest
 
 from tests.testing import assign, graph_session, random_values, thin_model, train_config
 from vgg_slim.compat import slim, tf
-from vgg_slim.config import FineTuneConfig, RuntimeConfig
+from vgg_slim.configs.config import FineTuneConfig, RuntimeConfig
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import graph

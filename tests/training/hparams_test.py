@@ -5,7 +5,7 @@ from tensorboard.plugins.hparams import metadata
 
 from tests.testing import train_config
 from tests.training.graph_test import a_manifest
-from vgg_slim.config import FineTuneConfig
+from vgg_slim.configs.config import FineTuneConfig
 from vgg_slim.training import hparams
 from vgg_slim.training.history import EpochMetrics
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests.testing import make_data_set, thin_model, train_config
-from vgg_slim import config
 from vgg_slim.compat import tf
+from vgg_slim.configs import config
 from vgg_slim.errors import CheckpointError, ConfigError, DataError, TrainingError
 from vgg_slim.training import loop
-from vgg_slim.training.progress import Reporter
+from vgg_slim.training.hooks.progress import Reporter
 
 
 @dataclasses.dataclass

@@ -4,7 +4,7 @@ import pytest
 
 from tests.testing import train_config
 from tests.training.graph_test import a_manifest
-from vgg_slim.config import OptimizerConfig
+from vgg_slim.configs.config import OptimizerConfig
 from vgg_slim.errors import TrainingError
 from vgg_slim.nets import specs, summary
 from vgg_slim.training import preflight

@@ -4,10 +4,10 @@ import shutil
 import pytest
 
 from tests.testing import graph_session
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
 from vgg_slim.training import starts
-from vgg_slim.weights import prefixes
 
 
 @pytest.fixture

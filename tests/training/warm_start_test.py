@@ -2,14 +2,14 @@ import dataclasses
 
 import pytest
 
-from tests import config_test
+from tests.configs import config_test
 from tests.testing import graph_session, random_values
+from vgg_slim.checkpoints.contract import Contract, write_contract
 from vgg_slim.compat import tf
-from vgg_slim.config import FineTuneConfig
+from vgg_slim.configs.config import FineTuneConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.training import warm_start
-from vgg_slim.weights.contract import Contract, write_contract
 
 VGG16 = specs.get('vgg16')
 NETWORK = {

@@ -5,8 +5,9 @@ import pytest
 
 from tests.weights import fabricated
 from tests.weights.fabricated import CLASSES, SIDE, SIZES, UNITS, check_logits, our_logits, pictures
+from vgg_slim.checkpoints import contract
 from vgg_slim.errors import ConfigError, WeightMismatchError
-from vgg_slim.weights import contract, npz, slim_ckpt
+from vgg_slim.weights import npz, slim_ckpt
 from vgg_slim.weights.importer import ImportRequest, run_import
 from vgg_slim.weights.transform import InputChange, Sizes
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from tests.weights.fabricated import save_checkpoint
+from vgg_slim.checkpoints import restore, search
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import checkpoints, restore, slim_ckpt
+from vgg_slim.weights import slim_ckpt
 
 ARRAYS = {
   'vgg_16/conv1/conv1_1/weights': np.float32([[1, 2]]),
@@ -26,7 +27,7 @@ def test_both_formats_without_steps_and_slots(tmp_path, version):
 def test_moving_averages_take_the_variables_place(tmp_path):
   """As `restore.restore` takes them for every command that builds the network."""
   name, average = 'vgg_16/fc8/biases', np.full(3, 7, np.float32)
-  save_checkpoint(tmp_path / 'm', {**ARRAYS, f'{name}{checkpoints.AVERAGE_SUFFIX}': average})
+  save_checkpoint(tmp_path / 'm', {**ARRAYS, f'{name}{search.AVERAGE_SUFFIX}': average})
   got = slim_ckpt.read(str(tmp_path / 'm'))
   np.testing.assert_array_equal(got.arrays[name], average)
   assert set(got.arrays) == set(ARRAYS)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vgg_slim.benchmarks.workload import Workload
-from vgg_slim.data import conversion
-from vgg_slim.data.labeled_images import LabeledImage, Source
+from vgg_slim.data.conversion import converter
+from vgg_slim.data.sources.labeled_images import LabeledImage, Source
 
 _CLASSES = ('even', 'odd')
 
@@ -42,7 +42,7 @@ def build_step(workload: Workload) -> Callable[[], None]:
 
   def convert() -> None:
     with tempfile.TemporaryDirectory() as folder:
-      conversion.convert(source, pathlib.Path(folder) / 'data', num_workers=workload.threads)
+      converter.convert(source, pathlib.Path(folder) / 'data', num_workers=workload.threads)
 
   return convert
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from vgg_slim import config
+from vgg_slim.configs import config
 from vgg_slim.constants import IMAGE_SIDE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import TrainingError
@@ -19,7 +19,8 @@ from vgg_slim.evaluation import results, runner, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import specs
 from vgg_slim.preprocessing import test_scales
-from vgg_slim.training import loop, progress
+from vgg_slim.training import loop
+from vgg_slim.training.hooks import progress
 
 
 class Setting(NamedTuple):

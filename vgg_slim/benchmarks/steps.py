@@ -6,9 +6,9 @@ from vgg_slim import sessions
 from vgg_slim.benchmarks import synthetic
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
-from vgg_slim.config import TrainConfig
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import pipeline
+from vgg_slim.data.input import pipeline
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.ops import cached_weights

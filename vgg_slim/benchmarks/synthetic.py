@@ -1,8 +1,8 @@
 """Pictures and configs made up for a measurement."""
 
-from vgg_slim import config
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
+from vgg_slim.configs import config
 
 _SEED = 0
 

@@ -7,6 +7,7 @@ of batches; it answers the first two with {"ready": true} or {"absent": reason},
 with {"seconds": [...], "peak_bytes": ...}.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -15,6 +16,22 @@ from typing import TextIO
 
 from vgg_slim.benchmarks import memory, systems, timing
 from vgg_slim.benchmarks.workload import Workload
+
+# One import for each process: memory and start of other frameworks would count as its own. Those
+# in `benchmarks` are only in a checkout.
+_BUILDERS = {
+  ('vgg_slim', None): 'vgg_slim.benchmarks.steps:build_step',
+  ('vgg_slim', 'convert'): 'vgg_slim.benchmarks.conversion_step:build_step',
+  ('matmul', None): 'vgg_slim.benchmarks.ceiling:build_matmul',
+  ('convolution', None): 'vgg_slim.benchmarks.ceiling:build_convolution',
+  ('keras', None): 'benchmarks.keras_net:build_step',
+  ('keras', 'input'): 'benchmarks.keras_input:build_step',
+  ('torch', None): 'benchmarks.torch_net:build_step',
+  ('torch', 'input'): 'benchmarks.torch_input:build_step',
+  ('torch_compile', None): 'benchmarks.torch_net:build_compiled_step',
+  ('onnxruntime', None): 'benchmarks.onnx_net:build_step',
+  ('slim', None): 'benchmarks.slim_net:build_step',
+}
 
 
 def serve(requests: Iterable[str], replies: TextIO) -> None:
@@ -52,31 +69,8 @@ def build_step(name: str, workload: Workload) -> Callable[[], None]:
 
 
 def _builder(name: str, what: str) -> Callable[[Workload], Callable[[], None]]:
-  # One import a process: memory and start of the other frameworks would count as its own.
-  match name, what:
-    case 'keras', 'input':
-      from vgg_slim.benchmarks.keras_input import build_step as build
-    case 'torch', 'input':
-      from vgg_slim.benchmarks.torch_input import build_step as build
-    case 'vgg_slim', 'convert':
-      from vgg_slim.benchmarks.conversion_step import build_step as build
-    case 'vgg_slim', _:
-      from vgg_slim.benchmarks.steps import build_step as build
-    case 'matmul', _:
-      from vgg_slim.benchmarks.ceiling import build_matmul as build
-    case 'convolution', _:
-      from vgg_slim.benchmarks.ceiling import build_convolution as build
-    case 'keras', _:
-      from vgg_slim.benchmarks.keras_net import build_step as build
-    case 'torch', _:
-      from vgg_slim.benchmarks.torch_net import build_step as build
-    case 'torch_compile', _:
-      from vgg_slim.benchmarks.torch_net import build_compiled_step as build
-    case 'onnxruntime', _:
-      from vgg_slim.benchmarks.onnx_net import build_step as build
-    case 'slim', _:
-      from vgg_slim.benchmarks.slim_net import build_step as build
-  return build
+  module, _, function = _BUILDERS.get((name, what), _BUILDERS[name, None]).partition(':')
+  return getattr(importlib.import_module(module), function)
 
 
 if __name__ == '__main__':

@@ -3,10 +3,10 @@
 import dataclasses
 import pathlib
 
-from vgg_slim import config
-from vgg_slim.config import NetConfig, PreprocessingConfig
+from vgg_slim.checkpoints import contract
+from vgg_slim.configs import config
+from vgg_slim.configs.config import NetConfig, PreprocessingConfig
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import contract
 
 
 @dataclasses.dataclass(frozen=True)

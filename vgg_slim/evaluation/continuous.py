@@ -4,8 +4,8 @@ import contextlib
 import math
 from collections.abc import Callable
 
-from vgg_slim import board, locks
-from vgg_slim.config import TrainConfig
+from vgg_slim import locks, tensorboard
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.evaluation import runner, validation, watcher
@@ -55,7 +55,7 @@ def run_continuous_evaluation(
         report(seen.problem)
         continue
       step = result.step
-      writer = writer or stack.enter_context(board.open_events(events_dir, step))
+      writer = writer or stack.enter_context(tensorboard.open_events(events_dir, step))
       validator.add_events(writer)
       report(
         f'step {step}  top-1 error {result.top_1_error:.2%}  loss {result.loss:.4f}  '

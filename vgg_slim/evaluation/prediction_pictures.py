@@ -7,15 +7,15 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vgg_slim import board
+from vgg_slim import tensorboard
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
-from vgg_slim.data import picture_files
+from vgg_slim.data.sources import image_files
 from vgg_slim.evaluation.predictions import Prediction
 from vgg_slim.evaluation.predictor import CheckpointPredictor
 from vgg_slim.nets import geometry, specs
 from vgg_slim.plotting import heat_maps, samples
 from vgg_slim.plotting import predictions as charts
-from vgg_slim.weights.contract import Contract
 
 _CHART_SIDE = 512  # pixels
 _TILE_SIDE = 256
@@ -61,7 +61,7 @@ def write_heat_maps(
   layer, layer_grid = geometry.find_layer(spec, layer or geometry.last_features(spec))
   score_grid = geometry.score_map_grid(spec, contract.image_size, contract.fc_units, contract.head)
   folder.mkdir(parents=True, exist_ok=True)
-  with board.open_events(str(folder)) as writer:
+  with tensorboard.open_events(str(folder)) as writer:
     for (file, (best, *_)), name in zip(predictions, file_names(predictions), strict=True):
       image = predictor.read(file)
       found = predictor.explain(image, best.class_id, layer)
@@ -74,7 +74,7 @@ def write_heat_maps(
       ]
       title = f'{pathlib.Path(file).name}: {best.class_name}, {best.probability:.1%}'
       figure = heat_maps.draw_heat_maps(found.pixels, panels, title)
-      value = board.picture(f'heat_maps/{name}', figure)
+      value = tensorboard.picture(f'heat_maps/{name}', figure)
       (folder / f'{name}.png').write_bytes(value.image.encoded_image_string)
       writer.add_summary(tf.Summary(value=[value]), 0)
 
@@ -91,6 +91,6 @@ def file_names(predictions: Sequence[Prediction]) -> list[str]:
 
 def _thumbnail(file: str, side: int) -> np.ndarray:
   """uint8 [H, W, 3], RGB, no side longer than `side` pixels."""
-  image = picture_files.read_file(file).image.convert('RGB')
+  image = image_files.read_file(file).image.convert('RGB')
   image.thumbnail((side, side))
   return np.asarray(image)

@@ -9,17 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
-from vgg_slim.data import image_area, picture_files
+from vgg_slim.data.sources import image_files
 from vgg_slim.errors import CheckpointError, DataError, NonFiniteError
 from vgg_slim.evaluation import heat_maps, score_maps, views
 from vgg_slim.evaluation.predictions import Answer, Failure, Prediction, top_classes
 from vgg_slim.finite import check_finite
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
-from vgg_slim.preprocessing import graph
-from vgg_slim.weights import restore
-from vgg_slim.weights.contract import Contract
+from vgg_slim.preprocessing import graph, image_area
 
 _LOADERS = 4  # threads that read and decode; both release Python's lock
 
@@ -102,7 +102,7 @@ class Predictor:
     Raises:
       DataError: it cannot be read, or is too large to be scored; says the reason only.
     """
-    picture = picture_files.read_file(path, self.contract.stored_side)
+    picture = image_files.read_file(path, self.contract.stored_side)
     is_cropped = self._view.central_crop
     image_area.check_area(picture.height, picture.width, self._test_scale, is_cropped)
     return self.prepare(picture.encoded)

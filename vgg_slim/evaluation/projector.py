@@ -9,14 +9,14 @@ import numpy as np
 import PIL.Image
 
 from vgg_slim import files, sessions
+from vgg_slim.checkpoints import restore
 from vgg_slim.compat import tf
-from vgg_slim.data import pipeline
+from vgg_slim.data.input import pipeline
 from vgg_slim.evaluation.runner import Trained
 from vgg_slim.finite import check_finite
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph
-from vgg_slim.weights import restore
 
 CONFIG_FILE = 'projector_config.pbtxt'
 MOST_PICTURES = 1000  # more are slow to lay out in a browser

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import PIL.Image
 
-from vgg_slim.data import html_report
-from vgg_slim.data.html_report import Number, Section
+from vgg_slim.data.conversion import html_report
+from vgg_slim.data.conversion.html_report import Number, Section
 from vgg_slim.evaluation import calibration, class_scores, tables
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.results import Line

@@ -8,10 +8,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import search
 from vgg_slim.compat import tf
-from vgg_slim.config import NetConfig, PreprocessingConfig
+from vgg_slim.configs.config import NetConfig, PreprocessingConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import pipeline, records
+from vgg_slim.data import records
+from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.evaluation import class_map, metrics, results, score_maps, views
 from vgg_slim.evaluation.eval_config import EvalConfig
@@ -20,7 +22,6 @@ from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.ops import cached_weights
-from vgg_slim.weights import checkpoints
 
 Progress = Callable[[int, int], None]
 
@@ -134,15 +135,15 @@ class Evaluator:
 
   def _restore(self, checkpoint: str) -> None:
     if self._config.use_averages:
-      variables = checkpoints.inference_names(checkpoint, self._variables)
+      variables = search.inference_names(checkpoint, self._variables)
     else:
-      variables = checkpoints.stored_names(self._variables)
-      checkpoints.check_fits(checkpoint, variables)
+      variables = search.stored_names(self._variables)
+      search.check_fits(checkpoint, variables)
     stored = tuple(variables)
     with self._session.graph.as_default():
       if stored not in self._savers:
         self._savers[stored] = tf.train.Saver(variables)
-      checkpoints.restore(self._savers[stored], self._session, checkpoint)
+      search.restore(self._savers[stored], self._session, checkpoint)
     cached_weights.fill(self._session)
 
   def _image_name(self, index: int) -> str:
@@ -186,8 +187,8 @@ class Evaluator:
 
 
 def _step(checkpoint: str) -> int | None:
-  stored = checkpoints.shapes(checkpoint)
-  return checkpoints.global_step(checkpoint) if 'global_step' in stored else None
+  stored = search.shapes(checkpoint)
+  return search.global_step(checkpoint) if 'global_step' in stored else None
 
 
 def _scale_text(preprocessing: PreprocessingConfig) -> str:

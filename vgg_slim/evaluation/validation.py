@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import PIL.Image
 
-from vgg_slim import board
+from vgg_slim import tensorboard
 from vgg_slim.compat import tf
 from vgg_slim.evaluation import class_scores, outputs, results
 from vgg_slim.evaluation.class_map import ClassMap
@@ -69,7 +69,7 @@ def summarize(line: Line, classes: ClassMap, shards: Sequence[str]) -> tf.Summar
 
   counts = class_scores.confusion_matrix(line.labels, line.predicted, classes)
   figure = confusion.draw_confusion(counts, classes.data_names)
-  values = [board.picture('confusion', figure)]
+  values = [tensorboard.picture('confusion', figure)]
   probabilities = line.probabilities()
   wrong = class_scores.most_confident_errors(probabilities, line.labels, _ERRORS)
   if wrong.size:
@@ -79,13 +79,15 @@ def summarize(line: Line, classes: ClassMap, shards: Sequence[str]) -> tf.Summar
       f'{classes.names[line.predicted[i]]} ({probabilities[i, line.predicted[i]]:.0%})'
       for i in wrong
     ]
-    values.append(board.picture('most_confident_errors', samples.draw_samples(tiles, captions)))
+    values.append(
+      tensorboard.picture('most_confident_errors', samples.draw_samples(tiles, captions))
+    )
   return tf.Summary(value=values)
 
 
 def write_events(folder: str, line: Line, classes: ClassMap, shards: Sequence[str]) -> None:
   """Writes a new event file with `add_events` of a line to `folder`."""
-  with board.open_events(folder) as writer:
+  with tensorboard.open_events(folder) as writer:
     add_events(writer, line, classes, shards)
 
 
@@ -95,7 +97,7 @@ def add_events(
   """Writes accuracy, loss and `summarize` of a line, so that TensorBoard shows them at once."""
   scalars = {'accuracy': line.result.top_1_accuracy, 'loss': line.result.loss}
   summary = summarize(line, classes, shards)
-  for one in (board.scalars(scalars), summary):
+  for one in (tensorboard.scalars(scalars), summary):
     writer.add_summary(one, line.result.step or 0)
   writer.flush()
 

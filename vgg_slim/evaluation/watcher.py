@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from vgg_slim.config import TrainConfig
+from vgg_slim.checkpoints import prefixes
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 from vgg_slim.evaluation.results import EvalResult
-from vgg_slim.weights import prefixes
 
 _SECONDS_BETWEEN_LOOKS = 5.0
 

@@ -7,6 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vgg_slim.checkpoints import search, staging
+from vgg_slim.checkpoints.contract import (
+  EXPORTED_FILE,
+  SAVED_MODEL_EXTRAS,
+  Contract,
+  load_contract,
+  write_contract,
+)
 from vgg_slim.data.labels import LABELS_FILE, write_labels
 from vgg_slim.errors import ConfigError
 from vgg_slim.export import (
@@ -21,14 +29,6 @@ from vgg_slim.export import (
 )
 from vgg_slim.export.fresh_process import Loader, run_in_fresh_process
 from vgg_slim.export.verification import Case, Comparison
-from vgg_slim.weights import checkpoints, staging
-from vgg_slim.weights.contract import (
-  EXPORTED_FILE,
-  SAVED_MODEL_EXTRAS,
-  Contract,
-  load_contract,
-  write_contract,
-)
 
 # Other kernels sum in another order: 1e-6 to 1e-5 of the largest score after 50 layers of float32.
 # A wrong mean, channel order or epsilon gives 1e-2 and more.
@@ -151,7 +151,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
   check_request(request)
   kind = FORMATS[request.format]
   staging.check_is_free(pathlib.Path(request.output))
-  prefix, contract = load_contract(checkpoints.find(request.checkpoint) or request.checkpoint)
+  prefix, contract = load_contract(search.find(request.checkpoint) or request.checkpoint)
   if request.verify_dir:
     files = samples.read_images(request.verify_dir, _MOST_COMPARED)
   else:

@@ -4,11 +4,11 @@ import pathlib
 from collections.abc import Sequence
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.export.serving_graph import IMAGES, build_outputs
 from vgg_slim.nets.mode import Inference
-from vgg_slim.weights import restore
-from vgg_slim.weights.contract import Contract
 
 FILE = 'frozen_graph.pb'
 

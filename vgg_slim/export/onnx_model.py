@@ -3,10 +3,10 @@
 import pathlib
 from typing import Any
 
+from vgg_slim.checkpoints.contract import Contract, to_json
 from vgg_slim.errors import ConfigError
 from vgg_slim.export import frozen
 from vgg_slim.export.serving_graph import IMAGES, list_outputs
-from vgg_slim.weights.contract import Contract, to_json
 
 FILE = 'model.onnx'
 OPSET = 17  # of ONNX 1.12, 2022: any runtime of today reads it

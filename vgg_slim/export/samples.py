@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from vgg_slim.data import manifest, picture_files, records, sources
+from vgg_slim.checkpoints.contract import Contract
+from vgg_slim.data import manifest, records
+from vgg_slim.data.sources import catalog, image_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
-from vgg_slim.weights.contract import Contract
 
 _PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # that come with scikit-learn
 _DIGITS = 2
@@ -25,7 +26,7 @@ def default_images() -> list[bytes]:
   """Two photographs and two digits, JPEG and PNG, from scikit-learn."""
   folder = importlib.resources.files('sklearn.datasets') / 'images'
   photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
-  digits = sources.open_source('digits').splits['train']
+  digits = catalog.open_source('digits').splits['train']
   return photographs + [host.encode_png(digits[i].read()) for i in range(_DIGITS)]
 
 
@@ -42,7 +43,7 @@ def read_images(folder: str, most: int) -> list[bytes]:
   """
   if pathlib.Path(folder, manifest.MANIFEST_FILE).is_file():
     return list(_read_records(folder, most))
-  paths = picture_files.list_files([folder])
+  paths = image_files.list_files([folder])
   if not paths:
     raise DataError(f'{folder} holds no images.')
   step = math.ceil(len(paths) / most)
@@ -88,7 +89,7 @@ def _read_records(folder: str, most: int) -> Iterator[bytes]:
 
 def _read_file(path: str) -> bytes:
   try:
-    stored = picture_files.read_file(path)
+    stored = image_files.read_file(path)
   except DataError as error:
     raise DataError(f'{path} cannot be read: {error}') from error
   is_kept = stored.found_format in ('JPEG', 'PNG')

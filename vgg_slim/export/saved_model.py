@@ -3,6 +3,8 @@
 import pathlib
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.export.serving_graph import (
   ENCODED_IMAGES,
@@ -10,8 +12,6 @@ from vgg_slim.export.serving_graph import (
   build_outputs,
   build_outputs_of_files,
 )
-from vgg_slim.weights import restore
-from vgg_slim.weights.contract import Contract
 
 # Of pixels; the default takes float32.
 SIGNATURES = {

@@ -5,12 +5,12 @@ Pixels are normalized inside, so that nobody who serves an export can feed it wr
 
 import numpy as np
 
+from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.nets import specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph_decoding
-from vgg_slim.weights import restore
-from vgg_slim.weights.contract import Contract
 
 IMAGES = 'images'
 ENCODED_IMAGES = 'encoded_images'

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.export import frozen
 from vgg_slim.export.serving_graph import IMAGES, TRUNK_OUTPUTS
 from vgg_slim.export.tflite_metadata import SIGNATURE, describe_model
-from vgg_slim.weights.contract import Contract
 
 FILE = 'model.tflite'
 

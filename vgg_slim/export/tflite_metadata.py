@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import flatbuffers
 
+from vgg_slim.checkpoints.contract import EXPORTED_FILE, Contract, to_json
 from vgg_slim.compat import load_tflite_schema
 from vgg_slim.data.labels import LABELS_FILE
-from vgg_slim.weights.contract import EXPORTED_FILE, Contract, to_json
 
 SIGNATURE = 'serving_default'
 _MODEL_IDENTIFIER = b'TFL3'

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.errors import VggSlimError
 from vgg_slim.evaluation.predictor import CheckpointPredictor
@@ -15,8 +17,6 @@ from vgg_slim.export import samples, serving_graph
 from vgg_slim.export.fresh_process import Outputs
 from vgg_slim.finite import check_finite
 from vgg_slim.preprocessing import graph_decoding, host
-from vgg_slim.weights import restore
-from vgg_slim.weights.contract import Contract
 
 _FILE_OUTPUTS = ('logits', 'probabilities', 'classes')
 # Levels of 255, in the mean. `graph_decoding` says where graph and host differ: files that predict

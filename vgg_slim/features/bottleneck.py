@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import pipeline, records
+from vgg_slim.data import records
+from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.features import cache
@@ -17,8 +20,7 @@ from vgg_slim.finite import check_finite
 from vgg_slim.nets import geometry, registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph, test_scales
-from vgg_slim.weights import formats, restore
-from vgg_slim.weights.contract import Contract
+from vgg_slim.weights import formats
 
 _UNCHANGED = 0.5  # the middle of all crops, and no flip
 

@@ -1,12 +1,12 @@
 """A trained head on its trunk again: one checkpoint like any other."""
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import restore, search, staging
+from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.features.cache import FeatureKey
 from vgg_slim.features.head import TrainedHead
 from vgg_slim.features.head_config import HeadConfig
-from vgg_slim.weights import checkpoints, restore, staging
-from vgg_slim.weights.contract import Contract, contract_path, write_contract
 
 
 def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
@@ -49,9 +49,9 @@ def write_grafted_checkpoint(
     variables = {variable.op.name: variable for variable in tf.global_variables()}
     trunk = [variable for name, variable in variables.items() if name not in trained.weights]
     step = tf.train.get_or_create_global_step()
-    trunk_names = checkpoints.inference_names(trunk_checkpoint, trunk)
+    trunk_names = search.inference_names(trunk_checkpoint, trunk)
     with sessions.open_session() as session, staging.staged_checkpoint(prefix) as staged:
-      checkpoints.restore(tf.train.Saver(trunk_names), session, trunk_checkpoint)
+      search.restore(tf.train.Saver(trunk_names), session, trunk_checkpoint)
       for name, value in trained.weights.items():
         variables[name].load(value, session)
       step.load(trained.steps, session)

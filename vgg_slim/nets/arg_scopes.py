@@ -3,7 +3,7 @@
 from typing import Any
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.config import NetConfig
+from vgg_slim.configs.config import NetConfig
 from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.ops import initializers, slim_layers
 

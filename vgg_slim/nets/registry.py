@@ -3,7 +3,7 @@
 import contextlib
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.config import NetConfig
+from vgg_slim.configs.config import NetConfig
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import resnet_v1, specs, vgg
 from vgg_slim.nets.arg_scopes import net_arg_scope

@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 from vgg_slim.compat import tf
-from vgg_slim.config import NetConfig
+from vgg_slim.configs.config import NetConfig
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES, POOL_ROUNDINGS
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs

@@ -4,26 +4,19 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgg_slim.checkpoints import search
 from vgg_slim.compat import slim, tf
-from vgg_slim.config import TrainConfig
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import pipeline
+from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.nets import specs
-from vgg_slim.training import (
-  distribution,
-  forward,
-  graph,
-  host_state,
-  progress,
-  standard_hooks,
-  warm_start,
-)
-from vgg_slim.training.checkpointing import Checkpointer
+from vgg_slim.training import distribution, forward, graph, warm_start
 from vgg_slim.training.epochs import Epochs
-from vgg_slim.training.hooks import Hook
+from vgg_slim.training.hooks import host_state, progress, standard_hooks
+from vgg_slim.training.hooks.base import Hook
+from vgg_slim.training.hooks.checkpointing import Checkpointer
 from vgg_slim.training.starts import Start
-from vgg_slim.weights import checkpoints
 
 
 class Assembly(NamedTuple):
@@ -91,8 +84,8 @@ def build_assembly(
   )
   agreement = distribution.Agreement(spread)
   if start.checkpoint:
-    names = checkpoints.stored_names(tf.global_variables())
-    checkpoints.check_fits(start.checkpoint, names, host_state.SCOPE)
+    names = search.stored_names(tf.global_variables())
+    search.check_fits(start.checkpoint, names, host_state.SCOPE)
   checkpointer = Checkpointer(config, folder, start)
   scaffold = tf.train.Scaffold(
     saver=checkpointer.saver,
@@ -142,12 +135,12 @@ def _build_init_fn(
   spec = specs.get(config.net.model)
   warm_start.check_contract(config)
   plan, saver = warm_start.build_warm_start(slim.get_model_variables(), spec, fine_tune)
-  checkpoints.check_whole(fine_tune.checkpoint_path)
+  search.check_whole(fine_tune.checkpoint_path)
   reporter.line(f'Starting from {fine_tune.checkpoint_path}.')
   reporter.line(plan.text())
 
   def restore(scaffold: tf.train.Scaffold, session: tf.Session) -> None:
-    checkpoints.restore(saver, session, fine_tune.checkpoint_path)
+    search.restore(saver, session, fine_tune.checkpoint_path)
     if ops.start_averages is not None:
       session.run(ops.start_averages)
 

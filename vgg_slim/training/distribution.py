@@ -22,7 +22,7 @@ from vgg_slim.errors import ConfigError, TrainingError, WorkerLostError
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 from vgg_slim.ops.cross_replica import cross_replica_sums
 from vgg_slim.training.cluster import Cluster
-from vgg_slim.training.hooks import Validation
+from vgg_slim.training.hooks.base import Validation
 
 Result = TypeVar('Result')
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
-from vgg_slim.config import TrainConfig
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Training
 from vgg_slim.ops.layers import DropoutSeed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.config import TrainConfig
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.scopes import is_under
 from vgg_slim.preprocessing import graph

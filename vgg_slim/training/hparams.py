@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 
 from vgg_slim.compat import tf
-from vgg_slim.config import TrainConfig
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.training.history import EpochMetrics
 
 _SECTIONS = ('net', 'preprocessing', 'optimizer', 'fine_tune')

@@ -9,26 +9,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from vgg_slim import locks, memory, sessions
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
-from vgg_slim.config import TrainConfig, write_train_config
+from vgg_slim.configs.config import TrainConfig, write_train_config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError, NonFiniteError, TrainingError
-from vgg_slim.training import (
-  assembly,
-  diagnosis,
-  distribution,
-  interrupts,
-  preflight,
-  progress,
-  starts,
-)
+from vgg_slim.training import assembly, diagnosis, distribution, preflight, starts
 from vgg_slim.training.assembly import Assembly
 from vgg_slim.training.cluster import Cluster
-from vgg_slim.training.hooks import EpochEnd, Step, Validation
+from vgg_slim.training.hooks import interrupts, progress
+from vgg_slim.training.hooks.base import EpochEnd, Step, Validation
 from vgg_slim.training.starts import Start
-from vgg_slim.weights import prefixes
 
 _LABELS_LOOKED_AT = 50_000  # before step 0: 2 s of one core
 

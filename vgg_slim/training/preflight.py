@@ -1,6 +1,6 @@
 """What can be known to go wrong before the first step."""
 
-from vgg_slim.config import TrainConfig
+from vgg_slim.configs.config import TrainConfig
 from vgg_slim.errors import TrainingError
 from vgg_slim.nets import specs, summary
 

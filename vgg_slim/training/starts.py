@@ -6,22 +6,23 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vgg_slim import board
-from vgg_slim.config import BEST_FOLDER, CONFIG_FILE
+from vgg_slim import tensorboard
+from vgg_slim.checkpoints import prefixes, search
+from vgg_slim.configs.config import BEST_FOLDER, CONFIG_FILE
 from vgg_slim.errors import CheckpointError
-from vgg_slim.training import history, tracing
-from vgg_slim.training.recorder import VALIDATION_FOLDER
-from vgg_slim.weights import checkpoints, prefixes
+from vgg_slim.training import history
+from vgg_slim.training.hooks import tracing
+from vgg_slim.training.hooks.recorder import VALIDATION_FOLDER
 
 # What training writes, as patterns below its folder; checkpoints are listed besides.
 _PATTERNS = (
   prefixes.STATE_FILE,
   CONFIG_FILE,
   history.METRICS_FILE,
-  board.EVENT_FILES,
+  tensorboard.EVENT_FILES,
   f'{BEST_FOLDER}/{prefixes.STATE_FILE}',
   f'{BEST_FOLDER}/{CONFIG_FILE}',
-  f'{VALIDATION_FOLDER}/{board.EVENT_FILES}',
+  f'{VALIDATION_FOLDER}/{tensorboard.EVENT_FILES}',
   f'{tracing.PROFILE_FOLDER}/{tracing.FILES}',
 )
 _FOLDERS = (BEST_FOLDER, VALIDATION_FOLDER, tracing.PROFILE_FOLDER)
@@ -40,7 +41,7 @@ class Start(NamedTuple):
 
   checkpoint: str | None
   step: int
-  passed_over: tuple[checkpoints.Damage, ...] = ()
+  passed_over: tuple[search.Damage, ...] = ()
   is_recorded: bool = False
 
   def lines(self) -> Iterator[str]:
@@ -63,9 +64,9 @@ def decide(train_dir: str, overwrite: bool = False) -> Start:
   """
   if overwrite:
     return Start(None, 0)
-  newest, passed_over = checkpoints.search(train_dir)
+  newest, passed_over = search.search(train_dir)
   if newest:
-    step = checkpoints.global_step(newest)
+    step = search.global_step(newest)
     return Start(newest, step, passed_over, history.has_row(train_dir, step))
   if passed_over or os.path.exists(os.path.join(train_dir, history.METRICS_FILE)):
     damages = '; '.join(map(str, passed_over)) or f'there is {history.METRICS_FILE} alone'

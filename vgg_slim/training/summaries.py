@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vgg_slim import board
+from vgg_slim import tensorboard
 from vgg_slim.compat import tf
 from vgg_slim.training.gradients import Gradients
 
@@ -40,7 +40,7 @@ def summarize_samples(
 
   images, labels = samples
   figure = grid.draw_samples(images, [_label_text(label, class_names) for label in labels])
-  return tf.Summary(value=[board.picture('samples', figure)])
+  return tf.Summary(value=[tensorboard.picture('samples', figure)])
 
 
 def _label_text(label: np.ndarray, class_names: Sequence[str]) -> str:

@@ -8,15 +8,15 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
+from vgg_slim.checkpoints import search
+from vgg_slim.checkpoints.contract import check_class_names, check_preprocessing, find_contract
 from vgg_slim.compat import tf
-from vgg_slim.config import FineTuneConfig, TrainConfig
+from vgg_slim.configs.config import FineTuneConfig, TrainConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.nets.vgg_specs import VGG
 from vgg_slim.ops.scopes import is_under
-from vgg_slim.weights import checkpoints
-from vgg_slim.weights.contract import check_class_names, check_preprocessing, find_contract
 from vgg_slim.weights.foreign import is_bookkeeping
 
 Shapes = Mapping[str, Sequence[int]]
@@ -82,7 +82,7 @@ def build_warm_start(
   by_name = {variable.op.name: variable for variable in variables}
   shapes = {name: variable.shape.as_list() for name, variable in by_name.items()}
   checkpoint = fine_tune.checkpoint_path
-  plan = plan_restore(shapes, checkpoints.shapes(checkpoint), spec, fine_tune)
+  plan = plan_restore(shapes, search.shapes(checkpoint), spec, fine_tune)
   check_plan(plan, checkpoint, spec, fine_tune)
   return plan, tf.train.Saver({source: by_name[name] for name, source in plan.matched.items()})
 

@@ -4,22 +4,12 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-from vgg_slim import config
+from vgg_slim.checkpoints import prefixes, search, staging
+from vgg_slim.checkpoints.contract import contract_path, find_contract
+from vgg_slim.configs import config
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import specs
-from vgg_slim.weights import (
-  assign,
-  checkpoints,
-  keras_h5,
-  names,
-  npz,
-  prefixes,
-  slim_ckpt,
-  staging,
-  to_keras,
-  transform,
-)
-from vgg_slim.weights.contract import contract_path, find_contract
+from vgg_slim.weights import assign, keras_h5, names, npz, slim_ckpt, to_keras, transform
 
 SUFFIXES = ('.weights.h5', '.npz')
 
@@ -59,7 +49,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   if not request.output.endswith(SUFFIXES):
     raise ConfigError(f'--output={request.output} must end in {" or ".join(SUFFIXES)}.')
   staging.check_is_free(pathlib.Path(request.output))
-  prefix = checkpoints.find(request.checkpoint) or request.checkpoint
+  prefix = search.find(request.checkpoint) or request.checkpoint
   if not prefixes.list_files(prefix):
     raise CheckpointError(f'{request.checkpoint} is no checkpoint: there are no files {prefix}*.')
   contract = find_contract(prefix)

@@ -5,16 +5,9 @@ import os
 import pathlib
 import zipfile
 
+from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import (
-  checkpoints,
-  keras_h5,
-  npz,
-  onnx_model,
-  prefixes,
-  slim_ckpt,
-  torch_state,
-)
+from vgg_slim.weights import keras_h5, npz, onnx_model, slim_ckpt, torch_state
 from vgg_slim.weights.foreign import ForeignWeights
 
 KNOWN = (
@@ -43,7 +36,7 @@ def read(path: str) -> ForeignWeights:
   Raises:
     CheckpointError: no such file, an unknown format, or a file that is cut off or damaged.
   """
-  path = checkpoints.find(path) or path
+  path = search.find(path) or path
   return READERS[find_format(path)](path)
 
 
@@ -108,7 +101,7 @@ def _find_in_zip(path: str) -> str | None:
 
 def sha256(path: str) -> str:
   """Hash of the file, or of all files of a checkpoint in the order of their names."""
-  prefix = checkpoints.find(path)
+  prefix = search.find(path)
   digest = hashlib.sha256()
   for file in prefixes.list_files(prefix) if prefix else [pathlib.Path(path)]:
     with file.open('rb') as opened:

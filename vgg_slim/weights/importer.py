@@ -7,14 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints import staging
+from vgg_slim.checkpoints.contract import Contract, Source, contract_path, to_json
 from vgg_slim.compat import tf
 from vgg_slim.constants import IMAGENET_RGB_MEAN, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import WeightMismatchError
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.net_spec import NetSpec
-from vgg_slim.weights import assign, formats, frameworks, names, probe, staging, transform
-from vgg_slim.weights.contract import Contract, Source, contract_path, to_json
+from vgg_slim.weights import assign, formats, frameworks, names, probe, transform
 from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.transform import InputChange, Sizes
 

@@ -2,9 +2,9 @@
 
 import os
 
+from vgg_slim.checkpoints.search import AVERAGE_SUFFIX
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights.checkpoints import AVERAGE_SUFFIX
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
 

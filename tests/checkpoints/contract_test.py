@@ -1,0 +1,203 @@
+import dataclasses
+import json
+
+import pytest
+
+from tests.configs import config_test
+from vgg_slim.checkpoints import contract
+from vgg_slim.checkpoints.contract import Contract, Source
+from vgg_slim.configs import config
+from vgg_slim.constants import IMAGENET_RGB_MEAN
+from vgg_slim.errors import CheckpointError, ConfigError
+
+SOURCE = Source('vgg16.keras', 'Keras .keras', '0' * 64)
+TWO_CLASSES = Contract('vgg16', 2, 64, 8, SOURCE, class_names=('cat', 'dog'))
+
+
+def test_round_trip(tmp_path):
+  path = contract.contract_path(str(tmp_path / 'vgg16'))
+  contract.write_contract(path, TWO_CLASSES)
+  assert path.name == 'vgg16.json'
+  assert contract.read_contract(path) == TWO_CLASSES
+
+
+def test_defaults_are_the_paper_s():
+  values = json.loads(contract.to_json(Contract('vgg16', None, 224, None, SOURCE)))
+  assert values['format_version'] == 1
+  assert tuple(values['rgb_mean']) == IMAGENET_RGB_MEAN
+  assert values['pixel_scale'] == 1.0
+  assert values['channel_order'] == 'RGB'
+  assert values['class_names'] is None
+  assert values['num_classes'] is None
+
+
+def test_all_wrong_values_are_named_at_once():
+  with pytest.raises(
+    ConfigError,
+    match=r'rgb_mean must.*pixel_scale must.*channel_order.*1 class names for num_classes=2',
+  ):
+    dataclasses.replace(
+      TWO_CLASSES, rgb_mean=(1, 2), pixel_scale=0, channel_order='BGR', class_names=('cat',)
+    )
+
+
+def test_a_sigmoid_scores_two_classes_with_one_logit():
+  sigmoid = dataclasses.replace(TWO_CLASSES, classifier_activation='sigmoid')
+  assert (TWO_CLASSES.num_logits, sigmoid.num_logits) == (2, 1)
+  with pytest.raises(ConfigError, match='a sigmoid is for num_classes=2, got 3'):
+    Contract('vgg16', 3, 64, 8, classifier_activation='sigmoid')
+
+
+def test_without_a_test_scale_it_is_256_for_224_pixels():
+  assert Contract('vgg16', None, 224, None).test_scale == 256
+  assert dataclasses.replace(TWO_CLASSES, test_scale=70).test_scale == 70
+
+
+def test_a_file_from_before_heads_could_be_chosen(tmp_path):
+  values = json.loads(contract.to_json(TWO_CLASSES))
+  for name in ('head', 'classifier_activation', 'test_scale'):
+    del values[name]
+  (tmp_path / 'x.json').write_text(json.dumps(values))
+  assert contract.read_contract(tmp_path / 'x.json') == TWO_CLASSES
+
+
+def test_a_file_of_0_1_is_resized_as_its_run_was_and_scaled_as_it_was_evaluated(tmp_path):
+  values = json.loads(contract.to_json(dataclasses.replace(TWO_CLASSES, test_scale=70)))
+  for name in ('resize_filter', 'stored_side', 'background', 'orientation'):
+    del values[name]
+  (tmp_path / 'x.json').write_text(json.dumps(values))
+  expected = dataclasses.replace(TWO_CLASSES, test_scale=64, resize_filter='bilinear')
+  assert contract.read_contract(tmp_path / 'x.json') == expected
+
+
+def test_it_holds_the_description_of_its_preprocessing():
+  held = dataclasses.replace(TWO_CLASSES, test_scale=70, stored_side=256).preprocessing
+  assert (held.test_scale, held.stored_side) == (70, 256)
+  assert (held.resize_filter, held.background, held.orientation) == (
+    'antialiased_bilinear',
+    'white',
+    'upright',
+  )
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    (lambda v: v.update(format_version=2), 'expected format_version 1, got 2'),
+    (lambda v: v.pop('model'), r"missing \['model'\]"),
+    (lambda v: v.update(mode='x'), r"unknown \['mode'\]"),
+    (lambda v: v['source'].pop('sha256'), r"source: missing \['sha256'\]"),
+    (lambda v: v.update(pixel_scale=-1), 'pixel_scale must be positive'),
+    (lambda v: v.update(rgb_mean=None), 'x.json'),
+  ],
+)
+def test_a_damaged_contract_names_the_field(tmp_path, change, message):
+  values = json.loads(contract.to_json(TWO_CLASSES))
+  change(values)
+  path = tmp_path / 'x.json'
+  path.write_text(json.dumps(values))
+  with pytest.raises(CheckpointError, match=message):
+    contract.read_contract(path)
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{"a"'])
+def test_what_is_no_contract_is_named(tmp_path, text):
+  path = tmp_path / 'x.json'
+  path.write_text(text)
+  with pytest.raises(CheckpointError, match='x.json'):
+    contract.read_contract(path)
+
+
+def test_a_missing_contract_is_named(tmp_path):
+  with pytest.raises(CheckpointError, match='x.json cannot be read'):
+    contract.read_contract(tmp_path / 'x.json')
+
+
+class TestOfARun:
+  @pytest.fixture
+  def trained(self):
+    return config_test.a_config()
+
+  @pytest.fixture
+  def train_dir(self, tmp_path, trained):
+    config.write_train_config(str(tmp_path), trained)
+    (tmp_path / 'checkpoint').write_text('model_checkpoint_path: "model.ckpt-7"\n')
+    (tmp_path / 'model.ckpt-7.index').touch()
+    return tmp_path
+
+  def test_it_says_what_config_json_says(self, trained):
+    expected = Contract(
+      'vgg16', 3, 32, 4096, None, (1, 2, 3), class_names=('a', 'b', 'c'), test_scale=32
+    )
+    assert contract.from_train_config(trained) == expected
+    assert contract.net_config(expected) == trained.net
+
+  @pytest.mark.parametrize('path', ['', 'model.ckpt-7', 'model.ckpt-7.index'])
+  def test_any_way_to_name_a_checkpoint_finds_it(self, train_dir, trained, path):
+    prefix, found = contract.load_contract(str(train_dir / path))
+    assert prefix == str(train_dir / 'model.ckpt-7')
+    assert found == contract.from_train_config(trained)
+
+  def test_the_file_beside_the_checkpoint_comes_first(self, train_dir):
+    contract.write_contract(train_dir / 'model.ckpt-7.json', TWO_CLASSES)
+    assert contract.load_contract(str(train_dir))[1] == TWO_CLASSES
+
+  def test_what_is_missing_is_named(self, train_dir):
+    (train_dir / 'config.json').unlink()
+    with pytest.raises(CheckpointError, match=r'neither model.ckpt-7.json nor config.json beside'):
+      contract.load_contract(str(train_dir))
+    (train_dir / 'model.ckpt-7.index').unlink()
+    with pytest.raises(CheckpointError, match='holds no checkpoint'):
+      contract.load_contract(str(train_dir))
+    with pytest.raises(CheckpointError, match='nowhere is no checkpoint, nor a folder of one'):
+      contract.load_contract('nowhere')
+
+  def test_the_run_stands_in_for_a_damaged_one(self, train_dir, trained, caplog):
+    (train_dir / 'model.ckpt-7.json').write_text('{"format')
+    prefix, found = contract.load_contract(str(train_dir))
+    assert found == contract.from_train_config(trained)
+    assert f'{prefix}.json cannot be read as the contract' in caplog.text
+    assert 'config.json of the run is taken.' in caplog.text
+    (train_dir / 'config.json').unlink()
+    with pytest.raises(CheckpointError, match=r'model.ckpt-7.json cannot be read as the contract'):
+      contract.load_contract(str(train_dir))
+
+
+@pytest.mark.parametrize(
+  ('names', 'message'),
+  [
+    (('dog', 'cat'), "c has the same classes in another order: 0 is 'cat', here 'dog'; 1 is"),
+    (('cat', 'bird'), "c has other classes: 1 is 'dog', here 'bird'. Do so."),
+    (('cat', 'dog', 'bird'), 'c has other classes: 2 of them, here 3. Do so.'),
+  ],
+)
+def test_other_class_names_are_refused(names, message):
+  with pytest.raises(CheckpointError) as error:
+    contract.check_class_names(TWO_CLASSES, names, 'c', 'Do so.')
+  assert message in str(error.value)
+
+
+def test_the_same_class_names_or_none_agree():
+  assert contract.check_class_names(TWO_CLASSES, ('cat', 'dog'), 'c') is None
+  nameless = dataclasses.replace(TWO_CLASSES, class_names=None)
+  assert contract.check_class_names(nameless, ('x', 'y'), 'c') is None
+
+
+def test_a_checkpoint_without_contract_has_none(tmp_path):
+  assert contract.find_contract(str(tmp_path / 'model.ckpt-7')) is None
+
+
+def test_a_contract_is_found_beside_its_checkpoint(tmp_path):
+  contract.write_contract(tmp_path / 'vgg16.json', TWO_CLASSES)
+  assert contract.find_contract(str(tmp_path / 'vgg16')) == TWO_CLASSES
+
+
+def test_other_pixels_are_refused_with_both_values():
+  mean = IMAGENET_RGB_MEAN
+  assert contract.check_preprocessing(TWO_CLASSES, mean, 1.0, 'w/vgg16') is None
+  with pytest.raises(CheckpointError) as error:
+    contract.check_preprocessing(TWO_CLASSES, (1.0, 2.0, 3.0), 0.5, 'w/vgg16')
+  assert str(error.value) == (
+    f'w/vgg16 was made for other pixels: rgb_mean {mean}, here (1.0, 2.0, 3.0); '
+    'pixel_scale 1.0, here 0.5.'
+  )

@@ -1,0 +1,123 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.weights.fabricated import save_checkpoint
+from vgg_slim.checkpoints import prefixes
+from vgg_slim.compat import tf
+
+ARRAYS = {'vgg_16/fc8/biases': np.ones(3, 'f')}
+
+
+def test_any_of_its_files_means_the_checkpoint(tmp_path):
+  prefix = str(tmp_path / 'model.ckpt-12')
+  save_checkpoint(prefix, ARRAYS)
+  names = [file.name for file in prefixes.list_files(prefix)]
+  assert names == ['model.ckpt-12.data-00000-of-00001', 'model.ckpt-12.index']
+  for path in (prefix, f'{prefix}.index', f'{prefix}.data-00000-of-00001'):
+    assert prefixes.find_prefix(path) == prefix
+  assert prefixes.find_prefix(str(tmp_path / 'model.ckpt-1')) is None
+
+
+def test_a_train_dir_means_its_newest(tmp_path):
+  assert prefixes.find_prefix(str(tmp_path)) is None
+  for step in (1, 2):
+    save_checkpoint(tmp_path / f'model.ckpt-{step}', ARRAYS)
+  tf.train.update_checkpoint_state(str(tmp_path), str(tmp_path / 'model.ckpt-2'))
+  assert prefixes.find_prefix(str(tmp_path)) == str(tmp_path / 'model.ckpt-2')
+
+
+@pytest.mark.parametrize('names', [['model.ckpt-1'], ['weights', 'trained']])
+def test_a_copied_train_dir_is_its_own(tmp_path, names):
+  """Also one that TensorFlow wrote, whose state file has absolute paths."""
+  before, after = tmp_path / 'before', tmp_path / 'after'
+  for name in names:
+    save_checkpoint(before / name, ARRAYS)
+  paths = [str(before / name) for name in names]
+  tf.train.update_checkpoint_state(str(before), paths[-1], all_model_checkpoint_paths=paths)
+  assert str(before) in (before / 'checkpoint').read_text()
+  shutil.copytree(before, after)
+  assert prefixes.find_prefix(str(after)) == str(after / names[-1])
+  assert prefixes.kept(str(after)) == [str(after / name) for name in names]
+  shutil.rmtree(before)
+  assert prefixes.find_prefix(str(after)) == str(after / names[-1])
+
+
+def test_a_state_file_without_its_checkpoint_means_none(tmp_path):
+  tf.train.update_checkpoint_state(str(tmp_path), str(tmp_path / 'model.ckpt-1'))
+  assert prefixes.find_prefix(str(tmp_path)) is None
+  assert prefixes.list_candidates(str(tmp_path)) == []
+
+
+def test_tensorflow_reads_the_state_file_in_a_moved_folder(tmp_path):
+  for step in (9, 10):
+    save_checkpoint(tmp_path / 'a' / f'model.ckpt-{step}', ARRAYS)
+  prefixes.write_state(str(tmp_path / 'a'), ['model.ckpt-9', 'model.ckpt-10'])
+  (tmp_path / 'a').rename(tmp_path / 'b')
+  assert tf.train.latest_checkpoint(str(tmp_path / 'b')) == str(tmp_path / 'b' / 'model.ckpt-10')
+  state = tf.train.get_checkpoint_state(str(tmp_path / 'b'))
+  assert list(state.all_model_checkpoint_paths) == [
+    str(tmp_path / 'b' / f'model.ckpt-{step}') for step in (9, 10)
+  ]
+
+
+@pytest.mark.parametrize('state', [None, '', 'garbage', b'\xff\xfe\x00', 'all_model_checkpoint'])
+def test_without_a_readable_state_file_the_folder_is_listed(tmp_path, state):
+  for step in (9, 10):
+    save_checkpoint(tmp_path / f'model.ckpt-{step}', ARRAYS)
+  if state is not None:
+    (tmp_path / 'checkpoint').write_bytes(state if isinstance(state, bytes) else state.encode())
+  expected = [str(tmp_path / f'model.ckpt-{step}') for step in (10, 9)]
+  assert prefixes.list_candidates(str(tmp_path)) == expected
+  assert prefixes.kept(str(tmp_path)) == expected[::-1]
+
+
+def make_files(folder, *names):
+  for name in names:
+    (folder / name).write_text(name)
+
+
+DATA = 'data-00000-of-00001'
+
+
+def test_what_kills_leave_behind_is_removed(tmp_path):
+  whole = [f'model.ckpt-{step}.{ending}' for step in (3, 6) for ending in ('index', DATA, 'json')]
+  damaged = ['model.ckpt-2.index', f'model.ckpt-1.{DATA}']  # listed: they are named first
+  others = ['weights.index', f'notes.{DATA}', 'model.ckpt-best.json', '.hidden', 'a.tmp']
+  make_files(
+    tmp_path,
+    *(*whole, *damaged, *others),
+    f'model.ckpt-9.{DATA}',
+    f'model.ckpt-9.{DATA}.tempstate123',
+    'model.ckpt-9.index.tempstate123',
+    'model.ckpt-8.index',
+    'model.ckpt-7.json',
+    '.checkpoint.0a1b.tmp',
+  )
+  prefixes.write_state(str(tmp_path), [f'model.ckpt-{step}' for step in (1, 2, 3)])
+  prefixes.remove_litter(str(tmp_path))
+  expected = {*whole, *damaged, *others, 'checkpoint'}
+  assert {path.name for path in tmp_path.iterdir()} == expected
+
+
+def test_without_a_state_file_an_index_is_never_litter(tmp_path):
+  make_files(tmp_path, 'model.ckpt-8.index', 'model.ckpt-8.json', f'model.ckpt-9.{DATA}')
+  prefixes.remove_litter(str(tmp_path))
+  assert {path.name for path in tmp_path.iterdir()} == {'model.ckpt-8.index', 'model.ckpt-8.json'}
+
+
+def test_removing_a_checkpoint_leaves_the_others(tmp_path):
+  for step in (1, 11):
+    make_files(tmp_path, *(f'model.ckpt-{step}.{ending}' for ending in ('index', DATA, 'json')))
+  prefixes.remove(str(tmp_path / 'model.ckpt-1'))
+  assert {path.name.split('.')[1] for path in tmp_path.iterdir()} == {'ckpt-11'}
+
+
+def test_the_kept_ones_come_oldest_first_without_those_that_are_gone(tmp_path):
+  assert prefixes.kept(str(tmp_path)) == []
+  paths = [str(tmp_path / f'model.ckpt-{step}') for step in (8, 9, 10)]
+  for path in paths[1:]:
+    save_checkpoint(path, ARRAYS)
+  tf.train.update_checkpoint_state(str(tmp_path), paths[-1], all_model_checkpoint_paths=paths)
+  assert prefixes.kept(str(tmp_path)) == paths[1:]

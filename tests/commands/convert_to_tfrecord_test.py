@@ -1,0 +1,107 @@
+"""Each case is a process of its own, as flags are global; none loads TensorFlow."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.data import fabricated
+from vgg_slim.data import manifest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def convert(*arguments, cwd=None):
+  command = [sys.executable, '-m', 'vgg_slim.commands.convert_to_tfrecord', *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
+  return subprocess.run(
+    command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+  )
+
+
+def test_a_folder_of_pictures_end_to_end(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 15})
+  run = convert(
+    '--dataset=folder',
+    '--input_dir=photos',
+    '--output_dir=my data/photos',
+    '--validation_fraction=0.2',
+    '--seed=3',
+    '--num_shards=2',
+    cwd=tmp_path,
+  )
+  assert run.returncode == 0, run.stderr
+  m = manifest.read_manifest(tmp_path / 'my data' / 'photos')
+  assert m.splits['train'].examples_per_class == (8, 12)
+  assert m.splits['validation'].examples_per_class == (2, 3)
+  assert (m.seed, m.validation_fraction, len(m.splits['train'].shards)) == (3, 0.2, 2)
+  rows = [line.split() for line in run.stdout.splitlines()]
+  assert ['train', '20', '8', '-', '12', '2', '0.0'] in rows
+  assert ['validation', '5', '2', '-', '3', '1', '0.0'] in rows
+  assert '25 pictures of 2 classes in ' in run.stdout
+  assert "Next: tools/train --data_dir='my data/photos'" in run.stdout
+  last = run.stderr.splitlines()[-1]  # before it, one line for every five seconds
+  assert last.startswith('Converting: 25 of 25 images')
+
+
+def test_a_list_of_classes_sets_their_order_and_may_name_more(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'photos' / 'train', {'cat': 3, 'dog': 3})
+  fabricated.write_image_folder(tmp_path / 'photos' / 'test', {'dog': 1})
+  (tmp_path / 'classes.txt').write_text('dog\nowl\ncat\n')
+  flags = ('--dataset=folder', '--input_dir=photos', '--output_dir=out')
+  run = convert(*flags, '--labels=classes.txt', cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+  m = manifest.read_manifest(tmp_path / 'out')
+  assert m.class_names == ('dog', 'owl', 'cat')
+  assert m.splits['test'].examples_per_class == (1, 0, 0)
+  assert 'train has no image of 1 of the 3 classes: owl.\n' in run.stdout
+  assert 'test has no image of 2 of the 3 classes: owl, cat.\n' in run.stdout
+
+
+def test_what_is_left_out_is_said_or_with_strict_an_error(tmp_path):
+  photos = fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 15})
+  (photos / 'dog' / '003.png').write_bytes(b'')
+  flags = ['--dataset=folder', '--input_dir=photos', '--validation_per_class=4', '--num_workers=2']
+  run = convert(*flags, '--output_dir=out', cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+  m = manifest.read_manifest(tmp_path / 'out')
+  assert m.splits['validation'].num_examples + m.splits['train'].num_examples == 24
+  assert m.splits['validation'].examples_per_class[0] == 4
+  assert '1 pictures left out: out/quarantine.csv' in run.stdout
+  run = convert(*flags, '--output_dir=strict', '--strict', cwd=tmp_path)
+  assert run.returncode == 1
+  assert 'cannot be used: dog/003.png: the file is empty.' in run.stderr
+  assert not (tmp_path / 'strict').exists()
+
+
+def test_help_has_examples_and_flags():
+  run = convert('--help')
+  assert run.returncode == 0
+  assert 'tools/convert_to_tfrecord --dataset=folder --input_dir=' in run.stdout
+  flags = ('dataset', 'input_dir', 'output_dir', 'validation_fraction', 'seed', 'num_shards')
+  for flag in flags:
+    assert f'--{flag}\n' in run.stdout
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    ([], 1, '--dataset is missing, one of folder, tar, list, '),
+    (['--dataset=cifar10', '--output_dir=x'], 1, '--input_dir is missing, where the cifar10'),
+    (['--dataset=digits', '--output_dir=.'], 1, '--output_dir=. exists already'),
+    (['--dataset=digits', '--output_dir=x', '--input_dir=y'], 1, 'takes no input_dir'),
+    (['--dataset=folder', '--output_dir=x', '--input_dir=y'], 1, 'input_dir y does not exist'),
+    (['--dataset=digits', '--output_dir=x', '--beam_options=--x=1'], 1, 'no use without --runner'),
+    (['--dataset=digits', '--output_dir=x', '--runner=NoRunner'], 1, 'NoRunner'),
+    (['--dataset=mnist', '--output_dir=x'], 2, 'folder|tar|list|'),
+  ],
+)
+def test_wrong_flags_are_one_line(tmp_path, arguments, code, message):
+  run = convert(*arguments, cwd=tmp_path)
+  assert run.returncode == code
+  (line,) = run.stderr.splitlines()
+  assert line.startswith('convert_to_tfrecord: error: ')
+  assert message in line
+  assert not run.stdout
+  assert not list(tmp_path.iterdir())

@@ -1,0 +1,95 @@
+"""In this process, for a thin network."""
+
+import io
+import json
+import shutil
+
+import pytest
+
+from tests.testing import make_data_set, own_flags, run_tool, thin_model, train_config
+from vgg_slim.commands import invocation
+from vgg_slim.training import loop
+from vgg_slim.training.hooks import progress
+
+SMALL = ('--model=vgg_a', '--batch_size=6', '--fc_units=32', '--pixel_scale=0.015625')
+
+
+@pytest.fixture(scope='module')
+def doctor():
+  with own_flags():
+    from vgg_slim.commands import doctor
+
+    yield doctor
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  monkeypatch.chdir(tmp_path)
+  return make_data_set(tmp_path / 'data')
+
+
+def test_all_is_well(doctor, made, tmp_path, capsys):
+  assert run_tool(doctor, '--data_dir=data', *SMALL) == 0
+  captured = capsys.readouterr()
+  lines = captured.out.splitlines()
+  assert not [line for line in lines if line.startswith('fail')], captured.out
+  found = {line[5:19].strip() for line in lines if line.startswith('ok')}
+  assert {'packages', 'tf-slim', 'labels', 'pixels', 'training step', 'disk', 'dry step'} <= found
+  assert lines[-1].endswith(' 0 fail.')
+  assert '\x1b' not in captured.out  # colours are for a terminal
+  assert [path.name for path in tmp_path.iterdir()] == ['data']
+
+
+def test_a_run_that_has_begun(doctor, made, tmp_path, capsys):
+  data_dir, manifest = made
+  config = train_config(data_dir, manifest, max_steps=1)
+  loop.run_training(config, manifest, 'run', None, progress.Reporter(io.StringIO()))
+  before = sorted(path.name for path in (tmp_path / 'run').iterdir())
+  assert run_tool(doctor, '--train_dir=run', '--thorough') == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert 'ok   run            vgg_a at 32 px, batches of 4' in lines
+  assert any(line.startswith('ok   checkpoint     run/model.ckpt-1: vgg_a') for line in lines)
+  assert any(line.startswith('ok   checksums') for line in lines)
+  assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == before
+
+
+def test_faults_are_lines_and_code_1(doctor, made, tmp_path, capsys):
+  data_dir, manifest = made
+  begun = train_config(data_dir, manifest, max_steps=1)
+  loop.run_training(begun, manifest, 'run', None, progress.Reporter(io.StringIO()))
+  other, _ = make_data_set(tmp_path / 'other', num_classes=3)
+  assert run_tool(doctor, '--train_dir=run', f'--data_dir={other}') == 1
+  output, error = capsys.readouterr()
+  assert 'fail run            The run in run was started on another data set' in output
+  assert 'dry step' not in output  # it would only fail again
+  assert error.startswith('doctor: error: ')
+  shutil.rmtree(other)
+  for arguments, words in (
+    ((f'--data_dir={other}',), 'is no folder. Make one with tools/convert_to_tfrecord.'),
+    (('--data_dir=data', '--model=vgg-16'), "Did you mean 'vgg16'?"),
+  ):
+    assert run_tool(doctor, *arguments) == 1
+    assert words in capsys.readouterr().out
+
+
+@pytest.fixture
+def broken(monkeypatch):
+  def fail():
+    raise ImportError('libcudart.so.12')
+
+  monkeypatch.setattr(invocation, 'load_tensorflow', fail)
+
+
+def test_a_tensorflow_that_cannot_be_loaded(doctor, broken, capsys):
+  assert run_tool(doctor) == 1
+  assert 'fail TensorFlow     libcudart.so.12\n' in capsys.readouterr().out
+
+
+def test_findings_for_programs(doctor, broken, capsys):
+  assert run_tool(doctor, '--format=json') == 1
+  findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+  assert {'about': 'TensorFlow', 'level': 'fail', 'text': 'libcudart.so.12'}.items() <= (
+    findings[-1].items()
+  )
+  assert len(findings) > 3

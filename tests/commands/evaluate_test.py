@@ -1,0 +1,192 @@
+"""Each call is a process of its own, as flags are global; most end before TensorFlow is loaded."""
+
+import csv
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.testing import ignore_signals, make_data_set, run_tool, started
+from vgg_slim.commands import train
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """A folder with the data set `data` and the train_dir `run`, two steps long."""
+  folder = tmp_path_factory.mktemp('evaluate')
+  make_data_set(folder / 'data', per_class=8)
+  code = run_tool(
+    train,
+    *('--model=vgg_a@4', f'--data_dir={folder / "data"}', f'--train_dir={folder / "run"}'),
+    *('--fc_units=8', '--batch_size=4', '--max_steps=2', '--learning_rate=1e-4'),
+  )
+  assert code == 0
+  # What tools/import_weights leaves: a checkpoint with its contract, in no train_dir.
+  (folder / 'imported').mkdir()
+  for path in (folder / 'run').glob('model.ckpt-2.*'):
+    shutil.copy(path, folder / 'imported')
+  return folder
+
+
+def start(folder, *arguments):
+  command = [sys.executable, '-m', 'vgg_slim.commands.evaluate', *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+  return started(command, cwd=folder, env=environment, preexec_fn=ignore_signals, **pipes)
+
+
+def evaluate(folder, *arguments):
+  with start(folder, *arguments) as process:
+    output = process.communicate(timeout=300)
+  return subprocess.CompletedProcess(process.args, process.returncode, *output)
+
+
+def test_tables_and_files(folder):
+  run = evaluate(
+    folder,
+    *('--checkpoints=run,imported/model.ckpt-2', '--test_scales=32,36', '--batch_size=64'),
+    *('--views=dense,ten_crop,dense+ten_crop', '--output=r.json', '--csv=r.csv'),
+    *('--report=r.html', '--tensorboard=board'),
+  )
+  assert run.returncode == 0, run.stderr
+  assert 'vgg_a@4, step 2, validation split, 4 images: run/model.ckpt-2\n' in run.stdout
+  assert "Networks fused (the paper's Table 6)" in run.stdout
+  result = json.loads((folder / 'r.json').read_text())
+  assert result['num_images'] == 4
+  assert f'{result["top_1_error"]:.2%}' in run.stdout
+  assert (result['view'], result['test_scales']) == ('dense+ten_crop', [32, 36])
+  assert result['num_views'] == 2 * 2 * 2 * (1 + 5)
+  assert [table['paper'] for table in result['tables']] == [3, 4, 5, 6]
+  # The same weights twice: every test finds no difference.
+  assert {test['p_value'] for test in result['mcnemar']} >= {1.0}
+  with open(folder / 'r.csv') as stream:
+    rows = list(csv.DictReader(stream))
+  assert sorted(row['label'] for row in rows) == ['class_0', 'class_0', 'class_1', 'class_1']
+  assert 'Most confident errors' in (folder / 'r.html').read_text()
+  left = {path.name.partition('.tfevents')[0] for path in (folder / 'board').iterdir()}
+  wanted = {'projector_config.pbtxt', 'features.tsv', 'labels.tsv', 'sprite.png', 'events.out'}
+  assert left == wanted
+  assert sorted((folder / 'board' / 'labels.tsv').read_text().split()) == sorted(
+    row['label'] for row in rows
+  )
+  assert max(map(len, run.stdout.splitlines())) <= 160
+  assert all(line.startswith('Evaluating ') for line in run.stderr.splitlines())
+
+
+def test_the_papers_pools(folder):
+  arguments = ['--train_dir=run', '--test_scales=39', '--pool_rounding=ceil', '--output=p.json']
+  run = evaluate(folder, *arguments)
+  assert run.returncode == 0, run.stderr
+  assert json.loads((folder / 'p.json').read_text())['pool_rounding'] == 'ceil'
+
+
+def test_the_papers_pools_are_refused_for_a_resnet(folder, tmp_path):
+  train_dir = shutil.copytree(folder / 'run', tmp_path / 'resnet')
+  for path in train_dir.glob('*.json'):
+    path.write_text(path.read_text().replace('vgg_a@4', 'resnet50@4'))
+  run = evaluate(folder, f'--train_dir={train_dir}', '--pool_rounding=ceil')
+  assert run.returncode == 1
+  message = 'pool_rounding=ceil is the geometry of the VGG paper; the pool of resnet50@4 is padded'
+  assert message in run.stderr
+  assert run.stderr.count('\n') == 1
+
+
+def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
+  run = evaluate(folder, '--train_dir=run', '--test_scales=multi', '--output=d.json')
+  assert run.returncode == 0, run.stderr
+  result = json.loads((folder / 'd.json').read_text())
+  assert (result['model'], result['step']) == ('vgg_a@4', 2)
+  assert (result['test_scales'], result['view'], result['flip']) == ([32, 64], 'dense', True)
+
+
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_watch_until_interrupted(folder, tmp_path, name):
+  train_dir = shutil.copytree(folder / 'run', tmp_path / 'going_on')
+  config = train_dir / 'config.json'
+  values = json.loads(config.read_text())
+  values['run']['max_steps'] = 4
+  config.write_text(json.dumps(values))
+  with start(folder, f'--train_dir={train_dir}', '--watch') as process:
+    assert process.stdout.readline().startswith('step 2  top-1 error ')
+    process.send_signal(getattr(signal, name))
+    assert process.communicate(timeout=60) == ('', '')
+  assert process.returncode == 0
+  assert len(list((train_dir / 'evaluator').glob('events.out.tfevents.*'))) == 1
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--output=nowhere/e.json'], '--output=nowhere/e.json: there is no folder nowhere.'),
+    (['--report=data'], '--report=data: is a folder; expected a file.'),
+    (['--tensorboard=run/config.json'], 'run/config.json is not a folder.'),
+    (['--csv=x', '--output=./x'], '--output and --csv name the same path'),
+    (['--watch', '--tensorboard=run/config.json/x'], 'run/config.json is not a folder.'),
+  ],
+)
+def test_outputs_are_checked_before_the_work(folder, arguments, message):
+  run = evaluate(folder, '--train_dir=run', *arguments)
+  assert run.returncode == 2
+  assert message in run.stderr
+  assert (run.stdout, run.stderr.count('\n')) == ('', 1)
+
+
+def test_a_data_set_that_was_reduced_otherwise_than_that_of_training(folder):
+  shutil.copytree(folder / 'data', folder / 'reduced')
+  manifest = folder / 'reduced' / 'manifest.json'
+  values = json.loads(manifest.read_text())
+  manifest.write_text(json.dumps({**values, 'stored_side': 16}))
+  run = evaluate(folder, '--train_dir=run', '--data_dir=reduced')
+  assert run.returncode == 0, run.stderr
+  assert 'evaluate: warning: The converter reduced the images of reduced to 16 px' in run.stderr
+  assert 'those of training to no side' in run.stderr
+
+
+def test_a_data_set_with_some_of_the_classes_in_another_order(folder):
+  swapped = folder / 'swapped'
+  shutil.copytree(folder / 'imported', swapped)
+  contract = swapped / 'model.ckpt-2.json'
+  names = ['class_1', 'class_0']
+  contract.write_text(json.dumps({**json.loads(contract.read_text()), 'class_names': names}))
+  results = {}
+  for name in ('imported', 'swapped'):
+    run = evaluate(
+      folder, f'--checkpoint_path={name}/model.ckpt-2', '--data_dir=data', f'--output={name}.json'
+    )
+    assert run.returncode == 0, run.stderr
+    results[name] = json.loads((folder / f'{name}.json').read_text())['top_1_error']
+  assert 'data has 2 of the 2 classes of the network, found by name: label 0 is 1' in run.stdout
+  # The names of the two scores were exchanged: what was right is wrong.
+  assert results['imported'] + results['swapped'] == 1
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    ([], 'Give --train_dir or --checkpoint_path, or --checkpoints for several.'),
+    (['--train_dir=run', '--checkpoints=run,run'], 'Give --train_dir or'),
+    (['--train_dir=nowhere'], 'nowhere is no train_dir: it has no config.json.'),
+    (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is missing: imported/model.ckpt-2'),
+    (['--train_dir=run', '--split=dev'], "no split 'dev'; this data set has train, validation"),
+    (['--train_dir=run', '--test_scales=big'], "--test_scales='big': expected sides"),
+    (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 pixels'),
+    (['--train_dir=run', '--views=dense,crop'], "not 'crop'"),
+    (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is no checkpoint'),
+    (['--watch'], '--train_dir missing; see --help.'),
+    (['--train_dir=run', '--watch', '--csv=x', '--report=y'], 'goes without --csv, --report.'),
+    (['--train_dir=run', '--watch', '--views=dense,center'], 'one of --views, not dense, center.'),
+    (['--train_dir=run', '--batch_size=0'], 'batch_size must be at least 1, got 0.'),
+  ],
+)
+def test_a_mistake_is_one_line(folder, arguments, message):
+  run = evaluate(folder, *arguments)
+  assert run.returncode == 1
+  assert run.stderr.startswith('evaluate: error: ')
+  assert message in run.stderr
+  assert run.stderr.count('\n') == 1

@@ -1,0 +1,48 @@
+"""Mistakes and help; exporter_test has whole exports."""
+
+import pytest
+
+from tests.testing import own_flags, run_tool
+from vgg_slim.export import exporter
+
+
+@pytest.fixture(scope='module')
+def export_model():
+  with own_flags():
+    from vgg_slim.commands import export_model
+
+    yield export_model
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    ([], 1, '--checkpoint_path, --output missing; see --help.'),
+    (['--format=pickle'], 2, 'flag --format=pickle: value should be one of'),
+    (['--checkpoint_path=nowhere', '--output=out'], 1, 'nowhere is no checkpoint'),
+    (
+      ['--checkpoint_path=nowhere', '--output=out', '--format=tflite_int8'],
+      1,
+      'tflite_int8 is calibrated on images',
+    ),
+  ],
+)
+def test_mistakes_are_one_line(
+  export_model, capsys, monkeypatch, tmp_path, arguments, code, message
+):
+  monkeypatch.chdir(tmp_path)
+  assert run_tool(export_model, *arguments) == code
+  err = capsys.readouterr().err
+  assert err.startswith(f'export_model: error: {message}')
+  assert err.count('\n') == 1
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_help_shows_the_commands(export_model, capsys):
+  assert run_tool(export_model, '--help') == 0
+  assert 'tools/export_model --checkpoint_path=' in capsys.readouterr().out
+
+
+def test_it_offers_every_format_and_shape(export_model):
+  assert tuple(exporter.FORMATS) == export_model._FORMATS
+  assert exporter.INPUT_SHAPES == export_model._INPUT_SHAPES

@@ -1,0 +1,38 @@
+import os
+
+import numpy as np
+import pytest
+
+from tests.weights.fabricated import save_checkpoint
+from vgg_slim.checkpoints import prefixes
+from vgg_slim.commands.flags import checkpoint_flags
+from vgg_slim.errors import CheckpointError
+
+ARRAYS = {'a/weights': np.ones([3, 4], 'f')}
+
+
+@pytest.fixture
+def folder(tmp_path):
+  for step in (3, 6):
+    save_checkpoint(tmp_path / f'model.ckpt-{step}', ARRAYS)
+  return tmp_path
+
+
+def test_a_folder_means_its_newest_whole_checkpoint(folder, caplog):
+  assert checkpoint_flags.resolve(str(folder)) == str(folder / 'model.ckpt-6')
+  assert not caplog.messages
+  os.truncate(folder / 'model.ckpt-6.data-00000-of-00001', 8)
+  assert checkpoint_flags.resolve(str(folder)) == str(folder / 'model.ckpt-3')
+  (warning,) = caplog.messages
+  assert warning.startswith(f'{folder}/model.ckpt-6 is damaged: its data file has 8 bytes and not ')
+  assert warning.endswith(f'. {folder}/model.ckpt-3 is taken.')
+  prefixes.remove(str(folder / 'model.ckpt-3'))
+  with pytest.raises(CheckpointError, match='holds no checkpoint that is whole: .*model.ckpt-6'):
+    checkpoint_flags.resolve(str(folder))
+
+
+def test_other_paths_are_taken_as_they_are(folder):
+  prefix = str(folder / 'model.ckpt-3')
+  assert checkpoint_flags.resolve(f'{prefix}.index') == prefix
+  assert checkpoint_flags.resolve(prefix) == prefix
+  assert checkpoint_flags.resolve('nowhere') == 'nowhere'

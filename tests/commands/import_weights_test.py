@@ -1,0 +1,77 @@
+"""Each call is a process of its own, as flags are global; most end before TensorFlow is loaded."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.weights.fabricated import random_arrays
+from vgg_slim.nets import specs
+from vgg_slim.weights.transform import Sizes
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run(folder, tool, *arguments):
+  """Runs the command in `folder`; returns (exit code, stdout, stderr)."""
+  program = f'import sys; sys.path.insert(0, {str(ROOT)!r}); import {tool} as tool; tool.run()'
+  command = [sys.executable, '-c', program, *arguments]
+  done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+  return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--model=vgg16'], '--from, --output missing; see --help.'),
+    (['--from=f', '--output=o', '--model=vgg'], "Unknown model 'vgg'."),
+    (['--from=f', '--output=o', '--model=vgg16', '--rgb_mean=1,2'], '--rgb_mean must be three'),
+    (['--from=f', '--output=o', '--model=vgg16', '--rgb_std=a,b,c'], '--rgb_std must be three'),
+    (['--from=f', '--output=o', '--model=vgg16', '--labels=no.txt'], 'no.txt cannot be read'),
+    (['--from=f', '--output=o', '--model=vgg16'], 'f cannot be read: No such file'),
+  ],
+)
+def test_faults_are_one_line(tmp_path, arguments, message):
+  code, out, err = run(tmp_path, 'vgg_slim.commands.import_weights', *arguments)
+  assert code == 1
+  assert err.startswith(f'import_weights: error: {message}')
+  assert err.count('\n') == 1
+  assert out == ''
+
+
+def test_in_and_out_again(tmp_path):
+  spec = specs.get('vgg11')
+  arrays = random_arrays(Sizes(2, 32, 4).shapes(spec))
+  np.savez(tmp_path / 'm.npz', **arrays)
+  (tmp_path / 'labels.txt').write_text('0:cat\n1:dog\n')
+  code, out, err = run(
+    tmp_path,
+    'vgg_slim.commands.import_weights',
+    *('--from=m.npz', '--model=vgg11', '--output=w/vgg11', '--bgr', '--pixel_scale=0.5'),
+    *('--rgb_mean=1,2,3', '--labels=labels.txt'),
+  )
+  assert (code, err) == (0, '')
+  assert 'matched: 22\n' in out
+  assert 'not compared with the source: no framework belongs to .npz' in out
+  files = sorted(file.name for file in (tmp_path / 'w').iterdir())
+  assert files == ['vgg11.data-00000-of-00001', 'vgg11.index', 'vgg11.json']
+  contract = json.loads((tmp_path / 'w' / 'vgg11.json').read_text())
+  assert contract['rgb_mean'] == [1, 2, 3]
+  assert contract['class_names'] == ['cat', 'dog']
+  assert (contract['image_size'], contract['fc_units']) == (32, 4)
+
+  code, out, err = run(
+    tmp_path,
+    'vgg_slim.commands.export_weights',
+    '--checkpoint_path=w/vgg11',
+    '--output=again.npz',
+    '--bgr',
+  )
+  assert (code, err) == (0, '')
+  with np.load(tmp_path / 'again.npz') as again:
+    assert set(again.files) == {f'vgg_a/{name}' for name in arrays}
+    for name, array in arrays.items():
+      np.testing.assert_array_equal(again[f'vgg_a/{name}'], array)

@@ -1,0 +1,168 @@
+import errno
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import types
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tests.testing import ignore_signals, run_tool, started
+from vgg_slim.commands import invocation, train
+from vgg_slim.errors import ConfigError, DataError, OutputError
+
+_SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
+_KIND = flags.DEFINE_enum('invocation_test_kind', 'a', ['a', 'b'], 'A kind.')
+_ONE = flags.DEFINE_string('invocation_test_one', None, 'Not given.')
+_TWO = flags.DEFINE_string('invocation_test_two', None, 'Not given.')
+
+THIS = sys.modules[__name__]
+seen = []
+
+
+def main():
+  """Stands in for a tool's main."""
+  seen.append(_SIDE.value)
+  if _SIDE.value == 13:
+    raise DataError('photos/x.jpg is\nbroken.')
+  if _SIDE.value == 14:
+    raise KeyboardInterrupt
+  if _SIDE.value == 15:
+    raise OutputError('--output=x: there is no folder y.')
+  if _SIDE.value == 16:
+    raise OSError(errno.ENOSPC, 'No space left on device', 'out.json')
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    (['--invocation_test_side=13'], 1, 'invocation_test: error: photos/x.jpg is broken.\n'),
+    (['--invocation_test_side=15'], 2, 'invocation_test: error: --output=x: there is no folder'),
+    (['--invocation_test_side=16'], 1, 'error: out.json: No space left on device.\n'),
+    (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
+    (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),
+    (['--invocation_test_kind=c'], 2, 'value should be one of <a|b>'),
+    (['--invocation_test_sied=1'], 2, 'Did you mean: invocation_test_side'),
+    (['stray'], 2, "unexpected arguments ['stray']; flags are written --name=value."),
+  ],
+)
+def test_a_users_mistake_is_one_line_and_a_code(capsys, arguments, code, message):
+  assert run_tool(THIS, *arguments) == code
+  error = capsys.readouterr().err
+  assert message in error
+  assert error.count('\n') == 1
+
+
+def test_success_is_code_0_and_flags_arrive(capsys):
+  assert run_tool(THIS, '--invocation_test_side=5') == 0
+  assert seen[-1] == 5
+  assert capsys.readouterr().err == ''
+
+
+def test_arguments_between_flags_reach_a_main_that_takes_them():
+  got = []
+
+  def main(arguments):
+    got.append((arguments, _SIDE.value))
+
+  main.__module__ = THIS.__name__
+  with flagsaver.flagsaver(), pytest.raises(SystemExit, match='0'):
+    invocation.run(main, ['x', 'a.jpg', '--invocation_test_side=5', '-', 'b.jpg'])
+  assert got == [(['a.jpg', '-', 'b.jpg'], 5)]
+
+
+def test_help_teaches(capsys):
+  assert run_tool(THIS, '--invocation_test_side=5', '--help') == 0
+  text = capsys.readouterr().out
+  assert '--invocation_test_kind\n      <a|b>: A kind. (default: ' in text
+  assert '--flagfile' in text
+
+
+def test_flags_stand_under_headings(capsys):
+  assert run_tool(train, '--help') == 0
+  text = capsys.readouterr().out
+  groups = dict(re.findall(r'^(\w[\w ]*):\n((?:  .*\n?)+)', text, re.MULTILINE))
+  headings = {
+    'data_dir': 'Flags',
+    'weight_decay': 'Optimizer and loss',
+    'learning_rate': 'Learning rate',
+    'cutmix': 'Augmentation',
+    'model': 'Network',
+    'quiet': 'Every command',
+  }
+  for flag, heading in headings.items():
+    assert f'  --{flag}\n' in groups[heading]
+    assert text.count(f'\n  --{flag}\n') == 1
+
+
+def test_verbose_tells_where_an_error_comes_from(capsys):
+  assert run_tool(THIS, '--verbose', '--invocation_test_side=13') == 1
+  error = capsys.readouterr().err
+  assert 'in main' in error
+  assert error.endswith('invocation_test: error: photos/x.jpg is broken.\n')
+
+
+def test_warnings_of_the_library_are_lines(capsys):
+  def warn():
+    logging.getLogger('vgg_slim.weights').warning('%s is damaged.', 'model.ckpt-3')
+
+  for _ in range(2):
+    warned = types.SimpleNamespace(main=warn, __name__='train')
+    assert run_tool(warned) == 0
+    assert capsys.readouterr().err == 'invocation_test: warning: model.ckpt-3 is damaged.\n'
+
+
+def test_version(capsys):
+  assert run_tool(THIS, '--version') == 0
+  assert capsys.readouterr().out.startswith('invocation_test (vgg_slim ')
+
+
+def test_relative_paths_mean_the_callers_folder(tmp_path, monkeypatch):
+  monkeypatch.chdir('/')
+  monkeypatch.setenv('BUILD_WORKING_DIRECTORY', str(tmp_path))
+  assert run_tool(THIS) == 0
+  assert os.getcwd() == str(tmp_path)
+
+
+def test_loading_tensorflow_says_nothing():
+  code = 'from tools import invocation; invocation.load_tensorflow(); import tf_slim'
+  run = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=300
+  )
+  assert run.stderr == run.stdout == ''
+
+
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_a_signal_ignored_at_the_start_interrupts(name):
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+  command = [sys.executable, '-m', 'tests.commands.sleeper']
+  with started(command, preexec_fn=ignore_signals, **pipes) as process:
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(getattr(signal, name))
+    assert process.communicate(timeout=30) == ('', 'sleeper: error: interrupted.\n')
+  assert process.returncode == 128 + getattr(signal, name)
+
+
+def test_handlers_come_back():
+  before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+  assert run_tool(THIS) == 0
+  assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_every_flag_without_a_value_is_named():
+  flags.FLAGS(['test'])
+  assert invocation.check_given(_SIDE, _KIND) is None
+  with pytest.raises(ConfigError, match='^--invocation_test_one, --invocation_test_two missing; '):
+    invocation.check_given(_ONE, _SIDE, _TWO)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+  line = '"$0" -m "$1" --help | true; exit ${PIPESTATUS[0]}'
+  command = ['bash', '-c', line, sys.executable, 'vgg_slim.commands.describe']
+  done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+  assert done.stderr == ''
+  assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 where `true` was slower than the tool

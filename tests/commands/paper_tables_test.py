@@ -1,0 +1,34 @@
+"""Each call is a process of its own, as flags are global."""
+
+import pathlib
+import subprocess
+import sys
+
+from tests.testing import make_data_set
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def paper_tables(folder, *arguments):
+  command = [sys.executable, '-m', 'vgg_slim.commands.paper_tables', *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
+
+
+def test_one_network_and_a_mistake(tmp_path):
+  make_data_set(tmp_path / 'data', per_class=4)
+  tiny = ('--data_dir=data', '--steps=1', '--channels=1')
+  run = paper_tables(tmp_path, *tiny, '--models=vgg_a')
+  assert run.returncode == 0, run.stderr
+  assert 'folder, 2 validation pictures' in run.stdout
+  line = next(line for line in run.stdout.splitlines() if 'vgg_a@1' in line)
+  assert line.split()[:4] == ['vgg_a@1', '36', '32', 'dense']
+  assert line.split()[-1] == '29.6%'
+  assert '0 of 0 pairs of lines come out the other way round' in run.stdout
+  assert run.stderr == '1 of 1: vgg_a@1, S = 36 to 36 px\n'
+
+  run = paper_tables(tmp_path, *tiny, '--models=vgg16')
+  assert (run.returncode, run.stderr.count('\n')) == (1, 1)
+  assert '--models=vgg16: expected some of vgg_a to vgg_e.' in run.stderr

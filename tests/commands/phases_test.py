@@ -1,0 +1,72 @@
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from vgg_slim.commands import phases
+from vgg_slim.commands import train as _  # noqa: F401  (defines every flag)
+from vgg_slim.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def parsed():
+  with flagsaver.flagsaver():
+    flags.FLAGS(['test', '--momentum=0.5'])
+    yield
+
+
+def parse(*texts):
+  flags.FLAGS.phase = list(texts)
+  return phases.phases_from_flags()
+
+
+def test_names_and_flags():
+  head, rest = parse('head  epochs=5 trainable_scopes=a,b', 'all --from_net_a learning_rate=1e-5')
+  assert head == phases.Phase('1_head', {'epochs': '5', 'trainable_scopes': 'a,b'})
+  assert rest == phases.Phase('2_all', {'from_net_a': 'true', 'learning_rate': '1e-5'})
+
+
+def test_flags_have_their_values_within_a_phase_only():
+  (phase,) = parse('head epochs=5 trainable_scopes=a,b new_head')
+  before = flags.FLAGS.flag_values_dict()
+  with phases.applied(phase):
+    values = flags.FLAGS
+    assert (values.epochs, values.trainable_scopes, values.new_head) == (5.0, ['a', 'b'], True)
+    assert values.momentum == 0.5
+  assert flags.FLAGS.flag_values_dict() == before
+
+
+def test_what_follows_takes_all_of_the_phase_before():
+  flags.FLAGS.new_head = True
+  flags.FLAGS.checkpoint_path = 'weights/vgg16'
+  deeper, other = (
+    phases.following('run/1_a/model.ckpt-9', phase)
+    for phase in parse('deeper from_net_a', 'other checkpoint_path=elsewhere')
+  )
+  with phases.applied(deeper):
+    values = flags.FLAGS
+    assert values.checkpoint_path == 'run/1_a/model.ckpt-9'
+    assert (values.new_head, values.from_net_a) == (False, True)
+  with phases.applied(other):
+    assert flags.FLAGS.checkpoint_path == 'elsewhere'
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    ('../x epochs=1', 'it starts with a name of letters'),
+    ('head depth=9', "'depth' is no flag that a phase can change"),
+    ('head train_dir=x', "'train_dir' is no flag that a phase can change"),
+    ('head num_threads=2', "'num_threads' is no flag that a phase can change"),
+  ],
+)
+def test_mistakes_are_named(text, message):
+  with pytest.raises(ConfigError, match=message):
+    parse(text)
+
+
+def test_a_value_that_its_flag_does_not_take_leaves_the_flags_alone():
+  (phase,) = parse('head batch_size=3 epochs=many')
+  before = flags.FLAGS.batch_size
+  with pytest.raises(ConfigError, match='Phase 1_head: .*epochs=many'), phases.applied(phase):
+    pass
+  assert flags.FLAGS.batch_size == before

@@ -1,0 +1,58 @@
+"""Each call is a process of its own, as flags are global; most end before TensorFlow is loaded."""
+
+import pathlib
+import subprocess
+import sys
+
+import PIL.Image
+import pytest
+
+from tests.testing import make_data_set, train_config
+from vgg_slim.configs import config
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """A folder with the data set `data` and the train_dir `run`, of which only the config is read."""
+  folder = tmp_path_factory.mktemp('plot')
+  data_dir, manifest = make_data_set(folder / 'data')
+  (folder / 'run').mkdir()
+  config.write_train_config(str(folder / 'run'), train_config(data_dir, manifest))
+  return folder
+
+
+def plot(folder, *arguments):
+  command = [sys.executable, '-m', 'vgg_slim.commands.plot', *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
+
+
+@pytest.mark.parametrize(
+  'arguments',
+  [['--data_dir=data', '--train_scale_max=40'], ['--train_dir=run', '--split=validation']],
+)
+def test_samples(folder, arguments):
+  run = plot(folder, '--what=samples', '--count=4', '--output=grid.png', *arguments)
+  assert run.returncode == 0, run.stderr
+  assert run.stdout == 'grid.png is written.\n'
+  with PIL.Image.open(folder / 'grid.png') as picture:
+    assert min(picture.size) > 200
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    ([], '--what is missing, one of samples'),
+    (['--what=samples'], '--train_dir or --data_dir is missing'),
+    (['--what=samples', '--data_dir=data', '--split=dev'], "no split 'dev'"),
+  ],
+)
+def test_mistakes_are_one_line(folder, arguments, message):
+  run = plot(folder, *arguments)
+  assert run.returncode == 1
+  assert message in run.stderr
+  assert len(run.stderr.splitlines()) == 1

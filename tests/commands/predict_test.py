@@ -1,0 +1,150 @@
+"""Each call is a process of its own, as flags are global and standard input is one of them."""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
+from vgg_slim.compat import tf
+from vgg_slim.export import exporter
+from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """Three pictures, a broken one, and the checkpoint `net` of a thin network."""
+  folder = tmp_path_factory.mktemp('predict')
+  (folder / 'photos').mkdir()
+  pixels = np.random.default_rng(0).integers(0, 255, [48, 60, 3]).astype(np.uint8)
+  image = PIL.Image.fromarray(pixels)
+  image.save(folder / 'photos' / 'a.jpg')
+  image.save(folder / 'photos' / 'b.png')
+  turned = PIL.Image.Exif()
+  turned[0x0112] = 6
+  image.rotate(90, expand=True).save(folder / 'upright.png', exif=turned)
+  image.save(folder / 'same.png')
+  (folder / 'photos' / 'broken.jpg').write_bytes(b'x')
+  prefix = str(folder / 'net')
+  with graph_session() as session:
+    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), 3, Inference(), 32, fc_units=8)
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, prefix, write_meta_graph=False)
+  names = ('cat, tabby', 'dog [x]', 'bird')
+  write_contract(contract_path(prefix), Contract('vgg_a@4', 3, 32, 8, class_names=names))
+  return folder
+
+
+def predict(folder, *arguments, stdin=''):
+  command = [sys.executable, '-m', 'vgg_slim.commands.predict', *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, input=stdin, timeout=300
+  )
+
+
+def test_table_csv_and_the_broken_one(folder):
+  run = predict(
+    folder, 'photos', '--checkpoint_path=net', '-', '--output=x.csv', '--top=2', stdin='same.png\n'
+  )
+  assert run.returncode == 1
+  *progress, last = run.stderr.splitlines()
+  assert last == (
+    'predict: error: 1 of 4 files have no answer: photos/broken.jpg: not an image that Pillow '
+    'can read.'
+  )
+  assert all(line.startswith('Predicting: ') for line in progress)
+  rows = list(csv.reader((folder / 'x.csv').open()))
+  assert [row[0] for row in rows] == ['file', 'photos/a.jpg', 'photos/b.png', 'same.png']
+  assert len(rows[0]) == 5
+  for file, *classes in rows[1:]:
+    line = next(line for line in run.stdout.splitlines() if line.split()[:1] == [file])
+    assert classes[0] in line
+    assert f'{float(classes[1]):.1%}' in line
+
+
+def test_what_was_exported_answers_like_its_checkpoint(folder):
+  request = exporter.ExportRequest(str(folder / 'net'), 'saved_model', str(folder / 'exported'))
+  exporter.run_export(request, say=lambda line: None)
+  answers = [
+    predict(folder, 'same.png', '--views=center', flag).stdout
+    for flag in ('--checkpoint_path=net', '--saved_model=exported')
+  ]
+  assert answers[0] == answers[1]
+  assert 'bird' in answers[0]
+
+
+def test_pictures_and_json(folder):
+  run = predict(
+    folder,
+    *('upright.png', 'same.png', '--checkpoint_path=net', '--output=x.json', '--views=center'),
+    *('--bar_charts=bars', '--grid=grid.png', '--heat_maps=maps', '--layer=conv4_2'),
+  )
+  assert run.returncode == 0, run.stderr
+  values = json.loads((folder / 'x.json').read_text())
+  assert values['failed'] == {}
+  one, two = ([c['probability'] for c in p['classes']] for p in values['predictions'])
+  assert sum(one) == pytest.approx(1, rel=1e-5)
+  assert one == pytest.approx(two, rel=1e-5)  # the same picture, turned by EXIF
+  pictures = ['bars/upright.png', 'bars/same.png', 'grid.png', 'maps/upright.png', 'maps/same.png']
+  for picture in pictures:
+    assert (folder / picture).read_bytes().startswith(b'\x89PNG')
+  (events,) = (folder / 'maps').glob('events.out.tfevents.*')
+  tags = [value.tag for e in tf.train.summary_iterator(str(events)) for value in e.summary.value]
+  assert tags == ['heat_maps/upright', 'heat_maps/same']
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--checkpoint_path=net'], 'no images: give files, folders, patterns'),
+    (['same.png'], 'give one of --train_dir, --checkpoint_path, --saved_model.'),
+    (['same.png', '--saved_model=nowhere'], 'nowhere/assets.extra/contract.json cannot be read'),
+    (['same.png', '--checkpoint_path=nowhere'], 'nowhere is no checkpoint'),
+    (['same.png', '--checkpoint_path=net', '--layer=conv9'], "no layer 'conv9' below its head"),
+  ],
+)
+def test_mistakes_are_one_line(folder, arguments, message):
+  run = predict(folder, *arguments)
+  assert run.returncode == 1
+  assert message in run.stderr
+  assert len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--output=x.txt'], '--output=x.txt must end in .csv or .json.'),
+    (['--grid=x.txt'], '--grid=x.txt must end in .png.'),
+    (['--bar_charts=same.png'], '--bar_charts=same.png: same.png is not a folder.'),
+    (['--output=nowhere/x.csv'], '--output=nowhere/x.csv: there is no folder nowhere.'),
+    (
+      ['--bar_charts=maps2', '--heat_maps=maps2'],
+      '--bar_charts and --heat_maps name the same path',
+    ),
+  ],
+)
+def test_outputs_are_checked_before_the_work(folder, arguments, message):
+  run = predict(folder, 'same.png', '--checkpoint_path=net', *arguments)
+  assert run.returncode == 2
+  assert run.stderr.startswith(f'predict: error: {message}')
+  assert (run.stdout, run.stderr.count('\n')) == ('', 1)
+
+
+def test_it_starts_without_tensorflow_and_answers_without_keras():
+  program = 'import sys, vgg_slim.commands.predict; sys.exit("tensorflow" in sys.modules)'
+  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)
+  program = (
+    'import sys, vgg_slim.evaluation.predictor; '
+    'sys.exit(bool({"keras", "matplotlib", "sklearn"} & set(sys.modules)))'
+  )
+  subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)

@@ -1,0 +1,84 @@
+import io
+
+import pytest
+from absl.testing import flagsaver
+
+from vgg_slim.commands import progress
+
+
+class Terminal(io.StringIO):
+  def isatty(self):
+    return True
+
+
+def test_lines_come_every_few_seconds_and_at_the_end(monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+  stream = io.StringIO()
+  with progress.show('Converting', stream=stream) as report:
+    for done in range(1, 13):
+      now[0] += 1
+      report(10 * done, 120)
+  assert stream.getvalue().splitlines() == [
+    'Converting: 50 of 120 images, 10 images/s, 7 s left',
+    'Converting: 100 of 120 images, 10 images/s, 2 s left',
+    'Converting: 120 of 120 images, 10 images/s, 0 s left',
+  ]
+
+
+def test_what_an_earlier_process_did_is_no_speed(monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+  stream = io.StringIO()
+  with progress.show('Converting', stream=stream) as report:
+    for done in range(9_001, 9_021):
+      now[0] += 1
+      report(done, 9_200)
+  assert (
+    stream.getvalue().splitlines()[0] == 'Converting: 9005 of 9200 images, 1 images/s, 195 s left'
+  )
+
+
+def test_a_bar_of_resumed_work_starts_there(monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+  bars = []
+  make = progress.progress.Progress
+
+  def keep(*columns, **options):
+    bars.append(make(*columns, get_time=lambda: now[0], **options))
+    return bars[0]
+
+  monkeypatch.setattr(progress.progress, 'Progress', keep)
+  with progress.show('Converting', stream=Terminal()) as report:
+    for done in range(9_001, 9_021):
+      now[0] += 1
+      report(done, 9_200)
+    assert bars[0].tasks[0].speed == pytest.approx(1, rel=0.1)
+    assert bars[0].tasks[0].completed == 9_020
+
+
+def test_a_terminal_gets_a_bar():
+  stream = Terminal()
+  with progress.show('Reading', unit='rows', stream=stream) as report:
+    for done in range(1, 4):
+      report(done, 3)
+  assert 'Reading' in stream.getvalue()
+  assert '3/3' in stream.getvalue()
+
+
+def test_an_error_passes_through():
+  stream = io.StringIO()
+  try:
+    with progress.show('Reading', stream=stream):
+      raise KeyError('x')
+  except KeyError as error:
+    assert error.args == ('x',)
+  assert stream.getvalue() == ''
+
+
+def test_quiet_shows_nothing():
+  stream = Terminal()
+  with flagsaver.flagsaver(quiet=True), progress.show('Reading', stream=stream) as report:
+    report(3, 3)
+  assert stream.getvalue() == ''

@@ -1,0 +1,69 @@
+"""Every recipe is a run, or phases of one, and says in its header what it costs and gives."""
+
+import dataclasses
+import pathlib
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tests.training.graph_test import a_manifest
+from vgg_slim.commands import phases
+from vgg_slim.commands import train as _  # noqa: F401  (defines every flag)
+from vgg_slim.commands.flags import config_flags
+
+RECIPES = sorted(pathlib.Path(__file__).parents[2].joinpath('recipes').glob('*.flags'))
+
+
+def configs(path):
+  """One for each phase, for the data set of a test."""
+  with flagsaver.flagsaver():
+    flags.FLAGS(['test', f'--flagfile={path}'])
+    manifest = dataclasses.replace(a_manifest(), largest_side=500)
+    parts = phases.phases_from_flags() or [phases.Phase('whole', {})]
+    found = []
+    for number, part in enumerate(parts):
+      with phases.applied(phases.following('before', part) if number else part):
+        found.append(config_flags.train_config_from_flags('data', manifest))
+    return found
+
+
+@pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_whole(path):
+  assert configs(path)
+  header = '\n'.join(li for li in path.read_text().splitlines() if li.startswith('#'))
+  assert f'--flagfile=recipes/{path.name}' in header
+  for word in ('Data:', 'Cost:', 'Expect:'):
+    assert word in header
+
+
+def recipe(name):
+  return configs(next(path for path in RECIPES if path.stem == name))
+
+
+def test_the_papers_curriculum():
+  a, d, s384, multi = recipe('imagenet_vgg_d')
+  assert (a.net.model, a.fine_tune.checkpoint_path) == ('vgg_a', None)
+  assert d.net.model == s384.net.model == multi.net.model == 'vgg_d'
+  assert [c.fine_tune.from_net_a for c in (a, d, s384, multi)] == [False, True, False, False]
+  scales = [
+    (c.preprocessing.train_scale_min, c.preprocessing.train_scale_max) for c in (s384, multi)
+  ]
+  assert scales == [(384, 384), (256, 512)]
+  assert {c.preprocessing.rgb_shift for c in (a, d, s384, multi)} == {0.1}
+  assert [c.optimizer.learning_rate for c in (d, s384)] == [1e-2, 1e-3]
+
+
+def test_fine_tuning_trains_the_new_head_first():
+  head, everything = recipe('finetune_vgg16')
+  scopes = ('vgg_16/fc6', 'vgg_16/fc7', 'vgg_16/fc8')
+  assert head.fine_tune.trainable_scopes == head.fine_tune.checkpoint_exclude_scopes == scopes
+  assert (
+    everything.fine_tune.trainable_scopes == everything.fine_tune.checkpoint_exclude_scopes == ()
+  )
+  for phase in (head, everything):
+    fed = phase.preprocessing
+    assert (fed.width_shift, fed.height_shift, fed.zoom_min, fed.zoom_max) == (0.2, 0.2, 0.5, 1.5)
+    assert fed.brightness_min < 1 < fed.brightness_max
+    assert fed.train_scale_min == fed.train_scale_max == phase.net.image_size
+  assert (head.optimizer.learning_rate, everything.optimizer.learning_rate) == (1e-3, 1e-5)

@@ -1,0 +1,103 @@
+import dataclasses
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tests.training.graph_test import a_manifest
+from vgg_slim.commands import run_plan
+from vgg_slim.commands import train as _  # noqa: F401  (defines every flag)
+from vgg_slim.configs import config
+from vgg_slim.data import manifest as manifests
+from vgg_slim.data.conversion import default_data
+from vgg_slim.errors import CheckpointError, DataError
+
+
+@pytest.fixture
+def manifest(tmp_path, monkeypatch):
+  """Of the data set in the folder `data`, the default of which nothing is asked."""
+  monkeypatch.chdir(tmp_path)
+  made = a_manifest()
+  monkeypatch.setattr(manifests, 'read_manifest', lambda folder: made)
+  return made
+
+
+def plan(*arguments, data_dir='data', train_dir=None):
+  with flagsaver.flagsaver():
+    flags.FLAGS(['test', *arguments])
+    return run_plan.plan_run(data_dir, train_dir)
+
+
+def begin(tmp_path, *arguments, train_dir='run', **changes):
+  """A run that has a checkpoint; returns its config."""
+  begun = dataclasses.replace(plan(*arguments, train_dir='none').config, **changes)
+  folder = tmp_path / train_dir
+  folder.mkdir(parents=True)
+  config.write_train_config(str(folder), begun)
+  (folder / 'model.ckpt-1.index').touch()
+  return begun
+
+
+def test_a_new_run_is_named_after_data_and_network(manifest, tmp_path):
+  new = plan('--model=vgg11')
+  assert (new.train_dir, new.is_resumed) == (f'runs/{manifest.dataset}_vgg11', False)
+  assert new.config.data_dir == str(tmp_path / 'data')
+
+
+def test_a_run_is_resumed_as_it_was_without_a_flag(manifest, tmp_path):
+  flagged = ('--model=vgg11', '--momentum=0.5', '--trainable_scopes=head', '--epochs=3')
+  begun = begin(tmp_path, *flagged)
+  (tmp_path / 'data').mkdir()
+  for resumed in (plan(train_dir='run', data_dir=None), plan(*flagged, train_dir='run')):
+    assert resumed == run_plan.RunPlan(begun, manifest, 'run', (), is_resumed=True)
+
+
+def test_a_run_in_the_default_folder_is_resumed(manifest, tmp_path):
+  folder = f'runs/{manifest.dataset}_vgg11'
+  begun = begin(tmp_path, '--model=vgg11', '--seed=5', train_dir=folder)
+  resumed = plan('--model=vgg11')
+  assert (resumed.config, resumed.train_dir) == (begun, folder)
+
+
+def test_what_the_command_names_is_compared(manifest, tmp_path):
+  begin(tmp_path, '--model=vgg11', '--featurewise_std', '--trainable_scopes=head')
+  with pytest.raises(CheckpointError) as error:
+    plan('--model=vgg16', '--pixel_scale=1', '--trainable_scopes=vgg_11', train_dir='run')
+  for name in ('net.model', 'preprocessing.pixel_scale', 'fine_tune.trainable_scopes'):
+    assert f'{name} was ' in str(error.value)
+
+
+def test_a_number_of_epochs_takes_the_place_of_the_last_step(manifest, tmp_path):
+  begin(tmp_path, '--max_steps=6')
+  assert plan('--epochs=9', train_dir='run').config.run.max_steps is None
+  assert plan('--epochs=9', '--max_steps=7', train_dir='run').config.run.max_steps == 7
+
+
+def test_another_data_set_is_refused(manifest, tmp_path):
+  begin(tmp_path, data_fingerprint='of another')
+  with pytest.raises(
+    CheckpointError, match='was started on another data set than the one that is in '
+  ):
+    plan(train_dir='run')
+
+
+def test_a_data_set_that_has_moved(manifest, tmp_path):
+  begin(tmp_path)
+  with pytest.raises(DataError, match='run was trained on .*/data, which is not there'):
+    plan(train_dir='run', data_dir=None)
+
+
+def test_the_digits_are_made_again(manifest, tmp_path, monkeypatch):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  digits = tmp_path / 'vgg_slim' / f'digits-v{manifests.FORMAT_VERSION}'
+  monkeypatch.setattr(default_data, 'digits_folder', lambda cache: digits)
+  begin(tmp_path, data_dir=str(digits))
+  assert plan(train_dir='run', data_dir=None).config.data_dir == str(digits)
+
+
+def test_a_new_run_does_not_look_at_the_one_that_is_there(manifest, tmp_path):
+  """The folder of phases may hold a run of its own, which they neither resume nor compare with."""
+  begin(tmp_path, '--seed=5')
+  with flagsaver.flagsaver():
+    flags.FLAGS(['test', '--seed=6'])
+    assert run_plan.plan_new_run('data', 'run').config.run.seed == 6

@@ -1,0 +1,32 @@
+import pytest
+
+from tests.testing import run_tool
+from vgg_slim.commands import supervise
+
+
+def run(*arguments):
+  return run_tool(supervise, *arguments, takes_command=True)
+
+
+def test_the_code_of_the_command():
+  assert run('--num_workers=2', '--', 'sh', '-c', '[ -n "$TF_CONFIG" ]') == 0
+  assert run('--', 'sh', '-c', 'exit 2') == 2
+
+
+def test_flags_of_the_command_are_its_own(capfd):
+  assert run('--', 'printf', '%s', '--help') == 0
+  assert capfd.readouterr().out == '--help'
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    ([], 1, 'no command: it follows --'),
+    (['--', 'train', '--overwrite'], 1, '--overwrite would remove the run at each start'),
+    (['--num_workers=0', '--', 'true'], 1, '--num_workers must be at least 1, got 0'),
+    (['true'], 2, "unexpected arguments ['true']"),
+  ],
+)
+def test_mistakes(capsys, arguments, code, message):
+  assert run(*arguments) == code
+  assert message in capsys.readouterr().err

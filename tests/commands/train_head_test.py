@@ -1,0 +1,118 @@
+"""From a trunk to a whole network: each call is a process of its own, as flags are global."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.testing import graph_session, make_data_set
+from vgg_slim import locks
+from vgg_slim.checkpoints.contract import Contract, contract_path, load_contract, write_contract
+from vgg_slim.compat import tf
+from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run(tool, folder, *arguments):
+  command = [sys.executable, '-m', tool, *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
+  return subprocess.run(
+    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+  )
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """The data set `data`, the trunk `trunk` and its features `features`."""
+  folder = tmp_path_factory.mktemp('head')
+  make_data_set(folder / 'data', per_class=12)
+  prefix = str(folder / 'trunk')
+  with graph_session() as session:
+    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), None, Inference())
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, prefix, write_meta_graph=False)
+  write_contract(contract_path(prefix), Contract('vgg_a@4', None, 32, None, pixel_scale=1 / 64))
+  extracted = run(
+    'vgg_slim.commands.extract_features',
+    folder,
+    *('--checkpoint_path=trunk', '--data_dir=data', '--image_size=32', '--output=features'),
+  )
+  assert extracted.returncode == 0, extracted.stderr
+  assert 'Wrote features/train.npz: pool5 of 18 pictures.' in extracted.stdout
+  return folder
+
+
+def test_a_second_extraction_is_told_who_writes(folder):
+  with locks.hold(folder / 'features'):
+    refused = run(
+      'vgg_slim.commands.extract_features',
+      folder,
+      *('--checkpoint_path=trunk', '--data_dir=data', '--image_size=32', '--output=features'),
+    )
+  assert refused.returncode == 1
+  assert refused.stderr.startswith(
+    f'extract_features: error: features is in use by process {os.getpid()} on '
+  )
+  assert refused.stderr.count('\n') == 1
+
+
+def test_features_are_there_once(folder):
+  with np.load(folder / 'features' / 'validation.npz') as arrays:
+    assert arrays['features'].shape == (6, 1, 1, 32)
+    assert sorted(arrays['labels']) == [0, 0, 0, 1, 1, 1]
+    assert len(set(arrays['names'])) == 6
+  before = (folder / 'features' / 'train.npz').stat().st_mtime_ns
+  again = run(
+    'vgg_slim.commands.extract_features',
+    folder,
+    *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--splits=train'),
+  )
+  assert again.stdout == 'features/train.npz is there: 18 pictures, nothing to do.\n'
+  assert (folder / 'features' / 'train.npz').stat().st_mtime_ns == before
+  other = run(
+    'vgg_slim.commands.extract_features',
+    folder,
+    *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--layer=conv5_2'),
+  )
+  assert other.returncode == 1
+  assert "features holds other features: layer 'pool5', now 'conv5/conv5_2'" in other.stderr
+
+
+def test_a_head_becomes_a_checkpoint(folder):
+  trained = run(
+    'vgg_slim.commands.train_head',
+    folder,
+    *('--features=features', '--checkpoint_path=trunk', '--output=whole', '--head=fc256'),
+    *('--classifier_activation=sigmoid', '--epochs=3', '--batch_size=6'),
+  )
+  assert trained.returncode == 0, trained.stderr
+  assert trained.stdout.startswith('3 epochs in ')
+  assert 'validation accuracy' in trained.stdout
+  _, contract = load_contract(str(folder / 'whole'))
+  assert (contract.head, contract.num_logits, contract.class_names) == (
+    'fc256',
+    1,
+    ('class_0', 'class_1'),
+  )
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    (['--features=features'], 1, '--output missing; see --help'),
+    (['--features=data', '--output=x', '--checkpoint_path=trunk'], 1, 'data holds no features'),
+    (['--features=features', '--output=x', '--epochs=0'], 1, 'epochs must be at least 1, got 0'),
+    (['--features=features', '--output=trunk', '--checkpoint_path=trunk'], 2, 'trunk.index'),
+    (['--features=features', '--output=trunk.json/x'], 2, 'trunk.json is not a folder'),
+  ],
+)
+def test_mistakes_are_one_line(folder, arguments, code, message):
+  failed = run('vgg_slim.commands.train_head', folder, *arguments)
+  assert failed.returncode == code
+  assert message in failed.stderr
+  assert len(failed.stderr.splitlines()) == 1

@@ -1,0 +1,273 @@
+"""In this process, for a thin network; another tool here would bring flags of the same names."""
+
+import csv
+import os
+import re
+import shutil
+import socket
+
+import numpy as np
+import pytest
+
+from tests.testing import make_data_set, run_tool, thin_model
+from vgg_slim import locks
+from vgg_slim.commands import train
+from vgg_slim.compat import tf
+from vgg_slim.configs import config
+from vgg_slim.configs import run as run_config
+from vgg_slim.data.conversion import default_data
+
+SMALL = ('--model=vgg_a', '--batch_size=6', '--max_steps=6', '--fc_units=32')
+LEARNS = ('--learning_rate=0.01', '--initializer=he', '--pixel_scale=0.015625')
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+  thin_model(monkeypatch, 'vgg_a', channels=8)
+  monkeypatch.chdir(tmp_path)
+  return make_data_set(tmp_path / 'data', per_class=16)[0]
+
+
+def test_a_run_learns_and_says_what_to_do_next(data_dir, tmp_path, capsys):
+  arguments = ('--data_dir=data', *SMALL, *LEARNS, '--max_steps=60')
+  assert run_tool(train, *arguments) == 0
+  output = capsys.readouterr().out
+  assert 'vgg_a at 32 px on 24 pictures of 2 classes' in output
+  assert 'Evaluate:    tools/evaluate --train_dir=runs/folder_vgg_a' in output
+  run = tmp_path / 'runs' / 'folder_vgg_a'
+  assert config.read_train_config(str(run)).run.max_steps == 60
+  last = list(csv.DictReader((run / 'metrics.csv').open()))[-1]
+  shown = {
+    value.tag
+    for path in (run / 'validation').iterdir()
+    for event in tf.train.summary_iterator(str(path))
+    for value in event.summary.value
+  }
+  assert {'accuracy', 'confusion'} <= shown
+  # Two colours: whatever learns at all gets them right.
+  assert (last['step'], last['validation_accuracy']) == ('60', '1')
+
+
+def test_the_default_length_is_said(data_dir, monkeypatch, capsys):
+  monkeypatch.setattr(run_config, 'FEWEST_STEPS', 20)
+  length_free = ('--model=vgg_a', '--batch_size=24', '--fc_units=8', f'--data_dir={data_dir}')
+  assert run_tool(train, *length_free) == 0
+  output = capsys.readouterr().out
+  assert '20 epochs, 20 steps; --epochs gives another length.' in output
+  assert 'Done: step 20 of 20' in output
+
+
+def test_the_same_command_again_does_nothing(data_dir, capsys):
+  assert run_tool(train, f'--data_dir={data_dir}', *SMALL) == 0
+  capsys.readouterr()
+  assert run_tool(train, f'--data_dir={data_dir}', *SMALL) == 0
+  output = capsys.readouterr().out
+  assert 'images/s' not in output
+  assert 'Done: step 6 of 6' in output
+
+
+def test_other_flags_in_the_same_folder_are_refused(data_dir, capsys):
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL) == 0
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL, '--seed=1') == 1
+  assert 'run holds another run: run.seed was 0, now 1.' in capsys.readouterr().err
+
+
+def test_digits_are_the_default(data_dir, tmp_path, monkeypatch, capsys):
+  made = []
+
+  def digits_folder(cache):
+    made.append(cache)
+    return data_dir
+
+  monkeypatch.setattr(default_data, 'digits_folder', digits_folder)
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+  assert run_tool(train, *SMALL, '--train_dir=run') == 0
+  assert made == [tmp_path / 'cache' / 'vgg_slim']
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'code', 'message'),
+  [
+    (['--data_dir=nowhere'], 1, 'nowhere is no folder'),
+    (['--model=vgg17'], 1, "Unknown model 'vgg17'"),
+    (['--data_dir=.'], 1, 'has no manifest.json'),
+    (['--batch_size=many'], 2, '--batch_size=many'),
+  ],
+)
+def test_mistakes_of_training_leave_nothing(data_dir, tmp_path, capsys, arguments, code, message):
+  before = sorted(path.name for path in tmp_path.iterdir())
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *arguments) == code
+  error = capsys.readouterr().err
+  assert error.startswith('train: error: ')
+  assert message in error
+  assert error.count('\n') == 1
+  assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_fine_tuning_starts_from_the_checkpoint_and_trains_the_scope_alone(data_dir, capsys):
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=first', *SMALL) == 0
+  capsys.readouterr()
+  code = run_tool(
+    train,
+    *(f'--data_dir={data_dir}', '--train_dir=second', *SMALL, '--max_steps=1'),
+    *('--checkpoint_path=first/model.ckpt-6', '--new_head', '--trainable_scopes=vgg_a/fc8'),
+  )
+  assert code == 0
+  output = capsys.readouterr().out
+  assert 'Starting from first/model.ckpt-6.\nrestored: 20\n' in output
+  assert 'excluded, left at their initial value: 2\n  vgg_a/fc8/weights\n' in output
+  before = tf.train.load_checkpoint('first/model.ckpt-6')
+  after = tf.train.load_checkpoint('second/model.ckpt-1')
+  same = {
+    name: (before.get_tensor(name) == after.get_tensor(name)).all()
+    for name in after.get_variable_to_shape_map()
+    if name.startswith('vgg_a/') and not name.endswith('/Momentum')
+  }
+  assert len(same) == 22
+  assert {name for name, is_same in same.items() if not is_same} == {
+    'vgg_a/fc8/weights',
+    'vgg_a/fc8/biases',
+  }
+
+
+def test_a_mistake_in_fine_tuning_leaves_no_train_dir(data_dir, tmp_path, capsys):
+  assert (
+    run_tool(train, f'--data_dir={data_dir}', '--train_dir=first', *SMALL, '--max_steps=1') == 0
+  )
+  arguments = ('--train_dir=second', '--checkpoint_path=first/model.ckpt-1')
+  wrong = '--checkpoint_exclude_scopes=fc8'
+  assert run_tool(train, f'--data_dir={data_dir}', *SMALL, *arguments, wrong) == 1
+  assert "no variable is under 'fc8' (did you mean 'vgg_a/fc8'?)" in capsys.readouterr().err
+  assert not (tmp_path / 'second').exists()
+
+
+def test_phases_are_the_commands_one_after_another(data_dir, capsys):
+  run = (f'--data_dir={data_dir}', *SMALL, '--max_steps=2')
+  first = ('--initializer=he', '--trainable_scopes=head')
+  assert run_tool(train, *run, '--train_dir=one', *first) == 0
+  second = ('--checkpoint_path=one/model.ckpt-2', '--learning_rate=1e-3')
+  assert run_tool(train, *run, '--train_dir=two', *second) == 0
+  capsys.readouterr()
+  arguments = (
+    *(*run, '--train_dir=both'),
+    *('--phase=head initializer=he trainable_scopes=head', '--phase=all learning_rate=1e-3'),
+  )
+  assert run_tool(train, *arguments) == 0
+  output = capsys.readouterr().out
+  assert 'Starting from both/1_head/model.ckpt-2.' in output
+  for parts, folder in (('1_head', 'one'), ('2_all', 'two')):
+    expected, got = (
+      tf.train.load_checkpoint(f'{path}/model.ckpt-2') for path in (folder, f'both/{parts}')
+    )
+    for name in expected.get_variable_to_shape_map():
+      assert (expected.get_tensor(name) == got.get_tensor(name)).all(), name
+  assert run_tool(train, *arguments) == 0
+  assert 'images/s' not in capsys.readouterr().out  # both are complete
+
+
+def test_a_mistake_in_the_last_phase_shows_before_the_first(data_dir, tmp_path, capsys):
+  arguments = (f'--data_dir={data_dir}', *SMALL, '--train_dir=run')
+  assert run_tool(train, *arguments, '--phase=a', '--phase=b batch_size=0') == 1
+  assert 'batch_size must be at least 1' in capsys.readouterr().err
+  assert not (tmp_path / 'run').exists()
+
+
+STEPS = (*SMALL, '--save_every_steps=1', '--keep_checkpoints=9')
+
+
+def final_step(train_dir):
+  return tf.train.load_checkpoint(str(train_dir)).get_tensor('global_step')
+
+
+def test_a_copied_run_goes_on_in_its_own_folder(data_dir, tmp_path, capsys):
+  run = (f'--data_dir={data_dir}', *STEPS, '--keep_checkpoints=2', '--keep_best')
+  assert run_tool(train, *run, '--max_steps=3', '--train_dir=a') == 0
+  shutil.copytree('a', 'b')
+  before = {path: path.read_bytes() for path in (tmp_path / 'a').rglob('*') if path.is_file()}
+  capsys.readouterr()
+  assert run_tool(train, *run, '--train_dir=b') == 0
+  assert 'Resuming from b/model.ckpt-3.' in capsys.readouterr().out
+  after = {path: path.read_bytes() for path in (tmp_path / 'a').rglob('*') if path.is_file()}
+  assert after == before
+  (tmp_path / 'a').rename(tmp_path / 'moved')
+  assert run_tool(train, *run, '--train_dir=moved') == 0
+  assert 'Resuming from moved/model.ckpt-3.' in capsys.readouterr().out
+  for folder in ('b', 'moved', 'b/best'):
+    assert str(tmp_path) not in (tmp_path / folder / 'checkpoint').read_text()
+  for name in tf.train.load_checkpoint('b').get_variable_to_shape_map():
+    values = [tf.train.load_checkpoint(folder).get_tensor(name) for folder in ('b', 'moved')]
+    np.testing.assert_array_equal(*values, err_msg=name)
+
+
+def test_only_overwrite_starts_a_run_again(data_dir, tmp_path, capsys):
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *SMALL)
+  assert run_tool(train, *run, '--max_steps=2') == 0
+  (tmp_path / 'run' / 'model.ckpt-2.index').write_text('garbage')
+  before = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
+  capsys.readouterr()
+  assert run_tool(train, *run) == 1
+  error = capsys.readouterr().err
+  assert 'run holds a run without a checkpoint that is whole: run/model.ckpt-2 is damaged' in error
+  assert error.count('\n') == 1
+  after = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
+  assert after == before
+  # Other flags than those of the run that is removed.
+  assert run_tool(train, *run, '--overwrite', '--fc_units=16') == 0
+  output = capsys.readouterr().out
+  assert re.search(r'--overwrite removes from run: .*config.json, .*model.ckpt-2.index', output)
+  assert final_step(tmp_path / 'run') == 6
+  assert not (tmp_path / 'run' / 'model.ckpt-2.index').exists()
+
+
+def test_a_second_process_is_told_who_trains(data_dir, tmp_path, capsys):
+  with locks.hold('run'):
+    assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL) == 1
+  error = capsys.readouterr().err
+  assert (
+    f'train: error: run is in use by process {os.getpid()} on {socket.gethostname()} si' in error
+  )
+  assert error.count('\n') == 1
+  assert not (tmp_path / 'run').exists()
+
+
+def advice(capsys):
+  return capsys.readouterr().err
+
+
+def test_the_advice_after_a_divergence_works_from_the_first_step_on(data_dir, capsys):
+  """With a checkpoint of every step, the weights that diverged are saved."""
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *STEPS)
+  assert run_tool(train, *run, '--learning_rate=1e30') == 1
+  error = advice(capsys)
+  assert 'The loss is not finite at step 2' in error
+  assert 'run/model.ckpt-1 holds the weights that lead there, and is the only checkpoint' in error
+  assert 'start again with --overwrite and a lower --learning_rate' in error
+  assert run_tool(train, *run, '--learning_rate=1e-3') == 1  # the rate alone cannot repair them
+  assert run_tool(train, *run, '--learning_rate=1e-3', '--overwrite') == 0
+  assert final_step('run') == 6
+
+
+def test_the_advice_after_a_later_divergence_works(data_dir, tmp_path, capsys):
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *STEPS)
+  assert run_tool(train, *run, '--learning_rate=1e-3', '--max_steps=3') == 0
+  assert run_tool(train, *run, '--learning_rate=1e30') == 1
+  error = advice(capsys)
+  match = re.search(
+    r'(\S+)\.\* and give a lower --learning_rate.* then goes on from run/model.ckpt-3', error
+  )
+  assert match, error
+  assert match[1] == 'run/model.ckpt-4'
+  for path in tmp_path.glob(f'{match[1]}.*'):
+    path.unlink()
+  capsys.readouterr()
+  assert run_tool(train, *run, '--learning_rate=1e-3') == 0
+  assert 'Resuming from run/model.ckpt-3.' in capsys.readouterr().out
+  assert final_step('run') == 6
+
+
+def test_the_advice_after_a_divergence_between_checkpoints_works(data_dir, capsys):
+  run = (f'--data_dir={data_dir}', '--train_dir=run', *SMALL)
+  assert run_tool(train, *run, '--learning_rate=1e30') == 1
+  assert 'Give a lower --learning_rate, or' in advice(capsys)
+  assert run_tool(train, *run, '--learning_rate=1e-3') == 0
+  assert final_step('run') == 6

@@ -1,0 +1,89 @@
+import dataclasses
+import json
+
+import pytest
+
+from vgg_slim.configs import config, resuming
+from vgg_slim.errors import CheckpointError, ConfigError
+
+
+def a_config(**run):
+  return config.TrainConfig(
+    net=config.NetConfig(num_classes=3, model='vgg16', image_size=32),
+    preprocessing=config.PreprocessingConfig((1, 2, 3), 1.0, 36, 40),
+    optimizer=config.OptimizerConfig(),
+    run=config.RunConfig(**run),
+    fine_tune=config.FineTuneConfig(),
+    data_dir='data',
+    data_fingerprint='abc',
+    class_names=('a', 'b', 'c'),
+  )
+
+
+def test_json_round_trip():
+  assert config.TrainConfig.from_json(a_config().to_json()) == a_config()
+
+
+def test_file_round_trip(tmp_path):
+  config.write_train_config(str(tmp_path), a_config())
+  assert config.read_train_config(str(tmp_path)) == a_config()
+
+
+def test_a_folder_without_config_is_no_train_dir(tmp_path):
+  with pytest.raises(CheckpointError, match='is no train_dir: it has no config.json'):
+    config.read_train_config(str(tmp_path))
+  (tmp_path / '1_head').mkdir()
+  config.write_train_config(str(tmp_path / '1_head'), a_config())
+  with pytest.raises(CheckpointError, match='Its phases are train_dirs: .*/1_head'):
+    config.read_train_config(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    ('{', 'not JSON'),
+    ('[]', 'top level.*must be an object'),
+    ('{"net": {}}', 'missing .*class_names'),
+  ],
+)
+def test_a_broken_file_is_named(tmp_path, text, message):
+  (tmp_path / 'config.json').write_text(text)
+  with pytest.raises(CheckpointError, match=f'config.json is damaged or .*{message}.*--train_dir'):
+    config.read_train_config(str(tmp_path))
+
+
+def test_a_file_from_before_a_field_takes_its_default():
+  values = json.loads(a_config().to_json())
+  del values['run']['seed'], values['optimizer']
+  with pytest.raises(ConfigError, match="missing \\['optimizer'\\]"):
+    config.TrainConfig.from_json(json.dumps(values))
+  values['optimizer'] = {}
+  assert config.TrainConfig.from_json(json.dumps(values)) == a_config()
+
+
+def test_unknown_fields_are_named():
+  values = json.loads(a_config().to_json())
+  values['net']['depth'] = 16
+  with pytest.raises(ConfigError, match="'net': missing \\[\\], unknown \\['depth'\\]"):
+    config.TrainConfig.from_json(json.dumps(values))
+
+
+def test_a_crop_must_fit_the_scale():
+  with pytest.raises(ConfigError, match='train_scale_min=36 is smaller than image_size=40'):
+    dataclasses.replace(a_config(), net=config.NetConfig(3, image_size=40))
+
+
+def test_a_batch_is_cut_into_equal_parts():
+  optimizer = config.OptimizerConfig(gradient_accumulation_steps=3)
+  with pytest.raises(ConfigError, match='batch_size=32 cannot be cut into gradient_accum.*=3'):
+    dataclasses.replace(a_config(), optimizer=optimizer)
+
+
+def test_a_run_of_0_1_keeps_its_resize_filter():
+  values = json.loads(a_config().to_json())
+  del values['preprocessing']['resize_filter'], values['preprocessing']['stored_side']
+  saved = config.TrainConfig.from_json(json.dumps(values))
+  assert saved.preprocessing.resize_filter == 'bilinear'
+  resumed, changes = resuming.resume(saved, {'run.epochs': 99.0}, 'runs/photos')
+  assert resumed.preprocessing.resize_filter == 'bilinear'
+  assert len(changes) == 1

@@ -1,0 +1,70 @@
+import collections
+
+import numpy as np
+import pytest
+
+from tests.data import fabricated
+from vgg_slim.data.conversion import audit_files, converter
+from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.data.sources import image_folder
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory):
+  """Four cats and eight dogs; one dog is also a cat and a test picture, one file is broken."""
+  root = tmp_path_factory.mktemp('audit')
+  photos = root / 'photos'
+  fabricated.write_image_folder(photos / 'train', {'cat': 4, 'dog': 8})
+  fabricated.write_image_folder(photos / 'test', {'cat': 1, 'dog': 1})
+  train, test = photos / 'train', photos / 'test'
+  for folder in (train, test):
+    for i, path in enumerate(sorted(folder.rglob('*.png'))):
+      pixels = fabricated.pixels([i, len(folder.name)], 40, 50)
+      path.write_bytes(fabricated.encoded(pixels))
+  dog = (train / 'dog' / '003.png').read_bytes()
+  (train / 'cat' / '001.png').write_bytes(dog)
+  (test / 'dog' / '000.png').write_bytes(dog)
+  (train / 'dog' / '007.png').write_bytes(b'')
+  (train / 'dog' / 'notes.txt').write_bytes(b'x')
+  (train / 'dog' / '006.png').write_bytes(fabricated.encoded(fabricated.pixels(5, 9, 12), 'BMP'))
+  converter.convert(image_folder.open_folder(photos), root / 'out', converter.Options(SplitRule(0)))
+  return root / 'out'
+
+
+def test_lists_by_hand(data_dir):
+  assert (data_dir / 'quarantine.csv').read_text() == (
+    'file,class,reason\ntrain/dog/007.png,dog,the file is empty\n'
+  )
+  assert (data_dir / 'fixed.csv').read_text() == (
+    'file,class,what\ntrain/dog/006.png,dog,BMP file named .png\ntrain/dog/006.png,dog,BMP file\n'
+  )
+  lines = (data_dir / 'duplicates.csv').read_text().splitlines()
+  assert lines[0] == 'group,split,file,class'
+  assert sorted(lines[1:3]) == ['1,train,train/cat/001.png,cat', '1,train,train/dog/003.png,dog']
+  assert lines[3:] == ['1,test,test/dog/000.png,dog']
+  assert audit_files.count_rows(data_dir) == {
+    'quarantine.csv': 1,
+    'fixed.csv': 2,
+    'duplicates.csv': 3,
+  }
+
+
+def test_the_report_counts_the_same(data_dir):
+  text = (data_dir / 'report.html').read_text(encoding='utf-8')
+  assert '1 groups of 3 pictures with the same bytes; 1 groups across splits, 1 with more' in text
+  assert 'has 7 pictures, the smallest 4: 1.75 to 1.' in text
+  assert 'train/dog/notes.txt' in text
+  assert '<td>smaller side of 32 to 63 pixels</td><td>12 pictures</td>' in text
+  assert '<td>smaller side below 32 pixels</td><td>train/dog/006.png</td>' in text
+  assert text.count('<figure ') == 11  # all of the training split
+  tags = collections.Counter({'http': text.count('http:'), 'src': text.count('src="data:image')})
+  assert tags == {'src': 11, 'http': 0}
+
+
+def test_nothing_to_list_leaves_no_list(tmp_path):
+  photos = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})
+  source = image_folder.open_folder(photos)
+  converter.convert(source, tmp_path / 'out', converter.Options(SplitRule(0)))
+  assert audit_files.count_rows(tmp_path / 'out') == {}
+  assert 'None: no two files' in (tmp_path / 'out' / 'report.html').read_text()
+  assert np.array_equal(sorted(p.name for p in (tmp_path / 'out').glob('*.csv')), [])

@@ -1,0 +1,31 @@
+import pathlib
+
+import pytest
+
+from vgg_slim.data import manifest
+from vgg_slim.data.conversion import default_data
+from vgg_slim.errors import DataError
+
+
+def test_cache_folder_follows_the_environment(monkeypatch):
+  monkeypatch.setenv('XDG_CACHE_HOME', '/somewhere')
+  assert default_data.cache_folder() == pathlib.Path('/somewhere/vgg_slim')
+  monkeypatch.delenv('XDG_CACHE_HOME')
+  monkeypatch.setenv('HOME', '/home/me')
+  assert default_data.cache_folder() == pathlib.Path('/home/me/.cache/vgg_slim')
+
+
+def test_digits_are_made_once(tmp_path):
+  folder = default_data.digits_folder(tmp_path)
+  made = manifest.read_manifest(folder)
+  assert made.splits['train'].num_examples + made.splits['validation'].num_examples == 1797
+  assert (made.num_classes, made.mirror_safe, made.largest_side) == (10, False, 8)
+  before = (folder / 'manifest.json').stat().st_mtime_ns
+  assert default_data.digits_folder(tmp_path) == folder
+  assert (folder / 'manifest.json').stat().st_mtime_ns == before
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(DataError, match='file'):
+    default_data.digits_folder(tmp_path / 'file')

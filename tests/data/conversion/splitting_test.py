@@ -1,0 +1,134 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from tests.data import fabricated
+from vgg_slim.data.conversion import splitting
+from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.errors import ConfigError, DataError
+
+
+def names_of(plan):
+  return [plan.images[i].name for i in plan.order]
+
+
+def per_class(plan, num_classes):
+  return np.bincount(plan.labels(), minlength=num_classes).tolist()
+
+
+def test_565_birds_become_452_and_113():
+  source = fabricated.source((150, 140, 145, 130))
+  plans = splitting.plan_splits(source, SplitRule(0.2, seed=123))
+  assert {name: len(plan.order) for name, plan in plans.items()} == {
+    'train': 452,
+    'validation': 113,
+  }
+  assert sorted(names_of(plans['train']) + names_of(plans['validation'])) == [
+    image.name for image in source.splits['train']
+  ]
+  assert names_of(plans['train']) != sorted(names_of(plans['train']))
+  assert names_of(plans['validation']) == sorted(names_of(plans['validation']))
+
+
+def test_so_many_of_each_class():
+  source = fabricated.source((10, 20, 5), test=(1, 2, 1))
+  plans = splitting.plan_splits(source, SplitRule(per_class=3))
+  assert list(plans) == ['train', 'validation', 'test']
+  assert per_class(plans['train'], 3) == [7, 17, 2]
+  assert per_class(plans['validation'], 3) == [3, 3, 3]
+  assert splitting.validation_fraction(source, plans, SplitRule(per_class=3)) == 9 / 35
+  other = splitting.plan_splits(source, SplitRule(per_class=3, seed=1))
+  assert names_of(other['validation']) != names_of(plans['validation'])
+
+
+def test_by_hash_nothing_changes_sides_when_pictures_are_added():
+  rule = SplitRule(0.3, by_hash=True)
+  few, many = (
+    splitting.plan_splits(fabricated.source((count, 500)), rule)['validation']
+    for count in (400, 500)
+  )
+  # The names are numbers: those of 900 pictures are the first of those of 1000.
+  assert set(names_of(few)) == set(names_of(many)) & {f'train/{i:05d}' for i in range(900)}
+  # 300 of 1000 expected with a deviation of 14.5.
+  assert 240 < len(many.order) < 360
+  other = splitting.plan_splits(fabricated.source((400, 500)), SplitRule(0.3, by_hash=True, seed=1))
+  assert names_of(other['validation']) != names_of(few)
+
+
+def test_own_validation_split_is_kept():
+  source = fabricated.source((4, 4), validation=(1, 2))
+  plans = splitting.plan_splits(source, SplitRule())
+  assert per_class(plans['validation'], 2) == [1, 2]
+  assert splitting.validation_fraction(source, plans, SplitRule()) == 0
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    ({'fraction': 1}, r'must be in \[0, 1\), got 1'),
+    ({'fraction': -0.1}, r'must be in \[0, 1\), got -0.1'),
+    ({'fraction': math.nan}, r'must be in \[0, 1\), got nan'),
+    ({'seed': -1}, r'seed must be in \[0, 2147483647\], got -1'),
+    ({'per_class': 0}, 'validation_per_class must be at least 1, got 0'),
+    ({'per_class': 1, 'fraction': 0.1}, 'validation_per_class excludes validation_fraction'),
+    ({'per_class': 1, 'by_hash': True}, 'excludes validation_fraction and split_by_hash'),
+  ],
+)
+def test_rules_out_of_range(arguments, message):
+  with pytest.raises(ConfigError, match=message):
+    SplitRule(**arguments)
+
+
+def test_the_ends_of_each_range_are_allowed():
+  assert SplitRule(0.0, seed=0) == SplitRule(0, seed=0)
+  assert SplitRule(per_class=1, seed=2**31 - 1).per_class == 1
+
+
+def test_without_a_rule_a_fifth_validates():
+  plans = splitting.plan_splits(fabricated.source((10, 10)), SplitRule())
+  assert [len(plans[name].order) for name in ('train', 'validation')] == [16, 4]
+  # One picture of each class on either side is enough.
+  for fraction, expected in ((0.25, [6, 2]), (0.75, [2, 6])):
+    plans = splitting.plan_splits(fabricated.source((4, 4)), SplitRule(fraction))
+    assert [len(plans[name].order) for name in ('train', 'validation')] == expected
+
+
+@pytest.mark.parametrize(
+  ('counts', 'rule', 'error', 'message'),
+  [
+    ((4, 4), SplitRule(0.1), ConfigError, '7 for training and 1 for validation'),
+    ((4, 4), SplitRule(0.9), ConfigError, '0 for training and 8 for validation'),
+    ((40, 2), SplitRule(0.9), ConfigError, '1 classes without a training picture'),
+    ((4, 1, 1), SplitRule(), DataError, r'at least 2 training pictures, .*: b \(1\), c \(1\)\.'),
+    ((4, 0), SplitRule(0), DataError, r'at least 1 training pictures; .*: b \(0\)'),
+    ((9, 2), SplitRule(per_class=2), ConfigError, '_per_class=2 leaves 1 classes without a train'),
+    ((4, 4), SplitRule(1e-9, by_hash=True), ConfigError, 'leaves the validation split without'),
+  ],
+)
+def test_rules_that_do_not_fit_the_pictures(counts, rule, error, message):
+  with pytest.raises(error, match=message):
+    splitting.plan_splits(fabricated.source(counts), rule)
+
+
+@pytest.mark.parametrize('rule', [SplitRule(0.5), SplitRule(per_class=1)])
+def test_a_second_validation_split_is_refused(rule):
+  with pytest.raises(ConfigError, match='must be 0 or left out, got .*: folder has a validation'):
+    splitting.plan_splits(fabricated.source((4, 4), validation=(1, 1)), rule)
+
+
+def test_an_empty_split_is_named():
+  with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
+    splitting.plan_splits(fabricated.source((4, 4), test=(0, 0)), SplitRule())
+
+
+@pytest.mark.parametrize(
+  'rule', [SplitRule(0.5), SplitRule(per_class=1), SplitRule(0.5, by_hash=True), SplitRule(0)]
+)
+def test_classes_that_the_user_lists_may_be_empty(rule):
+  source = fabricated.source((4, 0, 6))
+  with pytest.raises(DataError, match=r'too few: b \(0\)'):
+    splitting.plan_splits(source, rule)
+  plans = splitting.plan_splits(dataclasses.replace(source, classes_given=True), rule)
+  assert set(plans['train'].labels()) == {0, 2}

@@ -1,0 +1,67 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.data import fabricated
+from vgg_slim.data.sources.image_files import list_files, read_file
+from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import host
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+  for name in ('b.jpg', 'a.PNG', 'notes.txt', '.hidden.jpg', 'deep/er/c.jpeg', '.git/x.png'):
+    path = tmp_path / 'photos' / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+  monkeypatch.chdir(tmp_path)
+  return tmp_path
+
+
+ALL = ['photos/a.PNG', 'photos/b.jpg', 'photos/deep/er/c.jpeg']
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'expected'),
+  [
+    (['photos'], ALL),
+    (['photos/notes.txt'], ['photos/notes.txt']),  # asked for by name
+    (['photos/*.jpg'], ['photos/b.jpg']),
+    (['photos/**/*.jp*g'], ['photos/b.jpg', 'photos/deep/er/c.jpeg']),
+    (['photos/b.jpg', 'photos'], [ALL[1], ALL[0], ALL[2]]),
+    (['nowhere.jpg', 'no/*.jpg'], ['nowhere.jpg', 'no/*.jpg']),
+    (['-', 'photos/a.PNG'], ['photos/b.jpg', 'gone.png', 'photos/a.PNG']),
+    ([], []),
+  ],
+)
+def test_what_arguments_mean(folder, arguments, expected):
+  assert list_files(arguments, ['photos/b.jpg\n', '\n', 'gone.png\r\n']) == expected
+
+
+def test_a_name_with_brackets_is_a_file_first(folder):
+  (folder / 'x[1].jpg').touch()
+  (folder / 'x1.jpg').touch()  # which the name stands for as a pattern
+  assert list_files(['x[1].jpg']) == ['x[1].jpg']
+
+
+def test_reading_gives_what_tensorflow_decodes(tmp_path):
+  pixels = fabricated.pixels(0)
+  png = host.encode_png(pixels)
+  (tmp_path / 'a.png').write_bytes(png)
+  assert read_file(str(tmp_path / 'a.png')).encoded == png
+  Image.fromarray(pixels).save(tmp_path / 'a.bmp')
+  encoded = read_file(str(tmp_path / 'a.bmp')).encoded
+  assert np.array_equal(Image.open(io.BytesIO(encoded)), pixels)
+
+
+def test_what_cannot_be_read_says_why(tmp_path):
+  (tmp_path / 'x.jpg').write_bytes(b'GIF?')
+  for name, reason in (
+    ('x.jpg', 'not an image that Pillow can read'),
+    ('y.jpg', 'No such file or directory'),
+    ('', 'Is a directory'),
+  ):
+    with pytest.raises(DataError, match=reason):
+      read_file(str(tmp_path / name))

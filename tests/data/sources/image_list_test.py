@@ -1,0 +1,98 @@
+import pytest
+
+from vgg_slim.data.sources import image_list
+from vgg_slim.errors import DataError
+
+
+def open_text(folder, text, name='list.csv'):
+  for path in ('a/1.png', 'b c/2.png', 'd/3.png'):
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_bytes(path.encode())
+  (folder / name).write_text(text, encoding='utf-8')
+  return image_list.open_list(folder / name)
+
+
+def content(source):
+  return {
+    split: [(image.name, source.class_names[image.label]) for image in images]
+    for split, images in source.splits.items()
+  }
+
+
+@pytest.mark.parametrize(
+  'text',
+  [
+    'a/1.png,cat\nb c/2.png,dog\nd/3.png,cat\n',
+    'a/1.png\tcat\nb c/2.png\tdog\n\nd/3.png\tcat',
+    'a/1.png cat\nb c/2.png dog\nd/3.png cat\n',
+    'Label,Filename\ncat,a/1.png\ndog,b c/2.png\n"cat",d/3.png\n',
+    '\ufeffpath,label\r\na/1.png, cat\r\nb c/2.png,dog\r\nd/3.png,cat\r\n',
+  ],
+  ids=['commas', 'tabs', 'blanks', 'heads', 'byte order mark'],
+)
+def test_forms_of_a_list(tmp_path, text):
+  source = open_text(tmp_path, text)
+  assert content(source) == {
+    'train': [('a/1.png', 'cat'), ('b c/2.png', 'dog'), ('d/3.png', 'cat')]
+  }
+  assert [image.read() for image in source.splits['train']] == [
+    b'a/1.png',
+    b'b c/2.png',
+    b'd/3.png',
+  ]
+
+
+def test_splits(tmp_path):
+  text = 'a/1.png,0,test\nb c/2.png,1,VAL\nd/3.png,1,train\na/1.png,0,\n'
+  assert content(open_text(tmp_path, text)) == {
+    'train': [('d/3.png', '1'), ('a/1.png', '0')],
+    'validation': [('b c/2.png', '1')],
+    'test': [('a/1.png', '0')],
+  }
+
+
+@pytest.mark.parametrize(
+  ('word', 'split'),
+  [
+    *(('training', 'train'), ('val', 'validation'), ('valid', 'validation')),
+    *(('validation', 'validation'), ('Test', 'test')),
+  ],
+)
+def test_the_words_for_a_split(tmp_path, word, split):
+  found = content(open_text(tmp_path, f'a/1.png,0,train\nb c/2.png,1,train\nd/3.png,1,{word}\n'))
+  assert ('d/3.png', '1') in found[split]
+
+
+def test_numbers_are_sorted_as_numbers(tmp_path):
+  source = open_text(tmp_path, 'a/1.png 10\nb c/2.png 9\nd/3.png 2\n', 'list.txt')
+  assert source.class_names == ('2', '9', '10')
+
+
+def test_state_follows_the_files(tmp_path):
+  text = 'a/1.png,cat\nb c/2.png,dog\n'
+  before = open_text(tmp_path, text).state
+  assert open_text(tmp_path, text + '\n').state != before
+  (tmp_path / 'a' / '1.png').write_bytes(b'longer than before')
+  assert image_list.open_list(tmp_path / 'list.csv').state != before
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    ('', 'list.csv has no lines'),
+    ('a/1.png,cat\n', 'at least two classes, it has cat'),
+    ('path,label\na/1.png,\n,dog\n', 'line 2 needs a path and a label; line 3 needs'),
+    ('a/1.png,cat,dev\nd/3.png,dog', "line 1 has the split 'dev'.* Splits are train, training"),
+    ('a/1.png,cat\na/1.png,dog\nd/3.png,dog', 'a/1.png comes 2 times'),
+    ('a/1.png,cat,test\nd/3.png,dog,test', 'no line of the train split'),
+  ],
+)
+def test_lists_that_are_none(tmp_path, text, message):
+  with pytest.raises(DataError, match=message):
+    open_text(tmp_path, text)
+
+
+def test_not_text(tmp_path):
+  (tmp_path / 'x.csv').write_bytes(b'\xff\xd8\xff')
+  with pytest.raises(DataError, match='no UTF-8 text'):
+    image_list.open_list(tmp_path / 'x.csv')

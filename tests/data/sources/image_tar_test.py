@@ -1,0 +1,118 @@
+import gc
+import io
+import pathlib
+import pickle
+import tarfile
+
+import pytest
+
+from tests.data import fabricated
+from vgg_slim.data.sources import image_tar
+from vgg_slim.errors import DataError
+
+JPEGS = [fabricated.encoded(fabricated.pixels(seed), 'JPEG') for seed in range(4)]
+
+
+def write_tar(path, files, mode='w'):
+  with tarfile.open(path, mode) as archive:
+    for name, data in files.items():
+      member = tarfile.TarInfo(name)
+      if isinstance(data, bytes):
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+      else:
+        member.type, member.linkname = data
+        archive.addfile(member)
+  return path
+
+
+FLOWERS = {
+  'flowers/rose/2.JPG': JPEGS[1],
+  'flowers/rose/1': JPEGS[0],
+  'flowers/daisy/deep/1.jpg': JPEGS[2],
+  'flowers/._daisy/x.jpg': b'x',
+  'flowers/daisy/._1.jpg': b'x',
+  'flowers/LICENSE.txt': b'x',
+  'flowers/daisy/link.jpg': (tarfile.SYMTYPE, '/etc/passwd'),
+  'flowers/daisy/hard.jpg': (tarfile.LNKTYPE, 'flowers/rose/1'),
+  'flowers/daisy/device.jpg': (tarfile.CHRTYPE, ''),
+}
+
+
+@pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
+def test_pictures_are_read_in_place(tmp_path, mode):
+  source = image_tar.open_tar(write_tar(tmp_path / 'x.tar', FLOWERS, mode))
+  assert source.class_names == ('daisy', 'rose')
+  images = pickle.loads(pickle.dumps(list(source.splits['train'])))
+  assert [(image.name, image.label, image.read()) for image in images] == [
+    ('daisy/deep/1.jpg', 0, JPEGS[2]),
+    ('rose/1', 1, JPEGS[0]),
+    ('rose/2.JPG', 1, JPEGS[1]),
+  ]
+  assert [pathlib.PurePath(name).name for name in source.passed_over] == [
+    'LICENSE.txt',
+    'device.jpg',
+    'hard.jpg',
+    'link.jpg',
+  ]
+  assert [path.name for path in tmp_path.iterdir()] == ['x.tar']
+
+
+def test_the_plain_copy_goes_when_its_source_does(tmp_path, monkeypatch):
+  monkeypatch.setattr(image_tar.tempfile, 'tempdir', str(tmp_path))
+  source = image_tar.open_tar(write_tar(tmp_path / 'x.tgz', FLOWERS, 'w:gz'))
+  assert len(list(tmp_path.iterdir())) == 2
+  del source
+  gc.collect()
+  assert [path.name for path in tmp_path.iterdir()] == ['x.tgz']
+
+
+def test_splits(tmp_path):
+  files = {
+    f'data/{split}/{name}/1.jpg': JPEGS[i]
+    for split in ('train', 'val')
+    for i, name in enumerate('ab')
+  }
+  source = image_tar.open_tar(write_tar(tmp_path / 'x.tar', files))
+  assert list(source.splits) == ['train', 'validation']
+  image = source.splits['validation'][1]
+  assert (image.name, image.label, image.read()) == ('val/b/1.jpg', 1, JPEGS[1])
+  del files['data/val/b/1.jpg']
+  files['data/val/c/1.jpg'] = JPEGS[0]
+  with pytest.raises(DataError, match=r"only in train \['b'\], only in val \['c'\]"):
+    image_tar.open_tar(write_tar(tmp_path / 'x.tar', files))
+
+
+@pytest.mark.parametrize('name', ['../a/1.jpg', 'a/../../1.jpg', '/a/1.jpg'])
+def test_names_that_lead_out(tmp_path, name):
+  path = write_tar(tmp_path / 'x.tar', {**FLOWERS, name: JPEGS[3]})
+  with pytest.raises(DataError, match='leads out of the archive'):
+    image_tar.open_tar(path)
+
+
+def test_no_class_folders(tmp_path):
+  with pytest.raises(DataError, match='at least two class folders, it has 1: a'):
+    image_tar.open_tar(write_tar(tmp_path / 'x.tar', {'a/1.jpg': JPEGS[0]}))
+  with pytest.raises(DataError, match='it has 0: none'):
+    image_tar.open_tar(write_tar(tmp_path / 'x.tar', {'1.jpg': JPEGS[0]}))
+
+
+@pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:xz'])
+def test_broken_archives(tmp_path, mode):
+  path = write_tar(tmp_path / 'x.tar', FLOWERS, mode)
+  path.write_bytes(path.read_bytes()[:700] if mode == 'w' else path.read_bytes()[:-20])
+  with pytest.raises(DataError, match=r'x\.tar '):
+    image_tar.open_tar(path)
+  path.write_bytes(b'hello' * 300)
+  with pytest.raises(DataError, match='no tar archive'):
+    image_tar.open_tar(path)
+
+
+def test_with_a_list_of_classes_some_may_be_missing(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'x' / 'train', {'cat': 1, 'dog': 2})
+  fabricated.write_image_folder(tmp_path / 'x' / 'test', {'dog': 1})
+  with tarfile.open(tmp_path / 'x.tar', 'w') as archive:
+    archive.add(tmp_path / 'x', '.')
+  source = image_tar.open_tar(tmp_path / 'x.tar', ('dog', 'owl', 'cat'))
+  assert sorted(image.label for image in source.splits['train']) == [0, 0, 2]
+  assert [image.label for image in source.splits['test']] == [0]

@@ -1,0 +1,71 @@
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+
+from tests.testing import make_data_set
+from vgg_slim.configs.config import PreprocessingConfig
+from vgg_slim.doctor import data_set
+from vgg_slim.doctor.findings import FAIL, OK, WARN
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+  return make_data_set(tmp_path_factory.mktemp('made') / 'data')
+
+
+def fed(rgb_mean):
+  return PreprocessingConfig(rgb_mean, 1.0, 34, 38)
+
+
+def test_a_good_one(made):
+  data_dir, manifest = made
+  findings = list(data_set.examine_all(data_dir, manifest, fed(manifest.rgb_mean), thorough=True))
+  assert [finding.level for finding in findings] == [OK] * 5
+  assert [finding.about for finding in findings] == [
+    *('data set', 'checksums', 'labels', 'pixels', 'network input')
+  ]
+  # All 18 pictures are looked at, so that the two means are one and the mean that is fed is 0.
+  assert 'mean of 18 pictures' in findings[3].text
+  assert np.allclose([float(n) for n in findings[4].text.split()[1:3]], 0, atol=1e-9)
+
+
+def test_classes_without_pictures_and_no_validation(made):
+  manifest = made[1]
+  train = dataclasses.replace(manifest.splits['train'], examples_per_class=(18, 0))
+  finding = data_set.examine_classes(dataclasses.replace(manifest, splits={'train': train}))
+  assert (finding.level, finding.text) == (WARN, 'no training picture of 1 classes: class_1')
+  splits = {'train': manifest.splits['train']}
+  finding = data_set.examine_classes(dataclasses.replace(manifest, splits=splits))
+  assert finding.level == WARN
+  assert '--validation_fraction' in finding.remedy
+
+
+def test_labels_beyond_the_classes(made):
+  finding = data_set.examine_labels(*made, num_classes=1)
+  assert finding.level == FAIL
+  assert 'has label 1; with 1 classes 0 to 0 are allowed' in finding.text
+
+
+def test_a_byte_that_changed(made, tmp_path):
+  data_dir, manifest = made
+  for split in manifest.splits.values():
+    for shard in split.shards:
+      content = bytearray(pathlib.Path(data_dir, shard.file).read_bytes())
+      content[-40] ^= 1
+      (tmp_path / shard.file).write_bytes(content)
+  finding = data_set.examine_checksums(str(tmp_path), manifest)
+  assert finding.level == FAIL
+  assert 'Checksums (SHA-256) differ' in finding.text
+  assert data_set.examine_labels(str(tmp_path), manifest, 2).level == FAIL
+
+
+def test_a_mean_of_other_pictures(made):
+  data_dir, manifest = made
+  other = dataclasses.replace(manifest, rgb_mean=(0.48, 0.45, 0.4))  # of a scale of 0..1
+  pixels, fine = data_set.examine_pixels(data_dir, other, fed(manifest.rgb_mean))
+  assert (pixels.level, fine.level) == (WARN, OK)
+  fine, network_input = data_set.examine_pixels(data_dir, manifest, fed(other.rgb_mean))
+  assert (fine.level, network_input.level) == (OK, WARN)
+  assert "another data set's" in network_input.remedy

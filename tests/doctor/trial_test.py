@@ -1,0 +1,99 @@
+import dataclasses
+import math
+import os
+
+import pytest
+
+from tests.testing import make_data_set, thin_model, train_config
+from vgg_slim.checkpoints import contract, restore
+from vgg_slim.compat import tf
+from vgg_slim.configs import config as configs
+from vgg_slim.doctor import trial
+from vgg_slim.doctor.findings import FAIL, OK, WARN
+from vgg_slim.training import preflight
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  data_dir, manifest = make_data_set(tmp_path / 'data')
+  return train_config(data_dir, manifest), manifest
+
+
+def write_checkpoint(folder, config, value=None):
+  """One of random weights, or with a variable full of `value`; returns its prefix."""
+  prefix = str(folder / 'model.ckpt-0')
+  of_run = contract.from_train_config(config)
+  contract.write_contract(contract.contract_path(prefix), of_run)
+  with tf.Graph().as_default(), tf.Session() as session:
+    restore.build_network(of_run, tf.placeholder(tf.float32, [None, 32, 32, 3]))
+    session.run(tf.global_variables_initializer())
+    if value is not None:
+      variable = tf.global_variables()[0]
+      variable.load(tf.fill(variable.shape, value).eval(), session)
+    tf.train.Saver().save(session, prefix, write_meta_graph=False)
+  return prefix
+
+
+def test_a_step_is_made_and_nothing_stays(made, tmp_path):
+  config, manifest = made
+  schedule = configs.OptimizerConfig(0.01, learning_rate_decay_type='plateau')
+  prefix = write_checkpoint(tmp_path, config)
+  start = configs.FineTuneConfig(checkpoint_path=prefix)
+  before = sorted(os.listdir(tmp_path))
+  finding = trial.run_trial(
+    dataclasses.replace(config, optimizer=schedule, fine_tune=start), manifest, str(tmp_path)
+  )
+  assert finding.level == OK, finding
+  assert f'of 2 pictures (guessing: {math.log(2):.3f})' in finding.text
+  assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_steps_that_fail_or_start_far_off(made, tmp_path):
+  config, manifest = made
+  start = configs.FineTuneConfig(checkpoint_path=write_checkpoint(tmp_path, config, math.nan))
+  finding = trial.run_trial(dataclasses.replace(config, fine_tune=start), manifest, str(tmp_path))
+  assert finding.level == FAIL
+  assert 'was not finite' in finding.text
+  bright = dataclasses.replace(config.preprocessing, pixel_scale=1e4)
+  far = dataclasses.replace(config, preprocessing=bright)
+  assert trial.run_trial(far, manifest, str(tmp_path)).level == WARN
+
+
+def test_checkpoints(made, tmp_path):
+  config, _ = made
+  assert trial.examine_checkpoint(str(tmp_path)).text == f'{tmp_path} holds no checkpoint.'
+  prefix = write_checkpoint(tmp_path, config)
+  finding = trial.examine_checkpoint(prefix)
+  assert finding.level == OK
+  assert finding.text == f'{prefix}: vgg_a, 2 classes, 32 px, all numbers finite'
+  more_classes = dataclasses.replace(
+    contract.read_contract(contract.contract_path(prefix)), num_classes=3, class_names=None
+  )
+  contract.write_contract(contract.contract_path(prefix), more_classes)
+  finding = trial.examine_checkpoint(prefix)
+  assert finding.level == FAIL
+  assert 'is of another network: vgg_a/fc8/weights has shape' in finding.text
+  contract.contract_path(prefix).unlink()
+  assert trial.examine_checkpoint(prefix).level == WARN
+  finding = trial.examine_checkpoint(write_checkpoint(tmp_path, config, math.inf))
+  assert finding.level == FAIL
+  assert 'holds NaN or infinity in vgg_a/conv1/conv1_1/weights.' in finding.text
+
+
+def test_a_run_in_a_line(made):
+  assert trial.examine_run(made[0]).text == 'vgg_a at 32 px, batches of 4'
+
+
+def test_memory_and_disk(made):
+  config, _ = made
+  needed = preflight.needed_memory(config, 7)
+  assert trial.examine_memory(config, needed, on_gpu=False).text.endswith('; at most 7 fit')
+  assert trial.examine_memory(config, 1, on_gpu=False).level == FAIL
+  assert trial.examine_memory(config, 1, on_gpu=True).level == OK
+  # Three that are kept and the next one, each with weights and momentum.
+  with tf.Graph().as_default():
+    of_run = contract.from_train_config(config)
+    restore.build_network(of_run, tf.placeholder(tf.float32, [None, 32, 32, 3]))
+    numbers = sum(v.shape.num_elements() for v in tf.trainable_variables())
+  assert trial.checkpoint_bytes(config) == 4 * (4 * 2 * numbers)

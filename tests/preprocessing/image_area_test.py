@@ -1,0 +1,40 @@
+import pytest
+
+from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import image_area
+
+
+@pytest.mark.parametrize(
+  ('height', 'width', 'test_scale'),
+  [
+    (2, 300, 32),  # 32 x 4800 pixels
+    (480, 640, 384),
+    (256, 16384, 256),  # 2**22 pixels
+    (1000, 4000, 2048),  # four squares
+  ],
+)
+def test_what_is_scored_whole(height, width, test_scale):
+  image_area.check_area(height, width, test_scale)
+  image_area.check_area(width, height, test_scale)
+
+
+@pytest.mark.parametrize(
+  ('height', 'width', 'test_scale', 'longer'),
+  [
+    (2, 300, 256, 38400),
+    (256, 16385, 256, 16385),
+    (1000, 4010, 2048, 8212),
+  ],
+)
+def test_what_is_too_large(height, width, test_scale, longer):
+  message = f'^{width} x {height} pixels become {longer} x {test_scale}, more than the .* --views'
+  with pytest.raises(DataError, match=message):
+    image_area.check_area(height, width, test_scale)
+  with pytest.raises(DataError, match=f'become {test_scale} x {longer}, more than'):
+    image_area.check_area(width, height, test_scale)
+
+
+def test_crops_are_cut_from_images_eight_times_as_large():
+  image_area.check_area(256, 8 * 16384, 256, is_cropped=True)
+  with pytest.raises(DataError, match='^131073 x 256 .* pixels that are cut into crops: reduce Q'):
+    image_area.check_area(256, 8 * 16384 + 1, 256, is_cropped=True)

@@ -1,0 +1,98 @@
+import dataclasses
+import io
+import types
+
+import numpy as np
+import pytest
+
+from tests.testing import graph_session, train_config
+from tests.training.graph_test import a_manifest
+from vgg_slim.compat import slim, tf
+from vgg_slim.training.hooks import alarms
+from vgg_slim.training.hooks.base import EpochEnd, Step
+from vgg_slim.training.hooks.progress import Reporter
+
+
+@pytest.fixture
+def output():
+  return io.StringIO()
+
+
+def test_a_loss_at_chance_is_said_once(output):
+  hook = alarms.StuckLoss(num_classes=10, steps=3, reporter=Reporter(output))
+  for number, loss in enumerate([2.4, 2.30, 2.31, 2.29, 2.30], start=1):
+    hook.after_step(Step(number, {'loss': loss}), ())
+    # ln(10) = 2.3026; the first three have a mean of 2.337, 1.5 % off.
+    assert bool(output.getvalue()) == (number >= 4)
+  assert output.getvalue().count('ALARM') == 1
+  assert 'ln(10) = 2.3026' in output.getvalue()
+  assert 'Try another --learning_rate' in output.getvalue()
+
+
+def test_a_loss_that_falls_is_no_alarm(output):
+  hook = alarms.StuckLoss(10, 3, Reporter(output))
+  for number, loss in enumerate(np.linspace(2.3, 2.0, 9), start=1):
+    hook.after_step(Step(number, {'loss': loss}), ())
+  assert output.getvalue() == ''
+
+
+def test_dead_units_are_named_once_and_looked_at_seldom(output):
+  maps = np.zeros([2, 3, 3, 20], np.float32)
+  maps[1, 2, 0, 7] = 0.5  # one of 20 channels lives
+  with graph_session() as session:
+    dead, alive = tf.nn.relu(tf.constant(maps)), tf.nn.relu(tf.constant(maps + 1))
+    linear = tf.constant(maps) * 2.0
+    end_points = {'conv1': alive, 'conv2': dead, 'fc8': linear}
+    hook = alarms.DeadUnits(end_points, steps=5, reporter=Reporter(output))
+    assert hook.fetches(4) == {}
+    for number in (5, 10):
+      hook.after_step(Step(number, {}), session.run(hook.fetches(number)))
+  assert output.getvalue().count('ALARM') == 1
+  assert 'at step 5: conv2 (95%).' in output.getvalue()
+
+
+def test_nine_dead_channels_of_ten_are_no_alarm(output):
+  maps = np.zeros([2, 3, 3, 10], np.float32)
+  maps[..., 0] = 1
+  with graph_session() as session:
+    hook = alarms.DeadUnits({'conv1': tf.nn.relu(tf.constant(maps))}, 1, Reporter(output))
+    hook.after_step(Step(1, {}), session.run(hook.fetches(1)))
+  assert output.getvalue() == ''
+
+
+@pytest.mark.parametrize(('count', 'ending'), [(3, 'n2/BatchNorm. Eval'), (4, 'n2/BatchNorm, ...')])
+def test_of_many_still_statistics_three_are_named(output, count, ending):
+  with graph_session() as session:
+    for i in range(count):
+      slim.model_variable(f'n{i}/BatchNorm/moving_mean', [2], initializer=tf.zeros_initializer())
+    hook = alarms.StillStatistics(Reporter(output))
+    session.run(tf.global_variables_initializer())
+    hook.after_epoch(session, EpochEnd(7, 'x', True, None))
+  assert f'{count} batch norms' in output.getvalue()
+  assert f'n0/BatchNorm, n1/BatchNorm, {ending}' in output.getvalue()
+
+
+def test_a_run_has_alarms_unless_they_are_switched_off(output):
+  config = train_config('data', a_manifest())
+  with tf.Graph().as_default():
+    end_points = {'fc8': tf.zeros([1, 2])}
+    for steps, kinds in (
+      (0, []),
+      (50, [alarms.StuckLoss, alarms.DeadUnits, alarms.StillStatistics]),
+    ):
+      wanted = dataclasses.replace(config, run=dataclasses.replace(config.run, alarm_steps=steps))
+      ops = types.SimpleNamespace(end_points=end_points)
+      assert [type(hook) for hook in alarms.build_alarms(wanted, ops, Reporter(output))] == kinds
+
+
+def test_statistics_that_never_moved_are_named(output):
+  with graph_session() as session:
+    for name in ('a', 'b'):
+      slim.model_variable(f'{name}/BatchNorm/moving_mean', [2], initializer=tf.zeros_initializer())
+    hook = alarms.StillStatistics(Reporter(output))
+    session.run(tf.global_variables_initializer())
+    session.run(slim.get_model_variables()[1].assign([0.0, 0.1]))
+    for step in (7, 8):
+      hook.after_epoch(session, EpochEnd(step, 'x', True, None))
+  assert output.getvalue().count('ALARM') == 1
+  assert '1 batch norms have moving means of 0 after 7 steps: a/BatchNorm.' in output.getvalue()

@@ -1,0 +1,126 @@
+import io
+
+import pytest
+
+from vgg_slim.training.hooks import progress
+
+
+class FakeClock:
+  now = 100.0
+
+  def __call__(self):
+    return self.now
+
+
+def step(stopwatch, clock, seconds):
+  """The speed after a step of 8 images."""
+  stopwatch.start()
+  clock.now += seconds
+  stopwatch.tick(8)
+  return stopwatch.images_per_second
+
+
+class TestStopwatch:
+  def test_the_first_step_and_pauses_are_left_out(self):
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    assert step(stopwatch, clock, 60) == 0  # plans the graph
+    assert step(stopwatch, clock, 2) == 8 / 2
+    assert step(stopwatch, clock, 4) == 16 / 6
+    stopwatch.pause('save')
+    clock.now += 1000
+    assert step(stopwatch, clock, 1) == 24 / 7  # timed from its own start
+
+  def test_the_speed_stays_until_the_first_step_after_a_reset(self):
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    for seconds in (1, 2):
+      step(stopwatch, clock, seconds)
+    stopwatch.pause('save')
+    stopwatch.reset()
+    assert stopwatch.images_per_second == 4
+    assert step(stopwatch, clock, 1) == 8
+
+  def test_the_estimate_has_steps_and_timed_pauses(self):
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    step(stopwatch, clock, 60)
+    assert stopwatch.estimate(10, {'save': 1}) is None
+    step(stopwatch, clock, 2)
+    assert stopwatch.estimate(10, {}) == (20, True)
+    assert stopwatch.estimate(10, {'save': 0, 'end': 2}) == (20, False)
+    for kind, seconds in (('save', 5), ('end', 30), ('end', 50)):
+      stopwatch.pause('save')
+      clock.now += seconds
+      stopwatch.extend_pause(kind)
+      step(stopwatch, clock, 2)
+    assert stopwatch.estimate(10, {'save': 3, 'end': 2}) == (10 * 2 + 3 * 5 + 2 * 40, True)
+
+  def test_the_end_of_a_pause_that_never_began_is_none(self):
+    """A resumed run validates before its first step."""
+    clock = FakeClock()
+    stopwatch = progress.Stopwatch(clock)
+    stopwatch.extend_pause('end')
+    for seconds in (60, 2):
+      step(stopwatch, clock, seconds)
+    assert stopwatch.estimate(1, {'end': 1}) == (2, False)
+
+
+@pytest.mark.parametrize(
+  ('seconds', 'text'), [(6.6, '0:07'), (59.6, '1:00'), (725, '12:05'), (11229, '3:07:09')]
+)
+def test_format_duration(seconds, text):
+  assert progress.format_duration(seconds) == text
+
+
+def line(total_steps, seconds, is_whole=True, speed=20.0):
+  left = progress.Estimate(seconds, is_whole)
+  return progress.format_line(7, total_steps, 0.4, 1.25, 0.5, speed, left)
+
+
+def test_format_line():
+  assert line(120, 65) == (
+    'step   7/120  epoch  0.40  loss 1.2500  accuracy 50.0%  20.0 images/s  ETA 1:05'
+  )
+  assert line(120, 65, is_whole=False).endswith('s ETA >1:05')
+  first = progress.format_line(1, 120, 0.4, 1.25, 0.5, 0.0, None)
+  assert first.endswith('     - images/s  ETA -')
+
+
+@pytest.mark.parametrize('total_steps', [9, 120, 9999, 370_000, 2_000_000])
+def test_a_line_fits_80_columns(total_steps):
+  long = progress.format_line(
+    total_steps, total_steps, 123.45, 12.3456, 1.0, 12345.0, progress.Estimate(3599 * 100, False)
+  )
+  assert len(long) < 80
+  assert 'loss 12.3456' in long
+
+
+class Terminal(io.StringIO):
+  def isatty(self):
+    return True
+
+
+def test_status_is_overwritten_on_a_terminal():
+  stream = Terminal()
+  reporter = progress.Reporter(stream)
+  reporter.status('long status')
+  reporter.line('short')
+  assert stream.getvalue() == 'long status\rshort      \n'
+
+
+def test_a_quiet_one_leaves_progress_out():
+  stream = Terminal()
+  reporter = progress.Reporter(stream, quiet=True)
+  reporter.status('status')
+  reporter.progress('step 1')
+  reporter.line('alarm')
+  assert stream.getvalue() == 'alarm\n'
+
+
+def test_status_is_left_out_elsewhere():
+  stream = io.StringIO()
+  reporter = progress.Reporter(stream)
+  reporter.status('status')
+  reporter.line('line')
+  assert stream.getvalue() == 'line\n'

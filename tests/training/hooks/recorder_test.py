@@ -1,0 +1,133 @@
+import csv
+import functools
+import io
+import types
+
+import pytest
+
+from tests.testing import graph_session, train_config
+from tests.training.graph_test import a_manifest
+from vgg_slim.compat import tf
+from vgg_slim.training.epochs import Epochs
+from vgg_slim.training.hooks import progress
+from vgg_slim.training.hooks.base import EpochEnd, Step
+from vgg_slim.training.hooks.progress import Reporter
+from vgg_slim.training.hooks.recorder import Recorder
+from vgg_slim.training.summaries import Look
+
+
+def step(number, loss):
+  scalars = {'loss': loss, 'total_loss': loss + 1, 'accuracy': loss / 10}
+  return Step(number, {**scalars, 'learning_rate': 0.5**number})
+
+
+def rows(train_dir):
+  with (train_dir / 'metrics.csv').open(newline='') as stream:
+    return [
+      (int(r['step']), float(r['train_loss']), r['learning_rate']) for r in csv.DictReader(stream)
+    ]
+
+
+def a_recorder(train_dir, total_steps):
+  return Recorder(
+    train_config('data', a_manifest(), log_every_steps=10),
+    Epochs(num_examples=16, batch_size=4),
+    str(train_dir),
+    total_steps,
+    [Look(tf.constant(b''), 3), Look(tf.constant(b''), 0)],
+    b'',
+    Reporter(io.StringIO()),
+  )
+
+
+class Run:
+  """A process that makes steps; the checkpoint is what was saved."""
+
+  def __init__(self, train_dir, total_steps=8):
+    self.train_dir, self.total_steps = train_dir, total_steps
+
+  def __call__(self, start, steps, saved=None, validation=None):
+    with graph_session() as session:
+      hook = a_recorder(self.train_dir, self.total_steps)
+      session.run(tf.global_variables_initializer())
+      variable = tf.global_variables()[0]
+      if saved is not None:
+        variable.load(saved, session)
+      hook.begin(session, start)
+      for number in range(start + 1, start + 1 + steps):
+        fetches = hook.fetches(number)
+        assert len(fetches) == (number in (1, 4, 7))
+        hook.after_step(step(number, float(number)), session.run(fetches))
+        if number % 4 == 0 and number < start + steps:
+          hook.after_epoch(session, EpochEnd(number, 'x', True, validation))
+      hook.before_save(session)
+      saved = session.run(variable)
+      last = start + steps
+      if last % 4 == 0 or last == self.total_steps:
+        hook.after_epoch(session, EpochEnd(last, 'x', last % 4 == 0, validation))
+      hook.close()
+      return saved
+
+
+def test_the_averages_of_an_interrupted_epoch_are_of_all_its_steps(tmp_path):
+  run = Run(tmp_path)
+  saved = run(0, 3)
+  run(3, 1, saved)
+  assert rows(tmp_path) == [(4, 2.5, '0.0625')]  # (1 + 2 + 3 + 4) / 4
+
+
+def test_each_epoch_has_the_averages_of_its_own_steps(tmp_path):
+  Run(tmp_path)(0, 8)
+  assert rows(tmp_path) == [(4, 2.5, '0.0625'), (8, 6.5, '0.00390625')]
+
+
+def test_the_time_of_a_save_is_not_that_of_steps(tmp_path, monkeypatch):
+  now = 0.0
+  monkeypatch.setattr(progress, 'Stopwatch', functools.partial(progress.Stopwatch, lambda: now))
+  with graph_session() as session:
+    hook = a_recorder(tmp_path, total_steps=4)
+    session.run(tf.global_variables_initializer())
+    hook.begin(session, 0)
+    for number in (1, 2, 3, 4):
+      hook.fetches(number)
+      now += 0.5
+      hook.after_step(step(number, 1.0), [b''] * (number in (1, 4)))
+      if number == 2:
+        hook.before_save(session)
+        now += 100
+    hook.after_epoch(session, EpochEnd(4, 'x', True, None))
+    hook.close()
+  with (tmp_path / 'metrics.csv').open(newline='') as stream:
+    (row,) = csv.DictReader(stream)
+  assert row['images_per_second'] == '8'  # 4 images in half a second
+
+
+def test_a_row_within_an_epoch_gives_way_to_the_whole_epoch(tmp_path):
+  saved = Run(tmp_path, total_steps=2)(0, 2)
+  assert rows(tmp_path) == [(2, 1.5, '0.25')]
+  Run(tmp_path)(2, 2, saved)
+  assert rows(tmp_path) == [(4, 2.5, '0.0625')]
+
+
+@pytest.mark.parametrize('already', [True, False])
+def test_an_epoch_end_made_again_has_the_same_row(tmp_path, already):
+  saved = Run(tmp_path)(0, 4)
+  before = rows(tmp_path)
+  if not already:
+    (tmp_path / 'metrics.csv').unlink()
+  Run(tmp_path)(4, 0, saved)
+  assert rows(tmp_path) == before
+
+
+def test_the_best_so_far_is_of_all_processes_of_the_run(tmp_path):
+  run = Run(tmp_path)
+  saved = run(0, 4, validation=types.SimpleNamespace(loss=0.5, top_1_accuracy=0.75))
+  run(4, 4, saved, types.SimpleNamespace(loss=0.25, top_1_accuracy=0.5))
+  found = {
+    value.tag: value.simple_value
+    for path in tmp_path.glob('events.out.tfevents.*')
+    for event in tf.train.summary_iterator(str(path))
+    for value in event.summary.value
+    if event.step == 8 and value.tag.startswith('best/')
+  }
+  assert found == {'best/accuracy': 0.75, 'best/loss': 0.25}

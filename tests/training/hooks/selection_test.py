@@ -1,0 +1,185 @@
+import dataclasses
+import io
+
+import pytest
+
+from tests.testing import graph_session
+from vgg_slim.checkpoints import prefixes
+from vgg_slim.compat import tf
+from vgg_slim.configs import resuming
+from vgg_slim.configs.config import SECTIONS, OptimizerConfig, RunConfig, TrainConfig
+from vgg_slim.training.hooks import selection
+from vgg_slim.training.hooks.base import EpochEnd
+from vgg_slim.training.hooks.host_state import HostState
+from vgg_slim.training.hooks.progress import Reporter
+
+
+@dataclasses.dataclass
+class Scores:
+  top_1_accuracy: float
+  loss: float = 1.0
+
+
+def end(step, accuracy, is_whole=True, **scores):
+  return EpochEnd(step, f'model.ckpt-{step}', is_whole, Scores(accuracy, **scores))
+
+
+class TestPlateau:
+  def rates(self, epochs, **settings):
+    """The scale of the learning rate after each epoch: an accuracy, or a pair with the loss."""
+    output = io.StringIO()
+    config = OptimizerConfig(
+      1.0, 'plateau', 0.1, **{'plateau_patience': 2, 'plateau_max_falls': 2, **settings}
+    )
+    with graph_session() as session:
+      scale = tf.get_variable('learning_rate_scale', initializer=1.0)
+      hook = selection.Plateau(config, 'accuracy', scale, Reporter(output))
+      session.run(tf.global_variables_initializer())
+      hook.begin(session, 0)
+      found = []
+      for epoch, scores in enumerate(epochs, start=1):
+        accuracy, loss = scores if isinstance(scores, tuple) else (scores, 1.0)
+        hook.after_epoch(session, end(epoch, accuracy, loss=loss))
+        found.append(float(session.run(scale)))
+      return found, output.getvalue()
+
+  def test_divides_by_ten_when_validation_stops_improving_and_n_times_at_most(self):
+    found, output = self.rates([0.5, 0.6, 0.6, 0.55, 0.7, 0.7, 0.7, 0.7, 0.7])
+    assert found == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01])
+    first, second = output.splitlines()
+    assert first == (
+      'No better than accuracy 0.6000, loss 1.0000 at step 2: the learning rate falls to 0.1.'
+    )
+    assert second.endswith('loss 1.0000 at step 5: the learning rate falls to 0.01.')
+
+  def test_less_than_min_delta_is_no_improvement(self):
+    assert self.rates([0.5, 0.51, 0.52], plateau_min_delta=0.05)[0] == pytest.approx([1, 1, 0.1])
+
+  def test_every_fall_waits_again(self):
+    found, _ = self.rates([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    assert found == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 0.01])
+
+  def test_a_loss_that_falls_is_an_improvement_while_the_accuracy_stands(self):
+    # Three falls in three epochs were seen here, with accuracy as the metric.
+    epochs = [(0.25, 0.91), (0.25, 0.86), (0.25, 0.80), (0.25, 0.74)]
+    assert self.rates(epochs, plateau_patience=1)[0] == [1] * 4
+
+  def resumed(self, tmp_path, counters, **settings):
+    """The scale with which a run goes on from a checkpoint, the counters, and what is said."""
+    output = io.StringIO()
+    with graph_session() as session:
+      HostState('plateau', **counters)
+      session.run(tf.global_variables_initializer())
+      path = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
+    config = OptimizerConfig(
+      **{'learning_rate': 1e-3, 'learning_rate_decay_factor': 0.1, **settings}
+    )
+    with graph_session() as session:
+      scale = tf.get_variable(
+        'learning_rate_scale', initializer=1.0, collections=[tf.GraphKeys.LOCAL_VARIABLES]
+      )
+      hook = selection.Plateau(config, 'accuracy', scale, Reporter(output))
+      session.run(tf.local_variables_initializer())
+      tf.train.Saver().restore(session, path)
+      hook.begin(session, 9)
+      return float(session.run(scale)), hook.state, output.getvalue()
+
+  OLD = {'best': 0.9, 'best_step': 6, 'waited': 2, 'falls': 3}
+  NEW = {**OLD, 'second': -0.3, 'metric': 0, 'learning_rate': 1e-3, 'scale': 1e-3}
+
+  def test_a_resumed_run_goes_on_at_the_rate_that_it_had_and_says_so(self, tmp_path):
+    # Whatever the factor is now: the falls of before were made by that of then.
+    scale, state, said = self.resumed(tmp_path, self.NEW, learning_rate_decay_factor=0.5)
+    assert scale == pytest.approx(1e-3)
+    assert (state['falls'], state['waited']) == (3, 2)
+    assert said == 'plateau: the learning rate has fallen to 1e-06 (3 of 3 falls).\n'
+
+  def test_another_rate_starts_again(self, tmp_path):
+    scale, state, said = self.resumed(tmp_path, self.NEW, learning_rate=2e-3)
+    assert (scale, state['falls'], state['waited'], state['best']) == (1, 0, 0, 0.9)
+    assert (state['learning_rate'], state['scale']) == (2e-3, 1)
+    assert said.startswith('plateau: starts again from the learning rate 0.002, with all its falls')
+
+  def test_version_0_1_kept_the_number_of_falls_alone(self, tmp_path):
+    scale, state, said = self.resumed(tmp_path, self.OLD)
+    assert scale == pytest.approx(1e-3)
+    assert (state['falls'], state['learning_rate']) == (3, 1e-3)
+    assert said == 'plateau: the learning rate has fallen to 1e-06 (3 of 3 falls).\n'
+
+
+@pytest.fixture
+def train_dir(tmp_path):
+  (tmp_path / 'config.json').write_text('{}')
+  for step in (1, 2, 3):
+    for ending in ('index', 'data-00000-of-00001', 'json'):
+      (tmp_path / f'model.ckpt-{step}.{ending}').write_text(str(step))
+  return tmp_path
+
+
+class TestKeepBest:
+  def run(self, train_dir, ends, **settings):
+    config = RunConfig(keep_best=True, **settings)
+    with graph_session() as session:
+      hook = selection.KeepBest(config, str(train_dir), Reporter(io.StringIO()))
+      session.run(tf.global_variables_initializer())
+      hook.begin(session, 0)
+      for one in ends:
+        path = str(train_dir / one.checkpoint)
+        hook.after_epoch(session, one._replace(checkpoint=path))
+    return hook
+
+  def test_the_best_is_a_train_dir_and_outlives_the_checkpoint(self, train_dir):
+    hook = self.run(train_dir, [end(1, 0.5), end(2, 0.9), end(3, 0.9)])
+    assert (hook.state['best'], hook.state['best_step']) == (0.9, 2)
+    for path in train_dir.glob('model.ckpt-2.*'):
+      path.unlink()
+    best = train_dir / 'best'
+    assert prefixes.find_prefix(str(best)) == str(best / 'model.ckpt-2')
+    assert {path.name for path in best.iterdir()} == {
+      'checkpoint',
+      'config.json',
+      *(f'model.ckpt-2.{ending}' for ending in ('index', 'data-00000-of-00001', 'json')),
+    }
+    assert (best / 'model.ckpt-2.index').read_text() == '2'
+
+  def test_ties_go_by_loss(self, train_dir):
+    hook = self.run(
+      train_dir, [end(1, 0.9, loss=0.9), end(2, 0.9, loss=0.5), end(3, 0.9, loss=0.6)]
+    )
+    assert hook.state['best_step'] == 2
+    assert prefixes.find_prefix(str(train_dir / 'best')).endswith('model.ckpt-2')
+
+  def test_by_loss_and_never_within_an_epoch(self, train_dir):
+    ends = [end(1, 0.5, loss=0.3), end(2, 0.9, loss=0.4), end(3, 0.9, is_whole=False, loss=0.1)]
+    assert self.run(train_dir, ends, best_metric='loss').state['best_step'] == 1
+
+  def test_the_same_epoch_again_changes_nothing(self, train_dir):
+    self.run(train_dir, [end(1, 0.5)])
+    self.run(train_dir, [end(1, 0.5)])
+    assert prefixes.find_prefix(str(train_dir / 'best')).endswith('model.ckpt-1')
+
+
+def test_early_stopping_counts_epochs_and_says_why():
+  config = RunConfig(early_stop_patience=2, early_stop_min_delta=0.1)
+  with graph_session() as session:
+    hook = selection.EarlyStopping(config, Reporter(io.StringIO()))
+    session.run(tf.global_variables_initializer())
+    hook.begin(session, 0)
+    reasons = []
+    for step, accuracy in enumerate([0.5, 0.55, 0.7, 0.75, 0.7], start=1):
+      hook.after_epoch(session, end(step, accuracy))
+      reasons.append(hook.stop_reason)
+  assert reasons[:4] == [None] * 4
+  assert reasons[4] == (
+    '2 epochs no better than accuracy 0.7000, loss 1.0000 at step 3 (--early_stop_patience)'
+  )
+
+
+def test_counters_that_a_setting_resets_are_host_state_of_hooks():
+  answers = resuming.answers(TrainConfig, SECTIONS).values()
+  with tf.Graph().as_default():
+    selection.Plateau(OptimizerConfig(), 'loss', None, Reporter(io.StringIO()))
+    selection.KeepBest(RunConfig(), 'run', Reporter(io.StringIO()))
+    selection.EarlyStopping(RunConfig(), Reporter(io.StringIO()))
+    names = {variable.op.name.partition('/')[2] for variable in tf.global_variables()}
+  assert {counter for answer in answers for counter in answer.counters} == names

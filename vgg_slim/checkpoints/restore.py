@@ -1,0 +1,38 @@
+"""The network of a checkpoint, built and filled by its contract alone."""
+
+from vgg_slim.checkpoints import search
+from vgg_slim.checkpoints.contract import Contract, net_config
+from vgg_slim.compat import tf
+from vgg_slim.nets import registry
+from vgg_slim.nets.mode import Inference
+from vgg_slim.nets.outputs import NetOutputs
+from vgg_slim.ops import cached_weights
+
+
+def build_network(
+  contract: Contract, images: tf.Tensor, mode: Inference = Inference()
+) -> NetOutputs:
+  """Adds the network of a checkpoint to the default graph.
+
+  Args:
+    contract: of the checkpoint.
+    images: float32 [N, H, W, 3], normalized as the contract says; H and W may be unknown.
+    mode: how the network is computed; `restore` fills its cached weights.
+  """
+  if contract.num_classes is None:
+    return registry.build(contract.model, images, None, mode)
+  return registry.build_from_config(net_config(contract), images, mode)
+
+
+def restore(session: tf.Session, prefix: str) -> None:
+  """Gives the network in the session's graph, and nothing else, the values of a checkpoint.
+
+  Where training kept moving averages of the weights, these are taken.
+
+  Raises:
+    CheckpointError: it cannot be read, is damaged or is of another network.
+  """
+  with session.graph.as_default():
+    names = search.inference_names(prefix, tf.global_variables())
+    search.restore(tf.train.Saver(names), session, prefix)
+    cached_weights.fill(session)

@@ -1,0 +1,182 @@
+"""Converts a data set of pictures to TFRecord shards, for tools/train and the other commands.
+
+  tools/convert_to_tfrecord --dataset=folder --input_dir=photos --output_dir=data/photos
+  tools/convert_to_tfrecord --dataset=digits --output_dir=data/digits
+  tools/convert_to_tfrecord --dataset=cifar10 --input_dir=cifar-10-binary.tar.gz --output_dir=cifar
+  tools/convert_to_tfrecord --dataset=tfrecord --input_dir=flowers --output_dir=data/flowers
+
+The output folder gets shards, labels.txt, manifest.json and report.html. Every picture is decoded.
+Upright 8-bit JPEG and PNG files go in as they are; what can be mended is mended and listed in
+fixed.csv; what cannot be used is left out and listed in quarantine.csv (with --strict it is an
+error); equal files are listed in duplicates.csv.
+
+A conversion that was stopped goes on where it was when the same command is given again. The same
+command gives the same bytes, whatever --num_workers and --runner are.
+
+With --runner, Apache Beam (an optional extra) converts a shard on each of its workers, which have
+to see the pictures and the output folder at the same paths:
+
+  tools/convert_to_tfrecord --dataset=folder --input_dir=/shared/photos --output_dir=/shared/data \\
+      --runner=FlinkRunner --beam_options='--flink_master=host:8081 --parallelism=64'
+"""
+
+import os
+import pathlib
+import shlex
+import time
+from collections.abc import Sequence
+
+from absl import flags
+
+from vgg_slim import output_files
+from vgg_slim.commands import invocation, progress, terminal_tables
+from vgg_slim.data import labels, manifest
+from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
+from vgg_slim.data.sources import catalog
+from vgg_slim.errors import ConfigError
+
+_DATASET = flags.DEFINE_enum(
+  'dataset', None, list(catalog.DATASETS), "What to convert; 'folder' has one folder per class."
+)
+_INPUT_DIR = flags.DEFINE_string(
+  'input_dir',
+  None,
+  'Where the pictures are. '
+  + ' '.join(f'{name}: {kind.input or "none"}.' for name, kind in catalog.DATASETS.items()),
+)
+_LABELS = flags.DEFINE_string(
+  'labels',
+  None,
+  'File with all classes in the order of their labels, one a line, or the labels.txt of another '
+  'data set. Class folders may then be missing or empty. Default: the classes of the data set.',
+)
+_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make; must not exist.')
+_VALIDATION_FRACTION = flags.DEFINE_float(
+  'validation_fraction',
+  None,
+  'Part of the training pictures, in [0, 1), that becomes the validation split, alike in every '
+  'class. 0.2 by default, or 0 where the data set has a validation folder of its own.',
+)
+_SPLIT_BY_HASH = flags.DEFINE_bool(
+  'split_by_hash',
+  False,
+  'Whether the fraction is drawn from a hash of the names: no picture changes sides when others '
+  'are added, but shares vary by chance.',
+)
+_VALIDATION_PER_CLASS = flags.DEFINE_integer(
+  'validation_per_class', None, 'In place of a fraction: so many pictures of every class.'
+)
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the validation split and of the shuffling.')
+_NUM_SHARDS = flags.DEFINE_integer(
+  'num_shards',
+  None,
+  'Files of the train split; the others have as many in proportion. Default: about 128 MB each.',
+)
+_RESIZE_SMALLER_SIDE = flags.DEFINE_integer(
+  'resize_smaller_side',
+  None,
+  'Reduces larger pictures until their smaller side has so many pixels. Default: as they are.',
+)
+_STRICT = flags.DEFINE_bool('strict', False, 'Whether a picture that cannot be used is an error.')
+_NUM_WORKERS = flags.DEFINE_integer(
+  'num_workers', None, 'Processes that decode. Default: one for each processor.'
+)
+_RUNNER = flags.DEFINE_string(
+  'runner',
+  None,
+  'Runner of Apache Beam to hand the work to: DirectRunner (this machine), FlinkRunner, '
+  'SparkRunner, DataflowRunner ... Default: processes of this machine, without Beam.',
+)
+_BEAM_OPTIONS = flags.DEFINE_string(
+  'beam_options', '', "Beam's and the runner's own flags, as they would stand on a command line."
+)
+
+
+_NAMED = 10  # classes without images, in a line
+
+
+def main() -> None:
+  """Converts and prints what came of it."""
+  _check_flags()
+  rule = splitting.SplitRule(
+    _VALIDATION_FRACTION.value, _SPLIT_BY_HASH.value, _VALIDATION_PER_CLASS.value, _SEED.value
+  )
+  class_names = labels.read_class_list(pathlib.Path(_LABELS.value)) if _LABELS.value else None
+  source = catalog.open_source(_DATASET.value, _INPUT_DIR.value, class_names)
+  options = converter.Options(rule, _NUM_SHARDS.value, _RESIZE_SMALLER_SIDE.value, _STRICT.value)
+  num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
+  started = time.monotonic()
+  with progress.show('Converting') as report:
+    result = converter.convert(source, _OUTPUT_DIR.value, options, num_workers, report, _runner())
+  _print_result(result, time.monotonic() - started)
+
+
+def _runner() -> beam_workers.Runner | None:
+  if _RUNNER.value is None:
+    return None
+  return beam_workers.Runner(_RUNNER.value, tuple(shlex.split(_BEAM_OPTIONS.value)))
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+def _check_flags() -> None:
+  problems = []
+  if _DATASET.value is None:
+    problems.append(f'--dataset is missing, one of {", ".join(catalog.DATASETS)}')
+  if not _OUTPUT_DIR.value:
+    problems.append('--output_dir is missing, a folder to make')
+  elif os.path.exists(_OUTPUT_DIR.value):
+    problems.append(f'--output_dir={_OUTPUT_DIR.value} exists already, give a folder to make')
+  if _DATASET.value is not None and not _INPUT_DIR.value:
+    kind = catalog.DATASETS[_DATASET.value]
+    if kind.input and not kind.default_dir:
+      problems.append(f'--input_dir is missing, where the {_DATASET.value} pictures are')
+  if _BEAM_OPTIONS.value and not _RUNNER.value:
+    problems.append('--beam_options is of no use without --runner')
+  if _RUNNER.value and _NUM_WORKERS.value is not None:
+    problems.append('--num_workers is of no use with --runner; see --beam_options')
+  if problems:
+    raise ConfigError(f'{"; ".join(problems)}.')
+  output_files.check_outputs(made=invocation.values_by_flag(_OUTPUT_DIR))
+
+
+def _print_result(result: manifest.Manifest, seconds: float) -> None:
+  rows = []
+  for name, split in result.splits.items():
+    counts = split.examples_per_class
+    rows.append(
+      [
+        name,
+        f'{split.num_examples}',
+        f'{min(counts)} - {max(counts)}',
+        f'{len(split.shards)}',
+        f'{split.num_bytes / 1e6:.1f}',
+      ]
+    )
+  terminal_tables.print_table(('split', 'pictures', 'per class', 'shards', 'MB'), rows)
+  total = sum(split.num_examples for split in result.splits.values())
+  print(f'{total} pictures of {result.num_classes} classes in {seconds:.1f} s', end=', ')
+  print(f'{total / seconds:.0f} pictures/s, to {_OUTPUT_DIR.value}.')
+  for name, split in result.splits.items():
+    if text := _classes_without_images(result.class_names, split):
+      print(f'{name} {text}')
+  for name, count in audit_files.count_rows(_OUTPUT_DIR.value).items():
+    print(f'{count} {audit_files.LISTS[name]}: {os.path.join(_OUTPUT_DIR.value, name)}')
+  print(f'Next: tools/train --data_dir={shlex.quote(_OUTPUT_DIR.value)}')
+
+
+def _classes_without_images(class_names: Sequence[str], split: manifest.Split) -> str:
+  pairs = zip(class_names, split.examples_per_class, strict=True)
+  empty = [class_name for class_name, count in pairs if not count]
+  if not empty:
+    return ''
+  more = f' and {len(empty) - _NAMED} more' if len(empty) > _NAMED else ''
+  text = f'has no image of {len(empty)} of the {len(class_names)} classes'
+  return f'{text}: {", ".join(empty[:_NAMED])}{more}.'
+
+
+if __name__ == '__main__':
+  run()

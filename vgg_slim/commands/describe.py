@@ -1,0 +1,116 @@
+"""Describes a network without building it: layers, parameters, work, memory, and a picture.
+
+  tools/describe --model=vgg16
+  tools/describe --model=resnet50 --num_classes=4 --batch_size=8 --picture=resnet50.png
+  tools/describe --model=vgg_cifar --num_classes=10 --format=json
+
+Multiply-adds are those of one image. Memory is that of a training step with momentum: weights,
+gradients, momentum, and the layer outputs that the backward pass reads; the workspace of
+convolutions and TensorFlow itself come on top.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from vgg_slim import output_files
+from vgg_slim.commands import invocation, terminal_tables
+from vgg_slim.nets import head_specs, net_spec, specs, summary
+
+if TYPE_CHECKING:  # the import itself waits until a network is drawn
+  from vgg_slim.plotting.network import Figure
+
+_MODEL = flags.DEFINE_string('model', 'vgg16', f'One of {", ".join(specs.MODEL_NAMES)}.')
+_NUM_CLASSES = flags.DEFINE_integer('num_classes', 1000, '0 for the trunk alone.', lower_bound=0)
+_IMAGE_SIZE = flags.DEFINE_integer('image_size', None, "In pixels. By default the network's own.")
+_FC_UNITS = flags.DEFINE_integer(
+  'fc_units', net_spec.FC_UNITS, 'Units of fc6 and fc7.', lower_bound=1
+)
+_HEAD = flags.DEFINE_enum('head', None, list(head_specs.HEADS), "By default the network's own.")
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Images in a training step.', lower_bound=1)
+_PRECISION = flags.DEFINE_enum(
+  'precision', 'float32', list(summary.PRECISIONS), 'Of activations; weights stay float32.'
+)
+_PICTURE = flags.DEFINE_string('picture', None, 'Draw the network into this .png, .pdf or .svg.')
+_FORMAT = flags.DEFINE_enum('format', 'table', ['table', 'json'], 'What is printed.')
+
+_HEADINGS = (
+  'layer',
+  'kind',
+  'output',
+  'parameters',
+  'multiply-adds',
+  'receptive field',
+  'stride',
+)
+
+
+def main() -> None:
+  """Wires the network's table to the printers and the picture."""
+  spec = specs.get(_MODEL.value)
+  side = _IMAGE_SIZE.value or spec.image_size
+  rows = summary.summarize(spec, _NUM_CLASSES.value or None, side, _FC_UNITS.value, _HEAD.value)
+  memory = summary.training_memory(rows, side, _BATCH_SIZE.value, _PRECISION.value)
+  if _PICTURE.value:
+    kind = output_files.check_suffix('--picture', _PICTURE.value, output_files.DRAWINGS)
+    with output_files.open_outputs(invocation.values_by_flag(_PICTURE)) as streams:
+      _draw(rows, side).savefig(streams['--picture'], format=kind[1:])
+  if _FORMAT.value == 'json':
+    print(json.dumps(_as_json(rows, memory, side), indent=2))
+    return
+  _print_rows(f'{_MODEL.value} at {side} x {side} pixels', rows)
+  _print_totals(rows, memory)
+
+
+def _draw(rows: list[summary.Row], side: int) -> 'Figure':
+  from vgg_slim.plotting import network
+
+  totals = summary.total(rows)
+  work = f'{totals.multiply_adds / 1e9:.2f} G multiply-adds'
+  title = f'{_MODEL.value}: {totals.parameters:,} parameters, {work}'
+  return network.draw_network(summary.slabs(rows, side), title)
+
+
+def _as_json(rows: list[summary.Row], memory: summary.Memory, side: int) -> dict[str, Any]:
+  return {
+    'model': _MODEL.value,
+    'image_size': side,
+    'layers': [row._asdict() for row in rows],
+    'totals': summary.total(rows)._asdict(),
+    'training_bytes': {
+      'batch_size': _BATCH_SIZE.value,
+      'precision': _PRECISION.value,
+      **memory._asdict(),
+      'total': memory.total,
+    },
+  }
+
+
+def _print_rows(title: str, rows: list[summary.Row]) -> None:
+  lines = []
+  for row in rows:
+    shape = ' x '.join(map(str, row.output_shape))
+    numbers = (row.parameters + row.moving, row.multiply_adds, row.receptive_field, row.stride)
+    lines.append([row.name, row.description, shape, *(f'{number:,}' for number in numbers)])
+  terminal_tables.print_table(_HEADINGS, lines, title, text_columns=2)
+
+
+def _print_totals(rows: list[summary.Row], memory: summary.Memory) -> None:
+  totals = summary.total(rows)
+  print(f'Parameters     {totals.parameters:,}')
+  print(f'  trained      {totals.trainable:,}')
+  print(f'  not trained  {totals.not_trainable:,}')
+  print(f'Multiply-adds  {totals.multiply_adds / 1e9:.2f} G an image')
+  parts = ' + '.join(f'{name} {summary.format_bytes(n)}' for name, n in memory._asdict().items())
+  setting = f'at batch {_BATCH_SIZE.value}, {_PRECISION.value}'
+  print(f'Training       {summary.format_bytes(memory.total)} {setting}: {parts}')
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

@@ -1,0 +1,129 @@
+"""Looks for what could stop a run: packages, processor, GPU, memory, disk, data, weights, one step.
+
+  tools/doctor
+  tools/doctor --data_dir=data/photos --model=resnet50 --batch_size=64
+  tools/doctor --train_dir=runs/photos --thorough
+
+It takes the flags of tools/train: put `doctor` in the place of `train` to see what would happen.
+With the --train_dir of a run that has begun, it looks at that run, with the flags of then. Each
+line is ok, warn or fail and says what to do; the exit code is 1 where one is fail.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+
+from absl import flags
+from rich import console, text
+
+from vgg_slim import memory
+from vgg_slim.commands import invocation, run_plan
+from vgg_slim.commands.flags import config_flags
+from vgg_slim.configs import config
+from vgg_slim.configs.config import TrainConfig
+from vgg_slim.doctor import machine
+from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure
+from vgg_slim.errors import VggSlimError
+
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, "Folder made by tools/convert_to_tfrecord. By default the run's, or the digits."
+)
+_TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of a run, or where one is to go.')
+_THOROUGH = flags.DEFINE_bool(
+  'thorough', False, 'Read every byte of the data set: all checksums and labels.'
+)
+_FORMAT = flags.DEFINE_enum(
+  'format', 'text', ['text', 'json'], 'What is printed: for people, or an object a line.'
+)
+_DRY_STEP = flags.DEFINE_bool('dry_step', True, 'Train one step, and throw it away.')
+config_flags.define_train_flags()
+
+_STYLES = {OK: 'green', WARN: 'yellow', FAIL: 'bold red'}
+_ABOUT_WIDTH = 14
+
+
+def main() -> None:
+  """Prints each finding as it comes.
+
+  Raises:
+    VggSlimError: there was a failure.
+  """
+  terminal = console.Console(highlight=False, soft_wrap=True)
+  counts = dict.fromkeys(_STYLES, 0)
+  for finding in _findings(counts):
+    counts[finding.level] += 1
+    if _FORMAT.value == 'json':
+      print(json.dumps(finding._asdict()), flush=True)
+    else:
+      terminal.print(_lines(finding))
+  summary = ', '.join(f'{count} {level}' for level, count in counts.items())
+  if counts[FAIL]:
+    raise VggSlimError(f'{summary}; mend what fails first.')
+  if _FORMAT.value == 'text':
+    print(f'{summary}.')
+
+
+def _lines(finding: Finding) -> text.Text:
+  shown = text.Text(f'{finding.level:5}', _STYLES[finding.level])
+  shown.append(f'{finding.about:{_ABOUT_WIDTH}} {finding.text}', 'default')
+  if finding.remedy:
+    shown.append(f'\n{"":5}{"":{_ABOUT_WIDTH}} -> {finding.remedy}', 'default')
+  return shown
+
+
+def _findings(counts: dict[str, int]) -> Iterator[Finding]:
+  """Everything, the cheap first; `counts` is what the caller has made of it so far."""
+  yield from machine.examine_all()
+  try:
+    invocation.load_tensorflow()
+  except ImportError as error:
+    yield failure('TensorFlow', error, 'See packages and Python above.')
+    return
+  from vgg_slim import sessions
+  from vgg_slim.checkpoints import search
+  from vgg_slim.doctor import data_set, framework, trial
+
+  refusal = None
+  try:
+    plan = run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value)
+    run, manifest = plan.config, plan.manifest
+    newest = search.find(plan.train_dir) if plan.is_resumed else None
+    sessions.configure(run.runtime)
+  except VggSlimError as error:
+    refusal = failure('run', error)
+  yield from framework.examine_all()
+  if refusal:
+    yield refusal
+    return
+  yield trial.examine_run(run)
+  yield from data_set.examine_all(run.data_dir, manifest, run.preprocessing, _THOROUGH.value)
+  start = newest or run.fine_tune.checkpoint_path
+  if start:
+    yield trial.examine_checkpoint(start)
+  yield trial.examine_memory(run, memory.available_bytes(), bool(sessions.num_gpus()))
+  yield machine.examine_disk(_folder(), trial.checkpoint_bytes(run))
+  if _DRY_STEP.value and not counts[FAIL]:
+    folder = str(machine.nearest_folder(_folder()))
+    yield trial.run_trial(_continued(run, newest), manifest, folder)
+
+
+def _folder() -> str:
+  return _TRAIN_DIR.value or 'runs'
+
+
+def _continued(run: TrainConfig, newest: str | None) -> TrainConfig:
+  """A run that starts from its own newest checkpoint, whatever it once started from."""
+  if not newest:
+    return run
+  scopes = run.fine_tune.trainable_scopes
+  start = config.FineTuneConfig(checkpoint_path=newest, trainable_scopes=scopes)
+  return dataclasses.replace(run, fine_tune=start)
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

@@ -1,0 +1,215 @@
+"""Evaluates checkpoints as the VGG paper does: dense, multi-scale, multi-crop, fused (3.2, 4).
+
+  tools/evaluate --train_dir=runs/photos
+  tools/evaluate --train_dir=runs/photos --test_scales=256,384,512 \\
+      --views=dense,multi_crop,dense+multi_crop --report=report.html
+  tools/evaluate --checkpoints=runs/vgg_d,runs/vgg_e --split=test --output=test.json
+  tools/evaluate --checkpoint_path=weights/vgg16 --data_dir=data/imagenet
+  tools/evaluate --train_dir=runs/photos --tensorboard=runs/photos/evaluation
+  tools/evaluate --train_dir=runs/photos --watch
+
+Every picture of the split is scored exactly once in each view. 'dense' slides the network over the
+whole picture and averages its class score map; 'center', 'ten_crop' and 'multi_crop' (5x5 grid) cut
+squares; names joined by + are averaged. The tables are laid out as the paper's Tables 3 to 6, with
+Wilson's 95 % intervals; McNemar's exact test compares every two networks, and every two views.
+
+--tensorboard shows of the last line its confusions and most confident errors, and in the Projector
+tab the features of the first 1000 pictures, just below the class scores of the last network.
+
+--watch evaluates each new checkpoint while the run goes on, on this machine or another, and ends
+with the run. Its curves and pictures go to TRAIN_DIR/evaluator, or to --tensorboard.
+"""
+
+import contextlib
+import functools
+import logging
+import os
+import pathlib
+from typing import BinaryIO
+
+from absl import flags
+
+from vgg_slim import output_files
+from vgg_slim.commands import invocation, progress, result_tables
+from vgg_slim.commands.flags import checkpoint_flags, eval_flags
+from vgg_slim.configs import config
+from vgg_slim.data import manifest as manifests
+from vgg_slim.errors import ConfigError
+from vgg_slim.evaluation import candidates, class_map, eval_config, tables
+
+_TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
+_CHECKPOINT = flags.DEFINE_string(
+  'checkpoint_path',
+  None,
+  'Prefix of a checkpoint, imported ones too. By default the newest of --train_dir.',
+)
+_CHECKPOINTS = flags.DEFINE_list(
+  'checkpoints', [], 'In their place, several train_dirs or checkpoints, with commas: also fused.'
+)
+_DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
+eval_flags.define()
+_OUTPUT = flags.DEFINE_string('output', None, 'Write all numbers to this file as JSON.')
+_CSV = flags.DEFINE_string('csv', None, 'Write a row for every picture to this file.')
+_REPORT = flags.DEFINE_string('report', None, 'Write a web page with all of it to this file.')
+
+_TENSORBOARD = flags.DEFINE_string(
+  'tensorboard', None, 'Folder for pictures of mistakes and for the embedding projector.'
+)
+_WATCH = flags.DEFINE_bool(
+  'watch', False, 'Evaluate each new checkpoint of --train_dir, until the one of its last step.'
+)
+_WATCH_TIMEOUT = flags.DEFINE_float(
+  'watch_timeout', 60.0, 'Minutes without a new checkpoint that end --watch.', lower_bound=0.0
+)
+_EVALUATOR_FOLDER = 'evaluator'  # in a train_dir, a TensorBoard run of its own
+
+
+def main() -> None:
+  """Wires checkpoints, a data set and the evaluator together."""
+  if _WATCH.value:
+    _watch()
+    return
+  wanted = _find_candidates()
+  data_dir = _DATA_DIR.value or wanted[0].data_dir
+  if not data_dir:
+    raise ConfigError(f'--data_dir is missing: {wanted[0].checkpoint} is of no training run here.')
+  manifest = manifests.read_manifest(data_dir)
+  requests = [eval_flags.eval_config_from_flags(one, manifest) for one in wanted]
+  classes = _map_classes(wanted, manifest, data_dir)
+  for one in wanted:
+    _warn_of_other_reduction(one, manifest, data_dir)
+  written = invocation.values_by_flag(_OUTPUT, _CSV, _REPORT)
+  folders = invocation.values_by_flag(_TENSORBOARD)
+  with output_files.open_outputs(written, folders) as streams:
+    _evaluate(wanted, requests, data_dir, manifest, classes, streams)
+
+
+def _map_classes(
+  wanted: list[candidates.Candidate], manifest: manifests.Manifest, data_dir: str
+) -> class_map.ClassMap:
+  """The classes of the data set among those of the networks, which all have to be the same."""
+  found = [
+    class_map.map_classes(one.class_names, one.net.num_classes, manifest.class_names, data_dir)
+    for one in wanted
+  ]
+  others = [
+    one.checkpoint
+    for one, classes in zip(wanted, found, strict=True)
+    if classes.names != found[0].names
+  ]
+  if others:
+    raise ConfigError(
+      f'--checkpoints: {", ".join(others)} and {wanted[0].checkpoint} have different classes, or '
+      'another order of them: their scores cannot be compared or averaged.'
+    )
+  if not found[0].is_identity:
+    print(found[0].describe(data_dir))
+  return found[0]
+
+
+def _evaluate(
+  wanted: list[candidates.Candidate],
+  requests: list[eval_config.EvalConfig],
+  data_dir: str,
+  manifest: manifests.Manifest,
+  classes: class_map.ClassMap,
+  streams: dict[str, BinaryIO],
+) -> None:
+  invocation.load_tensorflow()
+  from vgg_slim.evaluation import outputs, projector, runner, validation
+
+  scored = []
+  for one, request in zip(wanted, requests, strict=True):
+    with (
+      runner.Evaluator(one, data_dir, manifest, request) as evaluator,
+      progress.show(f'Evaluating {one.net.model}', 'crops') as report,
+    ):
+      scored.append(evaluator.score(one.checkpoint, report))
+  shown, comparisons = tables.make_tables(scored), tables.compare(scored)
+  for one in scored:
+    step = 'imported' if one.step is None else f'step {one.step}'
+    where = f'{one.config.split} split, {len(one.labels)} images'
+    print(f'{one.model}, {step}, {where}: {one.checkpoint}')
+  if scored[-1].config.flip:
+    print('Each image is averaged with its mirror image (--noflip without; predict has --flip).')
+  result_tables.print_tables(shown)
+  result_tables.print_comparisons(comparisons)
+  paths = manifests.shard_paths(data_dir, manifest, requests[0].split)
+  if stream := streams.get('--output'):
+    outputs.write_json(stream, shown, comparisons)
+  if stream := streams.get('--csv'):
+    outputs.write_csv(stream, shown[-1].lines[-1], classes.names, paths)
+  if stream := streams.get('--report'):
+    outputs.write_report(stream, shown, comparisons, classes, paths)
+  if _TENSORBOARD.value:
+    last = shown[-1].lines[-1]
+    validation.write_events(_TENSORBOARD.value, last, classes, paths)
+    features = projector.run_features(wanted[-1].checkpoint, wanted[-1], paths)
+    projector.write_projector(pathlib.Path(_TENSORBOARD.value), features, manifest.class_names)
+
+
+def _warn_of_other_reduction(
+  one: candidates.Candidate, manifest: manifests.Manifest, data_dir: str
+) -> None:
+  trained, here = one.preprocessing.stored_side, manifest.stored_side
+  if trained != here:
+    sides = [f'{side} px' if side else 'no side' for side in (here, trained)]
+    logging.getLogger('vgg_slim').warning(
+      'The converter reduced the images of %s to %s and those of training to %s '
+      '(--resize_smaller_side); tools/predict does the latter, and may answer otherwise.',
+      data_dir,
+      *sides,
+    )
+
+
+def _watch() -> None:
+  _check_watch_flags()
+  trained = config.read_train_config(_TRAIN_DIR.value)
+  data_dir = _DATA_DIR.value or trained.data_dir
+  manifest = manifests.read_manifest(data_dir)
+  request = eval_flags.eval_config_from_flags(trained, manifest)
+  if len(request.views) > 1:
+    raise ConfigError(f'--watch takes one of --views, not {", ".join(request.views)}.')
+  events_dir = _TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER)
+  output_files.check_outputs(folders={'--tensorboard': events_dir})
+
+  invocation.load_tensorflow()
+  from vgg_slim.evaluation import continuous
+
+  with contextlib.suppress(KeyboardInterrupt):
+    continuous.run_continuous_evaluation(
+      _TRAIN_DIR.value,
+      trained,
+      data_dir,
+      manifest,
+      request,
+      events_dir=events_dir,
+      timeout=60 * _WATCH_TIMEOUT.value,
+      report=functools.partial(print, flush=True),
+    )
+
+
+def _check_watch_flags() -> None:
+  invocation.check_given(_TRAIN_DIR)
+  others = (_CHECKPOINT, _CHECKPOINTS, _OUTPUT, _CSV, _REPORT)
+  given = [f'--{flag.name}' for flag in others if flag.value]
+  if given:
+    raise ConfigError(f'--watch goes without {", ".join(given)}.')
+
+
+def _find_candidates() -> list[candidates.Candidate]:
+  single = _CHECKPOINT.value or _TRAIN_DIR.value
+  if bool(single) == bool(_CHECKPOINTS.value):
+    raise ConfigError('Give --train_dir or --checkpoint_path, or --checkpoints for several.')
+  if _CHECKPOINTS.value:
+    return [candidates.find_candidate(checkpoint_flags.resolve(p)) for p in _CHECKPOINTS.value]
+  return [candidates.find_candidate(checkpoint_flags.resolve(single), _TRAIN_DIR.value)]
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

@@ -1,0 +1,55 @@
+"""Exports a checkpoint's weights to Keras or numpy; importing them again gives the same bits.
+
+  tools/export_weights --checkpoint_path=weights/vgg16 --output=vgg16.weights.h5
+  tools/export_weights --checkpoint_path=runs/photos --output=photos.npz
+
+.weights.h5 is for Model.load_weights of keras.applications (VGG16, VGG19, ResNet50), and of any
+Keras model with the same convolutions, batch norms and dense layers in the same order. A batch norm
+of Keras needs the epsilon of the network: see tools/describe. .npz holds slim's names and shapes.
+"""
+
+import pathlib
+
+from absl import flags
+
+from vgg_slim.checkpoints import staging
+from vgg_slim.commands import invocation
+
+_CHECKPOINT = flags.DEFINE_string(
+  'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir for its newest one.'
+)
+_OUTPUT = flags.DEFINE_string('output', None, 'File to write: .weights.h5 or .npz.')
+_MODEL = flags.DEFINE_string(
+  'model', None, 'By default what the contract, or config.json, beside the checkpoint says.'
+)
+_TRUNK_ONLY = flags.DEFINE_bool('trunk_only', False, 'Leave the head out.')
+_BGR = flags.DEFINE_bool(
+  'bgr', False, "Turn the first convolution around, for a network that takes B, G, R as Keras's."
+)
+
+
+def main() -> None:
+  """Checks the flags, exports and prints the report."""
+  invocation.check_given(_CHECKPOINT, _OUTPUT)
+  staging.check_is_free(pathlib.Path(_OUTPUT.value))
+  invocation.load_tensorflow()
+  from vgg_slim.weights import exporter
+
+  request = exporter.ExportRequest(
+    checkpoint=_CHECKPOINT.value,
+    output=_OUTPUT.value,
+    model=_MODEL.value,
+    trunk_only=_TRUNK_ONLY.value,
+    bgr=_BGR.value,
+  )
+  exporter.run_export(request, say=print)
+  print(f'Wrote {_OUTPUT.value}.')
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

@@ -1,0 +1,46 @@
+"""Evaluations on the terminal, laid out as the VGG paper's tables."""
+
+from collections.abc import Sequence
+
+from vgg_slim.commands import terminal_tables
+from vgg_slim.evaluation import tables
+
+# The numbers of images and of views fed would be alike in all lines; report and JSON have them.
+_HEADINGS = (
+  'network',
+  'S',
+  'Q',
+  'view',
+  'top-1 accuracy',
+  'top-1 error',
+  '95 % interval',
+  'top-5 error',
+  'images/s',
+)
+_TEXT_COLUMNS = 4
+_COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS]
+
+
+def print_tables(shown: Sequence[tables.Table]) -> None:
+  """Prints each under its title and the paper's number."""
+  for one in shown:
+    title = f"{one.title} (the paper's Table {one.paper})"
+    lines = [tables.cells(line.result) for line in one.lines]
+    rows = [[cells[i] for i in _COLUMNS] for cells in lines]
+    terminal_tables.print_table(_HEADINGS, rows, title, _TEXT_COLUMNS)
+
+
+def print_comparisons(comparisons: Sequence[tables.Comparison]) -> None:
+  """Prints McNemar's exact test of every two lines; nothing where there are none."""
+  headings = ('first', 'second', 'only first right', 'only second right', 'p')
+  rows = [
+    (
+      *tables.describe(one),
+      f'{one.test.only_first}',
+      f'{one.test.only_second}',
+      f'{one.test.p_value:.3g}',
+    )
+    for one in comparisons
+  ]
+  if rows:
+    terminal_tables.print_table(headings, rows, "McNemar's exact test", text_columns=2)

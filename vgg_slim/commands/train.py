@@ -1,0 +1,170 @@
+"""Trains a network, from scratch or on from the newest checkpoint of --train_dir.
+
+  tools/train --model=vgg16
+  tools/train --flagfile=recipes/digits_vgg16.flags
+  tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=60
+  tools/train --data_dir=data/photos --checkpoint_path=weights/vgg16 --new_head \\
+      --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
+
+Without --data_dir it trains on the handwritten digits that come with scikit-learn. The same command
+again goes on where a run ended, and so does --train_dir alone: what no flag says is as it was.
+Ctrl-C saves a checkpoint and stops. A run is only removed by --overwrite, and only one process at a
+time writes to --train_dir.
+"""
+
+import contextlib
+import functools
+import io
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from vgg_slim import output_files
+from vgg_slim.checkpoints import contract, prefixes
+from vgg_slim.commands import invocation, phases, run_plan
+from vgg_slim.commands.flags import checkpoint_flags, config_flags, run_flags
+from vgg_slim.configs.config import BEST_FOLDER
+from vgg_slim.data import manifest as manifests
+from vgg_slim.errors import ConfigError
+from vgg_slim.training import cluster
+
+if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
+  from vgg_slim.training import loop
+
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, 'Folder made by tools/convert_to_tfrecord. By default the digits.'
+)
+_TRAIN_DIR = flags.DEFINE_string(
+  'train_dir', None, 'Folder of checkpoints and curves. By default runs/DATA_MODEL.'
+)
+_OVERWRITE = flags.DEFINE_bool(
+  'overwrite', False, 'Remove the run in --train_dir, file by file as it says, and start again.'
+)
+_VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
+  'validation_batch_size', 64, 'Pictures in a batch of the validation after each epoch.'
+)
+config_flags.define_train_flags()
+phases.define_phase_flag()
+
+
+def main() -> None:
+  """Wires data, config, training and validation together, once or phase by phase."""
+  workers = cluster.read_cluster()
+  is_chief = workers is None or workers.index == 0
+  with contextlib.nullcontext() if is_chief else contextlib.redirect_stdout(io.StringIO()):
+    _train_all(workers)
+
+
+def _train_all(workers: cluster.Cluster | None) -> None:
+  parts = phases.phases_from_flags()
+  if not parts:
+    plan = run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value, overwrite=_OVERWRITE.value)
+    _print_end(_train(plan, workers), plan.train_dir)
+    return
+  if workers:
+    raise ConfigError('--phase: several workers (TF_CONFIG) take a command for each phase.')
+  # All of them before the first: a mistake in the last shows now, not tomorrow.
+  parent = _TRAIN_DIR.value or _plan_phases(parts, run_plan.plan_new_run)[-1].train_dir
+  plan_fn = functools.partial(run_plan.plan_run, overwrite=_OVERWRITE.value)
+  _plan_phases(parts, plan_fn, parent)
+  checkpoint = None
+  for part in parts:
+    with phases.applied(phases.following(checkpoint, part) if checkpoint else part):
+      train_dir = phases.train_dir(parent, part)
+      plan = run_plan.plan_run(_DATA_DIR.value, train_dir, overwrite=_OVERWRITE.value)
+      result = _train(plan, None)
+    _print_end(result, plan.train_dir)
+    if result.stopped_by:
+      return
+    best = os.path.join(plan.train_dir, BEST_FOLDER)
+    has_best = plan.config.run.keep_best and prefixes.find_prefix(best)
+    checkpoint = checkpoint_flags.resolve(best) if has_best else result.checkpoint
+
+
+def _plan_phases(
+  parts: list[phases.Phase], plan_fn: Callable[..., run_plan.RunPlan], parent: str | None = None
+) -> list[run_plan.RunPlan]:
+  """The plan of each phase, as if those before it had been trained.
+
+  Args:
+    parts: the phases in order.
+    plan_fn: `run_plan.plan_run`, or `plan_new_run` to learn the folder that is the default.
+    parent: their common folder; None where it is not known yet.
+  """
+  plans, start = [], None
+  for part in parts:
+    train_dir = parent and phases.train_dir(parent, part)
+    with phases.applied(phases.following(start.checkpoint, part) if start else part):
+      is_own = 'checkpoint_path' in part.overrides
+      plans.append(plan_fn(_DATA_DIR.value, train_dir, None if is_own else start))
+    made = contract.from_train_config(plans[-1].config)
+    start = config_flags.Start(f'(the checkpoint of phase {part.folder})', made)
+  return plans
+
+
+def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
+  if result.stopped_by:
+    print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
+    without = ' without --overwrite' if _OVERWRITE.value else ''
+    print(f'{result.checkpoint}. The same command{without} goes on from there.')
+    return
+  if result.ended_early:
+    print(f'Ended early: {result.ended_early}.')
+  print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
+  print(f'Evaluate:    tools/evaluate --train_dir={shlex.quote(train_dir)}')
+  logdir = os.path.dirname(os.path.normpath(train_dir)) or '.'
+  print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
+
+
+def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.TrainResult':
+  wanted, manifest, train_dir = plan.config, plan.manifest, plan.train_dir
+  output_files.check_outputs(folders={'--train_dir': train_dir})
+  invocation.load_tensorflow()
+  from vgg_slim import sessions
+  from vgg_slim.evaluation import eval_config, runner, validation
+  from vgg_slim.training import loop
+  from vgg_slim.training.hooks import progress
+
+  sessions.configure(wanted.runtime)
+  reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
+  train = manifest.split('train')
+  reporter.line(
+    f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} pictures of '
+    f'{manifest.num_classes} classes from {wanted.data_dir}, into {train_dir}.'
+  )
+  if run_flags.has_default_length() and not plan.is_resumed:
+    steps = wanted.run.total_steps(train.num_examples)
+    reporter.line(f'{wanted.run.epochs:g} epochs, {steps} steps; --epochs gives another length.')
+  for change in plan.changes:
+    reporter.line(change)
+  if 'validation' not in manifest.splits:
+    reporter.line('No validation split: training without validation.')
+    return loop.run_training(
+      wanted, manifest, train_dir, None, reporter, workers, overwrite=_OVERWRITE.value
+    )
+  central_crops = eval_config.EvalConfig(
+    test_scales=(wanted.test_scale,),
+    views=('center',),
+    flip=False,
+    batch_size=_VALIDATION_BATCH_SIZE.value,
+  )
+  shards = manifests.shard_paths(wanted.data_dir, manifest, 'validation')
+  with runner.Evaluator(wanted, wanted.data_dir, manifest, central_crops) as evaluator:
+    validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
+    pictures = validator.summarize if wanted.run.image_summary_every_steps else None
+    return loop.run_training(
+      wanted, manifest, train_dir, validator.run, reporter, workers, pictures, _OVERWRITE.value
+    )
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

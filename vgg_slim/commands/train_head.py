@@ -1,0 +1,99 @@
+"""Trains a new head on extracted features, in seconds, and puts it on its trunk.
+
+  tools/train_head --features=features/photos --checkpoint_path=weights/vgg16 \\
+      --output=weights/photos
+  tools/train_head --features=features/cats --checkpoint_path=weights/vgg16 --output=weights/cats \\
+      --head=fc256 --classifier_activation=sigmoid --optimizer=rmsprop --epochs=50
+  tools/predict --checkpoint_path=weights/photos cat.jpg
+
+--features is a folder of tools/extract_features, and the checkpoint the one that it was made with.
+OUTPUT is a checkpoint of the whole network with its contract: it gives the probabilities that the
+head gives on the features, and the other tools take it like any other checkpoint. Heads whose name
+starts with `average` average the map first (GAP), the others flatten it.
+"""
+
+import dataclasses
+import pathlib
+import time
+
+from absl import flags
+
+from vgg_slim.checkpoints import staging
+from vgg_slim.commands import invocation, progress
+from vgg_slim.commands.flags import checkpoint_flags
+from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS
+from vgg_slim.errors import CheckpointError
+from vgg_slim.features import cache
+from vgg_slim.features.head_config import OPTIMIZERS, HeadConfig
+from vgg_slim.nets import head_specs
+
+checkpoint_flags.define()
+_FEATURES = flags.DEFINE_string('features', None, 'Folder made by tools/extract_features.')
+_OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
+flags.DEFINE_enum('head', HeadConfig.head, sorted(head_specs.HEADS), 'What is trained.')
+flags.DEFINE_enum(
+  'classifier_activation',
+  HeadConfig.classifier_activation,
+  CLASSIFIER_ACTIVATIONS,
+  'sigmoid is a single logit for two classes.',
+)
+flags.DEFINE_integer('fc_units', HeadConfig.fc_units, 'Units of the layers of --head=vgg.')
+flags.DEFINE_float('dropout_keep_prob', HeadConfig.dropout_keep_prob, 'Share of units kept.')
+flags.DEFINE_enum('initializer', HeadConfig.initializer, INITIALIZERS, 'Rule of the first weights.')
+flags.DEFINE_enum('optimizer', HeadConfig.optimizer, OPTIMIZERS, 'How weights are updated.')
+flags.DEFINE_float('learning_rate', HeadConfig.learning_rate, 'The same in all steps.')
+flags.DEFINE_float('weight_decay', HeadConfig.weight_decay, 'Multiplies half the squared weights.')
+flags.DEFINE_integer('batch_size', HeadConfig.batch_size, 'Rows in a step.')
+flags.DEFINE_integer('epochs', HeadConfig.epochs, 'Passes over the features.')
+flags.DEFINE_integer('seed', HeadConfig.seed, 'Of weights, order and dropout.')
+
+
+def main() -> None:
+  """Wires features, the head and its trunk together."""
+  invocation.check_given(_FEATURES, _OUTPUT)
+  names = [field.name for field in dataclasses.fields(HeadConfig)]
+  config = HeadConfig(**{name: flags.FLAGS[name].value for name in names})
+  folder = pathlib.Path(_FEATURES.value)
+  key = cache.read_key(folder)
+  staging.check_checkpoint_is_free(_OUTPUT.value)
+  trunk, _ = checkpoint_flags.load_contract()
+  train = cache.read_features(cache.features_path(folder, 'train'))
+  held_out = cache.features_path(folder, 'validation')
+  validation = cache.read_features(held_out) if held_out.exists() else None
+
+  invocation.load_tensorflow()
+  from vgg_slim.features import graft, head
+  from vgg_slim.weights import formats
+
+  if formats.sha256(trunk) != key.weights_sha256:
+    raise CheckpointError(f'{folder} holds features of other weights than those of {trunk}.')
+  started = time.monotonic()
+  with progress.show('Training', 'epochs') as report:
+    trained = head.run_head_training(
+      config, key, train, validation, lambda scores: report(scores.epoch, config.epochs)
+    )
+  print(_summary(trained.history, time.monotonic() - started))
+  graft.write_grafted_checkpoint(_OUTPUT.value, trunk, trained, graft.make_contract(key, config))
+  print(f'Wrote {_OUTPUT.value}.index, .data-00000-of-00001 and .json.')
+
+
+def _summary(history: list[tuple], seconds: float) -> str:
+  """The last epoch's accuracies."""
+  last = history[-1]
+  text = f'{last.epoch} epochs in {seconds:.1f} s: train accuracy {last.train_accuracy:.2%}'
+  if last.validation_accuracy is None:
+    return f'{text}; there is no validation split.'
+  best = max(history, key=lambda scores: scores.validation_accuracy)
+  return (
+    f'{text}, validation accuracy {last.validation_accuracy:.2%} '
+    f'(best {best.validation_accuracy:.2%} in epoch {best.epoch}).'
+  )
+
+
+def run() -> None:
+  """The console command."""
+  invocation.run(main)
+
+
+if __name__ == '__main__':
+  run()

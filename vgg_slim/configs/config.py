@@ -1,0 +1,162 @@
+"""What a run is made of, as frozen dataclasses that check themselves. No TensorFlow.
+
+The sections live in `vgg_slim/configs/`, one a file, and are all found here; their defaults are the
+defaults of the flags (`vgg_slim/commands/flags/config_flags.py`). A `TrainConfig` is written to
+`train_dir/config.json` before step 0 and read back by every later command, so that network and
+preprocessing cannot disagree with training.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+from vgg_slim import files
+from vgg_slim.configs.checks import check_fields
+from vgg_slim.configs.distribution import DistributionConfig
+from vgg_slim.configs.fields import REFUSED, free, setting
+from vgg_slim.configs.fine_tune import FineTuneConfig
+from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
+from vgg_slim.configs.optimizer import DECAYED, OPTIMIZERS, OptimizerConfig
+from vgg_slim.configs.preprocessing import PreprocessingConfig
+from vgg_slim.configs.run import BEST_METRICS, RunConfig
+from vgg_slim.configs.runtime import NO_GPU, PRECISIONS, RuntimeConfig
+from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
+from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.preprocessing import test_scales
+from vgg_slim.preprocessing.description import FILTER_OF_0_1
+
+__all__ = [
+  'BEST_FOLDER',
+  'BEST_METRICS',
+  'CLASSIFIER_ACTIVATIONS',
+  'CONFIG_FILE',
+  'DECAYED',
+  'DECAY_TYPES',
+  'INITIALIZERS',
+  'NO_GPU',
+  'OPTIMIZERS',
+  'PRECISIONS',
+  'SECTIONS',
+  'DistributionConfig',
+  'FineTuneConfig',
+  'NetConfig',
+  'OptimizerConfig',
+  'PreprocessingConfig',
+  'RunConfig',
+  'RuntimeConfig',
+  'ScheduleConfig',
+  'TrainConfig',
+  'check_fields',
+  'read_train_config',
+  'write_train_config',
+]
+
+CONFIG_FILE = 'config.json'
+BEST_FOLDER = 'best'  # in a train_dir: one of its own, of the best epoch
+_MOVED = free('the same pictures are read from there')
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """A whole training run; `train_dir/config.json` is its JSON.
+
+  Attributes:
+    data_dir: absolute path of the converted data set.
+    data_fingerprint: `Manifest.fingerprint` of the data set at step 0.
+    class_names: in the order of the labels.
+  """
+
+  net: NetConfig
+  preprocessing: PreprocessingConfig
+  optimizer: OptimizerConfig
+  run: RunConfig
+  fine_tune: FineTuneConfig
+  data_dir: str = setting(resume=_MOVED)
+  data_fingerprint: str = setting(resume=REFUSED)
+  class_names: tuple[str, ...] = setting(resume=REFUSED)
+  runtime: RuntimeConfig = RuntimeConfig()
+  distribution: DistributionConfig = DistributionConfig()
+
+  def __post_init__(self):
+    object.__setattr__(self, 'class_names', tuple(self.class_names))
+    side, scale = self.net.image_size, self.preprocessing.train_scale_min
+    if scale < side:
+      raise ConfigError(
+        f'train_scale_min={scale} is smaller than image_size={side}: no crop of {side} pixels fits.'
+      )
+    if self.net.num_classes != len(self.class_names):
+      raise ConfigError(
+        f'num_classes={self.net.num_classes}, but there are {len(self.class_names)} class names.'
+      )
+    batch, parts = self.run.batch_size, self.optimizer.gradient_accumulation_steps
+    if batch % parts:
+      raise ConfigError(
+        f'batch_size={batch} cannot be cut into gradient_accumulation_steps={parts} equal parts.'
+      )
+
+  @property
+  def test_scale(self) -> int:
+    """The smaller side Q to which test images are resized, in pixels."""
+    fed = self.preprocessing
+    return test_scales.choose(fed.train_scale_min, fed.train_scale_max, self.net.image_size)
+
+  def to_json(self) -> str:
+    return json.dumps(dataclasses.asdict(self), indent=2) + '\n'
+
+  @classmethod
+  def from_json(cls, text: str) -> 'TrainConfig':
+    """Inverse of `to_json`.
+
+    Raises:
+      ConfigError: not JSON, or fields that are unknown, or missing and without a default.
+    """
+    try:
+      values = json.loads(text)
+    except json.JSONDecodeError as error:
+      raise ConfigError(f'not JSON: {error}') from error
+    check_fields(values, cls, 'the top level', may_lack_defaults=True)
+    for section in SECTIONS.keys() & values.keys():
+      section_class = SECTIONS[section]
+      check_fields(values[section], section_class, repr(section), may_lack_defaults=True)
+      if section == 'preprocessing':
+        values[section].setdefault('resize_filter', FILTER_OF_0_1)
+      values[section] = section_class(**values[section])
+    return cls(**values)
+
+
+SECTIONS = {
+  'net': NetConfig,
+  'preprocessing': PreprocessingConfig,
+  'optimizer': OptimizerConfig,
+  'run': RunConfig,
+  'fine_tune': FineTuneConfig,
+  'runtime': RuntimeConfig,
+  'distribution': DistributionConfig,
+}
+
+
+def read_train_config(train_dir: str) -> TrainConfig:
+  """Reads `train_dir/config.json`.
+
+  Raises:
+    CheckpointError: there is none, or it is damaged or of another version; names the file and what
+      to do.
+  """
+  path = pathlib.Path(train_dir, CONFIG_FILE)
+  if not path.is_file():
+    phases = sorted(str(found.parent) for found in path.parent.glob(f'*/{CONFIG_FILE}'))
+    hint = f' Its phases are train_dirs: {", ".join(phases)}.' if phases else ''
+    raise CheckpointError(f'{train_dir} is no train_dir: it has no {CONFIG_FILE}.{hint}')
+  try:
+    return TrainConfig.from_json(path.read_text(encoding='utf-8'))
+  except (ConfigError, UnicodeDecodeError, TypeError) as error:
+    reason = str(error).rstrip('.')
+    raise CheckpointError(
+      f'{path} is damaged or was written by another version of vgg_slim: {reason}. Mend it, use '
+      'the vgg_slim_version that the model.ckpt-*.json beside it name, or give another --train_dir.'
+    ) from error
+
+
+def write_train_config(train_dir: str, config: TrainConfig) -> None:
+  """Writes `train_dir/config.json`; a killed run leaves the old file or the new one, whole."""
+  files.write_text(pathlib.Path(train_dir, CONFIG_FILE), config.to_json())

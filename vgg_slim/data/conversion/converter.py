@@ -1,0 +1,326 @@
+"""From a source of pictures to a folder of TFRecord shards with a manifest and an audit.
+
+No TensorFlow.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from vgg_slim import __version__, files
+from vgg_slim.data import manifest, shards
+from vgg_slim.data.conversion import (
+  audit,
+  audit_files,
+  beam_workers,
+  journal,
+  pixel_moments,
+  preparation,
+  shard_plans,
+  splitting,
+  workers,
+)
+from vgg_slim.data.conversion.shard_plans import ShardPlan
+from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.data.sources.labeled_images import Source
+from vgg_slim.errors import ConfigError, DataError, UnfinishedError
+from vgg_slim.preprocessing.description import ANTIALIASED
+
+_STRICT_NAMED = 10
+
+ProgressFn = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """How to convert.
+
+  Attributes:
+    rule: of the validation split and of the order.
+    num_shards: of the train split; the others have as many in proportion to their pictures. None:
+      about 128 MB a shard.
+    smaller_side: larger pictures are reduced until their smaller side has so many pixels; None
+      leaves them as they are.
+    strict: whether a picture that cannot be used is an error.
+  """
+
+  rule: SplitRule = SplitRule()
+  num_shards: int | None = None
+  smaller_side: int | None = None
+  strict: bool = False
+
+  def __post_init__(self):
+    if self.smaller_side is not None and self.smaller_side < 1:
+      raise ConfigError(f'resize_smaller_side must be at least 1, got {self.smaller_side}.')
+
+
+def convert(
+  source: Source,
+  output_dir: str | pathlib.Path,
+  options: Options = Options(),
+  num_workers: int = 1,
+  progress: ProgressFn | None = None,
+  runner: beam_workers.Runner | None = None,
+) -> manifest.Manifest:
+  """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
+
+  The same source and options give the same bytes, whoever works. Every picture is read once. A
+  conversion that was killed, or that an error of the machine ended, goes on after its last whole
+  shard when it is called again with the same arguments.
+
+  Args:
+    source: from `sources.open_source`.
+    output_dir: does not exist; appears when all is written, and not at all after an error.
+    options: see `Options`.
+    num_workers: processes that decode; with more than one, `__main__` must be importable.
+    progress: called with (pictures done, pictures in all) as they are done; with a `runner`, when
+      all are.
+    runner: of Apache Beam, whose workers convert a shard each in place of processes of this
+      machine; they need the pictures and the output folder at the same paths.
+
+  Raises:
+    ConfigError: an option out of range.
+    UnfinishedError: a worker process died or the disk is full; the finished shards are kept.
+    DataError: `output_dir` exists or cannot be written, a split or class is empty or too small, or,
+      where `options.strict`, pictures cannot be used (the first are named).
+  """
+  output = pathlib.Path(output_dir)
+  if num_workers < 1:
+    raise ConfigError(f'num_workers must be at least 1, got {num_workers}.')
+  plans = splitting.plan_splits(source, options.rule)
+  planned = shard_plans.plan_shards(source, plans, options.num_shards, options.smaller_side)
+  try:
+    with (
+      files.resumable_folder(
+        output, _fingerprint(source, options, planned), mistakes=(ConfigError, DataError)
+      ) as staging,
+      _going_on_explained(staging, planned),
+    ):
+      files.remove_temporaries(staging)
+      if runner:
+        _write_shards_by_beam(staging, source, planned, options, runner)
+      else:
+        _write_shards(staging, source, planned, options, num_workers, progress)
+      written = journal.Journal(staging)
+      splits, audits = _add_up(source, planned, written)
+      _check_outcome(source, plans, audits, options)
+      fraction = splitting.validation_fraction(source, plans, options.rule)
+      result = _manifest(source, splits, audits, options, fraction)
+      audit_files.write_audit(staging, source, plans, audits, result)
+      for shard in planned:
+        written.remove(shard.file)
+      manifest.write_manifest(staging, result)
+  except OSError as error:
+    reason = 'exists already, give a folder to make' if output.exists() else error
+    raise DataError(f'{output} cannot be written: {reason}.') from error
+  return result
+
+
+@contextlib.contextmanager
+def _going_on_explained(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> Iterator[None]:
+  """Errors of the machine within the block say what is kept, and how to go on."""
+  try:
+    yield
+  except (OSError, UnfinishedError) as error:
+    finished = len(planned) - len(_pending(folder, planned))
+    raise UnfinishedError(
+      f'{str(error).rstrip(".")}. The conversion is not finished; {finished} of {len(planned)} '
+      'shards are, and are kept: the same command goes on with the others.'
+    ) from error
+
+
+def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan]) -> str:
+  """16 hex digits that change when any byte of the output may."""
+  digest = hashlib.sha256()
+  about = (
+    __version__,
+    manifest.FORMAT_VERSION,
+    source.dataset,
+    source.class_names,
+    source.mirror_safe,
+    source.state,
+    dataclasses.asdict(options),
+    ANTIALIASED,
+  )
+  digest.update(json.dumps(about).encode())
+  for images in source.splits.values():
+    for image in images:
+      digest.update(f'{image.name}\0{image.label}\n'.encode('utf-8', 'surrogateescape'))
+  for shard in planned:
+    digest.update(shard.file.encode())
+    digest.update(shard.plan.order)
+  return digest.hexdigest()[:16]
+
+
+def _write_shards(
+  folder: pathlib.Path,
+  source: Source,
+  planned: Sequence[ShardPlan],
+  options: Options,
+  num_workers: int,
+  progress: ProgressFn | None,
+) -> None:
+  """Writes, on this machine, those shards that the journal lacks."""
+  pending = _pending(folder, planned)
+  total = _num_pictures(planned)
+  done = total - _num_pictures(pending)
+  side = options.smaller_side
+  tasks = (task for shard in pending for task in shard_plans.make_tasks(source, shard, side))
+
+  def check(found: audit.Audit) -> None:
+    _check_strict(options, found.quarantined)
+    if progress:
+      progress(done + found.num_pictures, total)
+
+  with workers.map_in_order(preparation.prepare, tasks, num_workers) as results:
+    for shard in pending:
+      size = len(shard.plan.order)
+      _write_shard(folder, shard.file, size, source.num_classes, results, check)
+      done += size
+
+
+def _write_shards_by_beam(
+  folder: pathlib.Path,
+  source: Source,
+  planned: Sequence[ShardPlan],
+  options: Options,
+  runner: beam_workers.Runner,
+) -> None:
+  """Has Beam write those shards that the journal lacks, each whole by one of its workers."""
+  jobs = [
+    (shard.file, list(shard_plans.make_tasks(source, shard, options.smaller_side)))
+    for shard in _pending(folder, planned)
+  ]
+  beam_workers.for_each(functools.partial(_convert_shard, folder, source.num_classes), jobs, runner)
+  files.remove_temporaries(folder)  # of attempts that failed, or were not needed
+
+
+def _convert_shard(
+  folder: pathlib.Path, num_classes: int, job: tuple[str, Sequence[preparation.Task]]
+) -> None:
+  file, tasks = job
+  num_pictures = sum(len(task.images) for task in tasks)
+  _write_shard(folder, file, num_pictures, num_classes, map(preparation.prepare, tasks))
+
+
+def _write_shard(
+  folder: pathlib.Path,
+  file: str,
+  num_pictures: int,
+  num_classes: int,
+  results: Iterator[preparation.Prepared],
+  check: Callable[[audit.Audit], None] | None = None,
+) -> None:
+  """Writes a shard of so many of the next pictures, and its journal.
+
+  Args:
+    folder: of the shards.
+    file: name of the shard.
+    num_pictures: good or not.
+    num_classes: of the data set.
+    results: are taken until so many pictures are done.
+    check: called with what was found so far.
+  """
+  found = audit.Audit.empty(num_classes)
+
+  def frames() -> Iterator[bytes]:
+    while found.num_pictures < num_pictures:
+      prepared = next(results)
+      found.merge(prepared.audit)
+      if check:
+        check(found)
+      yield from prepared.frames
+
+  written = shards.write_shard(folder / file, frames())
+  journal.Journal(folder).record(written, found)
+
+
+def _pending(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> list[ShardPlan]:
+  done = journal.Journal(folder)
+  return [shard for shard in planned if not done.has(shard.file)]
+
+
+def _num_pictures(planned: Iterable[ShardPlan]) -> int:
+  return sum(len(shard.plan.order) for shard in planned)
+
+
+def _cannot_be_used(notes: Sequence[audit.Note]) -> str:
+  named = '; '.join(f'{note.name}: {note.text}' for note in notes[:_STRICT_NAMED])
+  more = f'; and {len(notes) - _STRICT_NAMED} more' if len(notes) > _STRICT_NAMED else ''
+  return f'Pictures that cannot be used: {named}{more}.'
+
+
+def _add_up(
+  source: Source, planned: Sequence[ShardPlan], done: journal.Journal
+) -> tuple[dict[str, manifest.Split], dict[str, audit.Audit]]:
+  """Returns the splits and their audits; pictures that were left out count in the latter only."""
+  written = {shard.split: [] for shard in planned}
+  audits = {split: audit.Audit.empty(source.num_classes) for split in written}
+  for shard in planned:
+    entry, found = done.read(shard.file)
+    written[shard.split].append(entry)
+    audits[shard.split].merge(found)
+  splits = {
+    name: manifest.Split(found.num_good, tuple(found.per_class.tolist()), tuple(written[name]))
+    for name, found in audits.items()
+  }
+  return splits, audits
+
+
+def _check_strict(options: Options, quarantined: Sequence[audit.Note]) -> None:
+  if options.strict and quarantined:
+    raise DataError(_cannot_be_used(quarantined))
+
+
+def _check_outcome(
+  source: Source,
+  plans: dict[str, splitting.SplitPlan],
+  audits: dict[str, audit.Audit],
+  options: Options,
+) -> None:
+  """Raises DataError unless each class of the plan can be trained and no split is empty."""
+  notes = [note for found in audits.values() for note in found.quarantined]
+  _check_strict(options, notes)
+  problems = [f'split {name!r} has none' for name, found in audits.items() if not found.num_good]
+  problems += [
+    f'class {source.class_names[label]} has none to train with'
+    for label in np.unique(plans['train'].labels())
+    if not audits['train'].per_class[label]
+  ]
+  if problems:
+    raise DataError(f'Good pictures: {"; ".join(problems)}. {_cannot_be_used(notes)}')
+
+
+def _manifest(
+  source: Source,
+  splits: dict[str, manifest.Split],
+  audits: dict[str, audit.Audit],
+  options: Options,
+  fraction: float,
+) -> manifest.Manifest:
+  rgb = pixel_moments.statistics_of(audits['train'].moments)
+  heights = [side for found in audits.values() for side in found.heights]
+  widths = [side for found in audits.values() for side in found.widths]
+  return manifest.Manifest(
+    format_version=manifest.FORMAT_VERSION,
+    vgg_slim_version=__version__,
+    dataset=source.dataset,
+    class_names=source.class_names,
+    rgb_mean=rgb.mean,
+    rgb_std=rgb.std,
+    rgb_covariance=rgb.covariance,
+    smallest_side=min(heights + widths),
+    largest_side=max(heights + widths),
+    same_size=len(set(heights)) == len(set(widths)) == 1,
+    mirror_safe=source.mirror_safe,
+    seed=options.rule.seed,
+    validation_fraction=fraction,
+    splits=splits,
+    stored_side=options.smaller_side,
+  )

@@ -1,0 +1,39 @@
+"""The data set that needs no download: scikit-learn's 1,797 handwritten digits."""
+
+import os
+import pathlib
+
+from vgg_slim.data import manifest
+from vgg_slim.data.conversion import converter
+from vgg_slim.data.sources import catalog
+from vgg_slim.errors import DataError
+
+_FOLDER = f'digits-v{manifest.FORMAT_VERSION}'
+
+
+def cache_folder() -> pathlib.Path:
+  """`$XDG_CACHE_HOME/vgg_slim`, or `~/.cache/vgg_slim`."""
+  base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  return pathlib.Path(base, 'vgg_slim')
+
+
+def digits_path(cache: pathlib.Path) -> pathlib.Path:
+  """Where under `cache` the converted digits are, or will be."""
+  return cache / _FOLDER
+
+
+def digits_folder(cache: pathlib.Path) -> pathlib.Path:
+  """Folder of the converted digits, made under `cache` on first use.
+
+  Raises:
+    DataError: it cannot be written.
+  """
+  folder = digits_path(cache)
+  if not folder.exists():
+    source = catalog.open_source('digits', None)
+    try:
+      converter.convert(source, folder)
+    except DataError:
+      if not folder.exists():  # else another run, started at the same time, was first
+        raise
+  return folder

@@ -1,0 +1,58 @@
+"""Pictures as the network sees them, for people to look at."""
+
+import numpy as np
+
+from vgg_slim import sessions
+from vgg_slim.compat import tf
+from vgg_slim.configs.config import TrainConfig
+from vgg_slim.data import manifest as manifests
+from vgg_slim.data.input import pipeline
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import DataError
+from vgg_slim.preprocessing import graph
+
+
+def run_preview(
+  config: TrainConfig, manifest: Manifest, split: str, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the first pictures that a run sees: augmented of 'train', else the central crop.
+
+  Args:
+    config: preprocessing, image_size, seed and data_dir are used.
+    manifest: of the data set in `config.data_dir`.
+    split: name of the split.
+    count: how many pictures, at most as many as the split has.
+
+  Returns:
+    uint8 [count, side, side, 3], RGB, and int32 labels [count].
+
+  Raises:
+    DataError: no such split, or a record cannot be read.
+  """
+  preprocessing, side = config.preprocessing, config.net.image_size
+  described = manifest.split(split)
+  paths = manifests.shard_paths(config.data_dir, manifest, split)
+  count = min(count, described.num_examples)
+  with tf.Graph().as_default(), sessions.open_session() as session:
+    if split == 'train':
+      batch = pipeline.build_train_batch(
+        paths,
+        described.num_examples,
+        described.num_bytes,
+        preprocessing,
+        side,
+        count,
+        config.run.seed,
+        start_step=0,
+        uniform_pixels=manifest.uniform_pixels,
+      )
+    else:
+      batch = pipeline.build_eval_batch(
+        paths, preprocessing, config.test_scale, count, crop_size=side
+      )
+    seen = graph.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    try:
+      session.run(batch.initializer)
+      return session.run((seen, batch.labels))
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+      raise DataError(f'A record cannot be read: {error.message.splitlines()[0]}') from error

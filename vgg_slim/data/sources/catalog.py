@@ -1,0 +1,132 @@
+"""Labelled pictures as their authors give them: one function that opens them all. No TensorFlow."""
+
+import functools
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vgg_slim.data.sources import (
+  cifar,
+  foreign_records,
+  idx,
+  image_folder,
+  image_list,
+  image_tar,
+  imagenet,
+  npz_arrays,
+)
+from vgg_slim.data.sources.labeled_images import LabeledImage, Source, from_arrays, with_classes
+from vgg_slim.errors import ConfigError, DataError
+
+__all__ = ['DATASETS', 'LabeledImage', 'Source', 'open_source']
+
+
+def open_source(
+  dataset: str,
+  input_dir: str | pathlib.Path | None = None,
+  class_names: Sequence[str] | None = None,
+) -> Source:
+  """Opens a data set.
+
+  Args:
+    dataset: a name of DATASETS.
+    input_dir: the folder or file where it is; see DATASETS.
+    class_names: all classes, in the order of their labels, some of which may have no image. By
+      default those of the data set, in its own order.
+
+  Raises:
+    ConfigError: unknown dataset, or an input_dir missing or out of place.
+    DataError: nothing there, or broken files.
+  """
+  if dataset not in DATASETS:
+    raise ConfigError(f'dataset must be one of {", ".join(DATASETS)}, got {dataset!r}.')
+  kind = DATASETS[dataset]
+  if kind.input is None and input_dir:
+    raise ConfigError(f'dataset={dataset} takes no input_dir, got {str(input_dir)!r}.')
+  if kind.input and not (input_dir or kind.default_dir):
+    raise ConfigError(f'dataset={dataset} needs an input_dir.')
+  path = pathlib.Path(input_dir or kind.default_dir)
+  if kind.input and not kind.default_dir and not path.exists():
+    raise DataError(f'input_dir {path} does not exist.')
+  try:
+    if class_names is None:
+      return kind.open(path)
+    source = kind.open(path, class_names) if kind.has_class_folders else kind.open(path)
+    return with_classes(source, class_names)
+  except OSError as error:
+    raise DataError(f'{dataset} cannot be read: {error}') from error
+
+
+def _digits(_: pathlib.Path) -> Source:
+  from sklearn import datasets  # about a second, for this data set only
+
+  bunch = datasets.load_digits()
+  # Values are whole numbers 0..16.
+  images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+  names = tuple(str(name) for name in bunch.target_names)
+  return from_arrays('digits', names, {'train': (images, bunch.target)}, mirror_safe=False)
+
+
+def _fashion_mnist(path: pathlib.Path) -> Source:
+  arrays = idx.read_fashion_mnist(path)
+  return from_arrays('fashion_mnist', idx.FASHION_MNIST_CLASSES, arrays, mirror_safe=True)
+
+
+def _idx(path: pathlib.Path) -> Source:
+  arrays = idx.read_idx_folder(path)
+  count = 1 + max(int(labels.max(initial=0)) for _, labels in arrays.values())
+  return from_arrays('idx', tuple(map(str, range(count))), arrays, mirror_safe=False)
+
+
+def _cifar(dataset: str, path: pathlib.Path) -> Source:
+  class_names, arrays = cifar.read_cifar(dataset, path)
+  return from_arrays(dataset, class_names, arrays, mirror_safe=True)
+
+
+class _Kind(NamedTuple):
+  """A kind of data set: how to open it, and what its input_dir is; None if it takes none.
+
+  Where `has_class_folders`, `open` also takes the names of all classes, and folders may be missing.
+  """
+
+  open: Callable[..., Source]
+  input: str | None
+  default_dir: str = ''
+  has_class_folders: bool = False
+
+
+_CIFAR = 'the archive, or the folder of the extracted files'
+
+DATASETS = {
+  'folder': _Kind(
+    image_folder.open_folder,
+    'holds one folder of pictures per class, or train (and validation, test) folders of these',
+    has_class_folders=True,
+  ),
+  'tar': _Kind(
+    image_tar.open_tar,
+    'a tar archive of such folders, compressed or not',
+    has_class_folders=True,
+  ),
+  'list': _Kind(
+    image_list.open_list,
+    'a text file: path,label or path,label,split a line, with or without heads',
+  ),
+  'imagenet': _Kind(
+    imagenet.open_imagenet, 'holds train/SYNSET folders, val and a list of the validation labels'
+  ),
+  'tfrecord': _Kind(
+    foreign_records.open_records,
+    "a folder of research/slim's or TFDS's records: train, validation and test shards, labels.txt",
+  ),
+  'npz': _Kind(npz_arrays.open_npz, 'a file of x_train, y_train, x_test, ... or the like'),
+  'idx': _Kind(_idx, "a folder of files with MNIST's names"),
+  'digits': _Kind(_digits, None),
+  'fashion_mnist': _Kind(_fashion_mnist, 'the folder of the IDX files', idx.FASHION_MNIST_DIR),
+  **{
+    name: _Kind(functools.partial(_cifar, name), _CIFAR)
+    for name in ('cifar10', 'cifar100', 'cifar100_coarse')
+  },
+}

@@ -1,0 +1,121 @@
+"""ImageNet as ILSVRC gives it: synset folders to train, a flat folder and a list to validate.
+
+No TensorFlow.
+"""
+
+import csv
+import os
+import pathlib
+
+from vgg_slim.data.sources import image_folder
+from vgg_slim.data.sources.labeled_images import FileImages, Source, state_of_files
+from vgg_slim.errors import DataError
+
+_KAGGLE_FOLDER = pathlib.Path('ILSVRC', 'Data', 'CLS-LOC')
+_VALIDATION_FOLDERS = ('val', 'validation')
+# Lines are: a file and a synset with boxes behind it (Kaggle); a synset for every file in the
+# order of their names (slim); a file and the place of its synset among the sorted ones (Caffe).
+_VALIDATION_LISTS = (
+  'LOC_val_solution.csv',
+  'imagenet_2012_validation_synset_labels.txt',
+  'validation_synset_labels.txt',
+  'val.txt',
+)
+_WORDS_FILES = ('LOC_synset_mapping.txt', 'synset_words.txt')
+_NAMED = 5
+
+
+def open_imagenet(root: pathlib.Path) -> Source:
+  """Opens the folder that has `train` and `val`, or the one of Kaggle's archive.
+
+  A class is called 'n01440764 tench, Tinca tinca' where a file of words is there, else by its
+  synset alone.
+
+  Args:
+    root: holds `train/SYNSET/*.JPEG`, `val/*.JPEG` and one of the lists, or `val/SYNSET/*.JPEG`.
+
+  Raises:
+    DataError: a part is missing, or list and files do not fit; names them.
+    OSError: a folder cannot be read.
+  """
+  data = root / _KAGGLE_FOLDER if (root / _KAGGLE_FOLDER).is_dir() else root
+  validation = next((data / n for n in _VALIDATION_FOLDERS if (data / n).is_dir()), None)
+  if not (data / 'train').is_dir() or validation is None:
+    raise DataError(f'{data} must have the folders train and {" or ".join(_VALIDATION_FOLDERS)}.')
+  train = image_folder.list_class_folders(data / 'train')
+  if image_folder.list_folders(validation):
+    listing = image_folder.list_class_folders(validation)
+    image_folder.check_same_classes(data, train.class_names, validation.name, listing.class_names)
+    names, labels = listing.names, listing.labels
+  else:
+    names, labels = _read_validation(root, validation, train.class_names)
+  parts = {'train': (data / 'train', train.names), 'validation': (validation, names)}
+  paths = [os.path.join(folder, name) for folder, part in parts.values() for name in part]
+  splits = {
+    'train': FileImages(data / 'train', train.names, train.labels, 'train/'),
+    'validation': FileImages(validation, names, labels, f'{validation.name}/'),
+  }
+  return Source(
+    'imagenet',
+    _with_words(root, train.class_names),
+    splits,
+    mirror_safe=True,
+    state=state_of_files(paths),
+    passed_over=tuple(train.passed_over),
+  )
+
+
+def _read_validation(
+  root: pathlib.Path, folder: pathlib.Path, synsets: tuple[str, ...]
+) -> tuple[list[str], list[int]]:
+  """Returns file names in `folder`, sorted, and the label of each."""
+  path = next((root / name for name in _VALIDATION_LISTS if (root / name).is_file()), None)
+  if path is None:
+    raise DataError(
+      f'{root} has no list of the validation labels: one of {", ".join(_VALIDATION_LISTS)}. '
+      "The development kit's ground truth numbers the classes in an order of its own."
+    )
+  names = sorted(name for name in os.listdir(folder) if not name.startswith('.'))
+  synset_of = _read_list(path, names, synsets)
+  problems = [f'no label for {name}' for name in names if name not in synset_of]
+  problems += [f'no file {name}' for name in synset_of if not (folder / name).exists()]
+  known = {synset: label for label, synset in enumerate(synsets)}
+  problems += [f'no folder for {s}' for s in sorted(set(synset_of.values()) - set(known))]
+  if problems:
+    more = f'; and {len(problems) - _NAMED} more' if len(problems) > _NAMED else ''
+    raise DataError(f'{path} does not fit {folder}: {"; ".join(problems[:_NAMED])}{more}.')
+  return names, [known[synset_of[name]] for name in names]
+
+
+def _read_list(path: pathlib.Path, names: list[str], synsets: tuple[str, ...]) -> dict[str, str]:
+  """Synset by file name."""
+  lines = [line for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
+  if path.suffix == '.csv':
+    rows = csv.DictReader(lines)
+    return {f'{row["ImageId"]}.JPEG': row['PredictionString'].split()[0] for row in rows}
+  fields = [line.split() for line in lines]
+  if all(len(row) == 1 for row in fields):
+    if len(fields) != len(names):
+      raise DataError(f'{path} has {len(fields)} lines, but there are {len(names)} files.')
+    return dict(zip(names, (row[0] for row in fields), strict=True))
+  wrong = [line for line, row in zip(lines, fields, strict=True) if len(row) != 2]
+  if wrong:
+    raise DataError(f'{path}: expected a file and its class on each line, got {wrong[0]!r}.')
+  return {name: _synset(path, value, synsets) for name, value in fields}
+
+
+def _synset(path: pathlib.Path, value: str, synsets: tuple[str, ...]) -> str:
+  if not value.isdecimal():
+    return value
+  if int(value) >= len(synsets):
+    raise DataError(f'{path}: class {value} comes, but there are {len(synsets)} synset folders.')
+  return synsets[int(value)]
+
+
+def _with_words(root: pathlib.Path, synsets: tuple[str, ...]) -> tuple[str, ...]:
+  path = next((root / name for name in _WORDS_FILES if (root / name).is_file()), None)
+  if path is None:
+    return synsets
+  lines = path.read_text(encoding='utf-8').splitlines()
+  words = {line.split(' ', 1)[0]: line.strip() for line in lines}
+  return tuple(words.get(synset, synset) for synset in synsets)

@@ -1,0 +1,131 @@
+"""A run before it is one: its checkpoint, what it takes of memory and disk, and one step of it."""
+
+import dataclasses
+import io
+import math
+import tempfile
+import time
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+import numpy as np
+
+from vgg_slim.checkpoints import contract as contracts
+from vgg_slim.checkpoints import restore, search
+from vgg_slim.checkpoints.contract import Contract
+from vgg_slim.compat import tf
+from vgg_slim.configs.config import TrainConfig
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, found
+from vgg_slim.errors import VggSlimError
+from vgg_slim.nets.summary import format_bytes
+from vgg_slim.training import history, loop, preflight
+from vgg_slim.training.hooks import progress
+
+_PICTURES = 2  # in the step: batch norm needs more than one
+_FAR_FROM_CHANCE = 3.0  # times ln(K)
+
+
+def examine_checkpoint(path: str) -> Finding:
+  """Contract and weights of a checkpoint: they fit each other, and every number is finite.
+
+  Args:
+    path: a train_dir, for its newest checkpoint, or a prefix.
+  """
+  try:
+    prefix = search.find(path)
+    if prefix and contracts.find_contract(prefix) is None:
+      text = f'{prefix} has no {contracts.contract_path(prefix).name} beside it.'
+      return Finding(WARN, 'checkpoint', text, 'Its pixels and classes cannot be compared.')
+    prefix, contract = contracts.load_contract(prefix or path)
+    broken = _not_finite(prefix, search.inference_names(prefix, _variables(contract)))
+  except VggSlimError as error:
+    return failure('checkpoint', error)
+  if broken:
+    more = ', ...' if len(broken) > 3 else ''
+    text = f'{prefix} holds NaN or infinity in {", ".join(broken[:3])}{more}.'
+    return Finding(FAIL, 'checkpoint', text, 'Go back to an earlier one, or import it again.')
+  classes = 'a trunk' if contract.num_classes is None else f'{contract.num_classes} classes'
+  text = f'{prefix}: {contract.model}, {classes}, {contract.image_size} px, all numbers finite'
+  return Finding(OK, 'checkpoint', text)
+
+
+def examine_run(config: TrainConfig) -> Finding:
+  """Which run it is."""
+  net, batch = config.net, config.run.batch_size
+  return Finding(OK, 'run', f'{net.model} at {net.image_size} px, batches of {batch}')
+
+
+def examine_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> Finding:
+  """The estimate of a step, and the largest batch that fits into `available` bytes."""
+  batch = config.run.batch_size // config.optimizer.gradient_accumulation_steps
+  needed = format_bytes(preflight.needed_memory(config, batch))
+  text = f'at least {needed} for {batch} pictures at once'
+  if available is None or on_gpu:
+    return Finding(OK, 'training step', text)
+
+  def read() -> str:
+    preflight.check_memory(config, available)
+    return f'{text}; at most {preflight.largest_batch(config, available)} fit'
+
+  return found('training step', read)
+
+
+def checkpoint_bytes(config: TrainConfig) -> int:
+  """Disk that the checkpoints of a run take: those kept, the next one, and the best."""
+  one = preflight.checkpoint_bytes(config)
+  return one * (config.run.keep_checkpoints + 1 + config.run.keep_best)
+
+
+def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
+  """Trains one step with two pictures, in a temporary folder in `folder`, as a real run would.
+
+  Args:
+    config: of the run; what it starts from is restored.
+    manifest: of the data set in `config.data_dir`.
+    folder: has room for a checkpoint.
+
+  Raises:
+    KeyboardInterrupt: Ctrl-C.
+  """
+  batch_size = min(_PICTURES, config.run.batch_size)
+  trial = dataclasses.replace(
+    config,
+    run=dataclasses.replace(config.run, batch_size=batch_size, max_steps=1, profile_steps=()),
+    optimizer=dataclasses.replace(config.optimizer, gradient_accumulation_steps=1),
+  )
+  chance = math.log(config.net.num_classes)
+  # Some schedules follow the validation, which would take a whole split.
+  validation = SimpleNamespace(loss=chance, top_1_accuracy=0.0)
+  evaluate_fn = (lambda _: validation) if 'validation' in manifest.splits else None
+  silent = progress.Reporter(io.StringIO())
+  started = time.monotonic()
+  with tempfile.TemporaryDirectory(prefix='.doctor-', dir=folder) as train_dir:
+    try:
+      result = loop.run_training(trial, manifest, train_dir, evaluate_fn, silent)
+    except VggSlimError as error:
+      return failure('dry step', error)
+    except tf.errors.OpError as error:  # of a GPU, mostly: its memory, or cuDNN's version
+      text = f'{type(error).__name__}: {error.message.splitlines()[0]}'
+      return Finding(FAIL, 'dry step', text, 'Try --gpus=none, a smaller --model or --image_size.')
+    if result.stopped_by:  # Ctrl-C, which the loop takes for itself
+      raise KeyboardInterrupt
+    loss = history.read_history(train_dir)[-1].train_loss
+  seconds = time.monotonic() - started
+  text = f'loss {loss:.3g} of {batch_size} pictures (guessing: {chance:.3g}), in {seconds:.0f} s'
+  if loss > _FAR_FROM_CHANCE * chance:
+    remedy = 'A smaller --pixel_scale such as 0.0078, or --initializer=glorot, starts nearer.'
+    return Finding(WARN, 'dry step', text, remedy)
+  return Finding(OK, 'dry step', text)
+
+
+def _variables(contract: Contract) -> list[tf.Variable]:
+  with tf.Graph().as_default():
+    images = tf.placeholder(tf.float32, [None, contract.image_size, contract.image_size, 3])
+    restore.build_network(contract, images)
+    return tf.global_variables()
+
+
+def _not_finite(prefix: str, names: Iterable[str]) -> list[str]:
+  reader = tf.train.load_checkpoint(prefix)
+  return [name for name in names if not np.isfinite(reader.get_tensor(name)).all()]

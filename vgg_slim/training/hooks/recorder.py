@@ -1,0 +1,157 @@
+"""What a run leaves to look at: progress lines, `metrics.csv`, TensorBoard's event files."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vgg_slim import tensorboard
+from vgg_slim.compat import tf
+from vgg_slim.configs.config import TrainConfig
+from vgg_slim.training import hparams
+from vgg_slim.training.epochs import Epochs
+from vgg_slim.training.history import EpochMetrics, MetricsFile
+from vgg_slim.training.hooks import progress
+from vgg_slim.training.hooks.base import EpochEnd, Hook, Step
+from vgg_slim.training.hooks.host_state import HostState
+from vgg_slim.training.summaries import Look
+
+VALIDATION_FOLDER = 'validation'  # of the validation scalars, a TensorBoard run of its own
+_EPOCH_END, _SAVE = 'epoch end', 'save'  # pauses of the stopwatch
+
+
+class Recorder(Hook):
+  """Keeps the averages of the epoch under way; they survive in the checkpoint."""
+
+  def __init__(
+    self,
+    config: TrainConfig,
+    epochs: Epochs,
+    train_dir: str,
+    total_steps: int,
+    looks: Sequence[Look],
+    graph_def: bytes,
+    reporter: progress.Reporter,
+    summarize_validation: Callable[[], tf.Summary] | None = None,
+  ) -> None:
+    """Adds the averages to the checkpoint; opens no file yet.
+
+    Args:
+      config: of the run.
+      epochs: of this run.
+      train_dir: is given the files.
+      total_steps: the length of the run.
+      looks: what TensorBoard shows now and then.
+      graph_def: what TensorBoard shows as the graph, serialised.
+      reporter: is given the lines.
+      summarize_validation: what TensorBoard shows of the last validation besides its numbers.
+    """
+    self._config, self._run = config, config.run
+    self._epochs, self._train_dir = epochs, train_dir
+    self._total_steps, self._looks = total_steps, looks
+    self._graph_def, self._reporter = graph_def, reporter
+    self._summarize_validation = summarize_validation
+    self._stopwatch = progress.Stopwatch()
+    self.state = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
+    self._writers: dict[str, tf.summary.FileWriter] = {}
+
+  def begin(self, session: tf.Session, step: int) -> None:
+    super().begin(session, step)
+    # The row of a run that ended within an epoch gives way to the row of the whole epoch.
+    is_kept = self._epochs.ends(step) or step == self._total_steps
+    self._metrics = MetricsFile(self._train_dir, step if is_kept else step - 1)
+    for name in ('', VALIDATION_FOLDER):
+      self._writers[name] = tensorboard.open_events(os.path.join(self._train_dir, name), step)
+    self._writers[''].add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
+    self._writers[''].add_summary(hparams.describe_run(self._config, self._train_dir), step)
+
+  def fetches(self, step: int) -> Any:
+    self._stopwatch.start()
+    return [look.fetch for look in self._due(step)]
+
+  def after_step(self, step: Step, fetched: Any) -> None:
+    self._stopwatch.tick(self._run.batch_size)
+    if self._epochs.ends(step.number - 1):  # its checkpoint still has the sums of that epoch
+      self.state.update(loss=0.0, accuracy=0.0, batches=0)
+    self.state.update(
+      loss=self.state['loss'] + step.scalars['loss'],
+      accuracy=self.state['accuracy'] + step.scalars['accuracy'],
+      batches=self.state['batches'] + 1,
+      learning_rate=step.scalars['learning_rate'],
+    )
+    for look, value in zip(self._due(step.number), fetched, strict=True):
+      summary = look.summarize(value) if look.summarize else value
+      self._writers[''].add_summary(summary, step.number)
+    self._report(step)
+
+  def before_save(self, session: tf.Session) -> None:
+    self._stopwatch.pause(_SAVE)
+    super().before_save(session)
+
+  def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
+    batches = max(1, self.state['batches'])
+    train_loss, train_accuracy = self.state['loss'] / batches, self.state['accuracy'] / batches
+    loss = accuracy = None
+    epoch = self._epochs.passed(end.step)
+    if end.validation:
+      loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
+      scalars = {'loss': loss, 'accuracy': accuracy}
+      if self._summarize_validation:
+        self._writers[VALIDATION_FOLDER].add_summary(self._summarize_validation(), end.step)
+      self._add_scalars(VALIDATION_FOLDER, end.step, scalars)
+      self._reporter.line(
+        f'epoch {epoch:.2f}: train loss {train_loss:.4f} accuracy {train_accuracy:.2%}, '
+        f'validation loss {loss:.4f} accuracy {accuracy:.2%}'
+      )
+    self._metrics.add(
+      EpochMetrics(
+        step=end.step,
+        epoch=epoch,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        validation_loss=loss,
+        validation_accuracy=accuracy,
+        learning_rate=self.state['learning_rate'],
+        images_per_second=self._stopwatch.images_per_second,
+      )
+    )
+    if end.validation:
+      self._add_scalars('', end.step, hparams.best_so_far(self._metrics.rows))
+    self.state.update(loss=0.0, accuracy=0.0, batches=0)
+    self._stopwatch.extend_pause(_EPOCH_END)
+    self._stopwatch.reset()
+
+  def close(self) -> None:
+    for writer in self._writers.values():
+      writer.close()
+
+  def _due(self, step: int) -> list[Look]:
+    return [look for look in self._looks if look.every_steps and (step - 1) % look.every_steps == 0]
+
+  def _report(self, step: Step) -> None:
+    speed = self._stopwatch.images_per_second
+    line = progress.format_line(
+      step.number,
+      self._total_steps,
+      self._epochs.passed(step.number),
+      step.scalars['loss'],
+      step.scalars['accuracy'],
+      speed,
+      self._estimate(step.number),
+    )
+    if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
+      self._reporter.progress(line)
+      self._add_scalars('', step.number, {**step.scalars, 'images_per_second': speed})
+    else:
+      self._reporter.status(line)
+
+  def _estimate(self, step: int) -> progress.Estimate | None:
+    """Time left. The run's last step saves and validates like the end of an epoch."""
+    total, every_steps = self._total_steps, self._run.save_every_steps
+    ends = self._epochs.ends_between(step, total) + (step < total and not self._epochs.ends(total))
+    saves = total // every_steps - step // every_steps
+    return self._stopwatch.estimate(total - step, {_EPOCH_END: ends, _SAVE: saves})
+
+  def _add_scalars(self, folder: str, step: int, scalars: dict[str, float]) -> None:
+    self._writers[folder].add_summary(tensorboard.scalars(scalars), step)
+    self._writers[folder].flush()
