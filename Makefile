@@ -13,7 +13,7 @@ PYTHON ?=
 RUN := .venv/bin/python -m
 BUILDIFIER_VERSION := 8.2.1
 BUILDIFIER = $(or $(shell command -v buildifier),$(wildcard node_modules/.bin/buildifier))
-BAZEL_FILES := BUILD MODULE.bazel WORKSPACE tests third_party tools vgg_slim
+BAZEL_FILES := BUILD MODULE.bazel WORKSPACE benchmarks tests third_party tools vgg_slim
 NO_BUILDIFIER := buildifier: not found, and no npm to fetch it; BUILD files were NOT checked.
 
 export PYTHON
@@ -73,10 +73,6 @@ buildifier:
 .PHONY: screenshots
 screenshots: venv  ## docs/images of TensorBoard anew; LOGDIR=runs/digits_vgg16 is the run it shows
 	$(RUN) tests.screenshots $(or $(LOGDIR),$(TRAIN_DIR))
-
-.PHONY: build-files
-build-files: venv  ## write the BUILD files anew from the imports
-	$(RUN) tests.build_files
 
 .PHONY: lock
 lock: venv  ## resolve requirements_lock.txt from pyproject.toml; ARGS=--upgrade for newer versions

@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 from sklearn import datasets
 
-from tests import build_files, testing
+from tests import imports, testing
 from vgg_slim import __main__ as listing
 from vgg_slim.checkpoints import contract
 from vgg_slim.compat import tf
@@ -199,7 +199,7 @@ def python_blocks(page):
 
 def test_messages_of_the_troubleshooting_page_are_those_of_the_sources():
   """Every block there that is no command is a message; `...` stands for what is filled in."""
-  code = build_files.read_modules(ROOT).values()
+  code = imports.read_modules(ROOT).values()
   sources = [s for module in code if not module.name.startswith('tests') for s in module.strings]
   shown = [text for text in blocks(ROOT / 'docs/troubleshooting.md') if not commands(text)]
   parts = [part.strip() for text in shown for part in ' '.join(text.split()).split('...')]

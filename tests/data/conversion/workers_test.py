@@ -74,7 +74,7 @@ def test_a_worker_that_dies_is_an_error():
 
 _SLEEPER = """
 import sys, time
-from tests.data import workers_test
+from tests.data.conversion import workers_test
 from vgg_slim.data import workers
 if __name__ == "__main__":
   with workers.map_in_order(workers_test.square_and_process, range(10**9), 2) as results:
