@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from vgg_slim.plotting import confusion, curves, heat_maps, predictions, samples, text
@@ -97,3 +98,26 @@ def test_a_font_that_has_the_glyphs_is_used():
   assert text.plain(foreign[0]) == foreign[0]
   artist = samples.draw_samples(PIXELS[np.newaxis], foreign[:1]).axes[0].title
   assert artist.get_fontfamily() == text.families(foreign[0])
+
+
+def test_simplified_chinese_forms_come_first_and_medium_weights_are_used():
+  """Names and weights are those of Debian's fonts-noto-cjk and fonts-wqy-zenhei."""
+  entries = [
+    font_manager.FontEntry(fname='font.ttc', name=name, style=style, weight=weight)
+    for name, style, weight in (
+      ('WenQuanYi Zen Hei', 'normal', 500),
+      ('Noto Sans CJK SC', 'normal', 400),
+      ('Noto Sans CJK JP', 'normal', 400),
+      ('Noto Sans CJK HK', 'normal', 400),
+      ('Noto Sans CJK SC', 'normal', 700),
+      ('Noto Sans CJK SC', 'italic', 400),
+      ('STIXGeneral', 'normal', 400),
+    )
+  ]
+  names = [(font.name, font.weight) for font in text._for_text(entries)]
+  assert names[0] == ('Noto Sans CJK SC', 400)
+  assert names[1:] == [
+    ('Noto Sans CJK HK', 400),
+    ('Noto Sans CJK JP', 400),
+    ('WenQuanYi Zen Hei', 500),
+  ]

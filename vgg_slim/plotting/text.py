@@ -78,11 +78,19 @@ def _installed() -> list[font_manager.FontEntry]:
   ):
     with contextlib.suppress(OSError, RuntimeError):
       manager.addfont(path)
+  return _for_text(manager.ttflist)
+
+
+def _for_text(fonts: Iterable[font_manager.FontEntry]) -> list[font_manager.FontEntry]:
+  """Upright fonts of regular or medium weight, those with simplified Chinese forms first.
+
+  Noto CJK has a family for each region, all with the same characters. WenQuanYi Zen Hei is medium.
+  """
   # matplotlib's STIX and Computer Modern are for formulas and have code points of their own.
   others = ('STIX', 'cm', 'DejaVu', 'Last Resort')
-  upright = [font for font in manager.ttflist if font.style == 'normal' and font.weight == 400]
+  upright = [font for font in fonts if font.style == 'normal' and font.weight in (400, 500)]
   upright = [font for font in upright if not font.name.startswith(others)]
-  return sorted(upright, key=lambda font: (font.name, font.fname))
+  return sorted(upright, key=lambda font: (not font.name.endswith(' SC'), font.name, font.fname))
 
 
 @functools.cache
