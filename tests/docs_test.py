@@ -28,6 +28,7 @@ from vgg_slim.training import history
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [
   ROOT / 'README.md',
+  ROOT / 'README.zh-CN.md',
   ROOT / 'CONTRIBUTING.md',
   *sorted(ROOT.joinpath('docs').rglob('*.md')),
 ]
@@ -224,10 +225,11 @@ def run_python(page, **names):
   return names
 
 
-def test_the_library_as_the_readme_shows_it():
+@pytest.mark.parametrize('page', ['README.md', 'README.zh-CN.md'])
+def test_the_library_as_the_readme_shows_it(page):
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, [2, 224, 256, 3])
-    outputs = run_python('README.md', images=images)['outputs']
+    outputs = run_python(page, images=images)['outputs']
   assert outputs.logits.shape.as_list() == [2, 1000]
   assert outputs.score_map.shape.as_list() == [2, 1, 2, 1000]
   assert {'conv1/conv1_1', 'pool5', 'fc7'} <= set(outputs.end_points)
@@ -291,10 +293,23 @@ def test_the_export_as_its_page_asks_it(first_hour, monkeypatch):
   np.testing.assert_allclose(names['probabilities'].sum(), 1, rtol=1e-5)  # float32
 
 
+def test_both_readmes_have_the_same_table_of_networks_and_commands():
+  english, chinese = (
+    (ROOT / page).read_text(encoding='utf-8') for page in ('README.md', 'README.zh-CN.md')
+  )
+  networks = re.compile(r'^\| (?:vgg_|resnet).*$', re.MULTILINE)
+  assert networks.findall(english) == networks.findall(chinese) != []
+  listed = [
+    set(re.findall(r'^\| `.*?` \|', text.replace('、', ', '), re.MULTILINE))
+    for text in (english, chinese)
+  ]
+  assert listed[0] == listed[1] != set()
+
+
 def test_no_python_of_a_page_is_left_out():
   """A page that gets some needs a test above that runs it and looks at what comes out."""
   run = {'README.md', 'docs/tutorials/layers.md', 'docs/tutorials/slim.md', 'docs/file-formats.md'}
-  run |= {'docs/how-to/export.md'}
+  run |= {'README.zh-CN.md', 'docs/how-to/export.md'}
   assert {page.relative_to(ROOT).as_posix() for page in PAGES if python_blocks(page)} == run
 
 
