@@ -38,6 +38,10 @@ train: venv  ## trains the small reference network, evaluates it, says where the
 test: venv  ## runs all tests on every core; ARGS='-k vgg' selects some
 	$(RUN) pytest -n auto --dist loadfile $(ARGS)
 
+.PHONY: coverage
+coverage: venv  ## lines that no test runs, as a table; commands in processes of their own do not count
+	$(RUN) pytest -n auto --dist loadfile --cov=vgg_slim --cov-report=term:skip-covered $(ARGS)
+
 .PHONY: mutants
 mutants: venv  ## measures how many small faults the tests notice; PACKAGE=data SAMPLE=75 SEED=0
 	$(RUN) tests.mutation --package=$(PACKAGE) --sample=$(SAMPLE) --seed=$(SEED) $(ARGS)
@@ -84,9 +88,16 @@ lock: venv  ## resolves requirements_lock.txt from pyproject.toml; ARGS=--upgrad
 	"$$folder/venv/bin/uv" pip compile --quiet --universal --python-version 3.10 --extra dev \
 	  --no-annotate --no-header $(ARGS) --output-file "$$folder/lock.txt" pyproject.toml; \
 	{ sed -n 1p requirements_lock.txt; cat "$$folder/lock.txt"; } >"$$folder/new.txt"; \
-	cp "$$folder/new.txt" requirements_lock.txt; git --no-pager diff --stat requirements_lock.txt
+	cp "$$folder/new.txt" requirements_lock.txt; \
+	for python in 3.10 3.11 3.12; do \
+	  file=third_party/requirements/linux_$$(echo $$python | tr . _).txt; \
+	  "$$folder/venv/bin/uv" pip compile --quiet --python-version $$python --python-platform linux --extra dev \
+	    --no-annotate --no-header --constraint requirements_lock.txt --output-file "$$folder/one.txt" pyproject.toml; \
+	  { echo "# requirements_lock.txt for Python $$python on Linux. Made by \`make lock\`; do not edit."; \
+	    cat "$$folder/one.txt"; } >"$$file"; rm "$$folder/one.txt"; \
+	done; git --no-pager diff --stat requirements_lock.txt third_party/requirements
 
 .PHONY: clean
 clean:  ## removes caches and build outputs, but never .venv, data/ or runs/
 	rm -rf build dist node_modules *.egg-info .pytest_cache .ruff_cache .import_linter_cache bazel-*
-	find vgg_slim tools tests -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks vgg_slim tests -name __pycache__ -prune -exec rm -rf {} +
