@@ -53,7 +53,7 @@ SMALL = {
 READ_FLAGS = """
 import importlib, json, sys
 from absl import flags
-from tools import invocation
+from vgg_slim.commands import invocation
 found, refused = {}, []
 own = set(flags.FLAGS)
 for name, calls in json.load(sys.stdin).items():
