@@ -2,12 +2,12 @@ import dataclasses
 
 from vgg_slim.preprocessing.description import Preprocessing
 
-FINE = Preprocessing((1.0, 2.0, 3.0), 0.5, 256)
+VALID = Preprocessing((1.0, 2.0, 3.0), 0.5, 256)
 
 
 def test_every_value_out_of_range_is_named():
-  wrong = dataclasses.replace(
-    FINE,
+  invalid = dataclasses.replace(
+    VALID,
     rgb_mean=(1.0, 2.0),
     pixel_scale=0,
     test_scale=0,
@@ -16,6 +16,6 @@ def test_every_value_out_of_range_is_named():
     background='black',
     orientation='as stored',
   )
-  named = [problem.split()[0] for problem in wrong.problems()]
+  named = [problem.split()[0] for problem in invalid.problems()]
   assert sorted(named) == sorted(field.name for field in dataclasses.fields(Preprocessing))
-  assert not FINE.problems()
+  assert not VALID.problems()

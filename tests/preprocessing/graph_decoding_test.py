@@ -13,7 +13,7 @@ from vgg_slim.compat import tf
 from vgg_slim.preprocessing import description, graph_decoding, host
 
 RGB = photo(33, 47)
-GREY = photo(33, 47, 1)[..., 0]
+GRAY = photo(33, 47, 1)[..., 0]
 ALPHA = np.add.outer(np.arange(33) * 3, np.arange(47) * 3).astype(np.uint8)
 
 
@@ -28,7 +28,7 @@ def as_mode(mode, image_format='PNG', **options):
 
 
 def exif_of(orientation, byte_order='<', before=0, kind=3):
-  """EXIF data with `before` other tags in front of the orientation."""
+  """Makes EXIF data with `before` other tags in front of the orientation."""
   order = {'<': 'little', '>': 'big'}[byte_order]
 
   def number(value, size):
@@ -54,7 +54,7 @@ def with_transparent_palette():
 
 
 def with_comment(png, text):
-  """The file with a tEXt chunk before its pixels."""
+  """Returns the file with a tEXt chunk before its pixels."""
   return insert_chunk(png, 33, b'tEXt', b'Comment\0' + text)
 
 
@@ -66,7 +66,7 @@ def insert_chunk(png, at, name, data):
 
 
 def rgba_of_16_bits():
-  """A PNG file of 16-bit RGBA, which Pillow cannot write."""
+  """Writes a PNG file of 16-bit RGBA, which Pillow cannot."""
   deep = np.random.default_rng(0).integers(0, 65536, [5, 7, 4], np.uint16).astype('>u2')
   rows = b''.join(b'\0' + row.tobytes() for row in deep)
 
@@ -81,9 +81,9 @@ def rgba_of_16_bits():
 EXACT = {
   'rgb jpeg': save(Image.fromarray(RGB), 'JPEG'),
   'progressive jpeg': save(Image.fromarray(RGB), 'JPEG', progressive=True),
-  'grey jpeg': save(Image.fromarray(GREY), 'JPEG'),
+  'gray jpeg': save(Image.fromarray(GRAY), 'JPEG'),
   'rgb png': save(Image.fromarray(RGB), 'PNG'),
-  'grey png': save(Image.fromarray(GREY), 'PNG'),
+  'gray png': save(Image.fromarray(GRAY), 'PNG'),
   'one pixel': save(Image.fromarray(RGB[:1, :1]), 'PNG'),
   '1 bit': as_mode('1'),
   'palette': save(Image.fromarray(RGB).quantize(40), 'PNG'),
@@ -92,24 +92,24 @@ EXACT = {
   'rgba': save(with_alpha('RGB'), 'PNG'),
   'la': save(with_alpha('L'), 'PNG'),
   'color key': save(Image.fromarray(RGB), 'PNG', transparency=tuple(int(c) for c in RGB[3, 5])),
-  'grey color key': save(Image.fromarray(GREY), 'PNG', transparency=int(GREY[3, 5])),
+  'gray color key': save(Image.fromarray(GRAY), 'PNG', transparency=int(GRAY[3, 5])),
   '16 bit': save(Image.fromarray(np.arange(35, dtype=np.uint16).reshape(5, 7) * 1800), 'PNG'),
   '16 bit rgba': rgba_of_16_bits(),
-  # The names of chunks in a text are no chunks.
+  # Chunk names inside a text are not chunks.
   'comment with tRNS': with_comment(save(Image.fromarray(RGB).quantize(7), 'PNG'), b'tRNS'),
   'comment with IDAT': with_comment(save(with_transparent_palette(), 'PNG'), b'IDAT'),
   'gif': save(Image.fromarray(RGB).quantize(40), 'GIF'),
-  'grey gif': save(Image.fromarray(GREY), 'GIF'),
+  'gray gif': save(Image.fromarray(GRAY), 'GIF'),
   'bmp': save(Image.fromarray(RGB), 'BMP'),
   'animated gif': save(
-    Image.fromarray(GREY), 'GIF', save_all=True, append_images=[Image.fromarray(GREY[::-1].copy())]
+    Image.fromarray(GRAY), 'GIF', save_all=True, append_images=[Image.fromarray(GRAY[::-1].copy())]
   ),
 }
 
 
 @pytest.fixture(scope='module')
 def decode():
-  """Decodes files one after another in one graph."""
+  """A function that decodes files in one graph."""
   with graph_session() as session:
     encoded = tf.placeholder(tf.string, [])
     pixels = graph_decoding.build_pixels(encoded)
@@ -121,18 +121,18 @@ def expected(data):
 
 
 @pytest.mark.parametrize('kind', EXACT)
-def test_pixels_are_those_of_the_host(decode, kind):
+def test_pixels_equal_those_of_the_host(decode, kind):
   np.testing.assert_array_equal(decode(EXACT[kind]), expected(EXACT[kind]))
 
 
-@pytest.mark.parametrize('orientation', range(10))  # 0 and 9 mean nothing
+@pytest.mark.parametrize('orientation', range(10))  # 0 and 9 are undefined
 @pytest.mark.parametrize('byte_order', ['<', '>'])
 def test_a_png_is_turned_upright(decode, orientation, byte_order):
   data = save(Image.fromarray(RGB), 'PNG', exif=exif_of(orientation, byte_order, before=2)[6:])
   np.testing.assert_array_equal(decode(data), expected(data))
 
 
-def test_a_png_is_turned_upright_by_a_chunk_after_its_pixels_and_not_by_a_comment(decode):
+def test_a_png_is_turned_by_a_chunk_after_its_pixels_but_not_by_a_comment(decode):
   png = with_comment(save(Image.fromarray(RGB), 'PNG'), b'eXIf')
   turned = insert_chunk(png, len(png) - 12, b'eXIf', exif_of(6)[6:])
   np.testing.assert_array_equal(decode(png), RGB)
@@ -155,7 +155,7 @@ def test_an_orientation_of_four_bytes(decode):
     np.testing.assert_array_equal(decode(data), expected(data))
 
 
-def test_exif_data_that_are_cut_off_change_nothing(decode):
+def test_truncated_exif_data_are_ignored(decode):
   exif = exif_of(6, before=3)
   for length in range(6, len(exif) - 12, 5):
     data = save(Image.fromarray(RGB), 'JPEG', exif=exif[:length])
@@ -169,7 +169,7 @@ ADOBE = CMYK.index(b'Adobe')
 @pytest.mark.parametrize('transform', [0, 2])
 def test_cmyk_and_ycck(decode, transform):
   data = CMYK[: ADOBE + 11] + bytes([transform]) + CMYK[ADOBE + 12 :]
-  # The host encodes again as RGB, at quality 95; the second of the two has colors out of range.
+  # The host encodes again as RGB, at quality 95; in the second case colors are out of range.
   np.testing.assert_allclose(decode(data).astype(int), expected(data), atol=10)
 
 
@@ -190,21 +190,21 @@ def partial_gif():
     (as_mode('RGB', 'WEBP'), 'Only JPEG, PNG, GIF and BMP files'),
     (as_mode('RGB', 'TIFF'), 'Only JPEG, PNG, GIF and BMP files'),
     (b'', 'Only JPEG, PNG, GIF and BMP files'),
-    (transparent_gif(), 'A GIF file with transparent pixels'),
-    (partial_gif(), 'The first frame of a GIF file is smaller'),
-    (as_mode('P', 'BMP'), 'Of BMP files only those with 24 bits a pixel'),
-    (CMYK[: ADOBE - 4] + CMYK[ADOBE + 12 :], 'A CMYK JPEG file without the Adobe marker'),
+    (transparent_gif(), 'GIF files with transparency are not decoded'),
+    (partial_gif(), 'The first frame of the GIF file does not cover the image'),
+    (as_mode('P', 'BMP'), 'Only uncompressed 24-bit BMP files'),
+    (CMYK[: ADOBE - 4] + CMYK[ADOBE + 12 :], 'CMYK JPEG files without the Adobe marker'),
     (EXACT['rgb jpeg'][:300], 'JPEG'),
   ],
   ids=['webp', 'tiff', 'empty', 'transparent gif', 'partial gif', 'bmp', 'cmyk', 'truncated'],
 )
-def test_what_would_be_decoded_wrongly_is_refused_in_words(decode, data, message):
+def test_files_that_would_be_decoded_wrongly_are_refused(decode, data, message):
   with pytest.raises(tf.errors.InvalidArgumentError, match=message):
     decode(data)
 
 
 @pytest.mark.parametrize('stored_side', [None, 40])
-def test_a_whole_batch_of_mixed_sizes_is_prepared_as_on_the_host(stored_side):
+def test_a_batch_of_mixed_sizes_is_prepared_as_on_the_host(stored_side):
   rules = description.Preprocessing((0.0,) * 3, 1.0, 32, stored_side=stored_side)
   files = [
     save(Image.fromarray(photo(60, 91)), 'PNG'),
@@ -219,10 +219,11 @@ def test_a_whole_batch_of_mixed_sizes_is_prepared_as_on_the_host(stored_side):
       tf.constant(files),
       fn_output_signature=tf.float32,
     )
-    found, of_batch = [session.run(image, {encoded: data}) for data in files], session.run(means)
-  for got, mean, data in zip(found, of_batch, files, strict=True):
-    wanted = host.prepare(data, rules)
-    assert got.shape == wanted.shape
-    # The host rounds twice where an image is reduced to be stored, and encodes a JPEG file again.
-    np.testing.assert_allclose(got, wanted, atol=6 if data[:1] == b'\xff' else 1)
+    images = [session.run(image, {encoded: data}) for data in files]
+    batch_means = session.run(means)
+  for got, mean, data in zip(images, batch_means, files, strict=True):
+    prepared = host.prepare(data, rules)
+    assert got.shape == prepared.shape
+    # The host rounds twice if it reduces an image, and it encodes a turned JPEG file again.
+    np.testing.assert_allclose(got, prepared, atol=6 if data[:1] == b'\xff' else 1)
     np.testing.assert_allclose(mean, got.mean((0, 1)), rtol=1e-5)

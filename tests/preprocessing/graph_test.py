@@ -11,7 +11,7 @@ from vgg_slim.preprocessing.description import ANTIALIASED, RESIZE_FILTERS
 
 
 def run_everywhere(op, *arrays):
-  """The op's value in a session, after it was checked to be the same inside tf.data."""
+  """Returns the op's value in a session, after checking that it is the same inside tf.data."""
   with graph_session() as session:
     tensors = [tf.constant(a) for a in arrays]
     alone = session.run(op(*tensors))
@@ -22,7 +22,7 @@ def run_everywhere(op, *arrays):
 
 
 def photo(height, width, channels=3):
-  """A smooth picture, as photographs are, so that JPEG keeps it."""
+  """Makes an image as smooth as a photograph, which JPEG preserves well."""
   y, x = np.mgrid[:height, :width]
   waves = [128 + 100 * np.sin(x / 9 + c) * np.cos(y / 7 - c) for c in range(channels)]
   return np.stack(waves, -1).astype(np.uint8)
@@ -42,14 +42,14 @@ class TestDecodeRgb:
     got = run_everywhere(graph.decode_rgb, encoded)
     np.testing.assert_array_equal(got, expected)
 
-  def test_grey_is_repeated(self):
-    grey = photo(5, 4, 1)
-    got = run_everywhere(graph.decode_rgb, encode(grey, 'PNG'))
-    np.testing.assert_array_equal(got, np.repeat(grey, 3, -1))
+  def test_a_gray_channel_is_repeated(self):
+    gray = photo(5, 4, 1)
+    got = run_everywhere(graph.decode_rgb, encode(gray, 'PNG'))
+    np.testing.assert_array_equal(got, np.repeat(gray, 3, -1))
 
 
 class TestResizeSmallerSide:
-  def test_never_short(self):
+  def test_the_smaller_side_is_exact(self):
     for height in range(200, 232):
       with graph_session() as session:
         got = session.run(
@@ -62,14 +62,14 @@ class TestResizeSmallerSide:
         )
       assert [min(shape[:2]) for shape in got] == [224, 224, 256, 256] * 3
 
-  def test_keeps_the_aspect(self):
+  def test_the_aspect_ratio_is_kept(self):
     got = run_everywhere(lambda x: graph.resize_smaller_side(x, 20, ANTIALIASED), photo(30, 47))
     assert got.shape == (20, 31, 3)
 
   def test_doubling_a_ramp_is_linear_interpolation(self):
     ramp = np.tile(np.array([0, 10, 20], np.float32)[None, :, None], [3, 1, 3])
     got = run_everywhere(lambda x: graph.resize_smaller_side(x, 6, ANTIALIASED), ramp)
-    # Pixel centres: new pixel i looks at (i + 0.5) / 2 - 0.5 and stops at the border.
+    # New pixel i samples position (i + 0.5) / 2 - 0.5, clamped to the image.
     np.testing.assert_allclose(got[2, :, 0], [0, 2.5, 7.5, 12.5, 17.5, 20], atol=1e-5)
 
   @pytest.mark.parametrize('resize_filter', RESIZE_FILTERS)
@@ -80,12 +80,12 @@ class TestResizeSmallerSide:
     image = np.random.default_rng(0).integers(0, 256, [height, width, 3], np.uint8)
     got = run_everywhere(lambda x: graph.resize_smaller_side(x, side, resize_filter), image)
     expected = host.resize_smaller_side(image, side, resize_filter)
-    # Positions are float32 of up to 500 pixels: 3e-5 of steps of up to 255 grey levels.
+    # Positions of up to 500 are rounded to float32, by 3e-5, over steps of up to 255 gray levels.
     np.testing.assert_allclose(got, expected, atol=1e-2)
 
 
 class TestDrawScale:
-  def test_both_ends_are_reached_and_nothing_beyond(self):
+  def test_both_ends_occur_and_nothing_beyond_them(self):
     draws = np.array(
       [0, 0.3333, 0.34, 0.66, 0.67, np.nextafter(1, 0, dtype=np.float32)], np.float32
     )
@@ -97,22 +97,22 @@ class TestCrop:
   @pytest.mark.parametrize(
     ('draw_y', 'draw_x', 'top', 'left'), [(0.0, 0.999, 0, 7), (0.5, 0.5, 3, 4), (0.999, 0.0, 5, 0)]
   )
-  def test_place(self, draw_y, draw_x, top, left):
+  def test_position(self, draw_y, draw_x, top, left):
     image = photo(9, 11)
     got = run_everywhere(lambda x: graph.crop(x, 4, draw_y, draw_x), image)
     np.testing.assert_array_equal(got, image[top : top + 4, left : left + 4])
 
-  def test_crops_by_hand(self):
+  def test_crops_against_positions_worked_out_by_hand(self):
     image = np.arange(7 * 10).reshape(7, 10, 1).astype(np.float32)
-    # 4 rows and 7 columns of room; halves are rounded up.
-    places = ((0, 0), (0, 1), (0.5, 0.5), (0.75, 0.25), (1, 1))
+    # 4 rows and 7 columns are free; halves are rounded up.
+    positions = ((0, 0), (0, 1), (0.5, 0.5), (0.75, 0.25), (1, 1))
     corners = [(0, 0), (0, 7), (2, 4), (3, 2), (4, 7)]
-    crops = run_everywhere(lambda pixels: graph.crops_at(pixels, 3, places), image)
+    crops = run_everywhere(lambda pixels: graph.crops_at(pixels, 3, positions), image)
     expected = [image[y : y + 3, x : x + 3] for y, x in corners]
     np.testing.assert_array_equal(crops, expected)
 
   @pytest.mark.parametrize('side', [7, 8, 9, 10])
-  def test_the_middle_is_the_same_for_one_and_for_many(self, side):
+  def test_a_single_crop_and_several_have_the_same_center(self, side):
     image = np.arange(100).reshape(10, 10, 1)
     one = run_everywhere(lambda pixels: graph.crop(pixels, side), image)
     many = run_everywhere(lambda pixels: graph.crops_at(pixels, side, [(0.5, 0.5)]), image)

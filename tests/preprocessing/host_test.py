@@ -10,7 +10,7 @@ from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import description, graph, host
 
 RGB = fabricated.pixels(0)
-GREY = fabricated.pixels(1, channels=1)
+GRAY = fabricated.pixels(1, channels=1)
 
 
 def as_mode(mode, array=RGB, image_format='PNG', **options):
@@ -30,25 +30,25 @@ def decode_with_tensorflow(encoded):
     return session.run(graph.decode_rgb(encoded))
 
 
-def test_png_round_trip_is_exact_and_grey_stays_one_channel():
-  for array, mode in ((RGB, 'RGB'), (GREY, 'L')):
+def test_a_png_round_trip_is_exact_and_keeps_gray_to_one_channel():
+  for array, mode in ((RGB, 'RGB'), (GRAY, 'L')):
     image = Image.open(io.BytesIO(host.encode_png(array)))
     assert (image.format, image.mode) == ('PNG', mode)
     np.testing.assert_array_equal(np.asarray(image), array)
 
 
 def test_size_and_pixels():
-  picture = host.read_image(fabricated.encoded(RGB))
-  assert (picture.height, picture.width) == (5, 7)
-  np.testing.assert_array_equal(np.asarray(picture.image), RGB)
+  result = host.read_image(fabricated.encoded(RGB))
+  assert (result.height, result.width) == (5, 7)
+  np.testing.assert_array_equal(np.asarray(result.image), RGB)
 
 
 @pytest.mark.parametrize('image_format', ['JPEG', 'PNG'])
 def test_jpeg_and_png_bytes_are_kept(image_format):
   data = fabricated.encoded(RGB, image_format)
-  picture = host.read_image(data)
-  assert picture.encoded is data
-  assert picture.image_format == image_format.lower()
+  result = host.read_image(data)
+  assert result.encoded is data
+  assert result.image_format == image_format.lower()
 
 
 @pytest.mark.parametrize(
@@ -56,38 +56,38 @@ def test_jpeg_and_png_bytes_are_kept(image_format):
   [('BMP', {}), ('TIFF', {}), ('PPM', {}), ('TGA', {}), ('WEBP', {'lossless': True})],
 )
 def test_other_formats_become_png_of_the_same_pixels(image_format, options):
-  picture = host.read_image(fabricated.encoded(RGB, image_format, **options))
-  assert picture.image_format == 'png'
-  np.testing.assert_array_equal(decode_with_tensorflow(picture.encoded), RGB)
+  result = host.read_image(fabricated.encoded(RGB, image_format, **options))
+  assert result.image_format == 'png'
+  np.testing.assert_array_equal(decode_with_tensorflow(result.encoded), RGB)
 
 
-def test_of_an_animation_the_first_frame_counts():
+def test_the_first_frame_of_an_animation_is_read():
   stream = io.BytesIO()
   frames = [Image.fromarray(fabricated.pixels(seed, channels=1)) for seed in (1, 2)]
   frames[0].save(stream, 'GIF', save_all=True, append_images=frames[1:])
-  picture = host.read_image(stream.getvalue())
-  np.testing.assert_array_equal(decode_with_tensorflow(picture.encoded)[..., 0], GREY)
+  result = host.read_image(stream.getvalue())
+  np.testing.assert_array_equal(decode_with_tensorflow(result.encoded)[..., 0], GRAY)
 
 
 @pytest.mark.parametrize(
   ('data', 'fixes'),
   [
     (fabricated.encoded(RGB), ()),
-    (fabricated.encoded(GREY), ()),
+    (fabricated.encoded(GRAY), ()),
     (as_mode('RGB', image_format='JPEG'), ()),
     (as_mode('1'), ('1 bit',)),
     (as_mode('P'), ('palette',)),
     (as_mode('CMYK', image_format='JPEG'), ('CMYK',)),
     (fabricated.encoded(np.arange(35, dtype=np.uint16).reshape(5, 7) * 1800), ('16 bit',)),
   ],
-  ids=['rgb', 'grey', 'jpeg', '1 bit', 'palette', 'cmyk', '16 bit'],
+  ids=['rgb', 'gray', 'jpeg', '1 bit', 'palette', 'cmyk', '16 bit'],
 )
-def test_pixels_are_those_that_tensorflow_decodes(data, fixes):
-  picture = host.read_image(data)
-  assert picture.fixes == fixes
-  decoded = decode_with_tensorflow(picture.encoded)
-  np.testing.assert_array_equal(np.asarray(picture.image.convert('RGB')), decoded)
-  if image_is_png(data):  # TensorFlow drops low bits and palettes just so
+def test_pixels_equal_those_that_tensorflow_decodes(data, fixes):
+  result = host.read_image(data)
+  assert result.fixes == fixes
+  decoded = decode_with_tensorflow(result.encoded)
+  np.testing.assert_array_equal(np.asarray(result.image.convert('RGB')), decoded)
+  if image_is_png(data):  # TensorFlow converts low bits and palettes in the same way
     np.testing.assert_array_equal(decoded, decode_with_tensorflow(data))
 
 
@@ -96,7 +96,7 @@ def image_is_png(data):
 
 
 @pytest.mark.parametrize('mode', ['RGBA', 'LA', 'P'])
-def test_alpha_is_laid_on_white(mode):
+def test_transparent_pixels_are_composed_on_white(mode):
   alpha = np.array([[0, 51, 255]], np.uint8)
   image = Image.fromarray(np.array([[100, 100, 100]], np.uint8)).convert(mode)
   if mode == 'P':
@@ -107,15 +107,15 @@ def test_alpha_is_laid_on_white(mode):
     expected = [255, 255 - 155 // 5, 100]
   stream = io.BytesIO()
   image.save(stream, 'PNG')
-  picture = host.read_image(stream.getvalue())
-  assert picture.fixes[-1] == 'alpha'
-  assert picture.image.mode == ('L' if mode == 'LA' else 'RGB')
-  np.testing.assert_allclose(np.asarray(picture.image.convert('L'))[0], expected, atol=1)
+  result = host.read_image(stream.getvalue())
+  assert result.fixes[-1] == 'alpha'
+  assert result.image.mode == ('L' if mode == 'LA' else 'RGB')
+  np.testing.assert_allclose(np.asarray(result.image.convert('L'))[0], expected, atol=1)
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_exif_rotation_is_carried_out(orientation):
-  # The stored picture's turns and mirrors by NumPy, as the EXIF standard words them.
+def test_images_are_turned_upright_by_their_exif_orientation(orientation):
+  # NumPy equivalents of the rotations and flips that the EXIF standard defines.
   upright = {
     1: lambda a: a,
     2: np.fliplr,
@@ -126,30 +126,30 @@ def test_exif_rotation_is_carried_out(orientation):
     7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
     8: np.rot90,
   }[orientation](RGB)
-  picture = host.read_image(fabricated.encoded(RGB, exif=exif_of(orientation)))
-  assert picture.fixes == (('EXIF rotation',) if orientation > 1 else ())
-  assert (picture.height, picture.width) == upright.shape[:2]
-  np.testing.assert_array_equal(decode_with_tensorflow(picture.encoded), upright)
-  assert host.read_image(picture.encoded).fixes == ()
+  result = host.read_image(fabricated.encoded(RGB, exif=exif_of(orientation)))
+  assert result.fixes == (('EXIF rotation',) if orientation > 1 else ())
+  assert (result.height, result.width) == upright.shape[:2]
+  np.testing.assert_array_equal(decode_with_tensorflow(result.encoded), upright)
+  assert host.read_image(result.encoded).fixes == ()
 
 
-def test_a_jpeg_that_is_mended_stays_a_jpeg():
+def test_a_repaired_jpeg_stays_a_jpeg():
   smooth = np.add.outer(np.arange(32), np.arange(48))[..., np.newaxis] + np.arange(3)
   image = Image.fromarray(smooth.astype(np.uint8))
   exif = image.getexif()
   exif[0x0112] = 3
   stream = io.BytesIO()
   image.save(stream, 'JPEG', quality=95, exif=exif)
-  picture = host.read_image(stream.getvalue())
-  assert picture.image_format == 'jpeg'
+  result = host.read_image(stream.getvalue())
+  assert result.image_format == 'jpeg'
   stored = decode_with_tensorflow(stream.getvalue()).astype(int)
-  # Twice through quality 95: two grey levels.
-  np.testing.assert_allclose(decode_with_tensorflow(picture.encoded), np.rot90(stored, 2), atol=2)
+  # Encoded twice at quality 95: two gray levels.
+  np.testing.assert_allclose(decode_with_tensorflow(result.encoded), np.rot90(stored, 2), atol=2)
 
 
-def test_reducing_keeps_the_shape_and_never_enlarges():
-  picture = host.read_image(fabricated.encoded(fabricated.pixels(0, 30, 41)), 10)
-  assert (picture.height, picture.width) == (10, 14)
+def test_reducing_keeps_the_aspect_ratio_and_never_enlarges():
+  result = host.read_image(fabricated.encoded(fabricated.pixels(0, 30, 41)), 10)
+  assert (result.height, result.width) == (10, 14)
   data = fabricated.encoded(RGB)
   assert host.read_image(data, 5).encoded is data
   flat = host.read_image(fabricated.encoded(np.full((40, 60, 3), 77, np.uint8), 'JPEG'), 20)
@@ -158,24 +158,24 @@ def test_reducing_keeps_the_shape_and_never_enlarges():
 
 
 def smooth(height, width):
-  """Without noise, so that ways of averaging agree."""
+  """Makes an image without noise, for which different ways of averaging agree."""
   rows, columns = np.mgrid[:height, :width]
   return np.stack([rows, columns, 200 - rows], -1).astype(np.uint8)
 
 
-def test_a_fine_large_jpeg_is_decoded_to_an_8th_where_that_will_do():
+def test_a_large_jpeg_that_needs_no_repair_is_decoded_at_an_eighth():
   data = fabricated.encoded(smooth(132, 160), 'JPEG', quality=95)
-  picture = host.read_image(data, eighth_will_do=True)
-  assert (picture.height, picture.width, picture.encoded) == (132, 160, data)
-  assert picture.is_eighth
-  assert picture.image.size == (20, 17)
-  # The last row stands for four rows of pixels and what the encoder made of the other four.
+  result = host.read_image(data, eighth_will_do=True)
+  assert (result.height, result.width, result.encoded) == (132, 160, data)
+  assert result.is_eighth
+  assert result.image.size == (20, 17)
+  # The last row averages four rows of pixels and four rows of padding by the encoder.
   means = np.asarray(Image.open(io.BytesIO(data)).reduce(8))[:16]
-  # Colour at half resolution: two levels.
-  np.testing.assert_allclose(np.asarray(picture.image)[:16].astype(int), means, atol=2)
+  # Chroma is stored at half the resolution: two gray levels.
+  np.testing.assert_allclose(np.asarray(result.image)[:16].astype(int), means, atol=2)
 
 
-def test_128_pixels_are_enough_for_an_8th():
+def test_128_pixels_are_large_enough_to_be_decoded_at_an_eighth():
   for size in ((128, 128), (128, 160), (160, 128)):
     data = fabricated.encoded(smooth(*size), 'JPEG')
     assert host.read_image(data, 128, eighth_will_do=True).is_eighth
@@ -192,13 +192,13 @@ def test_128_pixels_are_enough_for_an_8th():
   ],
   ids=['small', 'to be reduced', 'png', 'cmyk', 'rotated'],
 )
-def test_other_pictures_are_decoded_whole(data, smaller_side):
-  picture = host.read_image(data, smaller_side, eighth_will_do=True)
-  assert not picture.is_eighth
-  assert picture.image.size == (picture.width, picture.height)
+def test_other_images_are_decoded_at_full_size(data, smaller_side):
+  result = host.read_image(data, smaller_side, eighth_will_do=True)
+  assert not result.is_eighth
+  assert result.image.size == (result.width, result.height)
 
 
-def test_at_an_8th_the_same_files_are_broken():
+def test_decoding_at_an_eighth_detects_the_same_damage():
   whole = fabricated.encoded(fabricated.pixels(0, 128, 160), 'JPEG')
   rng = np.random.default_rng(0)
 
@@ -217,7 +217,7 @@ def test_at_an_8th_the_same_files_are_broken():
   assert 20 <= sum(one != () for one, _ in outcomes) < len(outcomes)
 
 
-def test_what_is_meant_as_a_picture():
+def test_images_are_recognized_by_extension_or_first_bytes():
   heads = [fabricated.encoded(RGB, form)[:16] for form in ('JPEG', 'PNG', 'GIF', 'TIFF', 'WEBP')]
   assert all(host.is_image_file('', head) for head in heads)
   assert host.is_image_file('.HEIC', b'')
@@ -251,8 +251,8 @@ JPEG = fabricated.encoded(fabricated.pixels(3, 64, 64), 'JPEG')
     (PNG[:-12], 'truncated'),
     (PNG[:-4], 'truncated'),
     (damaged(PNG, PNG.index(b'IEND') - 5), 'IDAT'),  # the checksum of the last IDAT
-    (fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'), "mode 'F' have no range"),
-    (fabricated.encoded(np.ones((3, 4), np.int32), 'TIFF'), "mode 'I' have no range"),
+    (fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'), "mode 'F' have no fixed range"),
+    (fabricated.encoded(np.ones((3, 4), np.int32), 'TIFF'), "mode 'I' have no fixed range"),
   ],
   ids=[
     'empty',
@@ -268,14 +268,14 @@ JPEG = fabricated.encoded(fabricated.pixels(3, 64, 64), 'JPEG')
     'int32',
   ],
 )
-def test_a_broken_picture_says_why(data, reason):
+def test_the_message_says_why_an_image_cannot_be_read(data, reason):
   with pytest.raises(DataError, match=reason) as caught:
     host.read_image(data)
   assert '0x' not in str(caught.value)
 
 
 def triangle_loop(pixels, new_height, new_width, antialiased):
-  """The definition of the filter, pixel by pixel."""
+  """Applies the definition of the filter pixel by pixel."""
   height, width, channels = pixels.shape
   result = np.zeros([new_height, new_width, channels])
   for i, j in np.ndindex(new_height, new_width):
@@ -307,20 +307,20 @@ def test_the_antialiased_filter_is_pillows_bilinear(height, width, side):
   pixels = fabricated.pixels(1, height, width)
   got = host.resize_smaller_side(pixels, side, description.ANTIALIASED)
   expected = Image.fromarray(pixels).resize(got.shape[1::-1], Image.Resampling.BILINEAR)
-  # Pillow rounds to whole grey levels after each of the two axes.
+  # Pillow rounds to integers after each of the two axes.
   np.testing.assert_allclose(got, np.asarray(expected), atol=1.01)
 
 
-def test_what_the_network_is_fed_by_hand():
+def test_the_network_input_against_values_worked_out_by_hand():
   rules = description.Preprocessing((10.0, 20.0, 30.0), 0.5, 2, stored_side=4)
   pixels = np.zeros([8, 8, 3], np.uint8)
   pixels[:, 4:] = 96
   prepared = host.prepare(fabricated.encoded(pixels), rules)
-  # From 8 columns to 4, weights of 1/8, 3/8, 3/8, 1/8 inside: 0, 12, 84, 96. From those to 2: the
-  # filter ends at the edge, so that its weights are 3/7, 3/7, 1/7 of the first three.
+  # From 8 columns to 4 with weights 1/8, 3/8, 3/8, 1/8: 0, 12, 84, 96. From these to 2: the filter
+  # is cut off at the edge, so the weights of the first three are 3/7, 3/7 and 1/7.
   first = (3 * 12 + 84) / 7
   np.testing.assert_allclose(prepared[:, :, 0], [[first, 96 - first]] * 2, atol=1e-4)
   fed = host.normalize(host.crop_middle(prepared, 1), rules.rgb_mean, rules.pixel_scale)
   assert fed.shape == (1, 1, 3)
-  # Of two positions the crop takes the second, as in the graph.
+  # Of two possible central positions the crop takes the second, as in the graph.
   np.testing.assert_allclose(fed[0, 0], (prepared[1, 1] - [10, 20, 30]) / 2)

@@ -10,10 +10,10 @@ from vgg_slim.preprocessing import image_area
     (2, 300, 32),  # 32 x 4800 pixels
     (480, 640, 384),
     (256, 16384, 256),  # 2**22 pixels
-    (1000, 4000, 2048),  # four squares
+    (1000, 4000, 2048),  # four squares of side Q
   ],
 )
-def test_what_is_scored_whole(height, width, test_scale):
+def test_images_within_the_limit(height, width, test_scale):
   image_area.check_area(height, width, test_scale)
   image_area.check_area(width, height, test_scale)
 
@@ -26,7 +26,7 @@ def test_what_is_scored_whole(height, width, test_scale):
     (1000, 4010, 2048, 8212),
   ],
 )
-def test_what_is_too_large(height, width, test_scale, longer):
+def test_images_that_are_too_large(height, width, test_scale, longer):
   message = f'^{width} x {height} pixels become {longer} x {test_scale}, more than the .* --views'
   with pytest.raises(DataError, match=message):
     image_area.check_area(height, width, test_scale)
@@ -34,7 +34,7 @@ def test_what_is_too_large(height, width, test_scale, longer):
     image_area.check_area(width, height, test_scale)
 
 
-def test_crops_are_cut_from_images_eight_times_as_large():
+def test_an_image_for_crops_may_be_eight_times_as_large():
   image_area.check_area(256, 8 * 16384, 256, is_cropped=True)
-  with pytest.raises(DataError, match='^131073 x 256 .* pixels that are cut into crops: reduce Q'):
+  with pytest.raises(DataError, match='^131073 x 256 .* that can be cut into crops: reduce Q'):
     image_area.check_area(256, 8 * 16384 + 1, 256, is_cropped=True)

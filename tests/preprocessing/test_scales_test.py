@@ -9,16 +9,16 @@ from vgg_slim.preprocessing import test_scales
     ((256, 256), 224, 256),
     ((384, 384), 224, 384),
     ((256, 512), 224, 384),
-    ((34, 38), 32, 32),  # of the digits' recipe
+    ((34, 38), 32, 32),  # the recipe for the digits
     ((150, 170), 150, 160),
-    ((150, 150), 150, 150),  # the crop's own side is the least
+    ((150, 150), 150, 150),  # never below the side of the crop
   ],
 )
-def test_the_scale_for_a_training_scale(train_scale, image_size, expected):
+def test_the_test_scale_for_a_training_scale(train_scale, image_size, expected):
   assert test_scales.choose(*train_scale, image_size) == expected
 
 
-def test_the_scale_without_a_training_scale():
+def test_the_test_scale_without_a_training_scale():
   assert [test_scales.default(side) for side in (224, 32, 64)] == [256, 32, 64]
 
 
@@ -33,5 +33,5 @@ def test_the_scale_without_a_training_scale():
     ((34, 38), 32, (32,)),
   ],
 )
-def test_the_papers_three_scales(train_scale, image_size, expected):
+def test_the_three_test_scales_of_the_paper(train_scale, image_size, expected):
   assert test_scales.multi(*train_scale, image_size) == expected

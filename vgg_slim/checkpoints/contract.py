@@ -318,5 +318,5 @@ def _upgrade(values: dict[str, Any]) -> dict[str, Any]:
     return values
   upgraded = {**values, 'resize_filter': description.FILTER_OF_0_1}
   if values.get('test_scale') is not None:
-    upgraded['test_scale'] = test_scales.cut(values['test_scale'], values['image_size'])
+    upgraded['test_scale'] = test_scales.round_down(values['test_scale'], values['image_size'])
   return upgraded

@@ -157,7 +157,7 @@ class Evaluator:
       'max_waiting': self._max_waiting,
     }
     if places is not None:
-      crops = {'crop_size': side, 'places': places}
+      crops = {'crop_size': side, 'crop_positions': places}
     with tf.name_scope(name):
       batch = pipeline.build_eval_batch(
         self._paths, self._trained.preprocessing, self._test_scale, self._config.batch_size, **crops

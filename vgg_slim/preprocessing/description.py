@@ -1,4 +1,4 @@
-"""What happens to an image between its file and the network, as plain values. No TensorFlow."""
+"""Description, as plain values, of the preprocessing of an image. No TensorFlow."""
 
 import dataclasses
 from typing import Protocol
@@ -6,16 +6,16 @@ from typing import Protocol
 Rgb = tuple[float, float, float]
 
 ANTIALIASED = 'antialiased_bilinear'
-# Four neighbours whatever the factor. Runs of vgg_slim 0.1 were trained with it and keep it.
+# Interpolates four neighbors whatever the scale. Runs of vgg_slim 0.1 used it and keep it.
 BILINEAR = 'bilinear'
 RESIZE_FILTERS = (ANTIALIASED, BILINEAR)
-FILTER_OF_0_1 = BILINEAR  # of files without the field
+FILTER_OF_0_1 = BILINEAR  # for files without the field
 BACKGROUND = 'white'
 ORIENTATION = 'upright'
 
 
 class HasPixelRules(Protocol):
-  """The part of a description that does not depend on the test scale."""
+  """The part of a description that does not depend on the test scale, see `Preprocessing`."""
 
   rgb_mean: Rgb
   pixel_scale: float | Rgb
@@ -25,21 +25,21 @@ class HasPixelRules(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-  """How an image becomes what the network is fed when it is evaluated.
+  """How an image becomes the input of the network in evaluation.
 
   An image is decoded, turned upright, composed on the background and converted to 8-bit RGB;
-  reduced to `stored_side` and encoded again, where the converter did so; resized until its smaller
-  side is `test_scale`; scored whole or cropped; and fed as (RGB - rgb_mean) * pixel_scale.
+  reduced to `stored_side` and encoded again, if the converter did so; resized so that its smaller
+  side is `test_scale`; scored as a whole or cropped; and fed as (RGB - rgb_mean) * pixel_scale.
 
   Attributes:
-    rgb_mean: R, G, B, 0..255.
-    pixel_scale: one number, or one each for R, G, B.
-    test_scale: smaller side Q in pixels, see `test_scales`.
-    resize_filter: one of RESIZE_FILTERS.
-    stored_side: smaller side in pixels to which the converter reduced larger images before it
-      stored them; None if it stored them as they were.
-    background: BACKGROUND, under transparent pixels.
-    orientation: ORIENTATION, whatever the EXIF data say.
+    rgb_mean: Mean of R, G and B, 0..255.
+    pixel_scale: One factor, or one each for R, G and B.
+    test_scale: Smaller side Q in pixels, see `test_scales`.
+    resize_filter: One of RESIZE_FILTERS.
+    stored_side: Smaller side in pixels to which the converter reduced larger images before storing
+      them; None if it stored them at full size.
+    background: Color under transparent pixels, always BACKGROUND.
+    orientation: Always ORIENTATION: images are turned as their EXIF data say.
   """
 
   rgb_mean: Rgb

@@ -1,44 +1,47 @@
-"""Files of four image formats to pixels, in the graph: for exports, which are given raw files.
+"""Decodes image files of four formats in the graph, for exports that take raw files.
 
 `build_image` does what `host.prepare` does, with these differences:
 
 - A JPEG file that has to be turned, converted from CMYK or reduced is not encoded again in between.
-  On photographs that moves pixels by about a grey level in the mean.
-- Orientation is read from EXIF data in a JPEG's APP1 or a PNG's eXIf, not from XMP or text.
-- JPEG, PNG, GIF and BMP files are decoded. All else is refused in words, and so are GIF files with
-  transparent or partial first frames, CMYK JPEG files without the Adobe marker, and BMP files that
-  are compressed or have a palette: TensorFlow would return other pixels without an error.
+  On photographs this changes pixels by about one gray level on average.
+- The orientation is read from EXIF data in a JPEG's APP1 or a PNG's eXIf, not from XMP or text.
+- JPEG, PNG, GIF and BMP files are decoded. Other formats are refused with a message, and so are GIF
+  files with transparent or partial first frames, CMYK JPEG files without the Adobe marker, and BMP
+  files that are compressed or have a palette: TensorFlow would decode these to wrong pixels without
+  an error.
 
-`host.read_image` also finds damage that these decoders ignore, such as wrong checksums.
+`host.read_image` also detects damage that these decoders ignore, such as wrong checksums.
 """
+
+from collections.abc import Callable
 
 from vgg_slim.compat import tf
 from vgg_slim.preprocessing import graph
 from vgg_slim.preprocessing.description import Preprocessing
 
 _ORIENTATION_TAG = 0x0112
-_SHORT, _LONG = 3, 4  # types of EXIF values
+_SHORT, _LONG = 3, 4  # EXIF value types
 _IFD_ENTRY_BYTES = 12
 _EXIF_HEADER = b'Exif\0\0'
 _JPEG_START_OF_SCAN, _JPEG_APP1 = 0xDA, 0xE1
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 _GIF_GRAPHIC_CONTROL = 0xF9
-_PNG_FIRST_CHUNK_AT = 8
-_PNG_COLOR_TYPE_AT = 25
+_PNG_FIRST_CHUNK_OFFSET = 8
+_PNG_COLOR_TYPE_OFFSET = 25
 _PNG_COLOR_TYPES_WITH_ALPHA = (4, 6)
 _ADOBE_MARKER = b'\xff\xee\x00\x0eAdobe'
-_BMP_BITS_AT, _BMP_COMPRESSION_AT = 28, 30
+_BMP_BITS_OFFSET, _BMP_COMPRESSION_OFFSET = 28, 30
 
 
 def build_image(encoded: tf.Tensor, rules: Preprocessing) -> tf.Tensor:
-  """Adds all that comes before the crop and the mean.
+  """Adds the preprocessing of one file up to, but not including, the crop and normalization.
 
-  Images of one request may differ in size, so that this takes one file; `tf.map_fn` runs it, and
-  the network after it, over a batch.
+  It takes a single file because the images of a request may differ in size; `tf.map_fn` runs it,
+  and the network after it, over a batch.
 
   Args:
-    encoded: content of a file, string [].
-    rules: description of a checkpoint's preprocessing.
+    encoded: Content of a file, string [].
+    rules: Description of a checkpoint's preprocessing.
 
   Returns:
     float32 [h, w, 3], RGB, 0..255, with min(h, w) == `rules.test_scale`.
@@ -81,7 +84,7 @@ def build_pixels(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _starts_with(encoded: tf.Tensor, signature: bytes) -> tf.Tensor:
-  # Shorter files are padded, as `substr` refuses to read beyond the end.
+  # Padded, because `substr` fails for files shorter than the signature.
   head = tf.strings.substr(tf.strings.join([encoded, ' ' * len(signature)]), 0, len(signature))
   return tf.equal(head, tf.constant(signature))
 
@@ -96,13 +99,13 @@ def _reduce_to(image: tf.Tensor, side: int, resize_filter: str) -> tf.Tensor:
 
 
 def _decode_jpeg(encoded: tf.Tensor) -> tf.Tensor:
-  # Without the marker TensorFlow takes the colors as they are, and Pillow as inverted.
+  # Without the marker TensorFlow takes the colors as they are; Pillow takes them to be inverted.
   is_cmyk = tf.equal(tf.io.extract_jpeg_shape(encoded)[2], 4)
-  fine = tf.Assert(
-    ~is_cmyk | _holds(encoded, _ADOBE_MARKER),
-    ['A CMYK JPEG file without the Adobe marker; convert it to RGB first.'],
+  check = tf.Assert(
+    ~is_cmyk | _contains(encoded, _ADOBE_MARKER),
+    ['CMYK JPEG files without the Adobe marker are not decoded here; convert the image to RGB.'],
   )
-  with tf.control_dependencies([fine]):
+  with tf.control_dependencies([check]):
     return graph.decode_rgb(encoded)
 
 
@@ -111,23 +114,27 @@ def _decode_png(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
   def on_white() -> tf.Tensor:
     rgba = tf.cast(tf.io.decode_png(encoded, channels=4), tf.int32)
     color, alpha = rgba[..., :3], rgba[..., 3:]
-    # Division by 255, rounded to the nearest: the arithmetic of Pillow's alpha_composite.
+    # Division by 255, rounded to nearest, in the integer arithmetic of Pillow's alpha_composite.
     scaled = color * alpha + 255 * (255 - alpha) + 128
     return tf.cast((scaled // 2 + 128 * scaled) // 2**15, tf.uint8)
 
-  # Where a file has no alpha, TensorFlow makes up one of 15 for 4 bits, and of 1 for one bit.
-  color_type = _byte(contents, _PNG_COLOR_TYPE_AT)
+  # For a file without alpha TensorFlow would fill in 15 for 4-bit and 1 for 1-bit samples, not 255.
+  color_type = _byte(contents, _PNG_COLOR_TYPE_OFFSET)
   has_alpha = tf.reduce_any(tf.equal(color_type, _PNG_COLOR_TYPES_WITH_ALPHA))
   has_alpha |= _find_png_chunk(contents, b'tRNS', b'IDAT')[0]
   return tf.cond(has_alpha, on_white, lambda: tf.io.decode_png(encoded, channels=3))
 
 
-def _holds(encoded: tf.Tensor, part: bytes) -> tf.Tensor:
+def _contains(encoded: tf.Tensor, part: bytes) -> tf.Tensor:
   return tf.size(tf.strings.split(encoded[tf.newaxis], part, 1).values) > 1
 
 
 def _find_png_chunk(contents: tf.Tensor, name: bytes, end: bytes) -> tuple[tf.Tensor, tf.Tensor]:
-  """Whether a PNG file has a chunk `name` before the first called `end`, and where its data are."""
+  """Searches a PNG file for a chunk `name` before the first chunk `end`.
+
+  Returns:
+    Whether there is one, bool [], and the offset of its data, int32 [].
+  """
 
   def is_called(at: tf.Tensor, name: bytes) -> tf.Tensor:
     return tf.reduce_all(
@@ -136,33 +143,38 @@ def _find_png_chunk(contents: tf.Tensor, name: bytes, end: bytes) -> tuple[tf.Te
 
   def step(at: tf.Tensor) -> tf.Tensor:
     length = _number(contents, at, 4, True)
-    # Length, name and checksum besides the data. A length beyond any file ends the search.
+    # 12 bytes for length, name and checksum. A negative (overflowed) length ends the search.
     return at + 12 + tf.where(length < 0, tf.size(contents), length)
 
   at = tf.while_loop(
     lambda at: (at < tf.size(contents)) & ~is_called(at, name) & ~is_called(at, end),
     step,
-    [tf.constant(_PNG_FIRST_CHUNK_AT)],
+    [tf.constant(_PNG_FIRST_CHUNK_OFFSET)],
   )
   return is_called(at, name), at + 8
 
 
 def _decode_gif(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
-  transparent, partial = _inspect_gif(contents)
-  fine = [
-    tf.Assert(~transparent, ['A GIF file with transparent pixels; convert it to PNG first.']),
-    tf.Assert(~partial, ['The first frame of a GIF file is smaller than it; convert it first.']),
+  is_transparent, is_partial = _inspect_gif(contents)
+  checks = [
+    tf.Assert(
+      ~is_transparent,
+      ['GIF files with transparency are not decoded here; convert the image to PNG.'],
+    ),
+    tf.Assert(
+      ~is_partial, ['The first frame of the GIF file does not cover the image; convert it to PNG.']
+    ),
   ]
-  with tf.control_dependencies(fine):
+  with tf.control_dependencies(checks):
     return tf.image.decode_gif(encoded)[0]
 
 
 def _inspect_gif(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-  """Whether the first frame has transparent pixels, and whether it leaves part of the image out."""
+  """Returns whether the first frame has transparency, and whether it is smaller than the image."""
   has_palette, palette_bits = contents[10] // 128, contents[10] % 8 + 1
   start = 13 + has_palette * 3 * tf.bitwise.left_shift(1, palette_bits)
 
-  def extension(at: tf.Tensor, transparent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  def skip_extension(at: tf.Tensor, is_transparent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     is_control = tf.equal(_byte(contents, at + 1), _GIF_GRAPHIC_CONTROL)
     is_set = tf.equal(_byte(contents, at + 3) % 2, 1)
     end = tf.while_loop(
@@ -170,43 +182,46 @@ def _inspect_gif(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       lambda block: [block + 1 + _byte(contents, block)],
       [at + 2],
     )
-    return end + 1, transparent | (is_control & is_set)
+    return end + 1, is_transparent | (is_control & is_set)
 
-  at, transparent = tf.while_loop(
+  at, is_transparent = tf.while_loop(
     lambda at, _: tf.equal(_byte(contents, at), _GIF_EXTENSION),
-    extension,
+    skip_extension,
     [start, tf.constant(False)],
   )
   # Left, top, width and height of the frame; width and height of the image.
   frame = [_number(contents, at + offset, 2, False) for offset in (1, 3, 5, 7)]
   image = [0, 0, _number(contents, 6, 2, False), _number(contents, 8, 2, False)]
-  return transparent, tf.reduce_any(tf.not_equal(tf.stack(frame), tf.stack(image)))
+  return is_transparent, tf.reduce_any(tf.not_equal(tf.stack(frame), tf.stack(image)))
 
 
 def _decode_bmp(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
-  bits = _number(contents, _BMP_BITS_AT, 2, False)
-  compression = _number(contents, _BMP_COMPRESSION_AT, 4, False)
-  fine = tf.Assert(
+  bits = _number(contents, _BMP_BITS_OFFSET, 2, False)
+  compression = _number(contents, _BMP_COMPRESSION_OFFSET, 4, False)
+  check = tf.Assert(
     tf.equal(bits, 24) & tf.equal(compression, 0),
-    ['Of BMP files only those with 24 bits a pixel are decoded; convert it to PNG first.', bits],
+    [
+      'Only uncompressed 24-bit BMP files are decoded here; convert the image to PNG. Bits:',
+      bits,
+    ],
   )
-  with tf.control_dependencies([fine]):
+  with tf.control_dependencies([check]):
     return tf.image.decode_bmp(encoded, channels=3)
 
 
 def _orientation_of_jpeg(contents: tf.Tensor) -> tf.Tensor:
-  """The EXIF orientation, int32 [], of the bytes of a JPEG file; 1 where nothing is said."""
+  """Returns the EXIF orientation of a JPEG file, int32 []; 1 if it has none."""
 
   def is_exif(at: tf.Tensor) -> tf.Tensor:
-    found = tf.equal(_byte(contents, at + 1), _JPEG_APP1)
+    matches = tf.equal(_byte(contents, at + 1), _JPEG_APP1)
     for offset, value in enumerate(_EXIF_HEADER):
-      found &= tf.equal(_byte(contents, at + 4 + offset), value)
-    return found
+      matches &= tf.equal(_byte(contents, at + 4 + offset), value)
+    return matches
 
   def is_before_exif(at: tf.Tensor) -> tf.Tensor:
     is_segment = tf.equal(_byte(contents, at), 0xFF)
-    is_over = tf.equal(_byte(contents, at + 1), _JPEG_START_OF_SCAN)
-    return is_segment & ~is_over & ~is_exif(at)
+    is_end = tf.equal(_byte(contents, at + 1), _JPEG_START_OF_SCAN)
+    return is_segment & ~is_end & ~is_exif(at)
 
   def length_of(at: tf.Tensor) -> tf.Tensor:
     is_padding = tf.equal(_byte(contents, at + 1), 0xFF)
@@ -218,14 +233,14 @@ def _orientation_of_jpeg(contents: tf.Tensor) -> tf.Tensor:
 
 
 def _orientation_of_png(contents: tf.Tensor) -> tf.Tensor:
-  """The EXIF orientation of the bytes of a PNG file, from a chunk eXIf anywhere in it."""
-  is_found, at = _find_png_chunk(contents, b'eXIf', b'IEND')
-  return tf.cond(is_found, lambda: _orientation_of_tiff(contents[at:]), lambda: tf.constant(1))
+  """Returns the EXIF orientation of a PNG file, int32 [], from an eXIf chunk anywhere in it."""
+  has_exif, at = _find_png_chunk(contents, b'eXIf', b'IEND')
+  return tf.cond(has_exif, lambda: _orientation_of_tiff(contents[at:]), lambda: tf.constant(1))
 
 
 def _orientation_of_tiff(contents: tf.Tensor) -> tf.Tensor:
-  """The value of the orientation tag in the first directory of EXIF data, int32 []."""
-  # An end, so that there is a byte to look at in data that are cut off at once.
+  """Returns the value of the orientation tag in the first directory of EXIF data, int32 []."""
+  # A final zero, so there is a byte to read even if the data are empty.
   contents = tf.concat([contents, [0]], 0)
   is_big_endian = tf.equal(_byte(contents, 0), ord('M'))
   directory = _number(contents, 4, 4, is_big_endian)
@@ -239,13 +254,13 @@ def _orientation_of_tiff(contents: tf.Tensor) -> tf.Tensor:
     _number(contents, entries + 8, 4, is_big_endian),
     _number(contents, entries + 8, 2, is_big_endian),
   )
-  is_fine = is_orientation & (tf.equal(kind, _SHORT) | tf.equal(kind, _LONG))
-  found = tf.boolean_mask(value, is_fine)
-  return tf.cond(tf.size(found) > 0, lambda: found[0], lambda: tf.constant(1))
+  is_valid = is_orientation & (tf.equal(kind, _SHORT) | tf.equal(kind, _LONG))
+  values = tf.boolean_mask(value, is_valid)
+  return tf.cond(tf.size(values) > 0, lambda: values[0], lambda: tf.constant(1))
 
 
 def _byte(contents: tf.Tensor, at: tf.Tensor | int) -> tf.Tensor:
-  """Bytes at one or several positions; 0 beyond the end, so that damaged files end every loop."""
+  """Returns the bytes at one or more offsets; 0 beyond the end, so every loop ends."""
   last = tf.size(contents) - 1
   inside = tf.cast((at >= 0) & (at <= last), tf.int32)
   return tf.gather(contents, tf.clip_by_value(at, 0, last)) * inside
@@ -254,22 +269,24 @@ def _byte(contents: tf.Tensor, at: tf.Tensor | int) -> tf.Tensor:
 def _number(
   contents: tf.Tensor, at: tf.Tensor | int, num_bytes: int, is_big_endian: tf.Tensor | bool
 ) -> tf.Tensor:
-  """Numbers of 2 or 4 bytes, int32; negative, and so beyond any file, from 2**31 on."""
-  read = [_byte(contents, at + offset) for offset in range(num_bytes)]
-  big = sum(byte * 256 ** (num_bytes - 1 - i) for i, byte in enumerate(read))
-  little = sum(byte * 256**i for i, byte in enumerate(read))
+  """Returns integers of 2 or 4 bytes, int32; from 2**31 on they overflow and are negative."""
+  values = [_byte(contents, at + offset) for offset in range(num_bytes)]
+  big = sum(byte * 256 ** (num_bytes - 1 - i) for i, byte in enumerate(values))
+  little = sum(byte * 256**i for i, byte in enumerate(values))
   return tf.where(tf.broadcast_to(is_big_endian, tf.shape(big)), big, little)
 
 
 def _turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-  """Undoes an EXIF orientation; values other than 2 to 8 change nothing."""
+  """Turns an image upright; orientations other than 2 to 8 change nothing."""
 
   def is_one_of(*values: int) -> tf.Tensor:
     return tf.reduce_any(tf.equal(orientation, values))
 
-  def where(condition: tf.Tensor, changed: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    return tf.cond(condition, lambda: changed(image), lambda: tf.identity(image))
+  def apply_if(
+    condition: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor], image: tf.Tensor
+  ) -> tf.Tensor:
+    return tf.cond(condition, lambda: change(image), lambda: tf.identity(image))
 
-  image = where(is_one_of(5, 6, 7, 8), lambda image: tf.transpose(image, [1, 0, 2]), image)
-  image = where(is_one_of(2, 3, 6, 7), lambda image: tf.reverse(image, [1]), image)
-  return where(is_one_of(3, 4, 7, 8), lambda image: tf.reverse(image, [0]), image)
+  image = apply_if(is_one_of(5, 6, 7, 8), lambda image: tf.transpose(image, [1, 0, 2]), image)
+  image = apply_if(is_one_of(2, 3, 6, 7), lambda image: tf.reverse(image, [1]), image)
+  return apply_if(is_one_of(3, 4, 7, 8), lambda image: tf.reverse(image, [0]), image)

@@ -1,9 +1,9 @@
-"""From encoded images to what a network is fed, by Pillow and NumPy: the reference.
+"""Preprocessing from encoded images to network input with Pillow and NumPy: the reference.
 
 No TensorFlow. `read_image` is the only reader of foreign files; the converter and `tools/predict`
-call it. It returns an upright JPEG or PNG file of 8-bit grey or RGB without alpha, which every
-decoder reads alike. Files that already are that keep their bytes. The other functions do what those
-of the same name in `graph` do.
+call it. It returns an upright JPEG or PNG file of 8-bit gray or RGB without alpha, which every
+decoder reads alike; files of this kind keep their bytes. The other functions do the same as the
+functions of that name in `graph`.
 """
 
 import functools
@@ -19,8 +19,8 @@ from PIL import Image, UnidentifiedImageError
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import description
 
-# Extension -> what Pillow calls the formats that it may stand for. Pillow does not read HEIC; it is
-# listed so that such files are quarantined by name and not ignored.
+# Extension -> Pillow's names of the formats it may stand for. Pillow does not read HEIC, which is
+# listed so that such files are quarantined with their names instead of being ignored.
 EXTENSIONS = {
   **dict.fromkeys(('.jpg', '.jpeg', '.jpe', '.jfif'), ('JPEG', 'MPO')),
   **dict.fromkeys(('.png', '.apng'), ('PNG',)),
@@ -34,17 +34,17 @@ EXTENSIONS = {
   '.avif': ('AVIF',),
   **dict.fromkeys(('.heic', '.heif'), ('HEIF',)),
 }
-# The first bytes of files that are images whatever their name.
+# First bytes of files that are images whatever their extension.
 _SIGNATURES = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'GIF8', b'BM', b'II*\0', b'MM\0*')
 
 # MPO is a JPEG file followed by more images.
 _KEPT_FORMATS = {'JPEG': 'jpeg', 'MPO': 'jpeg', 'PNG': 'png'}
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_PNG_COLOUR_TYPES = {1: 0, 3: 2}
-_PNG_BIT_DEPTH_AT = 24
+_PNG_COLOR_TYPES = {1: 0, 3: 2}  # by the number of channels
+_PNG_BIT_DEPTH_OFFSET = 24
 _MODES = {'1': '1 bit', 'P': 'palette', 'PA': 'palette'}
 _ORIENTATION = 0x0112
-# EXIF orientation -> what makes the image upright; 1 and undefined values need nothing.
+# EXIF orientation -> transposition that makes the image upright; other values need none.
 _UPRIGHT = {
   2: Image.Transpose.FLIP_LEFT_RIGHT,
   3: Image.Transpose.ROTATE_180,
@@ -55,24 +55,25 @@ _UPRIGHT = {
   8: Image.Transpose.ROTATE_90,
 }
 _EIGHTH = 8
-_SMALLEST_FOR_EIGHTH = 128  # pixels of the smaller side; below, the saving is small
-_JPEG_QUALITY = 95  # of JPEG files that have to be encoded again
+_SMALLEST_FOR_EIGHTH = 128  # smaller side in pixels; below it, little time would be saved
+_JPEG_QUALITY = 95  # for JPEG files that have to be encoded again
 _THUMBNAIL_SIDE = 64
 
 
 class StoredImage(NamedTuple):
-  """An image that has been decoded once.
+  """An image as it is stored, together with its pixels.
 
   Attributes:
     encoded: JPEG or PNG bytes.
-    image_format: 'jpeg' or 'png'.
-    height: in pixels, as is `width`, of `encoded`.
-    width: see `height`.
-    fixes: what had to be repaired, in words. Empty if `encoded` holds the bytes that came, or if
-      the image was only reduced.
-    found_format: what the file was, in Pillow's words, such as 'WEBP'.
-    image: pixels of `encoded`, mode L or RGB; or uint8 [H, W] or [H, W, 3] as they came.
-    is_eighth: whether `image` has an 8th of the height and width, means of 8x8 pixels.
+    image_format: Format of `encoded`, 'jpeg' or 'png'.
+    height: Height of `encoded` in pixels.
+    width: Width of `encoded` in pixels.
+    fixes: Descriptions of the repairs. Empty if `encoded` is the original file, or if the image was
+      only reduced.
+    found_format: Pillow's name for the format of the original file, such as 'WEBP'; 'pixels' for an
+      array.
+    image: Pixels of `encoded` in mode L or RGB; for an array, the uint8 [H, W] or [H, W, 3] given.
+    is_eighth: Whether `image` has an eighth of the height and width, as means of 8x8 pixels.
   """
 
   encoded: bytes
@@ -86,23 +87,23 @@ class StoredImage(NamedTuple):
 
 
 def is_image_file(extension: str, head: bytes) -> bool:
-  """Whether a file with this extension (in any case) and these first bytes is meant as an image."""
+  """Returns whether a file is an image by its extension, in either case, or by its first bytes."""
   is_webp = head[:4] == b'RIFF' and head[8:12] == b'WEBP'
   return extension.lower() in EXTENSIONS or head.startswith(_SIGNATURES) or is_webp
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-  """Returns a PNG file of uint8 [H, W] (grey, one channel) or [H, W, 3] (RGB).
+  """Encodes uint8 [H, W] (gray, one channel) or [H, W, 3] (RGB) as PNG.
 
-  For the small images of IDX, CIFAR and npz files: three times as fast as Pillow at 28x28 pixels,
-  where setting Pillow's encoder up costs more than the compression.
+  Used for the small images of IDX, CIFAR and npz files: at 28x28 pixels it is three times as fast
+  as Pillow, whose encoder takes more time to set up than to compress.
   """
   height, width = pixels.shape[:2]
   row_bytes = pixels.size // height
-  rows = np.zeros((height, 1 + row_bytes), np.uint8)  # each row starts with its filter, 0: none
+  rows = np.zeros((height, 1 + row_bytes), np.uint8)  # rows start with a filter type, 0: none
   rows[:, 1:] = pixels.reshape(height, row_bytes)
-  colour_type = _PNG_COLOUR_TYPES[row_bytes // width]
-  header = struct.pack('>IIBBBBB', width, height, 8, colour_type, 0, 0, 0)
+  color_type = _PNG_COLOR_TYPES[row_bytes // width]
+  header = struct.pack('>IIBBBBB', width, height, 8, color_type, 0, 0, 0)
   return b''.join(
     (
       _PNG_SIGNATURE,
@@ -114,7 +115,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
 
 
 def store_pixels(pixels: np.ndarray) -> StoredImage:
-  """Makes a PNG image of uint8 [H, W] or [H, W, 3]."""
+  """Encodes uint8 [H, W] or [H, W, 3] as a stored PNG image."""
   height, width = pixels.shape[:2]
   encoded = encode_png(pixels)
   return StoredImage(encoded, 'png', height, width, (), 'pixels', pixels)
@@ -123,21 +124,21 @@ def store_pixels(pixels: np.ndarray) -> StoredImage:
 def read_image(
   data: bytes, smaller_side: int | None = None, eighth_will_do: bool = False
 ) -> StoredImage:
-  """Decodes an image file, and encodes it again where something has to be repaired or reduced.
+  """Decodes an image file, and encodes it again if it has to be repaired or reduced.
 
-  JPEG files stay JPEG, at quality 95 and without chroma subsampling; all else becomes PNG.
+  JPEG files then stay JPEG, at quality 95 and without chroma subsampling; others become PNG.
 
   Args:
-    data: content of the file.
-    smaller_side: side in pixels; images whose smaller side is longer are reduced to it, with the
-      antialiased filter.
+    data: Content of the file.
+    smaller_side: Smaller side in pixels to which larger images are reduced, with the antialiased
+      filter; None keeps their size.
     eighth_will_do: whether large JPEG files that need no repair may be decoded to an 8th of their
       size. The whole file is still read, and what is wrong with it found: 0.4 ms for 500x375
       pixels, against 1.2 ms.
 
   Raises:
-    DataError: not an image, truncated, too large to be one (Pillow's limit of 89 million pixels),
-      or without an 8-bit reading; says the reason only.
+    DataError: The data are not an image, are damaged, have more pixels than Pillow's limit of 89
+      million, or have pixels that no 8-bit range is defined for; the message gives only the reason.
   """
   if not data:
     raise DataError('the file is empty')
@@ -150,28 +151,28 @@ def read_image(
     raise DataError('not an image that Pillow can read') from error
   except DataError:
     raise
-  # Pillow's readers raise whatever a broken file leads to: OSError, SyntaxError, struct.error ...
+  # Pillow's readers raise errors of many types for damaged files: OSError, SyntaxError, ...
   except Exception as error:
     raise DataError(f'{error} ({type(error).__name__})') from error
 
 
 def decode_rgb(encoded: bytes) -> np.ndarray:
-  """Decodes `StoredImage.encoded` to uint8 [H, W, 3], RGB, 0..255; grey is repeated."""
+  """Decodes `StoredImage.encoded` to uint8 [H, W, 3], RGB; repeats a gray channel."""
   return np.asarray(Image.open(io.BytesIO(encoded)).convert('RGB'))
 
 
 def prepare(data: bytes, rules: description.Preprocessing) -> np.ndarray:
-  """Does all that comes before the crop and the mean.
+  """Preprocesses an image up to, but not including, the crop and normalization.
 
   Args:
-    data: content of an image file.
-    rules: description of a checkpoint's preprocessing.
+    data: Content of an image file.
+    rules: Description of a checkpoint's preprocessing.
 
   Returns:
     float32 [h, w, 3], RGB, 0..255, with min(h, w) == `rules.test_scale`.
 
   Raises:
-    DataError: see `read_image`.
+    DataError: See `read_image`.
   """
   stored = read_image(data, rules.stored_side)
   return resize_smaller_side(decode_rgb(stored.encoded), rules.test_scale, rules.resize_filter)
@@ -191,8 +192,8 @@ def resize_smaller_side(pixels: np.ndarray, side: int, resize_filter: str) -> np
 
 
 def resized_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-  """Returns height and width of an image of `size` after its smaller side became `side`."""
-  # In float32, as in the graph, so that the two round to the same side.
+  """Returns height and width after the smaller side of `size` is resized to `side`."""
+  # In float32, as in the graph, so that both round to the same size.
   ratio = np.float32(side) / np.float32(min(size))
   height, width = (int(np.round(np.float32(length) * ratio)) for length in size)
   return height, width
@@ -212,7 +213,7 @@ def normalize(
 
 
 def thumbnail(image: Image.Image | np.ndarray) -> bytes:
-  """A JPEG file of `StoredImage.image`, at most 64 pixels a side."""
+  """Encodes `StoredImage.image` as a JPEG file of at most 64 pixels per side."""
   small = Image.fromarray(image) if isinstance(image, np.ndarray) else image.copy()
   small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
   return _encode(small, 'jpeg', quality=80)
@@ -220,7 +221,7 @@ def thumbnail(image: Image.Image | np.ndarray) -> bytes:
 
 def _read(data: bytes, smaller_side: int | None, eighth_will_do: bool) -> StoredImage:
   with Image.open(io.BytesIO(data), formats=_formats()) as image:
-    if eighth_will_do and _is_fine_jpeg(image, smaller_side):
+    if eighth_will_do and _is_kept_large_jpeg(image, smaller_side):
       width, height = image.size
       image.draft(None, (width // _EIGHTH, height // _EIGHTH))
       image.load()
@@ -230,7 +231,7 @@ def _read(data: bytes, smaller_side: int | None, eighth_will_do: bool) -> Stored
     image_format = _KEPT_FORMATS.get(found_format)
     if found_format == 'PNG':
       _check_png_chunks(data)
-    is_deep = found_format == 'PNG' and data[_PNG_BIT_DEPTH_AT] == 16
+    is_deep = found_format == 'PNG' and data[_PNG_BIT_DEPTH_OFFSET] == 16
     flat, fixes = _repair(image, is_deep)
   if image_format is None:
     fixes.insert(0, f'{found_format} file')
@@ -240,7 +241,7 @@ def _read(data: bytes, smaller_side: int | None, eighth_will_do: bool) -> Stored
   encoded = data
   if fixes or is_reduced:
     encoded = _encode(flat, image_format or 'png')
-    if image_format == 'jpeg':  # loses a little: what counts is what will be read
+    if image_format == 'jpeg':  # lossy, so the pixels are those that readers will decode
       flat = Image.open(io.BytesIO(encoded))
       flat.load()
   return StoredImage(
@@ -254,8 +255,8 @@ def _read(data: bytes, smaller_side: int | None, eighth_will_do: bool) -> Stored
   )
 
 
-def _is_fine_jpeg(image: Image.Image, smaller_side: int | None) -> bool:
-  """Whether an image whose header was read is a large JPEG file that will keep its bytes."""
+def _is_kept_large_jpeg(image: Image.Image, smaller_side: int | None) -> bool:
+  """Returns whether an image whose header has been read is a large JPEG that keeps its bytes."""
   side = min(image.size)
   return (
     image.format == 'JPEG'
@@ -268,34 +269,34 @@ def _is_fine_jpeg(image: Image.Image, smaller_side: int | None) -> bool:
 
 @functools.cache
 def _formats() -> list[str]:
-  """Raster formats only: Pillow hands EPS, for one, to a program that runs it."""
+  """Returns raster formats only: Pillow passes EPS, for one, to a program that executes it."""
   Image.init()
-  wanted = {name for names in EXTENSIONS.values() for name in names}
-  return sorted(wanted & set(Image.OPEN), key=lambda name: (name not in _KEPT_FORMATS, name))
+  known = {name for names in EXTENSIONS.values() for name in names}
+  return sorted(known & set(Image.OPEN), key=lambda name: (name not in _KEPT_FORMATS, name))
 
 
 def _repair(image: Image.Image, is_deep: bool) -> tuple[Image.Image, list[str]]:
-  """Returns an upright image of mode L or RGB, and what was done to make it so."""
+  """Returns an upright image of mode L or RGB, and descriptions of the repairs."""
   fixes = []
   upright = _UPRIGHT.get(_orientation(image))
   if image.format != 'MPO' and getattr(image, 'is_animated', False):
     fixes.append('first of several frames')
   if image.mode.startswith('I;16') or (image.mode == 'I' and image.format == 'PNG'):
-    # The high byte. Pillow's own conversion would clip at 255.
+    # Keeps the high byte; Pillow's own conversion would clip at 255.
     fixes.append('16 bit')
     image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-  elif is_deep:  # Pillow has taken the high bytes already
+  elif is_deep:  # Pillow has already kept the high bytes
     fixes.append('16 bit')
   if image.mode in ('I', 'F'):
-    raise DataError(f'pixels of mode {image.mode!r} have no range of 0..255')
+    raise DataError(f'pixels of mode {image.mode!r} have no fixed range such as 0..255')
   if image.mode not in ('L', 'RGB', 'LA', 'RGBA'):
     fixes.append(_MODES.get(image.mode, image.mode))
-  wanted_mode = 'L' if image.mode in ('1', 'L', 'LA', 'La') else 'RGB'
+  target_mode = 'L' if image.mode in ('1', 'L', 'LA', 'La') else 'RGB'
   if image.has_transparency_data:
     fixes.append('alpha')
-    image = _on_white(image)
-  if image.mode != wanted_mode:
-    image = image.convert(wanted_mode)
+    image = _compose_on_white(image)
+  if image.mode != target_mode:
+    image = image.convert(target_mode)
   if upright is not None:
     fixes.append('EXIF rotation')
     image = image.transpose(upright)
@@ -305,13 +306,13 @@ def _repair(image: Image.Image, is_deep: bool) -> tuple[Image.Image, list[str]]:
 def _orientation(image: Image.Image) -> int | None:
   try:
     return image.getexif().get(_ORIENTATION)
-  # Broken EXIF data are not a reason to lose the image.
+  # Damaged EXIF data are no reason to lose the image.
   except Exception:
     return None
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-  """What a browser shows; transparent pixels often hide colours that nobody ever saw."""
+def _compose_on_white(image: Image.Image) -> Image.Image:
+  """Shows an image as browsers do; transparent pixels often hide colors that nobody ever saw."""
   image = image.convert('RGBA')
   return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
 
@@ -322,7 +323,7 @@ def _reduce(image: Image.Image, smaller_side: int) -> Image.Image:
 
 
 def _resize_weights(length: int, new_length: int, resize_filter: str) -> np.ndarray:
-  """Weights, float64 [new_length, length], of the old pixels in each new one."""
+  """Returns the weights of the old pixels in each new pixel, float64 [new_length, length]."""
   pitch = length / new_length
   centers = (np.arange(new_length) + 0.5) * pitch - 0.5
   radius = max(1.0, pitch) if resize_filter == description.ANTIALIASED else 1.0
@@ -332,9 +333,9 @@ def _resize_weights(length: int, new_length: int, resize_filter: str) -> np.ndar
 
 
 def _check_png_chunks(data: bytes) -> None:
-  """Raises DataError for damage that Pillow's decoder lets pass and TensorFlow's does not.
+  """Raises a DataError for damage that Pillow's decoder tolerates and TensorFlow's does not.
 
-  Checks the checksums of the critical chunks, whose type starts with a capital letter.
+  Verifies the checksums of the critical chunks, whose type starts with a capital letter.
   """
   start = len(_PNG_SIGNATURE)
   while start < len(data):
@@ -342,8 +343,8 @@ def _check_png_chunks(data: bytes) -> None:
     kind = data[start + 4 : start + 8]
     if end > len(data):
       break
-    is_whole = zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], 'big')
-    if kind[:1].isupper() and not is_whole:
+    is_intact = zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], 'big')
+    if kind[:1].isupper() and not is_intact:
       raise DataError(f'PNG chunk {kind!r} has a wrong checksum')
     if kind == b'IEND':
       return
@@ -359,7 +360,7 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 def _encode(image: Image.Image, image_format: str, quality: int = _JPEG_QUALITY) -> bytes:
   stream = io.BytesIO()
   options = {'quality': quality, 'subsampling': 0} if image_format == 'jpeg' else {}
-  # What Pillow remembers of the file, such as its EXIF rotation, must not come back.
+  # Metadata that Pillow keeps from the original file, such as its orientation, must not be saved.
   image.info = {}
   image.save(stream, image_format, exif=b'', **options)
   return stream.getvalue()

@@ -15,7 +15,7 @@ def test_cache_folder_follows_the_environment(monkeypatch):
   assert default_data.cache_folder() == pathlib.Path('/home/me/.cache/vgg_slim')
 
 
-def test_digits_are_made_once(tmp_path):
+def test_digits_are_converted_once(tmp_path):
   folder = default_data.digits_folder(tmp_path)
   made = manifest.read_manifest(folder)
   assert made.splits['train'].num_examples + made.splits['validation'].num_examples == 1797
@@ -25,7 +25,7 @@ def test_digits_are_made_once(tmp_path):
   assert (folder / 'manifest.json').stat().st_mtime_ns == before
 
 
-def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+def test_the_message_names_a_cache_that_cannot_be_written(tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(DataError, match='file'):
     default_data.digits_folder(tmp_path / 'file')

@@ -16,7 +16,7 @@ COVARIANCE = ((5200.0, 4900.0, 4500.0), (4900.0, 5100.0, 4900.0), (4500.0, 4900.
 
 
 def draws(count=1, **steps):
-  """float32 [count, NUM_DRAWS], 0.5 but for the columns of the named steps."""
+  """Returns float32 [count, NUM_DRAWS], 0.5 except in the columns of the named steps."""
   result = np.full([count, augment.NUM_DRAWS], 0.5, np.float32)
   names = list(augment._DRAWS)
   for name, values in steps.items():
@@ -26,7 +26,7 @@ def draws(count=1, **steps):
 
 
 def run_everywhere(op, *arrays):
-  """The op's value in a session, after it was checked to be nearly the same inside tf.data."""
+  """Returns the op's value in a session, after checking that it is the same inside tf.data."""
   with graph_session() as session:
     alone = session.run(op(*map(tf.constant, arrays)))
     dataset = tf.data.Dataset.from_tensors(arrays).map(op)
@@ -43,7 +43,7 @@ def changed(images, config, **steps):
 
 
 class TestDraw:
-  def test_a_batch_has_the_draws_of_its_pictures(self):
+  def test_an_image_has_the_same_draws_alone_and_in_a_batch(self):
     with graph_session() as session:
       batch = session.run(augment.draw(7, tf.constant(40, tf.int64), 5))
       alone = session.run([augment.draw(7, tf.constant(40 + i, tf.int64), 1) for i in range(5)])
@@ -51,11 +51,11 @@ class TestDraw:
     np.testing.assert_array_equal(batch, np.concatenate(alone))
     assert np.unique(np.stack([batch, other])).size == 2 * batch.size
 
-  def test_they_are_uniform(self):
+  def test_draws_are_uniform_and_uncorrelated(self):
     with graph_session() as session:
       values = session.run(augment.draw(0, tf.constant(0, tf.int64), 4000))
     assert 0 <= values.min() < values.max() < 1
-    # Of 4000: five standard errors of a mean, and of a correlation.
+    # Tolerances: five standard errors of a mean, and of a correlation, of 4000 values.
     np.testing.assert_allclose(values.mean(0), 0.5, atol=5 * np.sqrt(1 / 12 / 4000))
     others = np.corrcoef(values.T) - np.eye(augment.NUM_DRAWS)
     assert np.abs(others).max() < 5 / np.sqrt(4000)
@@ -71,8 +71,8 @@ class TestDrawWindow:
   def config(self, **steps):
     return PreprocessingConfig(MEAN, 1.0, 16, 16, **{'random_flip': False, **steps})
 
-  def test_scale_and_place(self):
-    # At side 32 of 16, whole pixels of the picture are 2 apart: the corner 16 is at 8 - 1/4.
+  def test_scale_and_position(self):
+    # At side 32 of 16 the view has two pixels per image pixel, so its pixel 16 is at 8 - 1/4.
     config = PreprocessingConfig(MEAN, 1.0, 16, 32, random_flip=False)
     got = self.window(config, crop=[0.999, 0.999, 0])
     assert got == pytest.approx([7.75, -0.25, 15.25, 7.25])
@@ -82,24 +82,24 @@ class TestDrawWindow:
     assert self.window(config, flip=0.49) == pytest.approx([0, 15, 15, 0])
     assert self.window(config, flip=0.5) == pytest.approx([0, 0, 15, 15])
 
-  def test_shift_is_a_share_of_the_side(self):
+  def test_shift_is_a_fraction_of_the_side(self):
     config = self.config(height_shift=0.5, width_shift=0.25)
     assert self.window(config, shift=[1, 0]) == pytest.approx([8, -4, 23, 11])
     assert self.window(config) == pytest.approx([0, 0, 15, 15])
 
-  def test_shift_along_one_axis_alone(self):
+  def test_shift_along_one_axis_only(self):
     down = self.window(self.config(height_shift=0.5), shift=[1, 1])
     assert down == pytest.approx([8, 0, 23, 15])
     right = self.window(self.config(width_shift=0.25), shift=[1, 1])
     assert right == pytest.approx([0, 4, 15, 19])
 
-  def test_zoom_about_the_centre(self):
+  def test_zoom_keeps_the_center(self):
     config = self.config(zoom_min=0.5, zoom_max=1.5)
     assert self.window(config, zoom=[0, 1]) == pytest.approx([3.75, -3.75, 11.25, 18.75])
 
 
 class TestChangePixels:
-  def test_normalize_by_one_scale_or_three(self):
+  def test_normalizing_with_one_scale_or_three(self):
     image = np.full([1, 2, 2, 3], 40.0)
     got = changed(image, PreprocessingConfig(MEAN, 0.5))
     np.testing.assert_array_equal(got[0, 0, 0], [15, 10, 5])
@@ -112,13 +112,13 @@ class TestChangePixels:
     config = PreprocessingConfig((0.0,) * 3, brightness_min=0.5, brightness_max=1.5)
     got = changed(image[np.newaxis], config, brightness=draw)[0]
     expected = PIL.ImageEnhance.Brightness(PIL.Image.fromarray(image)).enhance(factor)
-    # Pillow cuts to whole numbers.
+    # Pillow truncates to integers.
     np.testing.assert_array_equal(np.floor(got), np.asarray(expected))
 
   def test_rgb_shift_follows_the_eigenvectors(self):
     config = PreprocessingConfig((0.0,) * 3, rgb_shift=0.1, rgb_covariance=COVARIANCE)
     image = np.full([1, 2, 2, 3], 100.0)
-    # 0.841345 is the normal distribution's value at one standard deviation.
+    # 0.841345 is the normal cumulative distribution at one standard deviation.
     shift = changed(image, config, rgb_shift=[0.5, 0.5, 0.841345])[0, 0, 0] - 100
     covariance = np.array(COVARIANCE) / 255**2
     largest = np.abs(shift).max()
@@ -141,7 +141,7 @@ class TestChangePixels:
     lowest = statistics.NormalDist().inv_cdf(2**-24)
     np.testing.assert_allclose(sorted(got[0, 0, 0]), [100 + 25.5 * lowest, 100, 100], rtol=1e-5)
 
-  def test_cutout_is_a_square_of_the_mean_over_the_edge_too(self):
+  def test_cutout_fills_a_square_with_the_mean_and_clips_it_at_the_edge(self):
     config = PreprocessingConfig(MEAN, cutout=0.5)
     image = np.full([1, 8, 8, 3], 99.0)
     got = changed(image, config, cutout=[0.5, 0.0])[0]
@@ -163,13 +163,13 @@ class TestChangePixels:
     assert narrow.any(0).sum() == round(np.sqrt(200 / 0.3))
 
   def test_random_erasing_of_a_rectangle_longer_than_the_image(self):
-    """A third of the area, at the most extreme aspect, is 105 pixels high."""
+    """A third of the area at the most extreme aspect ratio is 105 pixels high."""
     config = PreprocessingConfig(MEAN, random_erasing=1.0)
     for y in (0, 0.5, 0.999):
       erased = changed(np.full([1, 100, 100, 3], 99.0), config, random_erasing=[0, 1, 1, y, 0])
       rows, columns = (erased[0, ..., 0] == 0).any(1), (erased[0, ..., 0] == 0).any(0)
       assert rows.all()
-      # The width is that of the drawn area: only the height is cut.
+      # The width is that of the drawn rectangle: only the height is clipped.
       assert columns.sum() == round(np.sqrt(3300 * 0.3))
 
 
@@ -195,8 +195,8 @@ class TestMix:
     np.testing.assert_allclose(weight, share, atol=1e-6)
     np.testing.assert_allclose(got, share * images + (1 - share) * images[::-1], atol=1e-6)
 
-  def test_small_parameters_hardly_mix(self):
-    # Beta(0.2, 0.2): its quartile is near 0.04 by tables, and it is symmetric.
+  def test_a_small_parameter_hardly_mixes(self):
+    # Beta(0.2, 0.2) is symmetric, and its lower quartile is near 0.04 according to tables.
     weights = [
       self.mixed(PreprocessingConfig(MEAN, mixup=0.2), self.images(), s)[1][0]
       for s in (0.25, 0.5, 0.75)
@@ -205,16 +205,16 @@ class TestMix:
     assert weights[1] == pytest.approx(0.5, abs=1e-3)
     assert weights[2] == pytest.approx(1 - weights[0], abs=1e-3)
 
-  def test_cutmix_pastes_a_rectangle_and_weighs_by_area(self):
+  def test_cutmix_pastes_a_rectangle_and_weights_labels_by_area(self):
     images = self.images()
     got, weight = self.mixed(PreprocessingConfig(MEAN, cutmix=1.0), images, share=0.64, x=0.0)
-    # 36 % of the area is a side of 6 of 10; half of it is beyond the left edge.
+    # 36 % of the area is 6 x 6 of 10 x 10 pixels; half of it lies beyond the left edge.
     expected = images.copy()
     expected[:, 2:8, :3] = images[::-1, 2:8, :3]
     np.testing.assert_allclose(got, expected, atol=1e-6)
     np.testing.assert_allclose(weight, 1 - 0.18, atol=1e-6)
 
-  def test_with_both_each_picture_takes_one(self):
+  def test_with_both_on_each_image_gets_one_of_them(self):
     images = self.images()
     both = PreprocessingConfig(MEAN, mixup=1.0, cutmix=1.0)
     cut = self.mixed(PreprocessingConfig(MEAN, cutmix=1.0), images, 0.64)[0]

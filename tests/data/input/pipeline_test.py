@@ -25,7 +25,7 @@ def encoded(value, height=8, width=8):
 
 @pytest.fixture
 def shards(tmp_path):
-  """Ten flat pictures in three shards; the grey value is the label."""
+  """Ten images of a constant gray level, which is the label, in three shards."""
   return write_shards(tmp_path, [(8, 8)] * NUM_EXAMPLES)
 
 
@@ -66,7 +66,7 @@ def train_batches(shards, num_batches, start_step=0, preprocessing=PREPROCESSING
     return [session.run(fetches) for _ in range(num_batches)]
 
 
-# How a split is held: read in each epoch through a buffer of three, or in memory.
+# Ways to hold a split: read in each epoch through a buffer of three records, or in memory.
 SOURCES = {
   'read': {'num_bytes': 10 * pipeline._MEMORY_BYTES // 3},
   'encoded': {'num_bytes': 1},
@@ -85,7 +85,7 @@ AUGMENTED = dataclasses.replace(
 
 @pytest.mark.parametrize('source', SOURCES)
 class TestTrainBatch:
-  def test_every_picture_comes_once_in_each_epoch(self, shards, source):
+  def test_every_image_occurs_once_per_epoch(self, shards, source):
     batches = train_batches(shards, 5, **SOURCES[source])
     labels = np.concatenate([labels for _, labels, _ in batches])
     assert sorted(labels[:10]) == sorted(labels[10:]) == list(range(10))
@@ -93,14 +93,14 @@ class TestTrainBatch:
     for images, labels, _ in batches:
       np.testing.assert_allclose(images, np.broadcast_to(labels[:, None, None, None], images.shape))
 
-  def test_starting_late_gives_the_same_batches(self, shards, source):
+  def test_starting_at_a_later_step_gives_the_same_batches(self, shards, source):
     whole = train_batches(shards, 7, preprocessing=AUGMENTED, **SOURCES[source])
     late = train_batches(shards, 3, start_step=4, preprocessing=AUGMENTED, **SOURCES[source])
     for expected, got in zip(whole[4:], late, strict=True):
       for a, b in zip(expected, got, strict=True):
         np.testing.assert_array_equal(a, b)
 
-  def test_workers_share_each_batch(self, shards, source):
+  def test_the_parts_of_the_workers_add_up_to_the_batch(self, shards, source):
     whole = train_batches(shards, 4, preprocessing=AUGMENTED, **SOURCES[source])
     parts = [
       train_batches(shards, 4, preprocessing=AUGMENTED, share=(worker, 2), **SOURCES[source])
@@ -108,23 +108,23 @@ class TestTrainBatch:
     ]
     for expected, *shares in zip(whole, *parts, strict=True):
       for a, b in zip(expected, map(np.concatenate, zip(*shares, strict=True)), strict=True):
-        # Float32 rounds a batch of two and of four differently.
+        # float32 results differ in rounding between batches of two and of four.
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_memory_does_not_change_what_is_seen(shards):
+def test_batches_are_the_same_however_the_split_is_held(shards):
   encoded, decoded = (
     train_batches(shards, 4, preprocessing=AUGMENTED, **SOURCES[source])
     for source in ('encoded', 'decoded')
   )
   for expected, got in zip(encoded, decoded, strict=True):
     for a, b in zip(expected, got, strict=True):
-      # A picture resampled alone and in a batch may read places that differ in float32.
+      # Sampling positions in float32 may differ between an image alone and in a batch.
       np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 def held_dtypes(shards, **kwargs):
-  """Types of the columns that hold the split in memory; none where it is read in each epoch."""
+  """Returns the types of the tensors that hold the split in memory, [] if it is read per epoch."""
   with tf.Graph().as_default() as graph:
     pipeline.build_train_batch(
       shards,
@@ -139,7 +139,7 @@ def held_dtypes(shards, **kwargs):
   return [output.dtype for op in tables for output in op.outputs]
 
 
-def test_memory_limit_decides_how_a_split_is_held(shards, monkeypatch):
+def test_the_memory_limit_decides_how_a_split_is_held(shards, monkeypatch):
   decoded_bytes = NUM_EXAMPLES * 8 * 8 * 3
   monkeypatch.setattr(pipeline, '_MEMORY_BYTES', decoded_bytes)
   in_memory, decoded = [tf.string], [tf.uint8, tf.int32]
@@ -155,22 +155,22 @@ def epochs_of_labels(shards, num_epochs=6, **kwargs):
   return np.concatenate([labels for _, labels, _ in batches]).reshape(num_epochs, NUM_EXAMPLES)
 
 
-class TestOrderOfASplitThatIsRead:
+class TestOrderOfASplitReadPerEpoch:
   def test_records_are_shuffled_through_the_buffer(self, shards, tmp_path):
-    """From one shard, so that no order of shards hides the order of records."""
+    """Uses one shard, so that the order of shards cannot hide the order of records."""
     whole = tmp_path / shard_name('train', 0, 1)
     with graph_session() as session:
       following = tf.data.make_one_shot_iterator(tf.data.TFRecordDataset(shards)).get_next()
       records = [session.run(following) for _ in range(NUM_EXAMPLES)]
     write_shard(whole, map(record_framing.frame, records))
     epochs = epochs_of_labels([str(whole)], **SOURCES['read'])
-    # With three records in the buffer, the record i can leave it at position i - 2.
+    # A buffer of three records can emit record i at position i - 2 at the earliest.
     earliness = epochs - np.arange(NUM_EXAMPLES)
     assert earliness.max() == 2
     assert len({tuple(epoch) for epoch in epochs}) == len(epochs)
 
   def test_shards_are_shuffled_in_each_epoch(self, shards):
-    """Through a buffer of one record, which keeps the order of reading."""
+    """Uses a buffer of one record, which keeps the order of reading."""
     num_bytes = NUM_EXAMPLES * pipeline._MEMORY_BYTES
     epochs = epochs_of_labels(shards, num_bytes=num_bytes)
     # Shards take turns record by record; their first records are 0, 4 and 7.
@@ -180,7 +180,7 @@ class TestOrderOfASplitThatIsRead:
     assert first != [tuple(e[:3]) for e in epochs_of_labels(shards, num_bytes=num_bytes, seed=1)]
 
 
-def test_seed_sets_the_order(shards):
+def test_the_seed_decides_the_order(shards):
   orders = [
     [label for _, labels, _ in train_batches(shards, 5, seed=seed) for label in labels]
     for seed in (1, 2)
@@ -188,21 +188,21 @@ def test_seed_sets_the_order(shards):
   assert orders[0] != orders[1]
 
 
-def test_mixed_pictures_carry_both_labels(shards):
+def test_mixed_images_carry_both_labels(shards):
   mixing = dataclasses.replace(PREPROCESSING, mixup=1.0)
   for images, labels, _, mix in train_batches(shards, 3, preprocessing=mixing):
     np.testing.assert_array_equal(mix.labels, labels[::-1])
-    grey = labels * mix.weight + mix.labels * (1 - mix.weight)
-    np.testing.assert_allclose(images[:, 0, 0, 0], grey, atol=1e-4)
+    expected = labels * mix.weight + mix.labels * (1 - mix.weight)
+    np.testing.assert_allclose(images[:, 0, 0, 0], expected, atol=1e-4)
 
 
-def test_images_wait_up_to_64_megabytes():
+def test_up_to_64_megabytes_of_images_wait():
   assert pipeline.waiting_limit(10_000, 10_000 * 2**16) == 1024
   assert pipeline.waiting_limit(10, 1000) == 10
   assert pipeline.waiting_limit(10, 10 * 2**30) == 1
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(shards):
+def test_a_batch_that_cannot_be_split_evenly_is_refused(shards):
   with pytest.raises(ConfigError, match='batch_size=4 cannot be split into 3 equal parts'):
     train_batches(shards, 1, share=(0, 3))
 
@@ -227,7 +227,7 @@ class TestEvalBatch:
     assert [i for b in batches for i in b[2]] == list(range(10))
     assert [i for b in batches for i in b[1]] == list(range(10))
 
-  def test_whole_pictures_share_batches_by_shape(self, tmp_path):
+  def test_whole_images_are_batched_by_shape(self, tmp_path):
     paths = write_shards(tmp_path, [(8, 8), (8, 12), (12, 8)] * 3)
     batches = self.run(paths, test_scale=16, batch_size=2)
     shapes = {b[0].shape[1:3] for b in batches}
@@ -237,20 +237,20 @@ class TestEvalBatch:
       np.testing.assert_array_equal(labels, indices)
       np.testing.assert_allclose(images[:, 0, 0, 0], labels)
 
-  def test_batches_of_whole_pictures_are_bounded_by_their_area(self, tmp_path):
+  def test_batches_of_whole_images_are_bounded_by_their_area(self, tmp_path):
     paths = write_shards(tmp_path, [(8, 8)] * 5 + [(8, 24)] * 3)
-    # 16x16 is 256 pixels, so two fit in 600; 16x48 is 768, so one comes alone.
+    # 16x16 is 256 pixels, so two fit into 600; 16x48 is 768, so each is a batch of its own.
     batches = self.run(paths, test_scale=16, batch_size=3, max_pixels=600)
     sizes = sorted((b[0].shape[2], len(b[2])) for b in batches)
     assert sizes == [(16, 1), (16, 2), (16, 2), (48, 1), (48, 1), (48, 1)]
 
-  def test_what_waits_for_others_of_its_size_is_flushed(self, tmp_path):
+  def test_images_that_wait_for_others_of_their_size_are_flushed(self, tmp_path):
     paths = write_shards(tmp_path, [(8, 8), (8, 12)] * 4)
     batches = self.run(paths, test_scale=16, batch_size=4, max_waiting=4)
-    # Of every four images two have each size; without the limit the batches would hold four.
+    # Of every four images two have each size; without the limit a batch would hold four.
     assert [list(b[2]) for b in batches] == [[0, 2], [1, 3], [4, 6], [5, 7]]
 
-  def test_images_that_are_resized_to_one_shape_share_a_batch(self, tmp_path):
+  def test_images_of_the_same_size_after_resizing_share_a_batch(self, tmp_path):
     paths = write_shards(tmp_path, [(8, 12), (16, 24), (10, 15)])
     (batch,) = self.run(paths, test_scale=16, batch_size=4)
     assert batch[0].shape == (3, 16, 24, 3)
@@ -260,8 +260,8 @@ class TestEvalBatch:
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
       self.run(paths, test_scale=256, batch_size=4)
     assert str(pipeline.reading_error(caught.value)).startswith(
-      '1: 2 x 300 pixels become 256 x 38400, more than the 4194304 pixels that are scored as a '
-      'whole: score its central square with --views=center'
+      '1: 2 x 300 pixels become 256 x 38400, more than the 4194304 pixels that can be scored as '
+      'a whole: score the central square with --views=center'
     )
     # Its crops are small.
     batches = self.run(paths, test_scale=256, batch_size=4, crop_size=224)
@@ -272,14 +272,14 @@ class TestEvalBatch:
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
       self.run(paths, test_scale=256, batch_size=4, crop_size=224)
     assert str(pipeline.reading_error(caught.value)).startswith(
-      '1: 2 x 1200 pixels become 256 x 153600, more than the 33554432 pixels that are cut into '
+      '1: 2 x 1200 pixels become 256 x 153600, more than the 33554432 pixels that can be cut into '
       'crops: reduce Q'
     )
 
-  def test_several_crops_of_a_picture_run_across_batches(self, tmp_path):
+  def test_crops_of_an_image_run_across_batches(self, tmp_path):
     paths = write_shards(tmp_path, [(8, 8)] * 3)
-    places = ((0, 0), (0.5, 0.5), (1, 1))
-    batches = self.run(paths, test_scale=8, batch_size=4, crop_size=6, places=places)
+    positions = ((0, 0), (0.5, 0.5), (1, 1))
+    batches = self.run(paths, test_scale=8, batch_size=4, crop_size=6, crop_positions=positions)
     assert [b[0].shape for b in batches] == [(4, 6, 6, 3), (4, 6, 6, 3), (1, 6, 6, 3)]
     assert [i for b in batches for i in b[2]] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert [i for b in batches for i in b[1]] == [0, 0, 0, 1, 1, 1, 2, 2, 2]

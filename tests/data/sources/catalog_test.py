@@ -7,7 +7,7 @@ from vgg_slim.data.sources import catalog
 from vgg_slim.errors import ConfigError, DataError
 
 
-def test_digits_are_scikit_learns():
+def test_digits_equal_those_of_scikit_learn():
   source = catalog.open_source('digits')
   assert source.class_names == tuple('0123456789')
   assert not source.mirror_safe
@@ -28,7 +28,7 @@ def test_fashion_mnist(tmp_path):
   np.testing.assert_array_equal(source.splits['train'][4].read(), arrays['train'][0][4])
 
 
-def test_idx_classes_are_numbers(tmp_path):
+def test_idx_labels_serve_as_class_names(tmp_path):
   fabricated.write_fashion_mnist(tmp_path)
   source = catalog.open_source('idx', tmp_path)
   assert source.class_names == tuple('012345')
@@ -43,7 +43,7 @@ def test_cifar10(tmp_path):
   planes, labels = fabricated.CIFAR_BATCHES['data_batch_1']
   image = source.splits['train'][1]
   assert (image.name, image.label) == ('train/00001', labels[1])
-  # Red, then green, then blue, each row after row.
+  # The planes red, green and blue follow each other, each in row-major order.
   assert image.read()[2, 5].tolist() == [planes[1][2 * 32 + 5 + 1024 * c] for c in range(3)]
 
 
@@ -68,7 +68,7 @@ def test_a_label_without_a_class(tmp_path):
     ('folder', __file__, DataError, 'folder cannot be read: .*Not a directory'),
   ],
 )
-def test_arguments_out_of_place(dataset, input_dir, error, message):
+def test_missing_and_unexpected_arguments(dataset, input_dir, error, message):
   with pytest.raises(error, match=message):
     catalog.open_source(dataset, input_dir)
 

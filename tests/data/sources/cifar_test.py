@@ -15,7 +15,7 @@ BINARY = fabricated.cifar_binary_files()
 
 
 def python2_pickle(values):
-  """A dict pickled as Python 2 and its NumPy did, in opcodes: str as bytes, numpy.core names."""
+  """Pickles a dict opcode by opcode as Python 2 did: str as bytes, names from numpy.core."""
 
   def put(value):
     if isinstance(value, bytes):
@@ -94,7 +94,7 @@ def check_content(path):
   ],
   ids=['binary', 'python'],
 )
-def test_every_form_in_which_it_comes(tmp_path, files, folder, archive):
+def test_extracted_files_and_archives_are_read(tmp_path, files, folder, archive):
   extracted = write_folder(tmp_path / 'a' / folder, files)
   check_content(extracted)
   check_content(extracted.parent)
@@ -104,7 +104,7 @@ def test_every_form_in_which_it_comes(tmp_path, files, folder, archive):
 
 
 @pytest.mark.filterwarnings('ignore:numpy.core:DeprecationWarning')
-def test_the_fabricated_pickle_is_one_that_numpy_reads():
+def test_numpy_reads_the_fabricated_pickle():
   values = batch_values('test_batch')
   got = pickle.loads(python2_pickle(values), encoding='bytes')
   np.testing.assert_array_equal(got.pop(b'data'), values.pop(b'data'))
@@ -112,7 +112,7 @@ def test_the_fabricated_pickle_is_one_that_numpy_reads():
 
 
 @pytest.mark.parametrize('protocol', [2, 3, 4])
-def test_pickles_of_todays_numpy_are_read_too(protocol):
+def test_pickles_of_current_numpy_are_read(protocol):
   data = pickle.dumps(batch_values('test_batch'), protocol)
   values = cifar.load_pickle(data)
   planes, labels = fabricated.CIFAR_BATCHES['test_batch']
@@ -120,7 +120,7 @@ def test_pickles_of_todays_numpy_are_read_too(protocol):
   assert values['labels'] == labels
 
 
-def test_array_in_fortran_order():
+def test_an_array_in_fortran_order_is_read():
   array = np.asfortranarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
   assert cifar.load_pickle(pickle.dumps({'data': array}, 2))['data'].tolist() == array.tolist()
 
@@ -148,17 +148,17 @@ def test_a_malicious_pickle_does_not_run(tmp_path, protocol):
 @pytest.mark.parametrize(
   ('data', 'message'),
   [
-    (pickle.dumps({'data': np.zeros(3)}, 2), "array of 'f8', only uint8"),
-    (pickle.dumps({'data': np.array([{}], object)}, 2), "array of 'O8', only uint8"),
+    (pickle.dumps({'data': np.zeros(3)}, 2), "array of type 'f8'; only uint8"),
+    (pickle.dumps({'data': np.array([{}], object)}, 2), "array of type 'O8'; only uint8"),
     (pickle.dumps(collections.OrderedDict(), 2), r'asks for collections\.OrderedDict'),
     (b'c__builtin__\neval\n(S"1"\ntR.', r'asks for __builtin__\.eval'),
     (b'cnumpy\ndtype.__class__\n(S"1"\ntR.', r'asks for numpy\.dtype\.__class__'),
     (pickle.dumps([1]), 'holds a list, expected a dict'),
-    (python_files()['test_batch'][:100], 'broken pickle'),
-    (b'', 'broken pickle'),
+    (python_files()['test_batch'][:100], 'damaged pickle'),
+    (b'', 'damaged pickle'),
   ],
 )
-def test_everything_else_is_refused(data, message):
+def test_a_pickle_of_anything_else_is_refused(data, message):
   with pytest.raises(DataError, match=message):
     cifar.load_pickle(data)
 
@@ -169,17 +169,17 @@ def test_all_missing_files_are_named(tmp_path):
     cifar.read_cifar('cifar10', write_folder(tmp_path / 'x', files))
 
 
-def test_nothing_of_cifar10(tmp_path):
+def test_no_cifar_files(tmp_path):
   with pytest.raises(DataError, match='expected one of cifar-10-binary.tar.gz, cifar-10-batches-b'):
     cifar.read_cifar('cifar10', tmp_path)
   packed = write_archive(tmp_path / 'other.tar.gz', 'x', {'a.txt': b'a'})
-  with pytest.raises(DataError, match='has none of the CIFAR files in it'):
+  with pytest.raises(DataError, match='contains no CIFAR files'):
     cifar.read_cifar('cifar10', packed)
 
 
 def test_a_truncated_batch(tmp_path):
   files = {**BINARY, 'test_batch.bin': BINARY['test_batch.bin'][:-1]}
-  with pytest.raises(DataError, match='test_batch.bin: 6145 bytes are no whole number of records'):
+  with pytest.raises(DataError, match='test_batch.bin: 6145 bytes are not a whole number of 3073'):
     cifar.read_cifar('cifar10', write_folder(tmp_path / 'x', files))
 
 
@@ -194,12 +194,12 @@ def test_a_truncated_archive(tmp_path, size):
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
-    ({b'data': np.zeros((2, 3071), np.uint8)}, r'data is no uint8 array \[N, 3072\]'),
-    ({b'labels': [0, 300]}, r'labels is no list of numbers in \[0, 256\)'),
-    ({b'labels': [0]}, '2 pictures, but 1 labels'),
+    ({b'data': np.zeros((2, 3071), np.uint8)}, r'data is not a uint8 array of shape \[N, 3072\]'),
+    ({b'labels': [0, 300]}, r'labels is not a list of integers in \[0, 256\)'),
+    ({b'labels': [0]}, '2 images, but 1 labels'),
   ],
 )
-def test_a_batch_out_of_form(tmp_path, change, message):
+def test_a_batch_with_wrong_contents(tmp_path, change, message):
   batch = python2_pickle({**batch_values('data_batch_4'), **change})
   folder = write_folder(tmp_path / 'x', {**python_files(), 'data_batch_4': batch})
   with pytest.raises(DataError, match=f'data_batch_4: {message}'):
@@ -207,37 +207,37 @@ def test_a_batch_out_of_form(tmp_path, change, message):
 
 
 @pytest.mark.parametrize('meta', [{}, {b'label_names': b'a'}, {b'label_names': [b'a', 2]}])
-def test_meta_without_names(tmp_path, meta):
+def test_metadata_without_class_names(tmp_path, meta):
   folder = write_folder(tmp_path / 'x', {**python_files(), 'batches.meta': python2_pickle(meta)})
   with pytest.raises(DataError, match='has no list of names under label_names'):
     cifar.read_cifar('cifar10', folder)
 
 
 def cifar100_files(kind):
-  """Six pictures in two splits, of coarse classes 0 1 0 1 0 1 and fine classes 2 1 0 2 1 0."""
+  """Makes six images in two splits, of coarse classes 0 1 0 1 0 1 and fine classes 2 1 0 2 1 0."""
   planes = np.random.default_rng(0).integers(0, 256, (6, 3072), dtype=np.uint8)
   coarse, fine = [i % 2 for i in range(6)], [(2 - i) % 3 for i in range(6)]
   names = {'coarse': [b'fish', b'tree'], 'fine': [b'cod', b'elm', b'oak']}
   splits = {'train': range(4), 'test': range(4, 6)}
   if kind == 'binary':
     files = {f'{key}_label_names.txt': b'\n'.join(value) + b'\n' for key, value in names.items()}
-    for split, places in splits.items():
-      rows = (bytes((coarse[i], fine[i])) + planes[i].tobytes() for i in places)
+    for split, indices in splits.items():
+      rows = (bytes((coarse[i], fine[i])) + planes[i].tobytes() for i in indices)
       files[f'{split}.bin'] = b''.join(rows)
     return planes, files
   files = {'meta': python2_pickle({b'%s_label_names' % k.encode(): v for k, v in names.items()})}
-  for split, places in splits.items():
+  for split, indices in splits.items():
     values = {
-      b'data': planes[list(places)],
-      b'fine_labels': [fine[i] for i in places],
-      b'coarse_labels': [coarse[i] for i in places],
+      b'data': planes[list(indices)],
+      b'fine_labels': [fine[i] for i in indices],
+      b'coarse_labels': [coarse[i] for i in indices],
     }
     files[split] = python2_pickle(values)
   return planes, files
 
 
 @pytest.mark.parametrize('kind', ['binary', 'python'])
-def test_cifar100_has_two_kinds_of_labels(tmp_path, kind):
+def test_cifar100_has_coarse_and_fine_labels(tmp_path, kind):
   planes, files = cifar100_files(kind)
   packed = write_archive(tmp_path / f'cifar-100-{kind}.tar.gz', f'cifar-100-{kind}', files)
   for dataset, names, train, test in (

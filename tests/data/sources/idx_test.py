@@ -21,7 +21,7 @@ def test_arrays_are_read_as_they_were_written(tmp_path, zipped):
     np.testing.assert_array_equal(got[split][1], labels)
 
 
-def test_any_name_before_the_usual_ones(tmp_path):
+def test_file_names_may_have_any_prefix(tmp_path):
   written = fabricated.write_fashion_mnist(tmp_path)
   for path in list(tmp_path.iterdir()):
     name = path.name.replace('train-', 'emnist-letters-train-').replace('t10k-', 'letters-test-')
@@ -35,11 +35,11 @@ def test_any_name_before_the_usual_ones(tmp_path):
 
 
 def test_a_folder_without_idx_files(tmp_path):
-  with pytest.raises(DataError, match='no file that ends in -images-idx3-ubyte'):
+  with pytest.raises(DataError, match=r'has no training images, a file \*-images-idx3-ubyte'):
     idx.read_idx_folder(tmp_path)
 
 
-def test_a_hand_made_file(tmp_path):
+def test_a_file_written_by_hand(tmp_path):
   path = tmp_path / 'x'
   path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 10, 11, 12, 13, 14, 15]))
   assert idx.read_idx(path, ndim=2).tolist() == [[10, 11, 12], [13, 14, 15]]
@@ -62,12 +62,12 @@ def test_all_missing_files_are_named(tmp_path):
   [
     (b'PK\x03\x04', "starts with '50 4b 03 04', expected '00 00 08 03'"),
     (fabricated.idx_bytes(np.zeros(4, np.uint8)), "starts with '00 00 08 01', expected"),
-    (b'', 'no IDX file'),
+    (b'', 'is not a 3-dimensional uint8 IDX file'),
     (fabricated.idx_bytes(np.zeros((2, 3, 4), np.uint8))[:-1], r'39 bytes, expected 40 for shape'),
     (fabricated.idx_bytes(np.zeros((2, 3, 4), np.uint8)) + b'x', r'41 bytes, expected 40'),
   ],
 )
-def test_a_broken_file_says_got_and_expected(tmp_path, data, message):
+def test_the_message_says_what_a_damaged_file_has_and_what_is_expected(tmp_path, data, message):
   path = tmp_path / TRAIN_IMAGES
   path.write_bytes(data)
   with pytest.raises(DataError, match=message):
@@ -90,11 +90,11 @@ def test_a_file_that_is_not_gzip_is_named(tmp_path):
     idx.read_idx(path, ndim=3)
 
 
-def test_images_and_labels_of_unequal_number(tmp_path):
+def test_different_numbers_of_images_and_labels(tmp_path):
   fabricated.write_fashion_mnist(tmp_path)
   path = tmp_path / 'train-labels-idx1-ubyte.gz'
   path.write_bytes(gzip.compress(fabricated.idx_bytes(np.zeros(5, np.uint8))))
-  with pytest.raises(DataError, match='has 6 pictures, .* has 5 labels'):
+  with pytest.raises(DataError, match='has 6 images, .* has 5 labels'):
     idx.read_fashion_mnist(tmp_path)
 
 

@@ -27,7 +27,7 @@ ALL = ['photos/a.PNG', 'photos/b.jpg', 'photos/deep/er/c.jpeg']
   ('arguments', 'expected'),
   [
     (['photos'], ALL),
-    (['photos/notes.txt'], ['photos/notes.txt']),  # asked for by name
+    (['photos/notes.txt'], ['photos/notes.txt']),  # kept because it is named
     (['photos/*.jpg'], ['photos/b.jpg']),
     (['photos/**/*.jp*g'], ['photos/b.jpg', 'photos/deep/er/c.jpeg']),
     (['photos/b.jpg', 'photos'], [ALL[1], ALL[0], ALL[2]]),
@@ -36,17 +36,17 @@ ALL = ['photos/a.PNG', 'photos/b.jpg', 'photos/deep/er/c.jpeg']
     ([], []),
   ],
 )
-def test_what_arguments_mean(folder, arguments, expected):
+def test_arguments_are_expanded_to_files(folder, arguments, expected):
   assert list_files(arguments, ['photos/b.jpg\n', '\n', 'gone.png\r\n']) == expected
 
 
-def test_a_name_with_brackets_is_a_file_first(folder):
+def test_an_existing_file_is_preferred_to_a_pattern(folder):
   (folder / 'x[1].jpg').touch()
-  (folder / 'x1.jpg').touch()  # which the name stands for as a pattern
+  (folder / 'x1.jpg').touch()  # which the name matches as a pattern
   assert list_files(['x[1].jpg']) == ['x[1].jpg']
 
 
-def test_reading_gives_what_tensorflow_decodes(tmp_path):
+def test_a_png_keeps_its_bytes_and_other_formats_are_converted(tmp_path):
   pixels = fabricated.pixels(0)
   png = host.encode_png(pixels)
   (tmp_path / 'a.png').write_bytes(png)
@@ -56,7 +56,7 @@ def test_reading_gives_what_tensorflow_decodes(tmp_path):
   assert np.array_equal(Image.open(io.BytesIO(encoded)), pixels)
 
 
-def test_what_cannot_be_read_says_why(tmp_path):
+def test_the_message_says_why_a_file_cannot_be_read(tmp_path):
   (tmp_path / 'x.jpg').write_bytes(b'GIF?')
   for name, reason in (
     ('x.jpg', 'not an image that Pillow can read'),

@@ -8,12 +8,12 @@ from vgg_slim.data.sources import image_folder
 from vgg_slim.errors import DataError
 
 
-def test_a_folder_is_listed_in_sorted_order(tmp_path, monkeypatch):
+def test_classes_and_images_are_sorted(tmp_path, monkeypatch):
   root = fabricated.write_image_folder(tmp_path / 'x', {'dog': 2, 'Cat': 1, 'ant': 1})
   scandir = os.scandir
 
   class Backwards:
-    """os.scandir with its entries in reverse order."""
+    """An os.scandir that yields its entries in reverse order."""
 
     def __init__(self, path):
       with scandir(path) as entries:
@@ -42,7 +42,7 @@ def test_a_folder_is_listed_in_sorted_order(tmp_path, monkeypatch):
   assert images[0].read() == (root / 'Cat' / '000.png').read_bytes()
 
 
-def test_what_is_a_picture_and_what_is_passed_over(tmp_path):
+def test_which_files_are_images_and_which_are_passed_over(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 1})
   kept = ['1.JPG', '2.jpeg', '3.Png', '4.webp', '5.TIF', '6.heic', 'deep/er/7.gif', 'é.bmp']
   passed_over = ['Thumbs.db', 'notes.txt', '.hidden.png', '.cache/8.png', 'png', 'a.png.part']
@@ -59,7 +59,7 @@ def test_what_is_a_picture_and_what_is_passed_over(tmp_path):
   assert source.passed_over == ('a/Thumbs.db', 'a/a.png.part', 'a/notes.txt', 'a/png')
 
 
-def test_loops_of_links_end_and_broken_links_are_listed(tmp_path):
+def test_link_loops_end_and_broken_links_are_listed(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 1})
   (root / 'a' / 'deep').mkdir()
   (root / 'a' / 'deep' / 'up').symlink_to(root / 'a')
@@ -67,11 +67,11 @@ def test_loops_of_links_end_and_broken_links_are_listed(tmp_path):
   (root / 'a' / 'gone.png').symlink_to(root / 'nowhere')
   (root / 'a' / 'other.png').symlink_to(root / 'b' / '000.png')
   names = image_folder.list_class_folders(root).names
-  # By way of `all` the folder b is seen once, and a, which is where the walk began, not again.
+  # Through `all` the folder b is listed once, and a, where the walk began, is not listed again.
   assert names == ['a/000.png', 'a/all/b/000.png', 'a/gone.png', 'a/other.png', 'b/000.png']
 
 
-def test_state_follows_names_sizes_and_times(tmp_path):
+def test_the_state_changes_with_names_and_times(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})
   states = {image_folder.open_folder(root).state}
   assert states == {image_folder.open_folder(root).state}
@@ -93,13 +93,13 @@ def test_class_folders_may_be_links(tmp_path):
 
 def test_fewer_than_two_classes(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1})
-  with pytest.raises(DataError, match='at least two class folders, it has 1: a'):
+  with pytest.raises(DataError, match='at least two class folders, found 1: a'):
     image_folder.open_folder(root)
-  with pytest.raises(DataError, match='it has 0: none'):
+  with pytest.raises(DataError, match='found 0: none'):
     image_folder.open_folder(root / 'a')
 
 
-def test_classes_without_pictures_are_all_named(tmp_path):
+def test_all_classes_without_images_are_named(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 0, 'c': 0})
   (root / 'c' / 'notes.txt').write_text('x')
   with pytest.raises(DataError, match=r'class folders without images: b, c\.'):
@@ -127,7 +127,7 @@ def test_a_folder_of_splits(tmp_path, validation):
   assert source.splits['validation'][2].label == 1
 
 
-def test_split_folders_with_other_classes(tmp_path):
+def test_split_folders_with_different_classes(tmp_path):
   fabricated.write_image_folder(tmp_path / 'train', {'cat': 1, 'dog': 1})
   fabricated.write_image_folder(tmp_path / 'test', {'cats': 1, 'dog': 1})
   with pytest.raises(DataError, match=r"only in train \['cat'\], only in test \['cats'\]"):
@@ -141,12 +141,12 @@ def test_two_validation_folders(tmp_path):
     image_folder.open_folder(tmp_path)
 
 
-def test_train_may_be_a_class_among_others(tmp_path):
+def test_train_may_be_a_class_name(tmp_path):
   fabricated.write_image_folder(tmp_path, {'train': 1, 'bus': 1})
   assert image_folder.open_folder(tmp_path).class_names == ('bus', 'train')
 
 
-def test_a_picture_that_went_away_is_an_os_error(tmp_path):
+def test_reading_an_image_that_was_deleted_raises_an_os_error(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 1})
   images = image_folder.open_folder(root).splits['train']
   pathlib.Path(root, images[0].name).unlink()
@@ -164,7 +164,7 @@ def test_class_folders_of_other_splits_may_be_empty_but_not_missing(tmp_path):
     image_folder.open_folder(tmp_path)
 
 
-def test_with_a_list_of_classes_folders_may_be_missing(tmp_path):
+def test_class_folders_may_be_missing_if_the_classes_are_given(tmp_path):
   fabricated.write_image_folder(tmp_path / 'train', {'cat': 1, 'dog': 0})
   fabricated.write_image_folder(tmp_path / 'test', {'owl': 1})
   source = image_folder.open_folder(tmp_path, ('owl', 'emu', 'dog', 'cat'))

@@ -28,9 +28,9 @@ def content(source):
     'Label,Filename\ncat,a/1.png\ndog,b c/2.png\n"cat",d/3.png\n',
     '\ufeffpath,label\r\na/1.png, cat\r\nb c/2.png,dog\r\nd/3.png,cat\r\n',
   ],
-  ids=['commas', 'tabs', 'blanks', 'heads', 'byte order mark'],
+  ids=['commas', 'tabs', 'spaces', 'header', 'byte order mark'],
 )
-def test_forms_of_a_list(tmp_path, text):
+def test_separators_headers_and_quotes(tmp_path, text):
   source = open_text(tmp_path, text)
   assert content(source) == {
     'train': [('a/1.png', 'cat'), ('b c/2.png', 'dog'), ('d/3.png', 'cat')]
@@ -58,17 +58,17 @@ def test_splits(tmp_path):
     *(('validation', 'validation'), ('Test', 'test')),
   ],
 )
-def test_the_words_for_a_split(tmp_path, word, split):
-  found = content(open_text(tmp_path, f'a/1.png,0,train\nb c/2.png,1,train\nd/3.png,1,{word}\n'))
-  assert ('d/3.png', '1') in found[split]
+def test_words_that_name_a_split(tmp_path, word, split):
+  images = content(open_text(tmp_path, f'a/1.png,0,train\nb c/2.png,1,train\nd/3.png,1,{word}\n'))
+  assert ('d/3.png', '1') in images[split]
 
 
-def test_numbers_are_sorted_as_numbers(tmp_path):
+def test_integer_labels_are_sorted_as_integers(tmp_path):
   source = open_text(tmp_path, 'a/1.png 10\nb c/2.png 9\nd/3.png 2\n', 'list.txt')
   assert source.class_names == ('2', '9', '10')
 
 
-def test_state_follows_the_files(tmp_path):
+def test_the_state_changes_with_the_list_and_its_images(tmp_path):
   text = 'a/1.png,cat\nb c/2.png,dog\n'
   before = open_text(tmp_path, text).state
   assert open_text(tmp_path, text + '\n').state != before
@@ -80,19 +80,22 @@ def test_state_follows_the_files(tmp_path):
   ('text', 'message'),
   [
     ('', 'list.csv has no lines'),
-    ('a/1.png,cat\n', 'at least two classes, it has cat'),
+    ('a/1.png,cat\n', 'at least two classes, found cat'),
     ('path,label\na/1.png,\n,dog\n', 'line 2 needs a path and a label; line 3 needs'),
-    ('a/1.png,cat,dev\nd/3.png,dog', "line 1 has the split 'dev'.* Splits are train, training"),
-    ('a/1.png,cat\na/1.png,dog\nd/3.png,dog', 'a/1.png comes 2 times'),
-    ('a/1.png,cat,test\nd/3.png,dog,test', 'no line of the train split'),
+    (
+      'a/1.png,cat,dev\nd/3.png,dog',
+      "line 1 has the unknown split 'dev'.* splits are train, training",
+    ),
+    ('a/1.png,cat\na/1.png,dog\nd/3.png,dog', 'a/1.png is listed 2 times'),
+    ('a/1.png,cat,test\nd/3.png,dog,test', 'no lines for the train split'),
   ],
 )
-def test_lists_that_are_none(tmp_path, text, message):
+def test_unusable_lists(tmp_path, text, message):
   with pytest.raises(DataError, match=message):
     open_text(tmp_path, text)
 
 
-def test_not_text(tmp_path):
+def test_a_file_that_is_not_text(tmp_path):
   (tmp_path / 'x.csv').write_bytes(b'\xff\xd8\xff')
-  with pytest.raises(DataError, match='no UTF-8 text'):
+  with pytest.raises(DataError, match='not UTF-8 text'):
     image_list.open_list(tmp_path / 'x.csv')

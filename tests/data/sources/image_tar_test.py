@@ -40,7 +40,7 @@ FLOWERS = {
 
 
 @pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
-def test_pictures_are_read_in_place(tmp_path, mode):
+def test_images_are_read_without_extracting_them(tmp_path, mode):
   source = image_tar.open_tar(write_tar(tmp_path / 'x.tar', FLOWERS, mode))
   assert source.class_names == ('daisy', 'rose')
   images = pickle.loads(pickle.dumps(list(source.splits['train'])))
@@ -58,7 +58,7 @@ def test_pictures_are_read_in_place(tmp_path, mode):
   assert [path.name for path in tmp_path.iterdir()] == ['x.tar']
 
 
-def test_the_plain_copy_goes_when_its_source_does(tmp_path, monkeypatch):
+def test_the_decompressed_copy_is_deleted_with_its_source(tmp_path, monkeypatch):
   monkeypatch.setattr(image_tar.tempfile, 'tempdir', str(tmp_path))
   source = image_tar.open_tar(write_tar(tmp_path / 'x.tgz', FLOWERS, 'w:gz'))
   assert len(list(tmp_path.iterdir())) == 2
@@ -84,31 +84,31 @@ def test_splits(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['../a/1.jpg', 'a/../../1.jpg', '/a/1.jpg'])
-def test_names_that_lead_out(tmp_path, name):
+def test_names_that_point_outside_the_archive(tmp_path, name):
   path = write_tar(tmp_path / 'x.tar', {**FLOWERS, name: JPEGS[3]})
-  with pytest.raises(DataError, match='leads out of the archive'):
+  with pytest.raises(DataError, match='points outside the archive'):
     image_tar.open_tar(path)
 
 
 def test_no_class_folders(tmp_path):
-  with pytest.raises(DataError, match='at least two class folders, it has 1: a'):
+  with pytest.raises(DataError, match='at least two class folders, found 1: a'):
     image_tar.open_tar(write_tar(tmp_path / 'x.tar', {'a/1.jpg': JPEGS[0]}))
-  with pytest.raises(DataError, match='it has 0: none'):
+  with pytest.raises(DataError, match='found 0: none'):
     image_tar.open_tar(write_tar(tmp_path / 'x.tar', {'1.jpg': JPEGS[0]}))
 
 
 @pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:xz'])
-def test_broken_archives(tmp_path, mode):
+def test_damaged_archives(tmp_path, mode):
   path = write_tar(tmp_path / 'x.tar', FLOWERS, mode)
   path.write_bytes(path.read_bytes()[:700] if mode == 'w' else path.read_bytes()[:-20])
   with pytest.raises(DataError, match=r'x\.tar '):
     image_tar.open_tar(path)
   path.write_bytes(b'hello' * 300)
-  with pytest.raises(DataError, match='no tar archive'):
+  with pytest.raises(DataError, match='not a tar archive'):
     image_tar.open_tar(path)
 
 
-def test_with_a_list_of_classes_some_may_be_missing(tmp_path):
+def test_class_folders_may_be_missing_if_the_classes_are_given(tmp_path):
   fabricated.write_image_folder(tmp_path / 'x' / 'train', {'cat': 1, 'dog': 2})
   fabricated.write_image_folder(tmp_path / 'x' / 'test', {'dog': 1})
   with tarfile.open(tmp_path / 'x.tar', 'w') as archive:

@@ -5,7 +5,7 @@ from vgg_slim.data.sources import imagenet
 from vgg_slim.errors import DataError
 
 SYNSETS = ('n01440764', 'n01443537', 'n02084071')
-# Of val_1, val_2 and val_3.
+# Labels of val_1, val_2 and val_3.
 LABELS = [2, 0, 2]
 
 
@@ -25,8 +25,8 @@ def check(source, class_names=SYNSETS):
   assert [image.name for image in source.splits['train']] == [
     f'train/{synset}/000.JPEG' for synset in SYNSETS
   ]
-  found = [(image.name, image.label, image.read()) for image in source.splits['validation']]
-  assert found == [
+  images = [(image.name, image.label, image.read()) for image in source.splits['validation']]
+  assert images == [
     (f'val/val_{i}.JPEG', label, b'%d' % i) for i, label in enumerate(LABELS, start=1)
   ]
 
@@ -41,13 +41,13 @@ LISTS = {
 
 
 @pytest.mark.parametrize('name', LISTS)
-def test_every_kind_of_list(tmp_path, name):
+def test_every_kind_of_validation_list(tmp_path, name):
   root = make_folder(tmp_path)
   (root / name).write_text(LISTS[name])
   check(imagenet.open_imagenet(root))
 
 
-def test_kaggles_folders_and_words(tmp_path):
+def test_the_folders_and_words_of_kaggle(tmp_path):
   make_folder(tmp_path / 'ILSVRC' / 'Data' / 'CLS-LOC')
   (tmp_path / 'LOC_val_solution.csv').write_text(LISTS['LOC_val_solution.csv'])
   words = [f'{synset} word {i}, other word' for i, synset in enumerate(SYNSETS)]
@@ -66,21 +66,21 @@ def test_validation_in_synset_folders(tmp_path):
 @pytest.mark.parametrize(
   ('name', 'text', 'message'),
   [
-    ('other.txt', '', 'no list of the validation labels: one of LOC_val_solution.csv, '),
+    ('other.txt', '', 'no list of validation labels; expected one of LOC_val_solution.csv, '),
     ('val.txt', 'val_1.JPEG 0\nval_2.JPEG 0\nval_4.JPEG 0', 'no label for val_3.*no file val_4'),
-    ('val.txt', 'val_1.JPEG 7\nval_2.JPEG 0\nval_3.JPEG 0', 'class 7 comes, but there are 3'),
+    ('val.txt', 'val_1.JPEG 7\nval_2.JPEG 0\nval_3.JPEG 0', 'class 7 occurs, but there are 3'),
     ('val.txt', 'val_1.JPEG 7 8\n', "a file and its class on each line, got 'val_1.JPEG 7 8'"),
     ('validation_synset_labels.txt', 'n1\n', 'has 1 lines, but there are 3 files'),
     ('validation_synset_labels.txt', 'n1\nn2\nn1\n', 'no folder for n1; no folder for n2'),
   ],
 )
-def test_lists_that_do_not_fit(tmp_path, name, text, message):
+def test_validation_lists_that_do_not_match_the_files(tmp_path, name, text, message):
   root = make_folder(tmp_path)
   (root / name).write_text(text)
   with pytest.raises(DataError, match=message):
     imagenet.open_imagenet(root)
 
 
-def test_without_its_folders(tmp_path):
+def test_missing_folders(tmp_path):
   with pytest.raises(DataError, match='must have the folders train and val or validation'):
     imagenet.open_imagenet(tmp_path)

@@ -30,7 +30,7 @@ def open_arrays(folder, **arrays):
   ],
   ids=['keras', 'medmnist', 'plain', 'keras validation', 'medmnist test'],
 )
-def test_names_of_arrays(tmp_path, names):
+def test_accepted_array_names(tmp_path, names):
   source = open_arrays(tmp_path, **names)
   images = source.splits['train']
   assert [image.label for image in images] == LABELS.tolist()
@@ -40,7 +40,7 @@ def test_names_of_arrays(tmp_path, names):
   assert len(source.splits) == len([name for name in names if 'label' in name or 'y_' in name])
 
 
-def test_grey_with_and_without_a_channel(tmp_path):
+def test_gray_images_with_and_without_a_channel_axis(tmp_path):
   for images in (RGB[..., 0], RGB[..., :1]):
     source = open_arrays(tmp_path, images=images, labels=LABELS)
     np.testing.assert_array_equal(source.splits['train'][1].read(), RGB[1, ..., 0])
@@ -54,25 +54,25 @@ def test_grey_with_and_without_a_channel(tmp_path):
     ({'images': RGB, 'labels': np.stack([LABELS] * 2, 1)}, r'labels must be .* got int64 \[4, 2\]'),
     ({'images': RGB / 255, 'labels': LABELS}, 'images must be uint8 .*, got float64 .4, 5, 7, 3'),
     ({'images': RGB[..., :2], 'labels': LABELS}, r'got uint8 \[4, 5, 7, 2\]'),
-    ({'images': RGB, 'labels': LABELS - 1}, 'labels must be whole numbers .* from 0'),
-    ({'images': RGB, 'labels': LABELS / 1}, 'labels must be whole numbers .* got float64'),
-    ({'images': RGB, 'labels': LABELS[:3]}, 'images has 4 pictures, labels 3 labels'),
-    ({'images': RGB, 'labels': np.array([{}] * 4)}, 'no .npz file of plain arrays: .*pickle'),
+    ({'images': RGB, 'labels': LABELS - 1}, 'labels must be non-negative integers'),
+    ({'images': RGB, 'labels': LABELS / 1}, 'labels must be non-negative integers .* got float64'),
+    ({'images': RGB, 'labels': LABELS[:3]}, 'images has 4 images, labels 3 labels'),
+    ({'images': RGB, 'labels': np.array([{}] * 4)}, 'not a .npz file of plain arrays: .*pickle'),
   ],
 )
-def test_arrays_out_of_form(tmp_path, arrays, message):
+def test_arrays_of_wrong_shapes_or_types(tmp_path, arrays, message):
   with pytest.raises(DataError, match=message):
     open_arrays(tmp_path, **arrays)
 
 
 @pytest.mark.parametrize('data', [b'', b'PK\x03\x04broken', b'hello'])
-def test_broken_files(tmp_path, data):
+def test_damaged_files(tmp_path, data):
   (tmp_path / 'x.npz').write_bytes(data)
-  with pytest.raises(DataError, match='no .npz file of plain arrays'):
+  with pytest.raises(DataError, match='not a .npz file of plain arrays'):
     npz_arrays.open_npz(tmp_path / 'x.npz')
 
 
-def test_a_lone_array(tmp_path):
+def test_a_single_array(tmp_path):
   np.save(tmp_path / 'x.npy', RGB)
-  with pytest.raises(DataError, match='holds one array'):
+  with pytest.raises(DataError, match='holds a single array'):
     npz_arrays.open_npz(tmp_path / 'x.npy')

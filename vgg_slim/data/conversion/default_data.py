@@ -12,21 +12,21 @@ _FOLDER = f'digits-v{manifest.FORMAT_VERSION}'
 
 
 def cache_folder() -> pathlib.Path:
-  """`$XDG_CACHE_HOME/vgg_slim`, or `~/.cache/vgg_slim`."""
+  """Returns `$XDG_CACHE_HOME/vgg_slim`, by default `~/.cache/vgg_slim`."""
   base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
   return pathlib.Path(base, 'vgg_slim')
 
 
 def digits_path(cache: pathlib.Path) -> pathlib.Path:
-  """Where under `cache` the converted digits are, or will be."""
+  """Returns the folder in `cache` of the converted digits, whether or not it exists yet."""
   return cache / _FOLDER
 
 
 def digits_folder(cache: pathlib.Path) -> pathlib.Path:
-  """Folder of the converted digits, made under `cache` on first use.
+  """Returns the folder in `cache` of the converted digits; converts them on first use.
 
   Raises:
-    DataError: it cannot be written.
+    DataError: The folder cannot be written.
   """
   folder = digits_path(cache)
   if not folder.exists():
@@ -34,6 +34,6 @@ def digits_folder(cache: pathlib.Path) -> pathlib.Path:
     try:
       converter.convert(source, folder)
     except DataError:
-      if not folder.exists():  # else another run, started at the same time, was first
+      if not folder.exists():  # otherwise another run converted them in the meantime
         raise
   return folder

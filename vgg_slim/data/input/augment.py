@@ -1,7 +1,7 @@
-"""Random steps of training as tables of named steps; which are on, `PreprocessingConfig` says.
+"""Training augmentation, as tables of named steps that `PreprocessingConfig` switches on.
 
-A step's randomness is its own few columns of the picture's draws, uniform in [0, 1), where 0.5 is
-the middle: switching one on leaves the draws of the others as they are.
+Each image has a row of draws, uniform in [0, 1), where 0.5 is the middle. Each step reads its own
+columns of that row, so switching one step on does not change the randomness of the others.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from vgg_slim.data.input import windows
 from vgg_slim.data.input.windows import Window
 from vgg_slim.preprocessing import graph
 
-# Draws that each step takes of a picture's.
+# Number of draws that each step uses per image.
 _DRAWS = {
   'crop': 3,  # scale, y, x
   'flip': 1,
@@ -23,15 +23,15 @@ _DRAWS = {
   'zoom': 2,  # y, x
   'brightness': 1,
   'rgb_shift': 3,  # one for each principal axis
-  'random_erasing': 5,  # whether, area, aspect, y, x
+  'random_erasing': 5,  # whether to erase, area, aspect ratio, y, x
   'cutout': 2,  # y, x
-  'mix': 4,  # which, share, y, x
+  'mix': 4,  # cutmix or mixup, share of the image's own pixels, y, x
   'spare': 1,
 }
 NUM_DRAWS = sum(_DRAWS.values())
 
 _PHILOX = 1
-_PHILOX_WORDS = 4  # float32 draws from one value of Philox's counter
+_PHILOX_WORDS = 4  # float32 draws per step of the Philox counter
 
 # Zhong et al., arXiv:1708.04896, 4.2.
 _ERASED_AREA = 0.02, 0.33
@@ -41,38 +41,43 @@ _BETA_QUANTILES = 4097
 
 
 class Mix(NamedTuple):
-  """Second label of each picture of a batch, int32 [N], and the first one's weight, float32 [N]."""
+  """What mixing adds to the labels of a batch.
+
+  Attributes:
+    labels: Labels of the images mixed in, int32 [N].
+    weight: Weight of each image's own label, float32 [N].
+  """
 
   labels: tf.Tensor
   weight: tf.Tensor
 
 
 class _WindowStep(NamedTuple):
-  """Moves a window: `apply(window, config, side, draws [..., n])`."""
+  """A step that moves a window: `apply(window, config, side, draws [..., n])`."""
 
   is_on: Callable[[PreprocessingConfig], bool]
   apply: Callable[[Window, PreprocessingConfig, int, tf.Tensor], Window]
 
 
 class _PixelStep(NamedTuple):
-  """Changes pixels: `apply(images [N, h, w, 3], config, draws [N, n])`."""
+  """A step that changes pixels: `apply(images [N, h, w, 3], config, draws [N, n])`."""
 
   is_on: Callable[[PreprocessingConfig], bool]
   apply: Callable[[tf.Tensor, PreprocessingConfig, tf.Tensor], tf.Tensor]
 
 
-def draw(seed: int, first: tf.Tensor, count: int) -> tf.Tensor:
-  """The draws of pictures `first`, `first` + 1, ... of a run, float32 [count, NUM_DRAWS].
+def draw(seed: int, first_index: tf.Tensor, count: int) -> tf.Tensor:
+  """Returns the draws of `count` consecutive images of a run, float32 [count, NUM_DRAWS].
 
-  Picture i has the elements from NUM_DRAWS * i on of one Philox stream whose key is the seed, so
-  that the draws of a batch are those of its pictures one by one.
+  Image i has the NUM_DRAWS elements from NUM_DRAWS * i on of one Philox stream whose key is the
+  seed, so an image gets the same draws alone as in a batch.
 
   Args:
-    seed: of the run.
-    first: int64 [].
-    count: how many pictures.
+    seed: Random seed of the run.
+    first_index: Index of the first image, counted from step 0 of the run, int64 [].
+    count: Number of images.
   """
-  counter = tf.cast(first * (NUM_DRAWS // _PHILOX_WORDS), tf.uint64)
+  counter = tf.cast(first_index * (NUM_DRAWS // _PHILOX_WORDS), tf.uint64)
   return tf.raw_ops.StatelessRandomUniformV2(
     shape=[count, NUM_DRAWS],
     key=tf.constant([seed], tf.uint64),
@@ -84,16 +89,16 @@ def draw(seed: int, first: tf.Tensor, count: int) -> tf.Tensor:
 def draw_window(
   size: tf.Tensor, config: PreprocessingConfig, side: int, draws: tf.Tensor
 ) -> Window:
-  """The training window of a picture, or of each of a batch.
+  """Draws the training window of an image, or of every image of a batch.
 
   Args:
-    size: int32 [2], height and width of the original.
-    config: scale, flip, shift and zoom are used.
-    side: of the crop, in pixels.
+    size: Height and width of the original, int32 [2].
+    config: Configuration of which scale, flip, shift and zoom are used.
+    side: Side of the crop in pixels.
     draws: float32 [..., NUM_DRAWS].
 
   Returns:
-    a window of [...].
+    A window with coordinates of shape [...].
   """
   crop = _columns(draws, 'crop')
   scale = graph.draw_scale(config.train_scale_min, config.train_scale_max, crop[..., 0])
@@ -105,15 +110,15 @@ def draw_window(
 
 
 def change_pixels(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
-  """Colour, normalisation and erasing.
+  """Applies the color steps, normalization and erasing.
 
   Args:
     images: float32 [N, h, w, 3], RGB, 0..255.
-    config: all that is not of the window or of mixing is used.
+    config: Configuration of which everything is used but the window and mixing settings.
     draws: float32 [N, NUM_DRAWS].
 
   Returns:
-    float32 [N, h, w, 3], mean removed and scaled.
+    Normalized images, float32 [N, h, w, 3].
   """
   for name, step in _PIXEL_STEPS.items():
     if step.is_on(config):
@@ -124,29 +129,32 @@ def change_pixels(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tens
 def mix(
   images: tf.Tensor, labels: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor
 ) -> tuple[tf.Tensor, Mix]:
-  """Mixup and cutmix: picture i with the i-th from the end of its batch.
+  """Applies mixup or cutmix; image i is mixed with the i-th image from the end of its batch.
 
   Args:
     images: float32 [N, h, w, 3].
     labels: int32 [N].
-    config: `mixup` and `cutmix` are used, one of which is on.
+    config: Configuration of which `mixup` and `cutmix` are used; at least one must be on.
     draws: float32 [N, NUM_DRAWS].
+
+  Returns:
+    The mixed images, float32 [N, h, w, 3], and the second labels with their weights.
   """
   which, share, y, x = tf.unstack(_columns(draws, 'mix'), axis=-1)
   rest = 1 - _beta(share, config.cutmix)
   height, width = images.shape[1:3]
   pasted = _rectangles(height, width, y * height, x * width, *_half_sides(height, width, rest))
   kept_area = 1 - tf.reduce_mean(pasted, [1, 2, 3])
-  share_of_cuts = bool(config.cutmix) / (bool(config.cutmix) + bool(config.mixup))
-  cuts = tf.cast(which < share_of_cuts, tf.float32)
+  cutmix_probability = bool(config.cutmix) / (bool(config.cutmix) + bool(config.mixup))
+  cuts = tf.cast(which < cutmix_probability, tf.float32)
   weight = cuts * kept_area + (1 - cuts) * _beta(share, config.mixup)
-  own = _per_picture(cuts) * (1 - pasted) + _per_picture((1 - cuts) * weight)
+  own = _per_image(cuts) * (1 - pasted) + _per_image((1 - cuts) * weight)
   mixed = images * own + images[::-1] * (1 - own)
   return mixed, Mix(labels[::-1], weight)
 
 
 def soft_labels(labels: tf.Tensor, mix: Mix, num_classes: int) -> tf.Tensor:
-  """Weights of the classes, float32 [N, num_classes], of pictures that were mixed."""
+  """Returns the class weights of mixed images, float32 [N, num_classes]."""
   weight = mix.weight[:, tf.newaxis]
   own, other = (tf.one_hot(ids, num_classes) for ids in (labels, mix.labels))
   return own * weight + other * (1 - weight)
@@ -179,18 +187,18 @@ def _flip(window: Window, config: PreprocessingConfig, side: int, draws: tf.Tens
 
 def _brightness(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
   factor = _between(config.brightness_min, config.brightness_max, draws[:, 0])
-  return tf.clip_by_value(images * _per_picture(factor), 0, 255)
+  return tf.clip_by_value(images * _per_image(factor), 0, 255)
 
 
 def _rgb_shift(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
-  """Adds sum(a_i * eigenvalue_i * eigenvector_i), a_i normal, as Krizhevsky et al. (2012), 4.1.
+  """Adds sum(a_i * eigenvalue_i * eigenvector_i) with normal a_i, as Krizhevsky et al. (2012), 4.1.
 
-  Eigenvalues are those of pixels in 0..1, as the 0.1 of that paper supposes; 255 brings the shift
-  back to this library's 0..255.
+  The eigenvalues are computed for pixels in 0..1, which the paper's standard deviation of 0.1
+  assumes; the factor 255 converts the shift to this library's 0..255.
   """
   eigenvalues, eigenvectors = np.linalg.eigh(np.array(config.rgb_covariance) / 255**2)
   axes = tf.constant(255 * config.rgb_shift * eigenvalues * eigenvectors, tf.float32)
-  # Draws are multiples of 2**-23: half of that keeps 0 away from minus infinity.
+  # Draws are multiples of 2**-23; adding half a step keeps a draw of 0 finite.
   normal = tf.math.ndtri(draws + 2**-24)
   return images + tf.matmul(normal, axes, transpose_b=True)[:, tf.newaxis, tf.newaxis]
 
@@ -205,11 +213,11 @@ def _random_erasing(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Te
   area = _between(*_ERASED_AREA, area) * height * width
   aspect = tf.exp(_between(*np.log(_ERASED_ASPECT), aspect))
   half_height, half_width = tf.sqrt(area * aspect) / 2, tf.sqrt(area / aspect) / 2
-  # A rectangle longer than the image covers it from edge to edge for every draw.
+  # A rectangle longer than the image covers it from edge to edge whatever the draw.
   middle_y = half_height + y * (height - 2 * half_height)
   middle_x = half_width + x * (width - 2 * half_width)
   erased = _rectangles(height, width, middle_y, middle_x, half_height, half_width)
-  return images * (1 - erased * _per_picture(tf.cast(whether < config.random_erasing, tf.float32)))
+  return images * (1 - erased * _per_image(tf.cast(whether < config.random_erasing, tf.float32)))
 
 
 def _cutout(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
@@ -219,7 +227,7 @@ def _cutout(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) ->
   return images * (1 - _rectangles(height, width, middle_y, middle_x, half * height, half * width))
 
 
-# In this order. Keras shifts before it zooms, and mirrors last.
+# Steps are applied in this order. Keras, too, shifts before it zooms, and flips last.
 _WINDOW_STEPS = {
   'shift': _WindowStep(lambda c: c.height_shift > 0 or c.width_shift > 0, _shift),
   'zoom': _WindowStep(lambda c: (c.zoom_min, c.zoom_max) != (1, 1), _zoom),
@@ -234,12 +242,15 @@ _PIXEL_STEPS = {
 }
 
 
-def _per_picture(values: tf.Tensor) -> tf.Tensor:
+def _per_image(values: tf.Tensor) -> tf.Tensor:
   return values[:, tf.newaxis, tf.newaxis, tf.newaxis]
 
 
 def _half_sides(height: int, width: int, area: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-  """Of a rectangle shaped like the picture that covers the share `area` of it."""
+  """Returns half the height and width of a rectangle that covers the fraction `area` of an image.
+
+  The rectangle has the aspect ratio of the image.
+  """
   return tf.sqrt(area) * height / 2, tf.sqrt(area) * width / 2
 
 
@@ -251,26 +262,26 @@ def _rectangles(
   half_height: tf.Tensor | float,
   half_width: tf.Tensor | float,
 ) -> tf.Tensor:
-  """1 in a rectangle and 0 outside, float32 [N, height, width, 1]; edges on whole pixels."""
+  """Returns masks, float32 [N, height, width, 1], that are 1 in a rectangle of whole pixels."""
 
   def inside(length: int, middle: tf.Tensor, half: tf.Tensor | float) -> tf.Tensor:
-    places = tf.range(length, dtype=tf.float32) + 0.5
+    centers = tf.range(length, dtype=tf.float32) + 0.5
     low, high = tf.round(middle - half), tf.round(middle + half)
-    return tf.cast((places > low[:, tf.newaxis]) & (places < high[:, tf.newaxis]), tf.float32)
+    return tf.cast((centers > low[:, tf.newaxis]) & (centers < high[:, tf.newaxis]), tf.float32)
 
   rows, columns = inside(height, middle_y, half_height), inside(width, middle_x, half_width)
   return (rows[:, :, tf.newaxis] * columns[:, tf.newaxis])[..., tf.newaxis]
 
 
 def _beta(draw: tf.Tensor, parameter: float) -> tf.Tensor:
-  """Quantiles of Beta(parameter, parameter), of a table; ones where the parameter is 0."""
+  """Looks up quantiles of Beta(parameter, parameter) in a table; returns ones if it is 0."""
   if not parameter:
     return tf.ones_like(draw)
-  from scipy import special  # a moment, for mixing only
+  from scipy import special  # slow to import, and needed for mixing only
 
   levels = np.linspace(0, 1, _BETA_QUANTILES)
   table = tf.constant(special.betaincinv(parameter, parameter, levels), tf.float32)
-  place = draw * (_BETA_QUANTILES - 1)
-  below = tf.cast(place, tf.int32)
+  position = draw * (_BETA_QUANTILES - 1)
+  below = tf.cast(position, tf.int32)
   low, high = tf.gather(table, below), tf.gather(table, below + 1)
-  return low + (high - low) * (place - tf.floor(place))
+  return low + (high - low) * (position - tf.floor(position))

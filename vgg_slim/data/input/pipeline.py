@@ -1,11 +1,11 @@
-"""TFRecord shards to batches, with `tf.data`.
+"""Input pipelines that turn TFRecord shards into batches with `tf.data`.
 
-Order and randomness of training are functions of (seed, step): epoch e is shuffled by (seed, e) and
-the i-th picture of the run is augmented by (seed, i). A resumed run needs only its step, and one of
-several workers only its number.
+The order and randomness of training depend only on (seed, step): epoch e is shuffled by (seed, e),
+and the i-th image of the run is augmented by (seed, i). A resumed run therefore needs only its
+step, and each of several workers only its index.
 
-A training split of up to 256 MB stays in memory, decoded where all its pictures have one size and
-that fits as well; a larger one is read in each epoch.
+A training split of up to 256 MB is held in memory, decoded if all its images have one size and the
+pixels fit as well; a larger split is read again in each epoch.
 """
 
 import re
@@ -20,22 +20,23 @@ from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.preprocessing import graph, image_area
 from vgg_slim.preprocessing.description import HasPixelRules
 
-_MEMORY_BYTES = 256 * 2**20  # of encoded or decoded pictures held in memory
-_WAITING_BYTES = 64 * 2**20  # of encoded images that wait for others of their size
+_MEMORY_BYTES = 256 * 2**20  # limit for encoded or decoded images held in memory
+_WAITING_BYTES = 64 * 2**20  # limit for encoded images that wait for others of their size
 _OPEN_SHARDS = 16
-_KEY_BASE = 2**32  # of (height, width) in one number
+_KEY_BASE = 2**32  # packs (height, width) into one integer
 _FOREVER = 2**62
 
 
 class Batch(NamedTuple):
-  """One batch and how to get the next.
+  """Tensors of the next batch; each session run advances the iterator.
 
   Attributes:
-    images: float32 [N, h, w, 3], RGB, mean removed and scaled.
+    images: Normalized images, float32 [N, h, w, 3], RGB.
     labels: int32 [N].
-    indices: int64 [N]: place in the split (evaluation), or count of pictures since step 0.
-    initializer: op to run before the first batch.
-    mix: second labels where training mixes pictures, else None.
+    indices: Index of each image in the split (evaluation), or in the run, counted from step 0
+      (training), int64 [N].
+    initializer: Operation to run before the first batch.
+    mix: Second labels and weights if training mixes images, else None.
   """
 
   images: tf.Tensor
@@ -45,7 +46,7 @@ class Batch(NamedTuple):
   mix: augment.Mix | None = None
 
   def targets(self, num_classes: int) -> tf.Tensor:
-    """What a loss compares with: `labels`, or float32 [N, num_classes] where pictures are mixed."""
+    """Returns the loss targets: `labels`, or float32 [N, num_classes] if images are mixed."""
     return augment.soft_labels(self.labels, self.mix, num_classes) if self.mix else self.labels
 
 
@@ -63,25 +64,25 @@ def build_train_batch(
 ) -> Batch:
   """Adds the endless training input to the default graph.
 
-  Each picture gets a scale of the range, a random crop, a flip (paper, 3.1), and whatever else
-  `preprocessing` switches on. Batches run across the ends of epochs, so that every picture comes
-  once in each epoch whatever the batch size.
+  Each image gets a random scale, crop and flip (arXiv:1409.1556, 3.1) and whatever else
+  `preprocessing` switches on. Batches run across the ends of epochs, so every image occurs once per
+  epoch whatever the batch size.
 
   Args:
-    paths: shards of the split.
-    num_examples: pictures in the split.
-    num_bytes: size of its shards, which says whether they are held in memory.
-    preprocessing: see `PreprocessingConfig`.
-    image_size: side of the crop, in pixels.
-    batch_size: pictures in a step, of all workers together.
-    seed: of order and augmentation.
-    start_step: the step whose batch comes first.
-    share: (k, n) for the k-th of n equal parts of every batch, counted from 0; other pictures are
-      read but not decoded.
-    uniform_pixels: of each picture, where all have the same height and width.
+    paths: Paths of the shards of the split.
+    num_examples: Number of images in the split.
+    num_bytes: Size of the shards in bytes, which decides whether they are held in memory.
+    preprocessing: See `PreprocessingConfig`.
+    image_size: Side of the crop in pixels.
+    batch_size: Number of images per step, over all workers.
+    seed: Random seed for shuffling and augmentation.
+    start_step: Step of the first batch.
+    share: (k, n) for the k-th of n equal parts of every batch, counted from 0; the images of other
+      parts are read but not decoded.
+    uniform_pixels: Number of pixels per image if all images have the same height and width.
 
   Raises:
-    ConfigError: `batch_size` cannot be split evenly.
+    ConfigError: `batch_size` is not a multiple of the number of parts.
   """
   part, parts = share
   if batch_size % parts:
@@ -92,7 +93,7 @@ def build_train_batch(
   decoded = in_memory and (uniform_pixels or _MEMORY_BYTES) * 3 * num_examples <= _MEMORY_BYTES
 
   if in_memory:
-    dataset = _shuffled_places(num_examples, seed, first)
+    dataset = _shuffled_indices(num_examples, seed, first)
     table = _read_table(paths, num_examples, decoded)
   else:
     buffer_size = max(1, round(num_examples * _MEMORY_BYTES / num_bytes))
@@ -103,37 +104,37 @@ def build_train_batch(
 
   maker = training_views.ViewMaker(preprocessing, image_size, seed)
 
-  def from_place(index: tf.Tensor, place: tf.Tensor) -> training_views.View:
-    return maker.of_record(index, tf.gather(table, place))
+  def view_of_row(index: tf.Tensor, row: tf.Tensor) -> training_views.View:
+    return maker.from_record(index, tf.gather(table, row))
 
-  def from_places(indices: tf.Tensor, places: tf.Tensor) -> training_views.View:
-    images, labels = (tf.gather(column, places) for column in table)
-    return maker.of_pixels(indices, images, labels, part_size)
+  def views_of_rows(indices: tf.Tensor, rows: tf.Tensor) -> training_views.View:
+    images, labels = (tf.gather(column, rows) for column in table)
+    return maker.from_pixels(indices, images, labels, part_size)
 
   if decoded:
-    dataset = _map(dataset.batch(part_size, drop_remainder=True), from_places)
+    dataset = _map(dataset.batch(part_size, drop_remainder=True), views_of_rows)
   else:
-    dataset = _map(dataset, from_place if in_memory else maker.of_record)
+    dataset = _map(dataset, view_of_row if in_memory else maker.from_record)
     dataset = dataset.batch(part_size, drop_remainder=True)
   return _iterate(_map(dataset, maker.mix))
 
 
-def _shuffled_places(num_examples: int, seed: int, first: int) -> tf.data.Dataset:
-  """Places in the split, int64 [], from the `first` of the run on."""
+def _shuffled_indices(num_examples: int, seed: int, first: int) -> tf.data.Dataset:
+  """Returns indices into the split, int64 [], from the run's `first` image on."""
 
-  def epoch_places(epoch: tf.Tensor) -> tf.data.Dataset:
-    places = tf.range(num_examples, dtype=tf.int64)
-    shuffled = tf.random.experimental.stateless_shuffle(places, [seed, epoch])
+  def shuffled_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+    indices = tf.range(num_examples, dtype=tf.int64)
+    shuffled = tf.random.experimental.stateless_shuffle(indices, [seed, epoch])
     return tf.data.Dataset.from_tensor_slices(shuffled)
 
   epochs = tf.data.Dataset.range(first // num_examples, _FOREVER)
-  return epochs.flat_map(epoch_places).skip(first % num_examples)
+  return epochs.flat_map(shuffled_epoch).skip(first % num_examples)
 
 
 def _shuffled_records(
   paths: Sequence[str], num_examples: int, buffer_size: int, seed: int, first: int
 ) -> tf.data.Dataset:
-  """Serialized Examples, string [], from the `first` of the run on; the skipped are not decoded."""
+  """Returns serialized Examples, string [], from the run's `first` image on; decodes none."""
 
   def read_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
     epoch_seed = tf.random.stateless_uniform([], [seed, epoch], 0, 2**31 - 1, tf.int64)
@@ -151,8 +152,11 @@ def _shuffled_records(
 def _read_table(
   paths: Sequence[str], num_examples: int, decoded: bool
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-  """The whole split, read when the iterator is initialised: serialized Examples, string [N], or
-  uint8 [N, H, W, 3] and int32 [N]."""
+  """Returns the whole split, read when the iterator is initialized.
+
+  Returns:
+    Serialized Examples, string [N]; if `decoded`, images uint8 [N, H, W, 3] and labels int32 [N].
+  """
 
   def decode(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     example = records.parse_example(serialized)
@@ -174,25 +178,25 @@ def build_eval_batch(
   test_scale: int | tf.Tensor,
   batch_size: int,
   crop_size: int | None = None,
-  places: Sequence[tuple[float, float]] = ((0.5, 0.5),),
+  crop_positions: Sequence[tuple[float, float]] = ((0.5, 0.5),),
   max_pixels: int | None = None,
   max_waiting: int = 1024,
 ) -> Batch:
-  """Adds one pass over a split to the default graph; the short last batches are kept.
+  """Adds one pass over a split to the default graph; batches may be short, no image is dropped.
 
   Args:
-    paths: shards of the split.
-    preprocessing: mean, scale and resize filter.
-    test_scale: the smaller side Q, in pixels; a placeholder is fed to the initializer.
-    batch_size: at most so many pictures, or crops, in a batch.
-    crop_size: side of the crops; None keeps the whole picture, and pictures of equal size then
-      share a batch.
-    places: of the crops, see `graph.crops_at`; by default the middle. With several, a picture
-      comes once for each, one after another, and batches run across pictures.
-    max_pixels: whole pictures share a batch up to so many pixels, so that what bounds the memory
-      is not how many there are but their area; one is a batch at any size.
-    max_waiting: at most this many whole images, still encoded, wait for others of their size; then
-      all go into batches, full or not.
+    paths: Paths of the shards of the split.
+    preprocessing: Mean, scale and resize filter.
+    test_scale: Smaller side Q in pixels; a placeholder must be fed when the initializer runs.
+    batch_size: Maximum number of images, or crops, per batch.
+    crop_size: Side of the crops in pixels; None keeps the whole image, and images of equal size
+      then share a batch.
+    crop_positions: Positions of the crops, see `graph.crops_at`; by default the center. With
+      several, each image yields its crops one after another, and batches run across images.
+    max_pixels: Maximum total number of pixels of the whole images in a batch, to bound the memory;
+      a single image is a batch whatever its size. None for no maximum.
+    max_waiting: Maximum number of whole images, still encoded, that wait for others of their size;
+      once it is reached all of them are put into batches, full or not.
   """
 
   def make_example(index: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -207,8 +211,9 @@ def build_eval_batch(
     image = graph.normalize(image, preprocessing.rgb_mean, preprocessing.pixel_scale)
     if crop_size is None:
       return image, example.label, index
-    crops = graph.crops_at(image, crop_size, places)
-    return crops, tf.repeat(example.label, len(places)), tf.repeat(index, len(places))
+    crops = graph.crops_at(image, crop_size, crop_positions)
+    count = len(crop_positions)
+    return crops, tf.repeat(example.label, count), tf.repeat(index, count)
 
   def shape_key(index: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
     size = _checked_size(records.parse_example(serialized), test_scale)
@@ -230,42 +235,45 @@ def build_eval_batch(
   dataset = tf.data.TFRecordDataset(list(paths)).enumerate()
   if crop_size is not None:
     return _iterate(_map(dataset, make_example).unbatch().batch(batch_size))
-  # What waits in a window is encoded: a photograph takes a tenth of its resized pixels in float32.
+  # Images wait encoded: a photograph takes a tenth of the memory of its resized float32 pixels.
   return _iterate(dataset.batch(max_waiting).flat_map(group))
 
 
 def waiting_limit(num_examples: int, num_bytes: int) -> int:
-  """Number of images of a split whose records take _WAITING_BYTES; at least 1."""
+  """Returns the number of images, at least 1, whose records take _WAITING_BYTES on average."""
   return max(1, min(num_examples, _WAITING_BYTES * num_examples // num_bytes))
 
 
 def _checked_size(
   example: records.ParsedExample, test_scale: int | tf.Tensor, is_cropped: bool = False
 ) -> tf.Tensor:
-  """Height and width, int64 [2], after resizing to Q; fails as `image_area.check_area` does."""
+  """Returns height and width, int64 [2], after resizing to Q; fails if the image is too large.
+
+  The limits and the message are those of `image_area.check_area`.
+  """
   size = tf.cast(graph.resized_size(example.size, test_scale), tf.int64)
   scale = tf.cast(test_scale, tf.int64)
   factor = image_area.CROPPED_FACTOR if is_cropped else 1
-  largest = factor * tf.maximum(
-    tf.constant(image_area.MOST_PIXELS, tf.int64), image_area.MOST_SQUARES * scale**2
+  max_pixels = factor * tf.maximum(
+    tf.constant(image_area.MAX_PIXELS, tf.int64), image_area.MAX_SQUARES * scale**2
   )
-  height, width, new_height, new_width, most = map(
-    tf.strings.as_string, [*tf.unstack(example.size), *tf.unstack(size), largest]
+  height, width, new_height, new_width, limit = map(
+    tf.strings.as_string, [*tf.unstack(example.size), *tf.unstack(size), max_pixels]
   )
   old, new = (tf.strings.join(pair, ' x ') for pair in ((width, height), (new_width, new_height)))
-  way_out = image_area.CROPPED if is_cropped else image_area.WHOLE
-  limit = tf.strings.join([', more than the ', most, ' '])
-  message = [example.filename, ': ', old, ' pixels become ', new, limit, way_out]
-  fits = tf.debugging.Assert(tf.reduce_prod(size) <= largest, [tf.strings.join(message)])
-  with tf.control_dependencies([fits]):
+  advice = image_area.CROPPED if is_cropped else image_area.WHOLE
+  sizes = [example.filename, ': ', old, ' pixels become ', new]
+  message = tf.strings.join([*sizes, ', more than the ', limit, ' ', advice])
+  check = tf.debugging.Assert(tf.reduce_prod(size) <= max_pixels, [message])
+  with tf.control_dependencies([check]):
     return tf.identity(size)
 
 
 def reading_error(error: tf.errors.OpError) -> DataError:
-  """What a user is told when a batch cannot be read."""
-  # What failed stands before the first node of the trace, behind where that node was built.
-  found = re.search(r'^(.*)\n\t \[\[\{\{node', error.message, re.MULTILINE)
-  reason = found[1] if found else error.message.splitlines()[0]
+  """Returns the error to show the user when a batch cannot be read."""
+  # TensorFlow gives the reason in the line before the first node of its trace.
+  match = re.search(r'^(.*)\n\t \[\[\{\{node', error.message, re.MULTILINE)
+  reason = match[1] if match else error.message.splitlines()[0]
   if asserted := re.search(r'assertion failed: \[(.*)\]', reason):
     return DataError(f'{asserted[1]}.')
   return DataError(f'A record cannot be read: {reason}')

@@ -1,4 +1,4 @@
-"""What training sees of a picture: a window of it, drawn anew each time, resampled and changed."""
+"""Training views of an image: a random window, resampled and augmented, drawn in each epoch."""
 
 import dataclasses
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from vgg_slim.preprocessing import graph
 
 
 class View(NamedTuple):
-  """A view, or a batch of them.
+  """One view, or a batch of them.
 
   Attributes:
-    image: float32 [..., side, side, 3], RGB, mean removed and scaled.
+    image: Normalized image, float32 [..., side, side, 3], RGB.
     label: int32 [...].
-    index: int64 [...], count of pictures since step 0.
-    draws: float32 [..., augment.NUM_DRAWS], of which mixing uses some further.
+    index: Index of the image in the run, counted from step 0, int64 [...].
+    draws: Draws of the image, float32 [..., augment.NUM_DRAWS]; mixing still needs some of them.
   """
 
   image: tf.Tensor
@@ -28,35 +28,37 @@ class View(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ViewMaker:
-  """Makes views: functions of a picture, the seed, and the count of pictures since step 0.
+  """Makes views, which depend only on the image, the seed and the image's index in the run.
 
   Attributes:
-    preprocessing: see `PreprocessingConfig`.
-    image_size: side of the views, in pixels.
-    seed: of the draws.
+    preprocessing: See `PreprocessingConfig`.
+    image_size: Side of the views in pixels.
+    seed: Random seed of the draws.
   """
 
   preprocessing: PreprocessingConfig
   image_size: int
   seed: int
 
-  def of_record(self, index: tf.Tensor, serialized: tf.Tensor) -> View:
-    """The view of an Example, string [], at `index`, int64 []."""
+  def from_record(self, index: tf.Tensor, serialized: tf.Tensor) -> View:
+    """Returns the view of a serialized Example, string [], at `index`, int64 []."""
     example = records.parse_example(serialized)
     draws = augment.draw(self.seed, index, 1)[0]
     image = view_of_encoded(example.encoded, self.preprocessing, self.image_size, draws)
-    # One by one they stay in the processor's cache: a batch of 64 took a fifth longer.
+    # Single images stay in the processor's cache: a batch of 64 took a fifth longer.
     image = augment.change_pixels(image[tf.newaxis], self.preprocessing, draws[tf.newaxis])[0]
     return View(image, example.label, index, draws)
 
-  def of_pixels(self, indices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, count: int) -> View:
-    """The views of a batch.
+  def from_pixels(
+    self, indices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, count: int
+  ) -> View:
+    """Returns the views of a batch.
 
     Args:
-      indices: int64 [count], one after another.
+      indices: Consecutive indices, int64 [count].
       images: uint8 [count, H, W, 3], RGB, 0..255.
       labels: int32 [count].
-      count: of pictures.
+      count: Number of images.
     """
     draws = augment.draw(self.seed, indices[0], count)
     size = tf.shape(images)[1:3]
@@ -66,7 +68,7 @@ class ViewMaker:
     return View(images, labels, indices, draws)
 
   def mix(self, views: View) -> tuple:
-    """(images, labels, indices) of a batch, and what `augment.mix` gives where it is on."""
+    """Returns (images, labels, indices) of a batch, with an `augment.Mix` added if mixing is on."""
     if not self.preprocessing.mixes:
       return views.image, views.label, views.index
     images, mix = augment.mix(views.image, views.label, self.preprocessing, views.draws)
@@ -76,12 +78,12 @@ class ViewMaker:
 def view_of_encoded(
   encoded: tf.Tensor, preprocessing: PreprocessingConfig, image_size: int, draws: tf.Tensor
 ) -> tf.Tensor:
-  """The training window of a JPEG or PNG file; of a JPEG no more than that is decoded.
+  """Samples the training window of a JPEG or PNG file; decodes no more of a JPEG than that.
 
   Args:
-    encoded: string [].
-    preprocessing: see `PreprocessingConfig`.
-    image_size: side of the crop, in pixels.
+    encoded: Content of the file, string [].
+    preprocessing: See `PreprocessingConfig`.
+    image_size: Side of the crop in pixels.
     draws: float32 [augment.NUM_DRAWS].
 
   Returns:

@@ -1,8 +1,8 @@
-"""Views of an image as windows: where in the original the pixels of a view are sampled.
+"""Windows, which say where in the original image the pixels of a view are sampled.
 
-Scaling, cropping, shifting, zooming and mirroring only move a window. The image is resampled once,
-at the end, and of a JPEG file only the part under the window is decoded, with a margin as wide as
-the resize filter. Functions that move a window take scalars for an image, or [N] for a batch.
+Scaling, cropping, shifting, zooming and flipping only move the window. The image is resampled once,
+at the end, and only the part of a JPEG file under the window is decoded, with a margin as wide as
+the resize filter. Functions that move a window take scalars for one image, or [N] for a batch.
 """
 
 from typing import NamedTuple
@@ -11,16 +11,17 @@ from vgg_slim.compat import tf
 from vgg_slim.preprocessing import graph
 from vgg_slim.preprocessing.description import ANTIALIASED
 
-# Upsampled colour differs from the whole image's in the first and last column of a decoded part.
+# Upsampled chroma differs from the whole image's in the first and last column of a decoded part.
 _CHROMA_MARGIN = 1
-# By which float32 may make the step between two samples longer than one pixel when it is not.
+# Relative amount by which float32 rounding may lengthen a sampling step of exactly one pixel.
 _ROUNDING = 1e-4
 
 
 class Window(NamedTuple):
-  """Positions of the centres of a view's corner pixels, float32, [] or [N].
+  """Positions of the centers of a view's corner pixels, float32, [] or [N].
 
-  In pixels of the original, whose own centres have whole numbers. left > right mirrors.
+  The unit is a pixel of the original, whose own pixel centers lie at integers. A window with
+  left > right flips the view horizontally.
   """
 
   top: tf.Tensor
@@ -32,14 +33,14 @@ class Window(NamedTuple):
 def resized_crop(
   size: tf.Tensor, scale: tf.Tensor, side: int, draw_y: tf.Tensor, draw_x: tf.Tensor
 ) -> Window:
-  """The window of `graph.crop(graph.resize_smaller_side(image, scale, ...), side, ...)`.
+  """Returns the window of `graph.crop(graph.resize_smaller_side(image, scale, ...), side, ...)`.
 
   Args:
-    size: int32 [2], height and width of the original.
-    scale: int32, smaller side of the resized image, in pixels.
-    side: of the crop, in pixels, at most `scale`.
-    draw_y: float32 in [0, 1), which of the rows of the resized image the crop starts at.
-    draw_x: float32 in [0, 1), which of its columns the crop starts at.
+    size: Height and width of the original, int32 [2].
+    scale: Smaller side of the resized image in pixels, int32.
+    side: Side of the crop in pixels, at most `scale`.
+    draw_y: Draw in [0, 1), float32, that selects the first row of the crop.
+    draw_x: Draw in [0, 1), float32, that selects the first column of the crop.
   """
   resized = graph.resized_size(size, scale)
   pitch = tf.cast(size, tf.float32) / tf.cast(resized, tf.float32)
@@ -49,36 +50,36 @@ def resized_crop(
   return Window(first[..., 0], first[..., 1], last[..., 0], last[..., 1])
 
 
-def shift(window: Window, side: int, share_y: tf.Tensor, share_x: tf.Tensor) -> Window:
-  """Moves a window of `side` x `side` pixels down and right by shares of its height and width."""
-  down = (window.bottom - window.top) * (side / (side - 1)) * share_y
-  right = (window.right - window.left) * (side / (side - 1)) * share_x
+def shift(window: Window, side: int, fraction_y: tf.Tensor, fraction_x: tf.Tensor) -> Window:
+  """Moves a window of `side` x `side` samples by fractions of its height and width."""
+  down = (window.bottom - window.top) * (side / (side - 1)) * fraction_y
+  right = (window.right - window.left) * (side / (side - 1)) * fraction_x
   return Window(window.top + down, window.left + right, window.bottom + down, window.right + right)
 
 
 def zoom(window: Window, factor_y: tf.Tensor, factor_x: tf.Tensor) -> Window:
-  """Multiplies height and width of a window about its centre; below 1 things look larger."""
-  top, bottom = _scale_about_middle(window.top, window.bottom, factor_y)
-  left, right = _scale_about_middle(window.left, window.right, factor_x)
+  """Scales a window about its center; a factor below 1 enlarges the content of the view."""
+  top, bottom = _scale_about_center(window.top, window.bottom, factor_y)
+  left, right = _scale_about_center(window.left, window.right, factor_x)
   return Window(top, left, bottom, right)
 
 
-def mirror(window: Window, where: tf.Tensor) -> Window:
-  """Mirrors left to right where the bool is true."""
+def mirror(window: Window, is_mirrored: tf.Tensor) -> Window:
+  """Flips a window horizontally where `is_mirrored`, bool [] or [N], is true."""
   return window._replace(
-    left=tf.where(where, window.right, window.left),
-    right=tf.where(where, window.left, window.right),
+    left=tf.where(is_mirrored, window.right, window.left),
+    right=tf.where(is_mirrored, window.left, window.right),
   )
 
 
 def sample(images: tf.Tensor, window: Window, side: int, resize_filter: str) -> tf.Tensor:
-  """Samples images under windows; outside an image its edge goes on.
+  """Samples one window of each image; edge pixels are repeated outside an image.
 
   Args:
     images: uint8 or float32 [N, H, W, C].
-    window: of [N].
-    side: of the views, at least 2.
-    resize_filter: one of `description.RESIZE_FILTERS`.
+    window: Windows, with coordinates of shape [N].
+    side: Side of the views in pixels, at least 2.
+    resize_filter: One of `description.RESIZE_FILTERS`.
 
   Returns:
     float32 [N, side, side, C].
@@ -98,7 +99,7 @@ def sample(images: tf.Tensor, window: Window, side: int, resize_filter: str) -> 
 
 
 def _interpolate(images: tf.Tensor, window: Window, side: int) -> tf.Tensor:
-  """Samples between the four neighbours of each position; as `sample` without a filter."""
+  """Interpolates between the four neighbors of each position; `sample` without a filter."""
   size = tf.shape(images)[1:3]
   first, last = _reach(window)
   before = tf.maximum(-first, 0)
@@ -120,14 +121,14 @@ def _interpolate(images: tf.Tensor, window: Window, side: int) -> tf.Tensor:
 def decode_window(
   encoded: tf.Tensor, size: tf.Tensor, window: Window, side: int, resize_filter: str
 ) -> tf.Tensor:
-  """Decodes JPEG bytes, string [], under one window only, and samples it as `sample` does.
+  """Decodes only the part of a JPEG file under one window, and samples it as `sample` does.
 
   Args:
-    encoded: a JPEG file.
-    size: int32 [2], its height and width.
-    window: of [].
-    side: of the view.
-    resize_filter: one of `description.RESIZE_FILTERS`.
+    encoded: Content of a JPEG file, string [].
+    size: Height and width of the image, int32 [2].
+    window: Window with scalar coordinates.
+    side: Side of the view in pixels.
+    resize_filter: One of `description.RESIZE_FILTERS`.
 
   Returns:
     float32 [side, side, 3], RGB, 0..255.
@@ -151,11 +152,11 @@ def decode_window(
 
 
 def _resample(image: tf.Tensor, window: Window, side: int) -> tf.Tensor:
-  """One antialiased view, float32 [side, side, C], of one image [H, W, C]."""
+  """Samples one antialiased view, float32 [side, side, C], of one image [H, W, C]."""
   size = tf.cast(tf.shape(image)[:2], tf.float32)
   first, last = _ends(window)
   step, radius = (last - first) / (side - 1), _radius(window, side)
-  # The filter ends at the edges, unless some of the view lies beyond them.
+  # The filter is cut off at the edges of the image unless part of the view lies beyond them.
   before = tf.where(first < -0.5, tf.math.ceil(radius - first), tf.zeros([2]))
   after = tf.where(last > size - 0.5, tf.math.ceil(radius + last - size), tf.zeros([2]))
   image = tf.cond(
@@ -173,42 +174,42 @@ def _resample(image: tf.Tensor, window: Window, side: int) -> tf.Tensor:
 
 
 def _reduces(window: Window, side: int) -> tf.Tensor:
-  """Whether any of the windows is sampled in steps of more than a pixel."""
+  """Returns whether any window is sampled in steps of more than one pixel, bool []."""
   first, last = _ends(window)
   return tf.reduce_any(last - first > (side - 1) * (1 + _ROUNDING))
 
 
 def _radius(window: Window, side: int) -> tf.Tensor:
-  """Pixels, float32 [2], that the antialiased filter reaches up and down, and left and right."""
+  """Returns the vertical and horizontal radius of the antialiased filter in pixels, float32 [2]."""
   first, last = _ends(window)
   return tf.maximum((last - first) / (side - 1), 1)
 
 
 def _ends(window: Window) -> tuple[tf.Tensor, tf.Tensor]:
-  """First and last position, float32 [..., 2] each, of y and x, whether mirrored or not."""
+  """Returns the lowest and highest positions (y, x), float32 [..., 2] each, mirrored or not."""
   corners = tf.stack(window[:2], -1), tf.stack(window[2:], -1)
   return tf.minimum(*corners), tf.maximum(*corners)
 
 
 def _moved(window: Window, corner: tf.Tensor) -> Window:
-  """The window in the pixels of a part that starts at `corner`, int32 [2]."""
-  inside = tf.stack(window) - tf.cast(tf.tile(corner, [2]), tf.float32)
-  return Window(*tf.unstack(inside))
+  """Returns the window in the coordinates of a part that starts at `corner`, int32 [2]."""
+  moved = tf.stack(window) - tf.cast(tf.tile(corner, [2]), tf.float32)
+  return Window(*tf.unstack(moved))
 
 
 def _decode_and_interpolate(
   encoded: tf.Tensor, size: tf.Tensor, window: Window, side: int
 ) -> tf.Tensor:
-  """Decodes and samples without a filter.
+  """Decodes the part under a window and samples it without a filter.
 
-  A window larger than the view and inside the image is moved to whole pixels, which is half the
-  work of sampling; others are sampled as `_interpolate` does. See docs/decisions/0017.
+  A window inside the image that is larger than the view is rounded to whole pixels, which halves
+  the work; other windows are sampled by `_interpolate`. See docs/decisions/0017.
   """
   corners = tf.reshape(tf.stack(window), [2, 2])
   first, last = tf.reduce_min(corners, 0), tf.reduce_max(corners, 0)
   margin = (last - first) / (2 * (side - 1))
   low, high = (tf.cast(tf.round(edge + 0.5), tf.int32) for edge in (first - margin, last + margin))
-  is_plain = tf.reduce_all((low >= 0) & (high <= size) & (high - low >= side))
+  is_resizable = tf.reduce_all((low >= 0) & (high <= size) & (high - low >= side))
 
   def resized() -> tf.Tensor:
     part = _decode_part(encoded, low, high - low)
@@ -224,10 +225,10 @@ def _decode_and_interpolate(
     first = tf.clip_by_value(first - _CHROMA_MARGIN, 0, size - 1)
     last = tf.clip_by_value(last + _CHROMA_MARGIN, 0, size - 1)
     part = _decode_part(encoded, first, last - first + 1)
-    inside = Window(*(position[tf.newaxis] for position in _moved(window, first)))
-    return _interpolate(part[tf.newaxis], inside, side)[0]
+    moved = Window(*(position[tf.newaxis] for position in _moved(window, first)))
+    return _interpolate(part[tf.newaxis], moved, side)[0]
 
-  return tf.cond(is_plain, resized, sampled)
+  return tf.cond(is_resizable, resized, sampled)
 
 
 def _decode_part(encoded: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -236,18 +237,18 @@ def _decode_part(encoded: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.T
   )
 
 
-def _scale_about_middle(
+def _scale_about_center(
   first: tf.Tensor, last: tf.Tensor, factor: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  middle, half = (first + last) / 2, (last - first) / 2 * factor
-  return middle - half, middle + half
+  center, half = (first + last) / 2, (last - first) / 2 * factor
+  return center - half, center + half
 
 
 def _reach(window: Window) -> tuple[tf.Tensor, tf.Tensor]:
-  """First and last row and column, int32 [2] each, that samples of any of the windows may touch.
+  """Returns the first and last (row, column), int32 [2] each, that samples of any window may read.
 
-  One pixel more than bilinear sampling reads at either end, so that a position which float32 moves
-  past a whole number is still inside.
+  This is one pixel more at either end than bilinear sampling reads, so a position that float32
+  rounds past an integer is still inside.
   """
   ends = tf.stack(window, -1)
   ends = tf.stack([ends[:, :2], ends[:, 2:]])  # first or last, image, y or x

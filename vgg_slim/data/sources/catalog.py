@@ -1,4 +1,4 @@
-"""Labelled pictures as their authors give them: one function that opens them all. No TensorFlow."""
+"""Opens labeled images in any of the formats in which data sets are published. No TensorFlow."""
 
 import functools
 import pathlib
@@ -31,14 +31,14 @@ def open_source(
   """Opens a data set.
 
   Args:
-    dataset: a name of DATASETS.
-    input_dir: the folder or file where it is; see DATASETS.
-    class_names: all classes, in the order of their labels, some of which may have no image. By
-      default those of the data set, in its own order.
+    dataset: A name in DATASETS.
+    input_dir: Folder or file of the data set; see DATASETS.
+    class_names: All classes in the order of their labels; some may have no images. By default the
+      classes of the data set in its own order.
 
   Raises:
-    ConfigError: unknown dataset, or an input_dir missing or out of place.
-    DataError: nothing there, or broken files.
+    ConfigError: The dataset is unknown, or input_dir is missing or not allowed.
+    DataError: The files are missing or damaged.
   """
   if dataset not in DATASETS:
     raise ConfigError(f'dataset must be one of {", ".join(DATASETS)}, got {dataset!r}.')
@@ -60,10 +60,10 @@ def open_source(
 
 
 def _digits(_: pathlib.Path) -> Source:
-  from sklearn import datasets  # about a second, for this data set only
+  from sklearn import datasets  # takes about a second, needed for this data set only
 
   bunch = datasets.load_digits()
-  # Values are whole numbers 0..16.
+  # The values are integers in 0..16.
   images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
   names = tuple(str(name) for name in bunch.target_names)
   return from_arrays('digits', names, {'train': (images, bunch.target)}, mirror_safe=False)
@@ -86,9 +86,14 @@ def _cifar(dataset: str, path: pathlib.Path) -> Source:
 
 
 class _Kind(NamedTuple):
-  """A kind of data set: how to open it, and what its input_dir is; None if it takes none.
+  """A kind of data set.
 
-  Where `has_class_folders`, `open` also takes the names of all classes, and folders may be missing.
+  Attributes:
+    open: Function that opens the folder or file.
+    input: Description of input_dir for users; None if the data set takes none.
+    default_dir: Folder to use by default.
+    has_class_folders: Whether `open` also takes the names of all classes, so that class folders may
+      be missing.
   """
 
   open: Callable[..., Source]
@@ -102,7 +107,8 @@ _CIFAR = 'the archive, or the folder of the extracted files'
 DATASETS = {
   'folder': _Kind(
     image_folder.open_folder,
-    'holds one folder of pictures per class, or train (and validation, test) folders of these',
+    'a folder with one folder of images per class, or with train (and validation, test) folders of '
+    'these',
     has_class_folders=True,
   ),
   'tar': _Kind(
@@ -112,16 +118,18 @@ DATASETS = {
   ),
   'list': _Kind(
     image_list.open_list,
-    'a text file: path,label or path,label,split a line, with or without heads',
+    'a text file with path,label or path,label,split per line, with or without a header',
   ),
   'imagenet': _Kind(
-    imagenet.open_imagenet, 'holds train/SYNSET folders, val and a list of the validation labels'
+    imagenet.open_imagenet,
+    'a folder with train/SYNSET folders, val and a list of the validation labels',
   ),
   'tfrecord': _Kind(
     foreign_records.open_records,
-    "a folder of research/slim's or TFDS's records: train, validation and test shards, labels.txt",
+    "a folder of TFRecords in research/slim's or TFDS's format: train, validation and test shards, "
+    'labels.txt',
   ),
-  'npz': _Kind(npz_arrays.open_npz, 'a file of x_train, y_train, x_test, ... or the like'),
+  'npz': _Kind(npz_arrays.open_npz, 'a .npz file of x_train, y_train, x_test, ... or the like'),
   'idx': _Kind(_idx, "a folder of files with MNIST's names"),
   'digits': _Kind(_digits, None),
   'fashion_mnist': _Kind(_fashion_mnist, 'the folder of the IDX files', idx.FASHION_MNIST_DIR),

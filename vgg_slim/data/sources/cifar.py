@@ -1,7 +1,7 @@
-"""CIFAR-10 and CIFAR-100 as their authors give them, in either version. No TensorFlow.
+"""CIFAR-10 and CIFAR-100 as their authors publish them, binary or pickled. No TensorFlow.
 
-Pickles can run any code when they are loaded. Those of the Python version are read by an Unpickler
-that knows five names, each bound to a stand-in of this module, and refuses every other.
+Loading a pickle can run arbitrary code. The pickles of the Python version are therefore read by an
+Unpickler that admits five names, each bound to a stand-in in this module, and refuses all others.
 """
 
 import io
@@ -21,14 +21,17 @@ _IMAGE_BYTES = 3 * _SIDE * _SIDE
 
 
 class _Version(NamedTuple):
-  """File names of a data set in one of the two versions, and where its labels are.
+  """The files of one version of a data set, and where its labels are.
 
   Attributes:
-    splits: {'train': names of the batches, 'test': ...}.
-    meta: file of the class names.
-    names_key: of the class names in `meta`; None in the binary version, whose files are text.
-    labels_key: of the labels in a batch; in the binary version the place of the label among the
-      `label_bytes` before each picture.
+    folder: Name of the folder in the archive.
+    archive: File name of the archive.
+    splits: Names of the batch files by split, {'train': ..., 'test': ...}.
+    meta: Name of the file with the class names.
+    names_key: Key of the class names in `meta`; None for the binary version, where `meta` is text.
+    labels_key: Key of the labels in a batch; for the binary version the index of the label among
+      the `label_bytes` bytes before each image.
+    label_bytes: Number of label bytes before each image of the binary version.
   """
 
   folder: str
@@ -48,15 +51,15 @@ def _batches(suffix: str) -> dict[str, tuple[str, ...]]:
   return {'train': train, 'test': (f'test_batch{suffix}',)}
 
 
-def _cifar100(kind: str, place: int) -> tuple[_Version, _Version]:
-  """The versions of CIFAR-100 with its 20 'coarse' or its 100 'fine' classes."""
+def _cifar100(kind: str, label_index: int) -> tuple[_Version, _Version]:
+  """Returns both versions of CIFAR-100 with its 20 'coarse' or its 100 'fine' classes."""
   binary = _Version(
     'cifar-100-binary',
     'cifar-100-binary.tar.gz',
     {'train': ('train.bin',), 'test': ('test.bin',)},
     f'{kind}_label_names.txt',
     names_key=None,
-    labels_key=place,
+    labels_key=label_index,
     label_bytes=2,
   )
   python = _Version(
@@ -70,7 +73,7 @@ def _cifar100(kind: str, place: int) -> tuple[_Version, _Version]:
   return binary, python
 
 
-# The binary version first: of two that are there it is taken.
+# The binary version comes first, so it is preferred where both are there.
 _VERSIONS = {
   'cifar10': (
     _Version(
@@ -101,17 +104,17 @@ def read_cifar(dataset: str, path: pathlib.Path) -> tuple[tuple[str, ...], Array
   """Reads CIFAR-10 or CIFAR-100.
 
   Args:
-    dataset: 'cifar10', 'cifar100' (100 fine classes) or 'cifar100_coarse' (20 coarse ones).
-    path: an archive, the folder of the extracted files, or a folder that holds one of these;
-      where there are several the extracted ones come first, then the binary version.
+    dataset: 'cifar10', 'cifar100' (100 fine classes) or 'cifar100_coarse' (20 coarse classes).
+    path: An archive, the folder of the extracted files, or a folder that holds either; extracted
+      files are preferred to archives, and then the binary version to the Python version.
 
   Returns:
-    class names and {'train': (images, labels), 'test': ...}: images uint8 [N, 32, 32, 3], RGB,
+    Class names and {'train': (images, labels), 'test': ...}: images uint8 [N, 32, 32, 3], RGB,
     0..255; labels uint8 [N].
 
   Raises:
-    DataError: nothing of the kind there, files missing (all are named), or a broken file.
-    OSError: a file cannot be read.
+    DataError: There are no CIFAR files, some are missing (all are named), or one is damaged.
+    OSError: A file cannot be read.
   """
   version, contents = _read_files(_VERSIONS[dataset], path)
   missing = [name for name in version.names() if name not in contents]
@@ -140,13 +143,13 @@ def read_cifar(dataset: str, path: pathlib.Path) -> tuple[tuple[str, ...], Array
 def _read_files(
   versions: Sequence[_Version], path: pathlib.Path
 ) -> tuple[_Version, dict[str, bytes]]:
-  """Finds the version and reads those of its files that are there."""
+  """Finds the version and reads all of its files that exist."""
   if path.is_file():
     contents = _read_archive(path, versions)
     for version in versions:
       if any(name in contents for name in version.names()):
         return version, contents
-    raise DataError(f'{path} has none of the CIFAR files in it.')
+    raise DataError(f'{path} contains no CIFAR files.')
   for version in versions:
     for folder in (path, path / version.folder):
       contents = {n: (folder / n).read_bytes() for n in version.names() if (folder / n).is_file()}
@@ -156,7 +159,7 @@ def _read_files(
     if (path / version.archive).is_file():
       return version, _read_archive(path / version.archive, versions)
   wanted = [name for version in versions for name in (version.archive, version.folder)]
-  raise DataError(f'{path} has no CIFAR: expected one of {", ".join(wanted)}.')
+  raise DataError(f'{path} contains no CIFAR data; expected one of {", ".join(wanted)}.')
 
 
 def _read_archive(path: pathlib.Path, versions: Sequence[_Version]) -> dict[str, bytes]:
@@ -178,10 +181,10 @@ def _binary_meta(data: bytes, _: _Version) -> tuple[str, ...]:
 
 
 def _binary_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarray]:
-  """Takes records of label bytes and 3 planes apart: uint8 [N, 3072] and uint8 [N]."""
+  """Splits records of label bytes and 3 planes: images, uint8 [N, 3072], and labels, uint8 [N]."""
   size = version.label_bytes + _IMAGE_BYTES
   if len(data) % size:
-    raise DataError(f'{len(data)} bytes are no whole number of records of {size} bytes.')
+    raise DataError(f'{len(data)} bytes are not a whole number of {size}-byte records.')
   records = np.frombuffer(data, np.uint8).reshape(-1, size)
   return records[:, version.label_bytes :], records[:, version.labels_key]
 
@@ -194,34 +197,34 @@ def _python_meta(data: bytes, version: _Version) -> tuple[str, ...]:
 
 
 def _python_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarray]:
-  """Takes a pickled batch apart: uint8 [N, 3072] and uint8 [N]."""
+  """Reads a pickled batch: images, uint8 [N, 3072], and labels, uint8 [N]."""
   values = load_pickle(data)
   images, labels = values.get('data'), values.get(version.labels_key)
   if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != _IMAGE_BYTES:
-    raise DataError(f'data is no uint8 array [N, {_IMAGE_BYTES}].')
+    raise DataError(f'data is not a uint8 array of shape [N, {_IMAGE_BYTES}].')
   if not isinstance(labels, list) or not all(type(n) is int and 0 <= n < 256 for n in labels):
-    raise DataError(f'{version.labels_key} is no list of numbers in [0, 256).')
+    raise DataError(f'{version.labels_key} is not a list of integers in [0, 256).')
   if len(images) != len(labels):
-    raise DataError(f'{len(images)} pictures, but {len(labels)} labels.')
+    raise DataError(f'{len(images)} images, but {len(labels)} labels.')
   return images, np.array(labels, np.uint8)
 
 
 def load_pickle(data: bytes) -> dict[str, Any]:
-  """Reads a pickled dict of uint8 arrays, lists, strings and numbers; runs nothing else.
+  """Reads a pickled dict of uint8 arrays, lists, strings and numbers; runs no other code.
 
   Returns:
-    the dict with its keys as str.
+    The dict, with its keys as str.
 
   Raises:
-    DataError: the pickle is broken, asks for any other object, or holds no dict.
+    DataError: The pickle is damaged, asks for any other object, or does not hold a dict.
   """
   try:
     values = _SafeUnpickler(io.BytesIO(data), encoding='bytes').load()
   except DataError:
     raise
-  # A broken pickle drives the Unpickler into errors of every kind.
+  # The Unpickler raises errors of many types for a damaged pickle.
   except Exception as error:
-    raise DataError(f'broken pickle: {error} ({type(error).__name__})') from error
+    raise DataError(f'damaged pickle: {error} ({type(error).__name__})') from error
   if not isinstance(values, dict):
     raise DataError(f'the pickle holds a {type(values).__name__}, expected a dict.')
   return {
@@ -235,18 +238,18 @@ def _text(value: Any) -> str:
 
 
 class _Dtype:
-  """Stands in for numpy.dtype('uint8'), the only one that CIFAR needs."""
+  """Stand-in for numpy.dtype('uint8'), the only type that CIFAR needs."""
 
   def __init__(self, code: bytes | str, *_: Any):
     if _text(code) not in ('u1', '|u1', 'uint8'):
-      raise DataError(f'the pickle holds an array of {_text(code)!r}, only uint8 is admitted.')
+      raise DataError(f'the pickle holds an array of type {_text(code)!r}; only uint8 is allowed.')
 
   def __setstate__(self, state: Any) -> None:
-    """uint8 has no byte order, no fields and no subtype: nothing of the state is needed."""
+    """Ignores the state: uint8 has no byte order, no fields and no subtype."""
 
 
 class _Array:
-  """Stands in for numpy.ndarray while a pickle is read; `values` is the array, uint8."""
+  """Stand-in for numpy.ndarray while a pickle is read; `values` is the uint8 array."""
 
   values: np.ndarray | None = None
 
@@ -263,14 +266,14 @@ def _reconstruct(*_: Any) -> _Array:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-  """How Python 3 writes bytes into a pickle of protocol 2."""
+  """Stand-in for _codecs.encode, by which Python 3 writes bytes into a pickle of protocol 2."""
   if encoding != 'latin1':
     raise DataError(f'the pickle asks for the encoding {encoding!r}.')
   return text.encode('latin1')
 
 
 class _SafeUnpickler(pickle.Unpickler):
-  """Never imports a module: every name that it admits is a stand-in of this file."""
+  """Unpickler that never imports a module: every name it admits is a stand-in from this file."""
 
   _ADMITTED = {
     ('numpy.core.multiarray', '_reconstruct'): _reconstruct,
@@ -282,5 +285,5 @@ class _SafeUnpickler(pickle.Unpickler):
 
   def find_class(self, module: str, name: str) -> Any:
     if (module, name) not in self._ADMITTED:
-      raise DataError(f'the pickle asks for {module}.{name}, which CIFAR has no need of.')
+      raise DataError(f'the pickle asks for {module}.{name}, which CIFAR files do not need.')
     return self._ADMITTED[module, name]

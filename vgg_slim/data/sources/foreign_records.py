@@ -1,6 +1,6 @@
-"""TFRecords that other programs wrote: research/slim's, TFDS's, ImageNet builders'. No TensorFlow.
+"""TFRecords of other programs: research/slim, TFDS, ImageNet builders. No TensorFlow.
 
-Pictures stay where they are until they are converted; only places, labels and names are in memory.
+Images stay in their files until they are converted; only offsets, labels and names are in memory.
 """
 
 import array
@@ -18,7 +18,7 @@ from vgg_slim.data.labels import LABELS_FILE, check_class_names, read_labels
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, state_of_files
 from vgg_slim.errors import DataError
 
-# By a word of a file's name: flowers_train_00000-of-00005.tfrecord, mnist-test.tfrecord-00000-of...
+# Word in a file's name -> split: flowers_train_00000-of-00005.tfrecord, mnist-test.tfrecord-00...
 _SPLITS = {
   'train': 'train',
   'validation': 'validation',
@@ -29,8 +29,8 @@ _SPLITS = {
 _SHARD = re.compile(r'\d+-of-\d+|\.tfrecords?\b')
 _TFDS_LABELS_FILE = 'label.labels.txt'
 
-# In this order: the keys of slim and of ImageNet builders, then those of TFDS.
-_PICTURE_KEYS = (example_proto.ENCODED, 'image')
+# The first key that is there counts: those of slim and ImageNet builders come before those of TFDS.
+_IMAGE_KEYS = (example_proto.ENCODED, 'image')
 _LABEL_KEYS = (example_proto.LABEL, 'label')
 _NAME_KEYS = (example_proto.FILENAME, 'file_name', 'filename')
 
@@ -39,44 +39,59 @@ _BACKGROUND = 'background'
 
 @dataclasses.dataclass
 class _Records:
-  """What is known of the records of one split; an entry a picture but for `paths`."""
+  """Index of the records of one split.
+
+  Attributes:
+    paths: Paths of the files.
+    files: Index into `paths` of the file of each record.
+    offsets: Offset of each record in its file, in bytes.
+    labels: Label of each record, as stored.
+    names: Name of each record.
+  """
 
   paths: list[str] = dataclasses.field(default_factory=list)
   files: array.array = dataclasses.field(default_factory=lambda: array.array('q'))
-  places: array.array = dataclasses.field(default_factory=lambda: array.array('q'))
+  offsets: array.array = dataclasses.field(default_factory=lambda: array.array('q'))
   labels: array.array = dataclasses.field(default_factory=lambda: array.array('q'))
   names: list[str] = dataclasses.field(default_factory=list)
 
 
 class RecordImages(Sequence):
-  """Pictures inside TFRecord files, read when asked for; labels are those found less `offset`."""
+  """Images in TFRecord files, read on access.
 
-  def __init__(self, records: _Records, offset: int):
+  Args:
+    records: Index of the records.
+    label_offset: Number to subtract from the stored labels.
+  """
+
+  def __init__(self, records: _Records, label_offset: int):
     self._records = records
-    self._offset = offset
+    self._label_offset = label_offset
 
   def __len__(self) -> int:
     return len(self._records.names)
 
   def __getitem__(self, index: int) -> LabeledImage:
-    found = self._records
-    read = functools.partial(_read_picture, found.paths[found.files[index]], found.places[index])
-    return LabeledImage(found.names[index], found.labels[index] - self._offset, read)
+    records = self._records
+    path, offset = records.paths[records.files[index]], records.offsets[index]
+    read = functools.partial(_read_image, path, offset)
+    return LabeledImage(records.names[index], records.labels[index] - self._label_offset, read)
 
 
 def open_records(folder: pathlib.Path) -> Source:
-  """Opens a folder of TFRecord files whose names tell split and shard.
+  """Opens a folder of TFRecord files whose names give the split and the shard.
 
-  A record holds an encoded picture under 'image/encoded' or 'image', and its label, a whole number,
-  under 'image/class/label' or 'label'. Class names come from `labels.txt` (`id:name` lines), from
-  TFDS's `label.labels.txt` (a name a line), or from 'image/class/text'; else they are numbers.
-  Where two are alike, as ImageNet's two cranes are, their numbers go behind them.
+  A record holds an encoded image under 'image/encoded' or 'image', and its label, an integer, under
+  'image/class/label' or 'label'. Class names come from `labels.txt` (lines `id:name`), from TFDS's
+  `label.labels.txt` (one name per line) or from 'image/class/text'; otherwise the labels serve as
+  names. The label is appended to names that are not unique, such as ImageNet's two cranes.
 
-  Labels that count from 1 are moved to 0, see `label_offset`.
+  Labels that count from 1 are shifted to count from 0, see `label_offset`.
 
   Raises:
-    DataError: no records to train on, or some that do not fit; names the file.
-    OSError: a file cannot be read, or is no TFRecord file.
+    DataError: There are no training records, a record has no image or label (names the file), or
+      labels and class names do not match.
+    OSError: A file cannot be read, or is not a TFRecord file.
   """
   paths = sorted(p for p in folder.iterdir() if _SHARD.search(p.name) and p.is_file())
   splits = collections.defaultdict(_Records)
@@ -86,7 +101,7 @@ def open_records(folder: pathlib.Path) -> Source:
   if not (splits['train'].names and all(records.names for records in splits.values())):
     empty = ', '.join(split for split, records in splits.items() if not records.names)
     raise DataError(
-      f'{folder} has no records of {empty}; files are named such as '
+      f'{folder} has no records for {empty}; expected file names such as '
       'flowers_train_00000-of-00005.tfrecord.'
     )
   labels = np.unique(np.concatenate([records.labels for records in splits.values()])).tolist()
@@ -102,14 +117,14 @@ def open_records(folder: pathlib.Path) -> Source:
 
 
 def label_offset(labels: Sequence[int], names: Sequence[str]) -> int:
-  """1 where labels count from 1, as slim's 1 .. 1000 of ImageNet do, else 0.
+  """Returns 1 where labels count from 1, as slim's 1..1000 for ImageNet do, else 0.
 
-  They do if none is 0 and either nothing names the classes, or the first name is 'background'
-  (1001 names of 1000 classes), or the largest label is the number of the names.
+  Labels count from 1 if the smallest is 1 and the classes have no names, or the first name is
+  'background' (1001 names for 1000 classes), or the largest label is the number of names.
 
   Args:
-    labels: all that come, ascending.
-    names: of the classes, or empty.
+    labels: All labels that occur, ascending.
+    names: Class names, or an empty sequence.
   """
   if labels[0] != 1:
     return 0
@@ -120,40 +135,40 @@ def _split_of(path: pathlib.Path) -> str:
   words = re.split(r'[^a-z0-9]+', path.name.lower())
   splits = [_SPLITS[word] for word in words if word in _SPLITS]
   if not splits:
-    raise DataError(f'{path}: its name must have one of the words {", ".join(_SPLITS)}.')
+    raise DataError(f'{path}: the file name must contain one of the words {", ".join(_SPLITS)}.')
   return splits[-1]
 
 
-def _list_records(path: pathlib.Path, found: _Records, texts: dict[int, str]) -> None:
-  """Adds the records of a file to `found`, and to `texts` what they call their labels."""
-  found.paths.append(str(path))
-  for place, record in record_framing.iterate_records(path):
+def _list_records(path: pathlib.Path, records: _Records, texts: dict[int, str]) -> None:
+  """Adds the records of a file to `records`, and the class texts by label to `texts`."""
+  records.paths.append(str(path))
+  for offset, record in record_framing.iterate_records(path):
     try:
       features = example_proto.decode_example(record)
-      _picture(features)
+      _image(features)
       label = _label(features)
     except ValueError as error:
-      raise DataError(f'{path}, record at byte {place}: {error}.') from error
+      raise DataError(f'{path}, record at byte {offset}: {error}.') from error
     if text := features.get(example_proto.TEXT):
       texts[label] = _decode(text[0])
     name = next((_decode(features[key][0]) for key in _NAME_KEYS if features.get(key)), '')
-    # Others need not name pictures, or may name two alike; shard and number tell them apart.
-    found.names.append(f'{path.name}/{len(found.names):07d}{"/" if name else ""}{name}')
-    found.files.append(len(found.paths) - 1)
-    found.places.append(place)
-    found.labels.append(label)
+    # Stored names may be missing or repeated; shard and number make them unique.
+    records.names.append(f'{path.name}/{len(records.names):07d}{"/" if name else ""}{name}')
+    records.files.append(len(records.paths) - 1)
+    records.offsets.append(offset)
+    records.labels.append(label)
 
 
-def _read_picture(path: str, place: int) -> bytes:
-  return _picture(example_proto.decode_example(record_framing.read_record(path, place)))
+def _read_image(path: str, offset: int) -> bytes:
+  return _image(example_proto.decode_example(record_framing.read_record(path, offset)))
 
 
-def _picture(features: Mapping[str, Sequence[bytes | int]]) -> bytes:
-  return _first(features, _PICTURE_KEYS, bytes, 'a picture')
+def _image(features: Mapping[str, Sequence[bytes | int]]) -> bytes:
+  return _first(features, _IMAGE_KEYS, bytes, 'an encoded image')
 
 
 def _label(features: Mapping[str, Sequence[bytes | int]]) -> int:
-  return _first(features, _LABEL_KEYS, int, 'a whole number')
+  return _first(features, _LABEL_KEYS, int, 'an integer')
 
 
 def _first(
@@ -162,8 +177,8 @@ def _first(
   for key in keys:
     if features.get(key) and isinstance(features[key][0], kind):
       return features[key][0]
-  found = ', '.join(sorted(features)) or 'nothing'
-  raise ValueError(f'expected {what} under {" or ".join(keys)}, it has {found}')
+  present = ', '.join(sorted(features)) or 'nothing'
+  raise ValueError(f'expected {what} under {" or ".join(keys)}, the record has {present}')
 
 
 def _decode(text: bytes | int) -> str:
@@ -171,7 +186,7 @@ def _decode(text: bytes | int) -> str:
 
 
 def _read_class_names(folder: pathlib.Path) -> tuple[str, ...]:
-  """Those of a file in the folder; none if there is no such file."""
+  """Reads the class names from the folder's file of labels; empty if there is no such file."""
   if (folder / LABELS_FILE).is_file():
     return read_labels(folder / LABELS_FILE)
   path = folder / _TFDS_LABELS_FILE
@@ -185,15 +200,18 @@ def _name_classes(
   labels: Sequence[int],
   offset: int,
 ) -> tuple[str, ...]:
-  come = f'{folder}: labels {labels[0]} to {labels[-1]} come, but'
+  prefix = f'{folder}: labels range from {labels[0]} to {labels[-1]}, but'
   if not names:
     if labels != list(range(offset, offset + len(labels))):
-      raise DataError(f'{come} only {len(labels)} of them, and no {LABELS_FILE} names the others.')
+      raise DataError(
+        f'{prefix} only {len(labels)} of them occur, and there is no {LABELS_FILE} that names the '
+        'others.'
+      )
     names = tuple(texts.get(label, str(label)) for label in labels)
   elif offset and names[0] == _BACKGROUND:
     names = names[1:]
   if labels[0] < 0 or labels[-1] - offset >= len(names):
-    raise DataError(f'{come} there are names of {len(names)} classes.')
+    raise DataError(f'{prefix} there are names for {len(names)} classes.')
   counts = collections.Counter(names)
   names = tuple(
     f'{name} {label}' if counts[name] > 1 else name for label, name in enumerate(names, offset)

@@ -1,7 +1,7 @@
-"""IDX files of MNIST and its kin, gzipped or not. No TensorFlow.
+"""IDX files, the format of MNIST and related data sets, gzipped or not. No TensorFlow.
 
-An IDX file is two zero bytes, a type byte, the number of dimensions, the dimensions as big-endian
-uint32 and then the values, the last dimension fastest.
+An IDX file consists of two zero bytes, a type byte, the number of dimensions, the dimensions as
+big-endian uint32, and the values in row-major order.
 """
 
 import gzip
@@ -14,7 +14,7 @@ import numpy as np
 
 from vgg_slim.errors import DataError
 
-# Where Debian's package dataset-fashion-mnist puts the files.
+# Folder of Debian's package dataset-fashion-mnist.
 FASHION_MNIST_DIR = '/usr/share/datasets/fashion-mnist'
 FASHION_MNIST_CLASSES = (
   'T-shirt/top',
@@ -36,13 +36,14 @@ _UINT8 = 0x08
 
 
 def read_fashion_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-  """Reads the four files; a plain file is taken before its `.gz`.
+  """Reads the four files; a plain file is preferred to its `.gz`.
 
   Returns:
     {'train': (images, labels), 'test': ...}: images uint8 [N, H, W], 0..255; labels uint8 [N].
 
   Raises:
-    DataError: files missing (all are named), broken, or images and labels of unequal number.
+    DataError: Files are missing (all are named) or damaged, or the numbers of images and labels
+      differ.
   """
   return _read_pairs(folder, _PREFIXES, "Debian's package dataset-fashion-mnist has them.")
 
@@ -64,48 +65,48 @@ def _read_pairs(
     images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
     if len(images) != len(labels):
       raise DataError(
-        f'{images_path} has {len(images)} pictures, {labels_path} has {len(labels)} labels.'
+        f'{images_path} has {len(images)} images, {labels_path} has {len(labels)} labels.'
       )
     arrays[split] = (images, labels)
   return arrays
 
 
 def read_idx_folder(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-  """Reads pairs of MNIST's file names, whatever stands before them, such as EMNIST's.
+  """Reads pairs of files with MNIST's names after any prefix, as EMNIST has them.
 
   Returns:
-    {'train': (images, labels), ...}, a pair whose name says `t10k` or `test` being the test split.
+    {'train': (images, labels), ...}; a pair with `t10k` or `test` in its name is the test split.
 
   Raises:
-    DataError: no such files, two pairs for one split, or as `read_fashion_mnist`.
+    DataError: There are no such files, two pairs for one split, or see `read_fashion_mnist`.
   """
-  found = {}
+  prefixes = {}
   for path in sorted(folder.iterdir()):
     name = path.name.removesuffix('.gz')
     if not name.endswith(_IMAGES_SUFFIX):
       continue
     prefix = name.removesuffix(_IMAGES_SUFFIX)
     split = 'test' if prefix.endswith(('t10k', 'test')) else 'train'
-    if found.setdefault(split, prefix) != prefix:
-      raise DataError(f'{folder} has two {split} splits: {found[split]} and {prefix}.')
-  if 'train' not in found:
-    raise DataError(f'{folder} has no file that ends in {_IMAGES_SUFFIX} (or .gz) to train with.')
-  return _read_pairs(folder, {split: found[split] for split in _PREFIXES if split in found})
+    if prefixes.setdefault(split, prefix) != prefix:
+      raise DataError(f'{folder} has two {split} splits: {prefixes[split]} and {prefix}.')
+  if 'train' not in prefixes:
+    raise DataError(f'{folder} has no training images, a file *{_IMAGES_SUFFIX} (or .gz).')
+  return _read_pairs(folder, {split: prefixes[split] for split in _PREFIXES if split in prefixes})
 
 
 def read_idx(path: pathlib.Path, ndim: int) -> np.ndarray:
   """Reads an IDX file of `ndim` dimensions as a read-only uint8 array.
 
   Raises:
-    DataError: the file cannot be read, is of another type or number of dimensions, or has fewer
-      or more bytes than its header says.
+    DataError: The file cannot be read, has another type or number of dimensions, or does not have
+      the size that its header gives.
   """
   data = _read_bytes(path)
   magic = bytes((0, 0, _UINT8, ndim))
   header = len(magic) + 4 * ndim
   if data[:4] != magic or len(data) < header:
     raise DataError(
-      f'{path} is no IDX file of {ndim} dimensions of uint8: it starts with {data[:4].hex(" ")!r}, '
+      f'{path} is not a {ndim}-dimensional uint8 IDX file: it starts with {data[:4].hex(" ")!r}, '
       f'expected {magic.hex(" ")!r}.'
     )
   shape = struct.unpack(f'>{ndim}I', data[4:header])

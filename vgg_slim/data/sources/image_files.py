@@ -1,4 +1,4 @@
-"""Picture files that are part of no data set. No TensorFlow."""
+"""Image files that do not belong to a data set. No TensorFlow."""
 
 import glob
 import os
@@ -12,16 +12,17 @@ STDIN = '-'
 
 
 def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]:
-  """Turns files, folders, patterns and `-` into files, in the order given, each once.
+  """Expands files, folders, patterns and `-` into a list of files.
 
   Args:
-    arguments: a folder means all pictures below it, sorted; `-` the names in `stdin`, one a line;
-      a name that is no file, a pattern such as 'photos/**/*.jpg', sorted. What matches nothing
-      stays in the list, so that whoever reads it names it.
-    stdin: lines.
+    arguments: Paths of files; folders, which stand for all images below them, sorted; patterns
+      such as 'photos/**/*.jpg', which stand for the files they match, sorted; and `-`, which stands
+      for the lines of `stdin`. An existing file whose name looks like a pattern is a file. A name
+      that matches nothing is kept, so the caller fails to read it and can name it.
+    stdin: Lines with one name each.
 
   Returns:
-    paths, without repetition.
+    Paths in the order given, without repetitions.
   """
   names = []
   for argument in arguments:
@@ -30,10 +31,10 @@ def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]
 
 
 def read_file(path: str, smaller_side: int | None = None) -> host.StoredImage:
-  """Reads one image as the converter reads it: upright, JPEG or PNG, see `host.read_image`.
+  """Reads one image as the converter does: upright, as JPEG or PNG, see `host.read_image`.
 
   Raises:
-    DataError: no such file, or not an image; says the reason only.
+    DataError: The file does not exist or is not an image; the message gives only the reason.
   """
   try:
     data = pathlib.Path(path).read_bytes()
@@ -44,14 +45,14 @@ def read_file(path: str, smaller_side: int | None = None) -> host.StoredImage:
 
 def _expand(name: str) -> Iterator[str]:
   if os.path.isdir(name):
-    return _below(pathlib.Path(name))
+    return _images_below(pathlib.Path(name))
   if os.path.exists(name) or not glob.has_magic(name):
     return iter([name])
-  found = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
-  return iter(found or [name])
+  matches = sorted(path for path in glob.glob(name, recursive=True) if os.path.isfile(path))
+  return iter(matches or [name])
 
 
-def _below(folder: pathlib.Path) -> Iterator[str]:
+def _images_below(folder: pathlib.Path) -> Iterator[str]:
   for path in sorted(folder.rglob('*')):
     is_hidden = any(part.startswith('.') for part in path.relative_to(folder).parts)
     if path.suffix.lower() in host.EXTENSIONS and not is_hidden and path.is_file():

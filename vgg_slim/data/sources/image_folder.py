@@ -1,4 +1,4 @@
-"""Folders of class folders, with or without split folders above them. No TensorFlow."""
+"""Folders with one folder per class, with or without split folders above them. No TensorFlow."""
 
 import os
 import pathlib
@@ -10,20 +10,21 @@ from vgg_slim.data.sources.labeled_images import FileImages, Source, state_of_fi
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
-# A folder with `train` and nothing but these holds splits, each a folder of class folders.
+# A folder that has `train` and no folders but these holds splits, each with its class folders.
 SPLIT_FOLDERS = {'train': 'train', 'validation': 'validation', 'val': 'validation', 'test': 'test'}
 
 _HEAD_BYTES = 16
 
 
 class Listing(NamedTuple):
-  """What a folder of class folders holds.
+  """Contents of a folder of class folders.
 
   Attributes:
-    class_names: as they were given; else sorted, so that labels never depend on the file system.
-    names: pictures as 'class/name', sorted within each class.
-    labels: place in `class_names` for each name.
-    passed_over: files that are no pictures by extension or first bytes, 'class/name', sorted.
+    class_names: Class names as given; by default sorted, so labels do not depend on the file
+      system.
+    names: Names of the images, 'class/name', sorted within each class.
+    labels: Index into `class_names` for each image.
+    passed_over: Files that are not images by their extension or first bytes, 'class/name', sorted.
   """
 
   class_names: tuple[str, ...]
@@ -36,13 +37,14 @@ def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) ->
   """Opens a folder of class folders, or of `train`, `validation` (or `val`) and `test` folders.
 
   Args:
-    root: the folder.
-    class_names: all classes, in the order of their labels; class folders may then be missing or
-      empty. By default the class folders of train, none of them empty, which all splits must have.
+    root: The folder.
+    class_names: All classes in the order of their labels; class folders may then be missing or
+      empty. By default the class folders of train, which must not be empty and which every split
+      must have.
 
   Raises:
-    DataError: see `list_class_folders`; or the classes of the splits differ.
-    OSError: a folder cannot be read.
+    DataError: See `list_class_folders`; or the splits have different classes.
+    OSError: A folder cannot be read.
   """
   folders = list_folders(root)
   if 'train' not in folders or not set(folders) <= set(SPLIT_FOLDERS):
@@ -77,57 +79,58 @@ def list_class_folders(
 ) -> Listing:
   """Lists a folder of class folders.
 
-  A file is a picture by its extension, in any case, or by its first bytes; hidden files and folders
-  are not looked at. Folders inside a class folder belong to the class. Links are followed, and no
-  folder is entered twice for one class, so that loops end.
+  A file is an image by its extension, in upper or lower case, or by its first bytes; hidden files
+  and folders are ignored. Folders inside a class folder belong to the class. Links are followed,
+  but no folder is entered twice for one class, so loops end.
 
   Args:
-    root: the folder.
-    class_names: as `listing_of` takes them.
-    may_be_empty: as `listing_of` takes it.
+    root: The folder.
+    class_names: See `make_listing`.
+    may_be_empty: See `make_listing`.
 
   Raises:
-    DataError: as `listing_of`.
-    OSError: a folder cannot be read.
+    DataError: See `make_listing`.
+    OSError: A folder cannot be read.
   """
   by_class, passed_over = {}, []
   for class_name in list_folders(root):
     by_class[class_name] = []
     for name in _walk(root / class_name):
-      kind = by_class[class_name] if _is_picture(root / class_name / name) else passed_over
-      kind.append(f'{class_name}/{name}')
-  return listing_of(root, by_class, sorted(passed_over), class_names, may_be_empty)
+      names = by_class[class_name] if _is_image(root / class_name / name) else passed_over
+      names.append(f'{class_name}/{name}')
+  return make_listing(root, by_class, sorted(passed_over), class_names, may_be_empty)
 
 
-def listing_of(
+def make_listing(
   where: object,
   by_class: Mapping[str, Sequence[str]],
   passed_over: list[str],
   class_names: Sequence[str] | None = None,
   may_be_empty: bool = False,
 ) -> Listing:
-  """Makes a listing of the names of the pictures of each class.
+  """Makes a listing from the names of the images of each class.
 
   Args:
-    where: for the messages.
-    by_class: class name -> names.
-    passed_over: see `Listing`.
-    class_names: all classes, in the order of their labels; any of them may have no image. By
-      default those of `by_class`, sorted.
-    may_be_empty: whether a class of `by_class` may have no image.
+    where: Folder or archive to name in messages.
+    by_class: Names of the images by class name.
+    passed_over: See `Listing`.
+    class_names: All classes in the order of their labels; any of them may have no images. By
+      default the classes of `by_class`, sorted.
+    may_be_empty: Whether a class of `by_class` may have no images; has no effect when
+      `class_names` is given.
 
   Raises:
-    DataError: fewer than two classes, classes without images where these are not allowed, classes
-      that are not in `class_names` (all are named), or names that no label file can hold.
+    DataError: There are fewer than two classes, classes without images, classes missing from
+      `class_names` (all are named), or class names that a label file cannot hold.
   """
   if class_names is None:
     class_names = tuple(sorted(by_class))
     _check_classes(where, by_class, class_names, may_be_empty)
   if unknown := sorted(set(by_class) - set(class_names)):
     raise DataError(f'{where} has class folders that --labels does not name: {", ".join(unknown)}.')
-  found = [sorted(by_class.get(class_name, ())) for class_name in class_names]
-  names = [name for part in found for name in part]
-  labels = [label for label, part in enumerate(found) for _ in part]
+  names_of_classes = [sorted(by_class.get(class_name, ())) for class_name in class_names]
+  names = [name for class_ in names_of_classes for name in class_]
+  labels = [label for label, class_ in enumerate(names_of_classes) for _ in class_]
   return Listing(tuple(class_names), names, labels, passed_over)
 
 
@@ -139,7 +142,7 @@ def _check_classes(
 ) -> None:
   if len(class_names) < 2:
     raise DataError(
-      f'{where} must hold at least two class folders, it has {len(class_names)}: '
+      f'{where} must contain at least two class folders, found {len(class_names)}: '
       f'{", ".join(class_names) or "none"}.'
     )
   check_class_names(class_names)
@@ -151,7 +154,7 @@ def _check_classes(
 def check_same_classes(
   where: object, train: Sequence[str], split: str, others: Sequence[str]
 ) -> None:
-  """Raises DataError that names the classes in which a split differs from train."""
+  """Raises a DataError that names the differences unless a split has the classes of train."""
   if tuple(others) != tuple(train):
     raise DataError(
       f'{where}: the class folders of train and {split} differ: '
@@ -161,13 +164,13 @@ def check_same_classes(
 
 
 def list_folders(root: pathlib.Path) -> list[str]:
-  """Names of the folders in `root` that are not hidden, sorted; links to folders count."""
+  """Lists the names of the folders in `root` that are not hidden, sorted; follows links."""
   with os.scandir(root) as entries:
     return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
 
 
 def _walk(folder: pathlib.Path) -> Iterator[str]:
-  """Names of all files below `folder`, relative to it, with '/'; in no particular order."""
+  """Yields the names of all files below `folder`, relative to it with '/', in arbitrary order."""
   seen = set()
   for where, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
     status = os.stat(where)
@@ -176,15 +179,15 @@ def _walk(folder: pathlib.Path) -> Iterator[str]:
       folders.clear()
       continue
     seen.add(identity)
-    # Sorted, so that of several ways to one folder the same is taken everywhere.
+    # Sorted, so that of several paths to one folder the same is chosen on every file system.
     folders[:] = sorted(name for name in folders if not name.startswith('.'))
-    inside = pathlib.Path(where).relative_to(folder)
-    yield from ((inside / name).as_posix() for name in names if not name.startswith('.'))
+    relative = pathlib.Path(where).relative_to(folder)
+    yield from ((relative / name).as_posix() for name in names if not name.startswith('.'))
 
 
-def _is_picture(path: pathlib.Path) -> bool:
+def _is_image(path: pathlib.Path) -> bool:
   if path.suffix.lower() in host.EXTENSIONS:
-    return True  # without opening it: a million files are listed in seconds
+    return True  # without opening the file: a million files are listed in seconds
   if not path.is_file():
     return False
   try:

@@ -1,4 +1,4 @@
-"""A text file that lists pictures and their labels. No TensorFlow."""
+"""A text file that lists images and their labels. No TensorFlow."""
 
 import collections
 import csv
@@ -10,7 +10,7 @@ from vgg_slim.data.labels import check_class_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, state_of_files
 from vgg_slim.errors import DataError
 
-# What the columns may be called; without a header they are path, label and perhaps split.
+# Accepted names of the columns; without a header they are path, label and optionally split.
 _COLUMNS = {
   'path': ('path', 'file', 'filename', 'file_name', 'filepath', 'image', 'image_path'),
   'label': ('label', 'class', 'class_name', 'category', 'target'),
@@ -25,7 +25,7 @@ SPLITS = {
   'validation': 'validation',
   'test': 'test',
 }
-_PROBLEMS_NAMED = 10
+_MAX_PROBLEMS = 10  # in one message
 
 
 class _Row(NamedTuple):
@@ -38,30 +38,32 @@ class _Row(NamedTuple):
 
 
 def open_list(path: pathlib.Path) -> Source:
-  """Opens a list: `path,label` or `path,label,split` a line, with or without a header.
+  """Opens a list with `path,label` or `path,label,split` per line, with or without a header.
 
-  Fields are parted by commas, tabs, or the last blank of a line, whichever the first line has.
-  Paths are relative to the list's folder. Labels that are all whole numbers are sorted as such.
+  Fields are separated by commas, by tabs, or by the last whitespace of a line, whichever of these
+  the first line contains. Paths are relative to the list's folder. If all labels are integers they
+  are sorted as integers.
 
   Raises:
-    DataError: not such a list; lines are named.
-    OSError: it cannot be read.
+    DataError: The file is not such a list; names the lines.
+    OSError: The file cannot be read.
   """
   rows = _read_rows(path)
   labels = {row.label for row in rows}
   class_names = tuple(sorted(labels, key=int if all(map(str.isdecimal, labels)) else None))
   if len(class_names) < 2:
-    raise DataError(f'{path} must have at least two classes, it has {", ".join(class_names)}.')
+    raise DataError(f'{path} must contain at least two classes, found {", ".join(class_names)}.')
   check_class_names(class_names)
-  place = {name: label for label, name in enumerate(class_names)}
+  label_of = {name: label for label, name in enumerate(class_names)}
   root = path.parent
   splits = {}
   for split in ('train', 'validation', 'test'):
-    chosen = [row for row in rows if SPLITS[row.split] == split]
-    if chosen:
-      splits[split] = FileImages(root, [r.path for r in chosen], [place[r.label] for r in chosen])
+    selected = [row for row in rows if SPLITS[row.split] == split]
+    if selected:
+      paths, labels = [r.path for r in selected], [label_of[r.label] for r in selected]
+      splits[split] = FileImages(root, paths, labels)
   if 'train' not in splits:
-    raise DataError(f'{path} has no line of the train split.')
+    raise DataError(f'{path} has no lines for the train split.')
   state = state_of_files([path, *(root / row.path for row in rows)])
   return Source('list', class_names, splits, mirror_safe=True, state=state)
 
@@ -70,7 +72,7 @@ def _read_rows(path: pathlib.Path) -> list[_Row]:
   try:
     lines = path.read_text(encoding='utf-8-sig').splitlines()
   except UnicodeDecodeError as error:
-    raise DataError(f'{path} is no UTF-8 text: {error}.') from error
+    raise DataError(f'{path} is not UTF-8 text: {error}.') from error
   numbered = [(n, fields) for n, fields in enumerate(_split(lines), start=1) if fields]
   if not numbered:
     raise DataError(f'{path} has no lines.')
@@ -86,13 +88,13 @@ def _read_rows(path: pathlib.Path) -> list[_Row]:
     if not row.path or not row.label:
       problems.append(f'line {number} needs a path and a label')
     elif row.split not in SPLITS:
-      problems.append(f'line {number} has the split {row.split!r}')
+      problems.append(f'line {number} has the unknown split {row.split!r}')
     rows.append(row)
   problems += _repeated(rows)
   if problems:
-    more = len(problems) - _PROBLEMS_NAMED
-    named = '; '.join(problems[:_PROBLEMS_NAMED]) + (f'; and {more} more' if more > 0 else '')
-    raise DataError(f'{path}: {named}. Splits are {", ".join(filter(None, SPLITS))}.')
+    more = len(problems) - _MAX_PROBLEMS
+    named = '; '.join(problems[:_MAX_PROBLEMS]) + (f'; and {more} more' if more > 0 else '')
+    raise DataError(f'{path}: {named}. The splits are {", ".join(filter(None, SPLITS))}.')
   return rows
 
 
@@ -105,7 +107,7 @@ def _split(lines: Sequence[str]) -> list[list[str]]:
 
 
 def _header(fields: Sequence[str]) -> dict[str, int] | None:
-  """Places of the columns if these fields name them."""
+  """Returns the index of each column if the fields are a header, else None."""
   names = [field.strip().lower() for field in fields]
   columns = {
     column: names.index(name)
@@ -118,4 +120,4 @@ def _header(fields: Sequence[str]) -> dict[str, int] | None:
 
 def _repeated(rows: Sequence[_Row]) -> list[str]:
   counts = collections.Counter((SPLITS.get(row.split), row.path) for row in rows)
-  return [f'{path} comes {count} times' for (_, path), count in counts.items() if count > 1]
+  return [f'{path} is listed {count} times' for (_, path), count in counts.items() if count > 1]

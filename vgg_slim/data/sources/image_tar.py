@@ -1,4 +1,4 @@
-"""Class folders in a tar archive, read in place: nothing is ever extracted. No TensorFlow."""
+"""Class folders in a tar archive, read in place without extracting them. No TensorFlow."""
 
 import bz2
 import functools
@@ -9,7 +9,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vgg_slim.data.sources import image_folder
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, state_of_files
@@ -17,52 +17,54 @@ from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
 _HEAD_BYTES = 16
-# First bytes of a file -> what reads it plain.
+# First bytes of a file -> function that opens it for decompression.
 _COMPRESSIONS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ': lzma.open}
 
 
 class TarImages(Sequence):
-  """Pictures in one tar file, made when asked for.
+  """Images in one tar file, read on access.
 
   Args:
-    path: the tar file, not compressed.
-    members: name, label, first byte and size of each picture.
-    keep: lives as long as the pictures do, such as the temporary file at `path`.
+    path: The tar file, not compressed.
+    members: Name, label, offset and size in bytes of each image.
+    keep_alive: An object to hold as long as the images, such as the temporary file at `path`.
   """
 
-  def __init__(self, path: str, members: Sequence[tuple[str, int, int, int]], keep: object = None):
+  def __init__(
+    self, path: str, members: Sequence[tuple[str, int, int, int]], keep_alive: object = None
+  ):
     self._path = path
     self._members = members
-    self._keep = keep
+    self._keep_alive = keep_alive
 
   def __len__(self) -> int:
     return len(self._members)
 
   def __getitem__(self, index: int) -> LabeledImage:
-    name, label, start, size = self._members[index]
-    return LabeledImage(name, label, functools.partial(_read_part, self._path, start, size))
+    name, label, offset, size = self._members[index]
+    return LabeledImage(name, label, functools.partial(_read_member, self._path, offset, size))
 
 
 def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> Source:
   """Opens an archive of class folders, or of `train`, `validation` and `test` folders of these.
 
-  Folders that hold nothing but one folder are passed through. A compressed archive is decompressed
-  into a temporary file, as training reads it in random order. Links and devices are passed over.
+  Leading folders that all images share are ignored. A compressed archive is decompressed into a
+  temporary file, because its images are read in random order. Links and devices are passed over.
 
   Args:
-    path: the archive.
-    class_names: as `image_folder.open_folder` takes them.
+    path: The archive.
+    class_names: See `image_folder.open_folder`.
 
   Raises:
-    DataError: broken, names that lead out of the archive, or no such folders.
-    OSError: it cannot be read.
+    DataError: The archive is damaged, has names that point outside it, or has no such folders.
+    OSError: The archive cannot be read.
   """
-  plain, keep = _decompressed(path)
+  plain, temporary_file = _decompress(path)
   members, passed_over = _read_members(path, plain)
-  inside = _pass_through(list(members))
-  splits = _by_split(inside)
+  member_names = _strip_shared_folders(list(members))
+  splits = _by_split(member_names)
   listings = {
-    split: image_folder.listing_of(f'{path}, {split or "/"}', _by_class(names), [], class_names)
+    split: image_folder.make_listing(f'{path}, {split or "/"}', _by_class(names), [], class_names)
     for split, names in splits.items()
   }
   class_names = next(iter(listings.values())).class_names
@@ -70,42 +72,44 @@ def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> So
   for folder, listing in listings.items():
     image_folder.check_same_classes(path, class_names, folder, listing.class_names)
     prefix = f'{folder}/' if folder else ''
-    parts = [
-      (prefix + name, label, *members[inside[prefix + name]])
+    entries = [
+      (prefix + name, label, *members[member_names[prefix + name]])
       for name, label in zip(listing.names, listing.labels, strict=True)
     ]
-    images[image_folder.SPLIT_FOLDERS.get(folder, 'train')] = TarImages(str(plain), parts, keep)
+    split = image_folder.SPLIT_FOLDERS.get(folder, 'train')
+    images[split] = TarImages(str(plain), entries, temporary_file)
   return Source('tar', class_names, images, True, state_of_files([path]), tuple(passed_over))
 
 
-def _decompressed(path: pathlib.Path) -> tuple[pathlib.Path, object]:
+def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
+  """Returns the path of the plain archive, and the temporary file if the archive is compressed."""
   with path.open('rb') as stream:
     head = stream.read(_HEAD_BYTES)
   reader = next((read for magic, read in _COMPRESSIONS.items() if head.startswith(magic)), None)
   if reader is None:
     return path, None
-  # Removed with the pictures that are read from it.
-  keep = tempfile.NamedTemporaryFile(prefix='vgg_slim-', suffix='.tar')  # noqa: SIM115
+  # Deleted when the last of the images that refer to it is.
+  temporary_file = tempfile.NamedTemporaryFile(prefix='vgg_slim-', suffix='.tar')  # noqa: SIM115
   try:
     with reader(path, 'rb') as stream:
-      shutil.copyfileobj(stream, keep)
+      shutil.copyfileobj(stream, temporary_file)
   except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
     raise DataError(f'{path} cannot be decompressed: {error}.') from error
-  keep.flush()
-  return pathlib.Path(keep.name), keep
+  temporary_file.flush()
+  return pathlib.Path(temporary_file.name), temporary_file
 
 
 def _read_members(
   path: pathlib.Path, plain: pathlib.Path
 ) -> tuple[dict[str, tuple[int, int]], list[str]]:
-  """Returns {name: (first byte, size)} of the pictures, and the names of all other files."""
+  """Returns {name: (offset, size)} of the images, and the sorted names of all other files."""
   members, passed_over = {}, []
   try:
     with tarfile.open(plain, 'r:') as archive, plain.open('rb') as stream:
       for member in archive:
         name = pathlib.PurePosixPath(member.name)
         if name.is_absolute() or '..' in name.parts:
-          raise DataError(f'{path}: {member.name!r} leads out of the archive.')
+          raise DataError(f'{path}: {member.name!r} points outside the archive.')
         if member.isdir() or any(part.startswith('.') for part in name.parts):
           continue
         stream.seek(member.offset_data)
@@ -115,12 +119,12 @@ def _read_members(
         else:
           passed_over.append(name.as_posix())
   except tarfile.TarError as error:
-    raise DataError(f'{path} is no tar archive: {error}.') from error
+    raise DataError(f'{path} is not a tar archive: {error}.') from error
   return members, sorted(passed_over)
 
 
-def _pass_through(names: list[str]) -> dict[str, str]:
-  """{name without the folders that all share: name}; two levels at least are left."""
+def _strip_shared_folders(names: list[str]) -> dict[str, str]:
+  """Returns {name without the leading folders that all names share: name}; keeps two levels."""
   parts = [name.split('/') for name in names]
   shared = 0
   while parts and all(len(p) > shared + 2 and p[shared] == parts[0][shared] for p in parts):
@@ -128,28 +132,28 @@ def _pass_through(names: list[str]) -> dict[str, str]:
   return {'/'.join(p[shared:]): name for p, name in zip(parts, names, strict=True)}
 
 
-def _by_split(inside: dict[str, str]) -> dict[str, list[str]]:
-  """Names by split folder, '' where there are none."""
-  tops = {name.split('/', 1)[0] for name in inside}
+def _by_split(names: Collection[str]) -> dict[str, list[str]]:
+  """Groups names by split folder; all are under '' where there are no split folders."""
+  tops = {name.split('/', 1)[0] for name in names}
   if 'train' not in tops or not tops <= set(image_folder.SPLIT_FOLDERS):
-    return {'': list(inside)}
-  found = {split: [] for split in image_folder.SPLIT_FOLDERS if split in tops}
-  for name in inside:
+    return {'': list(names)}
+  splits = {split: [] for split in image_folder.SPLIT_FOLDERS if split in tops}
+  for name in names:
     split, rest = name.split('/', 1)
-    found[split].append(rest)
-  return found
+    splits[split].append(rest)
+  return splits
 
 
 def _by_class(names: list[str]) -> dict[str, list[str]]:
-  found = {}
+  by_class = {}
   for name in names:
     class_name, slash, _ = name.partition('/')
     if slash:
-      found.setdefault(class_name, []).append(name)
-  return found
+      by_class.setdefault(class_name, []).append(name)
+  return by_class
 
 
-def _read_part(path: str, start: int, size: int) -> bytes:
+def _read_member(path: str, offset: int, size: int) -> bytes:
   with open(path, 'rb') as stream:
-    stream.seek(start)
+    stream.seek(offset)
     return stream.read(size)

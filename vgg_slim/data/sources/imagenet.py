@@ -1,4 +1,4 @@
-"""ImageNet as ILSVRC gives it: synset folders to train, a flat folder and a list to validate.
+"""ImageNet as ILSVRC publishes it: synset folders for train, a flat folder and a list for val.
 
 No TensorFlow.
 """
@@ -13,8 +13,8 @@ from vgg_slim.errors import DataError
 
 _KAGGLE_FOLDER = pathlib.Path('ILSVRC', 'Data', 'CLS-LOC')
 _VALIDATION_FOLDERS = ('val', 'validation')
-# Lines are: a file and a synset with boxes behind it (Kaggle); a synset for every file in the
-# order of their names (slim); a file and the place of its synset among the sorted ones (Caffe).
+# A line holds a file, its synset and bounding boxes (Kaggle); the synset of one file, in the order
+# of the sorted file names (slim); or a file and the index of its synset among all, sorted (Caffe).
 _VALIDATION_LISTS = (
   'LOC_val_solution.csv',
   'imagenet_2012_validation_synset_labels.txt',
@@ -22,21 +22,21 @@ _VALIDATION_LISTS = (
   'val.txt',
 )
 _WORDS_FILES = ('LOC_synset_mapping.txt', 'synset_words.txt')
-_NAMED = 5
+_MAX_PROBLEMS = 5  # in one message
 
 
 def open_imagenet(root: pathlib.Path) -> Source:
-  """Opens the folder that has `train` and `val`, or the one of Kaggle's archive.
+  """Opens the folder that contains `train` and `val`, or the folder of Kaggle's archive.
 
-  A class is called 'n01440764 tench, Tinca tinca' where a file of words is there, else by its
-  synset alone.
+  A class is called 'n01440764 tench, Tinca tinca' if there is a file of words, else 'n01440764'.
 
   Args:
-    root: holds `train/SYNSET/*.JPEG`, `val/*.JPEG` and one of the lists, or `val/SYNSET/*.JPEG`.
+    root: Folder with `train/SYNSET/*.JPEG` and either `val/*.JPEG` and one of the lists, or
+      `val/SYNSET/*.JPEG`.
 
   Raises:
-    DataError: a part is missing, or list and files do not fit; names them.
-    OSError: a folder cannot be read.
+    DataError: A part is missing, or the list does not match the files; names them.
+    OSError: A folder cannot be read.
   """
   data = root / _KAGGLE_FOLDER if (root / _KAGGLE_FOLDER).is_dir() else root
   validation = next((data / n for n in _VALIDATION_FOLDERS if (data / n).is_dir()), None)
@@ -49,8 +49,8 @@ def open_imagenet(root: pathlib.Path) -> Source:
     names, labels = listing.names, listing.labels
   else:
     names, labels = _read_validation(root, validation, train.class_names)
-  parts = {'train': (data / 'train', train.names), 'validation': (validation, names)}
-  paths = [os.path.join(folder, name) for folder, part in parts.values() for name in part]
+  files = ((data / 'train', train.names), (validation, names))
+  paths = [os.path.join(folder, name) for folder, part in files for name in part]
   splits = {
     'train': FileImages(data / 'train', train.names, train.labels, 'train/'),
     'validation': FileImages(validation, names, labels, f'{validation.name}/'),
@@ -68,27 +68,27 @@ def open_imagenet(root: pathlib.Path) -> Source:
 def _read_validation(
   root: pathlib.Path, folder: pathlib.Path, synsets: tuple[str, ...]
 ) -> tuple[list[str], list[int]]:
-  """Returns file names in `folder`, sorted, and the label of each."""
+  """Returns the sorted file names in `folder` and their labels."""
   path = next((root / name for name in _VALIDATION_LISTS if (root / name).is_file()), None)
   if path is None:
     raise DataError(
-      f'{root} has no list of the validation labels: one of {", ".join(_VALIDATION_LISTS)}. '
-      "The development kit's ground truth numbers the classes in an order of its own."
+      f'{root} has no list of validation labels; expected one of {", ".join(_VALIDATION_LISTS)}. '
+      "The development kit's ground truth cannot be used: it numbers the classes in another order."
     )
   names = sorted(name for name in os.listdir(folder) if not name.startswith('.'))
   synset_of = _read_list(path, names, synsets)
   problems = [f'no label for {name}' for name in names if name not in synset_of]
   problems += [f'no file {name}' for name in synset_of if not (folder / name).exists()]
-  known = {synset: label for label, synset in enumerate(synsets)}
-  problems += [f'no folder for {s}' for s in sorted(set(synset_of.values()) - set(known))]
+  label_of = {synset: label for label, synset in enumerate(synsets)}
+  problems += [f'no folder for {s}' for s in sorted(set(synset_of.values()) - set(label_of))]
   if problems:
-    more = f'; and {len(problems) - _NAMED} more' if len(problems) > _NAMED else ''
-    raise DataError(f'{path} does not fit {folder}: {"; ".join(problems[:_NAMED])}{more}.')
-  return names, [known[synset_of[name]] for name in names]
+    more = f'; and {len(problems) - _MAX_PROBLEMS} more' if len(problems) > _MAX_PROBLEMS else ''
+    raise DataError(f'{path} does not match {folder}: {"; ".join(problems[:_MAX_PROBLEMS])}{more}.')
+  return names, [label_of[synset_of[name]] for name in names]
 
 
 def _read_list(path: pathlib.Path, names: list[str], synsets: tuple[str, ...]) -> dict[str, str]:
-  """Synset by file name."""
+  """Reads a list of validation labels; returns the synset of each file name."""
   lines = [line for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
   if path.suffix == '.csv':
     rows = csv.DictReader(lines)
@@ -108,7 +108,7 @@ def _synset(path: pathlib.Path, value: str, synsets: tuple[str, ...]) -> str:
   if not value.isdecimal():
     return value
   if int(value) >= len(synsets):
-    raise DataError(f'{path}: class {value} comes, but there are {len(synsets)} synset folders.')
+    raise DataError(f'{path}: class {value} occurs, but there are {len(synsets)} synset folders.')
   return synsets[int(value)]
 
 

@@ -1,4 +1,4 @@
-"""Pictures and labels in one `.npz` file, as Keras, MedMNIST and many papers give them.
+"""Images and labels in one `.npz` file, as Keras, MedMNIST and many papers publish them.
 
 No TensorFlow.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from vgg_slim.data.sources.labeled_images import Source, from_arrays
 from vgg_slim.errors import DataError
 
-# What the arrays of a split may be called, images first; a row is one author's habit.
+# Accepted names of the arrays of a split, as pairs (images, labels).
 _SPLIT_NAMES = {
   'train': (('x_train', 'y_train'), ('train_images', 'train_labels'), ('images', 'labels')),
   'validation': (('x_val', 'y_val'), ('val_images', 'val_labels')),
@@ -21,14 +21,13 @@ _CLASS_NAMES = 'class_names'
 
 
 def open_npz(path: pathlib.Path) -> Source:
-  """Opens a file with `x_train` and `y_train`, `train_images` and `train_labels` or the like.
+  """Opens a file of arrays `x_train` and `y_train`, `train_images` and `train_labels`, or similar.
 
-  Images are uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3]; labels whole numbers [N] or [N, 1].
-  Classes are called by their numbers unless there is an array `class_names`. Nothing pickled is
-  loaded.
+  Images are uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3]; labels are integers [N] or [N, 1].
+  The class names are the labels unless there is an array `class_names`. Pickled arrays are refused.
 
   Raises:
-    DataError: not such a file; says which arrays it has.
+    DataError: The file is not of this kind; says which arrays it has.
   """
   arrays = _read(path)
   splits, problems = {}, []
@@ -40,12 +39,13 @@ def open_npz(path: pathlib.Path) -> Source:
         splits[split] = (images, labels)
         break
   if 'train' not in splits:
-    wanted = ' or '.join(' and '.join(pair) for pair in _SPLIT_NAMES['train'])
-    raise DataError(f'{path} needs {wanted}; it has {", ".join(sorted(arrays)) or "nothing"}.')
+    expected = ' or '.join(' and '.join(pair) for pair in _SPLIT_NAMES['train'])
+    raise DataError(f'{path} needs {expected}; it has {", ".join(sorted(arrays)) or "nothing"}.')
   if problems:
     raise DataError(f'{path}: {"; ".join(problems)}.')
   splits = {
-    name: (_images(images), labels.reshape(-1)) for name, (images, labels) in splits.items()
+    name: (_drop_gray_channel(images), labels.reshape(-1))
+    for name, (images, labels) in splits.items()
   }
   if _CLASS_NAMES in arrays:
     class_names = tuple(str(name) for name in arrays[_CLASS_NAMES].tolist())
@@ -59,21 +59,21 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     loaded = np.load(path, allow_pickle=False)
     if not isinstance(loaded, np.lib.npyio.NpzFile):
-      raise DataError(f'{path} holds one array, expected a .npz file of images and labels.')
+      raise DataError(f'{path} holds a single array, expected a .npz file of images and labels.')
     with loaded:
       return {name: loaded[name] for name in loaded.files}
   except (ValueError, zipfile.BadZipFile, EOFError) as error:
     if isinstance(error, DataError):
       raise
-    raise DataError(f'{path} is no .npz file of plain arrays: {error}.') from error
+    raise DataError(f'{path} is not a .npz file of plain arrays: {error}.') from error
 
 
 def _problems(
   images_name: str, images: np.ndarray, labels_name: str, labels: np.ndarray
 ) -> list[str]:
   problems = []
-  is_grey = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 1)
-  if images.dtype != np.uint8 or not (is_grey or (images.ndim == 4 and images.shape[3] == 3)):
+  is_gray = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 1)
+  if images.dtype != np.uint8 or not (is_gray or (images.ndim == 4 and images.shape[3] == 3)):
     problems.append(
       f'{images_name} must be uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3], '
       f'got {images.dtype} {list(images.shape)}'
@@ -81,13 +81,13 @@ def _problems(
   is_list = labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)
   if labels.dtype.kind not in 'iu' or not is_list or (labels < 0).any():
     problems.append(
-      f'{labels_name} must be whole numbers [N] or [N, 1] from 0, '
+      f'{labels_name} must be non-negative integers [N] or [N, 1], '
       f'got {labels.dtype} {list(labels.shape)}'
     )
   if len(images) != len(labels):
-    problems.append(f'{images_name} has {len(images)} pictures, {labels_name} {len(labels)} labels')
+    problems.append(f'{images_name} has {len(images)} images, {labels_name} {len(labels)} labels')
   return problems
 
 
-def _images(images: np.ndarray) -> np.ndarray:
+def _drop_gray_channel(images: np.ndarray) -> np.ndarray:
   return images[..., 0] if images.ndim == 4 and images.shape[3] == 1 else images
