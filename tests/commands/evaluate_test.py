@@ -171,7 +171,7 @@ def test_a_data_set_with_some_of_the_classes_in_another_order(folder):
   [
     ([], 'Give --train_dir or --checkpoint_path, or --checkpoints for several.'),
     (['--train_dir=run', '--checkpoints=run,run'], 'Give --train_dir or'),
-    (['--train_dir=nowhere'], 'nowhere is no train_dir: it has no config.json.'),
+    (['--train_dir=nowhere'], 'nowhere is not a train_dir: it has no config.json.'),
     (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is missing: imported/model.ckpt-2'),
     (['--train_dir=run', '--split=dev'], "no split 'dev'; this data set has train, validation"),
     (['--train_dir=run', '--test_scales=big'], "--test_scales='big': expected sides"),

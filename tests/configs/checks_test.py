@@ -12,7 +12,7 @@ class Section:
   scale: float = 1.0
 
 
-def test_all_that_is_wrong_is_raised_at_once():
+def test_all_problems_are_raised_at_once():
   checks = Checks(Section(0, -1.0))
   checks.require(False, 'side', 'at least 1')
   checks.require(False, 'scale', 'positive')
@@ -20,14 +20,14 @@ def test_all_that_is_wrong_is_raised_at_once():
     checks.raise_all()
 
 
-def test_nothing_wrong_raises_nothing():
+def test_no_problem_raises_nothing():
   checks = Checks(Section(1))
   checks.require(True, 'side', 'at least 1')
   assert checks.raise_all() is None
 
 
 @pytest.mark.parametrize(
-  ('values', 'lacks', 'message'),
+  ('values', 'may_lack_defaults', 'message'),
   [
     ([], False, 'here must be an object, got list'),
     ({'side': 1}, False, "here: missing ['scale'], unknown []"),
@@ -35,11 +35,11 @@ def test_nothing_wrong_raises_nothing():
     ({'side': 1, 'depth': 2}, True, "here: missing [], unknown ['depth']"),
   ],
 )
-def test_fields(values, lacks, message):
+def test_missing_and_unknown_fields_are_listed(values, may_lack_defaults, message):
   with pytest.raises(ConfigError) as error:
-    check_fields(values, Section, 'here', lacks)
+    check_fields(values, Section, 'here', may_lack_defaults)
   assert message in str(error.value)
 
 
-def test_a_default_may_be_missing():
+def test_a_field_with_a_default_may_be_missing():
   assert check_fields({'side': 1}, Section, 'here', may_lack_defaults=True) is None

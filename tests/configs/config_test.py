@@ -29,8 +29,8 @@ def test_file_round_trip(tmp_path):
   assert config.read_train_config(str(tmp_path)) == a_config()
 
 
-def test_a_folder_without_config_is_no_train_dir(tmp_path):
-  with pytest.raises(CheckpointError, match='is no train_dir: it has no config.json'):
+def test_a_folder_without_a_config_is_not_a_train_dir(tmp_path):
+  with pytest.raises(CheckpointError, match='is not a train_dir: it has no config.json'):
     config.read_train_config(str(tmp_path))
   (tmp_path / '1_head').mkdir()
   config.write_train_config(str(tmp_path / '1_head'), a_config())
@@ -46,13 +46,13 @@ def test_a_folder_without_config_is_no_train_dir(tmp_path):
     ('{"net": {}}', 'missing .*class_names'),
   ],
 )
-def test_a_broken_file_is_named(tmp_path, text, message):
+def test_a_damaged_file_is_named(tmp_path, text, message):
   (tmp_path / 'config.json').write_text(text)
   with pytest.raises(CheckpointError, match=f'config.json is damaged or .*{message}.*--train_dir'):
     config.read_train_config(str(tmp_path))
 
 
-def test_a_file_from_before_a_field_takes_its_default():
+def test_a_file_that_lacks_a_field_gets_its_default():
   values = json.loads(a_config().to_json())
   del values['run']['seed'], values['optimizer']
   with pytest.raises(ConfigError, match="missing \\['optimizer'\\]"):
@@ -68,18 +68,20 @@ def test_unknown_fields_are_named():
     config.TrainConfig.from_json(json.dumps(values))
 
 
-def test_a_crop_must_fit_the_scale():
+def test_the_crop_must_fit_into_the_smallest_training_image():
   with pytest.raises(ConfigError, match='train_scale_min=36 is smaller than image_size=40'):
     dataclasses.replace(a_config(), net=config.NetConfig(3, image_size=40))
 
 
-def test_a_batch_is_cut_into_equal_parts():
+def test_a_batch_must_split_into_equal_micro_batches():
   optimizer = config.OptimizerConfig(gradient_accumulation_steps=3)
-  with pytest.raises(ConfigError, match='batch_size=32 cannot be cut into gradient_accum.*=3'):
+  with pytest.raises(
+    ConfigError, match='batch_size=32 cannot be split into gradient_accum.*=3 equal micro-batches'
+  ):
     dataclasses.replace(a_config(), optimizer=optimizer)
 
 
-def test_a_run_of_0_1_keeps_its_resize_filter():
+def test_a_run_of_version_0_1_keeps_its_resize_filter():
   values = json.loads(a_config().to_json())
   del values['preprocessing']['resize_filter'], values['preprocessing']['stored_side']
   saved = config.TrainConfig.from_json(json.dumps(values))

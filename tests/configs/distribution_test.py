@@ -11,6 +11,6 @@ from vgg_slim.errors import ConfigError
     ({'worker_timeout': 0.0}, 'worker_timeout must be positive, got 0.0'),
   ],
 )
-def test_values_out_of_range(values, message):
+def test_values_out_of_range_are_refused(values, message):
   with pytest.raises(ConfigError, match=message):
     DistributionConfig(**values)

@@ -21,35 +21,35 @@ def test_a_setting_is_an_ordinary_field():
     Some()
 
 
-def test_a_field_says_what_a_resumed_run_does_and_is_refused_where_it_says_nothing():
-  found = {field.name: fields.resume_of(field) for field in dataclasses.fields(Some)}
-  assert found == {'needed': fields.REFUSED, 'rate': fields.FREE, 'silent': fields.REFUSED}
+def test_a_field_declares_its_rule_and_is_refused_by_default():
+  rules = {field.name: fields.resume_rule(field) for field in dataclasses.fields(Some)}
+  assert rules == {'needed': fields.REFUSED, 'rate': fields.FREE, 'silent': fields.REFUSED}
 
 
 @pytest.mark.parametrize(
-  ('resume', 'before', 'after', 'refused', 'described'),
+  ('rule', 'before', 'after', 'refused', 'described'),
   [
     (fields.REFUSED, 1, 2, True, 'refused'),
     (fields.REFUSED, 1, 1, False, 'refused'),
     (fields.free('it is'), 1, 2, False, 'free: it is'),
     (fields.kept('of step 0'), 1, 2, False, 'kept: of step 0'),
-    (fields.resets('a', 'b', follows='so'), 1, 2, False, 'free, resets a and b: so'),
+    (fields.resets('a', 'b', effect='so'), 1, 2, False, 'free, resets a and b: so'),
     (
       SWITCH,
       0,
       1,
       True,
-      'free: it holds from this step on; off or on',
+      'free: the new value applies from this step on; off or on',
     ),
     (
       SWITCH,
       1,
       2,
       False,
-      'free: it holds from this step on; off or on',
+      'free: the new value applies from this step on; off or on',
     ),
   ],
 )
-def test_answers(resume, before, after, refused, described):
-  assert resume.refuses(before, after) is refused
-  assert resume.describe() == described
+def test_what_a_rule_refuses_and_how_it_is_described(rule, before, after, refused, described):
+  assert rule.refuses(before, after) is refused
+  assert rule.describe() == described

@@ -17,7 +17,7 @@ def test_every_wrong_value_is_listed_at_once():
     assert message in str(error.value)
 
 
-def test_a_sigmoid_is_one_logit_for_two_classes():
+def test_a_sigmoid_has_one_logit_for_two_classes():
   assert NetConfig(2).num_logits == 2
   assert NetConfig(2, classifier_activation='sigmoid').num_logits == 1
   with pytest.raises(ConfigError, match="num_classes must be 2 for .*'sigmoid', got 3"):

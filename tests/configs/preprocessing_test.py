@@ -29,7 +29,7 @@ def test_every_wrong_value_is_listed_at_once():
     assert message in str(error.value)
 
 
-def test_it_comes_back_from_json():
+def test_json_round_trip():
   config = PreprocessingConfig(
     (1.0, 2.0, 3.0), (1.0, 0.5, 0.25), rgb_shift=0.1, rgb_covariance=((1.0, 2.0, 3.0),) * 3
   )

@@ -8,7 +8,7 @@ from vgg_slim.configs import config, fields, resuming
 from vgg_slim.errors import CheckpointError, ConfigError
 
 ROOT = pathlib.Path(__file__).parents[2]
-ANSWERS = resuming.answers(config.TrainConfig, config.SECTIONS)
+RULES = resuming.resume_rules(config.TrainConfig, config.SECTIONS)
 
 
 def resume(saved, **given):
@@ -21,34 +21,34 @@ def with_optimizer(**values):
   return dataclasses.replace(a_config(), optimizer=config.OptimizerConfig(**values))
 
 
-def test_what_nobody_gives_is_as_it_was():
+def test_settings_that_are_not_given_keep_their_values():
   saved = with_optimizer(learning_rate=0.3, optimizer='adam')
   assert resume(saved) == (saved, ())
 
 
-def test_length_and_rate_may_change_and_each_is_said_in_a_line():
+def test_each_change_of_a_free_setting_is_reported_in_one_line():
   resumed, lines = resume(a_config(), run__epochs=99.0, optimizer__momentum=0.5, data_dir='moved')
   assert (resumed.run.epochs, resumed.optimizer.momentum, resumed.data_dir) == (99.0, 0.5, 'moved')
   assert lines == (
-    'optimizer.momentum was 0.9, now 0.5: it holds from this step on.',
-    'run.epochs was 14.0, now 99.0: the run ends there, and with it polynomial, cosine and '
-    'one_cycle without schedule_epochs.',
-    "data_dir was 'data', now 'moved': the same pictures are read from there.",
+    'optimizer.momentum was 0.9, now 0.5: the new value applies from this step on.',
+    'run.epochs was 14.0, now 99.0: the run ends there, and so do polynomial, cosine and '
+    'one_cycle unless schedule_epochs is set.',
+    "data_dir was 'data', now 'moved': the same images are read from there.",
   )
 
 
-def test_a_list_of_a_flag_is_the_tuple_of_the_file():
+def test_a_list_from_a_flag_equals_the_saved_tuple():
   saved = with_optimizer(weight_decay_on=('weights', 'biases'))
   assert resume(saved, optimizer__weight_decay_on=['weights', 'biases']) == (saved, ())
 
 
-def test_every_clash_is_listed():
+def test_every_refused_setting_is_listed():
   with pytest.raises(CheckpointError) as error:
     resume(
       a_config(),
       run__seed=7,
       net__model='vgg11',
-      net__image_size=64,  # larger than the scale of then, which is not the point
+      net__image_size=64,  # larger than the saved train_scale_min, which is not what is tested
       data_fingerprint='other',
     )
   message = str(error.value)
@@ -64,7 +64,7 @@ def test_every_clash_is_listed():
     assert clash in message
 
 
-def test_many_class_names_are_cut():
+def test_a_long_value_is_cut_in_the_message():
   saved = dataclasses.replace(
     a_config(),
     net=config.NetConfig(1000, image_size=32),
@@ -83,30 +83,30 @@ def test_many_class_names_are_cut():
     ({'moving_average_decay': 0.9}, {'moving_average_decay': None}, 'was 0.9, now None .the aver'),
   ],
 )
-def test_what_the_checkpoint_does_not_hold_is_refused(before, given, reason):
+def test_settings_that_change_the_variables_are_refused(before, given, reason):
   saved = with_optimizer(**before)
   with pytest.raises(CheckpointError, match=reason):
     resume(saved, **{f'optimizer__{name}': value for name, value in given.items()})
 
 
-def test_averages_may_have_another_decay():
+def test_the_decay_of_averages_may_change():
   resumed, _ = resume(with_optimizer(moving_average_decay=0.9), optimizer__moving_average_decay=0.5)
   assert resumed.optimizer.moving_average_decay == 0.5
 
 
-def test_float16_is_of_the_whole_run_and_bfloat16_is_not():
+def test_float16_cannot_be_switched_on_but_bfloat16_can():
   assert resume(a_config(), runtime__precision='bfloat16')[0].runtime.precision == 'bfloat16'
-  with pytest.raises(CheckpointError, match='float16 keeps a scale of the loss'):
+  with pytest.raises(CheckpointError, match='float16 stores a loss scale'):
     resume(a_config(), runtime__precision='float16')
 
 
-def test_what_step_0_alone_looks_at_stays_in_the_file():
+def test_a_setting_that_only_matters_at_step_0_keeps_its_value():
   saved = dataclasses.replace(a_config(), fine_tune=config.FineTuneConfig('run/model.ckpt-1'))
   resumed, lines = resume(saved, fine_tune__checkpoint_path='run/model.ckpt-2')
   assert resumed == saved
   assert lines == (
-    "fine_tune.checkpoint_path was 'run/model.ckpt-1', now 'run/model.ckpt-2': a run that is "
-    'resumed goes on from its own checkpoint.',
+    "fine_tune.checkpoint_path was 'run/model.ckpt-1', now 'run/model.ckpt-2': a resumed "
+    'run continues from its own checkpoint.',
   )
 
 
@@ -115,20 +115,20 @@ def test_values_out_of_range_are_named():
     resume(a_config(), run__epochs=-1)
 
 
-def test_every_setting_has_an_answer_and_the_table_of_the_docs_says_it():
-  silent = [
+def test_every_setting_declares_a_rule_and_the_docs_list_it():
+  undeclared = [
     f'{config_class.__name__}.{field.name}'
     for config_class in (config.TrainConfig, *config.SECTIONS.values())
     for field in dataclasses.fields(config_class)
     if field.name not in config.SECTIONS and 'resume' not in field.metadata
   ]
-  assert not silent, 'declare them with configs.fields.setting'
+  assert not undeclared, 'declare them with configs.fields.setting'
   text = (ROOT / 'docs' / 'file-formats.md').read_text(encoding='utf-8')
   section = text.partition('## train_dir: config.json\n')[2].partition('\n## ')[0]
   rows = [line for line in section.splitlines() if line.startswith('| `')]
-  assert rows == [f'| `{name}` | {resume.describe()} |' for name, resume in ANSWERS.items()]
+  assert rows == [f'| `{name}` | {rule.describe()} |' for name, rule in RULES.items()]
 
 
-def test_kinds_of_answers():
-  assert ANSWERS['run.batch_size'] is fields.REFUSED
-  assert ANSWERS['optimizer.learning_rate'].counters == ('plateau',)
+def test_rules_of_two_settings():
+  assert RULES['run.batch_size'] is fields.REFUSED
+  assert RULES['optimizer.learning_rate'].counters == ('plateau',)

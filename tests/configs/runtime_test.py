@@ -10,11 +10,11 @@ def test_every_wrong_value_is_listed_at_once():
   for message in (
     "precision must be one of ('float32', 'bfloat16', 'float16'), got 'int8'",
     'num_threads must be at least 0',
-    "gpus must be numbers with commas or 'none', got 'first'",
+    "gpus must be comma-separated numbers or 'none', got 'first'",
   ):
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize('gpus', [None, 'none', '0', '0,12'])
-def test_gpus(gpus):
+def test_valid_gpus(gpus):
   assert RuntimeConfig(gpus=gpus).gpus == gpus

@@ -20,7 +20,7 @@ def test_every_wrong_value_is_listed_at_once():
     "learning_rate_decay_type must be one of ('fixed', 'exponential'",
     'learning_rate_decay_factor must be in (0, 1]',
     'epochs_per_decay must be positive',
-    'learning_rate_boundaries must be positive epochs that rise, got (3, 1)',
+    'learning_rate_boundaries must be positive, increasing epochs, got (3, 1)',
     'learning_rate_values must be empty or 2 positive rates',
     'warmup_epochs must be at least 0',
     'plateau_patience must be at least 1',
@@ -30,5 +30,5 @@ def test_every_wrong_value_is_listed_at_once():
 
 
 def test_piecewise_needs_boundaries():
-  with pytest.raises(ConfigError, match='learning_rate_boundaries must be given for piecewise'):
+  with pytest.raises(ConfigError, match='learning_rate_boundaries must be given for .piecewise'):
     ScheduleConfig(learning_rate_decay_type='piecewise')

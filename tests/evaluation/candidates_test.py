@@ -71,7 +71,7 @@ def test_a_checkpoint_from_elsewhere_must_have_the_runs_pixels(tmp_path, run):
 
 
 def test_nothing_there(tmp_path):
-  with pytest.raises(CheckpointError, match='is no train_dir: it has no config.json'):
+  with pytest.raises(CheckpointError, match='is not a train_dir: it has no config.json'):
     find_candidate(str(tmp_path), str(tmp_path))
   with pytest.raises(CheckpointError, match='holds no checkpoint'):
     find_candidate(str(tmp_path))

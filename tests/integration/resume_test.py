@@ -66,7 +66,7 @@ def test_fine_tuning_is_resumed_whatever_became_of_its_source(folder):
 
   output = trained(folder, *fine, *tuned, '--train_dir=tuned', '--max_steps=4')
   assert 'Resuming from tuned/model.ckpt-2.' in output
-  assert "now 'source/model.ckpt-4': a run that is resumed goes on from its own" in output
+  assert "now 'source/model.ckpt-4': a resumed run continues from its own" in output
   fine = (*fine[:-1], f'--checkpoint_path={folder / "source"}')
   trained(folder, *fine, '--train_dir=tuned', '--max_steps=6')
   shutil.rmtree(folder / 'source')
@@ -118,7 +118,8 @@ def test_another_metric_and_another_rate_start_their_counters_again(folder):
   changed = ('--train_dir=run', '--best_metric=loss', '--learning_rate=1e-3')
   output = trained(folder, *changed, '--epochs=5', '--plateau_patience=9')
   for line in (
-    "run.best_metric was 'accuracy', now 'loss': epochs are compared by it from this step on.",
+    "run.best_metric was 'accuracy', now 'loss': epochs are compared by this metric from this step "
+    'on.',
     'keep_best: now by loss, before by accuracy: the patience starts again.',
     'early_stop_patience: now by loss, before by accuracy: the patience starts again.',
     'plateau: now by loss, before by accuracy: the patience starts again.',

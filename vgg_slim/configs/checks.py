@@ -1,4 +1,4 @@
-"""How a config says what is wrong with it."""
+"""Validation of configs: every problem is reported at once."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from vgg_slim.errors import ConfigError
 
 
 class Checks:
-  """Collects what is wrong with a config, to raise all of it at once."""
+  """Collects the problems of a config, to raise all of them as one error."""
 
   def __init__(self, config: Any):
     self._config = config
@@ -19,7 +19,7 @@ class Checks:
       self._problems.append(f'{field} must be {allowed}, got {getattr(self._config, field)!r}')
 
   def add(self, problems: Iterable[str]) -> None:
-    """Adds what another module has found."""
+    """Adds problems that another module found."""
     self._problems += problems
 
   def raise_all(self) -> None:
@@ -30,14 +30,16 @@ class Checks:
 def check_fields(
   values: Any, config_class: type, where: str, may_lack_defaults: bool = False
 ) -> None:
-  """Raises ConfigError unless `values` is a JSON object with the fields of a dataclass; lists all.
+  """Raises ConfigError unless `values` is a JSON object with exactly the fields of a dataclass.
+
+  The error lists every missing and every unknown field.
 
   Args:
-    values: out of a JSON file.
-    config_class: the dataclass.
-    where: the place in the file, for the message.
-    may_lack_defaults: whether a field that has a default may be missing: for files written before
-      there was such a field, whose default is what the program did then.
+    values: Value parsed from a JSON file.
+    config_class: Dataclass whose fields are expected.
+    where: Position in the file, for the message.
+    may_lack_defaults: Whether a field that has a default may be missing. Files written before the
+      field existed lack it, and its default is what the program did at that time.
   """
   if not isinstance(values, dict):
     raise ConfigError(f'{where} must be an object, got {type(values).__name__}.')

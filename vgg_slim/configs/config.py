@@ -1,9 +1,9 @@
-"""What a run is made of, as frozen dataclasses that check themselves. No TensorFlow.
+"""The configuration of a run, as frozen dataclasses that validate themselves. No TensorFlow.
 
-The sections live in `vgg_slim/configs/`, one a file, and are all found here; their defaults are the
-defaults of the flags (`vgg_slim/commands/flags/config_flags.py`). A `TrainConfig` is written to
-`train_dir/config.json` before step 0 and read back by every later command, so that network and
-preprocessing cannot disagree with training.
+Each section is a module of `vgg_slim/configs/` and is re-exported here; its defaults are also those
+of the flags (`vgg_slim/commands/flags/config_flags.py`). A `TrainConfig` is written to
+`train_dir/config.json` before step 0, and every later command reads it, so that they all use the
+network and the preprocessing of training.
 """
 
 import dataclasses
@@ -52,8 +52,8 @@ __all__ = [
 ]
 
 CONFIG_FILE = 'config.json'
-BEST_FOLDER = 'best'  # in a train_dir: one of its own, of the best epoch
-_MOVED = free('the same pictures are read from there')
+BEST_FOLDER = 'best'  # subfolder of a train_dir; itself a train_dir with the best checkpoint
+_MOVED = free('the same images are read from there')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +61,16 @@ class TrainConfig:
   """A whole training run; `train_dir/config.json` is its JSON.
 
   Attributes:
-    data_dir: absolute path of the converted data set.
+    net: Settings of the network.
+    preprocessing: Settings of preprocessing and augmentation.
+    optimizer: Settings of the loss, the update rule and the learning-rate schedule.
+    run: Length, random seed and intervals of the run.
+    fine_tune: What is restored from another checkpoint, and what is trained.
+    data_dir: Absolute path of the converted data set.
     data_fingerprint: `Manifest.fingerprint` of the data set at step 0.
-    class_names: in the order of the labels.
+    class_names: Class names in label order.
+    runtime: Devices, threads and compute precision.
+    distribution: Distribution over devices and workers.
   """
 
   net: NetConfig
@@ -88,17 +95,18 @@ class TrainConfig:
       raise ConfigError(
         f'num_classes={self.net.num_classes}, but there are {len(self.class_names)} class names.'
       )
-    batch, parts = self.run.batch_size, self.optimizer.gradient_accumulation_steps
-    if batch % parts:
+    batch, steps = self.run.batch_size, self.optimizer.gradient_accumulation_steps
+    if batch % steps:
       raise ConfigError(
-        f'batch_size={batch} cannot be cut into gradient_accumulation_steps={parts} equal parts.'
+        f'batch_size={batch} cannot be split into gradient_accumulation_steps={steps} equal '
+        'micro-batches.'
       )
 
   @property
   def test_scale(self) -> int:
     """The smaller side Q to which test images are resized, in pixels."""
-    fed = self.preprocessing
-    return test_scales.choose(fed.train_scale_min, fed.train_scale_max, self.net.image_size)
+    low, high = self.preprocessing.train_scale_min, self.preprocessing.train_scale_max
+    return test_scales.choose(low, high, self.net.image_size)
 
   def to_json(self) -> str:
     return json.dumps(dataclasses.asdict(self), indent=2) + '\n'
@@ -108,7 +116,7 @@ class TrainConfig:
     """Inverse of `to_json`.
 
     Raises:
-      ConfigError: not JSON, or fields that are unknown, or missing and without a default.
+      ConfigError: The text is not JSON, has unknown fields, or lacks fields that have no default.
     """
     try:
       values = json.loads(text)
@@ -139,24 +147,24 @@ def read_train_config(train_dir: str) -> TrainConfig:
   """Reads `train_dir/config.json`.
 
   Raises:
-    CheckpointError: there is none, or it is damaged or of another version; names the file and what
-      to do.
+    CheckpointError: The file does not exist, is damaged, or was written by an incompatible version;
+      the message names the file and the way out.
   """
   path = pathlib.Path(train_dir, CONFIG_FILE)
   if not path.is_file():
-    phases = sorted(str(found.parent) for found in path.parent.glob(f'*/{CONFIG_FILE}'))
+    phases = sorted(str(config.parent) for config in path.parent.glob(f'*/{CONFIG_FILE}'))
     hint = f' Its phases are train_dirs: {", ".join(phases)}.' if phases else ''
-    raise CheckpointError(f'{train_dir} is no train_dir: it has no {CONFIG_FILE}.{hint}')
+    raise CheckpointError(f'{train_dir} is not a train_dir: it has no {CONFIG_FILE}.{hint}')
   try:
     return TrainConfig.from_json(path.read_text(encoding='utf-8'))
   except (ConfigError, UnicodeDecodeError, TypeError) as error:
     reason = str(error).rstrip('.')
     raise CheckpointError(
-      f'{path} is damaged or was written by another version of vgg_slim: {reason}. Mend it, use '
-      'the vgg_slim_version that the model.ckpt-*.json beside it name, or give another --train_dir.'
+      f'{path} is damaged or was written by another version of vgg_slim: {reason}. Repair '
+      'it, install the vgg_slim_version recorded in model.ckpt-*.json, or give another --train_dir.'
     ) from error
 
 
 def write_train_config(train_dir: str, config: TrainConfig) -> None:
-  """Writes `train_dir/config.json`; a killed run leaves the old file or the new one, whole."""
+  """Writes `train_dir/config.json` atomically: a killed run leaves the old or the new file."""
   files.write_text(pathlib.Path(train_dir, CONFIG_FILE), config.to_json())

@@ -1,4 +1,4 @@
-"""How a run is spread over devices and machines."""
+"""How a run is distributed over devices and machines."""
 
 import dataclasses
 
@@ -8,12 +8,12 @@ from vgg_slim.configs.fields import FREE, REFUSED, setting
 
 @dataclasses.dataclass(frozen=True)
 class DistributionConfig:
-  """Devices of each process; which processes there are, TF_CONFIG says.
+  """Devices of each process; the processes themselves are listed in TF_CONFIG.
 
   Attributes:
-    num_devices: that share the batch.
-    sync_batch_norm: whether batch norm takes the statistics of all devices' pictures together.
-    worker_timeout: seconds after which a worker gives up waiting for the others.
+    num_devices: Number of devices that share the batch of a process.
+    sync_batch_norm: Whether batch norm computes its statistics over the images of all devices.
+    worker_timeout: Seconds after which a worker stops waiting for the others.
   """
 
   num_devices: int = setting(1, resume=FREE)

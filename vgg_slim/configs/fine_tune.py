@@ -13,23 +13,27 @@ _NEED_A_CHECKPOINT = (
   'ignore_class_names',
 )
 
-_KEPT = kept('a run that is resumed goes on from its own checkpoint')
+_KEPT = kept('a resumed run continues from its own checkpoint')
 
 
 @dataclasses.dataclass(frozen=True)
 class FineTuneConfig:
-  """What a new run takes from a checkpoint, and what it trains; scopes such as 'vgg_16/fc8'.
+  """What a new run restores from a checkpoint, and what it trains.
+
+  Scopes are prefixes of variable names, such as 'vgg_16/fc8'.
 
   Attributes:
-    checkpoint_path: prefix of a checkpoint, or None to start from the initialiser. A run that is
-      resumed takes its own checkpoint instead.
-    checkpoint_exclude_scopes: what is left at its initial value.
-    new_head: excludes the last layer, for other classes, and head layers that a trunk alone lacks.
-    from_net_a: takes the paper's pre-initialisation out of a checkpoint of configuration A.
-    ignore_missing_vars: whether what the checkpoint lacks may stay at its initial value.
-    ignore_class_names: whether the classes may be called otherwise than those of the checkpoint,
-      whose last layer is kept.
-    trainable_scopes: what is trained; the rest is frozen, batch-norm statistics too. Empty for all.
+    checkpoint_path: Prefix of a checkpoint, or None to start from initialized weights. A resumed
+      run restores its own checkpoint instead.
+    checkpoint_exclude_scopes: Scopes that are not restored and keep their initial values.
+    new_head: Whether to initialize a new last layer, for other classes, together with any head
+      layers that a checkpoint of a trunk lacks.
+    from_net_a: Whether to initialize from a checkpoint of configuration A, as the paper does.
+    ignore_missing_vars: Whether variables that the checkpoint lacks may keep their initial values.
+    ignore_class_names: Whether the last layer is kept although the checkpoint has other names for
+      its classes.
+    trainable_scopes: Scopes to train; all else is frozen, including batch-norm statistics. Empty to
+      train everything.
   """
 
   checkpoint_path: str | None = setting(None, resume=_KEPT)
@@ -45,4 +49,4 @@ class FineTuneConfig:
       object.__setattr__(self, name, tuple(getattr(self, name)))
     given = [name for name in _NEED_A_CHECKPOINT if getattr(self, name)]
     if given and self.checkpoint_path is None:
-      raise ConfigError(f'{", ".join(given)}: of no use without checkpoint_path.')
+      raise ConfigError(f'{", ".join(given)}: no effect without checkpoint_path.')

@@ -1,4 +1,4 @@
-"""The network."""
+"""Settings of the network."""
 
 import dataclasses
 
@@ -15,15 +15,15 @@ class NetConfig:
   """The network; names are those of `nets.specs`, `nets.head_specs` and `ops.initializers`.
 
   Attributes:
-    num_classes: K.
-    model: name of the network.
-    head: name of the head; None for the network's own.
-    image_size: side, in pixels, at which the class score map is 1x1.
-    fc_units: units of the hidden layers whose head leaves them open.
-    dropout_keep_prob: of the head's units.
-    initializer: of all weights.
-    classifier_activation: 'softmax' over K logits, or 'sigmoid' of a single one, the probability of
-      the second of two classes.
+    num_classes: Number of classes, K.
+    model: Name of the network.
+    head: Name of the head; None for the network's default head.
+    image_size: Side of the training crops in pixels, at which the class score map is 1x1.
+    fc_units: Units of each hidden fully-connected layer, for heads that do not fix the number.
+    dropout_keep_prob: Probability that dropout keeps a unit of the head, in (0, 1].
+    initializer: Name of the initializer of all weights.
+    classifier_activation: 'softmax' over K logits, or 'sigmoid' of a single logit, which gives the
+      probability of the second of two classes.
   """
 
   num_classes: int = setting(resume=REFUSED)
@@ -49,5 +49,5 @@ class NetConfig:
 
   @property
   def num_logits(self) -> int:
-    """Channels of the class score map."""
+    """Number of channels of the class score map."""
     return 1 if self.classifier_activation == 'sigmoid' else self.num_classes

@@ -1,4 +1,4 @@
-"""What is made small, and by which rule."""
+"""Settings of the loss and of the update rule."""
 
 import dataclasses
 
@@ -9,31 +9,35 @@ from vgg_slim.configs.schedule import ScheduleConfig
 OPTIMIZERS = ('momentum', 'sgd', 'adam', 'adamw', 'rmsprop')
 DECAYED = ('weights', 'biases', 'batch_norm')
 
-_MASKS = free('dropout draws other masks from this step on')
+_MASKS = free('dropout draws different masks from this step on')
 _WITHIN_AVERAGES = free_within(
   lambda decay: decay is None,
-  'the averages are kept in the checkpoint, so that they cannot be switched on or off',
+  'the averages are stored in the checkpoint, so they cannot be switched on or off',
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(ScheduleConfig):
-  """Update rule, weight decay and loss; by default momentum SGD as in the paper, 3.1.
+  """Update rule, weight decay and loss; the default is momentum SGD as in the paper, 3.1.
 
   Attributes:
-    optimizer: one of OPTIMIZERS.
-    momentum: of 'momentum' and 'rmsprop'.
-    nesterov: whether 'momentum' looks ahead.
-    adam_beta1: decay of the mean of gradients, also of 'adamw'.
-    adam_beta2: decay of the mean of their squares.
-    rmsprop_decay: decay of the mean of squares.
-    opt_epsilon: below a root of 'adam', 'adamw' and 'rmsprop'.
-    weight_decay: multiplies sum(w**2) / 2 in the loss; for 'adamw', w itself beside the gradient.
-    weight_decay_on: of DECAYED: kernels; biases; batch norm's scale and shift.
-    clip_gradient_norm: the global norm above which gradients are scaled down; None for no limit.
-    gradient_accumulation_steps: parts in which a batch passes through the network.
-    label_smoothing: share of the target that is spread over all classes.
-    moving_average_decay: of averages of all variables, kept beside them; None for none.
+    optimizer: One of OPTIMIZERS.
+    momentum: Momentum of 'momentum' and 'rmsprop', in [0, 1).
+    nesterov: Whether 'momentum' uses Nesterov's variant.
+    adam_beta1: Decay of the mean gradient, for 'adam' and 'adamw'.
+    adam_beta2: Decay of the mean squared gradient, for 'adam' and 'adamw'.
+    rmsprop_decay: Decay of the mean squared gradient, for 'rmsprop'.
+    opt_epsilon: Small constant added to the denominator of 'adam', 'adamw' and 'rmsprop', for
+      numerical stability.
+    weight_decay: Factor of sum(w**2) / 2 in the loss; for 'adamw' the factor of w in the update,
+      apart from the gradient.
+    weight_decay_on: Kinds of variables to decay, out of DECAYED: kernels, biases, and batch norm's
+      scale and shift.
+    clip_gradient_norm: Global norm above which gradients are scaled down; None for no limit.
+    gradient_accumulation_steps: Number of micro-batches that each batch is split into.
+    label_smoothing: Share of the target distribution that is spread evenly over all classes.
+    moving_average_decay: Decay of moving averages of all variables, stored next to them; None to
+      keep no averages.
   """
 
   optimizer: str = setting('momentum', resume=REFUSED)

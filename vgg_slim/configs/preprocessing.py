@@ -1,4 +1,4 @@
-"""From an image to what the network is fed."""
+"""Settings of preprocessing and augmentation."""
 
 import dataclasses
 
@@ -10,37 +10,42 @@ from vgg_slim.preprocessing.description import Rgb
 
 @dataclasses.dataclass(frozen=True)
 class PreprocessingConfig:
-  """How a picture becomes what the network is fed: (RGB 0..255 - rgb_mean) * pixel_scale.
+  """How an image becomes the network's input: (RGB 0..255 - rgb_mean) * pixel_scale.
 
-  All but the first two are of training; a step is off at its default.
+  The augmentations apply to training alone and are off by default, except for `random_flip`.
 
   Attributes:
-    rgb_mean: mean of the training split, R, G, B, 0..255.
-    pixel_scale: factor after the mean is subtracted, one number or one each for R, G, B; 1 in the
-      paper, 1 / standard deviation for featurewise normalisation.
-    train_scale_min: the smallest side S is drawn from [min, max] pixels (paper, 3.1).
-    train_scale_max: equal to `train_scale_min` for single-scale training.
-    random_flip: whether half of the training pictures are mirrored left to right.
-    rgb_shift: standard deviation of the colour shift along the principal axes of the pixels, in
+    rgb_mean: Mean of the training split, R, G, B, 0..255.
+    pixel_scale: Factor applied after the mean is subtracted, one number or one each for R, G, B; 1
+      in the paper, 1 / standard deviation for featurewise normalization.
+    train_scale_min: Lower end of the range [min, max], in pixels, from which the smaller side S of
+      a training image is drawn (paper, 3.1).
+    train_scale_max: Upper end of that range; equal to `train_scale_min` for single-scale training.
+    random_flip: Whether training images are flipped left to right with probability 1/2.
+    rgb_shift: Standard deviation of the color shift along the principal axes of the pixels, in
       eigenvalues of their covariance (paper, 3.1; 0.1 in Krizhevsky et al., 2012, 4.1).
-    rgb_covariance: of the pixels of the training split, 3 x 3, R, G, B, 0..255; for `rgb_shift`.
-    width_shift: the crop moves by up to this share of its width to either side.
-    height_shift: the same, up and down.
-    zoom_min: height and width of the crop are multiplied by numbers of [min, max] of their own;
-      below 1 things look larger.
-    zoom_max: see `zoom_min`.
-    brightness_min: pixels are multiplied by a number of [min, max] and clipped to 0..255.
-    brightness_max: see `brightness_min`.
-    random_erasing: probability that a rectangle of 2 to 33 % of the crop becomes mean colour
-      (Zhong et al., arXiv:1708.04896).
-    cutout: side of a square of mean colour, as a share of the crop's (DeVries and Taylor,
-      arXiv:1708.04552).
-    mixup: both parameters of the Beta distribution of the share with which a picture and its label
-      are averaged with another's (Zhang et al., arXiv:1710.09412).
-    cutmix: the same for the share of a picture that a rectangle of another leaves (Yun et al.,
-      arXiv:1905.04899). With `mixup` as well, each picture takes one of the two.
-    resize_filter: see `description.Preprocessing`, for training and evaluation alike.
-    stored_side: see `description.Preprocessing`; a fact about the data set.
+    rgb_covariance: Covariance of the pixels of the training split, 3 x 3, R, G, B, 0..255, used by
+      `rgb_shift`.
+    width_shift: Largest horizontal shift of the crop, as a share of its width.
+    height_shift: Largest vertical shift of the crop, as a share of its height.
+    zoom_min: Lower end of the range [min, max] from which two factors are drawn, one each for the
+      height and the width of the crop; below 1, objects appear larger.
+    zoom_max: Upper end of that range.
+    brightness_min: Lower end of the range [min, max] from which a factor of all pixels is drawn;
+      the product is clipped to 0..255.
+    brightness_max: Upper end of that range.
+    random_erasing: Probability that a rectangle of 2 to 33 % of the crop is filled with the mean
+      color (Zhong et al., arXiv:1708.04896).
+    cutout: Side of a square that is filled with the mean color, as a share of the crop's side
+      (DeVries and Taylor, arXiv:1708.04552).
+    mixup: Both parameters of the Beta distribution from which the weight is drawn for averaging an
+      image and its label with another image (Zhang et al., arXiv:1710.09412).
+    cutmix: Both parameters of the Beta distribution of the share of an image that remains when a
+      rectangle is pasted from another image (Yun et al., arXiv:1905.04899). With `mixup` as well,
+      one of the two is applied to each image.
+    resize_filter: Resize filter of training and evaluation, see `description.Preprocessing`.
+    stored_side: Side of the stored images, see `description.Preprocessing`; a property of the data
+      set.
   """
 
   rgb_mean: Rgb = setting(resume=REFUSED)
@@ -92,5 +97,5 @@ class PreprocessingConfig:
 
   @property
   def mixes(self) -> bool:
-    """Whether pictures of a batch are mixed, so that each has two labels."""
+    """Whether the images of a batch are mixed in pairs, so that each has two labels."""
     return bool(self.mixup or self.cutmix)

@@ -1,14 +1,14 @@
-"""A run that goes on: its config with the settings that were given for it now.
+"""The config of a resumed run: the saved config, with the settings that are given now.
 
-`config.json` is the only source of what nobody gives. What a run does with another value of a
-setting is said where the setting is declared, see `configs.fields`.
+`config.json` is the only source of settings that are not given. Each setting declares what a run
+does with a new value, see `configs.fields`.
 """
 
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from vgg_slim.configs.fields import Resume, resume_of
+from vgg_slim.configs.fields import ResumeRule, resume_rule
 from vgg_slim.errors import CheckpointError
 
 Config = TypeVar('Config')
@@ -17,12 +17,12 @@ _SHOWN = 80  # characters of a value in a message
 
 
 class Change(NamedTuple):
-  """A setting that was given another value than the run has."""
+  """A setting whose given value differs from that of the run."""
 
   name: str
   before: Any
   after: Any
-  resume: Resume
+  rule: ResumeRule
 
   def text(self) -> str:
     return f'{self.name} was {_show(self.before)}, now {_show(self.after)}'
@@ -31,16 +31,16 @@ class Change(NamedTuple):
 def resume(
   saved: Config, given: Mapping[str, Any], train_dir: str
 ) -> tuple[Config, tuple[str, ...]]:
-  """Returns the config with which a run goes on, and a line for each setting that changed.
+  """Returns the config of the resumed run, and one line for each setting that changed.
 
   Args:
-    saved: the dataclass of `config.json`; its sections are dataclasses, too.
-    given: new values by name, such as 'run.epochs' or 'data_dir'.
-    train_dir: folder of the run, for messages.
+    saved: Dataclass read from `config.json`; its sections are dataclasses, too.
+    given: New values by name, such as 'run.epochs' or 'data_dir'.
+    train_dir: Folder of the run, for messages.
 
   Raises:
-    ConfigError: a value out of range.
-    CheckpointError: values with which the run cannot go on; all of them are listed.
+    ConfigError: A value is out of range.
+    CheckpointError: The run cannot be resumed with some of the values; all of these are listed.
   """
   wanted = {
     field.name: _replace(getattr(saved, field.name), field.name, given)
@@ -49,28 +49,28 @@ def resume(
   changes = list(_changes(saved, wanted))
   _check(changes, train_dir)
   for change in changes:
-    if change.resume.is_kept:
+    if change.rule.is_kept:
       section, _, name = change.name.partition('.')
       wanted[section] = dataclasses.replace(wanted[section], **{name: change.before})
-  lines = tuple(f'{change.text()}: {change.resume.follows}.' for change in changes)
+  lines = tuple(f'{change.text()}: {change.rule.effect}.' for change in changes)
   return dataclasses.replace(saved, **wanted), lines
 
 
-def answers(config_class: type, sections: Mapping[str, type]) -> dict[str, Resume]:
-  """The answer of every setting by its name.
+def resume_rules(config_class: type, sections: Mapping[str, type]) -> dict[str, ResumeRule]:
+  """The rule of every setting, by name.
 
   Args:
-    config_class: of the whole config.
-    sections: the classes of its sections by field.
+    config_class: Dataclass of the whole config.
+    sections: Dataclasses of its sections, by field name.
   """
-  found = {}
+  rules = {}
   for field in dataclasses.fields(config_class):
     if field.name not in sections:
-      found[field.name] = resume_of(field)
+      rules[field.name] = resume_rule(field)
       continue
     for inner in dataclasses.fields(sections[field.name]):
-      found[f'{field.name}.{inner.name}'] = resume_of(inner)
-  return found
+      rules[f'{field.name}.{inner.name}'] = resume_rule(inner)
+  return rules
 
 
 def _replace(value: Any, name: str, given: Mapping[str, Any]) -> Any:
@@ -88,16 +88,16 @@ def _changes(saved: Any, wanted: Mapping[str, Any]) -> Iterator[Change]:
       for inner in dataclasses.fields(before):
         values = getattr(before, inner.name), getattr(after, inner.name)
         if values[0] != values[1]:
-          yield Change(f'{field.name}.{inner.name}', *values, resume_of(inner))
+          yield Change(f'{field.name}.{inner.name}', *values, resume_rule(inner))
     elif before != after:
-      yield Change(field.name, before, after, resume_of(field))
+      yield Change(field.name, before, after, resume_rule(field))
 
 
 def _check(changes: list[Change], train_dir: str) -> None:
   clashes = [
-    change.text() + (f' ({change.resume.kinds})' if change.resume.kinds else '')
+    change.text() + (f' ({change.rule.kinds})' if change.rule.kinds else '')
     for change in changes
-    if change.resume.refuses(change.before, change.after)
+    if change.rule.refuses(change.before, change.after)
   ]
   if clashes:
     raise CheckpointError(

@@ -1,4 +1,4 @@
-"""The length and the rhythm of a run."""
+"""Length of a run, and how often it reports, saves and validates."""
 
 import dataclasses
 import math
@@ -6,39 +6,45 @@ import math
 from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import FREE, REFUSED, free, resets, setting
 
-FEWEST_STEPS = 600  # of a run whose length nobody gave: about those of the digits recipe
+# Minimum length of a run without --epochs and --max_steps; about that of the digits recipe.
+FEWEST_STEPS = 600
 BEST_METRICS = ('accuracy', 'loss')
 
 _LENGTH = free(
-  'the run ends there, and with it polynomial, cosine and one_cycle without schedule_epochs'
+  'the run ends there, and so do polynomial, cosine and one_cycle unless schedule_epochs is set'
 )
 _OLDER = free('older checkpoints are removed when the next one is saved')
-_BEST = free('the best epoch is looked for from the next validation on')
-_BETTER = resets(
+_BEST = free('it takes effect at the next validation')
+_COMPARISON = resets(
   *('best', 'early_stop', 'plateau'),
-  follows='epochs are compared by it from this step on',
+  effect='epochs are compared by this metric from this step on',
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-  """How long, how often, from which seed.
+  """Length, random seed, and the intervals of logging, checkpoints and summaries.
 
   Attributes:
-    epochs: passes over the training split; ignored when `max_steps` is given.
-    max_steps: last global step, or None.
-    log_every_steps: steps between two progress lines and scalar summaries.
-    save_every_steps: steps between two checkpoints, besides the one after every epoch.
-    image_summary_every_steps: steps between two picture summaries; 0 for none, of validation too.
-    histogram_every_steps: steps between two of weights, gradients and activations; 0 for none.
-    profile_steps: first and last step whose operations are timed; empty for none.
-    keep_checkpoints: how many checkpoints are kept.
-    keep_best: whether the checkpoint of the best epoch is kept besides, in `best/`.
-    best_metric: one of BEST_METRICS: which validation is better; also of early end and plateau.
-    early_stop_patience: epochs without a better one after which the run ends; None for never.
-    early_stop_min_delta: by how much an epoch has to be better.
-    alarm_steps: for how many steps a loss may stay at chance, and steps between two looks for dead
-      units, before a line says so; 0 for no such alarms.
+    batch_size: Number of images in each training step, over all devices and workers.
+    epochs: Passes over the training split; ignored when `max_steps` is given.
+    max_steps: Last global step, or None.
+    seed: Random seed for weight initialization, shuffling, augmentation and dropout.
+    log_every_steps: Steps between two progress lines and scalar summaries.
+    save_every_steps: Steps between two checkpoints, in addition to the one after every epoch.
+    image_summary_every_steps: Steps between two image summaries; 0 for none, also of validation.
+    histogram_every_steps: Steps between two histograms of weights, gradients and activations; 0 for
+      none.
+    profile_steps: First and last step whose operations are timed; empty for none.
+    keep_checkpoints: Number of newest checkpoints to keep.
+    keep_best: Whether the checkpoint of the best epoch is also kept, in `best/`.
+    best_metric: Metric that decides which epoch is better, one of BEST_METRICS; also used by early
+      stopping and 'plateau'.
+    early_stop_patience: Number of epochs without improvement after which the run ends; None to
+      never end early.
+    early_stop_min_delta: Smallest difference of the metric that counts as an improvement.
+    alarm_steps: Number of steps that the loss may stay at chance level before an alarm, and steps
+      between two checks for dead units; 0 for no alarms.
   """
 
   batch_size: int = setting(32, resume=REFUSED)
@@ -52,7 +58,7 @@ class RunConfig:
   profile_steps: tuple[int, ...] = setting((), resume=FREE)
   keep_checkpoints: int = setting(3, resume=_OLDER)
   keep_best: bool = setting(False, resume=_BEST)
-  best_metric: str = setting('accuracy', resume=_BETTER)
+  best_metric: str = setting('accuracy', resume=_COMPARISON)
   early_stop_patience: int | None = setting(None, resume=FREE)
   early_stop_min_delta: float = setting(0.0, resume=FREE)
   alarm_steps: int = setting(200, resume=FREE)
@@ -81,7 +87,7 @@ class RunConfig:
 
   @classmethod
   def default_epochs(cls, num_examples: int, batch_size: int) -> float:
-    """Epochs of a run whose length nobody gave: more over small sets, for FEWEST_STEPS at least."""
+    """Default number of epochs: more for small data sets, to make at least FEWEST_STEPS steps."""
     return max(cls.epochs, float(math.ceil(FEWEST_STEPS * batch_size / num_examples)))
 
   def total_steps(self, num_examples: int) -> int:

@@ -1,4 +1,4 @@
-"""What the graph runs on, and in which precision."""
+"""Settings of devices, threads and compute precision."""
 
 import dataclasses
 import re
@@ -11,20 +11,21 @@ NO_GPU = 'none'
 
 _WITHIN_PRECISION = free_within(
   lambda precision: precision == 'float16',
-  'float16 keeps a scale of the loss in the checkpoint, so that it cannot be switched on or off',
+  'float16 stores a loss scale in the checkpoint, so it cannot be switched on or off',
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeConfig:
-  """How TensorFlow runs the graph; a run may go on with other values.
+  """How TensorFlow runs the graph.
 
   Attributes:
-    precision: of convolutions and products, one of PRECISIONS; variables stay float32.
-    xla: whether XLA compiles what it can.
-    num_threads: that one operation may use; 0 for all cores.
-    gpus: their numbers with commas, such as '0,2'; NO_GPU for none; None for all.
-    gpu_memory_growth: whether memory is taken as needed; else all of a GPU's at once.
+    precision: Compute precision of convolutions and matrix products, one of PRECISIONS; variables
+      stay float32.
+    xla: Whether XLA compiles the operations that it supports.
+    num_threads: Number of threads that one operation may use; 0 for all cores.
+    gpus: Comma-separated GPU numbers, such as '0,2'; NO_GPU for none; None for all.
+    gpu_memory_growth: Whether GPU memory is allocated as needed, instead of all of it at the start.
   """
 
   precision: str = setting('float32', resume=_WITHIN_PRECISION)
@@ -38,5 +39,5 @@ class RuntimeConfig:
     checks.require(self.precision in PRECISIONS, 'precision', f'one of {PRECISIONS}')
     checks.require(self.num_threads >= 0, 'num_threads', 'at least 0')
     gpus_ok = self.gpus in (None, NO_GPU) or re.fullmatch(r'\d+(,\d+)*', self.gpus)
-    checks.require(bool(gpus_ok), 'gpus', f'numbers with commas or {NO_GPU!r}')
+    checks.require(bool(gpus_ok), 'gpus', f'comma-separated numbers or {NO_GPU!r}')
     checks.raise_all()

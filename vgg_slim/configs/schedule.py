@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step."""
+"""Settings of the learning-rate schedule."""
 
 import dataclasses
 
@@ -17,32 +17,33 @@ DECAY_TYPES = (
   'plateau',
 )
 
-_SCHEDULE = free('the schedule goes on at this step as if it had been so from the first')
-_RATE = resets(
-  'plateau', follows='the schedule goes on at this step as if it had been so from the first'
-)
+_EFFECT = 'the schedule continues at this step as if it had had this value from the start'
+_SCHEDULE = free(_EFFECT)
+_RATE = resets('plateau', effect=_EFFECT)
 
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleConfig:
-  """`training.schedules` says which formula each type is; lengths are in epochs.
+  """Type and parameters of the schedule; see `training.schedules` for the formula of each type.
 
   Attributes:
-    learning_rate: where the schedule starts; the peak of 'one_cycle'.
-    learning_rate_decay_type: one of DECAY_TYPES.
-    learning_rate_decay_factor: what the rate is multiplied by at a fall; k of 'inverse_time'.
-    epochs_per_decay: between two falls of 'exponential'.
-    staircase: whether 'exponential' falls at once; else it falls a little at every step.
-    examples_per_decay: pictures trained on between two falls of 'discrete_exponential'.
-    learning_rate_boundaries: epochs at which 'piecewise' changes the rate.
-    learning_rate_values: its rate from each boundary on; empty to multiply by the factor instead.
-    end_learning_rate: where 'polynomial', 'cosine' and 'one_cycle' end.
-    decay_power: of 'polynomial'; 1 is a straight line.
-    schedule_epochs: after which these three end; None for the length of the run.
-    warmup_epochs: of a straight line up to `learning_rate`, in front of the schedule.
-    plateau_patience: epochs without a better validation before 'plateau' falls.
-    plateau_min_delta: by how much an epoch has to be better.
-    plateau_max_falls: how often it falls.
+    learning_rate: Initial learning rate; the peak of 'one_cycle'.
+    learning_rate_decay_type: One of DECAY_TYPES.
+    learning_rate_decay_factor: Factor by which each decay multiplies the rate; k of 'inverse_time'.
+    epochs_per_decay: Epochs between two decays of 'exponential'.
+    staircase: Whether 'exponential' decays in steps, instead of a little at every step.
+    examples_per_decay: Number of training images between two decays of 'discrete_exponential'.
+    learning_rate_boundaries: Epochs at which 'piecewise' changes the rate, increasing.
+    learning_rate_values: Rates of 'piecewise' from each boundary on; empty to multiply by the decay
+      factor instead.
+    end_learning_rate: Final rate of 'polynomial', 'cosine' and 'one_cycle'.
+    decay_power: Exponent of 'polynomial'; 1 is linear.
+    schedule_epochs: Epochs after which 'polynomial', 'cosine' and 'one_cycle' end; None for the
+      length of the run.
+    warmup_epochs: Epochs of a linear warm-up to `learning_rate`, before the schedule starts.
+    plateau_patience: Number of epochs without improvement before 'plateau' decays the rate.
+    plateau_min_delta: Smallest difference of the metric that counts as an improvement.
+    plateau_max_falls: Largest number of decays of 'plateau'.
   """
 
   learning_rate: float = setting(0.004, resume=_RATE)
@@ -85,15 +86,15 @@ class ScheduleConfig:
 
   def _check_pieces(self, checks: Checks) -> None:
     boundaries, values = self.learning_rate_boundaries, self.learning_rate_values
-    rising = all(a > 0 for a in boundaries) and list(boundaries) == sorted(set(boundaries))
-    checks.require(rising, 'learning_rate_boundaries', 'positive epochs that rise')
-    as_many = not values or len(values) == len(boundaries)
+    increasing = all(a > 0 for a in boundaries) and list(boundaries) == sorted(set(boundaries))
+    checks.require(increasing, 'learning_rate_boundaries', 'positive, increasing epochs')
+    one_per_boundary = not values or len(values) == len(boundaries)
     checks.require(
-      as_many and all(value > 0 for value in values),
+      one_per_boundary and all(value > 0 for value in values),
       'learning_rate_values',
       f'empty or {len(boundaries)} positive rates, one for each boundary',
     )
     needed = self.learning_rate_decay_type == 'piecewise'
     checks.require(
-      bool(boundaries) or not needed, 'learning_rate_boundaries', 'given for piecewise'
+      bool(boundaries) or not needed, 'learning_rate_boundaries', "given for 'piecewise'"
     )

@@ -176,10 +176,10 @@ def test_early_stopping_counts_epochs_and_says_why():
 
 
 def test_counters_that_a_setting_resets_are_host_state_of_hooks():
-  answers = resuming.answers(TrainConfig, SECTIONS).values()
+  rules = resuming.resume_rules(TrainConfig, SECTIONS).values()
   with tf.Graph().as_default():
     selection.Plateau(OptimizerConfig(), 'loss', None, Reporter(io.StringIO()))
     selection.KeepBest(RunConfig(), 'run', Reporter(io.StringIO()))
     selection.EarlyStopping(RunConfig(), Reporter(io.StringIO()))
     names = {variable.op.name.partition('/')[2] for variable in tf.global_variables()}
-  assert {counter for answer in answers for counter in answer.counters} == names
+  assert {counter for rule in rules for counter in rule.counters} == names
