@@ -207,7 +207,7 @@ def test_only_overwrite_starts_a_run_again(data_dir, tmp_path, capsys):
   capsys.readouterr()
   assert run_tool(train, *run) == 1
   error = capsys.readouterr().err
-  assert 'run holds a run without a checkpoint that is whole: run/model.ckpt-2 is damaged' in error
+  assert 'run holds a run without a whole checkpoint: run/model.ckpt-2 is damaged' in error
   assert error.count('\n') == 1
   after = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
   assert after == before
@@ -240,7 +240,7 @@ def test_the_advice_after_a_divergence_works_from_the_first_step_on(data_dir, ca
   assert run_tool(train, *run, '--learning_rate=1e30') == 1
   error = advice(capsys)
   assert 'The loss is not finite at step 2' in error
-  assert 'run/model.ckpt-1 holds the weights that lead there, and is the only checkpoint' in error
+  assert 'run/model.ckpt-1 holds the weights that lead to this, and is the only checkpoint' in error
   assert 'start again with --overwrite and a lower --learning_rate' in error
   assert run_tool(train, *run, '--learning_rate=1e-3') == 1  # the rate alone cannot repair them
   assert run_tool(train, *run, '--learning_rate=1e-3', '--overwrite') == 0
@@ -253,7 +253,7 @@ def test_the_advice_after_a_later_divergence_works(data_dir, tmp_path, capsys):
   assert run_tool(train, *run, '--learning_rate=1e30') == 1
   error = advice(capsys)
   match = re.search(
-    r'(\S+)\.\* and give a lower --learning_rate.* then goes on from run/model.ckpt-3', error
+    r'(\S+)\.\* and give a lower --learning_rate.* then resumes from run/model.ckpt-3', error
   )
   assert match, error
   assert match[1] == 'run/model.ckpt-4'

@@ -109,21 +109,22 @@ def test_another_metric_and_another_rate_start_their_counters_again(folder):
     *('--learning_rate=1e-7', '--learning_rate_decay_type=plateau', '--plateau_patience=1'),
     *('--plateau_min_delta=0.5', '--plateau_max_falls=2'),
   )
-  assert first.count('the learning rate falls to') == 2
+  assert first.count('the learning rate is decayed to') == 2
   again = trained(folder, '--train_dir=run', '--epochs=4')
   # The checkpoint is from before its own validation, which is made again and brings the second.
-  assert 'plateau: the learning rate has fallen to 1e-08 (1 of 2 falls).' in again
-  assert 'the learning rate falls to 1e-09.' in again
+  assert 'plateau: the learning rate has been decayed to 1e-08 (1 of 2 decays).' in again
+  assert 'the learning rate is decayed to 1e-09.' in again
 
   changed = ('--train_dir=run', '--best_metric=loss', '--learning_rate=1e-3')
   output = trained(folder, *changed, '--epochs=5', '--plateau_patience=9')
   for line in (
     "run.best_metric was 'accuracy', now 'loss': epochs are compared by this metric from this step "
     'on.',
-    'keep_best: now by loss, before by accuracy: the patience starts again.',
-    'early_stop_patience: now by loss, before by accuracy: the patience starts again.',
-    'plateau: now by loss, before by accuracy: the patience starts again.',
-    'plateau: starts again from the learning rate 0.001, with all its falls to come.',
+    'keep_best: epochs are now compared by loss, not accuracy; the patience starts again.',
+    'early_stop_patience: epochs are now compared by loss, not accuracy; the patience starts '
+    'again.',
+    'plateau: epochs are now compared by loss, not accuracy; the patience starts again.',
+    'plateau: starts again at the new learning rate 0.001, with no decays so far.',
   ):
     assert line in output.splitlines()
   rows = list(csv.DictReader((folder / 'run' / 'metrics.csv').open()))
@@ -155,7 +156,7 @@ def test_a_checkpoint_of_version_0_1_is_resumed(folder):
     tf.train.Saver(variables).save(session, str(prefix), write_meta_graph=False, write_state=False)
   output = trained(folder, '--train_dir=run', '--max_steps=4')
   assert 'Resuming from run/model.ckpt-2.' in output
-  assert 'plateau: the learning rate has fallen to 1e-05 (2 of 3 falls).' in output
+  assert 'plateau: the learning rate has been decayed to 1e-05 (2 of 3 decays).' in output
 
 
 def test_phases_are_checked_with_the_network_of_the_phase_before(folder):

@@ -19,30 +19,38 @@ def build_loss():
 
 
 def test_the_first_tensor_is_named():
-  assert diagnosis.first_bad_tensor(build_loss, VALUES) == 'the first tensor that is not is root:0'
+  assert (
+    diagnosis.describe_first_non_finite(build_loss, VALUES)
+    == 'the first tensor that is not finite is root:0'
+  )
 
 
 def test_weights_that_were_bad_before_are_named():
   bad = {**VALUES, 'weights': np.float32([1.0, np.inf])}
-  assert diagnosis.first_bad_tensor(build_loss, bad).startswith('weights was not finite before it')
+  assert diagnosis.describe_first_non_finite(build_loss, bad).startswith(
+    'weights was not finite before this'
+  )
 
 
 def test_a_step_that_is_finite_the_second_time():
   good = {**VALUES, 'weights': np.float32([1.0, 1.0])}
-  assert diagnosis.first_bad_tensor(build_loss, good) == 'the same step made again was finite'
+  assert (
+    diagnosis.describe_first_non_finite(build_loss, good)
+    == 'the loss was finite when the step was repeated'
+  )
 
 
 def test_only_the_check_of_the_loss_is_taken_for_it():
   with graph_session() as session:
     with (
       pytest.raises(tf.errors.InvalidArgumentError, match='Incompatible'),
-      diagnosis.data_explained(lambda: None),
-      diagnosis.explained(session, lambda step: None, str),
+      diagnosis.explain_data_errors(lambda: None),
+      diagnosis.explain_non_finite_loss(session, lambda step: None, str),
     ):
       raise tf.errors.InvalidArgumentError(None, None, 'Incompatible shapes')
     with (
-      pytest.raises(DataError, match='cannot be trained on: Received a label value of 5'),
-      diagnosis.data_explained(lambda: None),
+      pytest.raises(DataError, match='cannot be used for training: Received a label value of 5'),
+      diagnosis.explain_data_errors(lambda: None),
     ):
       raise tf.errors.InvalidArgumentError(None, None, 'Received a label value of 5\nmore')
 
@@ -59,7 +67,7 @@ def test_a_loss_that_is_not_finite_is_explained():
 
     with (
       pytest.raises(TrainingError, match='step 1: the first .* is log:0. .* saved. From step 0.'),
-      diagnosis.explained(session, build, lambda step: f'From step {step}.'),
+      diagnosis.explain_non_finite_loss(session, build, lambda step: f'From step {step}.'),
     ):
       session.run(check)
 
@@ -70,6 +78,6 @@ def test_a_damaged_record_is_looked_for():
 
   with (
     pytest.raises(DataError, match='record 3 is damaged'),
-    diagnosis.data_explained(check_data),
+    diagnosis.explain_data_errors(check_data),
   ):
     raise tf.errors.DataLossError(None, None, 'corrupted record at 99')

@@ -11,8 +11,14 @@ from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import DistributionConfig
 from vgg_slim.errors import ConfigError, WorkerLostError
-from vgg_slim.training import distribution, graph
+from vgg_slim.training import graph
 from vgg_slim.training.cluster import Cluster
+from vgg_slim.training.distribution import (
+  Agreement,
+  Distribution,
+  Replica,
+  create_distribution,
+)
 
 BATCH, STEPS = 8, 6
 IMAGES = np.random.default_rng(0).normal(size=[STEPS, BATCH, 32, 32, 3]).astype(np.float32)
@@ -32,20 +38,20 @@ def train(tmp_path):
       optimizer=dataclasses.replace(config.optimizer, weight_decay=0.01, **optimizer),
     )
     with tf.Graph().as_default():
-      spread = distribution.create(config.distribution, None, tf.ConfigProto())
-      with spread.strategy.scope():
-        return _train(config, spread, str(tmp_path / 'model.ckpt'))
+      distribution = create_distribution(config.distribution, None, tf.ConfigProto())
+      with distribution.strategy.scope():
+        return _train(config, distribution, str(tmp_path / 'model.ckpt'))
 
   return run
 
 
-def _train(config, spread, prefix):
+def _train(config, distribution, prefix):
   tf.set_random_seed(0)
   images, labels = tf.placeholder(tf.float32, IMAGES.shape[1:]), tf.placeholder(tf.int32, BATCH)
-  ops = graph.build_train_graph(config, images, labels, 100.0, spread)
+  ops = graph.build_train_graph(config, images, labels, 100.0, distribution)
   saver = tf.train.Saver()
   fetches = [ops.train_op, *ops.losses, ops.accuracy]
-  with tf.train.SingularMonitoredSession(config=spread.session_config) as monitored:
+  with tf.train.SingularMonitoredSession(config=distribution.session_config) as monitored:
     session = monitored.raw_session()
     scalars = [
       session.run(fetches, {images: IMAGES[step], labels: LABELS[step]}) for step in range(STEPS)
@@ -107,22 +113,22 @@ def test_clipping_exchanges_no_gradient_twice(train, monkeypatch, optimizer):
 def test_replicas_of_this_process():
   config = DistributionConfig(num_devices=3)
   with tf.Graph().as_default():
-    spread = distribution.create(config, None, tf.ConfigProto())
+    distribution = create_distribution(config, None, tf.ConfigProto())
     batch = tf.constant(np.arange(6).reshape(6, 1))
-    with spread.strategy.scope():
-      replicas = spread.build_replicas(lambda replica: (replica, replica.share(batch)))
+    with distribution.strategy.scope():
+      replicas = distribution.build_replicas(lambda replica: (replica, replica.share(batch)))
     assert [replica for replica, _ in replicas] == [
-      distribution.Replica(index, 3, index, 3) for index in range(3)
+      Replica(index, 3, index, 3) for index in range(3)
     ]
-    with tf.Session(config=spread.session_config) as session:
+    with tf.Session(config=distribution.session_config) as session:
       shares = session.run([share for _, share in replicas])
   np.testing.assert_array_equal(np.concatenate(shares)[:, 0], np.arange(6))
-  assert (spread.share, spread.master) == ((0, 1), '')
+  assert (distribution.share, distribution.master) == ((0, 1), '')
 
 
 def test_alone_nothing_is_exchanged():
   with tf.Graph().as_default() as built:
-    agreement = distribution.Agreement(distribution.Distribution())
+    agreement = Agreement(Distribution())
     assert agreement.mean(None, [3, 0.5]) == [3, 0.5]
     assert agreement.any(None, True)
     assert not agreement.any(None, False)
@@ -133,8 +139,8 @@ def test_alone_nothing_is_exchanged():
 def test_the_chief_alone_has_the_train_dir(tmp_path):
   folders = []
   for index in range(2):
-    spread = distribution.Distribution(cluster=Cluster(('a:1', 'b:2'), index))
-    with spread.own_folder(str(tmp_path)) as folder:
+    distribution = Distribution(cluster=Cluster(('a:1', 'b:2'), index))
+    with distribution.own_folder(str(tmp_path)) as folder:
       folders.append(pathlib.Path(folder))
       assert folders[-1].is_dir()
   assert folders[0] == tmp_path
@@ -146,40 +152,40 @@ def test_the_chief_alone_has_the_train_dir(tmp_path):
   ('batch_size', 'parts', 'message'),
   [
     (8, 1, r'batch_size=8 cannot be shared equally by 3 devices\.$'),
-    (9, 2, 'batch_size=9 cannot be shared equally by 3 devices in 2 parts.'),
+    (9, 2, 'batch_size=9 cannot be shared equally by 3 devices in 2 micro-batches each.'),
   ],
 )
 def test_a_batch_that_cannot_be_shared(batch_size, parts, message):
   with tf.Graph().as_default():
-    spread = distribution.create(DistributionConfig(num_devices=3), None, tf.ConfigProto())
-    spread.check_batch(9, 1)
+    distribution = create_distribution(DistributionConfig(num_devices=3), None, tf.ConfigProto())
+    distribution.check_batch(9, 1)
     with pytest.raises(ConfigError, match=message):
-      spread.check_batch(batch_size, parts)
+      distribution.check_batch(batch_size, parts)
 
 
 def test_gpus_are_those_that_the_process_may_use(monkeypatch):
   with tf.Graph().as_default():
-    spread = distribution.create(DistributionConfig(num_devices=8), None, tf.ConfigProto())
+    distribution = create_distribution(DistributionConfig(num_devices=8), None, tf.ConfigProto())
   monkeypatch.setattr(tf.config, 'get_visible_devices', lambda kind: [kind] * 2)
-  with pytest.raises(ConfigError, match='num_devices=3, but there are 2 GPUs to use'):
-    distribution.create(DistributionConfig(num_devices=3), None, tf.ConfigProto())
-  assert spread.session_config.device_count['CPU'] == 8
+  with pytest.raises(ConfigError, match='num_devices=3, but only 2 GPUs are available'):
+    create_distribution(DistributionConfig(num_devices=3), None, tf.ConfigProto())
+  assert distribution.session_config.device_count['CPU'] == 8
 
 
 def test_as_many_devices_as_there_are_gpus_pass(monkeypatch):
   monkeypatch.setattr(tf.config, 'get_visible_devices', lambda kind: [kind] * 2)
   monkeypatch.setattr(tf.distribute, 'MirroredStrategy', lambda devices: devices)
-  spread = distribution.create(DistributionConfig(num_devices=2), None, tf.ConfigProto())
-  assert spread.strategy == ['/gpu:0', '/gpu:1']
+  distribution = create_distribution(DistributionConfig(num_devices=2), None, tf.ConfigProto())
+  assert distribution.strategy == ['/gpu:0', '/gpu:1']
 
 
 def test_one_replica_of_each_worker_brings_what_the_workers_agree_on():
   """Two workers of two devices each, played by four devices of this process."""
   with tf.Graph().as_default():
     strategy = tf.distribute.MirroredStrategy([f'/cpu:{i}' for i in range(4)])
-    spread = distribution.Distribution(strategy, cluster=Cluster(('a:1', 'b:2'), 0))
+    distribution = Distribution(strategy, cluster=Cluster(('a:1', 'b:2'), 0))
     with strategy.scope():
-      agreement = distribution.Agreement(spread)
+      agreement = Agreement(distribution)
       with tf.Session(config=tf.ConfigProto(device_count={'CPU': 4})) as session:
         # Both workers give the same numbers here, so that their mean is these.
         assert agreement.mean(session, [3.0, 5.0]) == [3, 5]
@@ -189,20 +195,22 @@ def test_one_replica_of_each_worker_brings_what_the_workers_agree_on():
 
 def test_a_worker_without_gpus_has_one_device():
   with pytest.raises(ConfigError, match='without GPUs a worker has one device'):
-    distribution.create(DistributionConfig(2), Cluster(('a:1', 'b:2'), 0), tf.ConfigProto())
+    create_distribution(DistributionConfig(2), Cluster(('a:1', 'b:2'), 0), tf.ConfigProto())
 
 
 def test_what_comes_of_the_loss_of_a_worker():
-  spread = distribution.Distribution(cluster=Cluster(('a:1', 'b:2'), 1))
+  distribution = Distribution(cluster=Cluster(('a:1', 'b:2'), 1))
   with (
-    pytest.raises(WorkerLostError, match='worker 1 lost the others .UnavailableError: gone'),
-    spread.losses_of_workers(),
+    pytest.raises(
+      WorkerLostError, match='worker 1 lost its connection to the others .UnavailableError: gone'
+    ),
+    distribution.explain_worker_loss(),
   ):
     raise tf.errors.UnavailableError(None, None, 'gone\nand more')
-  with pytest.raises(tf.errors.ResourceExhaustedError), spread.losses_of_workers():
+  with pytest.raises(tf.errors.ResourceExhaustedError), distribution.explain_worker_loss():
     raise tf.errors.ResourceExhaustedError(None, None, 'no memory')
   with (
     pytest.raises(tf.errors.UnavailableError),
-    distribution.Distribution().losses_of_workers(),
+    Distribution().explain_worker_loss(),
   ):
     raise tf.errors.UnavailableError(None, None, 'no worker')

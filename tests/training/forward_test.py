@@ -52,11 +52,11 @@ def test_a_second_pass_shares_variables_and_decay_but_not_dropout(monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
   with graph_session() as session:
     config = config_with(weight_decay_on=('weights', 'biases'), gradient_accumulation_steps=2)
-    first = forward(config, part=0)
+    first = forward(config, micro_batch=0)
     variables, decays = tf.global_variables(), tf.losses.get_regularization_losses()
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-      second = forward(config, part=1)
-      again = forward(config, part=0)
+      second = forward(config, micro_batch=1)
+      again = forward(config, micro_batch=0)
     assert tf.global_variables() == variables
     assert len(tf.losses.get_regularization_losses()) == len(decays)
     shapes = {v.op.name: v.shape.as_list() for v in variables}

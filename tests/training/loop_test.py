@@ -127,9 +127,9 @@ def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
   whole, output = until(40, 'whole')
   assert whole.step == 18
   assert whole.ended_early.startswith(
-    '3 epochs no better than loss 0.5000, accuracy 0.7500 at step 5'
+    '3 epochs without improvement on loss 0.5000, accuracy 0.7500 at step 5'
   )
-  assert output.count('the learning rate falls') == 3
+  assert output.count('the learning rate is decayed') == 3
   for max_steps in (3, 5, 12):  # within an epoch, at the end of one, within
     until(max_steps, 'parts')
   parts, output = until(40, 'parts')
@@ -169,7 +169,7 @@ def test_a_damaged_record_ends_the_run_with_its_file(data, tmp_path, monkeypatch
   with pytest.raises(DataError, match=f'{path.name}: record [0-9]+ .* is damaged'):
     train(data, tmp_path / 'run')
   assert not list((tmp_path / 'run').iterdir())  # found before step 0
-  monkeypatch.setattr(loop, '_LABELS_LOOKED_AT', 0)
+  monkeypatch.setattr(loop, '_LABELS_CHECKED', 0)
   with pytest.raises(DataError, match=f'{path.name}: record [0-9]+ .* is damaged'):
     train(data, tmp_path / 'run', epochs=9.0)
 

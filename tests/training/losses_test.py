@@ -44,14 +44,14 @@ def test_weight_decay_by_kind():
   names = ('conv/weights', 'conv/biases', 'bn/gamma', 'bn/beta', 'biases_of/other')
   with graph_session() as session:
     variables = [tf.get_variable(name, initializer=[3.0]) for name in names]
-    of_kinds = {
-      kind: [v.op.name for v in losses.of_kinds(variables, [kind])]
+    names_by_kind = {
+      kind: [v.op.name for v in losses.variables_to_decay(variables, [kind])]
       for kind in ('weights', 'biases', 'batch_norm')
     }
     losses.collect_weight_decay(variables[:2], 0.5)
     session.run(tf.global_variables_initializer())
     collected = session.run(tf.losses.get_regularization_losses())
-  assert of_kinds == {
+  assert names_by_kind == {
     'weights': ['conv/weights'],
     'biases': ['conv/biases'],
     'batch_norm': ['bn/gamma', 'bn/beta'],

@@ -54,5 +54,5 @@ def test_slots_and_averages_count():
 
 
 def test_not_even_one_picture():
-  with pytest.raises(TrainingError, match='1.0 GiB are free, which are not enough for one picture'):
+  with pytest.raises(TrainingError, match='1.0 GiB are free, which is not enough for one image'):
     preflight.check_memory(config_of(8), GIB)

@@ -56,7 +56,7 @@ def test_a_run_is_never_started_again_unasked(run):
   with pytest.raises(CheckpointError) as refused:
     starts.decide(str(run))
   message = str(refused.value)
-  assert message.startswith(f'{run} holds a run without a checkpoint that is whole: ')
+  assert message.startswith(f'{run} holds a run without a whole checkpoint: ')
   assert message.count('is damaged: its index cannot be read') == 2
   assert 'Give --overwrite to remove this run' in message
   assert starts.decide(str(run), overwrite=True) == starts.Start(None, 0)
@@ -65,7 +65,7 @@ def test_a_run_is_never_started_again_unasked(run):
 
 def test_the_curves_of_a_run_are_not_overwritten_either(tmp_path):
   (tmp_path / 'metrics.csv').touch()
-  with pytest.raises(CheckpointError, match='there is metrics.csv alone. Give --overwrite'):
+  with pytest.raises(CheckpointError, match='there is only metrics.csv. Give --overwrite'):
     starts.decide(str(tmp_path))
 
 
@@ -111,7 +111,7 @@ def test_nothing_is_removed_where_there_is_no_run(tmp_path):
 def test_the_best_checkpoint_of_a_run_is_not_trained_in_place(tmp_path):
   best = tmp_path / 'best'
   best.mkdir()
-  starts.check_is_own(str(best))
+  starts.check_is_not_best_folder(str(best))
   (tmp_path / 'config.json').touch()
   with pytest.raises(CheckpointError, match='--checkpoint_path=.*best with another --train_dir'):
-    starts.check_is_own(str(best))
+    starts.check_is_not_best_folder(str(best))

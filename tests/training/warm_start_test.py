@@ -86,7 +86,7 @@ def test_missing_variables_have_to_be_allowed():
 
 
 def test_a_file_of_something_else_is_refused():
-  with pytest.raises(CheckpointError, match='holds nothing of vgg_d; it has other/weights.'):
+  with pytest.raises(CheckpointError, match='holds no variables of vgg_d, only other/weights.'):
     plan({'other/weights': [3]}, ignore_missing_vars=True)
 
 

@@ -1,4 +1,4 @@
-"""The parts of a run, built from its config: the graph with its hooks, and how to save it."""
+"""Builds a run from its config: the graph, the hooks, and what saves and restores it."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -11,7 +11,8 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.nets import specs
-from vgg_slim.training import distribution, forward, graph, warm_start
+from vgg_slim.training import forward, graph, warm_start
+from vgg_slim.training.distribution import Agreement, Distribution
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import host_state, progress, standard_hooks
 from vgg_slim.training.hooks.base import Hook
@@ -20,32 +21,32 @@ from vgg_slim.training.starts import Start
 
 
 class Assembly(NamedTuple):
-  """A run that only lacks its session.
+  """A run that is complete but for its session.
 
   Attributes:
-    epochs: where the epochs of the run end.
-    total_steps: the step at which the run is complete.
-    ops: handles of the training graph.
-    hooks: what is done beside the steps, in their order.
-    agreement: numbers that the workers exchange.
-    checkpointer: saves all variables of the graph.
-    scaffold: initialises or restores them.
-    build_loss: adds the loss of the batch that follows a step to the default graph and returns it
-      with the operation that starts its input; for a diagnosis.
+    epochs: Positions at which the epochs of the run end.
+    total_steps: Global step at which the run is complete.
+    ops: Handles of the training graph.
+    hooks: Hooks of the run, in the order in which they are called.
+    agreement: Exchange of numbers between the workers.
+    checkpointer: Saves all variables of the graph.
+    scaffold: Initializes or restores them.
+    build_loss: Function that adds the loss of the step after the given one to the default graph,
+      and returns it with the operation that initializes its input; used to diagnose a failed step.
   """
 
   epochs: Epochs
   total_steps: int
   ops: graph.TrainOps
   hooks: Sequence[Hook]
-  agreement: distribution.Agreement
+  agreement: Agreement
   checkpointer: Checkpointer
   scaffold: tf.train.Scaffold
   build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]]
 
   @property
   def follows_validation(self) -> bool:
-    """Whether the run cannot do without validations."""
+    """Whether the run depends on validation results."""
     return any(hook.needs_validation for hook in self.hooks)
 
 
@@ -54,35 +55,36 @@ def build_assembly(
   manifest: Manifest,
   start: Start,
   folder: str,
-  spread: distribution.Distribution,
+  distribution: Distribution,
   reporter: progress.Reporter,
   summarize_validation: Callable[[], tf.Summary] | None,
 ) -> Assembly:
-  """Adds all of a run to the default graph, in the scope of the strategy of `spread`.
+  """Adds the whole run to the default graph; call it in the scope of the distribution's strategy.
 
   Args:
-    config: of the run.
-    manifest: of its data set.
-    start: what it starts from.
-    folder: of this process's files.
-    spread: its devices.
-    reporter: is given the progress lines, and what a warm start restores.
-    summarize_validation: what TensorBoard shows of the last validation besides its numbers.
+    config: Config of the run.
+    manifest: Manifest of its data set.
+    start: Checkpoint from which the run starts, if any.
+    folder: Folder for the files of this process.
+    distribution: Devices and workers of the run.
+    reporter: Receives the progress lines, and the report of a warm start.
+    summarize_validation: Function that returns a TensorBoard summary of the last validation, shown
+      in addition to loss and accuracy.
 
   Raises:
-    CheckpointError: the checkpoint of `start`, or that of `config.fine_tune`, does not fit.
-    ConfigError: a scope of `config.fine_tune` matches nothing.
+    CheckpointError: The checkpoint of `start` or of `config.fine_tune` does not fit.
+    ConfigError: A scope of `config.fine_tune` matches no variable.
   """
   epochs = Epochs(manifest.split('train').num_examples, config.run.batch_size)
   total_steps = config.run.total_steps(epochs.num_examples)
-  batch = _build_input(config, manifest, start.step, spread.share)
+  batch = _build_input(config, manifest, start.step, distribution.share)
   targets = batch.targets(config.net.num_classes)
   steps_per_epoch = epochs.num_examples / epochs.batch_size
-  ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, spread)
+  ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, distribution)
   hooks = standard_hooks.build_hooks(
     config, ops, folder, epochs, total_steps, reporter, summarize_validation
   )
-  agreement = distribution.Agreement(spread)
+  agreement = Agreement(distribution)
   if start.checkpoint:
     names = search.stored_names(tf.global_variables())
     search.check_fits(start.checkpoint, names, host_state.SCOPE)
@@ -119,16 +121,16 @@ def _build_loss(
   config: TrainConfig, manifest: Manifest, step: int
 ) -> tuple[tf.Tensor, tf.Operation]:
   batch = _build_input(config, manifest, step)
-  start = tf.train.get_or_create_global_step()
+  global_step = tf.train.get_or_create_global_step()
   targets = batch.targets(config.net.num_classes)
-  passed = forward.build_forward(config, batch.images, targets, start)
-  return passed.losses.total, batch.initializer
+  outputs = forward.build_forward(config, batch.images, targets, global_step)
+  return outputs.losses.total, batch.initializer
 
 
 def _build_init_fn(
   config: TrainConfig, ops: graph.TrainOps, reporter: progress.Reporter
 ) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
-  """What a new run restores at step 0; the report is printed here, before the first step."""
+  """Function that warm-starts a new run; the report is printed here, before the first step."""
   fine_tune = config.fine_tune
   if fine_tune.checkpoint_path is None:
     return None

@@ -1,4 +1,4 @@
-"""The machines of a run, as TF_CONFIG names them to each of their processes. No TensorFlow."""
+"""The workers of a distributed run, as described by TF_CONFIG. No TensorFlow."""
 
 import contextlib
 import dataclasses
@@ -14,27 +14,27 @@ TF_CONFIG = 'TF_CONFIG'
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-  """All workers of a run, and which of them this process is; worker 0 is the chief.
+  """All workers of a run, and the index of this process among them; worker 0 is the chief.
 
   Attributes:
-    workers: 'host:port' of each.
-    index: of this process.
+    workers: Address of each worker, 'host:port'.
+    index: Index of this process.
   """
 
   workers: tuple[str, ...]
   index: int
 
   def to_json(self) -> str:
-    """The text for TF_CONFIG."""
+    """The value for TF_CONFIG."""
     task = {'type': 'worker', 'index': self.index}
     return json.dumps({'cluster': {'worker': list(self.workers)}, 'task': task})
 
 
 def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-  """The cluster that TF_CONFIG describes; None where it is not set or names one worker alone.
+  """The cluster that TF_CONFIG describes; None if it is unset or names only one worker.
 
   Raises:
-    ConfigError: TF_CONFIG that is no JSON, lacks something, or asks for other than workers.
+    ConfigError: TF_CONFIG is not JSON, is incomplete, or describes a task other than a worker.
   """
   text = environment.get(TF_CONFIG)
   if not text:
@@ -50,15 +50,17 @@ def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     raise ConfigError(f'{TF_CONFIG}={text!r}: {expected}.') from error
   names_ok = isinstance(workers, list) and all(isinstance(name, str) for name in workers)
   if not names_ok or kind != 'worker' or index not in range(len(workers)):
-    raise ConfigError(f'{TF_CONFIG}={text!r}: {expected}, with an index below the workers.')
+    raise ConfigError(
+      f'{TF_CONFIG}={text!r}: {expected}, with an index below the number of workers.'
+    )
   return Cluster(tuple(workers), index) if len(workers) > 1 else None
 
 
 def local_clusters(num_workers: int) -> list[Cluster]:
-  """One for each process of a run on this machine, on ports that are free now."""
+  """One cluster for each process of a run on this machine, on ports that are free now."""
   with contextlib.ExitStack() as stack:
     sockets = [stack.enter_context(socket.socket()) for _ in range(num_workers)]
-    for one in sockets:
-      one.bind(('127.0.0.1', 0))
-    workers = tuple(f'127.0.0.1:{one.getsockname()[1]}' for one in sockets)
+    for listener in sockets:
+      listener.bind(('127.0.0.1', 0))
+    workers = tuple(f'127.0.0.1:{listener.getsockname()[1]}' for listener in sockets)
   return [Cluster(workers, index) for index in range(num_workers)]

@@ -1,4 +1,4 @@
-"""What stopped a training step, in one sentence."""
+"""Explains in one sentence why a training step failed."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -10,19 +10,19 @@ from vgg_slim.compat import slim, tf
 from vgg_slim.errors import DataError, TrainingError
 from vgg_slim.training.graph import LOSS_CHECK
 
-# What TensorFlow says of a picture that it cannot decode, and of a label beyond the classes.
-_OF_THE_DATA = ('IteratorGetNext', 'Received a label value')
+# Parts of TensorFlow's messages about an image that cannot be decoded and a label out of range.
+_DATA_ERRORS = ('IteratorGetNext', 'Received a label value')
 
 
 @contextlib.contextmanager
-def data_explained(check_data: Callable[[], None]) -> Iterator[None]:
-  """TensorFlow's errors of the input become ours, also while a session is opened.
+def explain_data_errors(check_data: Callable[[], None]) -> Iterator[None]:
+  """Translates TensorFlow's errors about the input, also those of opening a session.
 
   Args:
-    check_data: reads all records, and raises DataError for the first that is damaged.
+    check_data: Function that reads all records and raises DataError for the first damaged one.
 
   Raises:
-    DataError: a record is damaged, or its picture or label is not what it should be.
+    DataError: A record is damaged, or its image or label is invalid.
   """
   try:
     yield
@@ -30,28 +30,30 @@ def data_explained(check_data: Callable[[], None]) -> Iterator[None]:
     check_data()
     raise DataError(f'A record is damaged: {_first_line(error)}') from error
   except tf.errors.InvalidArgumentError as error:
-    if not any(words in error.message for words in _OF_THE_DATA):
+    if not any(text in error.message for text in _DATA_ERRORS):
       raise
     check_data()
-    raise DataError(f'A picture cannot be trained on: {_first_line(error)}') from error
+    raise DataError(f'An image cannot be used for training: {_first_line(error)}') from error
 
 
 @contextlib.contextmanager
-def explained(
+def explain_non_finite_loss(
   session: tf.Session,
   build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]],
-  describe_way_back: Callable[[int], str],
+  describe_recovery: Callable[[int], str],
 ) -> Iterator[None]:
-  """TensorFlow's error of a loss that is not finite becomes ours.
+  """Translates TensorFlow's error about a loss that is not finite.
 
   Args:
-    session: of the training graph.
-    build_loss: adds the forward pass of the step after `start_step` to the default graph; returns
-      its loss and the operation that initialises its input.
-    describe_way_back: says what the user can do where the weights of a step are the cause.
+    session: Session of the training graph.
+    build_loss: Function that adds the forward pass of the step after the given one to the default
+      graph; returns its loss and the operation that initializes its input.
+    describe_recovery: Function that says what the user can do if the weights of the given step are
+      the cause.
 
   Raises:
-    TrainingError: the loss was not finite. The step is made again, with a look at every tensor.
+    TrainingError: The loss is not finite. The step is repeated to find the first tensor that is
+      not.
   """
   try:
     yield
@@ -60,26 +62,26 @@ def explained(
       raise
     values = _network_values(session)
     step = int(values['global_step']) + 1
-    cause = first_bad_tensor(lambda: build_loss(step - 1), values)
+    cause = describe_first_non_finite(lambda: build_loss(step - 1), values)
     raise TrainingError(
       f'The loss is not finite at step {step}: {cause}. Nothing of this step was saved. '
-      f'{describe_way_back(step - 1)}'
+      f'{describe_recovery(step - 1)}'
     ) from error
 
 
-def first_bad_tensor(
+def describe_first_non_finite(
   build_loss: Callable[[], tuple[tf.Tensor, tf.Operation]], values: Mapping[str, np.ndarray]
 ) -> str:
-  """Which tensor of a step is the first that is not finite, as words.
+  """Describes the first tensor of a step that is not finite.
 
   Args:
-    build_loss: adds a forward pass to the default graph; returns its loss, and the operation to
-      run before.
-    values: of its variables, by name.
+    build_loss: Function that adds a forward pass to the default graph; returns its loss, and the
+      operation to run before it.
+    values: Values of the variables before the step, by variable name.
   """
   for name, value in values.items():
     if not np.isfinite(value).all():
-      return f'{name} was not finite before it, so that the step before went too far'
+      return f'{name} was not finite before this step, so the previous update was too large'
   with tf.Graph().as_default():
     loss, initializer = build_loss()
     tensors = [t for op in _needed(loss) for t in op.outputs if t.dtype.is_floating]
@@ -91,25 +93,25 @@ def first_bad_tensor(
       are_finite = session.run(checks)
   for tensor, is_finite in zip(tensors, are_finite, strict=True):
     if not is_finite:
-      return f'the first tensor that is not is {tensor.name}'
-  return 'the same step made again was finite'
+      return f'the first tensor that is not finite is {tensor.name}'
+  return 'the loss was finite when the step was repeated'
 
 
 def _needed(tensor: tf.Tensor) -> list[tf.Operation]:
-  """The operations that `tensor` is made of, in the order in which they were built."""
-  found, todo = set(), [tensor.op]
+  """The operations that compute `tensor`, in the order in which they were built."""
+  visited, todo = set(), [tensor.op]
   while todo:
     operation = todo.pop()
-    if operation not in found:
-      found.add(operation)
+    if operation not in visited:
+      visited.add(operation)
       todo.extend(source.op for source in operation.inputs)
-  return [operation for operation in tensor.graph.get_operations() if operation in found]
+  return [operation for operation in tensor.graph.get_operations() if operation in visited]
 
 
 def _network_values(session: tf.Session) -> dict[str, np.ndarray]:
   with session.graph.as_default():
     variables = [*slim.get_model_variables(), tf.train.get_global_step()]
-    # A replica's own: the others' might be asked for nothing any more.
+    # Only local copies: another worker may no longer answer.
     local = tf.distribute.get_strategy().experimental_local_results
     variables = [local(variable)[0] for variable in variables]
   return {v.op.name: value for v, value in zip(variables, session.run(variables), strict=True)}

@@ -1,9 +1,9 @@
-"""One training step on several devices, or on several machines, with `tf.distribute`.
+"""Training on several devices or several machines, with `tf.distribute`.
 
-A replica is a copy of the network on one device. The batch of a step is that of the whole run and
-every replica takes its share of it, so that the number of replicas changes nothing but the order of
-float32 sums, and batch norm, whose statistics are those of a replica's own pictures unless they are
-exchanged. Checkpoints are those of the plain graph.
+A replica is a copy of the network on one device. The batch size is that of the whole run, and every
+replica takes an equal share of the batch. The number of replicas therefore changes only the order
+of float32 sums, and batch norm, whose statistics cover the images of one replica unless they are
+synchronized. Checkpoints are the same as those of a run on one device.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from vgg_slim.training.hooks.base import Validation
 
 Result = TypeVar('Result')
 
-# What TensorFlow raises where a worker is gone, or a new one with the same address is there.
+# Errors that TensorFlow raises when a worker is gone, or was replaced at the same address.
 WORKER_LOSSES = (
   tf.errors.AbortedError,
   tf.errors.CancelledError,
@@ -39,13 +39,13 @@ WORKER_LOSSES = (
 
 
 class Replica(NamedTuple):
-  """Which copy of the network this is.
+  """Index of one copy of the network, globally and within its process.
 
   Attributes:
-    index: among all replicas of the run.
-    count: of all replicas.
-    local_index: among those of this process.
-    local_count: of those.
+    index: Index among all replicas of the run.
+    count: Number of all replicas of the run.
+    local_index: Index among the replicas of this process.
+    local_count: Number of replicas of this process.
   """
 
   index: int
@@ -54,7 +54,7 @@ class Replica(NamedTuple):
   local_count: int
 
   def share(self, batch: tf.Tensor) -> tf.Tensor:
-    """This replica's part of the process's batch: [N, ...] to [N / local_count, ...]."""
+    """This replica's share of its process's batch: [N, ...] to [N / local_count, ...]."""
     if self.local_count == 1:
       return batch
     return tf.split(batch, self.local_count)[self.local_index]
@@ -62,13 +62,13 @@ class Replica(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-  """Where the replicas are and how the session reaches them.
+  """The devices and workers of a run, and how its session reaches them.
 
   Attributes:
-    strategy: of TensorFlow; its default one for a single device.
-    session_config: for `tf.Session`; None for TensorFlow's own.
-    cluster: the workers of the run, or None for one process.
-    server: of this worker, which listens as long as it is held here.
+    strategy: TensorFlow's distribution strategy; the default strategy for a single device.
+    session_config: Config of the `tf.Session`; None for TensorFlow's default.
+    cluster: Workers of the run, or None for a single process.
+    server: Server of this worker, which listens as long as this object holds it.
   """
 
   strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
@@ -78,7 +78,7 @@ class Distribution:
 
   @property
   def master(self) -> str:
-    """What `tf.Session` connects to."""
+    """Target of the `tf.Session`."""
     return self.server.target if self.server else ''
 
   @property
@@ -87,33 +87,33 @@ class Distribution:
 
   @property
   def share(self) -> tuple[int, int]:
-    """(k, n) where this process takes the k-th of n parts of each batch."""
+    """(k, n): this process takes the k-th of n equal shares of each batch, counted from 0."""
     return (self.cluster.index, len(self.cluster.workers)) if self.cluster else (0, 1)
 
-  def check_batch(self, batch_size: int, parts: int) -> None:
-    """Raises ConfigError unless the batch can be cut into `parts` for each replica."""
-    if batch_size % (self.num_replicas * parts):
-      each = f' in {parts} parts' if parts > 1 else ''
+  def check_batch(self, batch_size: int, micro_batches: int) -> None:
+    """Raises ConfigError unless the batch splits into `micro_batches` equal ones per replica."""
+    if batch_size % (self.num_replicas * micro_batches):
+      each = f' in {micro_batches} micro-batches each' if micro_batches > 1 else ''
       raise ConfigError(
         f'batch_size={batch_size} cannot be shared equally by {self.num_replicas} devices{each}.'
       )
 
   @contextlib.contextmanager
   def own_folder(self, train_dir: str) -> Iterator[str]:
-    """`train_dir` for the chief; others, who have to save when it does, get one that is removed."""
+    """`train_dir` for the chief; for other workers, which save with it, a temporary folder."""
     if self.share[0] == 0:
       yield train_dir
       return
-    # The same one after a kill, so that what was left there is removed.
+    # The name is the same after a kill, so that leftovers of the killed process are removed.
     digest = hashlib.sha256(os.path.abspath(train_dir).encode()).hexdigest()[:16]
     name = f'vgg_slim_worker_{os.getuid()}_{digest}_{self.share[0]}'
     with locks.scratch_folder(pathlib.Path(tempfile.gettempdir(), name)) as folder:
       yield str(folder)
 
   def build_replicas(self, build_fn: Callable[[Replica], Result]) -> list[Result]:
-    """Adds what `build_fn` adds, for each replica of this process; returns its results in order.
+    """Calls `build_fn` for each replica of this process and returns the results in order.
 
-    To be called in `strategy.scope()`.
+    Call it in `strategy.scope()`.
     """
     results = {}
 
@@ -121,15 +121,15 @@ class Distribution:
       replica = self._replica()
       results[replica.local_index] = build_fn(replica)
 
-    # Around all replicas: threads that take turns build them, and each would undo the graph's
-    # override of gradients while another still needs it.
+    # Around all replicas, not in `build`: the replicas are built in threads that take turns, and
+    # each would undo the graph's gradient override while another still needs it.
     with fast_kernel_gradients(), own_arg_scopes():
       self.strategy.run(build)
     return [results[index] for index in sorted(results)]
 
   @contextlib.contextmanager
-  def losses_of_workers(self) -> Iterator[None]:
-    """In the block, errors of a session that come from the loss of a worker are WorkerLostError."""
+  def explain_worker_loss(self) -> Iterator[None]:
+    """Within the block, session errors caused by a lost worker become WorkerLostError."""
     if not self.cluster:
       yield
       return
@@ -137,8 +137,8 @@ class Distribution:
       yield
     except WORKER_LOSSES as error:
       raise WorkerLostError(
-        f'worker {self.cluster.index} lost the others '
-        f'({type(error).__name__}: {_first_line(error)}). Start all of them again to go on.'
+        f'worker {self.cluster.index} lost its connection to the others '
+        f'({type(error).__name__}: {_first_line(error)}). Start all workers again to resume.'
       ) from error
 
   def _replica(self) -> Replica:
@@ -156,9 +156,9 @@ class AgreedValidation(NamedTuple):
 
 
 class Agreement:
-  """Numbers that the workers exchange outside of training steps; without others, those given.
+  """Exchange of numbers between workers outside of training steps; the identity for one process.
 
-  All workers have to make it at the same place of their graphs, and to call it in the same order.
+  All workers have to build it at the same position in their graphs, and call it in the same order.
   """
 
   _SIZE = 2
@@ -170,13 +170,13 @@ class Agreement:
     self._given = given = tf.placeholder(tf.float64, [self._SIZE], 'given')
 
     def build(replica: Replica) -> tf.Tensor:
-      mine = given if replica.local_index == 0 else tf.zeros_like(given)
-      return cross_replica_sums([mine])[0]
+      summand = given if replica.local_index == 0 else tf.zeros_like(given)
+      return cross_replica_sums([summand])[0]
 
     self._sum = distribution.build_replicas(build)[0]
 
   def mean(self, session: tf.Session, values: Sequence[float]) -> list[float]:
-    """The mean over the workers of each of at most two numbers."""
+    """The mean over all workers of each number, of which there are at most two."""
     if self._num_workers == 1:
       return list(values)
     padded = [*values, *[0.0] * (self._SIZE - len(values))]
@@ -184,41 +184,44 @@ class Agreement:
     return [float(value) / self._num_workers for value in total[: len(values)]]
 
   def any(self, session: tf.Session, flag: bool) -> bool:
-    """Whether `flag` holds for at least one of the workers."""
+    """Whether `flag` is true for at least one worker."""
     return self.mean(session, [float(flag)])[0] > 0
 
   def check_same(self, session: tf.Session, step: int) -> None:
     """Raises TrainingError unless all workers start at the same step."""
     if self.mean(session, [step])[0] != step:
       raise TrainingError(
-        f'The newest checkpoint here is of step {step}, other workers have another: all of them '
-        'need the same --train_dir, on a disk that they share.'
+        f'The newest checkpoint of this worker is of step {step}, and that of another worker is '
+        'not: all of them need the same --train_dir, on a disk that they share.'
       )
 
   def on_validation(self, session: tf.Session, validation: Validation) -> Validation:
-    """The mean of what the workers found, so that all of them draw the same conclusions."""
+    """The mean over the workers, so that all of them draw the same conclusions."""
     if self._num_workers == 1:
       return validation
     return AgreedValidation(*self.mean(session, [validation.loss, validation.top_1_accuracy]))
 
 
-def create(
+def create_distribution(
   config: DistributionConfig, cluster: Cluster | None, session_config: tf.ConfigProto
 ) -> Distribution:
-  """To be called in the graph of the run. One of several workers starts to listen on its port.
+  """Creates the distribution of a run; in a cluster, this process starts to listen on its port.
+
+  Call it in the graph of the run.
 
   Args:
-    config: see `DistributionConfig`. Devices are GPUs; where there is none, the CPU poses as many.
-    cluster: the workers of the run, or None for this process alone.
-    session_config: of this process's session, apart from what the distribution needs.
+    config: Devices of each process. Devices are GPUs; without GPUs, the CPU is split into that many
+      virtual devices.
+    cluster: Workers of the run, or None for a single process.
+    session_config: Session config of this process, to which the distribution adds its own settings.
 
   Raises:
-    ConfigError: more devices than there are.
-    WorkerLostError: the port is taken.
+    ConfigError: There are fewer devices than configured.
+    WorkerLostError: The port is already in use.
   """
   gpus, num_devices = sessions.num_gpus(), config.num_devices
   if gpus and num_devices > gpus:
-    raise ConfigError(f'num_devices={num_devices}, but there are {gpus} GPUs to use.')
+    raise ConfigError(f'num_devices={num_devices}, but only {gpus} GPUs are available.')
   if cluster:
     return _create_worker(config, cluster, session_config, bool(gpus))
   if num_devices == 1:
@@ -252,7 +255,7 @@ def _create_worker(
     )
   except tf.errors.OpError as error:
     address = cluster.workers[cluster.index]
-    raise WorkerLostError(f'{address} cannot be listened on: {_first_line(error)}') from error
+    raise WorkerLostError(f'cannot listen on {address}: {_first_line(error)}') from error
   return Distribution(strategy, session_config, cluster, server)
 
 

@@ -1,4 +1,4 @@
-"""Epochs of a run whose batches run across their ends."""
+"""Epoch arithmetic for batches that cross the ends of epochs."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ class Epochs(NamedTuple):
   batch_size: int
 
   def passed(self, step: int) -> float:
-    """Passes over the training split after `step` steps."""
+    """Number of passes over the training split after `step` steps."""
     return step * self.batch_size / self.num_examples
 
   def ends(self, step: int) -> bool:
-    """Whether the step with this number completes an epoch."""
+    """Whether step number `step`, counted from 1, completes an epoch."""
     return step > 0 and self._whole(step) > self._whole(step - 1)
 
   def ends_between(self, first: int, last: int) -> int:

@@ -1,4 +1,4 @@
-"""Network and loss of some pictures: what every device has a copy of."""
+"""The forward pass: network and loss of one micro-batch, built once per micro-batch and replica."""
 
 from typing import NamedTuple
 
@@ -14,10 +14,10 @@ class Forward(NamedTuple):
   """Handles of one forward pass; scalars are float32 [].
 
   Attributes:
-    losses: see `losses.Losses`.
-    accuracy: of these pictures, with dropout and augmentation.
-    logits: float32 [N, K].
-    end_points: every layer of the network by name.
+    losses: Losses, see `losses.Losses`.
+    accuracy: Accuracy on these images, with dropout and augmentation.
+    logits: Logits, float32 [N, K].
+    end_points: Output of every layer of the network, by name.
   """
 
   losses: losses.Losses
@@ -31,22 +31,22 @@ def build_forward(
   images: tf.Tensor,
   labels: tf.Tensor,
   global_step: tf.Variable,
-  part: int = 0,
+  micro_batch: int = 0,
   sync_batch_norm: bool = False,
 ) -> Forward:
-  """Adds the network in training, with its weight decay, and its loss to the default graph.
+  """Adds the training network, its weight decay and its loss to the default graph.
 
-  Called again in the scope of the same variables with `reuse`, it shares them, and leaves the
-  weight decay as it is.
+  A second call in the same variable scope with `reuse` shares the variables and adds no weight
+  decay.
 
   Args:
-    config: network, optimizer, seed and precision are used.
-    images: float32 [N, side, side, 3], preprocessed.
-    labels: int32 [N], or float32 [N, K] where pictures are mixed.
-    global_step: int64 variable.
-    part: index of these images among the equal parts of the step's batch, so that the units are
-      dropped that would be dropped in one pass over the whole batch.
-    sync_batch_norm: see `mode.Training`.
+    config: Config of the run, of which network, optimizer, seed and precision are used.
+    images: Preprocessed images, float32 [N, side, side, 3].
+    labels: Labels, int32 [N], or class weights, float32 [N, K], where images are mixed.
+    global_step: Global step, int64 variable.
+    micro_batch: Index of these images among the micro-batches of all replicas. Dropout drops the
+      same units as it would in one pass over the whole batch.
+    sync_batch_norm: Whether to synchronize batch norm over replicas, see `mode.Training`.
   """
   optimizer = config.optimizer
   with tf.name_scope('dropout_seed'):
@@ -54,17 +54,18 @@ def build_forward(
   in_loss = () if optimizer.optimizer == 'adamw' else optimizer.weight_decay_on
   is_first = not tf.get_variable_scope().reuse
   mode = Training(
-    dropout_seed=DropoutSeed(numbers, part),
+    dropout_seed=DropoutSeed(numbers, micro_batch),
     weight_decay=optimizer.weight_decay if 'weights' in in_loss else 0.0,
     trainable_scopes=config.fine_tune.trainable_scopes,
     sync_batch_norm=sync_batch_norm,
-    num_updates=_updates_before(global_step, part, optimizer.gradient_accumulation_steps),
+    num_updates=_updates_before(global_step, micro_batch, optimizer.gradient_accumulation_steps),
     fast_cpu_conv=config.runtime.precision == 'float32',
   )
   outputs = registry.build_from_config(config.net, images, mode)
-  others = [kind for kind in in_loss if kind != 'weights']  # the network's layers know these alone
+  # The layers of the network decay their weights themselves, and nothing else.
+  others = [kind for kind in in_loss if kind != 'weights']
   if is_first and others and optimizer.weight_decay:
-    variables = losses.of_kinds(tf.trainable_variables(), others)
+    variables = losses.variables_to_decay(tf.trainable_variables(), others)
     losses.collect_weight_decay(variables, optimizer.weight_decay)
   return Forward(
     losses.build_losses(outputs.logits, labels, optimizer.label_smoothing),
@@ -74,7 +75,13 @@ def build_forward(
   )
 
 
-def _updates_before(global_step: tf.Tensor, part: int, parts_per_step: int) -> tf.Tensor:
-  """How often a replica updated its moving statistics before: once for each part of a step."""
+def _updates_before(global_step: tf.Tensor, micro_batch: int, steps: int) -> tf.Tensor:
+  """Number of earlier updates of a replica's moving statistics, one for each micro-batch.
+
+  Args:
+    global_step: Global step, int64 [].
+    micro_batch: Index among the micro-batches of all replicas.
+    steps: Number of micro-batches of each replica in a training step.
+  """
   with tf.name_scope('batch_norm_updates'):
-    return global_step * parts_per_step + part % parts_per_step
+    return global_step * steps + micro_batch % steps

@@ -1,6 +1,6 @@
-"""The training graph: network and loss, gradients, update, a look at the pictures.
+"""The training graph: network and loss, gradients, update, and sample images for TensorBoard.
 
-Of several devices each has the first two to itself; the update exchanges the gradients.
+Each device has its own copy of network and loss; the update exchanges the gradients.
 """
 
 import functools
@@ -16,25 +16,26 @@ from vgg_slim.training import gradients, losses, optimizers, schedules, warm_sta
 from vgg_slim.training.distribution import Distribution, Replica
 from vgg_slim.training.forward import Forward, build_forward
 
-LOSS_CHECK = 'The loss is not finite'  # what TensorFlow's error says where a step was refused
-_SAMPLES = 9  # three by three
+LOSS_CHECK = 'The loss is not finite'  # in TensorFlow's error message when a step fails this check
+_SAMPLES = 9  # a grid of three by three images
 
 
 class TrainOps(NamedTuple):
   """Handles of the training graph; scalars are float32 [].
 
   Attributes:
-    train_op: one step: update, batch-norm averages, moving averages; yields the loss before it.
-    losses: see `losses.Losses`.
-    accuracy: of the batch, with dropout and augmentation.
-    learning_rate: of this step.
-    learning_rate_scale: see `schedules.LearningRate`.
-    global_step: int64 variable.
-    samples: uint8 [n, side, side, 3], the first pictures of the batch as the network sees them, and
-      their labels as they are given.
-    start_averages: makes the moving averages equal to the variables; None without averages.
-    end_points: every layer of the network by name, for the first part of the batch.
-    gradients: of the step, with their variables.
+    train_op: Total loss before the update; fetching it makes one step, which updates variables,
+      batch-norm statistics and moving averages.
+    losses: Losses of the batch, see `losses.Losses`.
+    accuracy: Accuracy on the batch, with dropout and augmentation.
+    learning_rate: Learning rate of this step.
+    learning_rate_scale: Variable scale of the rate, see `schedules.LearningRate`.
+    global_step: Global step, int64 variable.
+    samples: First images of the batch as the network sees them, uint8 [n, side, side, 3], and their
+      labels.
+    start_averages: Operation that sets the moving averages to the variables; None without averages.
+    end_points: Output of every layer of the network, by name, for the first micro-batch.
+    gradients: Pairs of gradient and variable of the step.
   """
 
   train_op: tf.Tensor
@@ -59,18 +60,18 @@ def build_train_graph(
   """Adds the training graph to the default graph; runs nothing.
 
   Args:
-    config: network, optimizer, length, seed and what is trained.
-    images: float32 [N, side, side, 3], preprocessed; this process's share of the batch.
-    labels: int32 [N], or float32 [N, K] where pictures are mixed.
-    steps_per_epoch: training pictures over batch size.
-    distribution: of the replicas, whose scope this is called in; None for one alone.
+    config: Config of the run.
+    images: This process's share of the batch, preprocessed, float32 [N, side, side, 3].
+    labels: Labels, int32 [N], or class weights, float32 [N, K], where images are mixed.
+    steps_per_epoch: Number of training images divided by the batch size.
+    distribution: Distribution in whose scope this is called; None for a single replica.
   """
   distribution = distribution or Distribution()
   global_step = tf.train.get_or_create_global_step()
 
   def build_replica(replica: Replica) -> TrainOps:
-    pictures, classes = replica.share(images), replica.share(labels)
-    return _build_replica(config, pictures, classes, steps_per_epoch, global_step, replica)
+    shares = replica.share(images), replica.share(labels)
+    return _build_replica(config, *shares, steps_per_epoch, global_step, replica)
 
   first, *others = distribution.build_replicas(build_replica)
   if others:
@@ -87,44 +88,44 @@ def _build_replica(
   global_step: tf.Variable,
   replica: Replica,
 ) -> TrainOps:
-  """The step on one device, with scalars of the whole batch, and without the samples."""
-  parts = config.optimizer.gradient_accumulation_steps
-  slices = list(zip(_split(images, parts), _split(labels, parts), strict=True))
+  """Builds the step of one device, with scalars of the whole batch and without samples."""
+  steps = config.optimizer.gradient_accumulation_steps
+  slices = list(zip(_split(images, steps), _split(labels, steps), strict=True))
   forward = functools.partial(
     build_forward,
     config,
     global_step=global_step,
     sync_batch_norm=config.distribution.sync_batch_norm and replica.count > 1,
   )
-  first_part = parts * replica.index
-  # The first part makes the variables, before the optimizer: TensorFlow draws the initial values of
-  # a seed by the number of random draws that stand before a variable's.
-  passes = [forward(*slices[0], part=first_part)]
+  first_index, total = steps * replica.index, steps * replica.count
+  # The first micro-batch creates the variables before the optimizer adds its own: the initial value
+  # that TensorFlow draws for a variable depends on the number of random operations before it.
+  passes = [forward(*slices[0], micro_batch=first_index)]
   with tf.name_scope('train') as train_scope:
     rate = schedules.build_learning_rate(
       config.optimizer, global_step, _horizon(config, steps_per_epoch)
     )
     optimizer = build_optimizer(config, rate.value)
     variables = trained_variables(config.fine_tune.trainable_scopes)
-    found = [_part_gradients(optimizer, passes[0], variables, parts * replica.count, first_part)]
-  for part in range(1, parts):
-    # One part at a time: its activations are gone before the next one's are made.
-    before = [gradient for gradient, _ in found[-1] if gradient is not None]
+    accumulated = [_micro_batch_gradients(optimizer, passes[0], variables, total, first_index)]
+  for index in range(1, steps):
+    # One micro-batch at a time, so that its activations are freed before the next one starts.
+    before = [gradient for gradient, _ in accumulated[-1] if gradient is not None]
     before += tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     with (
       tf.control_dependencies(before),
       tf.variable_scope(tf.get_variable_scope(), reuse=True),
-      tf.name_scope(f'part_{part}'),
+      tf.name_scope(f'part_{index}'),
     ):
-      pictures, classes = (tf.identity(values) for values in slices[part])
-      passes.append(forward(pictures, classes, part=first_part + part))
-      found.append(
-        _part_gradients(optimizer, passes[-1], variables, parts * replica.count, first_part + part)
+      inputs = (tf.identity(values) for values in slices[index])
+      passes.append(forward(*inputs, micro_batch=first_index + index))
+      accumulated.append(
+        _micro_batch_gradients(optimizer, passes[-1], variables, total, first_index + index)
       )
-  step_losses, accuracy = _of_the_batch(passes, replica)
+  step_losses, accuracy = _batch_means(passes, replica)
   with tf.name_scope(train_scope):
-    found = gradients.add_up(found)
-    update = build_update(config, optimizer, found, step_losses, global_step)
+    step_gradients = gradients.add_up(accumulated)
+    update = build_update(config, optimizer, step_gradients, step_losses, global_step)
     train_op, start_averages = _build_averages(config, update, global_step)
     with tf.control_dependencies([train_op]):
       train_op = tf.identity(step_losses.total, name='train_op')
@@ -138,13 +139,13 @@ def _build_replica(
     samples=None,
     start_averages=start_averages,
     end_points=passes[0].end_points,
-    gradients=found,
+    gradients=step_gradients,
   )
 
 
 def build_optimizer(config: TrainConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
-  """The optimizer of the variables that stand in the graph; see `optimizers.build_optimizer`."""
-  decayed = losses.of_kinds(tf.trainable_variables(), config.optimizer.weight_decay_on)
+  """The optimizer for the variables in the default graph; see `optimizers.build_optimizer`."""
+  decayed = losses.variables_to_decay(tf.trainable_variables(), config.optimizer.weight_decay_on)
   optimizer = optimizers.build_optimizer(config.optimizer, learning_rate, decayed)
   return optimizers.scale_loss(optimizer) if config.runtime.precision == 'float16' else optimizer
 
@@ -152,21 +153,21 @@ def build_optimizer(config: TrainConfig, learning_rate: tf.Tensor) -> tf.train.O
 def build_update(
   config: TrainConfig,
   optimizer: tf.train.Optimizer,
-  found: gradients.Gradients,
+  step_gradients: gradients.Gradients,
   step_losses: losses.Losses,
   global_step: tf.Variable,
 ) -> tf.Operation:
-  """Adds one update of variables, batch-norm averages and `global_step`.
+  """Adds one update of variables, batch-norm statistics and `global_step`.
 
-  It fails where the loss is not finite, and then leaves weights and step as they were, so that the
-  step can be looked into.
+  The update fails if the loss is not finite. Weights and step are then unchanged, so that the step
+  can be repeated and diagnosed.
   """
   if config.optimizer.clip_gradient_norm is not None:
-    found = gradients.clip(found, config.optimizer.clip_gradient_norm)
+    step_gradients = gradients.clip(step_gradients, config.optimizer.clip_gradient_norm)
   is_finite = tf.debugging.check_numerics(step_losses.total, LOSS_CHECK)
   with tf.control_dependencies([is_finite, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)]):
-    update = optimizer.apply_gradients(found)
-  # Not by the optimizer, which with a scaled loss leaves out some updates and would not count them.
+    update = optimizer.apply_gradients(step_gradients)
+  # Not by the optimizer: with a loss scale it skips some updates, and would not count those steps.
   with tf.control_dependencies([update]):
     return global_step.assign_add(1).op
 
@@ -175,7 +176,7 @@ def trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:
   """The trainable variables under `trainable_scopes`; all of them where it is empty.
 
   Raises:
-    ConfigError: a scope that matches nothing.
+    ConfigError: A scope matches no variable.
   """
   variables = tf.trainable_variables()
   if not trainable_scopes:
@@ -184,40 +185,48 @@ def trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:
   return [v for v in variables if is_under(v.op.name, trainable_scopes)]
 
 
-def _part_gradients(
+def _micro_batch_gradients(
   optimizer: tf.train.Optimizer,
-  part: Forward,
+  outputs: Forward,
   variables: Sequence[tf.Variable],
-  parts: int,
+  total: int,
   index: int,
 ) -> gradients.Gradients:
-  """Those of a part's share of the loss; the first of all shares has the weight decay."""
-  loss = part.losses.total
-  if parts > 1:
-    loss = part.losses.cross_entropy / parts
+  """Gradients of one micro-batch's loss; weight decay is added once, to the first micro-batch.
+
+  Args:
+    optimizer: Optimizer that computes the gradients.
+    outputs: Forward pass of the micro-batch.
+    variables: Variables to train.
+    total: Number of micro-batches of all replicas.
+    index: Index of this micro-batch among them.
+  """
+  loss = outputs.losses.total
+  if total > 1:
+    loss = outputs.losses.cross_entropy / total
     if index == 0:
-      loss += part.losses.regularization
+      loss += outputs.losses.regularization
   return optimizer.compute_gradients(loss, variables)
 
 
-def _split(values: tf.Tensor, parts: int) -> list[tf.Tensor]:
-  return [values] if parts == 1 else tf.split(values, parts)
+def _split(values: tf.Tensor, count: int) -> list[tf.Tensor]:
+  return [values] if count == 1 else tf.split(values, count)
 
 
 def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
   return values[0] if len(values) == 1 else tf.add_n(values) / len(values)
 
 
-def _of_the_batch(parts: Sequence[Forward], replica: Replica) -> tuple[losses.Losses, tf.Tensor]:
-  """Losses and accuracy over the parts of all replicas."""
-  if len(parts) * replica.count == 1:
-    return parts[0].losses, parts[0].accuracy
-  cross_entropy = _mean([part.losses.cross_entropy for part in parts])
-  accuracy = _mean([part.accuracy for part in parts])
+def _batch_means(passes: Sequence[Forward], replica: Replica) -> tuple[losses.Losses, tf.Tensor]:
+  """Losses and accuracy of the whole batch, averaged over the micro-batches of all replicas."""
+  if len(passes) * replica.count == 1:
+    return passes[0].losses, passes[0].accuracy
+  cross_entropy = _mean([outputs.losses.cross_entropy for outputs in passes])
+  accuracy = _mean([outputs.accuracy for outputs in passes])
   if replica.count > 1:
     means = cross_replica_mean(tf.stack([cross_entropy, accuracy]))
     cross_entropy, accuracy = tf.unstack(means)
-  regularization = parts[0].losses.regularization
+  regularization = passes[0].losses.regularization
   total = cross_entropy + regularization
   return losses.Losses(total, cross_entropy, regularization), accuracy
 
@@ -231,9 +240,13 @@ def _horizon(config: TrainConfig, steps_per_epoch: float) -> schedules.Horizon:
 def _build_averages(
   config: TrainConfig, update: tf.Operation, global_step: tf.Variable
 ) -> tuple[tf.Operation, tf.Operation | None]:
-  """Averages of all the network's variables after each update, and the operation to start them.
+  """Adds moving averages of all variables of the network, updated after each step.
 
-  The decay begins at (1 + step) / (10 + step), so that early averages keep up.
+  The decay is at most (1 + step) / (10 + step), so that early averages follow the variables.
+
+  Returns:
+    The update including the averages, and an operation that sets the averages to the variables;
+    None for the latter if the config keeps no averages.
   """
   decay = config.optimizer.moving_average_decay
   if decay is None:
@@ -251,5 +264,5 @@ def _build_samples(
 ) -> tuple[tf.Tensor, tf.Tensor]:
   with tf.name_scope('samples'):
     preprocessing = config.preprocessing
-    seen = graph.denormalize(images[:_SAMPLES], preprocessing.rgb_mean, preprocessing.pixel_scale)
-    return seen, labels[:_SAMPLES]
+    pixels = graph.denormalize(images[:_SAMPLES], preprocessing.rgb_mean, preprocessing.pixel_scale)
+    return pixels, labels[:_SAMPLES]

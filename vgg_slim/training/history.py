@@ -12,10 +12,10 @@ METRICS_FILE = 'metrics.csv'
 
 
 class EpochMetrics(NamedTuple):
-  """One row. Losses are mean cross-entropies without weight decay, accuracies fractions.
+  """One row. Losses are mean cross-entropies without weight decay; accuracies are fractions.
 
-  The training columns are averages over the epoch's batches as they were trained on, with dropout
-  and augmentation; `validation_*` are empty where the data set has no validation split.
+  The training columns are averages over the batches of the epoch, with dropout and augmentation;
+  the `validation_*` columns are empty if the data set has no validation split.
   """
 
   step: int
@@ -29,25 +29,25 @@ class EpochMetrics(NamedTuple):
 
 
 class MetricsFile:
-  """The file of a run under way.
+  """The metrics file of a run in progress.
 
   Attributes:
-    rows: those up to the step at which the run starts, and those that it adds, in order.
+    rows: Rows up to the step at which the run starts, then the rows that it adds.
   """
 
   def __init__(self, train_dir: str, last_step: int) -> None:
-    """Keeps the rows of earlier runs up to `last_step`; later ones will be made again.
+    """Reads the rows up to `last_step`; the run will repeat the steps of later rows.
 
     Raises:
-      CheckpointError: what is there is no such file; names it.
+      CheckpointError: The file is not a metrics file; the message names it.
     """
     self._path = pathlib.Path(train_dir, METRICS_FILE)
     self.rows = [row for row in _read_rows(self._path) if row.step <= last_step]
 
   def add(self, metrics: EpochMetrics) -> None:
-    """Adds a row, unless there is one of its step.
+    """Adds a row, unless there is already one for its step.
 
-    A killed run leaves the file with it or without it, whole.
+    The file is replaced atomically: a killed run leaves it whole, with or without the new row.
     """
     if any(row.step == metrics.step for row in self.rows):
       return
@@ -63,17 +63,17 @@ def read_history(train_dir: str) -> list[EpochMetrics]:
   """The rows of a run, in order.
 
   Raises:
-    CheckpointError: there are none, or they are not such rows; names the file.
+    CheckpointError: The file has no rows or is not a metrics file; the message names it.
   """
   path = pathlib.Path(train_dir, METRICS_FILE)
   rows = _read_rows(path)
   if not rows:
-    raise CheckpointError(f'{path} has no rows: no epoch of such a run has ended yet.')
+    raise CheckpointError(f'{path} has no rows: no epoch of this run has ended yet.')
   return rows
 
 
 def has_row(train_dir: str, step: int) -> bool:
-  """Whether the epoch end at `step` was recorded, which is the last that is done at one."""
+  """Whether the end of the epoch at `step` was recorded, which is its last action."""
   return any(row.step == step for row in _read_rows(pathlib.Path(train_dir, METRICS_FILE)))
 
 
@@ -85,8 +85,8 @@ def _read_rows(path: pathlib.Path) -> list[EpochMetrics]:
       return [_parse(row) for row in csv.DictReader(stream)]
     except (KeyError, ValueError) as error:
       raise CheckpointError(
-        f'{path} is not the {METRICS_FILE} of a run: {error}. Without the file the run goes on, '
-        'and its curves start again.'
+        f'{path} is not the {METRICS_FILE} of a run: {error}. If you remove the file, the run '
+        'continues and its curves start again.'
       ) from error
 
 

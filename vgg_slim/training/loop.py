@@ -1,4 +1,4 @@
-"""The training loop: decides what a run starts from, builds it, and runs its one session."""
+"""The training loop: decides where a run starts, builds it, and runs its session."""
 
 import contextlib
 import dataclasses
@@ -16,29 +16,30 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError, NonFiniteError, TrainingError
-from vgg_slim.training import assembly, diagnosis, distribution, preflight, starts
+from vgg_slim.training import assembly, diagnosis, preflight, starts
 from vgg_slim.training.assembly import Assembly
 from vgg_slim.training.cluster import Cluster
+from vgg_slim.training.distribution import Distribution, create_distribution
 from vgg_slim.training.hooks import interrupts, progress
 from vgg_slim.training.hooks.base import EpochEnd, Step, Validation
 from vgg_slim.training.starts import Start
 
-_LABELS_LOOKED_AT = 50_000  # before step 0: 2 s of one core
+_LABELS_CHECKED = 50_000  # before step 0; takes 2 s on one core
 
 EvaluateFn = Callable[[str], Validation]
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainResult:
-  """Where training ended.
+  """State of the run at the end of training.
 
   Attributes:
-    step: global step of the last checkpoint.
-    total_steps: the step at which training is complete.
-    checkpoint: prefix of that checkpoint.
-    stopped_by: 'SIGINT', 'SIGTERM', 'Another worker' or None.
-    validation: of the last epoch end in this process, or None.
-    ended_early: why it ended before `total_steps` by its own rules, or None.
+    step: Global step of the last checkpoint.
+    total_steps: Global step at which training is complete.
+    checkpoint: Prefix of the last checkpoint.
+    stopped_by: What interrupted training: 'SIGINT', 'SIGTERM', 'Another worker' or None.
+    validation: Validation at the last end of an epoch in this process, or None.
+    ended_early: Reason why a hook ended the run before `total_steps`, or None.
   """
 
   step: int
@@ -62,31 +63,33 @@ def run_training(
   """Trains from the newest whole checkpoint in `train_dir`, or from step 0, to the configured end.
 
   A checkpoint is written after every epoch, every `save_every_steps`, at the end, and after SIGINT
-  or SIGTERM; `evaluate_fn` is called with the checkpoint of every epoch's end.
+  or SIGTERM; `evaluate_fn` is called with the checkpoint of each end of an epoch.
 
   Args:
-    config: the run; `config.data_dir` holds the data set.
-    manifest: of that data set.
-    train_dir: is made, and given `config.json`, checkpoints, `metrics.csv` and event files.
-    evaluate_fn: validates a checkpoint; None for no validation.
-    reporter: is given the progress lines.
-    cluster: the workers that train together, or None for this process alone. All of them are given
-      the same `train_dir`; the chief alone writes to it.
-    summarize_validation: what TensorBoard shows of the last validation besides its numbers.
-    overwrite: removes the run that `train_dir` holds and starts at step 0.
+    config: Config of the run; `config.data_dir` holds the data set.
+    manifest: Manifest of that data set.
+    train_dir: Folder of the run, created if necessary, for `config.json`, checkpoints,
+      `metrics.csv` and event files.
+    evaluate_fn: Function that validates a checkpoint; None for no validation.
+    reporter: Receives the progress lines.
+    cluster: Workers that train together, or None for this process alone. All of them get the same
+      `train_dir`, to which only the chief writes.
+    summarize_validation: Function that returns a TensorBoard summary of the last validation, shown
+      in addition to loss and accuracy.
+    overwrite: Whether to remove the run in `train_dir` and start at step 0.
 
   Raises:
-    FolderInUseError: another process trains in `train_dir`.
-    TrainingError: there is too little memory, the disk is full, or the loss is no longer finite;
-      the first tensor that is not is named.
-    DataError: a record is damaged.
-    CheckpointError: the checkpoints in `train_dir` are damaged or of another network, or
+    FolderInUseError: Another process is training in `train_dir`.
+    TrainingError: There is too little memory, the disk is full, or the loss is not finite; for the
+      latter the message names the first tensor that is not.
+    DataError: A record is damaged.
+    CheckpointError: The checkpoints in `train_dir` are damaged or belong to another network, or
       `checkpoint_path` does not fit.
-    ConfigError: a scope of `config.fine_tune` matches nothing, there is no validation to follow, or
-      there are too few devices.
-    WorkerLostError: another worker is gone.
+    ConfigError: A scope of `config.fine_tune` matches no variable, the config needs validations but
+      there are none, or there are too few devices.
+    WorkerLostError: Another worker is gone.
   """
-  starts.check_is_own(train_dir)
+  starts.check_is_not_best_folder(train_dir)
   if overwrite:
     _check_source_stays(config.fine_tune.checkpoint_path, train_dir)
   is_chief = cluster is None or cluster.index == 0
@@ -101,29 +104,29 @@ def run_training(
       manifest.num_classes,
     )
     if not start.checkpoint:
-      check_data(limit=_LABELS_LOOKED_AT // len(manifest.split('train').shards) + 1)
+      check_data(limit=_LABELS_CHECKED // len(manifest.split('train').shards) + 1)
     free = memory.available_bytes()
     if free is not None and not sessions.num_gpus():
       preflight.check_memory(config, free)
     with tf.Graph().as_default(), contextlib.ExitStack() as stack:
-      spread = distribution.create(
+      distribution = create_distribution(
         config.distribution, cluster, sessions.session_config(config.runtime)
       )
-      spread.check_batch(config.run.batch_size, config.optimizer.gradient_accumulation_steps)
-      stack.enter_context(spread.strategy.scope())
-      own_dir = stack.enter_context(spread.own_folder(train_dir))
+      distribution.check_batch(config.run.batch_size, config.optimizer.gradient_accumulation_steps)
+      stack.enter_context(distribution.strategy.scope())
+      own_dir = stack.enter_context(distribution.own_folder(train_dir))
       tf.set_random_seed(config.run.seed)
       built = assembly.build_assembly(
-        config, manifest, start, own_dir, spread, reporter, summarize_validation
+        config, manifest, start, own_dir, distribution, reporter, summarize_validation
       )
       if built.follows_validation and evaluate_fn is None:
         raise ConfigError(
-          '--learning_rate_decay_type=plateau, --keep_best and --early_stop_patience follow the '
-          f'validation, and {config.data_dir} has no validation split.'
+          '--learning_rate_decay_type=plateau, --keep_best and --early_stop_patience need '
+          f'validations, but {config.data_dir} has no validation split.'
         )
-      # Not before the graph stands: a mistake in the flags changes nothing in the folder.
+      # Only after the graph is built, so that a mistake in the flags changes nothing in the folder.
       _prepare_folder(own_dir, config, start, overwrite, built, reporter)
-      session = stack.enter_context(_explained_session(built, spread, start, check_data))
+      session = stack.enter_context(_open_session(built, distribution, start, check_data))
       stop = stack.enter_context(interrupts.stop_on_signals())
       return _Loop(config, built, evaluate_fn).run(session, start, stop)
 
@@ -146,7 +149,7 @@ def _prepare_folder(
   built: Assembly,
   reporter: progress.Reporter,
 ) -> None:
-  """Leaves in the folder what the run goes on from, and its config."""
+  """Prepares the folder: removes what the run does not need, and writes its config."""
   if overwrite:
     removed = [os.path.relpath(path, folder) for path in starts.list_run_files(folder)]
     if removed:
@@ -160,44 +163,44 @@ def _prepare_folder(
 
 
 @contextlib.contextmanager
-def _explained_session(
+def _open_session(
   built: Assembly,
-  spread: distribution.Distribution,
+  distribution: Distribution,
   start: Start,
   check_data: Callable[[], None],
 ) -> Iterator[tf.Session]:
-  """The session of the run; within the block TensorFlow's errors become those of `run_training`."""
+  """Opens the session; within the block TensorFlow's errors become those of `run_training`."""
   with (
-    spread.losses_of_workers(),
-    diagnosis.data_explained(check_data),
+    distribution.explain_worker_loss(),
+    diagnosis.explain_data_errors(check_data),
     tf.train.SingularMonitoredSession(
       scaffold=built.scaffold,
-      master=spread.master,
-      config=spread.session_config,
-      # Not the folder: TensorFlow would follow the paths in its state file, damaged or not.
+      master=distribution.master,
+      config=distribution.session_config,
+      # Not the folder, whose state file TensorFlow would follow to checkpoints that are damaged.
       checkpoint_filename_with_path=start.checkpoint,
     ) as monitored,
-    diagnosis.explained(
-      monitored.raw_session(), built.build_loss, built.checkpointer.describe_way_back
+    diagnosis.explain_non_finite_loss(
+      monitored.raw_session(), built.build_loss, built.checkpointer.describe_recovery
     ),
   ):
     yield monitored.raw_session()
 
 
 class _Loop:
-  """Steps, checkpoints and epoch ends in their order; everything else is done by hooks."""
+  """Runs steps, checkpoints and ends of epochs; hooks do everything else."""
 
   def __init__(self, config: TrainConfig, built: Assembly, evaluate_fn: EvaluateFn | None) -> None:
     self._built, self._evaluate_fn = built, evaluate_fn
     self._save_every_steps = config.run.save_every_steps
 
   def run(self, session: tf.Session, start: Start, stop: interrupts.StopRequest) -> TrainResult:
-    """Runs from `start` on.
+    """Runs the steps after `start`.
 
     Args:
-      session: with all variables initialised or restored.
-      start: what they were restored from.
-      stop: ends the run after the step under way.
+      session: Session with all variables initialized or restored.
+      start: Checkpoint from which they were restored, if any.
+      stop: Request that ends the run after the current step.
     """
     built, total_steps = self._built, self._built.total_steps
     built.agreement.check_same(session, start.step)
@@ -224,7 +227,7 @@ class _Loop:
     return TrainResult(step, total_steps, checkpoint, stopped_by, validation, reason)
 
   def _owes_epoch_end(self, start: Start) -> bool:
-    """Whether an epoch ends at the start and something of its end was not done, or is not saved."""
+    """Whether the run starts at the end of an epoch whose hooks have to be called again."""
     if start.checkpoint is None:
       return False
     if not self._built.epochs.ends(start.step) and start.step < self._built.total_steps:
@@ -242,9 +245,9 @@ class _Loop:
     }
     fetches = [scalars, [hook.fetches(step) for hook in self._built.hooks]]
     values, fetched = self._run(session, step, fetches)
-    made = Step(step, {tag: float(value) for tag, value in values.items()})
+    completed = Step(step, {tag: float(value) for tag, value in values.items()})
     for hook, values in zip(self._built.hooks, fetched, strict=True):
-      hook.after_step(made, values)
+      hook.after_step(completed, values)
 
   def _run(self, session: tf.Session, step: int, fetches: Any) -> Any:
     tracers = [hook for hook in self._built.hooks if hook.wants_trace(step)]
@@ -277,8 +280,8 @@ class _Loop:
     try:
       return self._evaluate_fn(checkpoint)
     except NonFiniteError as error:
-      way_back = self._built.checkpointer.describe_way_back(step)
-      raise TrainingError(f'{error} {way_back}') from error
+      recovery = self._built.checkpointer.describe_recovery(step)
+      raise TrainingError(f'{error} {recovery}') from error
 
   def _is_over(self, session: tf.Session, stop: interrupts.StopRequest) -> bool:
     return self._built.agreement.any(session, bool(stop.signal_name or self._stop_reason()))

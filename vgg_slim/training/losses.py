@@ -1,11 +1,11 @@
-"""What training makes small."""
+"""The training loss: cross-entropy and weight decay."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
 
-# The last part of a variable's name, by the words of `OptimizerConfig.weight_decay_on`.
+# Last component of a variable's name, for each kind of `OptimizerConfig.weight_decay_on`.
 _NAMES = {'weights': ('weights',), 'biases': ('biases',), 'batch_norm': ('gamma', 'beta')}
 
 
@@ -18,13 +18,13 @@ class Losses(NamedTuple):
 
 
 def build_losses(logits: tf.Tensor, labels: tf.Tensor, label_smoothing: float = 0.0) -> Losses:
-  """Soft-max cross-entropy, averaged over the batch, plus the collected weight decay.
+  """Softmax cross-entropy, averaged over the batch, plus the collected weight decay.
 
   Args:
-    logits: float32 [N, K].
-    labels: int32 [N], 0 .. K - 1, or the weights of all classes, float32 [N, K].
-    label_smoothing: s; the target is 1 - s + s / K for the label and s / K for the other classes
-      (Szegedy et al., arXiv:1512.00567, section 7).
+    logits: Logits, float32 [N, K].
+    labels: Labels in 0 .. K - 1, int32 [N], or weights of all classes, float32 [N, K].
+    label_smoothing: Smoothing s in [0, 1): the target is 1 - s + s / K for the label and s / K for
+      the other classes (Szegedy et al., arXiv:1512.00567, section 7).
   """
   with tf.name_scope('loss'):
     is_soft = labels.shape.rank == 2
@@ -40,7 +40,7 @@ def build_losses(logits: tf.Tensor, labels: tf.Tensor, label_smoothing: float = 
 
 
 def build_accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-  """Share of the batch whose largest logit is the label's, float32 []; see `build_losses`."""
+  """Fraction of the batch whose largest logit is the label's, float32 []; see `build_losses`."""
   with tf.name_scope('accuracy'):
     if labels.shape.rank == 2:
       labels = tf.argmax(labels, 1, output_type=tf.int32)
@@ -48,14 +48,14 @@ def build_accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.cast(hits, tf.float32))
 
 
-def of_kinds(variables: Iterable[tf.Variable], kinds: Sequence[str]) -> list[tf.Variable]:
-  """Those variables that `OptimizerConfig.weight_decay_on` means by `kinds`."""
+def variables_to_decay(variables: Iterable[tf.Variable], kinds: Sequence[str]) -> list[tf.Variable]:
+  """The variables of the given kinds; see `OptimizerConfig.weight_decay_on`."""
   names = {name for kind in kinds for name in _NAMES[kind]}
   return [v for v in variables if v.op.name.rpartition('/')[2] in names]
 
 
 def collect_weight_decay(variables: Iterable[tf.Variable], weight_decay: float) -> None:
-  """Adds weight_decay * sum(v**2) / 2 of each variable to the regularisation losses."""
+  """Adds weight_decay * sum(v**2) / 2 of each variable to the regularization losses."""
   for variable in variables:
     with tf.name_scope(f'{variable.op.name}/regularizer'):
       loss = tf.multiply(weight_decay, tf.nn.l2_loss(variable), name='l2')

@@ -1,4 +1,4 @@
-"""Update rules by name."""
+"""Optimizers by name."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,11 +8,11 @@ from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OptimizerConfig
 
 
-class OwnZeros:
-  """Mixed into an optimizer of `tf.train`: its slots start in memory of their own.
+class FreshSlotsMixin:
+  """Gives each slot of an optimizer of `tf.train` memory of its own from the start.
 
-  `tf.zeros` becomes one constant with the graph, which a slot shares until its first update copies
-  it and which stays: 553 MB of the peak memory of VGG16.
+  Grappler turns the usual `tf.zeros` into a constant of the graph. A slot shares it until the first
+  update copies it, and the constant stays: 553 MB of the peak memory of VGG16.
   """
 
   def _zeros_slot(self, var: tf.Variable, slot_name: str, op_name: str) -> tf.Variable:
@@ -27,15 +27,15 @@ def _fresh_zeros(
   return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=True)
 
 
-class AppliesSums:
-  """Mixed into an optimizer of `tf.train`, whose update else sums the gradients of all replicas.
+class SummedGradientsMixin:
+  """Lets an optimizer of `tf.train` apply gradients that are already summed over the replicas.
 
   Attributes:
-    takes_sums: whether every replica gives the sums already, as clipping needs them: a second
-      exchange would be 553 MB a step for VGG16.
+    gradients_are_summed: Whether every replica passes the sums, as after clipping. Summing them
+      again would exchange another 553 MB per step for VGG16.
   """
 
-  takes_sums = False
+  gradients_are_summed = False
 
   def _distributed_apply(
     self,
@@ -44,13 +44,13 @@ class AppliesSums:
     global_step: tf.Variable | None = None,
     name: str | None = None,
   ) -> tf.Operation:
-    if self.takes_sums:
+    if self.gradients_are_summed:
       distribution = _without_exchange(distribution)
     return super()._distributed_apply(distribution, grads_and_vars, global_step, name)
 
 
 class _StandIn:
-  """Has the attributes of `original` and, before these, those that it is given."""
+  """Proxy of `original` with some attributes replaced."""
 
   def __init__(self, original: Any, **attributes: Any) -> None:
     self._original = original
@@ -61,7 +61,7 @@ class _StandIn:
 
 
 def _without_exchange(strategy: tf.distribute.Strategy) -> Any:
-  """The strategy, for values that every replica has the sum of."""
+  """The strategy, but with a reduction that returns its input: each replica has the sums."""
 
   def batch_reduce_to(
     operation: tf.distribute.ReduceOp, pairs: Sequence[tuple[tf.Tensor, tf.Variable]]
@@ -71,29 +71,29 @@ def _without_exchange(strategy: tf.distribute.Strategy) -> Any:
   return _StandIn(strategy, extended=_StandIn(strategy.extended, batch_reduce_to=batch_reduce_to))
 
 
-class GradientDescent(AppliesSums, tf.train.GradientDescentOptimizer):
+class GradientDescent(SummedGradientsMixin, tf.train.GradientDescentOptimizer):
   """`tf.train.GradientDescentOptimizer`."""
 
 
-class Momentum(AppliesSums, OwnZeros, tf.train.MomentumOptimizer):
+class Momentum(SummedGradientsMixin, FreshSlotsMixin, tf.train.MomentumOptimizer):
   """`tf.train.MomentumOptimizer`."""
 
 
-class Adam(AppliesSums, OwnZeros, tf.train.AdamOptimizer):
+class Adam(SummedGradientsMixin, FreshSlotsMixin, tf.train.AdamOptimizer):
   """`tf.train.AdamOptimizer`."""
 
 
-class RMSProp(AppliesSums, OwnZeros, tf.train.RMSPropOptimizer):
+class RMSProp(SummedGradientsMixin, FreshSlotsMixin, tf.train.RMSPropOptimizer):
   """`tf.train.RMSPropOptimizer`."""
 
 
 class AdamW(Adam):
-  """Adam with weight decay beside the gradient (Loshchilov & Hutter, arXiv:1711.05101)."""
+  """Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101)."""
 
   def __init__(
     self, learning_rate: tf.Tensor, weight_decay: float, decayed: Sequence[tf.Variable], **adam
   ):
-    """Like Adam; before each update, `decayed` variables shrink by rate * weight_decay."""
+    """Like Adam; each update first multiplies `decayed` variables by 1 - rate * weight_decay."""
     super().__init__(learning_rate, **adam)
     self._shrinkage = learning_rate * weight_decay
     self._decayed = {_plain_name(variable) for variable in decayed}
@@ -113,7 +113,7 @@ class AdamW(Adam):
 
 
 def _plain_name(variable: tf.Variable) -> str:
-  """Without what tells a replica's copy of the variable from the first."""
+  """Name of the variable without the suffix that marks a replica's copy."""
   return re.sub(r'/replica_\d+$', '', variable.op.name)
 
 
@@ -123,20 +123,21 @@ def build_optimizer(
   """The optimizer of `config.optimizer`.
 
   Args:
-    config: see `OptimizerConfig`.
-    learning_rate: float32 [].
-    decayed: the variables that 'adamw' decays; the other rules find weight decay in the loss.
+    config: Config of the optimizer.
+    learning_rate: Learning rate, float32 [].
+    decayed: Variables that 'adamw' decays; for the other optimizers the loss holds weight decay.
   """
   optimizer = _OPTIMIZERS[config.optimizer](config, learning_rate, decayed)
-  optimizer.takes_sums = config.clip_gradient_norm is not None  # see `gradients.clip`
+  optimizer.gradients_are_summed = config.clip_gradient_norm is not None  # see `gradients.clip`
   return optimizer
 
 
 def scale_loss(optimizer: tf.train.Optimizer) -> tf.train.Optimizer:
   """Keeps small gradients from vanishing in float16 (Micikevicius et al., arXiv:1710.03740).
 
-  The loss is multiplied by a scale and the gradients divided by it. The scale starts at 2**15,
-  doubles after 2000 good steps, and is halved, and the update left out, where a gradient overflows.
+  The loss is multiplied by a scale, and the gradients are divided by it. The scale starts at 2**15
+  and doubles after 2000 steps without overflow. When a gradient overflows, the scale is halved and
+  the update is skipped.
   """
   return tf.mixed_precision.MixedPrecisionLossScaleOptimizer(optimizer, 'dynamic')
 

@@ -1,4 +1,4 @@
-"""Learning rates as functions of the global step: a table of names, and a warm-up before any."""
+"""Learning-rate schedules by name, each with an optional warm-up."""
 
 import math
 from collections.abc import Callable
@@ -7,18 +7,18 @@ from typing import NamedTuple
 from vgg_slim.compat import tf
 from vgg_slim.configs.schedule import ScheduleConfig
 
-# Smith & Topin (arXiv:1708.07120) leave both to the user; these are PyTorch's defaults.
-_ONE_CYCLE_RISE = 0.3  # of the schedule's length
-_ONE_CYCLE_START = 25.0  # of which the peak is so many times the start
+# Smith & Topin (arXiv:1708.07120) leave both values to the user; these are PyTorch's defaults.
+_ONE_CYCLE_RISE = 0.3  # share of the schedule in which the rate rises
+_ONE_CYCLE_START = 25.0  # peak learning rate / initial learning rate
 
 
 class Horizon(NamedTuple):
-  """What a run makes of epochs.
+  """Length of a run, and the conversion of epochs to steps.
 
   Attributes:
-    steps_per_epoch: training pictures over batch size; need not be whole.
-    total_steps: length of the run.
-    batch_size: pictures in a step.
+    steps_per_epoch: Number of training images divided by the batch size; need not be an integer.
+    total_steps: Length of the run in steps.
+    batch_size: Number of images per step.
   """
 
   steps_per_epoch: float
@@ -30,11 +30,11 @@ class Horizon(NamedTuple):
 
 
 class LearningRate(NamedTuple):
-  """A schedule in the graph.
+  """Handles of a schedule in the graph.
 
   Attributes:
-    value: float32 [], of the step under way.
-    scale: what 'plateau' multiplies the rate by, a float32 variable; None for other schedules.
+    value: Learning rate of the current step, float32 [].
+    scale: Factor of the rate that 'plateau' sets, float32 variable; None for other schedules.
   """
 
   value: tf.Tensor
@@ -46,18 +46,18 @@ def build_learning_rate(
 ) -> LearningRate:
   """Adds the schedule to the default graph.
 
-  A warm-up of w steps has the rates 1/w, 2/w, ... of the schedule's first, and puts off the
-  schedule by w steps.
+  In a warm-up of w steps the rate is 1/w, 2/w, ... of the schedule's first rate; the schedule then
+  starts w steps later.
 
   Args:
-    config: see `ScheduleConfig`.
-    global_step: int64 [].
-    horizon: of the run.
+    config: Config of the schedule.
+    global_step: Global step, int64 [].
+    horizon: Length of the run.
   """
   warmup = horizon.steps(config.warmup_epochs)
   scale = None
   if config.learning_rate_decay_type == 'plateau':
-    # Not in checkpoints: `selection.Plateau` has it among its counters, and sets it.
+    # A local variable, which is not in checkpoints: `selection.Plateau` saves it and sets it.
     scale = tf.get_variable(
       'learning_rate_scale',
       initializer=1.0,
@@ -82,7 +82,7 @@ def _fixed(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tens
 
 
 def _exponential(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
-  """rate * factor ** (step / (epochs_per_decay * steps_per_epoch)), in a staircase or not."""
+  """rate * factor ** (step / (epochs_per_decay * steps_per_epoch)), as a staircase or smooth."""
   return tf.train.exponential_decay(
     config.learning_rate,
     step,
@@ -93,8 +93,8 @@ def _exponential(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> t
 
 
 def _piecewise(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
-  """From the step of each boundary on, the boundary's rate."""
-  # TensorFlow's boundary is the last step of the old rate.
+  """Constant between boundaries; the rate changes at the step of each boundary."""
+  # In TensorFlow, a boundary is the last step with the old rate.
   boundaries = [horizon.steps(epochs) - 1 for epochs in config.learning_rate_boundaries]
   rates = config.learning_rate_values or [
     config.learning_rate * config.learning_rate_decay_factor ** (i + 1)
@@ -104,13 +104,13 @@ def _piecewise(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.
 
 
 def _discrete_exponential(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
-  """rate * factor ** floor(pictures trained on / examples_per_decay), PaddlePaddle's `discexp`."""
-  falls = tf.cast(step, tf.int64) * horizon.batch_size // config.examples_per_decay
-  return config.learning_rate * config.learning_rate_decay_factor ** tf.cast(falls, tf.float32)
+  """rate * factor ** floor(examples / examples_per_decay), like PaddlePaddle's `discexp`."""
+  decays = tf.cast(step, tf.int64) * horizon.batch_size // config.examples_per_decay
+  return config.learning_rate * config.learning_rate_decay_factor ** tf.cast(decays, tf.float32)
 
 
 def _inverse_time(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
-  """rate / (1 + factor * step), the `decay` of Keras's SGD."""
+  """rate / (1 + factor * step), like `decay` of Keras's SGD."""
   return tf.train.inverse_time_decay(
     config.learning_rate, step, decay_steps=1, decay_rate=config.learning_rate_decay_factor
   )
@@ -124,26 +124,26 @@ def _polynomial(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf
 
 
 def _cosine(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
-  """Half a cosine from the rate to the end (Loshchilov & Hutter, arXiv:1608.03983)."""
-  share = config.end_learning_rate / config.learning_rate
-  return tf.train.cosine_decay(config.learning_rate, step, horizon.total_steps, share)
+  """Half a cosine from the initial to the final rate (Loshchilov & Hutter, arXiv:1608.03983)."""
+  alpha = config.end_learning_rate / config.learning_rate
+  return tf.train.cosine_decay(config.learning_rate, step, horizon.total_steps, alpha)
 
 
 def _one_cycle(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.Tensor:
-  """Half a cosine up to the rate, then one down to the end (Smith & Topin, arXiv:1708.07120)."""
-  at = tf.minimum(tf.cast(step, tf.float32) / horizon.total_steps, 1.0)
+  """Half a cosine up to the peak, then one down to the end (Smith & Topin, arXiv:1708.07120)."""
+  progress = tf.minimum(tf.cast(step, tf.float32) / horizon.total_steps, 1.0)
   start, peak, end = (
     config.learning_rate / _ONE_CYCLE_START,
     config.learning_rate,
     config.end_learning_rate,
   )
-  rising = _half_cosine(start, peak, at / _ONE_CYCLE_RISE)
-  falling = _half_cosine(peak, end, (at - _ONE_CYCLE_RISE) / (1 - _ONE_CYCLE_RISE))
-  return tf.where(at < _ONE_CYCLE_RISE, rising, falling)
+  rising = _half_cosine(start, peak, progress / _ONE_CYCLE_RISE)
+  falling = _half_cosine(peak, end, (progress - _ONE_CYCLE_RISE) / (1 - _ONE_CYCLE_RISE))
+  return tf.where(progress < _ONE_CYCLE_RISE, rising, falling)
 
 
-def _half_cosine(first: float, last: float, share: tf.Tensor) -> tf.Tensor:
-  return last + (first - last) * (1 + tf.cos(math.pi * share)) / 2
+def _half_cosine(first: float, last: float, progress: tf.Tensor) -> tf.Tensor:
+  return last + (first - last) * (1 + tf.cos(math.pi * progress)) / 2
 
 
 SCHEDULES: dict[str, Callable[[ScheduleConfig, tf.Tensor, Horizon], tf.Tensor]] = {

@@ -1,4 +1,4 @@
-"""What a run starts from, decided by the files of its folder alone, and what they make way for."""
+"""Where a run starts, as decided by the files in its folder; removal of an old run."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from vgg_slim.training import history
 from vgg_slim.training.hooks import tracing
 from vgg_slim.training.hooks.recorder import VALIDATION_FOLDER
 
-# What training writes, as patterns below its folder; checkpoints are listed besides.
+# Patterns of the files that training writes to its folder, apart from checkpoints.
 _PATTERNS = (
   prefixes.STATE_FILE,
   CONFIG_FILE,
@@ -32,11 +32,11 @@ class Start(NamedTuple):
   """Where a run starts.
 
   Attributes:
-    checkpoint: prefix of the checkpoint that it goes on from; None for a new run.
-    step: global step of the checkpoint, or 0.
-    passed_over: newer checkpoints, which are damaged.
-    is_recorded: whether the epoch end at the step was recorded, which is the last that is done
-      there: a checkpoint is written before its validation.
+    checkpoint: Prefix of the checkpoint from which the run resumes; None for a new run.
+    step: Global step of the checkpoint, or 0.
+    passed_over: Newer checkpoints, which are damaged.
+    is_recorded: Whether the end of an epoch at this step was recorded. This is its last action; the
+      checkpoint is written before.
   """
 
   checkpoint: str | None
@@ -45,7 +45,7 @@ class Start(NamedTuple):
   is_recorded: bool = False
 
   def lines(self) -> Iterator[str]:
-    """What to tell the user."""
+    """Lines that tell the user where the run starts."""
     for damage in self.passed_over:
       yield f'{damage}. It is removed when the next checkpoint is saved.'
     if self.checkpoint:
@@ -56,11 +56,11 @@ def decide(train_dir: str, overwrite: bool = False) -> Start:
   """Finds the newest whole checkpoint in `train_dir`.
 
   Args:
-    train_dir: folder of the run; it need not exist.
-    overwrite: whether the run starts at step 0 whatever the folder holds.
+    train_dir: Folder of the run; it need not exist.
+    overwrite: Whether the run starts at step 0, whatever the folder holds.
 
   Raises:
-    CheckpointError: the folder holds a run, but no checkpoint of it is whole.
+    CheckpointError: The folder holds a run, but none of its checkpoints is whole.
   """
   if overwrite:
     return Start(None, 0)
@@ -69,37 +69,37 @@ def decide(train_dir: str, overwrite: bool = False) -> Start:
     step = search.global_step(newest)
     return Start(newest, step, passed_over, history.has_row(train_dir, step))
   if passed_over or os.path.exists(os.path.join(train_dir, history.METRICS_FILE)):
-    damages = '; '.join(map(str, passed_over)) or f'there is {history.METRICS_FILE} alone'
+    damages = '; '.join(map(str, passed_over)) or f'there is only {history.METRICS_FILE}'
     raise CheckpointError(
-      f'{train_dir} holds a run without a checkpoint that is whole: {damages}. Give --overwrite to '
+      f'{train_dir} holds a run without a whole checkpoint: {damages}. Give --overwrite to '
       'remove this run and start again at step 0, or another --train_dir.'
     )
   return Start(None, 0)
 
 
-def check_is_own(train_dir: str) -> None:
-  """Raises CheckpointError where `train_dir` is the folder in which another run keeps its best."""
+def check_is_not_best_folder(train_dir: str) -> None:
+  """Raises CheckpointError if another run keeps its best checkpoint in `train_dir`."""
   folder = pathlib.Path(train_dir).resolve()
   if folder.name == BEST_FOLDER and (folder.parent / CONFIG_FILE).is_file():
     raise CheckpointError(
-      f'{train_dir} is where the run in {folder.parent} keeps its best checkpoint, and it would '
-      f'replace what is trained there. Give --checkpoint_path={train_dir} with another --train_dir.'
+      f'{train_dir} is where the run in {folder.parent} keeps its best checkpoint, and that run '
+      f'would replace yours. Give --checkpoint_path={train_dir} with another --train_dir.'
     )
 
 
 def list_run_files(train_dir: str) -> list[pathlib.Path]:
-  """The files that the run in `train_dir` has written, sorted; none where there is no run."""
+  """The files that the run in `train_dir` has written, sorted; empty if there is no run."""
   folder = pathlib.Path(train_dir)
   checkpoint_files = prefixes.list_run_files(train_dir)
   if not checkpoint_files and not (folder / history.METRICS_FILE).exists():
     return []
-  found = [path for pattern in _PATTERNS for path in folder.glob(pattern)]
-  found += checkpoint_files + prefixes.list_run_files(str(folder / BEST_FOLDER))
-  return sorted(found)
+  run_files = [path for pattern in _PATTERNS for path in folder.glob(pattern)]
+  run_files += checkpoint_files + prefixes.list_run_files(str(folder / BEST_FOLDER))
+  return sorted(run_files)
 
 
 def remove_run(train_dir: str) -> None:
-  """Removes what `list_run_files` lists, and folders of training that are empty then."""
+  """Removes what `list_run_files` lists, and the run's subfolders that are then empty."""
   for path in list_run_files(train_dir):
     path.unlink(missing_ok=True)
   for name in _FOLDERS:

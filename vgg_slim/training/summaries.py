@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a network's inside; a step that does not fetch it does not pay."""
+"""Image and histogram summaries for TensorBoard; only steps that fetch them pay for them."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,16 +10,17 @@ from vgg_slim import tensorboard
 from vgg_slim.compat import tf
 from vgg_slim.training.gradients import Gradients
 
-_FILTER_PIXELS = 8  # on the screen, side of one weight of a filter
+_FILTER_PIXELS = 8  # side of the square of pixels that shows one weight of a filter
 
 
-class Look(NamedTuple):
-  """Something that is looked at now and then.
+class PeriodicSummary(NamedTuple):
+  """A summary that is made every few steps.
 
   Attributes:
-    fetch: what a step is asked for, any structure that `tf.Session.run` takes.
-    every_steps: from one look to the next; 0 for none.
-    summarize: makes a summary of what was fetched; None where it is one, serialised.
+    fetch: Fetches of the step, any structure that `tf.Session.run` accepts.
+    every_steps: Steps between two summaries; 0 for none.
+    summarize: Function that makes a summary of the fetched values; None if the fetched value is
+      itself a serialized summary.
   """
 
   fetch: Any
@@ -30,13 +31,14 @@ class Look(NamedTuple):
 def summarize_samples(
   samples: tuple[np.ndarray, np.ndarray], class_names: Sequence[str]
 ) -> tf.Summary:
-  """Pictures with their labels in a grid, under the tag 'samples'.
+  """A grid of images with their labels, under the tag 'samples'.
 
   Args:
-    samples: uint8 [n, side, side, 3], RGB, and int labels [n], or float [n, K] of mixed pictures.
-    class_names: K texts.
+    samples: Images, uint8 [n, side, side, 3], RGB, and their labels, int [n], or the class weights
+      of mixed images, float [n, K].
+    class_names: Names of the K classes.
   """
-  from vgg_slim.plotting import samples as grid  # matplotlib: half a second, for runs that look
+  from vgg_slim.plotting import samples as grid  # imports matplotlib, which takes 0.5 s
 
   images, labels = samples
   figure = grid.draw_samples(images, [_label_text(label, class_names) for label in labels])
@@ -46,52 +48,52 @@ def summarize_samples(
 def _label_text(label: np.ndarray, class_names: Sequence[str]) -> str:
   if not label.ndim:
     return class_names[label]
-  parts = [place for place in np.argsort(-label, kind='stable') if label[place] > 0]
-  return ', '.join(f'{class_names[place]} {label[place]:.0%}' for place in parts)
+  classes = [index for index in np.argsort(-label, kind='stable') if label[index] > 0]
+  return ', '.join(f'{class_names[index]} {label[index]:.0%}' for index in classes)
 
 
 def build_histograms(gradients: Gradients, end_points: Mapping[str, tf.Tensor]) -> tf.Tensor:
-  """Histograms of weights, gradients and activations, and the activations' share of zeros.
+  """Histograms of weights, gradients and activations, and the sparsity of activations.
 
   Args:
-    gradients: with their variables.
-    end_points: activations by name.
+    gradients: Pairs of gradient and variable.
+    end_points: Activations by name.
 
   Returns:
-    string [], a serialised summary.
+    Serialized summary, string [].
   """
-  found = []
+  histograms = []
   for gradient, variable in gradients:
-    found.append(tf.summary.histogram(f'weights/{variable.op.name}', variable))
+    histograms.append(tf.summary.histogram(f'weights/{variable.op.name}', variable))
     if gradient is not None:
-      found.append(tf.summary.histogram(f'gradients/{variable.op.name}', gradient))
+      histograms.append(tf.summary.histogram(f'gradients/{variable.op.name}', gradient))
   for name, layer in end_points.items():
-    found.append(tf.summary.histogram(f'activations/{name}', layer))
-    found.append(tf.summary.scalar(f'sparsity/{name}', tf.nn.zero_fraction(layer)))
-  return tf.summary.merge(found)
+    histograms.append(tf.summary.histogram(f'activations/{name}', layer))
+    histograms.append(tf.summary.scalar(f'sparsity/{name}', tf.nn.zero_fraction(layer)))
+  return tf.summary.merge(histograms)
 
 
 def build_filters(variables: Sequence[tf.Variable]) -> tf.Tensor | None:
-  """The filters of the first convolution that sees three channels, as one picture; None without.
+  """An image of the filters of the first convolution over three channels; None if there is none.
 
   Args:
-    variables: of the network, in the order of building.
+    variables: Variables of the network, in the order in which they were built.
 
   Returns:
-    string [], a serialised summary.
+    Serialized summary, string [], or None.
   """
   kernels = [v for v in variables if v.shape.rank == 4 and v.shape[2] == 3]
   return tf.summary.image('filters', draw_filters(kernels[0])) if kernels else None
 
 
 def draw_filters(kernel: tf.Tensor) -> tf.Tensor:
-  """Filters in a grid about as wide as high; black to white is the smallest to the largest weight.
+  """Draws filters in a nearly square grid, from black for the smallest weight to white.
 
   Args:
-    kernel: float32 [kh, kw, 3, n].
+    kernel: Kernel of a convolution, float32 [kh, kw, 3, n].
 
   Returns:
-    float32 [1, H, W, 3], 0..1.
+    Image, float32 [1, H, W, 3], 0..1.
   """
   height, width, channels, count = kernel.shape.as_list()
   columns = math.ceil(math.sqrt(count))
@@ -101,5 +103,5 @@ def draw_filters(kernel: tf.Tensor) -> tf.Tensor:
   filters = tf.pad(filters, [[0, rows * columns - count], [0, 1], [0, 1], [0, 0]])
   grid = tf.reshape(filters, [rows, columns, height + 1, width + 1, channels])
   grid = tf.transpose(grid, [0, 2, 1, 3, 4])
-  picture = tf.reshape(grid, [1, rows * (height + 1), columns * (width + 1), channels])
-  return tf.repeat(tf.repeat(picture, _FILTER_PIXELS, 1), _FILTER_PIXELS, 2)
+  image = tf.reshape(grid, [1, rows * (height + 1), columns * (width + 1), channels])
+  return tf.repeat(tf.repeat(image, _FILTER_PIXELS, 1), _FILTER_PIXELS, 2)

@@ -1,7 +1,7 @@
 """Keeps the worker processes of one machine running until their work is done. No TensorFlow.
 
-A worker that is lost takes the others' next exchange with it, and TensorFlow does not let it join
-again: all are stopped, and all are started again, to go on from the newest checkpoint.
+When a worker is lost, the next exchange of the others fails, and TensorFlow does not let the worker
+rejoin. All workers are therefore stopped and started again, and resume from the newest checkpoint.
 """
 
 import contextlib
@@ -15,24 +15,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
 
-# Worth no second try: the message of the worker says what a person has to mend.
+# Exit codes that are not retried: the worker's message says what the user has to fix.
 _FINAL_CODES = (1, 2)
 _POLL_SECONDS = 0.1
-# Lets all workers say by their exit code what was wrong, before those that hang are killed.
+# Time in which all workers can report their exit codes, before those that hang are killed.
 _GRACE_SECONDS = 2.0
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 30.0
-# What the workers are sent; a worker knows no hang-up, as it has no terminal.
+# Signals that are sent to the workers. They have no terminal and do not handle SIGHUP.
 _PASSED_ON = {
   signal.SIGINT: signal.SIGINT,
   signal.SIGTERM: signal.SIGTERM,
   signal.SIGHUP: signal.SIGTERM,
 }
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
-_STEADY_SECONDS = 60.0  # a run of this length was no failure to start
+_PR_SET_PDEATHSIG = 1  # option of Linux's prctl
+_STEADY_SECONDS = 60.0  # after a run of this length, the delay starts again at _FIRST_DELAY
 
 
 class Supervisor:
-  """Starts a command once for each worker, and all of them anew whenever one is lost."""
+  """Starts a command once for each worker, and all of them again whenever one is lost."""
 
   def __init__(
     self, command: Sequence[str], num_workers: int, report_fn: Callable[[str], None]
@@ -40,29 +40,29 @@ class Supervisor:
     """Starts nothing yet.
 
     Args:
-      command: program and arguments.
-      num_workers: processes on this machine. One takes TF_CONFIG as it is; several are given one
-        that names them alone.
-      report_fn: is given a line about every loss.
+      command: Program and arguments.
+      num_workers: Number of processes on this machine. A single one inherits TF_CONFIG; several get
+        a TF_CONFIG that names only them.
+      report_fn: Function that receives a line about every lost worker.
 
     Raises:
-      ConfigError: several workers, where TF_CONFIG names others already.
+      ConfigError: There are several workers, but TF_CONFIG already names others.
     """
     if num_workers > 1 and os.environ.get(cluster.TF_CONFIG):
       raise ConfigError(
-        f'{cluster.TF_CONFIG} is set and names the workers; {num_workers} of this machine alone '
-        'need it unset.'
+        f'{cluster.TF_CONFIG} is set and already names the workers; unset it to start '
+        f'{num_workers} workers on this machine alone.'
       )
     self._command, self._num_workers, self._report_fn = list(command), num_workers, report_fn
     self._signals: list[int] = []
 
   def run(self) -> int:
-    """Runs until all workers have ended well, a mistake was found, or a signal came.
+    """Runs until all workers have succeeded, one reports a user error, or a signal arrives.
 
-    The first SIGINT, SIGTERM or SIGHUP is passed on to the workers, a second one kills them.
+    The first SIGINT, SIGTERM or SIGHUP is passed on to the workers; a second one kills them.
 
     Returns:
-      The exit code: 0, or that of the worker that failed; 128 + N for one that signal N ended.
+      The exit code: 0, or that of the worker that failed; 128 + N if signal N ended it.
     """
     with self._handle_signals():
       delay = _FIRST_DELAY
@@ -81,10 +81,10 @@ class Supervisor:
 
   def _run_once(self) -> int:
     workers = []
-    libc = ctypes.CDLL(None)  # before the fork, after which nothing should be loaded
+    libc = ctypes.CDLL(None)  # loaded here: loading a library after the fork is not safe
     try:
       for environment in self._environments():
-        # A session of its own: Ctrl-C in a terminal would reach it twice otherwise.
+        # In a new session; otherwise Ctrl-C in a terminal would reach the worker twice.
         worker = subprocess.Popen(
           self._command,
           env=environment,
@@ -102,7 +102,7 @@ class Supervisor:
         worker.wait()
 
   def _watch(self, workers: Sequence[subprocess.Popen]) -> None:
-    """Until all have ended, or some time after one failed."""
+    """Waits until all workers have ended, or for a grace period after one has failed."""
     passed_on = 0
     while None in _poll(workers):
       if any(_poll(workers)):
@@ -118,7 +118,7 @@ class Supervisor:
     if self._num_workers == 1:
       return [os.environ]
     clusters = cluster.local_clusters(self._num_workers)
-    return [{**os.environ, cluster.TF_CONFIG: one.to_json()} for one in clusters]
+    return [{**os.environ, cluster.TF_CONFIG: local.to_json()} for local in clusters]
 
   def _sleep(self, seconds: float) -> None:
     end = time.monotonic() + seconds
@@ -130,7 +130,7 @@ class Supervisor:
     def handle(number: int, frame: object) -> None:
       self._signals.append(number)
 
-    # A hang-up that is ignored, as nohup has it, stays ignored.
+    # SIGHUP stays ignored if it is ignored already, as under nohup.
     numbers = [n for n in _PASSED_ON if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
@@ -141,7 +141,7 @@ class Supervisor:
 
 
 def _end_with_parent(libc: ctypes.CDLL) -> None:
-  """In a new worker: asks Linux for SIGTERM when the supervisor ends, even if it was killed."""
+  """Asks Linux to send this worker SIGTERM when the supervisor ends, even if it is killed."""
   libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
@@ -156,7 +156,7 @@ def _wait(workers: Sequence[subprocess.Popen], seconds: float) -> None:
 
 
 def _common_code(codes: Sequence[int | None]) -> int:
-  """What to make of the codes of all workers; None for one that still runs."""
+  """One exit code for all workers; None stands for a worker that still runs."""
   failed = [128 - code if code < 0 else code for code in codes if code]
   final = [code for code in failed if code in _FINAL_CODES]
   return next(iter(final or failed), 0)

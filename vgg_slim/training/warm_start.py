@@ -1,7 +1,7 @@
-"""What a new run takes from a checkpoint, what it does not, and which of it is trained.
+"""Warm start: what a new run restores from a checkpoint, and what it does not.
 
-`plan_restore` sorts every variable of network and file into one list of the report, so that nothing
-is restored, or left out, in silence.
+`plan_restore` sorts every variable of the network and of the file into one list of the report, so
+that nothing is restored or left out silently.
 """
 
 import dataclasses
@@ -21,8 +21,8 @@ from vgg_slim.weights.foreign import is_bookkeeping
 
 Shapes = Mapping[str, Sequence[int]]
 
-# What the paper takes from net A into the deeper ones (arXiv:1409.1556, 3.1): its first four
-# convolutions and the three fully-connected layers. Those of the same name have the same shape.
+# Layers of net A that initialize the deeper networks (arXiv:1409.1556, 3.1): the first four
+# convolutions and the three fully-connected layers. Layers of the same name have the same shape.
 _NET_A_LAYERS = (
   *('conv1/conv1_1', 'conv2/conv2_1', 'conv3/conv3_1', 'conv3/conv3_2'),
   *('fc6', 'fc7', 'fc8'),
@@ -31,14 +31,14 @@ _NET_A_LAYERS = (
 
 @dataclasses.dataclass(frozen=True)
 class RestorePlan:
-  """Every variable of network and file by name, each in one list.
+  """Names of every variable of the network and of the file, each in one list.
 
   Attributes:
-    matched: name in the network -> name in the file.
-    excluded: left at their initial value because a flag says so.
-    clashes: 'name: file [..], network [..]'.
-    initial: not in the file, left at their initial value.
-    unused: in the file, not in the network.
+    matched: Variables to restore: name in the network -> name in the file.
+    excluded: Variables that keep their initial values because a flag excludes them.
+    clashes: Variables whose shapes differ, as 'name: file [..], network [..]'.
+    initial: Variables that are not in the file and keep their initial values.
+    unused: Variables that are in the file but not in the network.
   """
 
   matched: dict[str, str]
@@ -48,7 +48,7 @@ class RestorePlan:
   unused: tuple[str, ...]
 
   def text(self) -> str:
-    """All names under their counts."""
+    """The report: all names, list by list, with their counts."""
     sections = (
       ('restored', tuple(self.matched)),
       ('excluded, left at their initial value', self.excluded),
@@ -68,16 +68,16 @@ def build_warm_start(
   """Plans the restore and adds its operations to the default graph.
 
   Args:
-    variables: of the network, batch-norm statistics included.
-    spec: the network's row.
-    fine_tune: with a checkpoint.
+    variables: Variables of the network, including batch-norm statistics.
+    spec: Spec of the network.
+    fine_tune: Config with a `checkpoint_path`.
 
   Returns:
     The plan, and a saver that restores exactly what the plan matched.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or does not give what the flags promise.
-    ConfigError: a scope that matches nothing.
+    CheckpointError: The checkpoint cannot be read, or does not hold what the flags ask for.
+    ConfigError: A scope matches no variable.
   """
   by_name = {variable.op.name: variable for variable in variables}
   shapes = {name: variable.shape.as_list() for name, variable in by_name.items()}
@@ -93,13 +93,14 @@ def plan_restore(
   """Compares the network's variables with a checkpoint's.
 
   Args:
-    variables: shapes of the network's variables by name, without the optimiser's.
-    file_shapes: shapes of all that the checkpoint holds.
-    spec: the network's row, for its head and scope.
-    fine_tune: which scopes are excluded, whether the head is new, whether net A is the source.
+    variables: Shapes of the network's variables by name, without those of the optimizer.
+    file_shapes: Shapes of all variables of the checkpoint, by name.
+    spec: Spec of the network, for its head and scope.
+    fine_tune: Config that says which scopes are excluded, whether the head is new, and whether net
+      A is the source.
 
   Raises:
-    ConfigError: a scope that matches no variable; the nearest is suggested.
+    ConfigError: A scope matches no variable; the message suggests the nearest one.
   """
   excluded_scopes = list(fine_tune.checkpoint_exclude_scopes)
   if fine_tune.new_head:
@@ -122,13 +123,13 @@ def plan_restore(
   ]
   absent = [name for name in wanted if sources[name] not in file_shapes]
   absent += [name for name in variables if name not in excluded and name not in sources]
-  taken = {sources[name] for name in wanted}
-  unused = [name for name in file_shapes if name not in taken and not is_bookkeeping(name)]
+  used = {sources[name] for name in wanted}
+  unused = [name for name in file_shapes if name not in used and not is_bookkeeping(name)]
   return RestorePlan(matched, tuple(excluded), tuple(clashes), tuple(absent), tuple(sorted(unused)))
 
 
 def _new_layers(variables: Shapes, file_shapes: Shapes, spec: NetSpec) -> list[str]:
-  """Scopes of a new head: the last layer, and what a trunk alone lacks of the others."""
+  """Scopes of a new head: the last layer, and hidden layers that a trunk's checkpoint lacks."""
   *hidden, last = (f'{spec.scope}/{layer}' for layer in spec.fc_scopes)
   in_net, in_file = (
     {scope for scope in hidden if any(is_under(name, [scope]) for name in names)}
@@ -140,10 +141,10 @@ def _new_layers(variables: Shapes, file_shapes: Shapes, spec: NetSpec) -> list[s
 def check_plan(
   plan: RestorePlan, checkpoint: str, spec: NetSpec, fine_tune: FineTuneConfig
 ) -> None:
-  """Raises CheckpointError where training would not start from what the flags promise.
+  """Raises CheckpointError if training would not start from the weights that the flags ask for.
 
-  That is: a shape clash, nothing restored at all, or a variable that the file lacks although
-  neither --ignore_missing_vars nor --from_net_a expects that.
+  These are the cases: shapes clash, nothing is restored at all, or the file lacks a variable and
+  neither --ignore_missing_vars nor --from_net_a allows that.
   """
   head = f'{spec.scope}/{spec.fc_scopes[-1]}/'
   if plan.clashes:
@@ -152,18 +153,20 @@ def check_plan(
     raise CheckpointError(f'{checkpoint} does not fit: {"; ".join(plan.clashes)}.{hint}')
   if not plan.matched:
     raise CheckpointError(
-      f'{checkpoint} holds nothing of {spec.name}; it has {_some(plan.unused)}.'
+      f'{checkpoint} holds no variables of {spec.name}, only {_some(plan.unused)}.'
     )
   if plan.initial and not (fine_tune.ignore_missing_vars or fine_tune.from_net_a):
     raise CheckpointError(
       f'{checkpoint} lacks {len(plan.initial)} variables: {_some(plan.initial)}. Give '
-      '--ignore_missing_vars to start them afresh.'
+      '--ignore_missing_vars to initialize them.'
     )
 
 
 def check_contract(config: TrainConfig) -> None:
-  """Raises CheckpointError where the contract of the checkpoint that a run starts from, if it has
-  one, speaks of other pixels, or of other classes although the last layer is kept.
+  """Raises CheckpointError if the contract of the initial checkpoint contradicts the run.
+
+  The preprocessing has to be the same, and so have the classes if the last layer is kept. A
+  checkpoint without a contract passes.
   """
   fine_tune, preprocessing = config.fine_tune, config.preprocessing
   checkpoint = fine_tune.checkpoint_path
@@ -182,7 +185,7 @@ def check_contract(config: TrainConfig) -> None:
 
 
 def check_scopes(flag: str, scopes: Iterable[str], names: Iterable[str]) -> None:
-  """Raises ConfigError that lists every scope under which there is no variable."""
+  """Raises ConfigError with a list of all scopes that match no variable."""
   names = list(names)
   known = {
     '/'.join(parts[: i + 1]) for parts in (n.split('/') for n in names) for i in range(len(parts))
@@ -191,8 +194,8 @@ def check_scopes(flag: str, scopes: Iterable[str], names: Iterable[str]) -> None
   for scope in scopes:
     if not any(is_under(name, [scope]) for name in names):
       ending = sorted(k for k in known if k.endswith(f'/{scope}'))
-      near = ending or difflib.get_close_matches(scope, known, n=1)
-      problems.append(f'{scope!r}' + (f' (did you mean {near[0]!r}?)' if near else ''))
+      similar = ending or difflib.get_close_matches(scope, known, n=1)
+      problems.append(f'{scope!r}' + (f' (did you mean {similar[0]!r}?)' if similar else ''))
   if problems:
     raise ConfigError(f'--{flag}: no variable is under {", ".join(problems)}.')
 

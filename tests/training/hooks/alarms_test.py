@@ -65,7 +65,7 @@ def test_of_many_still_statistics_three_are_named(output, count, ending):
   with graph_session() as session:
     for i in range(count):
       slim.model_variable(f'n{i}/BatchNorm/moving_mean', [2], initializer=tf.zeros_initializer())
-    hook = alarms.StillStatistics(Reporter(output))
+    hook = alarms.StaleStatistics(Reporter(output))
     session.run(tf.global_variables_initializer())
     hook.after_epoch(session, EpochEnd(7, 'x', True, None))
   assert f'{count} batch norms' in output.getvalue()
@@ -78,7 +78,7 @@ def test_a_run_has_alarms_unless_they_are_switched_off(output):
     end_points = {'fc8': tf.zeros([1, 2])}
     for steps, kinds in (
       (0, []),
-      (50, [alarms.StuckLoss, alarms.DeadUnits, alarms.StillStatistics]),
+      (50, [alarms.StuckLoss, alarms.DeadUnits, alarms.StaleStatistics]),
     ):
       wanted = dataclasses.replace(config, run=dataclasses.replace(config.run, alarm_steps=steps))
       ops = types.SimpleNamespace(end_points=end_points)
@@ -89,7 +89,7 @@ def test_statistics_that_never_moved_are_named(output):
   with graph_session() as session:
     for name in ('a', 'b'):
       slim.model_variable(f'{name}/BatchNorm/moving_mean', [2], initializer=tf.zeros_initializer())
-    hook = alarms.StillStatistics(Reporter(output))
+    hook = alarms.StaleStatistics(Reporter(output))
     session.run(tf.global_variables_initializer())
     session.run(slim.get_model_variables()[1].assign([0.0, 0.1]))
     for step in (7, 8):

@@ -155,9 +155,17 @@ def test_a_checkpoint_that_was_saved_but_not_listed_is_listed(tmp_path, state):
 @pytest.mark.parametrize(
   ('saved', 'step', 'advice'),
   [
-    ((), 0, '^Give a lower .*: the same command then goes on. Nothing was saved yet.'),
-    ((2, 3), 4, '^Give a lower .*: the same command then goes on. The newest .* model.ckpt-3.'),
-    ((2, 3), 3, r'remove \S+model.ckpt-3\.\* and give a lower .* goes on from \S+model.ckpt-2.'),
+    (
+      (),
+      0,
+      '^Give a lower .*: the same command then resumes the run. No checkpoint has been saved yet.',
+    ),
+    (
+      (2, 3),
+      4,
+      '^Give a lower .*: the same command then resumes the run. The newest .* model.ckpt-3.',
+    ),
+    ((2, 3), 3, r'remove \S+model.ckpt-3\.\* and give a lower .* resumes from \S+model.ckpt-2.'),
     ((3,), 3, 'is the only checkpoint: start again with --overwrite and a lower --learning_rate'),
     ((2, 13), 3, '^Give a lower .* model.ckpt-13.'),
   ],
@@ -166,5 +174,5 @@ def test_the_way_back_from_a_loss_that_is_not_finite(tmp_path, saved, step, advi
   save(tmp_path, *saved)
   with graph_session():
     tf.train.get_or_create_global_step()
-    text = Checkpointer(CONFIG, str(tmp_path), NEW).describe_way_back(step)
+    text = Checkpointer(CONFIG, str(tmp_path), NEW).describe_recovery(step)
   assert re.search(advice.replace(' model', r' \S*model'), text), text

@@ -14,7 +14,7 @@ def seen(epochs, metric='accuracy', min_delta=0.0):
   with graph_session():
     patience = Patience('best', metric, min_delta)
     return [
-      patience.sees_better(Scores(*scores), step) for step, scores in enumerate(epochs, start=1)
+      patience.record_epoch(Scores(*scores), step) for step, scores in enumerate(epochs, start=1)
     ], patience.text
 
 
@@ -69,7 +69,7 @@ def test_another_metric_keeps_the_best_epoch_by_its_own_measure(tmp_path):
   counters = {'best': 0.9, 'best_step': 7, 'waited': 2, 'second': -0.3, 'metric': ACCURACY}
   got, line = resumed(tmp_path, counters, 'loss')
   assert got == {'best': -0.3, 'best_step': 7, 'waited': 0, 'second': 0.9, 'metric': LOSS}
-  assert line == 'now by loss, before by accuracy: the patience starts again'
+  assert line == 'epochs are now compared by loss, not accuracy; the patience starts again'
 
 
 def test_the_same_metric_goes_on(tmp_path):
@@ -89,10 +89,10 @@ class TestVersion01:
   def test_another_metric_starts_again(self, tmp_path):
     got, line = resumed(tmp_path, {'best': -0.3, 'best_step': 7, 'waited': 2}, 'accuracy')
     assert (got['best'], got['best_step'], got['waited']) == (-math.inf, 0, 0)
-    assert line == 'now by accuracy, before by loss: the patience starts again'
+    assert line == 'epochs are now compared by accuracy, not loss; the patience starts again'
 
   def test_a_tie_is_not_better_than_what_is_not_known(self, tmp_path):
     with graph_session():
       patience = Patience('best', 'accuracy')
       patience.state.update(best=0.5)
-      assert not patience.sees_better(Scores(0.5, 0.001), 1)
+      assert not patience.record_epoch(Scores(0.5, 0.001), 1)

@@ -13,7 +13,7 @@ from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Step
 from vgg_slim.training.hooks.progress import Reporter
 from vgg_slim.training.hooks.recorder import Recorder
-from vgg_slim.training.summaries import Look
+from vgg_slim.training.summaries import PeriodicSummary
 
 
 def step(number, loss):
@@ -34,7 +34,7 @@ def a_recorder(train_dir, total_steps):
     Epochs(num_examples=16, batch_size=4),
     str(train_dir),
     total_steps,
-    [Look(tf.constant(b''), 3), Look(tf.constant(b''), 0)],
+    [PeriodicSummary(tf.constant(b''), 3), PeriodicSummary(tf.constant(b''), 0)],
     b'',
     Reporter(io.StringIO()),
   )

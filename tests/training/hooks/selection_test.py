@@ -48,9 +48,10 @@ class TestPlateau:
     assert found == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01])
     first, second = output.splitlines()
     assert first == (
-      'No better than accuracy 0.6000, loss 1.0000 at step 2: the learning rate falls to 0.1.'
+      'No improvement on accuracy 0.6000, loss 1.0000 at step 2: '
+      'the learning rate is decayed to 0.1.'
     )
-    assert second.endswith('loss 1.0000 at step 5: the learning rate falls to 0.01.')
+    assert second.endswith('loss 1.0000 at step 5: the learning rate is decayed to 0.01.')
 
   def test_less_than_min_delta_is_no_improvement(self):
     assert self.rates([0.5, 0.51, 0.52], plateau_min_delta=0.05)[0] == pytest.approx([1, 1, 0.1])
@@ -92,19 +93,19 @@ class TestPlateau:
     scale, state, said = self.resumed(tmp_path, self.NEW, learning_rate_decay_factor=0.5)
     assert scale == pytest.approx(1e-3)
     assert (state['falls'], state['waited']) == (3, 2)
-    assert said == 'plateau: the learning rate has fallen to 1e-06 (3 of 3 falls).\n'
+    assert said == 'plateau: the learning rate has been decayed to 1e-06 (3 of 3 decays).\n'
 
   def test_another_rate_starts_again(self, tmp_path):
     scale, state, said = self.resumed(tmp_path, self.NEW, learning_rate=2e-3)
     assert (scale, state['falls'], state['waited'], state['best']) == (1, 0, 0, 0.9)
     assert (state['learning_rate'], state['scale']) == (2e-3, 1)
-    assert said.startswith('plateau: starts again from the learning rate 0.002, with all its falls')
+    assert said.startswith('plateau: starts again at the new learning rate 0.002, with no decays')
 
   def test_version_0_1_kept_the_number_of_falls_alone(self, tmp_path):
     scale, state, said = self.resumed(tmp_path, self.OLD)
     assert scale == pytest.approx(1e-3)
     assert (state['falls'], state['learning_rate']) == (3, 1e-3)
-    assert said == 'plateau: the learning rate has fallen to 1e-06 (3 of 3 falls).\n'
+    assert said == 'plateau: the learning rate has been decayed to 1e-06 (3 of 3 decays).\n'
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_early_stopping_counts_epochs_and_says_why():
       reasons.append(hook.stop_reason)
   assert reasons[:4] == [None] * 4
   assert reasons[4] == (
-    '2 epochs no better than accuracy 0.7000, loss 1.0000 at step 3 (--early_stop_patience)'
+    '2 epochs without improvement on accuracy 0.7000, loss 1.0000 at step 3 (--early_stop_patience)'
   )
 
 

@@ -36,7 +36,7 @@ FOLLOWERS = ['Tracer', 'Plateau', 'KeepBest', 'EarlyStopping']
 
 def test_alarms_first_and_the_recorder_last():
   hooks = build()
-  assert names(hooks) == ['StuckLoss', 'DeadUnits', 'StillStatistics', *FOLLOWERS, 'Recorder']
+  assert names(hooks) == ['StuckLoss', 'DeadUnits', 'StaleStatistics', *FOLLOWERS, 'Recorder']
   assert not any(hook.needs_validation for hook in hooks)
 
 
@@ -54,13 +54,13 @@ def test_what_tensorboard_is_shown(monkeypatch, run, every):
   given = {}
 
   class Spy(recorder.Recorder):
-    def __init__(self, config, epochs, train_dir, total_steps, looks, graph_def, *rest):
-      given.update(looks=looks, graph_def=tf.GraphDef.FromString(graph_def))
-      super().__init__(config, epochs, train_dir, total_steps, looks, graph_def, *rest)
+    def __init__(self, config, epochs, train_dir, total_steps, periodic, graph_def, *rest):
+      given.update(periodic=periodic, graph_def=tf.GraphDef.FromString(graph_def))
+      super().__init__(config, epochs, train_dir, total_steps, periodic, graph_def, *rest)
 
   monkeypatch.setattr(recorder, 'Recorder', Spy)
   build(**{'image_summary_every_steps': 0, **run})
-  assert [look.every_steps for look in given['looks'] if look.every_steps] == every
+  assert [one.every_steps for one in given['periodic'] if one.every_steps] == every
   # Of the network, without the filters that are drawn and the counters of the hooks.
   nodes = {node.name for node in given['graph_def'].node}
   assert 'vgg_a/fc8/weights' in nodes

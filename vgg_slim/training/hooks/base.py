@@ -1,4 +1,4 @@
-"""What a training run does beside its steps, as parts with one interface."""
+"""The interface of hooks: what a training run does besides its steps."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
@@ -8,18 +8,18 @@ from vgg_slim.training.hooks.host_state import HostState
 
 
 class Validation(Protocol):
-  """What training asks of a validation: mean cross-entropy and fraction of hits."""
+  """A validation result as training uses it: mean cross-entropy and accuracy, 0..1."""
 
   loss: float
   top_1_accuracy: float
 
 
 class Step(NamedTuple):
-  """A step that was made.
+  """A completed training step.
 
   Attributes:
-    number: the global step after it.
-    scalars: float by tag, such as 'loss', the cross-entropy.
+    number: Global step after it.
+    scalars: Values by tag, such as 'loss', the cross-entropy.
   """
 
   number: int
@@ -30,10 +30,10 @@ class EpochEnd(NamedTuple):
   """The end of an epoch, or of the run.
 
   Attributes:
-    step: the global step.
-    checkpoint: its prefix.
-    is_whole: False where the run ends within an epoch.
-    validation: of the checkpoint, or None.
+    step: Global step.
+    checkpoint: Prefix of the checkpoint.
+    is_whole: Whether the epoch is complete; False if the run ends within an epoch.
+    validation: Validation result of the checkpoint, or None.
   """
 
   step: int
@@ -43,13 +43,13 @@ class EpochEnd(NamedTuple):
 
 
 class Hook:
-  """One part; a subclass overrides what it needs.
+  """Base class of hooks, whose methods do nothing by default.
 
   Attributes:
-    state: numbers that a resumed run must have, or None. They are read and written here.
-    needs_validation: whether a resumed run must look again at the validation of the epoch end that
-      it starts from: the checkpoint was written before it.
-    stop_reason: text, once the run should end for that reason.
+    state: Numbers that a resumed run needs, or None. This class restores and saves them.
+    needs_validation: Whether the hook depends on validation results. A run that resumes at the end
+      of an epoch then repeats its validation, since the checkpoint was written before it.
+    stop_reason: Reason to end the run, or None to continue.
   """
 
   state: HostState | None = None
@@ -57,31 +57,31 @@ class Hook:
   stop_reason: str | None = None
 
   def begin(self, session: tf.Session, step: int) -> None:
-    """Variables are restored; `step` steps were made before."""
+    """Called after the variables are initialized or restored; `step` is the global step."""
     if self.state is not None:
       self.state.read(session)
 
   def fetches(self, step: int) -> Any:
-    """What to fetch in this step besides: any structure that `tf.Session.run` takes."""
+    """Additional fetches of this step: any structure that `tf.Session.run` accepts."""
     return ()
 
   def wants_trace(self, step: int) -> bool:
-    """Whether TensorFlow should note when each operation of this step runs."""
+    """Whether TensorFlow should trace when each operation of this step runs."""
     return False
 
   def after_trace(self, step: int, metadata: tf.RunMetadata) -> None:
-    """The step was noted as wanted."""
+    """Called after a traced step."""
 
   def after_step(self, step: Step, fetched: Any) -> None:
-    """`fetched` has the structure of `fetches`."""
+    """Called after each step; `fetched` has the structure of `fetches`."""
 
   def before_save(self, session: tf.Session) -> None:
-    """A checkpoint is about to be written."""
+    """Called before a checkpoint is written."""
     if self.state is not None:
       self.state.write(session)
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
-    """The checkpoint is written and validated."""
+    """Called at the end of an epoch, after its checkpoint was written and validated."""
 
   def close(self) -> None:
-    """The run is over, by an error perhaps."""
+    """Called when the run ends, also after an error."""

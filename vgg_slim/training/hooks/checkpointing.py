@@ -1,9 +1,9 @@
-"""A run's own checkpoints: the newest few, each with its contract, all of them on the disk.
+"""The checkpoints of a run: the newest few, each with its contract, all synced to disk.
 
-A checkpoint is data, index and contract, written and synchronised with the disk in this order; only
-then does the state file list it. A process that is killed, or a machine that loses power, therefore
-leaves the checkpoints that were listed before, whole. Names in the state file are relative, and
-nothing outside of the folder is removed.
+A checkpoint consists of contract, data and index, which are all written and synced to disk before
+the state file lists it. If the process is killed or the machine loses power, all checkpoints that
+were listed before are therefore still whole. The state file holds relative names, and nothing
+outside the folder is ever removed.
 """
 
 import os
@@ -19,39 +19,39 @@ from vgg_slim.training.hooks import host_state
 from vgg_slim.training.starts import Start
 
 _SHOWN = 3
-_ADVICE = 'a lower --learning_rate, or limit the gradients by --clip_gradient_norm'
+_ADVICE = 'a lower --learning_rate, or limit the gradients with --clip_gradient_norm'
 
 
 class Checkpointer:
-  """Writes checkpoints of all variables that stand in the graph when it is made.
+  """Writes checkpoints of all variables that are in the graph when it is constructed.
 
   Attributes:
-    saver: restores them.
+    saver: Restores the variables.
   """
 
   def __init__(self, config: TrainConfig, folder: str, start: Start) -> None:
-    """Adds a look for numbers that are not finite to the graph; takes over what `folder` holds.
+    """Adds a check for non-finite variables to the graph, and lists the checkpoints in `folder`.
 
     Args:
-      config: of the run.
-      folder: is given the checkpoints.
-      start: what the run starts from.
+      config: Config of the run.
+      folder: Folder for the checkpoints.
+      start: Checkpoint from which the run starts, and damaged ones that it skipped.
     """
     self._folder, self._max_kept = folder, config.run.keep_checkpoints
     self._contract = contract.from_train_config(config)
     self._is_shared = tf.distribute.has_strategy()
     self.saver = tf.train.Saver(max_to_keep=None)
-    self._are_finite = _build_looks()
+    self._are_finite = _build_finite_checks()
     damaged = {damage.checkpoint for damage in start.passed_over}
-    found = prefixes.list_candidates(folder)[::-1]
-    self._kept = [prefix for prefix in found if prefix not in damaged]
-    self._damaged = [prefix for prefix in found if prefix in damaged]
+    oldest_first = prefixes.list_candidates(folder)[::-1]
+    self._kept = [prefix for prefix in oldest_first if prefix not in damaged]
+    self._damaged = [prefix for prefix in oldest_first if prefix in damaged]
 
   def save(self, session: tf.Session, step: int) -> str:
-    """Returns the new checkpoint's prefix.
+    """Saves a checkpoint and returns its prefix.
 
     Raises:
-      TrainingError: a variable is not finite, or the disk is full; nothing was saved.
+      TrainingError: A variable is not finite, or the files cannot be written; nothing was saved.
     """
     self._check_finite(session, step)
     prefix = os.path.join(self._folder, f'{prefixes.RUN_NAME}-{step}')
@@ -60,22 +60,22 @@ class Checkpointer:
     except (OSError, tf.errors.OpError) as error:
       prefixes.remove(prefix)
       prefixes.remove_litter(self._folder)
-      # All workers take part in reading the variables.
+      # Reading the variables is a collective operation, which fails when a worker is lost.
       if self._is_shared and isinstance(error, distribution.WORKER_LOSSES):
         raise
       raise TrainingError(f'{prefix} cannot be written: {error}. {self._newest_text()}') from error
-    self._kept = [*(one for one in self._kept if one != prefix), prefix]
-    damaged, self._damaged = [one for one in self._damaged if one != prefix], []
+    self._kept = [*(kept for kept in self._kept if kept != prefix), prefix]
+    damaged, self._damaged = [other for other in self._damaged if other != prefix], []
     self._list_kept()
-    for one in damaged:
-      prefixes.remove(one)
+    for other in damaged:
+      prefixes.remove(other)
     return prefix
 
   def repair(self) -> None:
-    """Makes good what a killed or damaged run lacks beside its whole checkpoints.
+    """Restores missing or damaged files that belong to whole checkpoints.
 
-    Their contracts are written again where they are damaged or missing, and the state file where it
-    does not list all of them: the run may end at the newest, and not save another.
+    A contract is written again where it is damaged or missing, and the state file where it does not
+    list every whole checkpoint. The run may already be at its end and save no other checkpoint.
     """
     for path in map(contract.contract_path, self._kept):
       if contract.find_damage(path) is not None:
@@ -85,29 +85,29 @@ class Checkpointer:
       self._list_kept()
 
   def _list_kept(self) -> None:
-    """Lists the newest checkpoints in the state file, and removes the others that were kept."""
+    """Lists the newest checkpoints in the state file, and removes the older ones."""
     old, self._kept = self._kept[: -self._max_kept], self._kept[-self._max_kept :]
-    prefixes.write_state(self._folder, [os.path.basename(one) for one in self._kept])
-    for one in old:
-      prefixes.remove(one)
+    prefixes.write_state(self._folder, [os.path.basename(prefix) for prefix in self._kept])
+    for prefix in old:
+      prefixes.remove(prefix)
 
-  def describe_way_back(self, step: int) -> str:
-    """What the user can do where the weights of `step` give a loss that is not finite."""
+  def describe_recovery(self, step: int) -> str:
+    """What the user can do when the weights of `step` give a loss that is not finite."""
     newest = self._kept[-1] if self._kept else None
     if newest is None or not newest.endswith(f'-{step}'):
-      return f'Give {_ADVICE}: the same command then goes on. {self._newest_text()}'
+      return f'Give {_ADVICE}: the same command then resumes the run. {self._newest_text()}'
     if len(self._kept) == 1:
       return (
-        f'{newest} holds the weights that lead there, and is the only checkpoint: start again with '
-        f'--overwrite and {_ADVICE}.'
+        f'{newest} holds the weights that lead to this, and is the only checkpoint: start again '
+        f'with --overwrite and {_ADVICE}.'
       )
     return (
-      f'{newest} holds the weights that lead there, whatever the rate: remove {newest}.* and give '
-      f'{_ADVICE}; the same command then goes on from {self._kept[-2]}.'
+      f'{newest} holds the weights that lead to this at any learning rate: remove {newest}.* and '
+      f'give {_ADVICE}; the same command then resumes from {self._kept[-2]}.'
     )
 
   def _write(self, session: tf.Session, prefix: str) -> None:
-    # The contract comes first, so that no checkpoint is ever without.
+    # The contract comes first, so that no checkpoint ever lacks one.
     contract.write_contract(contract.contract_path(prefix), self._contract)
     self.saver.save(session, prefix, write_meta_graph=False, write_state=False)
     for file in prefixes.list_files(prefix):
@@ -121,18 +121,22 @@ class Checkpointer:
       more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
       raise TrainingError(
         f'After step {step} these variables are not finite: {", ".join(bad[:_SHOWN])}{more}. '
-        f'They were not saved. {self.describe_way_back(step)}'
+        f'They were not saved. {self.describe_recovery(step)}'
       )
 
   def _newest_text(self) -> str:
-    return f'The newest checkpoint is {self._kept[-1]}.' if self._kept else 'Nothing was saved yet.'
+    return (
+      f'The newest checkpoint is {self._kept[-1]}.'
+      if self._kept
+      else 'No checkpoint has been saved yet.'
+    )
 
 
-def _build_looks() -> dict[str, tf.Tensor]:
-  """For each variable whose numbers are all finite in a sound run, whether they are; bool [].
+def _build_finite_checks() -> dict[str, tf.Tensor]:
+  """Whether all values of a variable are finite, bool [], by variable name.
 
-  The counters of `host_state` may be infinite. Of several replicas this one's are looked at: the
-  others might take no part.
+  Counters of `host_state` are left out, since they may be infinite. Of mirrored variables only the
+  local copy is read, which needs no other worker.
   """
   local = tf.distribute.get_strategy().experimental_local_results
   with tf.name_scope('are_finite'):

@@ -1,4 +1,4 @@
-"""Numbers that Python keeps and checkpoints carry."""
+"""Python numbers that are saved in checkpoints."""
 
 from collections.abc import Mapping
 
@@ -11,23 +11,23 @@ SCOPE = 'host_state'
 
 
 class HostState:
-  """Named numbers with a variable beside them, so that a resumed run has them bit for bit.
+  """Named numbers, mirrored in a variable so that a resumed run restores them bit for bit.
 
-  They are float64 in the checkpoint: floats as Python has them, whole numbers up to 2**53. A later
-  version may append names: what an older checkpoint lacks has its initial value.
+  The checkpoint holds them as float64: Python floats, and integers up to 2**53. Later versions may
+  append names; a name that an older checkpoint lacks gets its initial value.
   """
 
   def __init__(self, name: str, **initial: float) -> None:
     """Adds the variable `host_state/NAME` to the default graph.
 
     Args:
-      name: of the variable.
-      **initial: the numbers of a new run, by name, in the order of the file.
+      name: Name of the variable.
+      **initial: Initial numbers of a new run by name, in the order in which they are saved.
     """
     self._name, self._initial = name, initial
     self._values = dict(initial)
     with tf.variable_scope(SCOPE):
-      # Of no known length, so that the shorter one of an older checkpoint can be restored.
+      # Without a static length, so that a shorter vector of an older checkpoint can be restored.
       self._variable = tf.get_variable(
         name,
         initializer=np.array(list(initial.values()), np.float64),
@@ -39,7 +39,7 @@ class HostState:
 
   @property
   def initial(self) -> Mapping[str, float]:
-    """The numbers of a new run."""
+    """Initial numbers of a new run."""
     return self._initial
 
   def __getitem__(self, name: str) -> float:
@@ -49,20 +49,20 @@ class HostState:
     self._values.update(values)
 
   def read(self, session: tf.Session) -> None:
-    """Takes the numbers of the session's variable.
+    """Reads the numbers from the session's variable.
 
     Raises:
-      CheckpointError: it holds more numbers than this version knows.
+      CheckpointError: The variable holds more numbers than this version knows.
     """
     numbers = session.run(self._variable)
     if len(numbers) > len(self._initial):
       raise CheckpointError(
-        f'{SCOPE}/{self._name} of the checkpoint holds {len(numbers)} numbers, and this version of '
-        f'vgg_slim knows {len(self._initial)}: a later version wrote it.'
+        f'{SCOPE}/{self._name} of the checkpoint holds {len(numbers)} numbers, but this version of '
+        f'vgg_slim knows {len(self._initial)}: a later version wrote it. Install that version.'
       )
     stored = zip(self._initial, map(float, numbers), strict=False)
     self._values = {**self._initial, **dict(stored)}
 
   def write(self, session: tf.Session) -> None:
-    """Gives the variable the numbers, for the next checkpoint."""
+    """Writes the numbers to the session's variable, for the next checkpoint."""
     session.run(self._assign, {self._feed: list(self._values.values())})

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request to stop after the step under way."""
+"""Ctrl-C and SIGTERM as a request to stop after the current step."""
 
 import contextlib
 import signal
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class StopRequest:
-  """`signal_name` is None until a signal comes, then 'SIGINT' or 'SIGTERM'."""
+  """`signal_name` is None until a signal arrives, then 'SIGINT' or 'SIGTERM'."""
 
   def __init__(self) -> None:
     self.signal_name: str | None = None
@@ -17,7 +17,7 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
   """Within the block the first signal only sets the request; a second Ctrl-C interrupts at once.
 
-  Python lets only the main thread handle signals; elsewhere the block changes nothing.
+  Only the main thread can handle signals in Python; in other threads the block changes nothing.
   """
   request = StopRequest()
   if threading.current_thread() is not threading.main_thread():

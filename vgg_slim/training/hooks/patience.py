@@ -1,4 +1,4 @@
-"""Which epoch of a run is the best one, and for how long there was none better."""
+"""The best epoch of a run, and the number of epochs since without improvement."""
 
 import math
 from collections.abc import Mapping
@@ -8,23 +8,24 @@ from vgg_slim.configs.config import BEST_METRICS
 from vgg_slim.training.hooks.base import Validation
 from vgg_slim.training.hooks.host_state import HostState
 
-UNKNOWN = -1  # what neither a new run nor a checkpoint of vgg_slim 0.1 says
+UNKNOWN = -1  # a counter that a new run, or a checkpoint of vgg_slim 0.1, has no value for
 
-# In the order of the checkpoint. `best` and `second` are a score, see `Patience`; vgg_slim 0.1 kept
-# neither `second` nor the metric, and nothing is better than the `second` that it did not keep.
+# In the order in which checkpoints hold them. `best` and `second` form a score, see `Patience`.
+# Checkpoints of vgg_slim 0.1 lack `second` and `metric`; with `second` = inf, ties do not count as
+# improvements there.
 COUNTERS = {'best': -math.inf, 'best_step': 0, 'waited': 0}
 LATER_COUNTERS = {'second': math.inf, 'metric': UNKNOWN}
 _COUNTERS = {**COUNTERS, **LATER_COUNTERS}
 
 
 class Patience:
-  """The only answer to whether an epoch is better; its numbers are part of every checkpoint.
+  """Decides whether an epoch is the best so far; its counters are saved in every checkpoint.
 
-  The score of an epoch is a pair: the metric, then the other one, which decides where the first is
-  the same. Of both, more is better: a score has the loss with a minus.
+  The score of an epoch is a pair: the chosen metric, and the other metric, which breaks ties. More
+  is better for both, since a score holds the negative loss.
 
   Attributes:
-    state: the counters.
+    state: The counters.
   """
 
   def __init__(
@@ -37,18 +38,20 @@ class Patience:
     """Adds the counters to the checkpoint.
 
     Args:
-      name: of their variable.
-      metric: of BEST_METRICS.
-      min_delta: by how much an epoch has to be better.
-      counters: initial values of COUNTERS, LATER_COUNTERS and others, in the order of the file.
+      name: Name of the variable that holds them.
+      metric: Metric to compare, one of BEST_METRICS.
+      min_delta: Smallest difference of the metric that counts as an improvement.
+      counters: Initial values of COUNTERS, LATER_COUNTERS and others, in the order in which they
+        are saved.
     """
     self._metric, self._min_delta = metric, min_delta
     self.state = HostState(name, **counters)
 
   def read(self, session: tf.Session) -> str | None:
-    """Takes the counters of the session; says so where they were of another metric.
+    """Reads the counters from the session; returns a message if they are of another metric.
 
-    The best epoch then stays the one to beat, by the new metric, and the waiting starts again.
+    In that case the best epoch is kept, is compared by the new metric, and the patience starts
+    again.
     """
     self.state.read(session)
     before = self._stored_metric()
@@ -56,15 +59,15 @@ class Patience:
     if before in (None, self._metric):
       return None
     best, second = self.state['second'], self.state['best']
-    if math.isinf(best):  # the checkpoint does not know it
+    if math.isinf(best):  # the checkpoint does not hold the new metric
       initial = self.state.initial
       best, second = initial['best'], initial['second']
       self.state.update(best_step=0)
     self.state.update(best=best, second=second, waited=0)
-    return f'now by {self._metric}, before by {before}: the patience starts again'
+    return f'epochs are now compared by {self._metric}, not {before}; the patience starts again'
 
-  def sees_better(self, validation: Validation, step: int) -> bool:
-    """Counts an epoch; whether it is the best so far."""
+  def record_epoch(self, validation: Validation, step: int) -> bool:
+    """Records an epoch and returns whether it is the best so far."""
     first, second = self._score(validation)
     best, delta = self.state['best'], self._min_delta
     is_better = first > best + delta
@@ -77,9 +80,9 @@ class Patience:
 
   @property
   def text(self) -> str:
-    """Such as 'accuracy 0.9321, loss 0.2210 at step 1200'."""
-    found = zip(self._names(), (self.state['best'], self.state['second']), strict=True)
-    known = [f'{name} {abs(value):.4f}' for name, value in found if math.isfinite(value)]
+    """Description of the best epoch, such as 'accuracy 0.9321, loss 0.2210 at step 1200'."""
+    score = zip(self._names(), (self.state['best'], self.state['second']), strict=True)
+    known = [f'{name} {abs(value):.4f}' for name, value in score if math.isfinite(value)]
     return f'{", ".join(known)} at step {self.state["best_step"]:.0f}'
 
   def _names(self) -> tuple[str, ...]:
@@ -90,7 +93,7 @@ class Patience:
     return tuple(values[name] for name in self._names())
 
   def _stored_metric(self) -> str | None:
-    """The metric of the counters; None where no epoch was counted."""
+    """The metric of the restored counters; None if no epoch was recorded."""
     if math.isinf(self.state['best']):
       return None
     if self.state['metric'] != UNKNOWN:

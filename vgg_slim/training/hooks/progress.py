@@ -1,18 +1,20 @@
-"""Speed, time left, and the progress line."""
+"""Throughput, remaining time, and the progress line."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TextIO
 
-_LINE_WIDTH = 79  # characters; a terminal of 80 columns wraps a longer line, which then stays
+# A terminal of 80 columns wraps longer lines, and a wrapped status line cannot be overwritten.
+_LINE_WIDTH = 79
 
 
 class Estimate(NamedTuple):
-  """The time that is left.
+  """The remaining time.
 
   Attributes:
-    seconds: of everything whose duration is known.
-    is_whole: False where a kind of pause is still to come that was not timed yet.
+    seconds: Time of all remaining steps and pauses whose duration is known.
+    is_whole: Whether all durations are known; False if a pause is still to come of a kind that has
+      not been timed yet.
   """
 
   seconds: float
@@ -20,7 +22,7 @@ class Estimate(NamedTuple):
 
 
 class _Mean:
-  """The mean of the numbers that are added."""
+  """Running mean."""
 
   def __init__(self) -> None:
     self.count, self._sum = 0, 0.0
@@ -37,7 +39,8 @@ class _Mean:
 class Stopwatch:
   """Times steps, and the pauses between them: validations and saves.
 
-  The first step of a process plans the graph's memory and takes up to 10x the time: it is left out.
+  The first step of a process is left out: it plans the graph's memory and takes up to ten times as
+  long.
   """
 
   def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +55,7 @@ class Stopwatch:
     self._pauses: dict[str, _Mean] = {}
 
   def start(self) -> None:
-    """A step begins now, unless it began where the one before ended; ends a pause."""
+    """Begins a step and ends a pause; does nothing if the step began when the last one ended."""
     if self._step_started is not None:
       return
     self._step_started = self._clock()
@@ -62,7 +65,7 @@ class Stopwatch:
       self._pause_started = None
 
   def tick(self, images: int) -> None:
-    """Ends a step of this number of images; the next one begins."""
+    """Ends a step of `images` images and begins the next one."""
     now = self._clock()
     if self._is_warm:
       self._step_seconds.add(now - self._step_started)
@@ -75,26 +78,26 @@ class Stopwatch:
     """Begins a pause, which lasts until the next step starts.
 
     Args:
-      kind: what it is for, such as 'save'; pauses of one kind take about the same time.
+      kind: Kind of pause, such as 'save'; pauses of one kind take about the same time.
     """
     self._step_started = None
     self._pause_started, self._pause_kind = self._clock(), kind
 
   def extend_pause(self, kind: str) -> None:
-    """The pause under way, if any, is of this kind instead."""
+    """Changes the kind of the current pause, if any."""
     self._pause_kind = kind
 
   def reset(self) -> None:
-    """Starts the average speed again; the old one stays until the next step has ended."""
+    """Starts a new average of the throughput; the old value stays until the next step has ended."""
     self._images, self._seconds = 0, 0.0
 
   @property
   def images_per_second(self) -> float:
-    """Speed of the steps since the last reset; 0 until the second step of the process has ended."""
+    """Throughput since the last reset; 0 until the second step of the process has ended."""
     return self._speed
 
   def estimate(self, steps: int, pauses: Mapping[str, int]) -> Estimate | None:
-    """Time for these steps, and pauses by kind; None until the second step has ended."""
+    """Time for `steps` steps and `pauses` by kind; None until the second step has ended."""
     if not self._step_seconds.count:
       return None
     timed = [kind for kind, count in pauses.items() if count and kind in self._pauses]
@@ -104,7 +107,7 @@ class Stopwatch:
 
 
 def format_duration(seconds: float) -> str:
-  """'0:07', '12:05', '3:07:09'."""
+  """Formats a duration like '0:07', '12:05' or '3:07:09'."""
   minutes, seconds = divmod(round(seconds), 60)
   hours, minutes = divmod(minutes, 60)
   return f'{hours}:{minutes:02d}:{seconds:02d}' if hours else f'{minutes}:{seconds:02d}'
@@ -119,16 +122,16 @@ def format_line(
   images_per_second: float,
   left: Estimate | None,
 ) -> str:
-  """The progress line, of at most 79 characters: what does not fit gives way, the epoch first.
+  """The progress line, of at most 79 characters; the epoch is left out if it does not fit.
 
   Args:
-    step: that was made.
-    total_steps: length of the run.
-    epoch: passes over the training split.
-    loss: cross-entropy of the batch, without weight decay.
-    accuracy: of the batch, 0..1.
-    images_per_second: 0 where it is not known yet.
-    left: the time left; '>' marks one that lacks what was not timed yet.
+    step: Number of the completed step.
+    total_steps: Length of the run in steps.
+    epoch: Number of passes over the training split.
+    loss: Cross-entropy of the batch, without weight decay.
+    accuracy: Accuracy on the batch, 0..1.
+    images_per_second: Throughput; 0 if it is not known yet.
+    left: Remaining time; '>' marks a lower bound, as long as some pauses have not been timed.
   """
   speed = (
     f'{images_per_second:.{1 if images_per_second < 100 else 0}f}' if images_per_second else '-'
@@ -151,9 +154,9 @@ def format_line(
 
 
 class Reporter:
-  """Lines for a person: `line` stays, `status` is overwritten and shown on a terminal only.
+  """Writes lines for the user: `line` stays, `status` is overwritten and needs a terminal.
 
-  A quiet one leaves out `progress` and `status`.
+  A quiet reporter leaves out `progress` and `status`.
   """
 
   def __init__(self, stream: TextIO, quiet: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: progress lines, `metrics.csv`, TensorBoard's event files."""
+"""Records a run: progress lines, `metrics.csv`, TensorBoard's event files."""
 
 import os
 import time
@@ -14,14 +14,14 @@ from vgg_slim.training.history import EpochMetrics, MetricsFile
 from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Hook, Step
 from vgg_slim.training.hooks.host_state import HostState
-from vgg_slim.training.summaries import Look
+from vgg_slim.training.summaries import PeriodicSummary
 
-VALIDATION_FOLDER = 'validation'  # of the validation scalars, a TensorBoard run of its own
-_EPOCH_END, _SAVE = 'epoch end', 'save'  # pauses of the stopwatch
+VALIDATION_FOLDER = 'validation'  # subfolder, which TensorBoard shows as a separate run
+_EPOCH_END, _SAVE = 'epoch end', 'save'  # kinds of pauses of the stopwatch
 
 
 class Recorder(Hook):
-  """Keeps the averages of the epoch under way; they survive in the checkpoint."""
+  """Reports each step and epoch; checkpoints hold the running averages of the current epoch."""
 
   def __init__(
     self,
@@ -29,7 +29,7 @@ class Recorder(Hook):
     epochs: Epochs,
     train_dir: str,
     total_steps: int,
-    looks: Sequence[Look],
+    periodic_summaries: Sequence[PeriodicSummary],
     graph_def: bytes,
     reporter: progress.Reporter,
     summarize_validation: Callable[[], tf.Summary] | None = None,
@@ -37,18 +37,19 @@ class Recorder(Hook):
     """Adds the averages to the checkpoint; opens no file yet.
 
     Args:
-      config: of the run.
-      epochs: of this run.
-      train_dir: is given the files.
-      total_steps: the length of the run.
-      looks: what TensorBoard shows now and then.
-      graph_def: what TensorBoard shows as the graph, serialised.
-      reporter: is given the lines.
-      summarize_validation: what TensorBoard shows of the last validation besides its numbers.
+      config: Config of the run.
+      epochs: Positions at which the epochs of the run end.
+      train_dir: Folder for the files.
+      total_steps: Length of the run in steps.
+      periodic_summaries: Summaries for TensorBoard that are made every few steps.
+      graph_def: Serialized graph that TensorBoard shows.
+      reporter: Receives the lines.
+      summarize_validation: Function that returns a TensorBoard summary of the last validation,
+        shown in addition to loss and accuracy.
     """
     self._config, self._run = config, config.run
     self._epochs, self._train_dir = epochs, train_dir
-    self._total_steps, self._looks = total_steps, looks
+    self._total_steps, self._periodic_summaries = total_steps, periodic_summaries
     self._graph_def, self._reporter = graph_def, reporter
     self._summarize_validation = summarize_validation
     self._stopwatch = progress.Stopwatch()
@@ -57,7 +58,7 @@ class Recorder(Hook):
 
   def begin(self, session: tf.Session, step: int) -> None:
     super().begin(session, step)
-    # The row of a run that ended within an epoch gives way to the row of the whole epoch.
+    # A row that was written within an epoch is replaced by the row of the whole epoch.
     is_kept = self._epochs.ends(step) or step == self._total_steps
     self._metrics = MetricsFile(self._train_dir, step if is_kept else step - 1)
     for name in ('', VALIDATION_FOLDER):
@@ -67,11 +68,11 @@ class Recorder(Hook):
 
   def fetches(self, step: int) -> Any:
     self._stopwatch.start()
-    return [look.fetch for look in self._due(step)]
+    return [periodic.fetch for periodic in self._due(step)]
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._stopwatch.tick(self._run.batch_size)
-    if self._epochs.ends(step.number - 1):  # its checkpoint still has the sums of that epoch
+    if self._epochs.ends(step.number - 1):  # its checkpoint was saved before the reset
       self.state.update(loss=0.0, accuracy=0.0, batches=0)
     self.state.update(
       loss=self.state['loss'] + step.scalars['loss'],
@@ -79,8 +80,8 @@ class Recorder(Hook):
       batches=self.state['batches'] + 1,
       learning_rate=step.scalars['learning_rate'],
     )
-    for look, value in zip(self._due(step.number), fetched, strict=True):
-      summary = look.summarize(value) if look.summarize else value
+    for periodic, value in zip(self._due(step.number), fetched, strict=True):
+      summary = periodic.summarize(value) if periodic.summarize else value
       self._writers[''].add_summary(summary, step.number)
     self._report(step)
 
@@ -125,8 +126,12 @@ class Recorder(Hook):
     for writer in self._writers.values():
       writer.close()
 
-  def _due(self, step: int) -> list[Look]:
-    return [look for look in self._looks if look.every_steps and (step - 1) % look.every_steps == 0]
+  def _due(self, step: int) -> list[PeriodicSummary]:
+    return [
+      periodic
+      for periodic in self._periodic_summaries
+      if periodic.every_steps and (step - 1) % periodic.every_steps == 0
+    ]
 
   def _report(self, step: Step) -> None:
     speed = self._stopwatch.images_per_second
@@ -146,7 +151,7 @@ class Recorder(Hook):
       self._reporter.status(line)
 
   def _estimate(self, step: int) -> progress.Estimate | None:
-    """Time left. The run's last step saves and validates like the end of an epoch."""
+    """The remaining time; the run's last step saves and validates like the end of an epoch."""
     total, every_steps = self._total_steps, self._run.save_every_steps
     ends = self._epochs.ends_between(step, total) + (step < total and not self._epochs.ends(total))
     saves = total // every_steps - step // every_steps

@@ -1,7 +1,7 @@
-"""What follows from validations: a lower rate, the best checkpoint, an early end.
+"""Hooks that act on validations: decay on plateau, best checkpoint, early stopping.
 
-The counters are part of every checkpoint. A checkpoint is written before its own validation, which
-a resumed run therefore makes again.
+Their counters are saved in every checkpoint. A checkpoint is written before its own validation, so
+that a resumed run repeats the validation.
 """
 
 import os
@@ -18,7 +18,7 @@ from vgg_slim.training.hooks.patience import COUNTERS, LATER_COUNTERS, UNKNOWN, 
 
 
 class Plateau(Hook):
-  """Lowers the rate when validation stops improving (Simonyan & Zisserman, section 3.1)."""
+  """Decays the learning rate when validation stops improving (Simonyan & Zisserman, 3.1)."""
 
   def __init__(
     self,
@@ -30,10 +30,11 @@ class Plateau(Hook):
     """Adds the counters to the checkpoint.
 
     Args:
-      optimizer: patience, factor and number of falls.
-      metric: of BEST_METRICS.
-      scale: of the learning rate; None where the schedule is another, and nothing is done.
-      reporter: is told of each fall.
+      optimizer: Config with patience, decay factor and number of decays.
+      metric: Metric to compare, one of BEST_METRICS.
+      scale: Variable factor of the learning rate; None for other schedules, where the hook does
+        nothing.
+      reporter: Receives a line about each decay.
     """
     self._settings, self._scale, self._reporter = optimizer, scale, reporter
     counters = {**COUNTERS, 'falls': 0, **LATER_COUNTERS, 'learning_rate': UNKNOWN, 'scale': 1.0}
@@ -54,7 +55,7 @@ class Plateau(Hook):
     session.run(self._assign, {self._feed: self.state['scale']})
 
   def _take_rate(self) -> None:
-    """Starts again from a learning rate that is not the one whose falls are counted."""
+    """Continues at the decayed rate, or starts again if --learning_rate has changed."""
     settings, before = self._settings, self.state['learning_rate']
     rate, falls = settings.learning_rate, self.state['falls']
     if before == UNKNOWN:
@@ -62,20 +63,20 @@ class Plateau(Hook):
     elif before != rate:
       self.state.update(scale=1.0, falls=0, waited=0)
       self._reporter.line(
-        f'plateau: starts again from the learning rate {rate:g}, with all its falls to come.'
+        f'plateau: starts again at the new learning rate {rate:g}, with no decays so far.'
       )
     self.state.update(learning_rate=rate)
     if self.state['falls']:
       rate *= self.state['scale']
       self._reporter.line(
-        f'plateau: the learning rate has fallen to {rate:g} '
-        f'({falls:.0f} of {settings.plateau_max_falls} falls).'
+        f'plateau: the learning rate has been decayed to {rate:g} '
+        f'({falls:.0f} of {settings.plateau_max_falls} decays).'
       )
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     if self._scale is None or end.validation is None or not end.is_whole:
       return
-    if self._patience.sees_better(end.validation, end.step):
+    if self._patience.record_epoch(end.validation, end.step):
       return
     waited, falls, settings = self.state['waited'], self.state['falls'], self._settings
     if waited >= settings.plateau_patience and falls < settings.plateau_max_falls:
@@ -83,7 +84,7 @@ class Plateau(Hook):
       self.state.update(waited=0, falls=falls + 1, scale=scale)
       session.run(self._assign, {self._feed: scale})
       self._reporter.line(
-        f'No better than {self._patience.text}: the learning rate falls to '
+        f'No improvement on {self._patience.text}: the learning rate is decayed to '
         f'{settings.learning_rate * scale:g}.'
       )
 
@@ -105,13 +106,13 @@ class KeepBest(Hook):
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     if not self._is_on or end.validation is None or not end.is_whole:
       return
-    if self._patience.sees_better(end.validation, end.step):
+    if self._patience.record_epoch(end.validation, end.step):
       keep_checkpoint(end.checkpoint, pathlib.Path(self._train_dir, BEST_FOLDER))
       self._reporter.line(f'Best so far: {self._patience.text}.')
 
 
 class EarlyStopping(Hook):
-  """Ends a run that has not become better for `early_stop_patience` epochs."""
+  """Ends a run that has not improved for `early_stop_patience` epochs."""
 
   def __init__(self, run: RunConfig, reporter: progress.Reporter) -> None:
     self._run, self._reporter = run, reporter
@@ -127,19 +128,19 @@ class EarlyStopping(Hook):
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     if not self.needs_validation or end.validation is None or not end.is_whole:
       return
-    self._patience.sees_better(end.validation, end.step)
+    self._patience.record_epoch(end.validation, end.step)
     if self.state['waited'] >= self._run.early_stop_patience:
       self.stop_reason = (
-        f'{self.state["waited"]:.0f} epochs no better than {self._patience.text} '
+        f'{self.state["waited"]:.0f} epochs without improvement on {self._patience.text} '
         '(--early_stop_patience)'
       )
 
 
 def keep_checkpoint(checkpoint: str, folder: pathlib.Path) -> None:
-  """Makes `folder` a train_dir of this one checkpoint.
+  """Makes `folder` a train_dir with this checkpoint alone.
 
-  Files are linked, not copied, where the file system can. A run that is killed leaves the old
-  checkpoint or the new one as the newest of `folder`, whole.
+  Files are hard-linked where the file system supports it, and copied otherwise. If the process is
+  killed, the newest checkpoint of `folder` is the old one or the new one, and is whole.
   """
   folder.mkdir(exist_ok=True)
   source = pathlib.Path(checkpoint)
@@ -156,7 +157,7 @@ def keep_checkpoint(checkpoint: str, folder: pathlib.Path) -> None:
 
 
 def _link(source: pathlib.Path, target: pathlib.Path) -> None:
-  """Makes `target` the file `source` in one moment."""
+  """Replaces `target` atomically by a hard link to `source`, or by a copy."""
   if target.exists() and target.samefile(source):
     return
   temporary = target.with_name(f'.{target.name}.tmp')

@@ -1,4 +1,4 @@
-"""The hooks of a training run: which there are, and in which order they act."""
+"""The hooks of a training run, in the order in which they are called."""
 
 import functools
 from collections.abc import Callable
@@ -21,22 +21,23 @@ def build_hooks(
   reporter: progress.Reporter,
   summarize_validation: Callable[[], tf.Summary] | None,
 ) -> list[Hook]:
-  """All hooks of a run in their order; the recorder comes last, as its row ends an epoch.
+  """All hooks of a run, in order; the recorder is last, since its row marks an epoch as done.
 
   Args:
-    config: the run.
-    ops: of the training graph, which is the default one and has no saver yet.
-    train_dir: is given the files.
-    epochs: of this run.
-    total_steps: its length.
-    reporter: is given the lines.
-    summarize_validation: what TensorBoard shows of the last validation besides its numbers.
+    config: Config of the run.
+    ops: Handles of the training graph, which is the default graph and has no saver yet.
+    train_dir: Folder for the files.
+    epochs: Positions at which the epochs of the run end.
+    total_steps: Length of the run in steps.
+    reporter: Receives the lines.
+    summarize_validation: Function that returns a TensorBoard summary of the last validation, shown
+      in addition to loss and accuracy.
   """
   run, metric = config.run, config.run.best_metric
-  # Taken before savers and initialisers join the graph: with these, TensorBoard moves the network
-  # out of the picture as a node of too many neighbours.
+  # Before savers and initializers are added: with these the network has so many neighbors that
+  # TensorBoard removes it from the main graph.
   graph_def = tf.get_default_graph().as_graph_def().SerializeToString()
-  looks = _build_looks(config, ops)
+  periodic = _build_periodic_summaries(config, ops)
   return [
     *alarms.build_alarms(config, ops, reporter),
     tracing.Tracer(run.profile_steps, train_dir),
@@ -44,19 +45,21 @@ def build_hooks(
     selection.KeepBest(run, train_dir, reporter),
     selection.EarlyStopping(run, reporter),
     recorder.Recorder(
-      config, epochs, train_dir, total_steps, looks, graph_def, reporter, summarize_validation
+      config, epochs, train_dir, total_steps, periodic, graph_def, reporter, summarize_validation
     ),
   ]
 
 
-def _build_looks(config: TrainConfig, ops: TrainOps) -> list[summaries.Look]:
+def _build_periodic_summaries(
+  config: TrainConfig, ops: TrainOps
+) -> list[summaries.PeriodicSummary]:
   every_steps = config.run.image_summary_every_steps
   draw = functools.partial(summaries.summarize_samples, class_names=config.class_names)
-  looks = [summaries.Look(ops.samples, every_steps, draw)]
+  periodic = [summaries.PeriodicSummary(ops.samples, every_steps, draw)]
   filters = summaries.build_filters(slim.get_model_variables())
   if filters is not None:
-    looks.append(summaries.Look(filters, every_steps))
+    periodic.append(summaries.PeriodicSummary(filters, every_steps))
   if config.run.histogram_every_steps:
     histograms = summaries.build_histograms(ops.gradients, ops.end_points)
-    looks.append(summaries.Look(histograms, config.run.histogram_every_steps))
-  return looks
+    periodic.append(summaries.PeriodicSummary(histograms, config.run.histogram_every_steps))
+  return periodic

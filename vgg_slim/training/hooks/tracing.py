@@ -1,4 +1,4 @@
-"""Where the time of chosen steps goes, operation by operation."""
+"""Traces of selected steps: the time that each operation takes."""
 
 import json
 import pathlib
@@ -8,18 +8,18 @@ from vgg_slim.compat import tf
 from vgg_slim.training.hooks.base import Hook
 
 PROFILE_FOLDER = 'profile'
-FILES = 'step-*.json'  # pattern of their names
+FILES = 'step-*.json'  # pattern of the file names
 
 
 class Tracer(Hook):
-  """Writes `train_dir/profile/step-N.json` for the steps of a range; they run a little slower."""
+  """Writes `train_dir/profile/step-N.json` for a range of steps, which run a little slower."""
 
   def __init__(self, steps: tuple[int, ...], train_dir: str) -> None:
-    """Does nothing yet.
+    """Writes nothing yet.
 
     Args:
-      steps: the first and the last to look at, counted from 1; empty for none.
-      train_dir: is given the folder.
+      steps: First and last step to trace, counted from 1; empty for none.
+      train_dir: Folder in which the folder of traces is created.
     """
     self._steps = range(steps[0], steps[1] + 1) if steps else range(0)
     self._folder = pathlib.Path(train_dir, PROFILE_FOLDER)
@@ -34,9 +34,9 @@ class Tracer(Hook):
 
 
 def chrome_trace(metadata: tf.RunMetadata) -> str:
-  """The step as JSON for Chrome's chrome://tracing and for ui.perfetto.dev.
+  """The trace of a step as JSON for Chrome's chrome://tracing and for ui.perfetto.dev.
 
-  A device is a process, a thread of it a thread; times are in microseconds.
+  Each device is shown as a process, and its threads as threads; times are in microseconds.
   """
   events = []
   for number, device in enumerate(metadata.step_stats.dev_stats):
