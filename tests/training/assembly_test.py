@@ -14,7 +14,7 @@ from vgg_slim.training.starts import Start
 @pytest.fixture
 def data(tmp_path, monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
-  return make_data_set(tmp_path / 'data')  # 18 images to train on
+  return make_data_set(tmp_path / 'data')  # 18 training images
 
 
 NEW = Start(None, 0)
@@ -39,12 +39,12 @@ def test_building_runs_nothing_and_writes_nothing(data, tmp_path):
     assert session.run(built.ops.global_step) == 1
 
 
-def test_keeping_the_best_follows_the_validation(data, tmp_path):
+def test_keeping_the_best_checkpoint_needs_validations(data, tmp_path):
   with graph_session():
     assert build(data, tmp_path, keep_best=True).follows_validation
 
 
-def test_the_checkpoint_of_the_start_has_to_fit(data, tmp_path):
+def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
   with graph_session() as session:
     step = tf.train.get_or_create_global_step()
     session.run(step.initializer)

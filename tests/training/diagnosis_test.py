@@ -14,25 +14,25 @@ def build_loss():
   tf.train.get_or_create_global_step()
   root = tf.sqrt(weights, name='root')  # of -1
   hidden = tf.multiply(root, 2.0, name='twice')
-  tf.math.log(-1.0, name='not_of_the_loss')
+  tf.math.log(-1.0, name='not_used_by_the_loss')
   return tf.reduce_sum(hidden), tf.no_op()
 
 
-def test_the_first_tensor_is_named():
+def test_the_first_tensor_that_is_not_finite_is_named():
   assert (
     diagnosis.describe_first_non_finite(build_loss, VALUES)
     == 'the first tensor that is not finite is root:0'
   )
 
 
-def test_weights_that_were_bad_before_are_named():
+def test_weights_that_were_not_finite_before_the_step_are_named():
   bad = {**VALUES, 'weights': np.float32([1.0, np.inf])}
   assert diagnosis.describe_first_non_finite(build_loss, bad).startswith(
     'weights was not finite before this'
   )
 
 
-def test_a_step_that_is_finite_the_second_time():
+def test_a_loss_that_is_finite_when_repeated_is_reported():
   good = {**VALUES, 'weights': np.float32([1.0, 1.0])}
   assert (
     diagnosis.describe_first_non_finite(build_loss, good)
@@ -40,7 +40,7 @@ def test_a_step_that_is_finite_the_second_time():
   )
 
 
-def test_only_the_check_of_the_loss_is_taken_for_it():
+def test_other_invalid_arguments_are_not_taken_for_a_non_finite_loss():
   with graph_session() as session:
     with (
       pytest.raises(tf.errors.InvalidArgumentError, match='Incompatible'),
@@ -72,7 +72,7 @@ def test_a_loss_that_is_not_finite_is_explained():
       session.run(check)
 
 
-def test_a_damaged_record_is_looked_for():
+def test_a_damaged_record_is_found():
   def check_data():
     raise DataError('a.tfrecord: record 3 is damaged')
 

@@ -1,4 +1,4 @@
-"""Replicas on logical CPU devices of this process; several processes are in tests/integration."""
+"""Tests of replicas on virtual CPU devices; tests/integration has several processes."""
 
 import dataclasses
 import pathlib
@@ -27,7 +27,7 @@ LABELS = np.arange(STEPS * BATCH, dtype=np.int32).reshape(STEPS, BATCH) % 2
 
 @pytest.fixture
 def train(tmp_path):
-  """Trains with dropout; returns the scalars of each step and what a checkpoint then holds."""
+  """Trains with dropout; returns the scalars of each step and the variables in the checkpoint."""
 
   def run(num_devices, model='vgg_a@4', sync_batch_norm=False, **optimizer):
     config = train_config('data', a_manifest(), batch_size=BATCH)
@@ -64,7 +64,7 @@ def assert_same_training(got, expected):
   np.testing.assert_allclose(got[0], expected[0], rtol=1e-5)
   assert set(got[1]) == set(expected[1])
   for name, value in expected[1].items():
-    # Float32 sums in another order; the largest difference seen was 2e-6 of a variable's largest.
+    # float32 sums in another order; the largest measured difference was 2e-6 of the largest value.
     limit = 1e-5 * max(1.0, np.abs(value).max())
     np.testing.assert_allclose(got[1][name], value, rtol=0, atol=limit, err_msg=name)
 
@@ -83,17 +83,17 @@ def assert_same_training(got, expected):
         'learning_rate_decay_type': 'plateau',
       },
     ),
-    # An epsilon above the rounding of gradients that are nearly 0, which Adam would blow up.
+    # An epsilon above the rounding errors of gradients near 0, which Adam would amplify.
     (2, {'model': 'vgg_a_bn@4', 'sync_batch_norm': True, 'optimizer': 'adamw', 'opt_epsilon': 0.1}),
   ],
-  ids=['four', 'all that looks at gradients', 'batch norm and adamw'],
+  ids=['four', 'everything that uses gradients', 'batch norm and adamw'],
 )
-def test_devices_train_like_one(train, num_devices, settings):
+def test_several_devices_train_like_one(train, num_devices, settings):
   assert_same_training(train(num_devices, **settings), train(1, **settings))
 
 
 @pytest.mark.parametrize('optimizer', ['momentum', 'sgd'])
-def test_clipping_exchanges_no_gradient_twice(train, monkeypatch, optimizer):
+def test_clipping_exchanges_each_gradient_once(train, monkeypatch, optimizer):
   exchanged = []
   reduce_to = tf.distribute.StrategyExtended.batch_reduce_to
 
@@ -110,7 +110,7 @@ def test_clipping_exchanges_no_gradient_twice(train, monkeypatch, optimizer):
   assert counts[0] == counts[1] > 20  # kernels and biases of 11 layers, and the scalars
 
 
-def test_replicas_of_this_process():
+def test_replicas_share_the_batch_of_their_process():
   config = DistributionConfig(num_devices=3)
   with tf.Graph().as_default():
     distribution = create_distribution(config, None, tf.ConfigProto())
@@ -126,7 +126,7 @@ def test_replicas_of_this_process():
   assert (distribution.share, distribution.master) == ((0, 1), '')
 
 
-def test_alone_nothing_is_exchanged():
+def test_a_single_process_exchanges_nothing():
   with tf.Graph().as_default() as built:
     agreement = Agreement(Distribution())
     assert agreement.mean(None, [3, 0.5]) == [3, 0.5]
@@ -136,7 +136,7 @@ def test_alone_nothing_is_exchanged():
     assert not built.get_operations()
 
 
-def test_the_chief_alone_has_the_train_dir(tmp_path):
+def test_only_the_chief_uses_the_train_dir(tmp_path):
   folders = []
   for index in range(2):
     distribution = Distribution(cluster=Cluster(('a:1', 'b:2'), index))
@@ -155,7 +155,7 @@ def test_the_chief_alone_has_the_train_dir(tmp_path):
     (9, 2, 'batch_size=9 cannot be shared equally by 3 devices in 2 micro-batches each.'),
   ],
 )
-def test_a_batch_that_cannot_be_shared(batch_size, parts, message):
+def test_a_batch_that_cannot_be_shared_equally_is_refused(batch_size, parts, message):
   with tf.Graph().as_default():
     distribution = create_distribution(DistributionConfig(num_devices=3), None, tf.ConfigProto())
     distribution.check_batch(9, 1)
@@ -163,7 +163,7 @@ def test_a_batch_that_cannot_be_shared(batch_size, parts, message):
       distribution.check_batch(batch_size, parts)
 
 
-def test_gpus_are_those_that_the_process_may_use(monkeypatch):
+def test_only_visible_gpus_count_as_devices(monkeypatch):
   with tf.Graph().as_default():
     distribution = create_distribution(DistributionConfig(num_devices=8), None, tf.ConfigProto())
   monkeypatch.setattr(tf.config, 'get_visible_devices', lambda kind: [kind] * 2)
@@ -172,22 +172,22 @@ def test_gpus_are_those_that_the_process_may_use(monkeypatch):
   assert distribution.session_config.device_count['CPU'] == 8
 
 
-def test_as_many_devices_as_there_are_gpus_pass(monkeypatch):
+def test_all_gpus_can_be_used(monkeypatch):
   monkeypatch.setattr(tf.config, 'get_visible_devices', lambda kind: [kind] * 2)
   monkeypatch.setattr(tf.distribute, 'MirroredStrategy', lambda devices: devices)
   distribution = create_distribution(DistributionConfig(num_devices=2), None, tf.ConfigProto())
   assert distribution.strategy == ['/gpu:0', '/gpu:1']
 
 
-def test_one_replica_of_each_worker_brings_what_the_workers_agree_on():
-  """Two workers of two devices each, played by four devices of this process."""
+def test_one_replica_of_each_worker_contributes_its_numbers():
+  """Four devices of this process stand in for two workers with two devices each."""
   with tf.Graph().as_default():
     strategy = tf.distribute.MirroredStrategy([f'/cpu:{i}' for i in range(4)])
     distribution = Distribution(strategy, cluster=Cluster(('a:1', 'b:2'), 0))
     with strategy.scope():
       agreement = Agreement(distribution)
       with tf.Session(config=tf.ConfigProto(device_count={'CPU': 4})) as session:
-        # Both workers give the same numbers here, so that their mean is these.
+        # Both workers pass the same numbers here, so these are their mean.
         assert agreement.mean(session, [3.0, 5.0]) == [3, 5]
         assert agreement.any(session, True)
         assert not agreement.any(session, False)
@@ -198,7 +198,7 @@ def test_a_worker_without_gpus_has_one_device():
     create_distribution(DistributionConfig(2), Cluster(('a:1', 'b:2'), 0), tf.ConfigProto())
 
 
-def test_what_comes_of_the_loss_of_a_worker():
+def test_errors_of_a_lost_worker_are_translated_and_no_others():
   distribution = Distribution(cluster=Cluster(('a:1', 'b:2'), 1))
   with (
     pytest.raises(

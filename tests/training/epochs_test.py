@@ -1,8 +1,8 @@
 from vgg_slim.training.epochs import Epochs
 
 
-def test_batches_run_across_the_ends_of_epochs():
-  epochs = Epochs(num_examples=18, batch_size=4)  # 4.5 steps each
+def test_batches_cross_the_ends_of_epochs():
+  epochs = Epochs(num_examples=18, batch_size=4)  # 4.5 steps per epoch
   assert [step for step in range(20) if epochs.ends(step)] == [5, 9, 14, 18]
   assert epochs.passed(9) == 2
 

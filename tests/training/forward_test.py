@@ -36,15 +36,15 @@ def forward(config, **arguments):
     ({'optimizer': 'adamw'}, ()),
   ],
 )
-def test_weight_decay_is_of_the_named_variables(optimizer, names):
+def test_weight_decay_covers_the_configured_kinds_of_variables(optimizer, names):
   config = config_with('vgg_a_bn', **{'weight_decay': 0.5, **optimizer})
   with graph_session() as session:
     ops = forward(config)
     session.run(tf.global_variables_initializer())
     decay, values = session.run([ops.losses.regularization, tf.trainable_variables()])
-    of_kind = [v.op.name.rpartition('/')[2] in names for v in tf.trainable_variables()]
+    is_decayed = [v.op.name.rpartition('/')[2] in names for v in tf.trainable_variables()]
   squares = [np.sum(value.astype(np.float64) ** 2) for value in values]
-  expected = 0.5 / 2 * sum(s for s, wanted in zip(squares, of_kind, strict=True) if wanted)
+  expected = 0.5 / 2 * sum(s for s, wanted in zip(squares, is_decayed, strict=True) if wanted)
   assert decay == pytest.approx(expected, rel=1e-6)
 
 
@@ -69,9 +69,9 @@ def test_a_second_pass_shares_variables_and_decay_but_not_dropout(monkeypatch):
 @pytest.mark.parametrize(
   ('precision', 'expected'), [('float32', True), ('bfloat16', False), ('float16', False)]
 )
-def test_winograd_is_for_float32_alone(precision, expected):
-  """The graph is the same float32 one for all: TensorFlow casts it when the session runs it."""
-  config = config_with('vgg_b')  # whose last layers have 512 channels
+def test_winograd_is_used_only_in_float32(precision, expected):
+  """All precisions have a float32 graph, which TensorFlow casts when the session runs it."""
+  config = config_with('vgg_b')  # its last layers have 512 channels
   config = dataclasses.replace(config, runtime=RuntimeConfig(precision=precision))
   with tf.Graph().as_default() as graph:
     step = tf.train.get_or_create_global_step()

@@ -5,26 +5,26 @@ from vgg_slim.compat import tf
 from vgg_slim.training import gradients
 
 
-def test_parts_add_up():
+def test_gradients_of_micro_batches_add_up():
   with graph_session() as session:
     a, b = (tf.get_variable(name, [2]) for name in 'ab')
-    parts = [
+    micro_batches = [
       [(tf.constant([1.0, 2.0]), a), (None, b)],
       [(tf.constant([3.0, -2.0]), a), (None, b)],
     ]
-    (total, variable), (nothing, _) = gradients.add_up(parts)
+    (total, variable), (nothing, _) = gradients.add_up(micro_batches)
     assert variable is a
     assert nothing is None
     np.testing.assert_array_equal(session.run(total), [4, 0])
 
 
-def test_clip_scales_all_by_the_same():
+def test_clipping_scales_all_gradients_by_one_factor():
   with graph_session() as session:
     a, b, c = (tf.get_variable(name, [1]) for name in 'abc')
-    found = [(tf.constant([3.0]), a), (tf.constant([4.0]), b), (None, c)]  # norm 5
-    clipped = gradients.clip(found, 2.5)
+    pairs = [(tf.constant([3.0]), a), (tf.constant([4.0]), b), (None, c)]  # norm 5
+    clipped = gradients.clip(pairs, 2.5)
     assert [variable for _, variable in clipped] == [a, b, c]
     assert clipped[2][0] is None
     np.testing.assert_allclose(session.run([g for g, _ in clipped[:2]]), [[1.5], [2.0]], rtol=1e-6)
-    left = gradients.clip(found, 6.0)
-    np.testing.assert_array_equal(session.run([g for g, _ in left[:2]]), [[3.0], [4.0]])
+    unclipped = gradients.clip(pairs, 6.0)
+    np.testing.assert_array_equal(session.run([g for g, _ in unclipped[:2]]), [[3.0], [4.0]])

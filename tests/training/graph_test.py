@@ -24,7 +24,7 @@ def build(images, labels):
   )
 
 
-def test_two_steps_by_hand(monkeypatch):
+def test_one_step_by_hand(monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
   images = np.random.default_rng(0).normal(size=[4, 32, 32, 3])
   with graph_session() as session:
@@ -39,8 +39,9 @@ def test_two_steps_by_hand(monkeypatch):
     conv_after, bias_after, rate_after = session.run([conv, bias, ops.learning_rate])
     velocity = session.run(variables['vgg_a/fc8/biases/Momentum'])
   rate, decay = config.optimizer.learning_rate, config.optimizer.weight_decay
-  # With fc8 = 0 both classes have probability 1/2, and nothing of the error reaches conv1_1: it
-  # only decays. fc8's bias sees p - share of the class: 1/2 - 3/4 and 1/2 - 1/4.
+  # With fc8 = 0 both classes have probability 1/2, and no gradient of the cross-entropy reaches
+  # conv1_1: it only decays. The gradient of fc8's biases is the probability less the share of the
+  # class: 1/2 - 3/4 and 1/2 - 1/4.
   assert losses.cross_entropy == np.float32(np.log(2))
   np.testing.assert_allclose(conv_after, conv_before * (1 - rate * decay), rtol=1e-6)
   np.testing.assert_allclose(velocity, [-0.25, 0.25], rtol=1e-6)
@@ -48,7 +49,7 @@ def test_two_steps_by_hand(monkeypatch):
   assert rate_after == np.float32(rate * 0.5)
 
 
-def test_a_step_of_a_single_sigmoid_by_hand(monkeypatch):
+def test_one_step_with_a_single_sigmoid_by_hand(monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
   config = train_config('data', a_manifest())
   net = dataclasses.replace(config.net, classifier_activation='sigmoid')
@@ -62,8 +63,8 @@ def test_a_step_of_a_single_sigmoid_by_hand(monkeypatch):
     session.run([weights.assign(tf.zeros_like(weights)), bias.assign([np.log(3)])])
     losses, accuracy, _ = session.run([ops.losses, ops.accuracy, ops.train_op])
     velocity = session.run(variables['vgg_a/fc8/biases/Momentum'])
-  # The sigmoid of log 3 is 3/4 for every picture; a quarter of them is of class 1. Binary
-  # cross-entropy's gradient is p - label: 3/4 - 1/4.
+  # The sigmoid of log 3 is 3/4 for every image, and a quarter of the images is of class 1. The
+  # gradient of binary cross-entropy is the probability less the mean label: 3/4 - 1/4.
   assert weights.shape.as_list() == [1, 1, 16, 1]
   assert losses.cross_entropy == pytest.approx(0.75 * np.log(4) + 0.25 * np.log(4 / 3))
   assert accuracy == 0.25
@@ -87,7 +88,7 @@ def test_dropout_is_a_function_of_seed_and_step(monkeypatch):
   assert first != losses_at(4)[0]
 
 
-def test_batch_norm_averages_move_with_each_step():
+def test_batch_norm_statistics_are_updated_by_each_step():
   images = np.random.default_rng(0).normal(size=[2, 32, 32, 3])
   with graph_session() as session:
     config = train_config('data', a_manifest())
@@ -121,11 +122,11 @@ def test_frozen_layers_keep_weights_and_batch_norm_statistics():
     before = session.run(variables)
     session.run(ops.train_op)
     after = session.run(variables)
-  moved = {
+  changed = {
     v.op.name for v, a, b in zip(variables, before, after, strict=True) if not np.array_equal(a, b)
   }
   for name in (v.op.name for v in variables):
-    assert (name in moved) == name.startswith(('vgg_a_bn/conv5/', 'vgg_a_bn/fc8/')), name
+    assert (name in changed) == name.startswith(('vgg_a_bn/conv5/', 'vgg_a_bn/fc8/')), name
 
 
 def test_a_trainable_scope_that_matches_nothing_is_an_error():
@@ -141,14 +142,14 @@ def test_a_trainable_scope_that_matches_nothing_is_an_error():
 class TestAccumulation:
   IMAGES = np.random.default_rng(1).normal(size=[8, 32, 32, 3])
 
-  def step(self, model, parts, steps=2, **optimizer):
-    """Losses, and all variables after some steps from the same values, with those as /start."""
+  def step(self, model, micro_batches, steps=2, **optimizer):
+    """Makes some steps; returns losses and variables, with the initial values under NAME/start."""
     config = train_config('data', a_manifest(), batch_size=8)
     config = dataclasses.replace(
       config,
       net=dataclasses.replace(config.net, model=model),
       optimizer=dataclasses.replace(
-        config.optimizer, gradient_accumulation_steps=parts, weight_decay=0.01, **optimizer
+        config.optimizer, gradient_accumulation_steps=micro_batches, weight_decay=0.01, **optimizer
       ),
     )
     with graph_session() as session:
@@ -164,24 +165,24 @@ class TestAccumulation:
     starts = {f'{name}/start': value for name, value in zip(shapes, start, strict=True)}
     return losses, {**dict(zip(shapes, after, strict=True)), **starts}
 
-  def test_parts_equal_the_whole_batch(self, monkeypatch):
+  def test_micro_batches_equal_the_whole_batch(self, monkeypatch):
     thin_model(monkeypatch, 'vgg_a')
     whole_losses, whole = self.step('vgg_a', 1, clip_gradient_norm=0.5)
     parts_losses, parts = self.step('vgg_a', 2, clip_gradient_norm=0.5)
-    # Sums of the same float32 numbers in another order.
+    # Tolerances: sums of the same float32 numbers in another order.
     np.testing.assert_allclose(parts_losses[1][0], whole_losses[1][0], rtol=1e-5)
     assert parts_losses[1][1] == whole_losses[1][1]
     for name, value in whole.items():
       np.testing.assert_allclose(parts[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
 
-  def test_batch_norm_statistics_move_once_for_each_part_in_order(self, monkeypatch):
+  def test_batch_norm_statistics_are_updated_by_each_micro_batch_in_order(self, monkeypatch):
     thin_model(monkeypatch, 'vgg_a_bn')
     _, after = self.step('vgg_a_bn', 2, steps=1, learning_rate=1e-30)
     kernel = after['vgg_a_bn/conv1/conv1_1/weights']
     with graph_session() as session:
       maps = tf.nn.conv2d(tf.constant(self.IMAGES, tf.float32), kernel, 1, 'SAME')
       first, second = (session.run(tf.reduce_mean(half, [0, 1, 2])) for half in tf.split(maps, 2))
-    # The first update of a run replaces the start, the second one decays that by 1 / 10.
+    # The first update of a run replaces the initial value, the second multiplies that by 1 / 10.
     expected = 0.1 * first + 0.9 * second
     got = after['vgg_a_bn/conv1/conv1_1/BatchNorm/moving_mean']
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
@@ -225,7 +226,7 @@ def test_a_step_whose_loss_is_not_finite_leaves_weights_and_step_alone(monkeypat
       np.testing.assert_array_equal(left, right)
 
 
-def test_tensorboard_sees_each_part_of_a_step_once(monkeypatch):
+def test_each_name_scope_of_a_step_exists_once(monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
   with tf.Graph().as_default() as session_graph:
     build(np.zeros([4, 32, 32, 3]), labels=[0, 0, 0, 1])
@@ -235,7 +236,7 @@ def test_tensorboard_sees_each_part_of_a_step_once(monkeypatch):
 
 
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16', 'float16'])
-def test_the_loss_is_scaled_in_float16_alone(precision):
+def test_the_loss_is_scaled_only_in_float16(precision):
   config = train_config('data', a_manifest())
   config = dataclasses.replace(config, runtime=RuntimeConfig(precision))
   with tf.Graph().as_default():

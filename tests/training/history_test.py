@@ -27,7 +27,7 @@ def read(folder):
     return list(csv.DictReader(stream))
 
 
-def test_rows_and_empty_validation(tmp_path):
+def test_rows_with_and_without_validation(tmp_path):
   metrics = MetricsFile(str(tmp_path), last_step=0)
   metrics.add(row(10))
   metrics.add(row(20, validation_loss=0.25, validation_accuracy=1.0))
@@ -41,7 +41,7 @@ def test_rows_and_empty_validation(tmp_path):
   assert (second['validation_loss'], second['validation_accuracy']) == ('0.25', '1')
 
 
-def test_a_resumed_run_drops_what_it_will_do_again(tmp_path):
+def test_a_resumed_run_drops_the_rows_of_steps_that_it_repeats(tmp_path):
   metrics = MetricsFile(str(tmp_path), last_step=0)
   for step in (10, 20, 30):
     metrics.add(row(step))
@@ -77,14 +77,14 @@ def test_rows_are_read_back(tmp_path):
 
 
 @pytest.mark.parametrize('text', [None, 'step,epoch\n1,1\n', 'a\n'])
-def test_what_is_no_history_is_named(tmp_path, text):
+def test_a_file_that_is_not_a_history_is_named(tmp_path, text):
   if text is not None:
     (tmp_path / 'metrics.csv').write_text(text)
   with pytest.raises(CheckpointError, match='metrics.csv'):
     read_history(str(tmp_path))
 
 
-def test_a_run_does_not_go_on_with_another_file(tmp_path):
+def test_a_run_does_not_overwrite_a_file_that_is_not_a_history(tmp_path):
   (tmp_path / 'metrics.csv').write_text('step,epoch\n1,1\n')
   with pytest.raises(CheckpointError, match='metrics.csv'):
     MetricsFile(str(tmp_path), last_step=1)

@@ -14,7 +14,7 @@ def epoch(loss, accuracy):
   return EpochMetrics(1, 1.0, 0.5, 0.5, loss, accuracy, 0.1, 9.0)
 
 
-def test_a_run_is_a_row_of_the_plugin():
+def test_the_plugin_reads_a_run_as_a_row():
   config = dataclasses.replace(
     train_config('data', a_manifest()), fine_tune=FineTuneConfig(trainable_scopes=('a', 'b'))
   )
@@ -45,5 +45,5 @@ def test_a_run_is_a_row_of_the_plugin():
     ([(float('nan'), 0.7), (0.9, 0.6)], {'best/accuracy': 0.7, 'best/loss': 0.9}),
   ],
 )
-def test_the_best_of_each_metric(epochs, best):
+def test_the_best_value_of_each_metric(epochs, best):
   assert hparams.best_so_far(epoch(*row) for row in epochs) == best

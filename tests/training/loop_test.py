@@ -25,7 +25,7 @@ class FakeValidation:
 @pytest.fixture
 def data(tmp_path, monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
-  return make_data_set(tmp_path / 'data')  # 18 pictures to train on: 4.5 steps an epoch
+  return make_data_set(tmp_path / 'data')  # 18 training images: 4.5 steps per epoch
 
 
 def train(data, train_dir, evaluate_fn=None, optimizer=None, num_devices=1, **run):
@@ -59,26 +59,27 @@ def scalars(folder, tag):
 
 
 def test_two_epochs(data, tmp_path):
-  checked = []
+  evaluated = []
 
   def evaluate(checkpoint):
-    checked.append(checkpoint)
+    evaluated.append(checkpoint)
     return FakeValidation()
 
   result, output = train(data, tmp_path / 'run', evaluate)
   prefix = str(tmp_path / 'run' / 'model.ckpt')
-  assert checked == [f'{prefix}-5', f'{prefix}-9']
+  assert evaluated == [f'{prefix}-5', f'{prefix}-9']
   assert result == loop.TrainResult(9, 9, f'{prefix}-9', None, FakeValidation())
   assert output.count('images/s') == 9
   assert 'validation loss 0.5000 accuracy 75.00%' in output
   with (tmp_path / 'run' / 'metrics.csv').open(newline='') as stream:
     rows = list(csv.DictReader(stream))
   assert [(r['step'], r['validation_accuracy']) for r in rows] == [('5', '0.75'), ('9', '0.75')]
-  # 18 pictures, 2 epochs a decay step of round(4.5) = 4 steps: rate 0.01 / 2 at 5, / 4 at 9.
+  # 4.5 steps per epoch, rounded to a decay every 4 steps: the rate is 0.01 / 2 at step 5, 0.01 / 4
+  # at step 9.
   assert [float(r['learning_rate']) for r in rows] == [0.005, 0.0025]
 
 
-def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
+def test_event_files_hold_scalars_images_and_the_graph(data, tmp_path):
   train(
     data,
     tmp_path / 'run',
@@ -97,9 +98,9 @@ def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
   assert scalars(run / 'validation', 'accuracy') == {5: 0.75, 9: 0.75}
   events = list(tf.train.summary_iterator(glob.glob(str(run / 'events.*'))[0]))
   assert any(event.graph_def for event in events)
-  found = [v for e in events for v in e.summary.value]
-  assert [v.HasField('image') for v in found if v.tag == 'samples'] == [True]
-  assert any(v.tag.startswith('filters') for v in found)
+  summaries = [v for e in events for v in e.summary.value]
+  assert [v.HasField('image') for v in summaries if v.tag == 'samples'] == [True]
+  assert any(v.tag.startswith('filters') for v in summaries)
   steps = {
     e.step for e in events for v in e.summary.value if v.tag == 'gradients/vgg_a/fc8/weights'
   }
@@ -109,12 +110,12 @@ def test_event_files_hold_scalars_pictures_and_graph(data, tmp_path):
 
 
 def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
-  """With dropout, augmentation, plateau, averages, best checkpoint and early end."""
+  """With dropout, augmentation, plateau, averages, best checkpoint and early stopping."""
   optimizer = config.OptimizerConfig(
     0.01, 'plateau', 0.5, plateau_patience=1, moving_average_decay=0.9, weight_decay_on=('biases',)
   )
   run = {'keep_best': True, 'early_stop_patience': 3, 'best_metric': 'loss'}
-  # Epochs end at 5, 9, 14 and 18: better once, then two falls of the rate, then the end.
+  # Epochs end at 5, 9, 14 and 18: one improvement, then three decays, then early stopping.
   scores = {5: FakeValidation(0.5), 9: FakeValidation(0.6), 14: FakeValidation(0.5)}
 
   def evaluate(checkpoint):
@@ -130,7 +131,7 @@ def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
     '3 epochs without improvement on loss 0.5000, accuracy 0.7500 at step 5'
   )
   assert output.count('the learning rate is decayed') == 3
-  for max_steps in (3, 5, 12):  # within an epoch, at the end of one, within
+  for max_steps in (3, 5, 12):  # within an epoch, at the end of an epoch, within one
     until(max_steps, 'parts')
   parts, output = until(40, 'parts')
   assert 'Resuming from' in output
@@ -148,7 +149,7 @@ def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
   assert without_speed[0] == without_speed[1]
 
 
-def test_resuming_on_several_devices_is_exact_too(data, tmp_path):
+def test_resuming_on_several_devices_equals_an_uninterrupted_run(data, tmp_path):
   def until(max_steps, folder):
     return train(data, tmp_path / folder, num_devices=2, max_steps=max_steps)[0]
 
@@ -160,7 +161,7 @@ def test_resuming_on_several_devices_is_exact_too(data, tmp_path):
     np.testing.assert_array_equal(got[name], value, err_msg=name)
 
 
-def test_a_damaged_record_ends_the_run_with_its_file(data, tmp_path, monkeypatch):
+def test_a_damaged_record_ends_the_run_and_its_file_is_named(data, tmp_path, monkeypatch):
   data_dir, manifest = data
   path = tmp_path / 'data' / manifest.split('train').shards[0].file
   content = bytearray(path.read_bytes())
@@ -196,7 +197,7 @@ def test_sigterm_saves_and_stops(data, tmp_path):
   assert variables(result.checkpoint)['global_step'] == 3
 
 
-def test_old_checkpoints_go_also_after_a_resume(data, tmp_path):
+def test_old_checkpoints_are_removed_after_resuming_too(data, tmp_path):
   run = {'save_every_steps': 1, 'keep_checkpoints': 2}
   train(data, tmp_path / 'run', max_steps=3, **run)
   train(data, tmp_path / 'run', max_steps=5, **run)
@@ -223,7 +224,7 @@ def test_moving_averages_start_from_the_checkpoint_of_a_warm_start(data, tmp_pat
   data_dir, manifest = data
   wanted = dataclasses.replace(
     train_config(data_dir, manifest, max_steps=1),
-    # A step that changes no weight: what the averages hold is what they started from.
+    # A step that changes no weight, so that the averages hold their initial values.
     optimizer=config.OptimizerConfig(1e-30, moving_average_decay=0.9),
     fine_tune=config.FineTuneConfig(str(tmp_path / 'first' / 'model.ckpt-3')),
   )
@@ -234,7 +235,7 @@ def test_moving_averages_start_from_the_checkpoint_of_a_warm_start(data, tmp_pat
   averages = {name: end[name] for name in end if name.endswith('/ExponentialMovingAverage')}
   assert averages
   for name, value in averages.items():
-    # The step of 1e-30 moves what is 0.
+    # The step of 1e-30 still changes weights that are 0.
     expected = started[name.rpartition('/')[0]]
     np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-28, err_msg=name)
 
@@ -250,7 +251,7 @@ def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
     loop.run_training(wanted, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
 
 
-def test_what_follows_the_validation_needs_one(data, tmp_path):
+def test_settings_that_need_validations_need_a_validation_split(data, tmp_path):
   wanted = train_config(*data, keep_best=True)
   with pytest.raises(ConfigError, match='--keep_best .* has no validation split'):
     loop.run_training(wanted, data[1], str(tmp_path / 'run'), None, Reporter(io.StringIO()))

@@ -17,7 +17,7 @@ def test_losses_by_hand():
   assert got.total == pytest.approx(cross_entropy + 0.25)
 
 
-def test_accuracy_counts_largest_logits():
+def test_accuracy_is_the_fraction_of_correct_largest_logits():
   with graph_session() as session:
     logits = tf.constant([[1.0, 0], [0, 1], [0, 1], [1, 0]])
     assert session.run(losses.build_accuracy(logits, tf.constant([0, 1, 0, 0]))) == 0.75
@@ -30,7 +30,7 @@ def test_label_smoothing_by_hand():
   assert got.cross_entropy == pytest.approx(-(0.8 * np.log(0.5) + 0.2 * np.log(0.25)))
 
 
-def test_labels_of_mixed_pictures_by_hand():
+def test_labels_of_mixed_images_by_hand():
   with graph_session() as session:
     logits = tf.constant([[np.log(2.0), 0.0, 0.0]], tf.float32)  # probabilities 1/2, 1/4, 1/4
     labels = tf.constant([[0.6, 0.0, 0.4]])
@@ -40,7 +40,7 @@ def test_labels_of_mixed_pictures_by_hand():
   assert hits == 1
 
 
-def test_weight_decay_by_kind():
+def test_variables_to_decay_by_kind_and_their_losses():
   names = ('conv/weights', 'conv/biases', 'bn/gamma', 'bn/beta', 'biases_of/other')
   with graph_session() as session:
     variables = [tf.get_variable(name, initializer=[3.0]) for name in names]

@@ -50,7 +50,7 @@ def rmsprop(weights, settings):
   return weights
 
 
-# Other than TensorFlow's own defaults, which would stand in for a setting that is not passed on.
+# Different from TensorFlow's defaults, which would apply if a setting were not passed on.
 UNUSUAL = {
   'momentum': 0.7,
   'adam_beta1': 0.6,
@@ -70,7 +70,7 @@ RULES = {'sgd': sgd, 'momentum': momentum, 'adam': adam, 'adamw': adam, 'rmsprop
     *(OptimizerConfig(optimizer=name, **UNUSUAL) for name in OPTIMIZERS),
   ],
 )
-def test_three_steps_are_those_of_a_numpy_loop(settings):
+def test_three_steps_match_a_numpy_loop(settings):
   with graph_session() as session:
     weights = tf.get_variable('weights', initializer=tf.constant(START, tf.float32))
     gradient = tf.placeholder(tf.float32, [2])
@@ -80,11 +80,11 @@ def test_three_steps_are_those_of_a_numpy_loop(settings):
     for value in GRADIENTS:
       session.run(update, {gradient: value})
     got = session.run(weights)
-  # float32 against float64.
+  # Tolerance: float32 against float64.
   np.testing.assert_allclose(got, RULES[settings.optimizer](START, settings), rtol=1e-5)
 
 
-def test_adamw_decays_what_it_is_told_alone():
+def test_adamw_decays_only_the_given_variables():
   with graph_session() as session:
     variables = [tf.get_variable(name, initializer=[2.0]) for name in ('weights', 'biases')]
     settings = OptimizerConfig(optimizer='adamw', weight_decay=0.5)
@@ -95,17 +95,17 @@ def test_adamw_decays_what_it_is_told_alone():
     assert session.run(variables) == [pytest.approx([2 * (1 - 0.05)]), pytest.approx([2.0])]
 
 
-def test_a_scaled_loss_makes_the_same_step_and_leaves_out_one_that_overflows():
+def test_a_scaled_loss_makes_the_same_step_and_skips_one_that_overflows():
   with graph_session() as session:
     weights = tf.get_variable('weights', initializer=2.0)
     factor = tf.placeholder(tf.float32, [])
     optimizer = scale_loss(build_optimizer(OptimizerConfig(), tf.constant(RATE), []))
-    found = optimizer.compute_gradients(weights * factor, [weights])
-    update = optimizer.apply_gradients(found)
+    gradients = optimizer.compute_gradients(weights * factor, [weights])
+    update = optimizer.apply_gradients(gradients)
     session.run(tf.global_variables_initializer())
     session.run(update, {factor: 3.0})
     assert session.run(weights) == pytest.approx(2 - RATE * 3)
-    assert session.run(found[0][0], {factor: 3.0}) == 3
+    assert session.run(gradients[0][0], {factor: 3.0}) == 3
     session.run(update, {factor: np.inf})
     assert session.run(weights) == pytest.approx(2 - RATE * 3)
 
@@ -123,7 +123,7 @@ def test_slots_start_at_zero_and_share_no_constant(name, slot):
     options, metadata = tf.RunOptions(output_partition_graphs=True), tf.RunMetadata()
     session.run(variable.initializer, options=options, run_metadata=metadata)
     value = session.run(variable)
-  # As the graph runs, after grappler, which makes a constant of tf.zeros.
+  # The graph as it runs, after grappler, which would turn tf.zeros into a constant.
   kinds = {node.op for graph in metadata.partition_graphs for node in graph.node}
   assert 'Empty' in kinds
   np.testing.assert_array_equal(value, np.zeros([3, 5]))

@@ -28,20 +28,20 @@ def needed(batch_size, copies=1):
   return summary.training_memory(rows, 224, batch_size, copies=copies).total
 
 
-def test_a_batch_that_fits_is_named_and_its_parts():
+def test_the_error_names_a_batch_and_micro_batches_that_fit():
   assert preflight.check_memory(config_of(256), needed(256)) is None
   with pytest.raises(TrainingError) as error:
     preflight.check_memory(config_of(256), needed(100))
   message = str(error.value)
   assert 'vgg16 at 224 px needs at least' in message
   assert '--batch_size=100 fits; --gradient_accumulation_steps=4 makes the same' in message
-  # A part that just fits is small enough.
+  # A micro-batch that just fits is small enough.
   with pytest.raises(TrainingError, match='--batch_size=64 fits; .*_steps=4 makes'):
     preflight.check_memory(config_of(256), needed(64))
   assert preflight.check_memory(config_of(256, gradient_accumulation_steps=4), needed(100)) is None
 
 
-def test_slots_and_averages_count():
+def test_slots_and_averages_need_memory():
   for copies, optimizer in (
     (0, {'optimizer': 'sgd'}),
     (2, {'optimizer': 'adamw'}),
@@ -53,6 +53,6 @@ def test_slots_and_averages_count():
       preflight.check_memory(config, needed(8, copies) - 1)
 
 
-def test_not_even_one_picture():
+def test_not_even_one_image_fits():
   with pytest.raises(TrainingError, match='1.0 GiB are free, which is not enough for one image'):
     preflight.check_memory(config_of(8), GIB)

@@ -18,73 +18,83 @@ def rates(config, steps, horizon=HORIZON):
     return [float(session.run(rate.value, {step: s})) for s in steps]
 
 
-def of(kind, **values):
+def schedule(kind, **values):
   return ScheduleConfig(0.1, kind, 0.5, **values)
 
 
 @pytest.mark.parametrize(
   ('config', 'steps', 'expected'),
   [
-    (of('fixed'), [0, 1000], [0.1, 0.1]),
+    (schedule('fixed'), [0, 1000], [0.1, 0.1]),
     # 2 epochs of 4.5 steps: the rate halves at steps 9 and 18, or a little at each step.
-    (of('exponential', epochs_per_decay=2), [0, 8, 9, 18], [0.1, 0.1, 0.05, 0.025]),
+    (schedule('exponential', epochs_per_decay=2), [0, 8, 9, 18], [0.1, 0.1, 0.05, 0.025]),
     (
-      of('exponential', epochs_per_decay=2, staircase=False),
+      schedule('exponential', epochs_per_decay=2, staircase=False),
       [0, 3, 9],
       [0.1, 0.1 * 0.5 ** (1 / 3), 0.05],
     ),
-    (of('piecewise', learning_rate_boundaries=(2, 4)), [8, 9, 17, 18], [0.1, 0.05, 0.05, 0.025]),
     (
-      of('piecewise', learning_rate_boundaries=(2, 4), learning_rate_values=(0.3, 0.01)),
+      schedule('piecewise', learning_rate_boundaries=(2, 4)),
+      [8, 9, 17, 18],
+      [0.1, 0.05, 0.05, 0.025],
+    ),
+    (
+      schedule('piecewise', learning_rate_boundaries=(2, 4), learning_rate_values=(0.3, 0.01)),
       [0, 8, 9, 18],
       [0.1, 0.1, 0.3, 0.01],
     ),
-    # 4 pictures a step: 10 of them are passed at step 3, 20 at step 5.
-    (of('discrete_exponential', examples_per_decay=10), [2, 3, 4, 5], [0.1, 0.05, 0.05, 0.025]),
-    # Less than a step of epochs is a step.
-    (of('exponential', epochs_per_decay=0.05), [0, 1, 2], [0.1, 0.05, 0.025]),
-    (of('inverse_time'), [0, 1, 2], [0.1, 0.1 / 1.5, 0.1 / 2]),
-    (of('polynomial', end_learning_rate=0.02), [0, 10, 40, 50], [0.1, 0.08, 0.02, 0.02]),
-    (of('polynomial', decay_power=2), [10, 20], [0.1 * 0.75**2, 0.1 * 0.5**2]),
+    # 4 images per step: 10 images are passed at step 3, and 20 at step 5.
     (
-      of('cosine', end_learning_rate=0.02),
+      schedule('discrete_exponential', examples_per_decay=10),
+      [2, 3, 4, 5],
+      [0.1, 0.05, 0.05, 0.025],
+    ),
+    # Epochs shorter than one step count as one step.
+    (schedule('exponential', epochs_per_decay=0.05), [0, 1, 2], [0.1, 0.05, 0.025]),
+    (schedule('inverse_time'), [0, 1, 2], [0.1, 0.1 / 1.5, 0.1 / 2]),
+    (schedule('polynomial', end_learning_rate=0.02), [0, 10, 40, 50], [0.1, 0.08, 0.02, 0.02]),
+    (schedule('polynomial', decay_power=2), [10, 20], [0.1 * 0.75**2, 0.1 * 0.5**2]),
+    (
+      schedule('cosine', end_learning_rate=0.02),
       [0, 10, 20, 40, 50],
       [0.1, 0.02 + 0.08 * (1 + np.cos(np.pi / 4)) / 2, 0.06, 0.02, 0.02],
     ),
-    # Up for 12 of 40 steps from a 25th, then down for 28.
-    (of('one_cycle'), [0, 6, 12, 26, 40], [0.004, 0.052, 0.1, 0.05, 0]),
-    (of('plateau'), [0, 1000], [0.1, 0.1]),
+    # Up from 1/25 of the peak for 12 of 40 steps, then down for 28.
+    (schedule('one_cycle'), [0, 6, 12, 26, 40], [0.004, 0.052, 0.1, 0.05, 0]),
+    (schedule('plateau'), [0, 1000], [0.1, 0.1]),
   ],
 )
-def test_by_hand(config, steps, expected):
-  # float32 cosines: 1e-8 is a ten-millionth of the rate.
+def test_schedules_by_hand(config, steps, expected):
+  # Tolerance of float32 cosines: 1e-8 is a ten-millionth of the rate.
   np.testing.assert_allclose(rates(config, steps), expected, rtol=1e-6, atol=1e-8)
 
 
-def test_no_type_is_without_a_schedule():
+def test_every_type_has_a_schedule():
   assert set(schedules.SCHEDULES) == set(DECAY_TYPES)
 
 
-def test_warm_up_stands_in_front_of_any_schedule():
-  # 2 epochs: 9 steps of 1/9, 2/9, ...; the cosine has the 31 steps that are left.
-  got = rates(of('cosine', warmup_epochs=2), [0, 4, 8, 9, 9 + 15.5 // 1, 40])
+def test_a_warm_up_comes_before_the_schedule():
+  # 2 epochs are 9 steps of 1/9, 2/9, ...; the cosine has the remaining 31 steps.
+  got = rates(schedule('cosine', warmup_epochs=2), [0, 4, 8, 9, 9 + 15.5 // 1, 40])
   middle = 0.1 * (1 + np.cos(np.pi * 15 / 31)) / 2
   np.testing.assert_allclose(got, [0.1 / 9, 0.5 / 9, 0.1, 0.1, middle, 0], rtol=1e-6, atol=1e-8)
 
 
 def test_a_warm_up_longer_than_the_run_only_rises():
-  got = rates(of('cosine', warmup_epochs=20), [0, 39])  # 90 steps
+  got = rates(schedule('cosine', warmup_epochs=20), [0, 39])  # 90 steps
   np.testing.assert_allclose(got, [0.1 / 90, 0.1 * 40 / 90], rtol=1e-6)
 
 
-def test_a_length_of_its_own():
-  got = rates(of('polynomial', schedule_epochs=4), [9, 18, 40])  # 18 steps of 40
+def test_a_schedule_may_be_shorter_than_the_run():
+  got = rates(
+    schedule('polynomial', schedule_epochs=4), [9, 18, 40]
+  )  # the schedule takes 18 of 40 steps
   np.testing.assert_allclose(got, [0.05, 0, 0], atol=1e-8)
 
 
-def test_plateau_is_scaled_by_a_variable_that_its_hook_sets():
+def test_plateau_is_scaled_by_a_local_variable():
   with graph_session() as session:
-    rate = schedules.build_learning_rate(of('plateau'), tf.constant(3, tf.int64), HORIZON)
+    rate = schedules.build_learning_rate(schedule('plateau'), tf.constant(3, tf.int64), HORIZON)
     session.run(tf.local_variables_initializer())
     session.run(rate.scale.assign(0.25))
     assert session.run(rate.value) == pytest.approx(0.025)

@@ -12,7 +12,7 @@ from vgg_slim.training import starts
 
 @pytest.fixture
 def run(tmp_path):
-  """A folder with checkpoints of steps 3 and 6."""
+  """A folder with checkpoints at steps 3 and 6."""
   with graph_session() as session:
     step = tf.train.get_or_create_global_step()
     saver = tf.train.Saver()
@@ -27,13 +27,13 @@ def test_an_empty_folder_starts_at_step_0(tmp_path):
   assert starts.decide(str(tmp_path / 'nowhere')) == starts.Start(None, 0)
 
 
-def test_the_newest_is_taken(run):
+def test_a_run_resumes_from_its_newest_checkpoint(run):
   start = starts.decide(str(run))
   assert start == starts.Start(str(run / 'model.ckpt-6'), 6)
   assert list(start.lines()) == [f'Resuming from {run}/model.ckpt-6.']
 
 
-def test_one_that_is_damaged_is_named(run):
+def test_a_damaged_checkpoint_is_named_and_skipped(run):
   os.truncate(run / 'model.ckpt-6.data-00000-of-00001', 0)
   start = starts.decide(str(run))
   assert (start.checkpoint, start.step) == (str(run / 'model.ckpt-3'), 3)
@@ -44,13 +44,13 @@ def test_one_that_is_damaged_is_named(run):
   ]
 
 
-def test_a_copy_has_checkpoints_of_its_own(run, tmp_path):
+def test_a_copied_run_uses_its_own_checkpoints(run, tmp_path):
   shutil.copytree(run, tmp_path / 'copy')
   prefixes.remove(str(run / 'model.ckpt-6'))
   assert starts.decide(str(tmp_path / 'copy')).checkpoint == str(tmp_path / 'copy' / 'model.ckpt-6')
 
 
-def test_a_run_is_never_started_again_unasked(run):
+def test_a_damaged_run_is_only_started_again_with_overwrite(run):
   for path in run.glob('*.index'):
     path.write_text('garbage')
   with pytest.raises(CheckpointError) as refused:
@@ -63,13 +63,13 @@ def test_a_run_is_never_started_again_unasked(run):
   assert (run / 'model.ckpt-6.index').exists()  # deciding changes nothing
 
 
-def test_the_curves_of_a_run_are_not_overwritten_either(tmp_path):
+def test_the_metrics_of_a_run_are_not_overwritten_either(tmp_path):
   (tmp_path / 'metrics.csv').touch()
   with pytest.raises(CheckpointError, match='there is only metrics.csv. Give --overwrite'):
     starts.decide(str(tmp_path))
 
 
-def test_only_files_of_training_are_removed(run):
+def test_only_files_that_training_wrote_are_removed(run):
   own = [
     'config.json',
     'metrics.csv',

@@ -1,4 +1,4 @@
-"""Shell scripts stand in for workers; the real ones are in tests/integration."""
+"""Tests with shell scripts in place of workers; tests/integration has real workers."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ROOT = str(pathlib.Path(__file__).parents[2])
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch, tmp_path):
+def short_delays(monkeypatch, tmp_path):
   monkeypatch.setattr(supervisor, '_FIRST_DELAY', 0.01)
   monkeypatch.setattr(supervisor, '_GRACE_SECONDS', 0.2)
   monkeypatch.setattr(supervisor, '_POLL_SECONDS', 0.01)
@@ -31,16 +31,16 @@ def supervise(script, num_workers=1):
   return code, lines
 
 
-def test_done_at_once():
+def test_workers_that_succeed_end_the_supervision():
   assert supervise('exit 0', num_workers=2) == (0, [])
 
 
 @pytest.mark.parametrize('code', [1, 2])
-def test_what_a_person_has_to_mend_is_not_tried_again(code):
+def test_user_errors_are_not_retried(code):
   assert supervise(f'exit {code}') == (code, [])
 
 
-def test_each_loss_starts_again_after_a_longer_pause():
+def test_the_delay_grows_with_each_lost_worker():
   code, lines = supervise('echo >> tries; [ $(wc -l < tries) = 4 ] || exit 75')
   assert code == 0
   assert lines == [
@@ -48,7 +48,7 @@ def test_each_loss_starts_again_after_a_longer_pause():
   ]
 
 
-def test_a_worker_that_is_killed_takes_the_waiting_ones_along(tmp_path):
+def test_a_killed_worker_ends_the_waiting_ones(tmp_path):
   script = """
     case $TF_CONFIG in *'"index": 0'*) me=0;; *) me=1;; esac
     echo $$ >> started_$me
@@ -64,12 +64,12 @@ def test_a_worker_that_is_killed_takes_the_waiting_ones_along(tmp_path):
     os.kill(waiting, 0)
 
 
-def test_a_mistake_of_one_counts_more_than_its_loss_for_the_other():
+def test_a_user_error_of_one_worker_outranks_its_loss_for_another():
   script = 'case $TF_CONFIG in *\'"index": 0\'*) exit 75;; *) sleep 0.1; exit 1;; esac'
   assert supervise(script, num_workers=2) == (1, [])
 
 
-def test_workers_have_a_cluster_of_their_own(tmp_path):
+def test_local_workers_share_a_new_cluster(tmp_path):
   assert supervise('echo "$TF_CONFIG" > config_$$', num_workers=2)[0] == 0
   configs = [json.loads(path.read_text()) for path in tmp_path.glob('config_*')]
   assert sorted(config['task']['index'] for config in configs) == [0, 1]
@@ -84,7 +84,7 @@ def test_workers_have_a_cluster_of_their_own(tmp_path):
     (2, "trap '' TERM; touch ready; while :; do sleep 0.01; done", 128 + signal.SIGKILL),
   ],
 )
-def test_signals_reach_the_workers_and_end_the_supervision(tmp_path, signals, script, code):
+def test_signals_are_passed_on_and_end_the_supervision(tmp_path, signals, script, code):
   def send():
     while not (tmp_path / 'ready').exists():
       time.sleep(0.01)
@@ -134,7 +134,7 @@ def test_an_ignored_hang_up_stays_ignored():
     signal.signal(signal.SIGHUP, before)
 
 
-def test_a_signal_ends_the_pause(monkeypatch):
+def test_a_signal_ends_the_delay(monkeypatch):
   monkeypatch.setattr(supervisor, '_FIRST_DELAY', 60.0)
 
   def interrupt(line):
@@ -143,13 +143,13 @@ def test_a_signal_ends_the_pause(monkeypatch):
   assert supervisor.Supervisor(['sh', '-c', 'exit 75'], 1, interrupt).run() == 75
 
 
-def test_no_such_command():
+def test_a_missing_command_is_named():
   with pytest.raises(ConfigError, match='nowhere/train cannot be started: No such file'):
     supervisor.Supervisor(['nowhere/train'], 1, print).run()
 
 
-def test_a_cluster_of_other_machines_leaves_no_room_for_a_local_one(monkeypatch):
+def test_tf_config_excludes_several_local_workers(monkeypatch):
   monkeypatch.setenv('TF_CONFIG', '{}')
-  assert supervise('exit 0') == (0, [])  # one worker takes it as it is
+  assert supervise('exit 0') == (0, [])  # a single worker inherits TF_CONFIG
   with pytest.raises(ConfigError, match='TF_CONFIG is set'):
     supervisor.Supervisor(['true'], 2, print)

@@ -27,7 +27,7 @@ def plan(file_shapes, network=None, spec=VGG16, **fine_tune):
   return result
 
 
-def test_everything_is_in_one_list():
+def test_every_variable_is_in_exactly_one_list():
   in_file = {
     **NETWORK,
     'vgg_16/fc9/weights': [1],
@@ -48,7 +48,7 @@ def test_everything_is_in_one_list():
   assert 'in the file, not used: 2\n' in text
 
 
-def test_a_new_head_leaves_the_last_layer_out():
+def test_a_new_head_excludes_the_last_layer():
   other_classes = {**NETWORK, 'vgg_16/fc8/weights': [1, 1, 8, 1000], 'vgg_16/fc8/biases': [1000]}
   with pytest.raises(CheckpointError, match=r'file \[1, 1, 8, 1000\], network .*give --new_head'):
     plan(other_classes)
@@ -57,7 +57,7 @@ def test_a_new_head_leaves_the_last_layer_out():
   assert len(result.matched) == 2
 
 
-def test_a_new_head_on_a_trunk_alone_is_new_as_a_whole():
+def test_a_new_head_on_a_trunk_excludes_all_layers_of_the_head():
   trunk = {'vgg_16/conv1/conv1_1/weights': [3, 3, 3, 64]}
   with pytest.raises(CheckpointError, match='lacks 3 variables'):
     plan(trunk)
@@ -66,7 +66,7 @@ def test_a_new_head_on_a_trunk_alone_is_new_as_a_whole():
   assert set(result.matched) == set(trunk)
 
 
-def test_a_clash_below_the_head_has_no_easy_way_out():
+def test_a_clash_below_the_last_layer_does_not_suggest_a_new_head():
   with pytest.raises(CheckpointError) as error:
     plan({**NETWORK, 'vgg_16/fc7/weights': [1, 1, 9, 9]})
   assert 'vgg_16/fc7/weights: file [1, 1, 9, 9], network [1, 1, 8, 8].' in str(error.value)
@@ -78,19 +78,19 @@ def test_a_clash_below_the_head_has_no_easy_way_out():
   assert '--new_head' not in str(error.value)
 
 
-def test_missing_variables_have_to_be_allowed():
+def test_missing_variables_are_refused_unless_allowed():
   in_file = {'vgg_16/fc7/weights': [1, 1, 8, 8]}
   with pytest.raises(CheckpointError, match='lacks 3 variables: .*--ignore_missing_vars'):
     plan(in_file)
   assert len(plan(in_file, ignore_missing_vars=True).initial) == 3
 
 
-def test_a_file_of_something_else_is_refused():
+def test_a_file_without_any_variable_of_the_network_is_refused():
   with pytest.raises(CheckpointError, match='holds no variables of vgg_d, only other/weights.'):
     plan({'other/weights': [3]}, ignore_missing_vars=True)
 
 
-def test_a_scope_that_matches_nothing_is_an_error_with_the_right_one():
+def test_a_scope_that_matches_nothing_is_an_error_with_a_suggestion():
   with pytest.raises(ConfigError) as error:
     plan(NETWORK, checkpoint_exclude_scopes=('fc8', 'vgg_16/fc7', 'vgg_61/fc7'))
   assert str(error.value) == (
@@ -144,7 +144,7 @@ def test_the_saver_restores_what_the_plan_matched(tmp_path):
 
 
 class TestContract:
-  """What the checkpoint's contract says against what the run would do."""
+  """The checkpoint's contract against the config of the run."""
 
   @pytest.fixture
   def check(self, tmp_path):
@@ -162,7 +162,7 @@ class TestContract:
 
     return check
 
-  def test_equal_classes_or_none_pass(self, check):
+  def test_the_same_classes_pass_and_so_do_unknown_ones(self, check):
     assert check() is None
     assert check(class_names=None) is None
 
@@ -170,7 +170,7 @@ class TestContract:
     with pytest.raises(CheckpointError, match='another order: .*--new_head .*--ignore_class_names'):
       check(class_names=('b', 'a', 'c'))
 
-  def test_other_names_are_no_way_out_of_another_count(self, check):
+  def test_ignoring_names_is_not_suggested_for_another_number_of_classes(self, check):
     with pytest.raises(CheckpointError, match='3 of them, here 2. Give --new_head .* layer.$'):
       check(wanted=('a', 'b'))
 
@@ -182,9 +182,9 @@ class TestContract:
       {'checkpoint_exclude_scopes': ('vgg_16/fc8',)},
     ],
   )
-  def test_other_classes_are_fine_where_said_so(self, check, fine_tune):
+  def test_other_classes_are_allowed_by_flags(self, check, fine_tune):
     assert check(class_names=('x', 'y', 'z'), **fine_tune) is None
 
-  def test_other_pixels_are_refused_under_a_new_head_too(self, check):
+  def test_other_preprocessing_is_refused_even_with_a_new_head(self, check):
     with pytest.raises(CheckpointError, match='rgb_mean .*, here'):
       check(rgb_mean=(3, 2, 1), new_head=True)

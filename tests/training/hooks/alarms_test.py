@@ -18,7 +18,7 @@ def output():
   return io.StringIO()
 
 
-def test_a_loss_at_chance_is_said_once(output):
+def test_a_loss_at_chance_level_is_reported_once(output):
   hook = alarms.StuckLoss(num_classes=10, steps=3, reporter=Reporter(output))
   for number, loss in enumerate([2.4, 2.30, 2.31, 2.29, 2.30], start=1):
     hook.after_step(Step(number, {'loss': loss}), ())
@@ -29,16 +29,16 @@ def test_a_loss_at_chance_is_said_once(output):
   assert 'Try another --learning_rate' in output.getvalue()
 
 
-def test_a_loss_that_falls_is_no_alarm(output):
+def test_a_falling_loss_raises_no_alarm(output):
   hook = alarms.StuckLoss(10, 3, Reporter(output))
   for number, loss in enumerate(np.linspace(2.3, 2.0, 9), start=1):
     hook.after_step(Step(number, {'loss': loss}), ())
   assert output.getvalue() == ''
 
 
-def test_dead_units_are_named_once_and_looked_at_seldom(output):
+def test_dead_units_are_reported_once_and_checked_every_few_steps(output):
   maps = np.zeros([2, 3, 3, 20], np.float32)
-  maps[1, 2, 0, 7] = 0.5  # one of 20 channels lives
+  maps[1, 2, 0, 7] = 0.5  # one of 20 channels is alive
   with graph_session() as session:
     dead, alive = tf.nn.relu(tf.constant(maps)), tf.nn.relu(tf.constant(maps + 1))
     linear = tf.constant(maps) * 2.0
@@ -51,7 +51,7 @@ def test_dead_units_are_named_once_and_looked_at_seldom(output):
   assert 'at step 5: conv2 (95%).' in output.getvalue()
 
 
-def test_nine_dead_channels_of_ten_are_no_alarm(output):
+def test_nine_dead_channels_of_ten_raise_no_alarm(output):
   maps = np.zeros([2, 3, 3, 10], np.float32)
   maps[..., 0] = 1
   with graph_session() as session:
@@ -61,7 +61,7 @@ def test_nine_dead_channels_of_ten_are_no_alarm(output):
 
 
 @pytest.mark.parametrize(('count', 'ending'), [(3, 'n2/BatchNorm. Eval'), (4, 'n2/BatchNorm, ...')])
-def test_of_many_still_statistics_three_are_named(output, count, ending):
+def test_at_most_three_stale_batch_norms_are_named(output, count, ending):
   with graph_session() as session:
     for i in range(count):
       slim.model_variable(f'n{i}/BatchNorm/moving_mean', [2], initializer=tf.zeros_initializer())
@@ -72,7 +72,7 @@ def test_of_many_still_statistics_three_are_named(output, count, ending):
   assert f'n0/BatchNorm, n1/BatchNorm, {ending}' in output.getvalue()
 
 
-def test_a_run_has_alarms_unless_they_are_switched_off(output):
+def test_a_run_has_alarms_unless_alarm_steps_is_0(output):
   config = train_config('data', a_manifest())
   with tf.Graph().as_default():
     end_points = {'fc8': tf.zeros([1, 2])}
@@ -85,7 +85,7 @@ def test_a_run_has_alarms_unless_they_are_switched_off(output):
       assert [type(hook) for hook in alarms.build_alarms(wanted, ops, Reporter(output))] == kinds
 
 
-def test_statistics_that_never_moved_are_named(output):
+def test_batch_norms_that_were_never_updated_are_reported_once(output):
   with graph_session() as session:
     for name in ('a', 'b'):
       slim.model_variable(f'{name}/BatchNorm/moving_mean', [2], initializer=tf.zeros_initializer())

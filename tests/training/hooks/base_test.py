@@ -18,14 +18,14 @@ def test_state_is_written_before_a_checkpoint_and_read_at_the_start():
     hook.begin(session, 0)
     hook.after_step(Step(1, {}), hook.fetches(1))
     hook.begin(session, 0)
-    assert hook.state['steps'] == 0  # nothing was saved
+    assert hook.state['steps'] == 0  # nothing has been saved
     hook.after_step(Step(1, {}), hook.fetches(1))
     hook.before_save(session)
     hook.begin(session, 1)
     assert hook.state['steps'] == 1
 
 
-def test_a_hook_needs_nothing():
+def test_the_base_class_does_nothing():
   with graph_session() as session:
     hook = Hook()
     hook.begin(session, 0)

@@ -19,7 +19,7 @@ NEW = Start(None, 0)
 
 
 def save(folder, *steps, start=NEW, weights=1.0, config=CONFIG):
-  """The prefixes that a process of its own saves."""
+  """Saves checkpoints as a new process would, and returns their prefixes."""
   with graph_session() as session:
     tf.train.get_or_create_global_step()
     tf.get_variable('weights', initializer=np.float32([weights, 1.0]))
@@ -42,8 +42,8 @@ def test_the_newest_are_kept_with_their_contracts_across_processes(tmp_path):
   assert {path.name.partition('.')[0] for path in tmp_path.iterdir()} == {'checkpoint', 'model'}
 
 
-def test_nothing_outside_of_the_folder_is_removed(tmp_path):
-  """Although TensorFlow's absolute paths in the state file of a copy lead to the other run."""
+def test_nothing_outside_the_folder_is_removed(tmp_path):
+  """Not even if the state file of a copied run holds absolute paths to the original run."""
   original, copy = tmp_path / 'a', tmp_path / 'b'
   for folder in (original, copy):
     folder.mkdir()
@@ -59,36 +59,36 @@ def test_nothing_outside_of_the_folder_is_removed(tmp_path):
   assert str(tmp_path) not in (copy / 'checkpoint').read_text()
 
 
-def test_the_state_file_comes_last_and_everything_before_it_is_on_the_disk(tmp_path, monkeypatch):
+def test_the_state_file_is_written_after_everything_else_is_synced(tmp_path, monkeypatch):
   synced, listed = [], []
   sync, write_state = files.sync, prefixes.write_state
 
-  def noted_sync(path):
+  def recorded_sync(path):
     synced.append(path.name)
     sync(path)
 
-  def noted_write_state(folder, names):
+  def recorded_write_state(folder, names):
     listed.append((list(names), [*synced]))
     write_state(folder, names)
 
-  monkeypatch.setattr(files, 'sync', noted_sync)
-  monkeypatch.setattr(prefixes, 'write_state', noted_write_state)
+  monkeypatch.setattr(files, 'sync', recorded_sync)
+  monkeypatch.setattr(prefixes, 'write_state', recorded_write_state)
   save(tmp_path, 1)
   ((names, before),) = listed
   assert names == ['model.ckpt-1']
-  # The contract's own content is synchronised before it is renamed, and then its folder is.
+  # The contract's temporary file is synced before it is renamed, and then the folder is.
   data = 'model.ckpt-1.data-00000-of-00001'
   assert before == [tmp_path.name, data, 'model.ckpt-1.index', tmp_path.name]
   assert synced[len(before) :] == [tmp_path.name]
 
 
-def test_damaged_checkpoints_go_when_the_next_one_is_saved(tmp_path):
+def test_damaged_checkpoints_are_removed_when_the_next_one_is_saved(tmp_path):
   save(tmp_path, 1, 2)
   os.truncate(tmp_path / 'model.ckpt-2.data-00000-of-00001', 0)
   found = search.search(str(tmp_path))
   start = Start(found.newest, 1, found.passed_over)
   save(tmp_path, start=start)
-  assert steps_of(tmp_path, 'index') == [1, 2]  # nothing was saved yet
+  assert steps_of(tmp_path, 'index') == [1, 2]  # nothing has been saved yet
   save(tmp_path, 4, start=start)
   assert steps_of(tmp_path, 'index') == [1, 4]
   assert search.search(str(tmp_path)).passed_over == ()
@@ -106,7 +106,7 @@ def test_variables_that_are_not_finite_are_not_saved(tmp_path, bad):
   assert steps_of(tmp_path, 'index') == steps_of(tmp_path, 'json') == [3]
 
 
-def test_a_full_disk_leaves_the_checkpoints_of_before(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_earlier_checkpoints(tmp_path, monkeypatch):
   save(tmp_path, 3)
 
   def full(path):
@@ -130,13 +130,13 @@ def test_damaged_contracts_are_repaired(tmp_path):
     tf.train.get_or_create_global_step()
     Checkpointer(CONFIG, str(tmp_path), Start(second, 2)).repair()
   for prefix in (first, second):
-    found = contract.read_contract(contract.contract_path(prefix))
-    assert found == contract.from_train_config(CONFIG)
+    repaired = contract.read_contract(contract.contract_path(prefix))
+    assert repaired == contract.from_train_config(CONFIG)
 
 
-@pytest.mark.parametrize('state', ['of the save before', 'garbage', None])
-def test_a_checkpoint_that_was_saved_but_not_listed_is_listed(tmp_path, state):
-  """A process killed between the two: a run that ends there saves no other."""
+@pytest.mark.parametrize('state', ['without the newest', 'garbage', None])
+def test_a_saved_checkpoint_that_is_not_listed_gets_listed(tmp_path, state):
+  """A process can be killed between the two, and a run that has ended saves no other."""
   save(tmp_path, 1)
   listing = tmp_path / 'checkpoint'
   before = listing.read_text()
@@ -144,7 +144,7 @@ def test_a_checkpoint_that_was_saved_but_not_listed_is_listed(tmp_path, state):
   if state is None:
     listing.unlink()
   else:
-    listing.write_text(before if state == 'of the save before' else '\0garbage')
+    listing.write_text(before if state == 'without the newest' else '\0garbage')
   with graph_session():
     tf.train.get_or_create_global_step()
     Checkpointer(CONFIG, str(tmp_path), Start(second, 2)).repair()
@@ -170,7 +170,7 @@ def test_a_checkpoint_that_was_saved_but_not_listed_is_listed(tmp_path, state):
     ((2, 13), 3, '^Give a lower .* model.ckpt-13.'),
   ],
 )
-def test_the_way_back_from_a_loss_that_is_not_finite(tmp_path, saved, step, advice):
+def test_the_advice_after_a_loss_that_is_not_finite(tmp_path, saved, step, advice):
   save(tmp_path, *saved)
   with graph_session():
     tf.train.get_or_create_global_step()

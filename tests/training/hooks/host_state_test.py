@@ -8,7 +8,7 @@ from vgg_slim.errors import CheckpointError
 from vgg_slim.training.hooks.host_state import HostState
 
 
-def test_numbers_come_back_from_a_checkpoint_bit_for_bit(tmp_path):
+def test_numbers_are_restored_bit_for_bit(tmp_path):
   written = {'best': -math.inf, 'sum': 1 / 3, 'count': 2**53 - 1}
   with graph_session() as session:
     state = HostState('run', best=0.0, sum=0.0, count=0)
@@ -40,12 +40,12 @@ def restored(tmp_path, written, **initial):
   return {name: state[name] for name in initial}, stored.tolist()
 
 
-def test_a_checkpoint_of_an_older_version_lacks_the_last_numbers(tmp_path):
+def test_numbers_that_an_older_checkpoint_lacks_get_initial_values(tmp_path):
   got, stored = restored(tmp_path, {'best': 0.5, 'count': 3}, best=0.0, count=0, later=7.0)
   assert got == {'best': 0.5, 'count': 3, 'later': 7.0}
   assert stored == [0.5, 3, 7]
 
 
-def test_one_of_a_later_version_is_refused(tmp_path):
+def test_a_checkpoint_of_a_later_version_is_refused(tmp_path):
   with pytest.raises(CheckpointError, match='host_state/run .* holds 2 numbers, .* knows 1'):
     restored(tmp_path, {'best': 0.5, 'later': 3}, best=0.0)

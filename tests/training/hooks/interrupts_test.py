@@ -7,7 +7,7 @@ from vgg_slim.training.hooks import interrupts
 
 
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
-def test_a_signal_is_noted_and_handlers_come_back(name):
+def test_a_signal_is_recorded_and_handlers_are_restored(name):
   before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
   with interrupts.stop_on_signals() as stop:
     assert stop.signal_name is None

@@ -13,7 +13,7 @@ class FakeClock:
 
 
 def step(stopwatch, clock, seconds):
-  """The speed after a step of 8 images."""
+  """Makes a step of 8 images and returns the throughput."""
   stopwatch.start()
   clock.now += seconds
   stopwatch.tick(8)
@@ -24,14 +24,14 @@ class TestStopwatch:
   def test_the_first_step_and_pauses_are_left_out(self):
     clock = FakeClock()
     stopwatch = progress.Stopwatch(clock)
-    assert step(stopwatch, clock, 60) == 0  # plans the graph
+    assert step(stopwatch, clock, 60) == 0  # the first step plans the graph
     assert step(stopwatch, clock, 2) == 8 / 2
     assert step(stopwatch, clock, 4) == 16 / 6
     stopwatch.pause('save')
     clock.now += 1000
-    assert step(stopwatch, clock, 1) == 24 / 7  # timed from its own start
+    assert step(stopwatch, clock, 1) == 24 / 7  # without the pause
 
-  def test_the_speed_stays_until_the_first_step_after_a_reset(self):
+  def test_the_throughput_stays_until_the_first_step_after_a_reset(self):
     clock = FakeClock()
     stopwatch = progress.Stopwatch(clock)
     for seconds in (1, 2):
@@ -41,7 +41,7 @@ class TestStopwatch:
     assert stopwatch.images_per_second == 4
     assert step(stopwatch, clock, 1) == 8
 
-  def test_the_estimate_has_steps_and_timed_pauses(self):
+  def test_the_estimate_includes_steps_and_timed_pauses(self):
     clock = FakeClock()
     stopwatch = progress.Stopwatch(clock)
     step(stopwatch, clock, 60)
@@ -56,7 +56,7 @@ class TestStopwatch:
       step(stopwatch, clock, 2)
     assert stopwatch.estimate(10, {'save': 3, 'end': 2}) == (10 * 2 + 3 * 5 + 2 * 40, True)
 
-  def test_the_end_of_a_pause_that_never_began_is_none(self):
+  def test_a_pause_that_never_began_is_not_timed(self):
     """A resumed run validates before its first step."""
     clock = FakeClock()
     stopwatch = progress.Stopwatch(clock)
@@ -109,7 +109,7 @@ def test_status_is_overwritten_on_a_terminal():
   assert stream.getvalue() == 'long status\rshort      \n'
 
 
-def test_a_quiet_one_leaves_progress_out():
+def test_a_quiet_reporter_leaves_out_progress():
   stream = Terminal()
   reporter = progress.Reporter(stream, quiet=True)
   reporter.status('status')
@@ -118,7 +118,7 @@ def test_a_quiet_one_leaves_progress_out():
   assert stream.getvalue() == 'alarm\n'
 
 
-def test_status_is_left_out_elsewhere():
+def test_status_is_left_out_without_a_terminal():
   stream = io.StringIO()
   reporter = progress.Reporter(stream)
   reporter.status('status')

@@ -41,7 +41,7 @@ def a_recorder(train_dir, total_steps):
 
 
 class Run:
-  """A process that makes steps; the checkpoint is what was saved."""
+  """A process that makes steps; `saved` stands in for the checkpoint."""
 
   def __init__(self, train_dir, total_steps=8):
     self.train_dir, self.total_steps = train_dir, total_steps
@@ -69,19 +69,19 @@ class Run:
       return saved
 
 
-def test_the_averages_of_an_interrupted_epoch_are_of_all_its_steps(tmp_path):
+def test_the_averages_of_an_interrupted_epoch_cover_all_its_steps(tmp_path):
   run = Run(tmp_path)
   saved = run(0, 3)
   run(3, 1, saved)
   assert rows(tmp_path) == [(4, 2.5, '0.0625')]  # (1 + 2 + 3 + 4) / 4
 
 
-def test_each_epoch_has_the_averages_of_its_own_steps(tmp_path):
+def test_the_averages_of_each_epoch_cover_only_its_steps(tmp_path):
   Run(tmp_path)(0, 8)
   assert rows(tmp_path) == [(4, 2.5, '0.0625'), (8, 6.5, '0.00390625')]
 
 
-def test_the_time_of_a_save_is_not_that_of_steps(tmp_path, monkeypatch):
+def test_the_throughput_excludes_the_time_of_a_save(tmp_path, monkeypatch):
   now = 0.0
   monkeypatch.setattr(progress, 'Stopwatch', functools.partial(progress.Stopwatch, lambda: now))
   with graph_session() as session:
@@ -102,32 +102,32 @@ def test_the_time_of_a_save_is_not_that_of_steps(tmp_path, monkeypatch):
   assert row['images_per_second'] == '8'  # 4 images in half a second
 
 
-def test_a_row_within_an_epoch_gives_way_to_the_whole_epoch(tmp_path):
+def test_a_row_within_an_epoch_is_replaced_by_the_whole_epoch(tmp_path):
   saved = Run(tmp_path, total_steps=2)(0, 2)
   assert rows(tmp_path) == [(2, 1.5, '0.25')]
   Run(tmp_path)(2, 2, saved)
   assert rows(tmp_path) == [(4, 2.5, '0.0625')]
 
 
-@pytest.mark.parametrize('already', [True, False])
-def test_an_epoch_end_made_again_has_the_same_row(tmp_path, already):
+@pytest.mark.parametrize('has_row', [True, False])
+def test_a_repeated_end_of_an_epoch_has_the_same_row(tmp_path, has_row):
   saved = Run(tmp_path)(0, 4)
   before = rows(tmp_path)
-  if not already:
+  if not has_row:
     (tmp_path / 'metrics.csv').unlink()
   Run(tmp_path)(4, 0, saved)
   assert rows(tmp_path) == before
 
 
-def test_the_best_so_far_is_of_all_processes_of_the_run(tmp_path):
+def test_the_best_so_far_covers_all_processes_of_the_run(tmp_path):
   run = Run(tmp_path)
   saved = run(0, 4, validation=types.SimpleNamespace(loss=0.5, top_1_accuracy=0.75))
   run(4, 4, saved, types.SimpleNamespace(loss=0.25, top_1_accuracy=0.5))
-  found = {
+  best = {
     value.tag: value.simple_value
     for path in tmp_path.glob('events.out.tfevents.*')
     for event in tf.train.summary_iterator(str(path))
     for value in event.summary.value
     if event.step == 8 and value.tag.startswith('best/')
   }
-  assert found == {'best/accuracy': 0.75, 'best/loss': 0.25}
+  assert best == {'best/accuracy': 0.75, 'best/loss': 0.25}

@@ -26,7 +26,7 @@ def end(step, accuracy, is_whole=True, **scores):
 
 class TestPlateau:
   def rates(self, epochs, **settings):
-    """The scale of the learning rate after each epoch: an accuracy, or a pair with the loss."""
+    """Scales of the learning rate after each epoch, given its accuracy or (accuracy, loss)."""
     output = io.StringIO()
     config = OptimizerConfig(
       1.0, 'plateau', 0.1, **{'plateau_patience': 2, 'plateau_max_falls': 2, **settings}
@@ -36,16 +36,16 @@ class TestPlateau:
       hook = selection.Plateau(config, 'accuracy', scale, Reporter(output))
       session.run(tf.global_variables_initializer())
       hook.begin(session, 0)
-      found = []
+      scales = []
       for epoch, scores in enumerate(epochs, start=1):
         accuracy, loss = scores if isinstance(scores, tuple) else (scores, 1.0)
         hook.after_epoch(session, end(epoch, accuracy, loss=loss))
-        found.append(float(session.run(scale)))
-      return found, output.getvalue()
+        scales.append(float(session.run(scale)))
+      return scales, output.getvalue()
 
-  def test_divides_by_ten_when_validation_stops_improving_and_n_times_at_most(self):
-    found, output = self.rates([0.5, 0.6, 0.6, 0.55, 0.7, 0.7, 0.7, 0.7, 0.7])
-    assert found == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01])
+  def test_decays_when_validation_stops_improving_and_at_most_n_times(self):
+    scales, output = self.rates([0.5, 0.6, 0.6, 0.55, 0.7, 0.7, 0.7, 0.7, 0.7])
+    assert scales == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01])
     first, second = output.splitlines()
     assert first == (
       'No improvement on accuracy 0.6000, loss 1.0000 at step 2: '
@@ -56,17 +56,17 @@ class TestPlateau:
   def test_less_than_min_delta_is_no_improvement(self):
     assert self.rates([0.5, 0.51, 0.52], plateau_min_delta=0.05)[0] == pytest.approx([1, 1, 0.1])
 
-  def test_every_fall_waits_again(self):
-    found, _ = self.rates([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
-    assert found == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 0.01])
+  def test_the_patience_starts_again_after_every_decay(self):
+    scales, _ = self.rates([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    assert scales == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 0.01])
 
-  def test_a_loss_that_falls_is_an_improvement_while_the_accuracy_stands(self):
-    # Three falls in three epochs were seen here, with accuracy as the metric.
+  def test_a_falling_loss_is_an_improvement_at_the_same_accuracy(self):
+    # A regression: with accuracy alone, the rate decayed three times in three epochs here.
     epochs = [(0.25, 0.91), (0.25, 0.86), (0.25, 0.80), (0.25, 0.74)]
     assert self.rates(epochs, plateau_patience=1)[0] == [1] * 4
 
   def resumed(self, tmp_path, counters, **settings):
-    """The scale with which a run goes on from a checkpoint, the counters, and what is said."""
+    """Scale, counters and output of a run that resumes a checkpoint with `counters`."""
     output = io.StringIO()
     with graph_session() as session:
       HostState('plateau', **counters)
@@ -88,24 +88,24 @@ class TestPlateau:
   OLD = {'best': 0.9, 'best_step': 6, 'waited': 2, 'falls': 3}
   NEW = {**OLD, 'second': -0.3, 'metric': 0, 'learning_rate': 1e-3, 'scale': 1e-3}
 
-  def test_a_resumed_run_goes_on_at_the_rate_that_it_had_and_says_so(self, tmp_path):
-    # Whatever the factor is now: the falls of before were made by that of then.
-    scale, state, said = self.resumed(tmp_path, self.NEW, learning_rate_decay_factor=0.5)
+  def test_a_resumed_run_continues_at_its_decayed_rate_and_says_so(self, tmp_path):
+    # A new decay factor does not change the decays that were made with the old one.
+    scale, state, output = self.resumed(tmp_path, self.NEW, learning_rate_decay_factor=0.5)
     assert scale == pytest.approx(1e-3)
     assert (state['falls'], state['waited']) == (3, 2)
-    assert said == 'plateau: the learning rate has been decayed to 1e-06 (3 of 3 decays).\n'
+    assert output == 'plateau: the learning rate has been decayed to 1e-06 (3 of 3 decays).\n'
 
-  def test_another_rate_starts_again(self, tmp_path):
-    scale, state, said = self.resumed(tmp_path, self.NEW, learning_rate=2e-3)
+  def test_a_new_learning_rate_starts_again(self, tmp_path):
+    scale, state, output = self.resumed(tmp_path, self.NEW, learning_rate=2e-3)
     assert (scale, state['falls'], state['waited'], state['best']) == (1, 0, 0, 0.9)
     assert (state['learning_rate'], state['scale']) == (2e-3, 1)
-    assert said.startswith('plateau: starts again at the new learning rate 0.002, with no decays')
+    assert output.startswith('plateau: starts again at the new learning rate 0.002, with no decays')
 
-  def test_version_0_1_kept_the_number_of_falls_alone(self, tmp_path):
-    scale, state, said = self.resumed(tmp_path, self.OLD)
+  def test_checkpoints_of_version_0_1_hold_only_the_number_of_decays(self, tmp_path):
+    scale, state, output = self.resumed(tmp_path, self.OLD)
     assert scale == pytest.approx(1e-3)
     assert (state['falls'], state['learning_rate']) == (3, 1e-3)
-    assert said == 'plateau: the learning rate has been decayed to 1e-06 (3 of 3 decays).\n'
+    assert output == 'plateau: the learning rate has been decayed to 1e-06 (3 of 3 decays).\n'
 
 
 @pytest.fixture
@@ -124,12 +124,12 @@ class TestKeepBest:
       hook = selection.KeepBest(config, str(train_dir), Reporter(io.StringIO()))
       session.run(tf.global_variables_initializer())
       hook.begin(session, 0)
-      for one in ends:
-        path = str(train_dir / one.checkpoint)
-        hook.after_epoch(session, one._replace(checkpoint=path))
+      for epoch_end in ends:
+        path = str(train_dir / epoch_end.checkpoint)
+        hook.after_epoch(session, epoch_end._replace(checkpoint=path))
     return hook
 
-  def test_the_best_is_a_train_dir_and_outlives_the_checkpoint(self, train_dir):
+  def test_the_best_folder_is_a_train_dir_and_outlives_the_checkpoint(self, train_dir):
     hook = self.run(train_dir, [end(1, 0.5), end(2, 0.9), end(3, 0.9)])
     assert (hook.state['best'], hook.state['best_step']) == (0.9, 2)
     for path in train_dir.glob('model.ckpt-2.*'):
@@ -143,24 +143,24 @@ class TestKeepBest:
     }
     assert (best / 'model.ckpt-2.index').read_text() == '2'
 
-  def test_ties_go_by_loss(self, train_dir):
+  def test_loss_breaks_ties(self, train_dir):
     hook = self.run(
       train_dir, [end(1, 0.9, loss=0.9), end(2, 0.9, loss=0.5), end(3, 0.9, loss=0.6)]
     )
     assert hook.state['best_step'] == 2
     assert prefixes.find_prefix(str(train_dir / 'best')).endswith('model.ckpt-2')
 
-  def test_by_loss_and_never_within_an_epoch(self, train_dir):
+  def test_the_best_by_loss_is_never_within_an_epoch(self, train_dir):
     ends = [end(1, 0.5, loss=0.3), end(2, 0.9, loss=0.4), end(3, 0.9, is_whole=False, loss=0.1)]
     assert self.run(train_dir, ends, best_metric='loss').state['best_step'] == 1
 
-  def test_the_same_epoch_again_changes_nothing(self, train_dir):
+  def test_a_repeated_epoch_changes_nothing(self, train_dir):
     self.run(train_dir, [end(1, 0.5)])
     self.run(train_dir, [end(1, 0.5)])
     assert prefixes.find_prefix(str(train_dir / 'best')).endswith('model.ckpt-1')
 
 
-def test_early_stopping_counts_epochs_and_says_why():
+def test_early_stopping_counts_epochs_and_gives_a_reason():
   config = RunConfig(early_stop_patience=2, early_stop_min_delta=0.1)
   with graph_session() as session:
     hook = selection.EarlyStopping(config, Reporter(io.StringIO()))
@@ -176,7 +176,7 @@ def test_early_stopping_counts_epochs_and_says_why():
   )
 
 
-def test_counters_that_a_setting_resets_are_host_state_of_hooks():
+def test_counters_named_by_resume_rules_exist():
   rules = resuming.resume_rules(TrainConfig, SECTIONS).values()
   with tf.Graph().as_default():
     selection.Plateau(OptimizerConfig(), 'loss', None, Reporter(io.StringIO()))

@@ -31,18 +31,18 @@ def names(hooks):
   return [type(hook).__name__ for hook in hooks]
 
 
-FOLLOWERS = ['Tracer', 'Plateau', 'KeepBest', 'EarlyStopping']
+OTHERS = ['Tracer', 'Plateau', 'KeepBest', 'EarlyStopping']
 
 
-def test_alarms_first_and_the_recorder_last():
+def test_alarms_come_first_and_the_recorder_last():
   hooks = build()
-  assert names(hooks) == ['StuckLoss', 'DeadUnits', 'StaleStatistics', *FOLLOWERS, 'Recorder']
+  assert names(hooks) == ['StuckLoss', 'DeadUnits', 'StaleStatistics', *OTHERS, 'Recorder']
   assert not any(hook.needs_validation for hook in hooks)
 
 
-def test_what_the_flags_switch():
+def test_hooks_that_flags_switch_on_and_off():
   hooks = build(alarm_steps=0, keep_best=True, early_stop_patience=3)
-  assert names(hooks) == [*FOLLOWERS, 'Recorder']
+  assert names(hooks) == [*OTHERS, 'Recorder']
   assert [hook.needs_validation for hook in hooks] == [False, False, True, True, False]
 
 
@@ -50,7 +50,7 @@ def test_what_the_flags_switch():
   ('run', 'every'),
   [({'image_summary_every_steps': 5}, [5, 5]), ({'histogram_every_steps': 7}, [7])],
 )
-def test_what_tensorboard_is_shown(monkeypatch, run, every):
+def test_periodic_summaries_and_the_graph_for_tensorboard(monkeypatch, run, every):
   given = {}
 
   class Spy(recorder.Recorder):
@@ -61,7 +61,7 @@ def test_what_tensorboard_is_shown(monkeypatch, run, every):
   monkeypatch.setattr(recorder, 'Recorder', Spy)
   build(**{'image_summary_every_steps': 0, **run})
   assert [one.every_steps for one in given['periodic'] if one.every_steps] == every
-  # Of the network, without the filters that are drawn and the counters of the hooks.
+  # The graph holds the network, but neither the drawn filters nor the counters of the hooks.
   nodes = {node.name for node in given['graph_def'].node}
   assert 'vgg_a/fc8/weights' in nodes
   assert not any(name.startswith(('filters', 'best', 'epoch', 'save')) for name in nodes)

@@ -18,12 +18,12 @@ def test_the_steps_of_the_range_are_written_with_their_operations(tmp_path):
   (path,) = (tmp_path / 'profile').iterdir()
   assert path.name == 'step-2.json'
   events = json.loads(path.read_text())['traceEvents']
-  (found,) = (e for e in events if e['ph'] == 'X' and e['args']['operation'] == 'product')
-  assert found['dur'] > 0
-  assert found['name'].endswith('MatMul')  # oneDNN's is _MklMatMul
+  (event,) = (e for e in events if e['ph'] == 'X' and e['args']['operation'] == 'product')
+  assert event['dur'] > 0
+  assert event['name'].endswith('MatMul')  # _MklMatMul with oneDNN
   devices = {e['pid']: e['args']['name'] for e in events if e['ph'] == 'M'}
-  assert 'CPU:0' in devices[found['pid']]
+  assert 'CPU:0' in devices[event['pid']]
 
 
-def test_no_range_is_no_step():
+def test_without_a_range_no_step_is_traced():
   assert not any(Tracer((), 'x').wants_trace(step) for step in range(100))
