@@ -24,7 +24,7 @@ def resize_smaller_side(image: tf.Tensor, side: Scalar, resize_filter: str) -> t
   """Scales `image` so that its smaller side is exactly `side` pixels.
 
   Args:
-    image: uint8 or float32 [H, W, 3], RGB, 0..255.
+    image: RGB image, 0..255, uint8 or float32 [H, W, 3].
     side: Smaller side of the result in pixels, int or int32 [].
     resize_filter: One of `description.RESIZE_FILTERS`. They differ only where an image is reduced.
 
@@ -55,7 +55,7 @@ def resample(
   This is Pillow's BILINEAR. At the edges the filter is cut off and its weights are normalized.
 
   Args:
-    image: uint8 or float32 [H, W, C].
+    image: Image, uint8 or float32 [H, W, C].
     size: Height and width of the result, int32 [2].
     factors: Factors by which y and x are multiplied, float32 [2].
     translation: Offsets in pixels of the result, added to y and x afterwards, float32 [2].
@@ -88,7 +88,7 @@ def crop(image: tf.Tensor, side: int, draw_y: Scalar = 0.5, draw_x: Scalar = 0.5
   """Cuts a square out of `image`; by default its center.
 
   Args:
-    image: [H, W, C], H and W at least `side`.
+    image: Image [H, W, C] of any type, with H and W at least `side`.
     side: Side of the square in pixels.
     draw_y: Draw in [0, 1) that selects one of the H - side + 1 first rows.
     draw_x: Draw in [0, 1) that selects one of the W - side + 1 first columns.
@@ -105,7 +105,7 @@ def crops_at(image: tf.Tensor, side: int, positions: Sequence[tuple[float, float
   """Cuts one square per position out of `image`.
 
   Args:
-    image: [H, W, C], H and W at least `side`.
+    image: Image [H, W, C] of any type, with H and W at least `side`.
     side: Side of the squares in pixels.
     positions: V pairs (y, x) in [0, 1], the fractions of the free rows above and of the free
       columns left of the square; (0, 0) is the top left corner, (0.5, 0.5) the default of `crop`.

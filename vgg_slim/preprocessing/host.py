@@ -231,27 +231,27 @@ def _read(data: bytes, smaller_side: int | None, eighth_will_do: bool) -> Stored
     image_format = _KEPT_FORMATS.get(found_format)
     if found_format == 'PNG':
       _check_png_chunks(data)
-    is_deep = found_format == 'PNG' and data[_PNG_BIT_DEPTH_OFFSET] == 16
-    flat, fixes = _repair(image, is_deep)
+    is_16_bit = found_format == 'PNG' and data[_PNG_BIT_DEPTH_OFFSET] == 16
+    repaired, fixes = _repair(image, is_16_bit)
   if image_format is None:
     fixes.insert(0, f'{found_format} file')
-  is_reduced = smaller_side is not None and min(flat.size) > smaller_side
+  is_reduced = smaller_side is not None and min(repaired.size) > smaller_side
   if is_reduced:
-    flat = _reduce(flat, smaller_side)
+    repaired = _reduce(repaired, smaller_side)
   encoded = data
   if fixes or is_reduced:
-    encoded = _encode(flat, image_format or 'png')
+    encoded = _encode(repaired, image_format or 'png')
     if image_format == 'jpeg':  # lossy, so the pixels are those that readers will decode
-      flat = Image.open(io.BytesIO(encoded))
-      flat.load()
+      repaired = Image.open(io.BytesIO(encoded))
+      repaired.load()
   return StoredImage(
     encoded,
     image_format or 'png',
-    flat.height,
-    flat.width,
+    repaired.height,
+    repaired.width,
     tuple(fixes),
     found_format,
-    flat,
+    repaired,
   )
 
 
@@ -275,7 +275,7 @@ def _formats() -> list[str]:
   return sorted(known & set(Image.OPEN), key=lambda name: (name not in _KEPT_FORMATS, name))
 
 
-def _repair(image: Image.Image, is_deep: bool) -> tuple[Image.Image, list[str]]:
+def _repair(image: Image.Image, is_16_bit: bool) -> tuple[Image.Image, list[str]]:
   """Returns an upright image of mode L or RGB, and descriptions of the repairs."""
   fixes = []
   upright = _UPRIGHT.get(_orientation(image))
@@ -285,7 +285,7 @@ def _repair(image: Image.Image, is_deep: bool) -> tuple[Image.Image, list[str]]:
     # Keeps the high byte; Pillow's own conversion would clip at 255.
     fixes.append('16 bit')
     image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-  elif is_deep:  # Pillow has already kept the high bytes
+  elif is_16_bit:  # Pillow has already kept the high bytes
     fixes.append('16 bit')
   if image.mode in ('I', 'F'):
     raise DataError(f'pixels of mode {image.mode!r} have no fixed range such as 0..255')

@@ -95,7 +95,7 @@ def draw_window(
     size: Height and width of the original, int32 [2].
     config: Configuration of which scale, flip, shift and zoom are used.
     side: Side of the crop in pixels.
-    draws: float32 [..., NUM_DRAWS].
+    draws: Draws of the image or images, float32 [..., NUM_DRAWS].
 
   Returns:
     A window with coordinates of shape [...].
@@ -113,9 +113,9 @@ def change_pixels(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tens
   """Applies the color steps, normalization and erasing.
 
   Args:
-    images: float32 [N, h, w, 3], RGB, 0..255.
+    images: RGB images, 0..255, float32 [N, h, w, 3].
     config: Configuration of which everything is used but the window and mixing settings.
-    draws: float32 [N, NUM_DRAWS].
+    draws: Draws of the images, float32 [N, NUM_DRAWS].
 
   Returns:
     Normalized images, float32 [N, h, w, 3].
@@ -132,10 +132,10 @@ def mix(
   """Applies mixup or cutmix; image i is mixed with the i-th image from the end of its batch.
 
   Args:
-    images: float32 [N, h, w, 3].
-    labels: int32 [N].
+    images: Normalized images, float32 [N, h, w, 3].
+    labels: Labels of the images, int32 [N].
     config: Configuration of which `mixup` and `cutmix` are used; at least one must be on.
-    draws: float32 [N, NUM_DRAWS].
+    draws: Draws of the images, float32 [N, NUM_DRAWS].
 
   Returns:
     The mixed images, float32 [N, h, w, 3], and the second labels with their weights.

@@ -32,7 +32,7 @@ class Batch(NamedTuple):
 
   Attributes:
     images: Normalized images, float32 [N, h, w, 3], RGB.
-    labels: int32 [N].
+    labels: Labels of the images, int32 [N].
     indices: Index of each image in the split (evaluation), or in the run, counted from step 0
       (training), int64 [N].
     initializer: Operation to run before the first batch.

@@ -15,7 +15,7 @@ class View(NamedTuple):
 
   Attributes:
     image: Normalized image, float32 [..., side, side, 3], RGB.
-    label: int32 [...].
+    label: Label of the image, int32 [...].
     index: Index of the image in the run, counted from step 0, int64 [...].
     draws: Draws of the image, float32 [..., augment.NUM_DRAWS]; mixing still needs some of them.
   """
@@ -56,8 +56,8 @@ class ViewMaker:
 
     Args:
       indices: Consecutive indices, int64 [count].
-      images: uint8 [count, H, W, 3], RGB, 0..255.
-      labels: int32 [count].
+      images: RGB images, uint8 [count, H, W, 3].
+      labels: Labels of the images, int32 [count].
       count: Number of images.
     """
     draws = augment.draw(self.seed, indices[0], count)
@@ -84,7 +84,7 @@ def view_of_encoded(
     encoded: Content of the file, string [].
     preprocessing: See `PreprocessingConfig`.
     image_size: Side of the crop in pixels.
-    draws: float32 [augment.NUM_DRAWS].
+    draws: Draws of the image, float32 [augment.NUM_DRAWS].
 
   Returns:
     float32 [image_size, image_size, 3], RGB, 0..255.

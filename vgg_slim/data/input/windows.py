@@ -76,7 +76,7 @@ def sample(images: tf.Tensor, window: Window, side: int, resize_filter: str) -> 
   """Samples one window of each image; edge pixels are repeated outside an image.
 
   Args:
-    images: uint8 or float32 [N, H, W, C].
+    images: One image per window, uint8 or float32 [N, H, W, C].
     window: Windows, with coordinates of shape [N].
     side: Side of the views in pixels, at least 2.
     resize_filter: One of `description.RESIZE_FILTERS`.
