@@ -58,9 +58,13 @@ def test_the_folders_and_words_of_kaggle(tmp_path):
 def test_validation_in_synset_folders(tmp_path):
   root = make_folder(tmp_path, validation=False)
   fabricated.write_image_folder(root / 'val', dict.fromkeys(SYNSETS, 2), 'JPEG', '.JPEG')
-  images = imagenet.open_imagenet(root).splits['validation']
+  for split in ('train', 'val'):
+    (root / split / SYNSETS[0] / 'notes.txt').write_text('x')
+  source = imagenet.open_imagenet(root)
+  images = source.splits['validation']
   assert [image.label for image in images] == [0, 0, 1, 1, 2, 2]
   assert images[5].name == f'val/{SYNSETS[2]}/001.JPEG'
+  assert source.passed_over == tuple(f'{s}/{SYNSETS[0]}/notes.txt' for s in ('train', 'val'))
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,12 @@ def open_imagenet(root: pathlib.Path) -> Source:
   if not (data / 'train').is_dir() or validation is None:
     raise DataError(f'{data} must have the folders train and {" or ".join(_VALIDATION_FOLDERS)}.')
   train = image_folder.list_class_folders(data / 'train')
+  passed_over = [f'train/{file}' for file in train.passed_over]
   if image_folder.list_folders(validation):
     listing = image_folder.list_class_folders(validation)
     image_folder.check_same_classes(data, train.class_names, validation.name, listing.class_names)
     names, labels = listing.names, listing.labels
+    passed_over += [f'{validation.name}/{file}' for file in listing.passed_over]
   else:
     names, labels = _read_validation(root, validation, train.class_names)
   files = ((data / 'train', train.names), (validation, names))
@@ -61,7 +63,7 @@ def open_imagenet(root: pathlib.Path) -> Source:
     splits,
     mirror_safe=True,
     state=state_of_files(paths),
-    passed_over=tuple(train.passed_over),
+    passed_over=tuple(passed_over),
   )
 
 
