@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 A_COMMAND = 'vgg_slim.commands.describe'
 
 
-def test_the_commands_and_the_recipes_are_listed_from_any_folder(tmp_path):
+def test_commands_and_recipes_are_listed_from_any_folder(tmp_path):
   environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
   command = [sys.executable, '-m', 'vgg_slim']
   run = subprocess.run(
@@ -19,11 +19,11 @@ def test_the_commands_and_the_recipes_are_listed_from_any_folder(tmp_path):
   lines = run.stdout.splitlines()
   name = f'vgg-slim-{A_COMMAND.removeprefix("vgg_slim.commands.")}'
   summary = next(line for line in lines if line.split()[:1] == [name])
-  assert summary.endswith('layers, parameters, work, memory, and a picture.')
+  assert summary.endswith('layers, parameters, multiply-adds, memory, drawing.')
   assert len(list(pathlib.Path(lines[-1].partition(': ')[2]).glob('*.flags'))) > 3
 
 
-def test_a_script_that_completes_the_commands(monkeypatch, capsys):
+def test_the_completion_script_registers_every_command(monkeypatch, capsys):
   monkeypatch.setattr(sys, 'argv', ['vgg_slim', '--completion=bash'])
   listing.main()
   script = capsys.readouterr().out
@@ -41,13 +41,13 @@ def test_a_script_that_completes_the_commands(monkeypatch, capsys):
   assert 'resnet50' in script
 
 
-def test_a_command_is_a_module_with_a_main(tmp_path):
+def test_only_modules_with_a_main_are_commands(tmp_path):
   (tmp_path / 'wash.py').write_text('"""Washes it.\n\nMore."""\n\ndef main():\n  """Does."""\n')
   (tmp_path / 'soap.py').write_text('"""What washing needs."""\n\ndef scrub(): pass\n')
   assert listing.commands(tmp_path) == {'wash': 'Washes it.'}
 
 
-def test_recipes_of_a_wheel_are_in_its_environment(tmp_path, monkeypatch):
+def test_recipes_of_an_installed_wheel_are_in_its_environment(tmp_path, monkeypatch):
   monkeypatch.setattr(listing, '_BESIDE', tmp_path)
   assert listing.recipes_folder().parts[-3:] == ('share', 'vgg_slim', 'recipes')
   assert str(listing.recipes_folder()).startswith(sys.prefix)

@@ -18,7 +18,7 @@ def benchmark():
 
 @pytest.fixture
 def measured(benchmark, monkeypatch):
-  """Stands in for the processes: every batch takes a second, those of `keras` two."""
+  """Replaces the processes: every batch takes one second, those of `keras` two."""
   asked = []
 
   def run_turns(contestants, num_batches, warmup, turns, module, progress):
@@ -35,7 +35,7 @@ def measured(benchmark, monkeypatch):
   return asked
 
 
-def test_ratios_shares_and_json(benchmark, measured, tmp_path, capsys):
+def test_ratios_ceiling_shares_and_json_output(benchmark, measured, tmp_path, capsys):
   old, new = tmp_path / 'old.json', tmp_path / 'new.json'
   arguments = ['--model=vgg16', '--what=forward', '--batch_size=2', '--num_batches=5']
   assert run_tool(benchmark, *arguments, '--peers=keras,torch', f'--output={old}') == 0
@@ -43,18 +43,18 @@ def test_ratios_shares_and_json(benchmark, measured, tmp_path, capsys):
     (name, 'forward') for name in ('vgg_slim', 'keras', 'torch', 'matmul', 'convolution')
   ]
   said = capsys.readouterr().out
-  assert 'torch is left out: it is not installed.' in said
+  assert 'torch was not measured: it is not installed.' in said
   assert '2.00x (2.00 - 2.00)' in said
   assert 'vgg_slim: forward across 5 steps, 1.000 +/- 0.000 sec / batch' in said
   row = json.loads(old.read_text())['rows'][0]
-  # Both in one second: the share is the quotient of the operations.
+  # Both take one second, so the share is the ratio of the operation counts.
   share = 2 * 2 * 15_470_264_320 / ceiling_shapes.FLOP['matmul']
   assert row['shares']['matmul'] == pytest.approx(share)
   assert run_tool(benchmark, *arguments, f'--compare={old}', f'--output={new}') == 0
   assert f'1.00x (1.00 - 1.00) the speed of {old}' in capsys.readouterr().out
 
 
-def test_a_whole_step_is_taken_apart(benchmark, measured, monkeypatch, capsys):
+def test_end_to_end_also_measures_its_parts(benchmark, measured, monkeypatch, capsys):
   monkeypatch.setattr(benchmark.workload_flags, '_digits_dir', lambda: None)
   assert run_tool(benchmark, '--what=end_to_end', '--image_size=32') == 0
   assert [what for system, what in measured[-1] if system == 'vgg_slim'] == [
@@ -66,19 +66,19 @@ def test_a_whole_step_is_taken_apart(benchmark, measured, monkeypatch, capsys):
   assert 'Bottleneck: input (input 1000.0 ms, compute 1000.0 ms' in capsys.readouterr().out
 
 
-def test_dense_stands_beside_a_forward_pass(benchmark, measured, capsys):
+def test_dense_is_compared_with_a_forward_pass(benchmark, measured, capsys):
   assert run_tool(benchmark, '--what=dense', '--image_size=384', '--num_batches=1') == 0
   assert [what for system, what in measured[-1] if system == 'vgg_slim'] == ['forward', 'dense']
   assert 'A picture of 384 px costs' in capsys.readouterr().out
 
 
-def test_growth_is_measured_at_every_value_in_turns(benchmark, measured, tmp_path, capsys):
+def test_growth_takes_turns_over_all_values(benchmark, measured, tmp_path, capsys):
   plot, rows = tmp_path / 'growth.png', tmp_path / 'growth.json'
   arguments = ['--growth=batch_size', '--values=16,1,4', '--model=resnet50', '--peers=keras']
   assert run_tool(benchmark, *arguments, f'--plot={plot}', f'--output={rows}') == 0
   assert measured == [[('vgg_slim', 'forward'), ('keras', 'forward')] * 3]
   said = capsys.readouterr().out
-  # A second for any batch: a picture costs least in the largest.
+  # Every batch takes one second, so an image costs least in the largest batch.
   assert '62.5 ms' in said
   assert (
     'vgg_slim forward of resnet50, float32: no worse than linear. A picture costs at most 0.25x'
@@ -90,7 +90,7 @@ def test_growth_is_measured_at_every_value_in_turns(benchmark, measured, tmp_pat
     assert min(picture.size) > 200
 
 
-def test_growth_with_records_is_of_conversions(benchmark, measured, capsys):
+def test_growth_with_records_measures_conversions(benchmark, measured, capsys):
   assert run_tool(benchmark, '--growth=records', '--values=10,20') == 0
   assert measured == [[('vgg_slim', 'convert')] * 2]
   assert 'vgg_slim convert: no worse than linear' in capsys.readouterr().out
@@ -103,13 +103,13 @@ def test_growth_with_records_is_of_conversions(benchmark, measured, capsys):
     (['--what=forwards'], "what must be one of forward, .* got 'forwards'"),
     (['--compare=none.json'], 'none.json is no output of tools/benchmark'),
     (['--model=vgg17'], "Unknown model 'vgg17'"),
-    (['--values=1,2'], '--values: --growth is missing'),
-    (['--growth=batch_size', '--values=1,b'], '--values=1,b: expected whole numbers'),
+    (['--values=1,2'], '--growth is required with --values.'),
+    (['--growth=batch_size', '--values=1,b'], '--values=1,b: expected comma-separated integers'),
     (['--growth=batch_size', '--values=1'], 'values=1: growth needs two'),
     (['--growth=workers', '--what=forward'], 'growth with workers is measured on convert'),
   ],
 )
-def test_mistakes_are_one_line(benchmark, measured, capsys, arguments, message):
+def test_user_errors_are_one_line(benchmark, measured, capsys, arguments, message):
   assert run_tool(benchmark, *arguments) == 1
   error = capsys.readouterr().err
   assert message.split(', .*')[0] in error

@@ -1,4 +1,4 @@
-"""Each case is a process of its own, as flags are global; none loads TensorFlow."""
+"""Each case runs in its own process because flags are global; none loads TensorFlow."""
 
 import pathlib
 import subprocess
@@ -20,7 +20,7 @@ def convert(*arguments, cwd=None):
   )
 
 
-def test_a_folder_of_pictures_end_to_end(tmp_path):
+def test_a_folder_of_images_end_to_end(tmp_path):
   fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 15})
   run = convert(
     '--dataset=folder',
@@ -39,13 +39,13 @@ def test_a_folder_of_pictures_end_to_end(tmp_path):
   rows = [line.split() for line in run.stdout.splitlines()]
   assert ['train', '20', '8', '-', '12', '2', '0.0'] in rows
   assert ['validation', '5', '2', '-', '3', '1', '0.0'] in rows
-  assert '25 pictures of 2 classes in ' in run.stdout
+  assert '25 images of 2 classes in ' in run.stdout
   assert "Next: tools/train --data_dir='my data/photos'" in run.stdout
-  last = run.stderr.splitlines()[-1]  # before it, one line for every five seconds
+  last = run.stderr.splitlines()[-1]  # preceded by one line every five seconds
   assert last.startswith('Converting: 25 of 25 images')
 
 
-def test_a_list_of_classes_sets_their_order_and_may_name_more(tmp_path):
+def test_a_class_list_sets_the_order_and_may_name_absent_classes(tmp_path):
   fabricated.write_image_folder(tmp_path / 'photos' / 'train', {'cat': 3, 'dog': 3})
   fabricated.write_image_folder(tmp_path / 'photos' / 'test', {'dog': 1})
   (tmp_path / 'classes.txt').write_text('dog\nowl\ncat\n')
@@ -55,11 +55,11 @@ def test_a_list_of_classes_sets_their_order_and_may_name_more(tmp_path):
   m = manifest.read_manifest(tmp_path / 'out')
   assert m.class_names == ('dog', 'owl', 'cat')
   assert m.splits['test'].examples_per_class == (1, 0, 0)
-  assert 'train has no image of 1 of the 3 classes: owl.\n' in run.stdout
-  assert 'test has no image of 2 of the 3 classes: owl, cat.\n' in run.stdout
+  assert 'train has no images of 1 of the 3 classes: owl.\n' in run.stdout
+  assert 'test has no images of 2 of the 3 classes: owl, cat.\n' in run.stdout
 
 
-def test_what_is_left_out_is_said_or_with_strict_an_error(tmp_path):
+def test_unusable_images_are_reported_or_an_error_with_strict(tmp_path):
   photos = fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 15})
   (photos / 'dog' / '003.png').write_bytes(b'')
   flags = ['--dataset=folder', '--input_dir=photos', '--validation_per_class=4', '--num_workers=2']
@@ -87,17 +87,17 @@ def test_help_has_examples_and_flags():
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
-    ([], 1, '--dataset is missing, one of folder, tar, list, '),
-    (['--dataset=cifar10', '--output_dir=x'], 1, '--input_dir is missing, where the cifar10'),
-    (['--dataset=digits', '--output_dir=.'], 1, '--output_dir=. exists already'),
+    ([], 1, '--dataset is required: one of folder, tar, list, '),
+    (['--dataset=cifar10', '--output_dir=x'], 1, '--input_dir is required: the folder'),
+    (['--dataset=digits', '--output_dir=.'], 1, '--output_dir=. already exists'),
     (['--dataset=digits', '--output_dir=x', '--input_dir=y'], 1, 'takes no input_dir'),
     (['--dataset=folder', '--output_dir=x', '--input_dir=y'], 1, 'input_dir y does not exist'),
-    (['--dataset=digits', '--output_dir=x', '--beam_options=--x=1'], 1, 'no use without --runner'),
+    (['--dataset=digits', '--output_dir=x', '--beam_options=--x=1'], 1, 'has no effect without'),
     (['--dataset=digits', '--output_dir=x', '--runner=NoRunner'], 1, 'NoRunner'),
     (['--dataset=mnist', '--output_dir=x'], 2, 'folder|tar|list|'),
   ],
 )
-def test_wrong_flags_are_one_line(tmp_path, arguments, code, message):
+def test_user_errors_are_one_line(tmp_path, arguments, code, message):
   run = convert(*arguments, cwd=tmp_path)
   assert run.returncode == code
   (line,) = run.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""Each call is a process of its own, as flags are global; none of them loads TensorFlow."""
+"""Each call runs in its own process because flags are global; none of them loads TensorFlow."""
 
 import json
 import pathlib
@@ -16,7 +16,7 @@ def describe(folder, *arguments):
   )
 
 
-def test_table_of_vgg16_with_two_classes(tmp_path):
+def test_the_table_of_vgg16_with_two_classes(tmp_path):
   run = describe(tmp_path, '--model=vgg16', '--num_classes=2')
   assert run.returncode == 0, run.stderr
   lines = [line.split() for line in run.stdout.splitlines()]
@@ -27,7 +27,7 @@ def test_table_of_vgg16_with_two_classes(tmp_path):
   assert max(map(len, run.stdout.splitlines())) <= 160
 
 
-def test_json_and_picture(tmp_path):
+def test_json_and_a_drawing(tmp_path):
   run = describe(
     tmp_path, '--model=resnet50', '--format=json', '--batch_size=8', '--picture=net.png'
   )
@@ -42,7 +42,7 @@ def test_json_and_picture(tmp_path):
   assert (tmp_path / 'net.png').read_bytes().startswith(b'\x89PNG')
 
 
-def test_mistakes_are_one_line(tmp_path):
+def test_user_errors_are_one_line(tmp_path):
   for arguments, code, message in (
     (['--model=vgg-16'], 1, "Unknown model 'vgg-16'. Did you mean 'vgg16'?"),
     (['--image_size=20'], 1, 'image_size=20 is too small for vgg_d'),

@@ -1,4 +1,4 @@
-"""In this process, for a thin network."""
+"""The doctor, run in this process on a thin network."""
 
 import io
 import json
@@ -29,19 +29,19 @@ def made(tmp_path, monkeypatch):
   return make_data_set(tmp_path / 'data')
 
 
-def test_all_is_well(doctor, made, tmp_path, capsys):
+def test_every_check_of_a_sound_run_passes(doctor, made, tmp_path, capsys):
   assert run_tool(doctor, '--data_dir=data', *SMALL) == 0
   captured = capsys.readouterr()
   lines = captured.out.splitlines()
   assert not [line for line in lines if line.startswith('fail')], captured.out
-  found = {line[5:19].strip() for line in lines if line.startswith('ok')}
-  assert {'packages', 'tf-slim', 'labels', 'pixels', 'training step', 'disk', 'dry step'} <= found
+  passed = {line[5:19].strip() for line in lines if line.startswith('ok')}
+  assert {'packages', 'tf-slim', 'labels', 'pixels', 'training step', 'disk', 'dry step'} <= passed
   assert lines[-1].endswith(' 0 fail.')
-  assert '\x1b' not in captured.out  # colours are for a terminal
+  assert '\x1b' not in captured.out  # colors are for terminals
   assert [path.name for path in tmp_path.iterdir()] == ['data']
 
 
-def test_a_run_that_has_begun(doctor, made, tmp_path, capsys):
+def test_a_run_that_has_begun_is_checked_and_left_unchanged(doctor, made, tmp_path, capsys):
   data_dir, manifest = made
   config = train_config(data_dir, manifest, max_steps=1)
   loop.run_training(config, manifest, 'run', None, progress.Reporter(io.StringIO()))
@@ -54,15 +54,15 @@ def test_a_run_that_has_begun(doctor, made, tmp_path, capsys):
   assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == before
 
 
-def test_faults_are_lines_and_code_1(doctor, made, tmp_path, capsys):
+def test_failed_checks_are_lines_and_exit_code_1(doctor, made, tmp_path, capsys):
   data_dir, manifest = made
   begun = train_config(data_dir, manifest, max_steps=1)
   loop.run_training(begun, manifest, 'run', None, progress.Reporter(io.StringIO()))
   other, _ = make_data_set(tmp_path / 'other', num_classes=3)
   assert run_tool(doctor, '--train_dir=run', f'--data_dir={other}') == 1
   output, error = capsys.readouterr()
-  assert 'fail run            The run in run was started on another data set' in output
-  assert 'dry step' not in output  # it would only fail again
+  assert 'fail run            The run in run was started on a data set with other' in output
+  assert 'dry step' not in output  # it would fail for the same reason
   assert error.startswith('doctor: error: ')
   shutil.rmtree(other)
   for arguments, words in (
@@ -81,12 +81,12 @@ def broken(monkeypatch):
   monkeypatch.setattr(invocation, 'load_tensorflow', fail)
 
 
-def test_a_tensorflow_that_cannot_be_loaded(doctor, broken, capsys):
+def test_a_tensorflow_that_cannot_be_loaded_is_a_finding(doctor, broken, capsys):
   assert run_tool(doctor) == 1
   assert 'fail TensorFlow     libcudart.so.12\n' in capsys.readouterr().out
 
 
-def test_findings_for_programs(doctor, broken, capsys):
+def test_findings_as_json(doctor, broken, capsys):
   assert run_tool(doctor, '--format=json') == 1
   findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
   assert {'about': 'TensorFlow', 'level': 'fail', 'text': 'libcudart.so.12'}.items() <= (

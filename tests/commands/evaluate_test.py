@@ -1,4 +1,4 @@
-"""Each call is a process of its own, as flags are global; most end before TensorFlow is loaded."""
+"""Each call runs in its own process because flags are global; most end without TensorFlow."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     *('--fc_units=8', '--batch_size=4', '--max_steps=2', '--learning_rate=1e-4'),
   )
   assert code == 0
-  # What tools/import_weights leaves: a checkpoint with its contract, in no train_dir.
+  # What tools/import_weights writes: a checkpoint with its contract, outside a train_dir.
   (folder / 'imported').mkdir()
   for path in (folder / 'run').glob('model.ckpt-2.*'):
     shutil.copy(path, folder / 'imported')
@@ -63,7 +63,7 @@ def test_tables_and_files(folder):
   assert (result['view'], result['test_scales']) == ('dense+ten_crop', [32, 36])
   assert result['num_views'] == 2 * 2 * 2 * (1 + 5)
   assert [table['paper'] for table in result['tables']] == [3, 4, 5, 6]
-  # The same weights twice: every test finds no difference.
+  # The two networks have the same weights, so the test finds no difference between them.
   assert {test['p_value'] for test in result['mcnemar']} >= {1.0}
   with open(folder / 'r.csv') as stream:
     rows = list(csv.DictReader(stream))
@@ -79,14 +79,14 @@ def test_tables_and_files(folder):
   assert all(line.startswith('Evaluating ') for line in run.stderr.splitlines())
 
 
-def test_the_papers_pools(folder):
+def test_pools_may_round_up_as_in_the_paper(folder):
   arguments = ['--train_dir=run', '--test_scales=39', '--pool_rounding=ceil', '--output=p.json']
   run = evaluate(folder, *arguments)
   assert run.returncode == 0, run.stderr
   assert json.loads((folder / 'p.json').read_text())['pool_rounding'] == 'ceil'
 
 
-def test_the_papers_pools_are_refused_for_a_resnet(folder, tmp_path):
+def test_pools_that_round_up_are_refused_for_a_resnet(folder, tmp_path):
   train_dir = shutil.copytree(folder / 'run', tmp_path / 'resnet')
   for path in train_dir.glob('*.json'):
     path.write_text(path.read_text().replace('vgg_a@4', 'resnet50@4'))
@@ -97,7 +97,7 @@ def test_the_papers_pools_are_refused_for_a_resnet(folder, tmp_path):
   assert run.stderr.count('\n') == 1
 
 
-def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
+def test_a_train_dir_is_evaluated_on_its_own_data_set(folder):
   run = evaluate(folder, '--train_dir=run', '--test_scales=multi', '--output=d.json')
   assert run.returncode == 0, run.stderr
   result = json.loads((folder / 'd.json').read_text())
@@ -106,7 +106,7 @@ def test_by_default_the_newest_checkpoint_on_its_own_data_set(folder):
 
 
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
-def test_watch_until_interrupted(folder, tmp_path, name):
+def test_watch_ends_when_interrupted(folder, tmp_path, name):
   train_dir = shutil.copytree(folder / 'run', tmp_path / 'going_on')
   config = train_dir / 'config.json'
   values = json.loads(config.read_text())
@@ -137,7 +137,7 @@ def test_outputs_are_checked_before_the_work(folder, arguments, message):
   assert (run.stdout, run.stderr.count('\n')) == ('', 1)
 
 
-def test_a_data_set_that_was_reduced_otherwise_than_that_of_training(folder):
+def test_a_data_set_reduced_differently_from_training_is_warned_of(folder):
   shutil.copytree(folder / 'data', folder / 'reduced')
   manifest = folder / 'reduced' / 'manifest.json'
   values = json.loads(manifest.read_text())
@@ -145,10 +145,10 @@ def test_a_data_set_that_was_reduced_otherwise_than_that_of_training(folder):
   run = evaluate(folder, '--train_dir=run', '--data_dir=reduced')
   assert run.returncode == 0, run.stderr
   assert 'evaluate: warning: The converter reduced the images of reduced to 16 px' in run.stderr
-  assert 'those of training to no side' in run.stderr
+  assert 'those of the training data set not at all' in run.stderr
 
 
-def test_a_data_set_with_some_of_the_classes_in_another_order(folder):
+def test_classes_in_another_order_are_matched_by_name(folder):
   swapped = folder / 'swapped'
   shutil.copytree(folder / 'imported', swapped)
   contract = swapped / 'model.ckpt-2.json'
@@ -162,7 +162,7 @@ def test_a_data_set_with_some_of_the_classes_in_another_order(folder):
     assert run.returncode == 0, run.stderr
     results[name] = json.loads((folder / f'{name}.json').read_text())['top_1_error']
   assert 'data has 2 of the 2 classes of the network, found by name: label 0 is 1' in run.stdout
-  # The names of the two scores were exchanged: what was right is wrong.
+  # Swapping the names of the two scores makes correct answers wrong and wrong ones correct.
   assert results['imported'] + results['swapped'] == 1
 
 
@@ -172,19 +172,19 @@ def test_a_data_set_with_some_of_the_classes_in_another_order(folder):
     ([], 'Give --train_dir or --checkpoint_path, or --checkpoints for several.'),
     (['--train_dir=run', '--checkpoints=run,run'], 'Give --train_dir or'),
     (['--train_dir=nowhere'], 'nowhere is not a train_dir: it has no config.json.'),
-    (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is missing: imported/model.ckpt-2'),
+    (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is required: imported/model.ckpt-2'),
     (['--train_dir=run', '--split=dev'], "no split 'dev'; this data set has train, validation"),
     (['--train_dir=run', '--test_scales=big'], "--test_scales='big': expected sides"),
     (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 pixels'),
     (['--train_dir=run', '--views=dense,crop'], "not 'crop'"),
     (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is no checkpoint'),
-    (['--watch'], '--train_dir missing; see --help.'),
-    (['--train_dir=run', '--watch', '--csv=x', '--report=y'], 'goes without --csv, --report.'),
-    (['--train_dir=run', '--watch', '--views=dense,center'], 'one of --views, not dense, center.'),
+    (['--watch'], 'Give --train_dir; see --help.'),
+    (['--train_dir=run', '--watch', '--csv=x', '--report=y'], 'combined with --csv, --report.'),
+    (['--train_dir=run', '--watch', '--views=dense,center'], 'got --views=dense,center.'),
     (['--train_dir=run', '--batch_size=0'], 'batch_size must be at least 1, got 0.'),
   ],
 )
-def test_a_mistake_is_one_line(folder, arguments, message):
+def test_user_errors_are_one_line(folder, arguments, message):
   run = evaluate(folder, *arguments)
   assert run.returncode == 1
   assert run.stderr.startswith('evaluate: error: ')

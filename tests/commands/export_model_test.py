@@ -1,4 +1,4 @@
-"""Mistakes and help; exporter_test has whole exports."""
+"""User errors and help; exporter_test runs complete exports."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def export_model():
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
-    ([], 1, '--checkpoint_path, --output missing; see --help.'),
+    ([], 1, 'Give --checkpoint_path and --output; see --help.'),
     (['--format=pickle'], 2, 'flag --format=pickle: value should be one of'),
     (['--checkpoint_path=nowhere', '--output=out'], 1, 'nowhere is no checkpoint'),
     (
@@ -27,7 +27,7 @@ def export_model():
     ),
   ],
 )
-def test_mistakes_are_one_line(
+def test_user_errors_are_one_line(
   export_model, capsys, monkeypatch, tmp_path, arguments, code, message
 ):
   monkeypatch.chdir(tmp_path)
@@ -38,11 +38,11 @@ def test_mistakes_are_one_line(
   assert list(tmp_path.iterdir()) == []
 
 
-def test_help_shows_the_commands(export_model, capsys):
+def test_help_shows_examples(export_model, capsys):
   assert run_tool(export_model, '--help') == 0
   assert 'tools/export_model --checkpoint_path=' in capsys.readouterr().out
 
 
-def test_it_offers_every_format_and_shape(export_model):
+def test_flags_offer_every_format_and_input_shape(export_model):
   assert tuple(exporter.FORMATS) == export_model._FORMATS
   assert exporter.INPUT_SHAPES == export_model._INPUT_SHAPES

@@ -1,4 +1,4 @@
-"""What ends before TensorFlow is loaded, or soon after; import_weights_test has a whole run."""
+"""User errors and help; import_weights_test runs a complete export."""
 
 import pytest
 
@@ -8,17 +8,17 @@ from tests.commands.import_weights_test import run
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    ([], '--checkpoint_path, --output missing; see --help.'),
+    ([], 'Give --checkpoint_path and --output; see --help.'),
     (['--checkpoint_path=c', '--output=m.h5'], '--output=m.h5 must end in .weights.h5 or .npz.'),
   ],
 )
-def test_faults_are_one_line(tmp_path, arguments, message):
+def test_user_errors_are_one_line(tmp_path, arguments, message):
   code, out, err = run(tmp_path, 'vgg_slim.commands.export_weights', *arguments)
   assert (code, out) == (1, '')
   assert err == f'export_weights: error: {message}\n'
 
 
-def test_help_shows_the_commands(tmp_path):
+def test_help_shows_examples(tmp_path):
   code, out, _ = run(tmp_path, 'vgg_slim.commands.export_weights', '--help')
   assert code == 0
   assert 'tools/export_weights --checkpoint_path=' in out

@@ -1,4 +1,4 @@
-"""Each call is a process of its own, as flags are global; most end before TensorFlow is loaded."""
+"""Each call runs in its own process because flags are global; most end without TensorFlow."""
 
 import json
 import pathlib
@@ -26,7 +26,7 @@ def run(folder, tool, *arguments):
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    (['--model=vgg16'], '--from, --output missing; see --help.'),
+    (['--model=vgg16'], 'Give --from and --output; see --help.'),
     (['--from=f', '--output=o', '--model=vgg'], "Unknown model 'vgg'."),
     (['--from=f', '--output=o', '--model=vgg16', '--rgb_mean=1,2'], '--rgb_mean must be three'),
     (['--from=f', '--output=o', '--model=vgg16', '--rgb_std=a,b,c'], '--rgb_std must be three'),
@@ -34,7 +34,7 @@ def run(folder, tool, *arguments):
     (['--from=f', '--output=o', '--model=vgg16'], 'f cannot be read: No such file'),
   ],
 )
-def test_faults_are_one_line(tmp_path, arguments, message):
+def test_user_errors_are_one_line(tmp_path, arguments, message):
   code, out, err = run(tmp_path, 'vgg_slim.commands.import_weights', *arguments)
   assert code == 1
   assert err.startswith(f'import_weights: error: {message}')
@@ -42,7 +42,7 @@ def test_faults_are_one_line(tmp_path, arguments, message):
   assert out == ''
 
 
-def test_in_and_out_again(tmp_path):
+def test_exporting_what_was_imported_gives_the_same_arrays(tmp_path):
   spec = specs.get('vgg11')
   arrays = random_arrays(Sizes(2, 32, 4).shapes(spec))
   np.savez(tmp_path / 'm.npz', **arrays)

@@ -50,20 +50,20 @@ def main():
     (['stray'], 2, "unexpected arguments ['stray']; flags are written --name=value."),
   ],
 )
-def test_a_users_mistake_is_one_line_and_a_code(capsys, arguments, code, message):
+def test_a_user_error_is_one_line_and_an_exit_code(capsys, arguments, code, message):
   assert run_tool(THIS, *arguments) == code
   error = capsys.readouterr().err
   assert message in error
   assert error.count('\n') == 1
 
 
-def test_success_is_code_0_and_flags_arrive(capsys):
+def test_success_is_exit_code_0_and_flags_are_parsed(capsys):
   assert run_tool(THIS, '--invocation_test_side=5') == 0
   assert seen[-1] == 5
   assert capsys.readouterr().err == ''
 
 
-def test_arguments_between_flags_reach_a_main_that_takes_them():
+def test_positional_arguments_reach_a_main_that_takes_them():
   got = []
 
   def main(arguments):
@@ -75,14 +75,14 @@ def test_arguments_between_flags_reach_a_main_that_takes_them():
   assert got == [(['a.jpg', '-', 'b.jpg'], 5)]
 
 
-def test_help_teaches(capsys):
+def test_help_lists_values_and_defaults(capsys):
   assert run_tool(THIS, '--invocation_test_side=5', '--help') == 0
   text = capsys.readouterr().out
   assert '--invocation_test_kind\n      <a|b>: A kind. (default: ' in text
   assert '--flagfile' in text
 
 
-def test_flags_stand_under_headings(capsys):
+def test_help_lists_flags_under_headings(capsys):
   assert run_tool(train, '--help') == 0
   text = capsys.readouterr().out
   groups = dict(re.findall(r'^(\w[\w ]*):\n((?:  .*\n?)+)', text, re.MULTILINE))
@@ -99,14 +99,14 @@ def test_flags_stand_under_headings(capsys):
     assert text.count(f'\n  --{flag}\n') == 1
 
 
-def test_verbose_tells_where_an_error_comes_from(capsys):
+def test_verbose_shows_the_traceback_of_an_error(capsys):
   assert run_tool(THIS, '--verbose', '--invocation_test_side=13') == 1
   error = capsys.readouterr().err
   assert 'in main' in error
   assert error.endswith('invocation_test: error: photos/x.jpg is broken.\n')
 
 
-def test_warnings_of_the_library_are_lines(capsys):
+def test_warnings_of_the_library_are_printed_as_lines(capsys):
   def warn():
     logging.getLogger('vgg_slim.weights').warning('%s is damaged.', 'model.ckpt-3')
 
@@ -116,19 +116,19 @@ def test_warnings_of_the_library_are_lines(capsys):
     assert capsys.readouterr().err == 'invocation_test: warning: model.ckpt-3 is damaged.\n'
 
 
-def test_version(capsys):
+def test_version_is_printed(capsys):
   assert run_tool(THIS, '--version') == 0
   assert capsys.readouterr().out.startswith('invocation_test (vgg_slim ')
 
 
-def test_relative_paths_mean_the_callers_folder(tmp_path, monkeypatch):
+def test_relative_paths_refer_to_the_folder_of_the_user(tmp_path, monkeypatch):
   monkeypatch.chdir('/')
   monkeypatch.setenv('BUILD_WORKING_DIRECTORY', str(tmp_path))
   assert run_tool(THIS) == 0
   assert os.getcwd() == str(tmp_path)
 
 
-def test_loading_tensorflow_says_nothing():
+def test_loading_tensorflow_prints_nothing():
   code = 'from tools import invocation; invocation.load_tensorflow(); import tf_slim'
   run = subprocess.run(
     [sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=300
@@ -137,7 +137,7 @@ def test_loading_tensorflow_says_nothing():
 
 
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
-def test_a_signal_ignored_at_the_start_interrupts(name):
+def test_a_signal_that_was_ignored_at_the_start_interrupts(name):
   pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
   command = [sys.executable, '-m', 'tests.commands.sleeper']
   with started(command, preexec_fn=ignore_signals, **pipes) as process:
@@ -147,22 +147,22 @@ def test_a_signal_ignored_at_the_start_interrupts(name):
   assert process.returncode == 128 + getattr(signal, name)
 
 
-def test_handlers_come_back():
+def test_signal_handlers_are_restored():
   before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
   assert run_tool(THIS) == 0
   assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_every_flag_without_a_value_is_named():
+def test_check_given_names_every_flag_without_a_value():
   flags.FLAGS(['test'])
   assert invocation.check_given(_SIDE, _KIND) is None
-  with pytest.raises(ConfigError, match='^--invocation_test_one, --invocation_test_two missing; '):
+  with pytest.raises(ConfigError, match='^Give --invocation_test_one and --invocation_test_two; '):
     invocation.check_given(_ONE, _SIDE, _TWO)
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def test_a_closed_output_pipe_is_not_an_error():
   line = '"$0" -m "$1" --help | true; exit ${PIPESTATUS[0]}'
   command = ['bash', '-c', line, sys.executable, 'vgg_slim.commands.describe']
   done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
   assert done.stderr == ''
-  assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 where `true` was slower than the tool
+  assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 if `true` was slower than the tool

@@ -1,4 +1,4 @@
-"""Each call is a process of its own, as flags are global."""
+"""Each call runs in its own process because flags are global."""
 
 import pathlib
 import subprocess
@@ -17,18 +17,18 @@ def paper_tables(folder, *arguments):
   )
 
 
-def test_one_network_and_a_mistake(tmp_path):
+def test_tables_of_one_network_and_a_user_error(tmp_path):
   make_data_set(tmp_path / 'data', per_class=4)
   tiny = ('--data_dir=data', '--steps=1', '--channels=1')
   run = paper_tables(tmp_path, *tiny, '--models=vgg_a')
   assert run.returncode == 0, run.stderr
-  assert 'folder, 2 validation pictures' in run.stdout
+  assert 'folder, 2 validation images' in run.stdout
   line = next(line for line in run.stdout.splitlines() if 'vgg_a@1' in line)
   assert line.split()[:4] == ['vgg_a@1', '36', '32', 'dense']
   assert line.split()[-1] == '29.6%'
-  assert '0 of 0 pairs of lines come out the other way round' in run.stdout
+  assert '0 of 0 pairs of lines are ordered differently from the paper' in run.stdout
   assert run.stderr == '1 of 1: vgg_a@1, S = 36 to 36 px\n'
 
   run = paper_tables(tmp_path, *tiny, '--models=vgg16')
   assert (run.returncode, run.stderr.count('\n')) == (1, 1)
-  assert '--models=vgg16: expected some of vgg_a to vgg_e.' in run.stderr
+  assert '--models=vgg16: expected names from vgg_a to vgg_e.' in run.stderr

@@ -19,13 +19,13 @@ def parse(*texts):
   return phases.phases_from_flags()
 
 
-def test_names_and_flags():
+def test_names_and_flags_are_parsed():
   head, rest = parse('head  epochs=5 trainable_scopes=a,b', 'all --from_net_a learning_rate=1e-5')
   assert head == phases.Phase('1_head', {'epochs': '5', 'trainable_scopes': 'a,b'})
   assert rest == phases.Phase('2_all', {'from_net_a': 'true', 'learning_rate': '1e-5'})
 
 
-def test_flags_have_their_values_within_a_phase_only():
+def test_flags_have_the_values_of_a_phase_within_it_only():
   (phase,) = parse('head epochs=5 trainable_scopes=a,b new_head')
   before = flags.FLAGS.flag_values_dict()
   with phases.applied(phase):
@@ -35,7 +35,7 @@ def test_flags_have_their_values_within_a_phase_only():
   assert flags.FLAGS.flag_values_dict() == before
 
 
-def test_what_follows_takes_all_of_the_phase_before():
+def test_a_phase_restores_all_of_the_one_before():
   flags.FLAGS.new_head = True
   flags.FLAGS.checkpoint_path = 'weights/vgg16'
   deeper, other = (
@@ -53,18 +53,18 @@ def test_what_follows_takes_all_of_the_phase_before():
 @pytest.mark.parametrize(
   ('text', 'message'),
   [
-    ('../x epochs=1', 'it starts with a name of letters'),
-    ('head depth=9', "'depth' is no flag that a phase can change"),
-    ('head train_dir=x', "'train_dir' is no flag that a phase can change"),
-    ('head num_threads=2', "'num_threads' is no flag that a phase can change"),
+    ('../x epochs=1', 'must start with a name of letters'),
+    ('head depth=9', "'depth' is not a flag that a phase can change"),
+    ('head train_dir=x', "'train_dir' is not a flag that a phase can change"),
+    ('head num_threads=2', "'num_threads' is not a flag that a phase can change"),
   ],
 )
-def test_mistakes_are_named(text, message):
+def test_errors_name_the_mistake(text, message):
   with pytest.raises(ConfigError, match=message):
     parse(text)
 
 
-def test_a_value_that_its_flag_does_not_take_leaves_the_flags_alone():
+def test_an_invalid_value_leaves_all_flags_unchanged():
   (phase,) = parse('head batch_size=3 epochs=many')
   before = flags.FLAGS.batch_size
   with pytest.raises(ConfigError, match='Phase 1_head: .*epochs=many'), phases.applied(phase):

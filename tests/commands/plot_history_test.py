@@ -1,4 +1,4 @@
-"""A process of its own, as flags are global."""
+"""Each call runs in its own process because flags are global."""
 
 import pathlib
 import subprocess
@@ -19,17 +19,17 @@ def plot(folder, *arguments):
   )
 
 
-def test_the_curves_of_two_runs(tmp_path):
+def test_the_curves_of_two_runs_are_drawn(tmp_path):
   for name in ('a', 'b'):
     (tmp_path / name).mkdir()
     metrics = MetricsFile(str(tmp_path / name), 0)
     metrics.add(EpochMetrics(5, 1.0, 0.5, 0.75, 0.6, 0.7, 0.01, 9.0))
   run = plot(tmp_path, '--train_dir=a,b')
-  assert (run.returncode, run.stdout) == (0, 'history.png is written.\n'), run.stderr
+  assert (run.returncode, run.stdout) == (0, 'Wrote history.png.\n'), run.stderr
   assert PIL.Image.open(tmp_path / 'history.png').width > 500
 
 
-def test_a_folder_without_a_history_is_named(tmp_path):
+def test_an_error_names_a_folder_without_a_history(tmp_path):
   run = plot(tmp_path, '--train_dir=nowhere')
   assert run.returncode == 1
   assert 'nowhere/metrics.csv has no rows' in run.stderr

@@ -1,4 +1,4 @@
-"""Each call is a process of its own, as flags are global; most end before TensorFlow is loaded."""
+"""Each call runs in its own process because flags are global; most end without TensorFlow."""
 
 import pathlib
 import subprocess
@@ -35,23 +35,23 @@ def plot(folder, *arguments):
   'arguments',
   [['--data_dir=data', '--train_scale_max=40'], ['--train_dir=run', '--split=validation']],
 )
-def test_samples(folder, arguments):
+def test_a_grid_of_samples_is_drawn(folder, arguments):
   run = plot(folder, '--what=samples', '--count=4', '--output=grid.png', *arguments)
   assert run.returncode == 0, run.stderr
-  assert run.stdout == 'grid.png is written.\n'
-  with PIL.Image.open(folder / 'grid.png') as picture:
-    assert min(picture.size) > 200
+  assert run.stdout == 'Wrote grid.png.\n'
+  with PIL.Image.open(folder / 'grid.png') as grid:
+    assert min(grid.size) > 200
 
 
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    ([], '--what is missing, one of samples'),
-    (['--what=samples'], '--train_dir or --data_dir is missing'),
+    ([], '--what is required: one of samples'),
+    (['--what=samples'], 'Give --train_dir or --data_dir'),
     (['--what=samples', '--data_dir=data', '--split=dev'], "no split 'dev'"),
   ],
 )
-def test_mistakes_are_one_line(folder, arguments, message):
+def test_user_errors_are_one_line(folder, arguments, message):
   run = plot(folder, *arguments)
   assert run.returncode == 1
   assert message in run.stderr

@@ -1,4 +1,4 @@
-"""Each call is a process of its own, as flags are global and standard input is one of them."""
+"""Each call runs in its own process because flags are global."""
 
 import csv
 import json
@@ -22,16 +22,16 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-  """Three pictures, a broken one, and the checkpoint `net` of a thin network."""
+  """Four images, a broken file, and the checkpoint `net` of a thin network."""
   folder = tmp_path_factory.mktemp('predict')
   (folder / 'photos').mkdir()
   pixels = np.random.default_rng(0).integers(0, 255, [48, 60, 3]).astype(np.uint8)
   image = PIL.Image.fromarray(pixels)
   image.save(folder / 'photos' / 'a.jpg')
   image.save(folder / 'photos' / 'b.png')
-  turned = PIL.Image.Exif()
-  turned[0x0112] = 6
-  image.rotate(90, expand=True).save(folder / 'upright.png', exif=turned)
+  exif = PIL.Image.Exif()
+  exif[0x0112] = 6
+  image.rotate(90, expand=True).save(folder / 'upright.png', exif=exif)
   image.save(folder / 'same.png')
   (folder / 'photos' / 'broken.jpg').write_bytes(b'x')
   prefix = str(folder / 'net')
@@ -52,15 +52,15 @@ def predict(folder, *arguments, stdin=''):
   )
 
 
-def test_table_csv_and_the_broken_one(folder):
+def test_table_csv_and_a_broken_file(folder):
   run = predict(
     folder, 'photos', '--checkpoint_path=net', '-', '--output=x.csv', '--top=2', stdin='same.png\n'
   )
   assert run.returncode == 1
   *progress, last = run.stderr.splitlines()
   assert last == (
-    'predict: error: 1 of 4 files have no answer: photos/broken.jpg: not an image that Pillow '
-    'can read.'
+    'predict: error: 1 of 4 files could not be classified: photos/broken.jpg: not an image '
+    'that Pillow can read.'
   )
   assert all(line.startswith('Predicting: ') for line in progress)
   rows = list(csv.reader((folder / 'x.csv').open()))
@@ -72,7 +72,7 @@ def test_table_csv_and_the_broken_one(folder):
     assert f'{float(classes[1]):.1%}' in line
 
 
-def test_what_was_exported_answers_like_its_checkpoint(folder):
+def test_a_saved_model_predicts_like_its_checkpoint(folder):
   request = exporter.ExportRequest(str(folder / 'net'), 'saved_model', str(folder / 'exported'))
   exporter.run_export(request, say=lambda line: None)
   answers = [
@@ -83,7 +83,7 @@ def test_what_was_exported_answers_like_its_checkpoint(folder):
   assert 'bird' in answers[0]
 
 
-def test_pictures_and_json(folder):
+def test_drawings_and_json(folder):
   run = predict(
     folder,
     *('upright.png', 'same.png', '--checkpoint_path=net', '--output=x.json', '--views=center'),
@@ -94,10 +94,10 @@ def test_pictures_and_json(folder):
   assert values['failed'] == {}
   one, two = ([c['probability'] for c in p['classes']] for p in values['predictions'])
   assert sum(one) == pytest.approx(1, rel=1e-5)
-  assert one == pytest.approx(two, rel=1e-5)  # the same picture, turned by EXIF
-  pictures = ['bars/upright.png', 'bars/same.png', 'grid.png', 'maps/upright.png', 'maps/same.png']
-  for picture in pictures:
-    assert (folder / picture).read_bytes().startswith(b'\x89PNG')
+  assert one == pytest.approx(two, rel=1e-5)  # the same image, rotated by EXIF
+  drawings = ['bars/upright.png', 'bars/same.png', 'grid.png', 'maps/upright.png', 'maps/same.png']
+  for drawing in drawings:
+    assert (folder / drawing).read_bytes().startswith(b'\x89PNG')
   (events,) = (folder / 'maps').glob('events.out.tfevents.*')
   tags = [value.tag for e in tf.train.summary_iterator(str(events)) for value in e.summary.value]
   assert tags == ['heat_maps/upright', 'heat_maps/same']
@@ -106,14 +106,14 @@ def test_pictures_and_json(folder):
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    (['--checkpoint_path=net'], 'no images: give files, folders, patterns'),
-    (['same.png'], 'give one of --train_dir, --checkpoint_path, --saved_model.'),
+    (['--checkpoint_path=net'], 'No images: give files, folders, patterns'),
+    (['same.png'], 'Give exactly one of --train_dir, --checkpoint_path, --saved_model.'),
     (['same.png', '--saved_model=nowhere'], 'nowhere/assets.extra/contract.json cannot be read'),
     (['same.png', '--checkpoint_path=nowhere'], 'nowhere is no checkpoint'),
     (['same.png', '--checkpoint_path=net', '--layer=conv9'], "no layer 'conv9' below its head"),
   ],
 )
-def test_mistakes_are_one_line(folder, arguments, message):
+def test_user_errors_are_one_line(folder, arguments, message):
   run = predict(folder, *arguments)
   assert run.returncode == 1
   assert message in run.stderr
@@ -140,7 +140,7 @@ def test_outputs_are_checked_before_the_work(folder, arguments, message):
   assert (run.stdout, run.stderr.count('\n')) == ('', 1)
 
 
-def test_it_starts_without_tensorflow_and_answers_without_keras():
+def test_it_starts_without_tensorflow_and_predicts_without_keras():
   program = 'import sys, vgg_slim.commands.predict; sys.exit("tensorflow" in sys.modules)'
   subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)
   program = (

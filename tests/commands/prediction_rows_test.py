@@ -21,7 +21,7 @@ def shown(monkeypatch, capsys, width, files, names, predictions):
 
 
 @pytest.mark.parametrize('width', [None, 80])
-def test_short_names_are_a_table(monkeypatch, capsys, width):
+def test_short_names_are_printed_as_a_table(monkeypatch, capsys, width):
   lines = shown(monkeypatch, capsys, width, ['a.jpg', 'bcd.jpg'], ['cat', '狗'], [SHORT, SHORT])
   assert lines.splitlines() == [
     'image    class 1       %  class 2       %',
@@ -30,14 +30,14 @@ def test_short_names_are_a_table(monkeypatch, capsys, width):
   ]
 
 
-def test_long_names_are_lines_below_the_file_and_never_cut(monkeypatch, capsys):
+def test_long_names_are_printed_below_the_file_and_never_truncated(monkeypatch, capsys):
   prediction = Prediction('photos/a.jpg', (ClassScore(0, LONG, 0.875), ClassScore(1, 'cat', 0.1)))
   text = shown(monkeypatch, capsys, 80, ['photos/a.jpg'], [LONG, 'cat'], [prediction])
   assert text.splitlines() == ['photos/a.jpg', f'   87.5%  {LONG}', '   10.0%  cat']
   assert max(map(len, text.splitlines())) <= 80
 
 
-def test_in_a_pipe_each_image_is_one_line(monkeypatch, capsys):
+def test_each_image_is_one_line_in_a_pipe(monkeypatch, capsys):
   prediction = Prediction('photos/a.jpg', (ClassScore(0, LONG, 0.875), ClassScore(1, 'cat', 0.1)))
   text = shown(monkeypatch, capsys, None, ['photos/a.jpg'], [LONG, 'cat'], [prediction])
   _, line = text.splitlines()
@@ -45,7 +45,7 @@ def test_in_a_pipe_each_image_is_one_line(monkeypatch, capsys):
   assert f'{LONG}   87.5%  cat ' in line
 
 
-def test_a_file_name_that_is_not_utf8_is_shown_escaped(monkeypatch, capsys):
+def test_a_file_name_that_is_not_utf8_is_escaped(monkeypatch, capsys):
   name = os.fsdecode(b'\xff.jpg')
   text = shown(monkeypatch, capsys, None, [name], [], [Prediction(name, SHORT.top)])
   assert '\\udcff.jpg' in text

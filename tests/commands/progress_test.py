@@ -11,7 +11,7 @@ class Terminal(io.StringIO):
     return True
 
 
-def test_lines_come_every_few_seconds_and_at_the_end(monkeypatch):
+def test_lines_are_printed_every_few_seconds_and_at_the_end(monkeypatch):
   now = [100.0]
   monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
   stream = io.StringIO()
@@ -26,7 +26,7 @@ def test_lines_come_every_few_seconds_and_at_the_end(monkeypatch):
   ]
 
 
-def test_what_an_earlier_process_did_is_no_speed(monkeypatch):
+def test_work_of_an_earlier_process_does_not_count_in_the_rate(monkeypatch):
   now = [100.0]
   monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
   stream = io.StringIO()
@@ -39,7 +39,7 @@ def test_what_an_earlier_process_did_is_no_speed(monkeypatch):
   )
 
 
-def test_a_bar_of_resumed_work_starts_there(monkeypatch):
+def test_a_bar_starts_where_resumed_work_does(monkeypatch):
   now = [100.0]
   monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
   bars = []

@@ -1,4 +1,4 @@
-"""Every recipe is a run, or phases of one, and says in its header what it costs and gives."""
+"""Every recipe is a run, or phases of one, and its header says what it costs and achieves."""
 
 import dataclasses
 import pathlib
@@ -16,20 +16,20 @@ RECIPES = sorted(pathlib.Path(__file__).parents[2].joinpath('recipes').glob('*.f
 
 
 def configs(path):
-  """One for each phase, for the data set of a test."""
+  """One config for each phase, for a data set of the tests."""
   with flagsaver.flagsaver():
     flags.FLAGS(['test', f'--flagfile={path}'])
     manifest = dataclasses.replace(a_manifest(), largest_side=500)
     parts = phases.phases_from_flags() or [phases.Phase('whole', {})]
-    found = []
+    made = []
     for number, part in enumerate(parts):
       with phases.applied(phases.following('before', part) if number else part):
-        found.append(config_flags.train_config_from_flags('data', manifest))
-    return found
+        made.append(config_flags.train_config_from_flags('data', manifest))
+    return made
 
 
 @pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_is_whole(path):
+def test_a_recipe_has_valid_flags_and_a_complete_header(path):
   assert configs(path)
   header = '\n'.join(li for li in path.read_text().splitlines() if li.startswith('#'))
   assert f'--flagfile=recipes/{path.name}' in header
@@ -41,7 +41,7 @@ def recipe(name):
   return configs(next(path for path in RECIPES if path.stem == name))
 
 
-def test_the_papers_curriculum():
+def test_the_imagenet_recipe_follows_the_paper():
   a, d, s384, multi = recipe('imagenet_vgg_d')
   assert (a.net.model, a.fine_tune.checkpoint_path) == ('vgg_a', None)
   assert d.net.model == s384.net.model == multi.net.model == 'vgg_d'

@@ -15,7 +15,7 @@ from vgg_slim.errors import CheckpointError, DataError
 
 @pytest.fixture
 def manifest(tmp_path, monkeypatch):
-  """Of the data set in the folder `data`, the default of which nothing is asked."""
+  """Manifest of the data set in the folder `data`, without its files."""
   monkeypatch.chdir(tmp_path)
   made = a_manifest()
   monkeypatch.setattr(manifests, 'read_manifest', lambda folder: made)
@@ -29,7 +29,7 @@ def plan(*arguments, data_dir='data', train_dir=None):
 
 
 def begin(tmp_path, *arguments, train_dir='run', **changes):
-  """A run that has a checkpoint; returns its config."""
+  """Creates a run that has a checkpoint; returns its config."""
   begun = dataclasses.replace(plan(*arguments, train_dir='none').config, **changes)
   folder = tmp_path / train_dir
   folder.mkdir(parents=True)
@@ -44,7 +44,7 @@ def test_a_new_run_is_named_after_data_and_network(manifest, tmp_path):
   assert new.config.data_dir == str(tmp_path / 'data')
 
 
-def test_a_run_is_resumed_as_it_was_without_a_flag(manifest, tmp_path):
+def test_a_run_is_resumed_with_its_settings(manifest, tmp_path):
   flagged = ('--model=vgg11', '--momentum=0.5', '--trainable_scopes=head', '--epochs=3')
   begun = begin(tmp_path, *flagged)
   (tmp_path / 'data').mkdir()
@@ -59,7 +59,7 @@ def test_a_run_in_the_default_folder_is_resumed(manifest, tmp_path):
   assert (resumed.config, resumed.train_dir) == (begun, folder)
 
 
-def test_what_the_command_names_is_compared(manifest, tmp_path):
+def test_flags_are_compared_with_the_settings_of_the_run(manifest, tmp_path):
   begin(tmp_path, '--model=vgg11', '--featurewise_std', '--trainable_scopes=head')
   with pytest.raises(CheckpointError) as error:
     plan('--model=vgg16', '--pixel_scale=1', '--trainable_scopes=vgg_11', train_dir='run')
@@ -67,7 +67,7 @@ def test_what_the_command_names_is_compared(manifest, tmp_path):
     assert f'{name} was ' in str(error.value)
 
 
-def test_a_number_of_epochs_takes_the_place_of_the_last_step(manifest, tmp_path):
+def test_epochs_replace_the_last_step_of_the_run(manifest, tmp_path):
   begin(tmp_path, '--max_steps=6')
   assert plan('--epochs=9', train_dir='run').config.run.max_steps is None
   assert plan('--epochs=9', '--max_steps=7', train_dir='run').config.run.max_steps == 7
@@ -75,19 +75,17 @@ def test_a_number_of_epochs_takes_the_place_of_the_last_step(manifest, tmp_path)
 
 def test_another_data_set_is_refused(manifest, tmp_path):
   begin(tmp_path, data_fingerprint='of another')
-  with pytest.raises(
-    CheckpointError, match='was started on another data set than the one that is in '
-  ):
+  with pytest.raises(CheckpointError, match='was started on a data set with other images'):
     plan(train_dir='run')
 
 
-def test_a_data_set_that_has_moved(manifest, tmp_path):
+def test_an_error_names_a_data_set_that_was_moved(manifest, tmp_path):
   begin(tmp_path)
-  with pytest.raises(DataError, match='run was trained on .*/data, which is not there'):
+  with pytest.raises(DataError, match='run was trained on .*/data, which does not exist'):
     plan(train_dir='run', data_dir=None)
 
 
-def test_the_digits_are_made_again(manifest, tmp_path, monkeypatch):
+def test_missing_digits_are_created_again(manifest, tmp_path, monkeypatch):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
   digits = tmp_path / 'vgg_slim' / f'digits-v{manifests.FORMAT_VERSION}'
   monkeypatch.setattr(default_data, 'digits_folder', lambda cache: digits)
@@ -95,8 +93,8 @@ def test_the_digits_are_made_again(manifest, tmp_path, monkeypatch):
   assert plan(train_dir='run', data_dir=None).config.data_dir == str(digits)
 
 
-def test_a_new_run_does_not_look_at_the_one_that_is_there(manifest, tmp_path):
-  """The folder of phases may hold a run of its own, which they neither resume nor compare with."""
+def test_a_new_run_ignores_the_run_in_its_folder(manifest, tmp_path):
+  """The folder of phases may hold a run, which they neither resume nor compare with."""
   begin(tmp_path, '--seed=5')
   with flagsaver.flagsaver():
     flags.FLAGS(['test', '--seed=6'])

@@ -8,12 +8,12 @@ def run(*arguments):
   return run_tool(supervise, *arguments, takes_command=True)
 
 
-def test_the_code_of_the_command():
+def test_it_exits_with_the_code_of_the_command():
   assert run('--num_workers=2', '--', 'sh', '-c', '[ -n "$TF_CONFIG" ]') == 0
   assert run('--', 'sh', '-c', 'exit 2') == 2
 
 
-def test_flags_of_the_command_are_its_own(capfd):
+def test_flags_of_the_command_are_passed_on(capfd):
   assert run('--', 'printf', '%s', '--help') == 0
   assert capfd.readouterr().out == '--help'
 
@@ -21,12 +21,12 @@ def test_flags_of_the_command_are_its_own(capfd):
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
-    ([], 1, 'no command: it follows --'),
-    (['--', 'train', '--overwrite'], 1, '--overwrite would remove the run at each start'),
+    ([], 1, 'Give a command after --'),
+    (['--', 'train', '--overwrite'], 1, '--overwrite would remove the run at every restart'),
     (['--num_workers=0', '--', 'true'], 1, '--num_workers must be at least 1, got 0'),
     (['true'], 2, "unexpected arguments ['true']"),
   ],
 )
-def test_mistakes(capsys, arguments, code, message):
+def test_user_errors_are_reported(capsys, arguments, code, message):
   assert run(*arguments) == code
   assert message in capsys.readouterr().err

@@ -26,8 +26,8 @@ def printed(monkeypatch, capsys, width, *arguments, **options):
   return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
-def test_text_begins_at_the_left_and_numbers_end_at_the_right(monkeypatch, capsys):
-  text = '[red]' * 25  # no colour, and longer than a terminal is wide
+def test_text_is_left_aligned_and_numbers_right_aligned(monkeypatch, capsys):
+  text = '[red]' * 25  # not markup for a color, and wider than a terminal
   rows = [('a', '1.5'), (text, '12.5')]
   title, headings, _, first, second = printed(
     monkeypatch, capsys, None, ('name', 'ms'), rows, title='times'
@@ -38,12 +38,12 @@ def test_text_begins_at_the_left_and_numbers_end_at_the_right(monkeypatch, capsy
   assert first == f'{"a":{len(text)}}   1.5'
 
 
-def test_nothing_is_cut_at_80_columns(monkeypatch, capsys):
+def test_nothing_is_truncated_at_80_columns(monkeypatch, capsys):
   lines = printed(monkeypatch, capsys, 80, HEADINGS, [ROW], text_columns=4)
   assert max(map(len, lines)) <= 80
   first = next(i for i, line in enumerate(lines) if line.startswith('─')) + 1
   assert lines[first].startswith('resnet_v1_50 +')
-  assert lines[first].endswith('12.5')  # numbers stand in the first line of their row
+  assert lines[first].endswith('12.5')  # numbers are in the first line of their row
   text = ' '.join(lines)
   for part in (
     'resnet_v1_50 +',
@@ -59,26 +59,26 @@ def test_nothing_is_cut_at_80_columns(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize('width', [None, 120])
-def test_where_there_is_room_a_row_is_a_line(monkeypatch, capsys, width):
+def test_a_row_that_fits_is_one_line(monkeypatch, capsys, width):
   lines = printed(monkeypatch, capsys, width, HEADINGS, [ROW], text_columns=4)
   assert tuple(re.split(' {2,}', lines[-1])) == ROW
 
 
-def test_headings_go_on_in_the_next_line_before_cells_do(monkeypatch, capsys):
+def test_headings_are_wrapped_before_cells(monkeypatch, capsys):
   headings, row = ('a long heading', 'b'), ('some text', '1')
   lines = printed(monkeypatch, capsys, 13, headings, [row])
   assert lines[-1] == 'some text  1'
   assert [line.strip() for line in lines[:2]] == ['a long', 'heading    b']
 
 
-def test_thousands_are_never_parted(monkeypatch, capsys):
+def test_numbers_are_never_wrapped(monkeypatch, capsys):
   lines = printed(
     monkeypatch, capsys, 24, ('layer', 'parameters'), [('conv1/conv1_1', '138,357,544')]
   )
   assert any(line.endswith('138,357,544') for line in lines)
 
 
-def test_where_no_table_fits_each_row_is_a_list(monkeypatch, capsys):
+def test_rows_become_lists_if_the_table_does_not_fit(monkeypatch, capsys):
   lines = printed(monkeypatch, capsys, 30, HEADINGS, [ROW, ROW], title='Views')
   assert lines[0] == 'Views'
   assert lines.count('view           dense+multi_crop') == 2

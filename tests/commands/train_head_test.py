@@ -1,4 +1,4 @@
-"""From a trunk to a whole network: each call is a process of its own, as flags are global."""
+"""From a trunk to a whole network; each call runs in its own process because flags are global."""
 
 import os
 import pathlib
@@ -43,11 +43,11 @@ def folder(tmp_path_factory):
     *('--checkpoint_path=trunk', '--data_dir=data', '--image_size=32', '--output=features'),
   )
   assert extracted.returncode == 0, extracted.stderr
-  assert 'Wrote features/train.npz: pool5 of 18 pictures.' in extracted.stdout
+  assert 'Wrote features/train.npz: pool5 of 18 images.' in extracted.stdout
   return folder
 
 
-def test_a_second_extraction_is_told_who_writes(folder):
+def test_a_concurrent_extraction_is_told_which_process_writes(folder):
   with locks.hold(folder / 'features'):
     refused = run(
       'vgg_slim.commands.extract_features',
@@ -61,7 +61,7 @@ def test_a_second_extraction_is_told_who_writes(folder):
   assert refused.stderr.count('\n') == 1
 
 
-def test_features_are_there_once(folder):
+def test_features_are_extracted_only_once(folder):
   with np.load(folder / 'features' / 'validation.npz') as arrays:
     assert arrays['features'].shape == (6, 1, 1, 32)
     assert sorted(arrays['labels']) == [0, 0, 0, 1, 1, 1]
@@ -72,7 +72,7 @@ def test_features_are_there_once(folder):
     folder,
     *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--splits=train'),
   )
-  assert again.stdout == 'features/train.npz is there: 18 pictures, nothing to do.\n'
+  assert again.stdout == 'features/train.npz already exists with 18 images; nothing to do.\n'
   assert (folder / 'features' / 'train.npz').stat().st_mtime_ns == before
   other = run(
     'vgg_slim.commands.extract_features',
@@ -83,7 +83,7 @@ def test_features_are_there_once(folder):
   assert "features holds other features: layer 'pool5', now 'conv5/conv5_2'" in other.stderr
 
 
-def test_a_head_becomes_a_checkpoint(folder):
+def test_a_trained_head_becomes_a_checkpoint(folder):
   trained = run(
     'vgg_slim.commands.train_head',
     folder,
@@ -104,14 +104,14 @@ def test_a_head_becomes_a_checkpoint(folder):
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
-    (['--features=features'], 1, '--output missing; see --help'),
+    (['--features=features'], 1, 'Give --output; see --help'),
     (['--features=data', '--output=x', '--checkpoint_path=trunk'], 1, 'data holds no features'),
     (['--features=features', '--output=x', '--epochs=0'], 1, 'epochs must be at least 1, got 0'),
     (['--features=features', '--output=trunk', '--checkpoint_path=trunk'], 2, 'trunk.index'),
     (['--features=features', '--output=trunk.json/x'], 2, 'trunk.json is not a folder'),
   ],
 )
-def test_mistakes_are_one_line(folder, arguments, code, message):
+def test_user_errors_are_one_line(folder, arguments, code, message):
   failed = run('vgg_slim.commands.train_head', folder, *arguments)
   assert failed.returncode == code
   assert message in failed.stderr

@@ -1,4 +1,7 @@
-"""In this process, for a thin network; another tool here would bring flags of the same names."""
+"""Training in this process with a thin network.
+
+Importing another tool here would define flags of the same names again.
+"""
 
 import csv
 import os
@@ -28,11 +31,11 @@ def data_dir(tmp_path, monkeypatch):
   return make_data_set(tmp_path / 'data', per_class=16)[0]
 
 
-def test_a_run_learns_and_says_what_to_do_next(data_dir, tmp_path, capsys):
+def test_a_run_learns_and_prints_the_next_commands(data_dir, tmp_path, capsys):
   arguments = ('--data_dir=data', *SMALL, *LEARNS, '--max_steps=60')
   assert run_tool(train, *arguments) == 0
   output = capsys.readouterr().out
-  assert 'vgg_a at 32 px on 24 pictures of 2 classes' in output
+  assert 'vgg_a at 32 px on 24 images of 2 classes' in output
   assert 'Evaluate:    tools/evaluate --train_dir=runs/folder_vgg_a' in output
   run = tmp_path / 'runs' / 'folder_vgg_a'
   assert config.read_train_config(str(run)).run.max_steps == 60
@@ -44,20 +47,20 @@ def test_a_run_learns_and_says_what_to_do_next(data_dir, tmp_path, capsys):
     for value in event.summary.value
   }
   assert {'accuracy', 'confusion'} <= shown
-  # Two colours: whatever learns at all gets them right.
+  # The classes are two colors, which any network that learns at all gets right.
   assert (last['step'], last['validation_accuracy']) == ('60', '1')
 
 
-def test_the_default_length_is_said(data_dir, monkeypatch, capsys):
+def test_the_default_length_is_printed(data_dir, monkeypatch, capsys):
   monkeypatch.setattr(run_config, 'FEWEST_STEPS', 20)
   length_free = ('--model=vgg_a', '--batch_size=24', '--fc_units=8', f'--data_dir={data_dir}')
   assert run_tool(train, *length_free) == 0
   output = capsys.readouterr().out
-  assert '20 epochs, 20 steps; --epochs gives another length.' in output
+  assert '20 epochs, 20 steps; set the length with --epochs.' in output
   assert 'Done: step 20 of 20' in output
 
 
-def test_the_same_command_again_does_nothing(data_dir, capsys):
+def test_repeating_the_command_of_a_finished_run_does_nothing(data_dir, capsys):
   assert run_tool(train, f'--data_dir={data_dir}', *SMALL) == 0
   capsys.readouterr()
   assert run_tool(train, f'--data_dir={data_dir}', *SMALL) == 0
@@ -66,13 +69,13 @@ def test_the_same_command_again_does_nothing(data_dir, capsys):
   assert 'Done: step 6 of 6' in output
 
 
-def test_other_flags_in_the_same_folder_are_refused(data_dir, capsys):
+def test_other_flags_for_the_same_train_dir_are_refused(data_dir, capsys):
   assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL) == 0
   assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL, '--seed=1') == 1
   assert 'run holds another run: run.seed was 0, now 1.' in capsys.readouterr().err
 
 
-def test_digits_are_the_default(data_dir, tmp_path, monkeypatch, capsys):
+def test_the_digits_are_the_default_data_set(data_dir, tmp_path, monkeypatch, capsys):
   made = []
 
   def digits_folder(cache):
@@ -94,7 +97,7 @@ def test_digits_are_the_default(data_dir, tmp_path, monkeypatch, capsys):
     (['--batch_size=many'], 2, '--batch_size=many'),
   ],
 )
-def test_mistakes_of_training_leave_nothing(data_dir, tmp_path, capsys, arguments, code, message):
+def test_user_errors_leave_no_files(data_dir, tmp_path, capsys, arguments, code, message):
   before = sorted(path.name for path in tmp_path.iterdir())
   assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *arguments) == code
   error = capsys.readouterr().err
@@ -104,7 +107,7 @@ def test_mistakes_of_training_leave_nothing(data_dir, tmp_path, capsys, argument
   assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_fine_tuning_starts_from_the_checkpoint_and_trains_the_scope_alone(data_dir, capsys):
+def test_fine_tuning_restores_the_checkpoint_and_trains_only_the_scopes(data_dir, capsys):
   assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=first', *SMALL) == 0
   capsys.readouterr()
   code = run_tool(
@@ -130,7 +133,7 @@ def test_fine_tuning_starts_from_the_checkpoint_and_trains_the_scope_alone(data_
   }
 
 
-def test_a_mistake_in_fine_tuning_leaves_no_train_dir(data_dir, tmp_path, capsys):
+def test_an_error_in_fine_tuning_flags_leaves_no_train_dir(data_dir, tmp_path, capsys):
   assert (
     run_tool(train, f'--data_dir={data_dir}', '--train_dir=first', *SMALL, '--max_steps=1') == 0
   )
@@ -141,7 +144,7 @@ def test_a_mistake_in_fine_tuning_leaves_no_train_dir(data_dir, tmp_path, capsys
   assert not (tmp_path / 'second').exists()
 
 
-def test_phases_are_the_commands_one_after_another(data_dir, capsys):
+def test_phases_train_the_same_as_separate_commands(data_dir, capsys):
   run = (f'--data_dir={data_dir}', *SMALL, '--max_steps=2')
   first = ('--initializer=he', '--trainable_scopes=head')
   assert run_tool(train, *run, '--train_dir=one', *first) == 0
@@ -165,7 +168,7 @@ def test_phases_are_the_commands_one_after_another(data_dir, capsys):
   assert 'images/s' not in capsys.readouterr().out  # both are complete
 
 
-def test_a_mistake_in_the_last_phase_shows_before_the_first(data_dir, tmp_path, capsys):
+def test_an_error_in_the_last_phase_is_reported_before_the_first(data_dir, tmp_path, capsys):
   arguments = (f'--data_dir={data_dir}', *SMALL, '--train_dir=run')
   assert run_tool(train, *arguments, '--phase=a', '--phase=b batch_size=0') == 1
   assert 'batch_size must be at least 1' in capsys.readouterr().err
@@ -179,7 +182,7 @@ def final_step(train_dir):
   return tf.train.load_checkpoint(str(train_dir)).get_tensor('global_step')
 
 
-def test_a_copied_run_goes_on_in_its_own_folder(data_dir, tmp_path, capsys):
+def test_a_copied_run_resumes_in_its_own_folder(data_dir, tmp_path, capsys):
   run = (f'--data_dir={data_dir}', *STEPS, '--keep_checkpoints=2', '--keep_best')
   assert run_tool(train, *run, '--max_steps=3', '--train_dir=a') == 0
   shutil.copytree('a', 'b')
@@ -199,7 +202,7 @@ def test_a_copied_run_goes_on_in_its_own_folder(data_dir, tmp_path, capsys):
     np.testing.assert_array_equal(*values, err_msg=name)
 
 
-def test_only_overwrite_starts_a_run_again(data_dir, tmp_path, capsys):
+def test_only_overwrite_removes_a_run(data_dir, tmp_path, capsys):
   run = (f'--data_dir={data_dir}', '--train_dir=run', *SMALL)
   assert run_tool(train, *run, '--max_steps=2') == 0
   (tmp_path / 'run' / 'model.ckpt-2.index').write_text('garbage')
@@ -211,7 +214,7 @@ def test_only_overwrite_starts_a_run_again(data_dir, tmp_path, capsys):
   assert error.count('\n') == 1
   after = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
   assert after == before
-  # Other flags than those of the run that is removed.
+  # The flags may differ from those of the run that is removed.
   assert run_tool(train, *run, '--overwrite', '--fc_units=16') == 0
   output = capsys.readouterr().out
   assert re.search(r'--overwrite removes from run: .*config.json, .*model.ckpt-2.index', output)
@@ -219,7 +222,7 @@ def test_only_overwrite_starts_a_run_again(data_dir, tmp_path, capsys):
   assert not (tmp_path / 'run' / 'model.ckpt-2.index').exists()
 
 
-def test_a_second_process_is_told_who_trains(data_dir, tmp_path, capsys):
+def test_a_second_process_is_told_which_one_trains(data_dir, tmp_path, capsys):
   with locks.hold('run'):
     assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *SMALL) == 1
   error = capsys.readouterr().err
@@ -234,20 +237,20 @@ def advice(capsys):
   return capsys.readouterr().err
 
 
-def test_the_advice_after_a_divergence_works_from_the_first_step_on(data_dir, capsys):
-  """With a checkpoint of every step, the weights that diverged are saved."""
+def test_the_advice_after_divergence_in_the_first_steps_works(data_dir, capsys):
+  """A checkpoint is saved at every step, so the diverged weights are saved too."""
   run = (f'--data_dir={data_dir}', '--train_dir=run', *STEPS)
   assert run_tool(train, *run, '--learning_rate=1e30') == 1
   error = advice(capsys)
   assert 'The loss is not finite at step 2' in error
   assert 'run/model.ckpt-1 holds the weights that lead to this, and is the only checkpoint' in error
   assert 'start again with --overwrite and a lower --learning_rate' in error
-  assert run_tool(train, *run, '--learning_rate=1e-3') == 1  # the rate alone cannot repair them
+  assert run_tool(train, *run, '--learning_rate=1e-3') == 1  # a lower rate alone cannot fix them
   assert run_tool(train, *run, '--learning_rate=1e-3', '--overwrite') == 0
   assert final_step('run') == 6
 
 
-def test_the_advice_after_a_later_divergence_works(data_dir, tmp_path, capsys):
+def test_the_advice_after_later_divergence_works(data_dir, tmp_path, capsys):
   run = (f'--data_dir={data_dir}', '--train_dir=run', *STEPS)
   assert run_tool(train, *run, '--learning_rate=1e-3', '--max_steps=3') == 0
   assert run_tool(train, *run, '--learning_rate=1e30') == 1
@@ -265,7 +268,7 @@ def test_the_advice_after_a_later_divergence_works(data_dir, tmp_path, capsys):
   assert final_step('run') == 6
 
 
-def test_the_advice_after_a_divergence_between_checkpoints_works(data_dir, capsys):
+def test_the_advice_after_divergence_between_checkpoints_works(data_dir, capsys):
   run = (f'--data_dir={data_dir}', '--train_dir=run', *SMALL)
   assert run_tool(train, *run, '--learning_rate=1e30') == 1
   assert 'Give a lower --learning_rate, or' in advice(capsys)

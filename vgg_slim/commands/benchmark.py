@@ -1,4 +1,4 @@
-"""Measures this project on this machine, beside other frameworks, and says what holds it up.
+"""Measures this project on this machine, next to other frameworks, and names the bottleneck.
 
   tools/benchmark --model=vgg16 --what=forward,train_step --batch_size=16
   tools/benchmark --model=vgg16_bn --image_size=32 --batch_size=128 --precision=bfloat16 \\
@@ -10,19 +10,21 @@
   tools/benchmark --growth=batch_size --model=resnet50 --values=1,4,16,64 --plot=batch_size.png
   tools/benchmark --growth=records --plot=records.png --output=records.json
 
-forward, forward_backward and train_step run on pictures made up once; input is the training
-pipeline alone (decode, S of 8/7 to 16/7 of the side, crop, mirror, mean), for the peers of the same
-files in a folder, read as their users read one;
-end_to_end is a training step fed by it, and names the bottleneck; dense slides the network over a
-larger picture, beside a forward pass at the network's own side; cold_start goes from a new process
-to its first prediction; convert makes a data set of made-up pictures. Every system is a process of
-its own, and they take turns, so that ratios hold on a machine that others use as well. The ceiling
-is a large product or convolution that takes turns with them.
+forward, forward_backward and train_step run on synthetic images that are generated once. input is
+the training pipeline alone (decode, resize to an S of 8/7 to 16/7 of the side, crop, mirror,
+subtract the mean); the peers read the same files from a folder, the way their users would.
+end_to_end is a training step fed by that pipeline and reports the bottleneck. dense slides the
+network over a larger image and is compared with a forward pass at the network's own side.
+cold_start measures the time from starting a process to its first prediction. convert builds a data
+set of synthetic images. Every system runs in its own process, and the systems take turns, so that
+their ratios hold even on a machine that others use. The ceiling is a large matrix product or
+convolution that takes turns with them.
 
---growth varies one number and says whether the whole cost grows worse than linear with it: where a
-picture, or for image_size a pixel, costs more than at the cheapest smaller value. batch_size and
-image_size are of any --what, records and workers of convert, whose peak memory is its parent's. All
-values take turns, so that their processes need memory together.
+--growth varies one number and reports whether the total cost grows faster than linearly: that is
+the case where an image (for image_size, a pixel) costs more than at the cheapest smaller value.
+batch_size and image_size apply to any --what; records and workers apply to convert, whose peak
+memory is that of its parent process. All values take turns, so their processes need memory at the
+same time.
 """
 
 import dataclasses
@@ -38,32 +40,42 @@ from vgg_slim.errors import ConfigError
 
 workload_flags.define()
 _WARMUP = flags.DEFINE_integer(
-  'warmup', 10, 'Batches before these; cold_start and convert have none.', lower_bound=0
+  'warmup', 10, 'Untimed batches to run first; cold_start and convert have none.', lower_bound=0
 )
-_TURNS = flags.DEFINE_integer('turns', 5, 'Turns that they are spread over.', lower_bound=1)
-_PEERS = flags.DEFINE_list('peers', [], f'With commas, of {", ".join(systems.PEERS)}.')
+_TURNS = flags.DEFINE_integer(
+  'turns', 5, 'Number of turns that the timed batches are divided into.', lower_bound=1
+)
+_PEERS = flags.DEFINE_list(
+  'peers',
+  [],
+  f'Comma-separated frameworks to measure as well, out of {", ".join(systems.PEERS)}.',
+)
 _GROWTH = flags.DEFINE_enum(
-  'growth', None, list(growth.AXES), 'Measure what a picture costs at several values of it.'
+  'growth', None, list(growth.AXES), 'Measure the cost per image at several values of this number.'
 )
-_VALUES = flags.DEFINE_list('values', None, 'growth: its values, with commas.')
-_PLOT = flags.DEFINE_string('plot', None, 'growth: draw it into this .png, .pdf or .svg.')
+_VALUES = flags.DEFINE_list('values', None, 'Comma-separated values to measure with --growth.')
+_PLOT = flags.DEFINE_string(
+  'plot', None, 'File for a plot of the --growth measurement: .png, .pdf or .svg.'
+)
 _OUTPUT = flags.DEFINE_string('output', None, 'Write the rows to this file as JSON.')
-_COMPARE = flags.DEFINE_string('compare', None, 'Such a file of an earlier run, for ratios.')
+_COMPARE = flags.DEFINE_string(
+  'compare', None, 'JSON file that --output wrote in an earlier run; ratios to it are printed.'
+)
 
-# What a training step is taken apart into, to find what holds it up.
+# The parts of a training step, measured separately to find the bottleneck.
 _PARTS = ('input', 'forward_backward', 'train_step', 'end_to_end')
 
 
 def main() -> None:
-  """Wires flags, processes and report together."""
+  """Runs the measurements that the flags ask for, prints them and writes the files."""
   _check_flags()
   old = report.read_rows(_COMPARE.value) if _COMPARE.value else None
   with output_files.open_outputs(invocation.values_by_flag(_OUTPUT, _PLOT)) as streams:
-    rows, found = _measure_growth() if _GROWTH.value else (_measure_kinds(), [])
+    rows, curves = _measure_growth() if _GROWTH.value else (_measure_kinds(), [])
     if stream := streams.get('--output'):
       report.write_rows(stream, rows)
     if stream := streams.get('--plot'):
-      _draw(found, stream)
+      _draw(curves, stream)
   if old:
     for row, ratio in report.compare(rows, old):
       print(f'{report.name(row)}, {report.title(row)}: {ratio} the speed of {_COMPARE.value}')
@@ -73,9 +85,9 @@ def _check_flags() -> None:
   unknown = sorted(set(_PEERS.value) - set(systems.PEERS))
   if unknown:
     raise ConfigError(f'--peers={",".join(unknown)}: expected {", ".join(systems.PEERS)}.')
-  of_growth = [f'--{flag.name}' for flag in (_VALUES, _PLOT) if flag.value]
-  if of_growth and not _GROWTH.value:
-    raise ConfigError(f'{", ".join(of_growth)}: --growth is missing.')
+  needing_growth = [f'--{flag.name}' for flag in (_VALUES, _PLOT) if flag.value]
+  if needing_growth and not _GROWTH.value:
+    raise ConfigError(f'--growth is required with {", ".join(needing_growth)}.')
   if _PLOT.value:
     output_files.check_suffix('--plot', _PLOT.value, output_files.DRAWINGS)
 
@@ -95,23 +107,23 @@ def _measure_growth() -> tuple[list[report.Row], list[growth.Growth]]:
   axis = growth.AXES[_GROWTH.value]
   values = _read_values() or axis.values
   loads = workload_flags.workloads(axis.kinds[:1])
-  rows, found = [], []
+  rows, curves = [], []
   for varied in [growth.vary(axis, load, values) for load in loads]:
     outcomes = _run_turns(_contestants(varied))
     rows += report.make_rows(outcomes)
-    for one in growth.find_growth(axis, outcomes):
-      cells = [growth.cells(axis, point) for point in one.points]
-      terminal_tables.print_table(growth.headings(axis), cells, one.name, text_columns=0)
-      print(one)
-      found.append(one)
-  return rows, found
+    for curve in growth.find_growth(axis, outcomes):
+      cells = [growth.cells(axis, point) for point in curve.points]
+      terminal_tables.print_table(growth.headings(axis), cells, curve.name, text_columns=0)
+      print(curve)
+      curves.append(curve)
+  return rows, curves
 
 
-def _draw(found: list[growth.Growth], stream: BinaryIO) -> None:
+def _draw(curves: list[growth.Growth], stream: BinaryIO) -> None:
   from vgg_slim.plotting import growth as growth_plot
 
   kind = output_files.check_suffix('--plot', _PLOT.value, output_files.DRAWINGS)
-  growth_plot.draw_growth(found, found[0].axis.label).savefig(stream, format=kind[1:])
+  growth_plot.draw_growth(curves, curves[0].axis.label).savefig(stream, format=kind[1:])
 
 
 def _read_values() -> list[int]:
@@ -119,11 +131,11 @@ def _read_values() -> list[int]:
     return [int(value) for value in _VALUES.value or []]
   except ValueError as error:
     given = ','.join(_VALUES.value)
-    raise ConfigError(f'--values={given}: expected whole numbers with commas.') from error
+    raise ConfigError(f'--values={given}: expected comma-separated integers.') from error
 
 
 def _groups(loads: list[workload.Workload]) -> list[list[workload.Workload]]:
-  """What is measured in turns with each other: a kind, or the parts of a whole step."""
+  """Workloads that take turns with each other: one kind, or the parts of a whole step."""
   groups = []
   for load in loads:
     match load.what:
@@ -167,12 +179,12 @@ def _run_turns(contestants: list[turns.Contestant]) -> list[turns.Outcome]:
     )
   absent = [(outcome.system, outcome.absent) for outcome in outcomes if outcome.absent]
   for system, reason in dict.fromkeys(absent):
-    print(f'{system} is left out: {reason}.')
+    print(f'{system} was not measured: {reason}.')
   return outcomes
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

@@ -1,20 +1,20 @@
-"""Converts a data set of pictures to TFRecord shards, for tools/train and the other commands.
+"""Converts a data set of images to TFRecord shards, for tools/train and the other commands.
 
   tools/convert_to_tfrecord --dataset=folder --input_dir=photos --output_dir=data/photos
   tools/convert_to_tfrecord --dataset=digits --output_dir=data/digits
   tools/convert_to_tfrecord --dataset=cifar10 --input_dir=cifar-10-binary.tar.gz --output_dir=cifar
   tools/convert_to_tfrecord --dataset=tfrecord --input_dir=flowers --output_dir=data/flowers
 
-The output folder gets shards, labels.txt, manifest.json and report.html. Every picture is decoded.
-Upright 8-bit JPEG and PNG files go in as they are; what can be mended is mended and listed in
-fixed.csv; what cannot be used is left out and listed in quarantine.csv (with --strict it is an
-error); equal files are listed in duplicates.csv.
+The output folder receives shards, labels.txt, manifest.json and report.html. Every image is
+decoded. Upright 8-bit JPEG and PNG files are stored unchanged; images that can be repaired are
+repaired and listed in fixed.csv; images that cannot be used are left out and listed in
+quarantine.csv (an error with --strict); identical files are listed in duplicates.csv.
 
-A conversion that was stopped goes on where it was when the same command is given again. The same
-command gives the same bytes, whatever --num_workers and --runner are.
+A conversion that was interrupted continues where it stopped when the same command is run again. The
+same command writes the same bytes, whatever --num_workers and --runner are.
 
-With --runner, Apache Beam (an optional extra) converts a shard on each of its workers, which have
-to see the pictures and the output folder at the same paths:
+With --runner, Apache Beam (an optional extra) converts one shard at a time on each of its workers,
+which must find the images and the output folder at the same paths:
 
   tools/convert_to_tfrecord --dataset=folder --input_dir=/shared/photos --output_dir=/shared/data \\
       --runner=FlinkRunner --beam_options='--flink_master=host:8081 --parallelism=64'
@@ -36,67 +36,70 @@ from vgg_slim.data.sources import catalog
 from vgg_slim.errors import ConfigError
 
 _DATASET = flags.DEFINE_enum(
-  'dataset', None, list(catalog.DATASETS), "What to convert; 'folder' has one folder per class."
+  'dataset', None, list(catalog.DATASETS), "Kind of data set; 'folder' has one folder per class."
 )
 _INPUT_DIR = flags.DEFINE_string(
   'input_dir',
   None,
-  'Where the pictures are. '
+  'Folder or archive that holds the images. '
   + ' '.join(f'{name}: {kind.input or "none"}.' for name, kind in catalog.DATASETS.items()),
 )
 _LABELS = flags.DEFINE_string(
   'labels',
   None,
-  'File with all classes in the order of their labels, one a line, or the labels.txt of another '
-  'data set. Class folders may then be missing or empty. Default: the classes of the data set.',
+  'File with all classes in the order of their labels, one per line, or the labels.txt of another '
+  'data set. Class folders may then be missing or empty. Defaults to the classes of the data set.',
 )
-_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to make; must not exist.')
+_OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to create.')
 _VALIDATION_FRACTION = flags.DEFINE_float(
   'validation_fraction',
   None,
-  'Part of the training pictures, in [0, 1), that becomes the validation split, alike in every '
-  'class. 0.2 by default, or 0 where the data set has a validation folder of its own.',
+  'Fraction of the training images, in [0, 1), that becomes the validation split, the same for '
+  'every class. Defaults to 0.2, or to 0 if the data set has its own validation split.',
 )
 _SPLIT_BY_HASH = flags.DEFINE_bool(
   'split_by_hash',
   False,
-  'Whether the fraction is drawn from a hash of the names: no picture changes sides when others '
-  'are added, but shares vary by chance.',
+  'Choose the validation split by a hash of the file names: no image changes its split when others '
+  'are added, but the fractions vary randomly between classes.',
 )
 _VALIDATION_PER_CLASS = flags.DEFINE_integer(
-  'validation_per_class', None, 'In place of a fraction: so many pictures of every class.'
+  'validation_per_class',
+  None,
+  'Number of images per class in the validation split, instead of a fraction.',
 )
-_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the validation split and of the shuffling.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Random seed for the validation split and for shuffling.')
 _NUM_SHARDS = flags.DEFINE_integer(
   'num_shards',
   None,
-  'Files of the train split; the others have as many in proportion. Default: about 128 MB each.',
+  'Number of shards of the training split; the other splits get a proportional number. By default '
+  'a shard holds about 128 MB.',
 )
 _RESIZE_SMALLER_SIDE = flags.DEFINE_integer(
   'resize_smaller_side',
   None,
-  'Reduces larger pictures until their smaller side has so many pixels. Default: as they are.',
+  'Reduce larger images to a smaller side of this many pixels. By default images keep their size.',
 )
-_STRICT = flags.DEFINE_bool('strict', False, 'Whether a picture that cannot be used is an error.')
+_STRICT = flags.DEFINE_bool('strict', False, 'Stop with an error at images that cannot be used.')
 _NUM_WORKERS = flags.DEFINE_integer(
-  'num_workers', None, 'Processes that decode. Default: one for each processor.'
+  'num_workers', None, 'Number of processes that decode images. Defaults to one per processor.'
 )
 _RUNNER = flags.DEFINE_string(
   'runner',
   None,
-  'Runner of Apache Beam to hand the work to: DirectRunner (this machine), FlinkRunner, '
-  'SparkRunner, DataflowRunner ... Default: processes of this machine, without Beam.',
+  'Apache Beam runner that does the work: DirectRunner (this machine), FlinkRunner, SparkRunner, '
+  'DataflowRunner, ... By default processes on this machine do it, without Beam.',
 )
 _BEAM_OPTIONS = flags.DEFINE_string(
-  'beam_options', '', "Beam's and the runner's own flags, as they would stand on a command line."
+  'beam_options', '', 'Flags for Beam and its runner, as they would be written on a command line.'
 )
 
 
-_NAMED = 10  # classes without images, in a line
+_MAX_NAMED = 10  # classes without images that a line names
 
 
 def main() -> None:
-  """Converts and prints what came of it."""
+  """Converts the data set and prints a summary."""
   _check_flags()
   rule = splitting.SplitRule(
     _VALIDATION_FRACTION.value, _SPLIT_BY_HASH.value, _VALIDATION_PER_CLASS.value, _SEED.value
@@ -118,26 +121,26 @@ def _runner() -> beam_workers.Runner | None:
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 
 def _check_flags() -> None:
   problems = []
   if _DATASET.value is None:
-    problems.append(f'--dataset is missing, one of {", ".join(catalog.DATASETS)}')
+    problems.append(f'--dataset is required: one of {", ".join(catalog.DATASETS)}')
   if not _OUTPUT_DIR.value:
-    problems.append('--output_dir is missing, a folder to make')
+    problems.append('--output_dir is required: a folder to create')
   elif os.path.exists(_OUTPUT_DIR.value):
-    problems.append(f'--output_dir={_OUTPUT_DIR.value} exists already, give a folder to make')
+    problems.append(f'--output_dir={_OUTPUT_DIR.value} already exists; give a folder to create')
   if _DATASET.value is not None and not _INPUT_DIR.value:
     kind = catalog.DATASETS[_DATASET.value]
     if kind.input and not kind.default_dir:
-      problems.append(f'--input_dir is missing, where the {_DATASET.value} pictures are')
+      problems.append(f'--input_dir is required: the folder or archive of {_DATASET.value}')
   if _BEAM_OPTIONS.value and not _RUNNER.value:
-    problems.append('--beam_options is of no use without --runner')
+    problems.append('--beam_options has no effect without --runner')
   if _RUNNER.value and _NUM_WORKERS.value is not None:
-    problems.append('--num_workers is of no use with --runner; see --beam_options')
+    problems.append('--num_workers has no effect with --runner; use --beam_options')
   if problems:
     raise ConfigError(f'{"; ".join(problems)}.')
   output_files.check_outputs(made=invocation.values_by_flag(_OUTPUT_DIR))
@@ -156,10 +159,10 @@ def _print_result(result: manifest.Manifest, seconds: float) -> None:
         f'{split.num_bytes / 1e6:.1f}',
       ]
     )
-  terminal_tables.print_table(('split', 'pictures', 'per class', 'shards', 'MB'), rows)
+  terminal_tables.print_table(('split', 'images', 'per class', 'shards', 'MB'), rows)
   total = sum(split.num_examples for split in result.splits.values())
-  print(f'{total} pictures of {result.num_classes} classes in {seconds:.1f} s', end=', ')
-  print(f'{total / seconds:.0f} pictures/s, to {_OUTPUT_DIR.value}.')
+  print(f'{total} images of {result.num_classes} classes in {seconds:.1f} s', end=', ')
+  print(f'{total / seconds:.0f} images/s, written to {_OUTPUT_DIR.value}.')
   for name, split in result.splits.items():
     if text := _classes_without_images(result.class_names, split):
       print(f'{name} {text}')
@@ -173,9 +176,9 @@ def _classes_without_images(class_names: Sequence[str], split: manifest.Split) -
   empty = [class_name for class_name, count in pairs if not count]
   if not empty:
     return ''
-  more = f' and {len(empty) - _NAMED} more' if len(empty) > _NAMED else ''
-  text = f'has no image of {len(empty)} of the {len(class_names)} classes'
-  return f'{text}: {", ".join(empty[:_NAMED])}{more}.'
+  more = f' and {len(empty) - _MAX_NAMED} more' if len(empty) > _MAX_NAMED else ''
+  text = f'has no images of {len(empty)} of the {len(class_names)} classes'
+  return f'{text}: {", ".join(empty[:_MAX_NAMED])}{more}.'
 
 
 if __name__ == '__main__':

@@ -1,12 +1,12 @@
-"""Describes a network without building it: layers, parameters, work, memory, and a picture.
+"""Describes a network without building it: layers, parameters, multiply-adds, memory, drawing.
 
   tools/describe --model=vgg16
   tools/describe --model=resnet50 --num_classes=4 --batch_size=8 --picture=resnet50.png
   tools/describe --model=vgg_cifar --num_classes=10 --format=json
 
-Multiply-adds are those of one image. Memory is that of a training step with momentum: weights,
-gradients, momentum, and the layer outputs that the backward pass reads; the workspace of
-convolutions and TensorFlow itself come on top.
+Multiply-adds are counted for one image. Memory is that of a training step with momentum: weights,
+gradients, momentum, and the layer outputs that the backward pass reads. The workspace of
+convolutions and TensorFlow itself are not included.
 """
 
 import json
@@ -21,19 +21,34 @@ from vgg_slim.nets import head_specs, net_spec, specs, summary
 if TYPE_CHECKING:  # the import itself waits until a network is drawn
   from vgg_slim.plotting.network import Figure
 
-_MODEL = flags.DEFINE_string('model', 'vgg16', f'One of {", ".join(specs.MODEL_NAMES)}.')
-_NUM_CLASSES = flags.DEFINE_integer('num_classes', 1000, '0 for the trunk alone.', lower_bound=0)
-_IMAGE_SIZE = flags.DEFINE_integer('image_size', None, "In pixels. By default the network's own.")
+_MODEL = flags.DEFINE_string('model', 'vgg16', f'Network: {", ".join(specs.MODEL_NAMES)}.')
+_NUM_CLASSES = flags.DEFINE_integer(
+  'num_classes', 1000, 'Number of classes; 0 for the trunk without a head.', lower_bound=0
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  'image_size',
+  None,
+  'Side of the images, in pixels. Defaults to the one that the network was published for.',
+)
 _FC_UNITS = flags.DEFINE_integer(
-  'fc_units', net_spec.FC_UNITS, 'Units of fc6 and fc7.', lower_bound=1
+  'fc_units', net_spec.FC_UNITS, 'Number of units of fc6 and fc7.', lower_bound=1
 )
-_HEAD = flags.DEFINE_enum('head', None, list(head_specs.HEADS), "By default the network's own.")
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Images in a training step.', lower_bound=1)
+_HEAD = flags.DEFINE_enum(
+  'head', None, list(head_specs.HEADS), "Head of the network. Defaults to the network's own."
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+  'batch_size', 32, 'Number of images per training step, for the memory.', lower_bound=1
+)
 _PRECISION = flags.DEFINE_enum(
-  'precision', 'float32', list(summary.PRECISIONS), 'Of activations; weights stay float32.'
+  'precision',
+  'float32',
+  list(summary.PRECISIONS),
+  'Precision of activations, for the memory; weights stay float32.',
 )
-_PICTURE = flags.DEFINE_string('picture', None, 'Draw the network into this .png, .pdf or .svg.')
-_FORMAT = flags.DEFINE_enum('format', 'table', ['table', 'json'], 'What is printed.')
+_PICTURE = flags.DEFINE_string(
+  'picture', None, 'File for a drawing of the network: .png, .pdf or .svg.'
+)
+_FORMAT = flags.DEFINE_enum('format', 'table', ['table', 'json'], 'Output format.')
 
 _HEADINGS = (
   'layer',
@@ -47,7 +62,7 @@ _HEADINGS = (
 
 
 def main() -> None:
-  """Wires the network's table to the printers and the picture."""
+  """Prints the layers and totals of the network, and draws it where --picture is given."""
   spec = specs.get(_MODEL.value)
   side = _IMAGE_SIZE.value or spec.image_size
   rows = summary.summarize(spec, _NUM_CLASSES.value or None, side, _FC_UNITS.value, _HEAD.value)
@@ -101,14 +116,14 @@ def _print_totals(rows: list[summary.Row], memory: summary.Memory) -> None:
   print(f'Parameters     {totals.parameters:,}')
   print(f'  trained      {totals.trainable:,}')
   print(f'  not trained  {totals.not_trainable:,}')
-  print(f'Multiply-adds  {totals.multiply_adds / 1e9:.2f} G an image')
+  print(f'Multiply-adds  {totals.multiply_adds / 1e9:.2f} G per image')
   parts = ' + '.join(f'{name} {summary.format_bytes(n)}' for name, n in memory._asdict().items())
   setting = f'at batch {_BATCH_SIZE.value}, {_PRECISION.value}'
   print(f'Training       {summary.format_bytes(memory.total)} {setting}: {parts}')
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

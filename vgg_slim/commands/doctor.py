@@ -1,12 +1,13 @@
-"""Looks for what could stop a run: packages, processor, GPU, memory, disk, data, weights, one step.
+"""Checks what could stop a run: packages, processor, GPU, memory, disk, data, weights, one step.
 
   tools/doctor
   tools/doctor --data_dir=data/photos --model=resnet50 --batch_size=64
   tools/doctor --train_dir=runs/photos --thorough
 
-It takes the flags of tools/train: put `doctor` in the place of `train` to see what would happen.
-With the --train_dir of a run that has begun, it looks at that run, with the flags of then. Each
-line is ok, warn or fail and says what to do; the exit code is 1 where one is fail.
+It takes the flags of tools/train: replace `train` with `doctor` in a command to see what would
+happen. With the --train_dir of a run that has begun, it checks that run with the flags it was
+started with. Each line starts with ok, warn or fail and says what to do; the exit code is 1 if any
+check fails.
 """
 
 import dataclasses
@@ -26,16 +27,21 @@ from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure
 from vgg_slim.errors import VggSlimError
 
 _DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, "Folder made by tools/convert_to_tfrecord. By default the run's, or the digits."
+  'data_dir',
+  None,
+  'Folder made by tools/convert_to_tfrecord. Defaults to that of the run in --train_dir, else to '
+  'the handwritten digits.',
 )
-_TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of a run, or where one is to go.')
+_TRAIN_DIR = flags.DEFINE_string(
+  'train_dir', None, 'Folder of a training run, existing or planned.'
+)
 _THOROUGH = flags.DEFINE_bool(
-  'thorough', False, 'Read every byte of the data set: all checksums and labels.'
+  'thorough', False, 'Read the whole data set to check all checksums and labels.'
 )
 _FORMAT = flags.DEFINE_enum(
-  'format', 'text', ['text', 'json'], 'What is printed: for people, or an object a line.'
+  'format', 'text', ['text', 'json'], 'Output format: text, or one JSON object per line.'
 )
-_DRY_STEP = flags.DEFINE_bool('dry_step', True, 'Train one step, and throw it away.')
+_DRY_STEP = flags.DEFINE_bool('dry_step', True, 'Train one step and discard it.')
 config_flags.define_train_flags()
 
 _STYLES = {OK: 'green', WARN: 'yellow', FAIL: 'bold red'}
@@ -43,10 +49,10 @@ _ABOUT_WIDTH = 14
 
 
 def main() -> None:
-  """Prints each finding as it comes.
+  """Prints the finding of each check as soon as it is known.
 
   Raises:
-    VggSlimError: there was a failure.
+    VggSlimError: a check failed.
   """
   terminal = console.Console(highlight=False, soft_wrap=True)
   counts = dict.fromkeys(_STYLES, 0)
@@ -58,7 +64,7 @@ def main() -> None:
       terminal.print(_lines(finding))
   summary = ', '.join(f'{count} {level}' for level, count in counts.items())
   if counts[FAIL]:
-    raise VggSlimError(f'{summary}; mend what fails first.')
+    raise VggSlimError(f'{summary}; fix what fails first.')
   if _FORMAT.value == 'text':
     print(f'{summary}.')
 
@@ -72,7 +78,11 @@ def _lines(finding: Finding) -> text.Text:
 
 
 def _findings(counts: dict[str, int]) -> Iterator[Finding]:
-  """Everything, the cheap first; `counts` is what the caller has made of it so far."""
+  """Yields the findings of all checks, the cheap ones first.
+
+  Args:
+    counts: number of findings so far by level, which the caller updates in between.
+  """
   yield from machine.examine_all()
   try:
     invocation.load_tensorflow()
@@ -112,7 +122,7 @@ def _folder() -> str:
 
 
 def _continued(run: TrainConfig, newest: str | None) -> TrainConfig:
-  """A run that starts from its own newest checkpoint, whatever it once started from."""
+  """Returns `run` with its own newest checkpoint as the start, in place of its first one."""
   if not newest:
     return run
   scopes = run.fine_tune.trainable_scopes
@@ -121,7 +131,7 @@ def _continued(run: TrainConfig, newest: str | None) -> TrainConfig:
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

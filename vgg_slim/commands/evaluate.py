@@ -8,16 +8,17 @@
   tools/evaluate --train_dir=runs/photos --tensorboard=runs/photos/evaluation
   tools/evaluate --train_dir=runs/photos --watch
 
-Every picture of the split is scored exactly once in each view. 'dense' slides the network over the
-whole picture and averages its class score map; 'center', 'ten_crop' and 'multi_crop' (5x5 grid) cut
-squares; names joined by + are averaged. The tables are laid out as the paper's Tables 3 to 6, with
-Wilson's 95 % intervals; McNemar's exact test compares every two networks, and every two views.
+Every image of the split is scored exactly once in each view. 'dense' slides the network over the
+whole image and averages its class score map; 'center', 'ten_crop' and 'multi_crop' (5x5 grid) score
+square crops; views joined by + are averaged. The tables follow the paper's Tables 3 to 6 and add
+Wilson's 95 % confidence intervals. McNemar's exact test compares each pair of networks and each
+pair of views.
 
---tensorboard shows of the last line its confusions and most confident errors, and in the Projector
-tab the features of the first 1000 pictures, just below the class scores of the last network.
+--tensorboard shows confusions and most confident errors of the last line of the tables and, in the
+Projector tab, the features below the class scores of the last network for the first 1000 images.
 
---watch evaluates each new checkpoint while the run goes on, on this machine or another, and ends
-with the run. Its curves and pictures go to TRAIN_DIR/evaluator, or to --tensorboard.
+--watch evaluates each new checkpoint while a run is training, on this machine or another, and ends
+with the run. Its curves and images are written to TRAIN_DIR/evaluator, or to --tensorboard.
 """
 
 import contextlib
@@ -41,38 +42,48 @@ _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint_path',
   None,
-  'Prefix of a checkpoint, imported ones too. By default the newest of --train_dir.',
+  'Prefix of a checkpoint, trained or imported. Defaults to the newest one in --train_dir.',
 )
 _CHECKPOINTS = flags.DEFINE_list(
-  'checkpoints', [], 'In their place, several train_dirs or checkpoints, with commas: also fused.'
+  'checkpoints',
+  [],
+  'Comma-separated train_dirs or checkpoints, to evaluate several networks and their fusion.',
 )
-_DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, 'Folder of a converted data set. Defaults to that of the training run.'
+)
 eval_flags.define()
 _OUTPUT = flags.DEFINE_string('output', None, 'Write all numbers to this file as JSON.')
-_CSV = flags.DEFINE_string('csv', None, 'Write a row for every picture to this file.')
-_REPORT = flags.DEFINE_string('report', None, 'Write a web page with all of it to this file.')
+_CSV = flags.DEFINE_string('csv', None, 'Write one row per image to this CSV file.')
+_REPORT = flags.DEFINE_string('report', None, 'Write a web page with all results to this file.')
 
 _TENSORBOARD = flags.DEFINE_string(
-  'tensorboard', None, 'Folder for pictures of mistakes and for the embedding projector.'
+  'tensorboard', None, 'Folder for images of errors and for the embedding projector.'
 )
 _WATCH = flags.DEFINE_bool(
-  'watch', False, 'Evaluate each new checkpoint of --train_dir, until the one of its last step.'
+  'watch', False, 'Evaluate each new checkpoint in --train_dir up to that of the last step.'
 )
 _WATCH_TIMEOUT = flags.DEFINE_float(
-  'watch_timeout', 60.0, 'Minutes without a new checkpoint that end --watch.', lower_bound=0.0
+  'watch_timeout',
+  60.0,
+  'Minutes without a new checkpoint after which --watch ends.',
+  lower_bound=0.0,
 )
-_EVALUATOR_FOLDER = 'evaluator'  # in a train_dir, a TensorBoard run of its own
+_EVALUATOR_FOLDER = 'evaluator'  # in the train_dir; a separate run in TensorBoard
 
 
 def main() -> None:
-  """Wires checkpoints, a data set and the evaluator together."""
+  """Evaluates the checkpoints, prints the tables and writes the files."""
   if _WATCH.value:
     _watch()
     return
   wanted = _find_candidates()
   data_dir = _DATA_DIR.value or wanted[0].data_dir
   if not data_dir:
-    raise ConfigError(f'--data_dir is missing: {wanted[0].checkpoint} is of no training run here.')
+    raise ConfigError(
+      f'--data_dir is required: {wanted[0].checkpoint} does not belong to a training run on this '
+      'machine.'
+    )
   manifest = manifests.read_manifest(data_dir)
   requests = [eval_flags.eval_config_from_flags(one, manifest) for one in wanted]
   classes = _map_classes(wanted, manifest, data_dir)
@@ -87,24 +98,24 @@ def main() -> None:
 def _map_classes(
   wanted: list[candidates.Candidate], manifest: manifests.Manifest, data_dir: str
 ) -> class_map.ClassMap:
-  """The classes of the data set among those of the networks, which all have to be the same."""
-  found = [
+  """Maps classes of the data set to those of the networks, which must all have the same ones."""
+  maps = [
     class_map.map_classes(one.class_names, one.net.num_classes, manifest.class_names, data_dir)
     for one in wanted
   ]
   others = [
     one.checkpoint
-    for one, classes in zip(wanted, found, strict=True)
-    if classes.names != found[0].names
+    for one, classes in zip(wanted, maps, strict=True)
+    if classes.names != maps[0].names
   ]
   if others:
     raise ConfigError(
       f'--checkpoints: {", ".join(others)} and {wanted[0].checkpoint} have different classes, or '
-      'another order of them: their scores cannot be compared or averaged.'
+      'the same in another order; their scores cannot be compared or averaged.'
     )
-  if not found[0].is_identity:
-    print(found[0].describe(data_dir))
-  return found[0]
+  if not maps[0].is_identity:
+    print(maps[0].describe(data_dir))
+  return maps[0]
 
 
 def _evaluate(
@@ -131,7 +142,7 @@ def _evaluate(
     where = f'{one.config.split} split, {len(one.labels)} images'
     print(f'{one.model}, {step}, {where}: {one.checkpoint}')
   if scored[-1].config.flip:
-    print('Each image is averaged with its mirror image (--noflip without; predict has --flip).')
+    print('Each image is averaged with its mirror image (disable with --noflip; predict: --flip).')
   result_tables.print_tables(shown)
   result_tables.print_comparisons(comparisons)
   paths = manifests.shard_paths(data_dir, manifest, requests[0].split)
@@ -153,10 +164,10 @@ def _warn_of_other_reduction(
 ) -> None:
   trained, here = one.preprocessing.stored_side, manifest.stored_side
   if trained != here:
-    sides = [f'{side} px' if side else 'no side' for side in (here, trained)]
+    sides = [f'to {side} px' if side else 'not at all' for side in (here, trained)]
     logging.getLogger('vgg_slim').warning(
-      'The converter reduced the images of %s to %s and those of training to %s '
-      '(--resize_smaller_side); tools/predict does the latter, and may answer otherwise.',
+      'The converter reduced the images of %s %s and those of the training data set %s '
+      '(--resize_smaller_side); tools/predict does the latter, so its answers may differ.',
       data_dir,
       *sides,
     )
@@ -169,7 +180,7 @@ def _watch() -> None:
   manifest = manifests.read_manifest(data_dir)
   request = eval_flags.eval_config_from_flags(trained, manifest)
   if len(request.views) > 1:
-    raise ConfigError(f'--watch takes one of --views, not {", ".join(request.views)}.')
+    raise ConfigError(f'--watch takes a single view, got --views={",".join(request.views)}.')
   events_dir = _TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER)
   output_files.check_outputs(folders={'--tensorboard': events_dir})
 
@@ -194,7 +205,7 @@ def _check_watch_flags() -> None:
   others = (_CHECKPOINT, _CHECKPOINTS, _OUTPUT, _CSV, _REPORT)
   given = [f'--{flag.name}' for flag in others if flag.value]
   if given:
-    raise ConfigError(f'--watch goes without {", ".join(given)}.')
+    raise ConfigError(f'--watch cannot be combined with {", ".join(given)}.')
 
 
 def _find_candidates() -> list[candidates.Candidate]:
@@ -207,7 +218,7 @@ def _find_candidates() -> list[candidates.Candidate]:
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

@@ -1,4 +1,4 @@
-"""Exports a checkpoint for serving, and proves the export on real images.
+"""Exports a checkpoint for serving, and verifies the export on real images.
 
   tools/export_model --checkpoint_path=runs/photos --format=saved_model --output=exports/photos/1
   tools/export_model --checkpoint_path=weights/vgg16 --format=onnx --output=exports/vgg16_onnx
@@ -6,16 +6,17 @@
   tools/export_model --checkpoint_path=runs/photos --format=tflite_int8 --output=exports/phone8 \\
       --representative_dir=data/photos
 
-OUTPUT is a folder: a SavedModel, frozen_graph.pb, model.onnx or model.tflite, with contract.json
-and labels.txt. The input `images` takes RGB pixels of 0..255: images of any size from the network's
-on, or, in TFLite, one image of the network's size. A SavedModel also takes `encoded_images`, files
-that it decodes and resizes itself. Outputs are `class_score_map`, `logits`, `probabilities` and
-`classes`; `features` for a trunk; TFLite gives `probabilities` first and no `classes`.
+OUTPUT is a folder that holds a SavedModel, frozen_graph.pb, model.onnx or model.tflite, together
+with contract.json and labels.txt. The input `images` takes RGB pixels of 0..255: images of any size
+that is not below the network's, or, in TFLite, one image of the network's size. A SavedModel also
+takes `encoded_images`, image files that it decodes and resizes itself. The outputs are
+`class_score_map`, `logits`, `probabilities` and `classes`, or `features` for a trunk; TFLite
+returns `probabilities` first and has no `classes`.
 
-tflite_dynamic has weights of 8 bits, tflite_int8 integers throughout.
+tflite_dynamic stores weights in 8 bits; tflite_int8 computes with integers throughout.
 
-Every export is loaded in a fresh process and compared with the checkpoint; one that computes
-something else is not kept.
+Every export is loaded in a new process and compared with the checkpoint; an export that computes
+something else is removed.
 """
 
 import pathlib
@@ -29,29 +30,32 @@ _FORMATS = ('saved_model', 'frozen', 'onnx', 'tflite', 'tflite_dynamic', 'tflite
 _INPUT_SHAPES = ('fixed', 'free')
 
 _CHECKPOINT = flags.DEFINE_string(
-  'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir for its newest one.'
+  'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir, whose newest one is used.'
 )
 _FORMAT = flags.DEFINE_enum(
-  'format', 'saved_model', _FORMATS, 'onnx needs the packages of the extra onnx.'
+  'format',
+  'saved_model',
+  _FORMATS,
+  'Format of the export; onnx needs the packages of the optional extra onnx.',
 )
-_OUTPUT = flags.DEFINE_string('output', None, 'Folder to make.')
+_OUTPUT = flags.DEFINE_string('output', None, 'Folder to create.')
 _VERIFY_DIR = flags.DEFINE_string(
   'verify_dir',
   None,
-  'Folder of images to compare the export on. By default two photographs and two digits that come '
-  'with scikit-learn.',
+  'Folder of images on which the export is compared with the checkpoint. Defaults to two '
+  'photographs and two digits that come with scikit-learn.',
 )
 _INPUT_SHAPE = flags.DEFINE_enum(
   'input_shape',
   None,
   _INPUT_SHAPES,
-  "For tflite and tflite_dynamic: one image of the network's size (the default), or any number of "
-  'images of any size from there on.',
+  "Input shape of tflite and tflite_dynamic: fixed for one image of the network's size (the "
+  'default), or free for any number of images of that size or larger.',
 )
 _REPRESENTATIVE_DIR = flags.DEFINE_string(
   'representative_dir',
   None,
-  'For tflite_int8: folder of images, or converted data set, to calibrate the integers on.',
+  'Folder of images, or converted data set, that calibrates the integers of tflite_int8.',
 )
 
 
@@ -75,7 +79,7 @@ def main() -> None:
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

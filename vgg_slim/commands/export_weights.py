@@ -1,11 +1,12 @@
-"""Exports a checkpoint's weights to Keras or numpy; importing them again gives the same bits.
+"""Exports a checkpoint's weights to Keras or NumPy; importing them again gives the same bits.
 
   tools/export_weights --checkpoint_path=weights/vgg16 --output=vgg16.weights.h5
   tools/export_weights --checkpoint_path=runs/photos --output=photos.npz
 
-.weights.h5 is for Model.load_weights of keras.applications (VGG16, VGG19, ResNet50), and of any
-Keras model with the same convolutions, batch norms and dense layers in the same order. A batch norm
-of Keras needs the epsilon of the network: see tools/describe. .npz holds slim's names and shapes.
+.weights.h5 is read by Model.load_weights of keras.applications (VGG16, VGG19, ResNet50), and of any
+Keras model with the same convolution, batch norm and dense layers in the same order. Batch norm
+layers in Keras need the epsilon of the network; see tools/describe. .npz uses slim's names and
+shapes.
 """
 
 import pathlib
@@ -16,15 +17,18 @@ from vgg_slim.checkpoints import staging
 from vgg_slim.commands import invocation
 
 _CHECKPOINT = flags.DEFINE_string(
-  'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir for its newest one.'
+  'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir, whose newest one is used.'
 )
 _OUTPUT = flags.DEFINE_string('output', None, 'File to write: .weights.h5 or .npz.')
 _MODEL = flags.DEFINE_string(
-  'model', None, 'By default what the contract, or config.json, beside the checkpoint says.'
+  'model', None, 'Network. Defaults to that in the contract or config.json of the checkpoint.'
 )
-_TRUNK_ONLY = flags.DEFINE_bool('trunk_only', False, 'Leave the head out.')
+_TRUNK_ONLY = flags.DEFINE_bool('trunk_only', False, 'Export only the layers below the head.')
 _BGR = flags.DEFINE_bool(
-  'bgr', False, "Turn the first convolution around, for a network that takes B, G, R as Keras's."
+  'bgr',
+  False,
+  'Reverse the input channels of the first convolution, for a network that takes B, G, R, as those '
+  'of Keras do.',
 )
 
 
@@ -47,7 +51,7 @@ def main() -> None:
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

@@ -1,4 +1,4 @@
-"""Imports trained weights of other frameworks as a TensorFlow checkpoint with slim's names.
+"""Imports weights from other frameworks into a TensorFlow checkpoint with slim's variable names.
 
   tools/import_weights --from=vgg16.keras --model=vgg16 --output=weights/vgg16 --bgr
   tools/import_weights --from=vgg_16.ckpt --model=vgg16 --output=weights/vgg16_slim
@@ -9,8 +9,9 @@
 
 Reads TensorFlow checkpoints (V1 and V2), Keras .h5, .weights.h5 and .keras, torch .pth (state dicts
 only), .safetensors, .onnx and .npz; pickled files are refused. Every array is listed by name, and
-one that is missing, left over or of another shape stops the import. The checkpoint is then run
-beside the source framework, where that is installed. OUTPUT.json, the contract, says what to feed.
+an array that is missing, left over or of the wrong shape stops the import. The outputs of the
+checkpoint are then compared with those of the source framework, if that is installed. OUTPUT.json,
+the contract, describes the input of the network.
 """
 
 import pathlib
@@ -25,36 +26,48 @@ from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 
 _FROM = flags.DEFINE_string('from', None, 'File to import, or the prefix of a checkpoint.')
-_MODEL = flags.DEFINE_string('model', None, f'One of {", ".join(specs.MODEL_NAMES)}.')
+_MODEL = flags.DEFINE_string('model', None, f'Network: {", ".join(specs.MODEL_NAMES)}.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
-_NUM_CLASSES = flags.DEFINE_integer('num_classes', None, "By default the file's.", lower_bound=1)
-_IMAGE_SIZE = flags.DEFINE_integer(
-  'image_size', None, 'Side of the images, in pixels. By default what the file was made for.'
+_NUM_CLASSES = flags.DEFINE_integer(
+  'num_classes', None, 'Number of classes. Defaults to that of the file.', lower_bound=1
 )
-_FC_UNITS = flags.DEFINE_integer('fc_units', None, "Of fc6 and fc7. By default the file's.")
+_IMAGE_SIZE = flags.DEFINE_integer(
+  'image_size',
+  None,
+  'Side of the images, in pixels. Defaults to the one that the shapes in the file imply.',
+)
+_FC_UNITS = flags.DEFINE_integer(
+  'fc_units', None, 'Number of units of fc6 and fc7. Defaults to that of the file.'
+)
 _TRUNK_ONLY = flags.DEFINE_bool(
-  'trunk_only', False, 'Import the layers below the head; what is left out is listed.'
+  'trunk_only', False, 'Import only the layers below the head, and list what is left out.'
 )
 _BGR = flags.DEFINE_bool(
   'bgr',
   False,
-  "The source takes B, G, R, as Caffe's and Keras's ImageNet weights do: turn its first "
-  'convolution around, so that the network takes R, G, B.',
+  'The source takes B, G, R, as ImageNet weights of Caffe and Keras do: reverse the input channels '
+  'of its first convolution, so that the network takes R, G, B.',
 )
 _RGB_MEAN = flags.DEFINE_list(
-  'rgb_mean', [str(mean) for mean in IMAGENET_RGB_MEAN], 'Subtracted from R, G, B, 0..255.'
+  'rgb_mean',
+  [str(mean) for mean in IMAGENET_RGB_MEAN],
+  'Mean that is subtracted from R, G, B pixels of 0..255, comma-separated.',
 )
 _RGB_STD = flags.DEFINE_list(
   'rgb_std',
   None,
-  'What the source divides R, G, B (0..255) by; the first convolution takes it over. '
-  "58.395,57.12,57.375 for torchvision's weights.",
+  'Standard deviation by which the source divides R, G, B pixels of 0..255, comma-separated; it is '
+  'folded into the first convolution. 58.395,57.12,57.375 for weights of torchvision.',
 )
-_PIXEL_SCALE = flags.DEFINE_float('pixel_scale', 1.0, 'Multiplies pixels after the mean is off.')
+_PIXEL_SCALE = flags.DEFINE_float(
+  'pixel_scale', 1.0, 'Factor that pixels are multiplied by after the mean is subtracted.'
+)
 _BATCH_NORM_EPSILON = flags.DEFINE_float(
-  'batch_norm_epsilon', None, 'Of the source. By default what the file, or its framework, says.'
+  'batch_norm_epsilon',
+  None,
+  'Epsilon of batch norm in the source. Defaults to that in the file, or to that of its framework.',
 )
-_LABELS = flags.DEFINE_string('labels', None, 'Label file, for the contract.')
+_LABELS = flags.DEFINE_string('labels', None, 'Label file whose class names go into the contract.')
 
 
 def main() -> None:
@@ -87,7 +100,7 @@ def main() -> None:
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 
@@ -97,7 +110,9 @@ def _numbers(flag: flags.FlagHolder) -> tuple[float, ...]:
   except ValueError:
     values = ()
   if len(values) != 3:
-    raise ConfigError(f'--{flag.name} must be three numbers, R,G,B, got {",".join(flag.value)!r}.')
+    raise ConfigError(
+      f'--{flag.name} must be three comma-separated numbers R,G,B, got {",".join(flag.value)!r}.'
+    )
   return values
 
 

@@ -1,8 +1,8 @@
-"""How every tool starts: caller's folder, flags, `--help`, and errors in one line.
+"""Start-up of every tool: working folder, flags, `--help`, and errors on one line.
 
-Exit codes: 0 done, 1 the work failed (the message says what to repair), 2 wrong flags or an output
-that cannot be written (noticed before the work), 75 another worker of the run is gone, so that
-another try is worth it, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+Exit codes: 0 done, 1 the work failed (the message says what to fix), 2 wrong flags or an output
+that cannot be written (detected before the work), 75 another worker of the run was lost, so that
+the command is worth running again, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ from vgg_slim.errors import ConfigError, OutputError, VggSlimError, WorkerLostEr
 from vgg_slim.quiet_import import quiet_import
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
-_OF_EVERY_TOOL = 'Every command'  # heading of flags
+_COMMON_HEADING = 'Every command'
 
 
-@flag_groups.headed(_OF_EVERY_TOOL)
+@flag_groups.headed(_COMMON_HEADING)
 def _define_flags() -> None:
-  flags.DEFINE_bool('quiet', False, 'No progress; results, warnings and errors stay.')
-  flags.DEFINE_bool('verbose', False, "TensorFlow's notices, and where an error comes from.")
+  flags.DEFINE_bool('quiet', False, 'Show no progress, only results, warnings and errors.')
+  flags.DEFINE_bool('verbose', False, 'Show the log of TensorFlow, and tracebacks of errors.')
 
 
 _define_flags()
@@ -40,25 +40,25 @@ _define_flags()
 
 @contextlib.contextmanager
 def _reader_may_leave() -> Iterator[None]:
-  """A reader that has seen enough, such as `head`, ends the tool without a word."""
+  """Ends the tool silently when the reader of its output, such as `head`, closes the pipe."""
   try:
     try:
       yield
     finally:
       sys.stdout.flush()
   except BrokenPipeError:
-    # Else Python's own flush at the end fails again.
+    # Otherwise Python's own flush at exit would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(128 + signal.SIGPIPE)
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-  """SIGINT and SIGTERM raise KeyboardInterrupt(number) in the block; a second SIGTERM kills.
+  """Makes SIGINT and SIGTERM raise KeyboardInterrupt(number); a second SIGTERM kills the process.
 
-  Without these handlers a process that starts with SIGINT ignored cannot be interrupted: a shell
-  script starts its background jobs like that, and Python leaves an ignored signal ignored. Only the
-  main thread may set handlers; elsewhere the block changes nothing.
+  Without these handlers a process that starts with SIGINT ignored cannot be interrupted: shell
+  scripts start background jobs like that, and Python leaves an ignored signal ignored. Only the
+  main thread may set handlers; in other threads the block changes nothing.
   """
   if threading.current_thread() is not threading.main_thread():
     yield
@@ -84,10 +84,10 @@ def run(
   """Parses the flags, calls `main` and exits; user errors become one line on stderr.
 
   Args:
-    main: takes no argument, or the list of those that are no flags; its module's docstring and key
-      flags are the text of `--help`.
+    main: function without parameters, or with one for the list of positional arguments. The
+      docstring and key flags of its module are the text of `--help`.
     argv: program name and arguments; `sys.argv` by default.
-    takes_command: whether `main` is given the list of what follows `--`.
+    takes_command: whether `main` takes the list of arguments after `--` instead.
   """
   argv = sys.argv if argv is None else argv
   argv, command = _split_command(argv) if takes_command else (argv, [])
@@ -106,7 +106,7 @@ def run(
     _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
   takes_arguments = not takes_command and bool(inspect.signature(main).parameters)
   if positional and not takes_arguments:
-    # `--random_flip false` leaves `false` over and would pass as --random_flip=true.
+    # Otherwise `--random_flip false` would mean --random_flip=true, with `false` left over.
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
   _prepare_tensorflow()
   _show_warnings(name)
@@ -134,35 +134,35 @@ def _split_command(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def check_given(*needed: flags.FlagHolder) -> None:
-  """Raises ConfigError that lists the flags of `needed` without a value."""
+  """Raises ConfigError if flags of `needed` have no value; the message lists them."""
   missing = [f'--{flag.name}' for flag in needed if not flag.value]
   if missing:
-    raise ConfigError(f'{", ".join(missing)} missing; see --help.')
+    raise ConfigError(f'Give {" and ".join(missing)}; see --help.')
 
 
 def values_by_flag(*holders: flags.FlagHolder) -> dict[str, str | None]:
-  """Values by flag as a user writes it, such as {'--output': 'answers.csv'}."""
+  """Returns values by the flag as users write it, such as {'--output': 'answers.csv'}."""
   return {f'--{holder.name}': holder.value for holder in holders}
 
 
 def _enter_callers_folder() -> None:
-  """Relative paths mean the folder the user stands in, also under `bazel run`."""
+  """Makes relative paths refer to the folder of the user, also under `bazel run`."""
   folder = os.environ.get('BUILD_WORKING_DIRECTORY')
   if folder:
     os.chdir(folder)
 
 
 def load_tensorflow() -> None:
-  """Imports TensorFlow, but for --verbose without the notices that it prints while loading."""
+  """Imports TensorFlow without its start-up log, which only --verbose shows."""
   load = importlib.import_module if flags.FLAGS['verbose'].value else quiet_import
   load('vgg_slim.compat')
 
 
 def _prepare_tensorflow() -> None:
-  """Keeps notices that a user cannot mend off the terminal but for --verbose, and oneDNN on.
+  """Enables oneDNN, and without --verbose hides log lines that users cannot act on.
 
-  TensorFlow switches oneDNN on by itself only for processors with AVX-512: on one with AVX2 a
-  training step of VGG16 at 32 px took 3.8 s without it and 2.6 s with it.
+  TensorFlow enables oneDNN by itself only on processors with AVX-512. With AVX2 a training step of
+  VGG16 at 32 px took 3.8 s without it and 2.6 s with it.
   """
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
   if flags.FLAGS['verbose'].value:
@@ -174,7 +174,7 @@ def _prepare_tensorflow() -> None:
 
 
 def _show_warnings(name: str) -> None:
-  """The library's warnings become lines on stderr, like errors."""
+  """Prints warnings of the library as lines on stderr, like errors."""
   handler = logging.StreamHandler()
   handler.setFormatter(logging.Formatter(f'{name}: warning: %(message)s'))
   logging.getLogger('vgg_slim').handlers = [handler]
@@ -192,13 +192,13 @@ def _help_text(module: types.ModuleType) -> str:
     for flag in members:
       value = '' if flag.default is None else f' (default: {flag.default_as_str})'
       lines += [f'  --{flag.name}', f'      {flag.help}{value}']
-  lines += ['  --flagfile', '      Reads flags from a file, one a line, such as recipes/*.flags.']
-  lines += ['  --version', '      Prints the version and ends.']
+  lines += ['  --flagfile', '      Reads flags from a file, one per line, such as recipes/*.flags.']
+  lines += ['  --version', '      Prints the version and exits.']
   return '\n'.join(lines)
 
 
 def is_quiet() -> bool:
-  """Whether progress is not wanted."""
+  """Whether progress is hidden."""
   return flags.FLAGS['quiet'].value
 
 

@@ -1,13 +1,13 @@
-"""Draws what there is to look at into a picture file.
+"""Plots samples of a data set, or the curves of training runs, into a file.
 
   tools/plot --what=samples --train_dir=runs/photos
   tools/plot --what=samples --data_dir=data/photos --train_scale_max=512 --output=samples.png
   tools/plot --what=history --train_dir=runs/photos,runs/photos_sgd
 
-samples  A grid of pictures with their labels, as the network sees them: augmented for the train
-         split, the central crop for the others. Without a --train_dir the flags say how they are
-         preprocessed, as those of tools/train do.
-history  Loss and accuracy over the epochs, of one --train_dir or of several with commas.
+samples  A grid of images with their labels, as the network sees them: augmented for the training
+         split, the central crop for the others. Without --train_dir, the flags of tools/train
+         determine how they are preprocessed.
+history  Loss and accuracy over the epochs, for one --train_dir or several, comma-separated.
 """
 
 import dataclasses
@@ -24,17 +24,19 @@ from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 
-if TYPE_CHECKING:  # the import itself waits until a picture is drawn
+if TYPE_CHECKING:  # matplotlib is only imported to draw
   from vgg_slim.plotting.samples import Figure
 
 _TRAIN_DIR = flags.DEFINE_string(
-  'train_dir', None, 'Folder of a training run; history: of several, with commas.'
+  'train_dir', None, 'Folder of a training run; for history also several, comma-separated.'
 )
-_DATA_DIR = flags.DEFINE_string('data_dir', None, "Converted data set. By default the run's own.")
-_SPLIT = flags.DEFINE_string('split', 'train', 'samples: of which split.')
-_COUNT = flags.DEFINE_integer('count', 16, 'samples: how many pictures.', lower_bound=1)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, 'Folder of a converted data set. Defaults to that of the training run.'
+)
+_SPLIT = flags.DEFINE_string('split', 'train', 'Split that samples are taken from.')
+_COUNT = flags.DEFINE_integer('count', 16, 'Number of samples.', lower_bound=1)
 _OUTPUT = flags.DEFINE_string(
-  'output', None, 'File to write: .png, .pdf or .svg. By default WHAT.png.'
+  'output', None, 'File to write: .png, .pdf or .svg. Defaults to WHAT.png.'
 )
 config_flags.define_train_flags()
 
@@ -55,7 +57,7 @@ def _samples() -> 'Figure':
 
 def _history() -> 'Figure':
   if not _TRAIN_DIR.value:
-    raise ConfigError('--train_dir is missing: one or several folders of runs, with commas.')
+    raise ConfigError('--train_dir is required: one or more folders of runs, comma-separated.')
   from vgg_slim.plotting import curves
   from vgg_slim.training import history
 
@@ -72,38 +74,38 @@ def _history() -> 'Figure':
   return curves.draw_history(runs)
 
 
-# Each draws from the flags; its lines in the docstring above are its help.
+# Functions that draw what the flags describe; the docstring above documents them.
 PLOTS: dict[str, Callable[[], 'Figure']] = {
   'samples': _samples,
   'history': _history,
 }
-_WHAT = flags.DEFINE_enum('what', None, list(PLOTS), 'What to draw.')
+_WHAT = flags.DEFINE_enum('what', None, list(PLOTS), 'Plot to draw.')
 
 
 def main() -> None:
-  """Draws one plot of the table and writes it."""
+  """Draws the plot that --what names and writes it."""
   if _WHAT.value is None:
-    raise ConfigError(f'--what is missing, one of {", ".join(PLOTS)}.')
+    raise ConfigError(f'--what is required: one of {", ".join(PLOTS)}.')
   output = _OUTPUT.value or f'{_WHAT.value}.png'
   kind = output_files.check_suffix('--output', output, output_files.DRAWINGS)
   with output_files.open_outputs({'--output': output}) as streams:
     PLOTS[_WHAT.value]().savefig(streams['--output'], format=kind[1:])
-  print(f'{output} is written.')
+  print(f'Wrote {output}.')
 
 
 def _train_config() -> config.TrainConfig:
-  """The run of --train_dir, or the one that the flags describe."""
+  """Returns the config of the run in --train_dir, or else the one that the flags describe."""
   if _TRAIN_DIR.value:
     trained = config.read_train_config(_TRAIN_DIR.value)
     return dataclasses.replace(trained, data_dir=_DATA_DIR.value or trained.data_dir)
   if not _DATA_DIR.value:
-    raise ConfigError('--train_dir or --data_dir is missing: what the pictures are of.')
+    raise ConfigError('Give --train_dir or --data_dir to say which data set to plot.')
   data_dir = os.path.abspath(_DATA_DIR.value)
   return config_flags.train_config_from_flags(data_dir, manifests.read_manifest(data_dir))
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

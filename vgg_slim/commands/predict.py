@@ -1,4 +1,4 @@
-"""Says what is on pictures: the most probable classes of each, with percentages.
+"""Classifies images: prints the most probable classes of each, with percentages.
 
   tools/predict --train_dir=runs/photos cat.jpg dog.jpg
   tools/predict --train_dir=runs/photos holiday/ 'archive/**/*.png' --top=5 --output=answers.csv
@@ -6,16 +6,17 @@
   tools/predict --train_dir=runs/photos cat.jpg --heat_maps=maps --test_scale=512
   find / -name '*.jpg' | tools/predict --saved_model=exported/photos -
 
-Arguments are files, folders, patterns, or - for names on standard input, one a line. Network and
-preprocessing come from the checkpoint's contract. The whole image is scored, as tools/evaluate does
-it with --noflip; with --flip as it does by default where training mirrored images. --views=center
-scores the central square alone, which is faster.
+Arguments are files, folders, patterns, or - for file names on standard input, one per line. The
+contract of the checkpoint determines network and preprocessing. The whole image is scored, as
+tools/evaluate does with --noflip; --flip does what tools/evaluate does by default if training
+flipped images. --views=center scores only the central square, which is faster.
 
-Heat maps show what speaks for the most probable class: the class score map of the whole picture,
-finer the larger --test_scale, and Grad-CAM of --layer. TensorBoard shows them from the same folder.
+Heat maps show which regions speak for the most probable class: the class score map of the whole
+image, which is finer the larger --test_scale is, and Grad-CAM of --layer. TensorBoard shows them
+from the same folder.
 
-Answers are printed and written as they come. A file that cannot be read, or whose answer is not
-finite, is named and passed over; the exit code is then 1.
+Predictions are printed and written as soon as they are computed. A file that cannot be read, or
+whose prediction is not finite, is reported and skipped; the exit code is then 1.
 """
 
 import contextlib
@@ -34,41 +35,54 @@ from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import predictions
 from vgg_slim.nets import geometry, specs
 
-if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
+if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.evaluation import predictor
 
 checkpoint_flags.define()
 _SAVED_MODEL = flags.DEFINE_string(
-  'saved_model', None, 'Folder of tools/export_model --format=saved_model, in their place.'
+  'saved_model',
+  None,
+  'Folder written by tools/export_model --format=saved_model, as an alternative to a checkpoint.',
 )
-_VIEWS = flags.DEFINE_enum('views', 'dense', ['dense', 'center'], 'What is scored of a picture.')
+_VIEWS = flags.DEFINE_enum(
+  'views',
+  'dense',
+  ['dense', 'center'],
+  'Part of each image that is scored: all of it (dense) or the central square.',
+)
 _TEST_SCALE = flags.DEFINE_integer(
-  'test_scale', None, 'Smaller side Q in pixels. By default as in training.', lower_bound=1
+  'test_scale',
+  None,
+  'Smaller side Q that images are resized to, in pixels. Defaults to the one that corresponds to '
+  'the training scale.',
+  lower_bound=1,
 )
 _FLIP = flags.DEFINE_bool(
   'flip',
   False,
-  'Average each image with its mirror image, as tools/evaluate does where training mirrored.',
+  'Also score horizontally flipped images, and average.',
 )
-_TOP = flags.DEFINE_integer('top', 3, 'Classes shown of each picture.', lower_bound=1)
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 16, 'Pictures at once.', lower_bound=1)
-_OUTPUT = flags.DEFINE_string('output', None, 'Write the answers to this .csv or .json file, too.')
-_BAR_CHARTS = flags.DEFINE_string('bar_charts', None, 'Folder for a bar chart of each picture.')
-_GRID = flags.DEFINE_string('grid', None, 'Draw all pictures with their answers into this .png.')
-_HEAT_MAPS = flags.DEFINE_string('heat_maps', None, 'Folder for heat maps of each picture.')
+_TOP = flags.DEFINE_integer('top', 3, 'Number of classes to show per image.', lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 16, 'Number of images per batch.', lower_bound=1)
+_OUTPUT = flags.DEFINE_string('output', None, 'File for the predictions: .csv or .json.')
+_BAR_CHARTS = flags.DEFINE_string('bar_charts', None, 'Folder for a bar chart of each image.')
+_GRID = flags.DEFINE_string('grid', None, 'File for a grid of all images and predictions: .png.')
+_HEAT_MAPS = flags.DEFINE_string('heat_maps', None, 'Folder for heat maps of each image.')
 _LAYER = flags.DEFINE_string(
-  'layer', None, 'Layer of Grad-CAM, such as conv4_3. By default the last before the head.'
+  'layer',
+  None,
+  'Layer of Grad-CAM, such as conv4_3. Defaults to the last feature map before the final pool.',
 )
 
 _SOURCES = ('train_dir', 'checkpoint_path', 'saved_model')
-_NAMED = 10  # files without an answer, in the message
+_MAX_NAMED = 10  # files without a prediction that the message names
 
 
 def main(arguments: list[str]) -> None:
-  """Wires files, the network and what is written together."""
+  """Checks the flags, predicts and reports the files that failed."""
   paths = image_files.list_files(arguments, sys.stdin)
   if not paths:
-    raise ConfigError('no images: give files, folders, patterns, or - for names on stdin.')
+    raise ConfigError('No images: give files, folders, patterns, or - for names on stdin.')
   source, made_for = _load_contract()
   if _LAYER.value:
     geometry.find_layer(specs.get(made_for.model), _LAYER.value)
@@ -81,15 +95,17 @@ def main(arguments: list[str]) -> None:
   with output_files.open_outputs(written, folders) as streams:
     failures = _predict(paths, source, made_for, streams)
   if failures:
-    more = f'; and {len(failures) - _NAMED} more' if len(failures) > _NAMED else ''
-    reasons = '; '.join(f'{file}: {reason}' for file, reason in failures[:_NAMED])
-    raise DataError(f'{len(failures)} of {len(paths)} files have no answer: {reasons}{more}.')
+    more = f'; and {len(failures) - _MAX_NAMED} more' if len(failures) > _MAX_NAMED else ''
+    reasons = '; '.join(f'{file}: {reason}' for file, reason in failures[:_MAX_NAMED])
+    raise DataError(
+      f'{len(failures)} of {len(paths)} files could not be classified: {reasons}{more}.'
+    )
 
 
 def _predict(
   paths: list[str], source: str, made_for: contract.Contract, streams: dict[str, BinaryIO]
 ) -> list[predictions.Failure]:
-  """Prints and writes the answers as they come."""
+  """Prints and writes the predictions as soon as they are computed; returns the failures."""
   invocation.load_tensorflow()
   from vgg_slim.evaluation import predictor
 
@@ -123,20 +139,20 @@ def _predict(
 
 
 def _progress() -> contextlib.AbstractContextManager[progress.ProgressFn]:
-  if sys.stdout.isatty():  # where the rows themselves show it, and a bar would run into them
+  if sys.stdout.isatty():  # a bar would run into the rows, which show the progress themselves
     return contextlib.nullcontext(lambda done, total: None)
   return progress.show('Predicting')
 
 
 def _load_contract() -> tuple[str, contract.Contract]:
-  """Where the network is, and its contract."""
+  """Returns the prefix of the checkpoint or the folder of the SavedModel, and its contract."""
   given = [name for name in _SOURCES if flags.FLAGS[name].value]
   if len(given) != 1:
-    raise ConfigError(f'give one of --{", --".join(_SOURCES)}.')
+    raise ConfigError(f'Give exactly one of --{", --".join(_SOURCES)}.')
   if not _SAVED_MODEL.value:
     return checkpoint_flags.load_contract()
   if _HEAT_MAPS.value:
-    raise ConfigError('--heat_maps: a SavedModel has no layers to look at; give its checkpoint.')
+    raise ConfigError('--heat_maps needs the layers of a checkpoint, which a SavedModel lacks.')
   path = pathlib.Path(_SAVED_MODEL.value, contract.SAVED_MODEL_EXTRAS, contract.EXPORTED_FILE)
   return _SAVED_MODEL.value, contract.read_contract(path)
 
@@ -164,7 +180,7 @@ def _draw(
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

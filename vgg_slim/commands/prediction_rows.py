@@ -1,4 +1,4 @@
-"""Predictions on the terminal, one by one as they come. Loads no TensorFlow."""
+"""Predictions on the terminal, each printed as soon as it is known. Loads no TensorFlow."""
 
 import shutil
 import sys
@@ -10,20 +10,20 @@ from vgg_slim.evaluation.predictions import Prediction
 
 _GAP = '  '
 _PERCENT_WIDTH = len('100.0%')
-# In files and pipes each image is one line, and longer names push the rest of it to the right.
+# In files and pipes each image is one line; longer names push the rest of it to the right.
 _WIDEST_COLUMN = 32
 
 
 class Printer:
-  """Prints a table row for each image, or several short lines where the terminal is too narrow."""
+  """Prints one table row per image, or several short lines if the terminal is too narrow."""
 
   def __init__(self, files: Sequence[str], class_names: Sequence[str], top: int) -> None:
-    """Chooses the layout by the longest names, so that nothing is ever cut.
+    """Chooses the layout by the longest names, so that nothing is truncated.
 
     Args:
-      files: all images that may come.
-      class_names: of the network; empty where nobody gave names.
-      top: number of classes of each image.
+      files: names of all images that may be printed.
+      class_names: names of the network's classes; empty if it has none.
+      top: number of classes printed per image.
     """
     self._top = top
     self._file_width = _longest(['image', *files])
@@ -58,7 +58,7 @@ class Printer:
 
 
 def _show(line: str) -> None:
-  # A name that is not UTF-8, or that the terminal cannot show, must not end the command.
+  # A name that the terminal cannot encode must not end the command.
   encoding = sys.stdout.encoding or 'utf-8'
   print(line.encode(encoding, 'backslashreplace').decode(encoding), flush=True)
 
@@ -68,5 +68,5 @@ def _longest(texts: Sequence[str]) -> int:
 
 
 def _pad(text: str, width: int) -> str:
-  """Wide characters, such as Chinese ones, take two columns."""
+  """Pads to `width` columns; wide characters, such as Chinese ones, take two."""
   return text + ' ' * (width - cells.cell_len(text))

@@ -1,6 +1,6 @@
-"""Progress of long work on stderr: a bar on a terminal, a line every few seconds elsewhere.
+"""Progress of long work on stderr: a bar on terminals, a line every few seconds elsewhere.
 
---quiet leaves both out.
+With --quiet neither is shown.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ _SECONDS_BETWEEN_REDRAWS = 0.1
 def show(
   description: str, unit: str = 'images', stream: TextIO | None = None
 ) -> Iterator[ProgressFn]:
-  """Yields a function to be called with (done, total) as the work goes on.
+  """Yields a function to call with (done, total) as the work progresses.
 
-  Speed and time left count from the first call on: what was done by then may be of an earlier
-  process.
+  Rate and remaining time are measured from the first call on, since an earlier process may have
+  done what was finished by then.
 
   Args:
-    description: what is done, such as 'Converting'.
-    unit: what is counted, in the plural.
-    stream: where to write; stderr by default.
+    description: name of the work, such as 'Converting'.
+    unit: plural of what is counted.
+    stream: stream to write to; stderr by default.
   """
   stream = sys.stderr if stream is None else stream
   if invocation.is_quiet():
@@ -88,7 +88,7 @@ def _lines(description: str, unit: str, stream: TextIO) -> Iterator[ProgressFn]:
 
 
 class _RateColumn(progress.ProgressColumn):
-  """Units per second, once there are two updates to tell it from."""
+  """Units per second; empty until there are two updates to compute it from."""
 
   def __init__(self, unit: str):
     super().__init__()
@@ -99,7 +99,7 @@ class _RateColumn(progress.ProgressColumn):
 
 
 def _every(seconds: float) -> Callable[[], bool]:
-  """Returns a function that is true at most once in `seconds`, first after `seconds`."""
+  """Returns a function that is true at most once every `seconds`, and not before `seconds`."""
   due = time.monotonic() + seconds
 
   def is_due() -> bool:

@@ -1,11 +1,11 @@
-"""Evaluations on the terminal, laid out as the VGG paper's tables."""
+"""Evaluations on the terminal, laid out like the VGG paper's tables."""
 
 from collections.abc import Sequence
 
 from vgg_slim.commands import terminal_tables
 from vgg_slim.evaluation import tables
 
-# The numbers of images and of views fed would be alike in all lines; report and JSON have them.
+# The numbers of images and views are mostly equal in all lines; report and JSON contain them.
 _HEADINGS = (
   'network',
   'S',
@@ -22,7 +22,7 @@ _COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS]
 
 
 def print_tables(shown: Sequence[tables.Table]) -> None:
-  """Prints each under its title and the paper's number."""
+  """Prints each table under its title and its number in the paper."""
   for one in shown:
     title = f"{one.title} (the paper's Table {one.paper})"
     lines = [tables.cells(line.result) for line in one.lines]
@@ -31,7 +31,7 @@ def print_tables(shown: Sequence[tables.Table]) -> None:
 
 
 def print_comparisons(comparisons: Sequence[tables.Comparison]) -> None:
-  """Prints McNemar's exact test of every two lines; nothing where there are none."""
+  """Prints McNemar's exact test of each pair of lines; nothing if there are no pairs."""
   headings = ('first', 'second', 'only first right', 'only second right', 'p')
   rows = [
     (

@@ -1,8 +1,8 @@
-"""The run that the flags of tools/train mean: a new one, or one that is resumed.
+"""The run that the flags of tools/train describe: a new one, or one that is resumed.
 
-A run that has a checkpoint is resumed: its `config.json` says everything that the command does not
-name, and what the command does name is compared with it. Otherwise the run is new, and the defaults
-of the flags, the data set and the checkpoint that it starts from say the rest.
+A run that has a checkpoint is resumed: its `config.json` provides every setting that the command
+line does not give, and those that it gives are compared with it. Otherwise the run is new, and the
+other settings come from the flags' defaults, the data set and the checkpoint that it starts from.
 """
 
 import os
@@ -22,11 +22,11 @@ class RunPlan(NamedTuple):
   """A run before it starts.
 
   Attributes:
-    config: of the run.
-    manifest: of its data set.
-    train_dir: its folder.
-    changes: a line for each setting that is another one than before.
-    is_resumed: whether it goes on from a checkpoint of its own.
+    config: config of the run.
+    manifest: manifest of its data set.
+    train_dir: folder of the run.
+    changes: one line per setting that differs from before.
+    is_resumed: whether the run continues from its own checkpoint.
   """
 
   config: TrainConfig
@@ -42,18 +42,18 @@ def plan_run(
   start: config_flags.Start | None = None,
   overwrite: bool = False,
 ) -> RunPlan:
-  """Finds out which run the flags mean.
+  """Determines which run the flags describe.
 
   Args:
-    data_dir: what --data_dir says; None for that of the run that is resumed, or the digits.
+    data_dir: value of --data_dir; None for that of the run that is resumed, or the digits.
     train_dir: folder of the run; None for runs/DATA_MODEL.
-    start: the checkpoint that a new run starts from; None for that of the flags.
-    overwrite: whether the run that is in the folder is removed, so that a new one is meant.
+    start: checkpoint that a new run starts from; None for that of --checkpoint_path.
+    overwrite: whether a run in the folder is removed, so that the run is new.
 
   Raises:
-    CheckpointError: a run that cannot be resumed with these flags, or a `config.json` or contract
-      that cannot be read.
-    ConfigError: values out of range or that do not go together.
+    CheckpointError: the run cannot be resumed with these flags, or a `config.json` or contract
+      cannot be read.
+    ConfigError: values are out of range or cannot be combined.
     DataError: there is no such data set.
   """
   new = None if train_dir else plan_new_run(data_dir, None, start)
@@ -65,9 +65,9 @@ def plan_run(
   manifest = manifests.read_manifest(data_dir)
   if manifest.fingerprint != begun.data_fingerprint:
     raise CheckpointError(
-      f'The run in {train_dir} was started on another data set than the one that is in {data_dir} '
-      'now: its images, classes or splits differ. Give the --data_dir of the first, or start a new '
-      f'run from its weights: --checkpoint_path={train_dir} with another --train_dir.'
+      f'The run in {train_dir} was started on a data set with other images, classes or splits than '
+      f'{data_dir} has now. Give the --data_dir that it was started with, or start a new run from '
+      f'its weights: --checkpoint_path={train_dir} with another --train_dir.'
     )
   given = {
     'data_dir': data_dir,
@@ -80,7 +80,7 @@ def plan_run(
 def plan_new_run(
   data_dir: str | None, train_dir: str | None, start: config_flags.Start | None = None
 ) -> RunPlan:
-  """The run that the flags mean where there is none yet; arguments and errors as `plan_run`."""
+  """Returns the new run that the flags describe; arguments and errors are those of `plan_run`."""
   data_dir = os.path.abspath(data_dir or _digits_dir())
   manifest = manifests.read_manifest(data_dir)
   new = config_flags.train_config_from_flags(data_dir, manifest, start)
@@ -88,14 +88,14 @@ def plan_new_run(
 
 
 def _begun_run(train_dir: str) -> TrainConfig | None:
-  """The run that has a checkpoint in `train_dir`."""
+  """Returns the config of the run in `train_dir`; None if it has no checkpoint."""
   if not prefixes.list_candidates(train_dir):
     return None
   return config.read_train_config(train_dir)
 
 
 def _find_data(begun: TrainConfig, train_dir: str) -> str:
-  """The data set of a run that has begun; the digits are made again where they are gone."""
+  """Returns the data set of a run that has begun; creates the digits again if they are gone."""
   from vgg_slim.data.conversion import default_data
 
   if os.path.isdir(begun.data_dir):
@@ -103,8 +103,8 @@ def _find_data(begun: TrainConfig, train_dir: str) -> str:
   if begun.data_dir == str(default_data.digits_path(default_data.cache_folder())):
     return _digits_dir()
   raise DataError(
-    f'The run in {train_dir} was trained on {begun.data_dir}, which is not there. Say with '
-    '--data_dir where the data set is now.'
+    f'The run in {train_dir} was trained on {begun.data_dir}, which does not exist. Give the '
+    'present folder of the data set as --data_dir.'
   )
 
 

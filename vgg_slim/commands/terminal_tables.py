@@ -1,4 +1,4 @@
-"""Tables on the terminal, in which no name and no number is ever cut."""
+"""Tables on the terminal that never truncate a name or a number."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ from rich import box, cells, console, table
 
 _WIDTH_OF_FILES = 160
 _GAP = 2
-# A cell may go on in the next line behind one of these.
+# A cell may be wrapped after a space, semicolon or plus sign.
 _PIECE = re.compile(r'[^ ;+]*[ ;+]*')
 
 
@@ -20,14 +20,14 @@ def print_table(
 ) -> None:
   """Prints rows of cells under headings.
 
-  Where they are too wide, headings and then cells go on in the next line, between their parts;
-  where that is not enough, each row becomes a list of headings and cells.
+  If they are too wide, headings are wrapped, then cells; if that is not enough, each row is printed
+  as a list of headings and cells.
 
   Args:
-    headings: of the columns.
-    rows: as many cells each.
-    title: above them.
-    text_columns: this many of the first columns begin at the left; the others are numbers.
+    headings: headings of the columns.
+    rows: one cell per heading in each row.
+    title: line above the table.
+    text_columns: number of columns, from the left, that are left-aligned; the others hold numbers.
   """
   screen = console.Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES, markup=False)
   columns = list(zip(headings, *rows, strict=True))
@@ -49,12 +49,12 @@ def print_table(
   for row in rows:
     shown.add_row(*map(_wrap, row, widths))
   print(f'\n{title}\n' if title else '')
-  # In a file or a pipe rich leaves colours out by itself.
+  # Rich itself omits colors in files and pipes.
   screen.print(shown)
 
 
 def _fit(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
-  """Widths of the columns that fit into `width`; None if there are none."""
+  """Returns column widths that fit into `width`; None if the columns cannot be that narrow."""
   left = width - _GAP * (len(columns) - 1)
   natural = [max(map(cells.cell_len, column)) for column in columns]
   only_headings = [
@@ -69,7 +69,7 @@ def _fit(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
 
 
 def _between(most: Sequence[int], least: Sequence[int], left: int) -> list[int]:
-  """Takes from the widest column until all fit."""
+  """Narrows the widest column until all fit."""
   widths = list(most)
   while sum(widths) > left:
     i = max(range(len(widths)), key=lambda i: (widths[i] > least[i], widths[i]))

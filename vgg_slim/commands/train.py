@@ -1,4 +1,4 @@
-"""Trains a network, from scratch or on from the newest checkpoint of --train_dir.
+"""Trains a network, from scratch, from given weights, or resuming the run in --train_dir.
 
   tools/train --model=vgg16
   tools/train --flagfile=recipes/digits_vgg16.flags
@@ -6,10 +6,10 @@
   tools/train --data_dir=data/photos --checkpoint_path=weights/vgg16 --new_head \\
       --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
 
-Without --data_dir it trains on the handwritten digits that come with scikit-learn. The same command
-again goes on where a run ended, and so does --train_dir alone: what no flag says is as it was.
-Ctrl-C saves a checkpoint and stops. A run is only removed by --overwrite, and only one process at a
-time writes to --train_dir.
+Without --data_dir it trains on the handwritten digits that come with scikit-learn. Running the same
+command again resumes a run from its newest checkpoint, and so does --train_dir alone: settings that
+are not given stay as they were. Ctrl-C saves a checkpoint and stops. A run is only removed by
+--overwrite, and only one process at a time writes to --train_dir.
 """
 
 import contextlib
@@ -32,27 +32,29 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
 
-if TYPE_CHECKING:  # the import itself waits until TensorFlow is needed
+if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.training import loop
 
 _DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, 'Folder made by tools/convert_to_tfrecord. By default the digits.'
+  'data_dir',
+  None,
+  'Folder made by tools/convert_to_tfrecord. Defaults to the handwritten digits.',
 )
 _TRAIN_DIR = flags.DEFINE_string(
-  'train_dir', None, 'Folder of checkpoints and curves. By default runs/DATA_MODEL.'
+  'train_dir', None, 'Folder for checkpoints and curves. Defaults to runs/DATA_MODEL.'
 )
 _OVERWRITE = flags.DEFINE_bool(
-  'overwrite', False, 'Remove the run in --train_dir, file by file as it says, and start again.'
+  'overwrite', False, 'Remove the run in --train_dir, listing its files, and start from scratch.'
 )
 _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
-  'validation_batch_size', 64, 'Pictures in a batch of the validation after each epoch.'
+  'validation_batch_size', 64, 'Number of images per batch in the validation after each epoch.'
 )
 config_flags.define_train_flags()
 phases.define_phase_flag()
 
 
 def main() -> None:
-  """Wires data, config, training and validation together, once or phase by phase."""
+  """Trains one run, or one after another for the phases; only the chief worker prints."""
   workers = cluster.read_cluster()
   is_chief = workers is None or workers.index == 0
   with contextlib.nullcontext() if is_chief else contextlib.redirect_stdout(io.StringIO()):
@@ -66,8 +68,8 @@ def _train_all(workers: cluster.Cluster | None) -> None:
     _print_end(_train(plan, workers), plan.train_dir)
     return
   if workers:
-    raise ConfigError('--phase: several workers (TF_CONFIG) take a command for each phase.')
-  # All of them before the first: a mistake in the last shows now, not tomorrow.
+    raise ConfigError('--phase cannot be used with TF_CONFIG; run one command per phase instead.')
+  # Plan all phases before the first starts, so that an error in the last one is reported now.
   parent = _TRAIN_DIR.value or _plan_phases(parts, run_plan.plan_new_run)[-1].train_dir
   plan_fn = functools.partial(run_plan.plan_run, overwrite=_OVERWRITE.value)
   _plan_phases(parts, plan_fn, parent)
@@ -88,12 +90,12 @@ def _train_all(workers: cluster.Cluster | None) -> None:
 def _plan_phases(
   parts: list[phases.Phase], plan_fn: Callable[..., run_plan.RunPlan], parent: str | None = None
 ) -> list[run_plan.RunPlan]:
-  """The plan of each phase, as if those before it had been trained.
+  """Plans each phase as if those before it had been trained.
 
   Args:
-    parts: the phases in order.
-    plan_fn: `run_plan.plan_run`, or `plan_new_run` to learn the folder that is the default.
-    parent: their common folder; None where it is not known yet.
+    parts: phases in order.
+    plan_fn: `run_plan.plan_run`, or `plan_new_run` to determine the default folder.
+    parent: folder that contains the train_dirs of all phases; None if not known yet.
   """
   plans, start = [], None
   for part in parts:
@@ -110,7 +112,7 @@ def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
   if result.stopped_by:
     print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
     without = ' without --overwrite' if _OVERWRITE.value else ''
-    print(f'{result.checkpoint}. The same command{without} goes on from there.')
+    print(f'{result.checkpoint}. Run the same command{without} to resume.')
     return
   if result.ended_early:
     print(f'Ended early: {result.ended_early}.')
@@ -133,16 +135,16 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
   train = manifest.split('train')
   reporter.line(
-    f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} pictures of '
+    f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} images of '
     f'{manifest.num_classes} classes from {wanted.data_dir}, into {train_dir}.'
   )
   if run_flags.has_default_length() and not plan.is_resumed:
     steps = wanted.run.total_steps(train.num_examples)
-    reporter.line(f'{wanted.run.epochs:g} epochs, {steps} steps; --epochs gives another length.')
+    reporter.line(f'{wanted.run.epochs:g} epochs, {steps} steps; set the length with --epochs.')
   for change in plan.changes:
     reporter.line(change)
   if 'validation' not in manifest.splits:
-    reporter.line('No validation split: training without validation.')
+    reporter.line('The data set has no validation split: training without validation.')
     return loop.run_training(
       wanted, manifest, train_dir, None, reporter, workers, overwrite=_OVERWRITE.value
     )
@@ -155,14 +157,14 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   shards = manifests.shard_paths(wanted.data_dir, manifest, 'validation')
   with runner.Evaluator(wanted, wanted.data_dir, manifest, central_crops) as evaluator:
     validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
-    pictures = validator.summarize if wanted.run.image_summary_every_steps else None
+    summarize = validator.summarize if wanted.run.image_summary_every_steps else None
     return loop.run_training(
-      wanted, manifest, train_dir, validator.run, reporter, workers, pictures, _OVERWRITE.value
+      wanted, manifest, train_dir, validator.run, reporter, workers, summarize, _OVERWRITE.value
     )
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

@@ -1,4 +1,4 @@
-"""Trains a new head on extracted features, in seconds, and puts it on its trunk.
+"""Trains a new head on extracted features, in seconds, and joins it to its trunk.
 
   tools/train_head --features=features/photos --checkpoint_path=weights/vgg16 \\
       --output=weights/photos
@@ -6,10 +6,10 @@
       --head=fc256 --classifier_activation=sigmoid --optimizer=rmsprop --epochs=50
   tools/predict --checkpoint_path=weights/photos cat.jpg
 
---features is a folder of tools/extract_features, and the checkpoint the one that it was made with.
-OUTPUT is a checkpoint of the whole network with its contract: it gives the probabilities that the
-head gives on the features, and the other tools take it like any other checkpoint. Heads whose name
-starts with `average` average the map first (GAP), the others flatten it.
+--features is a folder written by tools/extract_features, and the checkpoint is the one that the
+features were extracted with. OUTPUT is a checkpoint of the whole network with its contract; it
+predicts what the head predicts on the features, and the other tools take it like any checkpoint.
+Heads whose names start with `average` average the feature map first (GAP), the others flatten it.
 """
 
 import dataclasses
@@ -30,26 +30,36 @@ from vgg_slim.nets import head_specs
 checkpoint_flags.define()
 _FEATURES = flags.DEFINE_string('features', None, 'Folder made by tools/extract_features.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
-flags.DEFINE_enum('head', HeadConfig.head, sorted(head_specs.HEADS), 'What is trained.')
+flags.DEFINE_enum('head', HeadConfig.head, sorted(head_specs.HEADS), 'Head to train.')
 flags.DEFINE_enum(
   'classifier_activation',
   HeadConfig.classifier_activation,
   CLASSIFIER_ACTIVATIONS,
-  'sigmoid is a single logit for two classes.',
+  'Activation of the class scores: softmax, or sigmoid, a single logit for two classes.',
 )
-flags.DEFINE_integer('fc_units', HeadConfig.fc_units, 'Units of the layers of --head=vgg.')
-flags.DEFINE_float('dropout_keep_prob', HeadConfig.dropout_keep_prob, 'Share of units kept.')
-flags.DEFINE_enum('initializer', HeadConfig.initializer, INITIALIZERS, 'Rule of the first weights.')
-flags.DEFINE_enum('optimizer', HeadConfig.optimizer, OPTIMIZERS, 'How weights are updated.')
-flags.DEFINE_float('learning_rate', HeadConfig.learning_rate, 'The same in all steps.')
-flags.DEFINE_float('weight_decay', HeadConfig.weight_decay, 'Multiplies half the squared weights.')
-flags.DEFINE_integer('batch_size', HeadConfig.batch_size, 'Rows in a step.')
-flags.DEFINE_integer('epochs', HeadConfig.epochs, 'Passes over the features.')
-flags.DEFINE_integer('seed', HeadConfig.seed, 'Of weights, order and dropout.')
+flags.DEFINE_integer('fc_units', HeadConfig.fc_units, 'Number of units per layer of --head=vgg.')
+flags.DEFINE_float(
+  'dropout_keep_prob', HeadConfig.dropout_keep_prob, 'Probability that dropout keeps a unit.'
+)
+flags.DEFINE_enum(
+  'initializer', HeadConfig.initializer, INITIALIZERS, 'Initializer of the weights.'
+)
+flags.DEFINE_enum('optimizer', HeadConfig.optimizer, OPTIMIZERS, 'Optimizer.')
+flags.DEFINE_float('learning_rate', HeadConfig.learning_rate, 'Constant learning rate.')
+flags.DEFINE_float(
+  'weight_decay',
+  HeadConfig.weight_decay,
+  'Factor of half the sum of squared weights in the loss.',
+)
+flags.DEFINE_integer('batch_size', HeadConfig.batch_size, 'Number of images per step.')
+flags.DEFINE_integer('epochs', HeadConfig.epochs, 'Number of passes over the features.')
+flags.DEFINE_integer(
+  'seed', HeadConfig.seed, 'Random seed for weight initialization, shuffling and dropout.'
+)
 
 
 def main() -> None:
-  """Wires features, the head and its trunk together."""
+  """Trains the head on the features and writes the checkpoint of the whole network."""
   invocation.check_given(_FEATURES, _OUTPUT)
   names = [field.name for field in dataclasses.fields(HeadConfig)]
   config = HeadConfig(**{name: flags.FLAGS[name].value for name in names})
@@ -66,7 +76,9 @@ def main() -> None:
   from vgg_slim.weights import formats
 
   if formats.sha256(trunk) != key.weights_sha256:
-    raise CheckpointError(f'{folder} holds features of other weights than those of {trunk}.')
+    raise CheckpointError(
+      f'The features in {folder} were extracted with other weights than those of {trunk}.'
+    )
   started = time.monotonic()
   with progress.show('Training', 'epochs') as report:
     trained = head.run_head_training(
@@ -78,7 +90,7 @@ def main() -> None:
 
 
 def _summary(history: list[tuple], seconds: float) -> str:
-  """The last epoch's accuracies."""
+  """Returns a line with the accuracies of the last epoch and of the best one."""
   last = history[-1]
   text = f'{last.epoch} epochs in {seconds:.1f} s: train accuracy {last.train_accuracy:.2%}'
   if last.validation_accuracy is None:
@@ -91,7 +103,7 @@ def _summary(history: list[tuple], seconds: float) -> str:
 
 
 def run() -> None:
-  """The console command."""
+  """Entry point of the console command."""
   invocation.run(main)
 
 

@@ -18,7 +18,7 @@ def folder(tmp_path):
   return tmp_path
 
 
-def test_a_folder_means_its_newest_whole_checkpoint(folder, caplog):
+def test_a_folder_stands_for_its_newest_intact_checkpoint(folder, caplog):
   assert checkpoint_flags.resolve(str(folder)) == str(folder / 'model.ckpt-6')
   assert not caplog.messages
   os.truncate(folder / 'model.ckpt-6.data-00000-of-00001', 8)
@@ -31,7 +31,7 @@ def test_a_folder_means_its_newest_whole_checkpoint(folder, caplog):
     checkpoint_flags.resolve(str(folder))
 
 
-def test_other_paths_are_taken_as_they_are(folder):
+def test_prefixes_files_and_unknown_paths_resolve(folder):
   prefix = str(folder / 'model.ckpt-3')
   assert checkpoint_flags.resolve(f'{prefix}.index') == prefix
   assert checkpoint_flags.resolve(prefix) == prefix

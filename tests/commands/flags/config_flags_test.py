@@ -19,7 +19,7 @@ def from_flags(manifest, *arguments):
     return config_flags.train_config_from_flags('data', manifest)
 
 
-def test_defaults_are_those_of_the_dataclasses():
+def test_defaults_are_those_of_the_config_classes():
   got = from_flags(a_manifest())
   assert got.optimizer == config.OptimizerConfig()
   assert got.run == config.RunConfig()
@@ -30,7 +30,7 @@ def test_defaults_are_those_of_the_dataclasses():
   ('num_examples', 'arguments', 'epochs', 'epochs_per_decay'),
   [
     (100_000, [], 14, 10),
-    (288, [], 67, 10 * 67 / 14),  # 9 steps an epoch: 603 steps
+    (288, [], 67, 10 * 67 / 14),  # 9 steps per epoch, 603 in total
     (288, ['--batch_size=8'], 17, 10 * 17 / 14),
     (288, ['--epochs_per_decay=5'], 67, 5),
     (288, ['--epochs=14'], 14, 10),
@@ -38,7 +38,7 @@ def test_defaults_are_those_of_the_dataclasses():
     (288, ['--max_steps=50'], 14, 10),
   ],
 )
-def test_small_sets_are_trained_on_for_more_epochs(
+def test_small_data_sets_are_trained_for_more_epochs(
   num_examples, arguments, epochs, epochs_per_decay
 ):
   manifest = a_manifest()
@@ -50,7 +50,7 @@ def test_small_sets_are_trained_on_for_more_epochs(
 @pytest.mark.parametrize(
   ('largest_side', 'image_size', 'scale'), [(8, 32, 36), (64, 32, 36), (65, 224, 256)]
 )
-def test_sides_follow_the_pictures(largest_side, image_size, scale):
+def test_default_sides_follow_the_largest_image(largest_side, image_size, scale):
   manifest = dataclasses.replace(a_manifest(), largest_side=largest_side)
   got = from_flags(manifest)
   assert got.net.image_size == image_size
@@ -66,7 +66,7 @@ def test_sides_follow_the_pictures(largest_side, image_size, scale):
     (True, ['--norandom_flip'], False),
   ],
 )
-def test_pictures_are_mirrored_only_where_that_is_safe(mirror_safe, arguments, flip):
+def test_images_are_mirrored_only_where_that_is_safe(mirror_safe, arguments, flip):
   manifest = dataclasses.replace(a_manifest(), mirror_safe=mirror_safe)
   assert from_flags(manifest, *arguments).preprocessing.random_flip is flip
 
@@ -98,7 +98,7 @@ def test_every_flag_reaches_its_field():
   assert (got.optimizer.learning_rate, got.optimizer.momentum, got.run.max_steps) == (0.5, 0.7, 12)
 
 
-def test_augmentation():
+def test_augmentation_flags_reach_the_preprocessing():
   got = from_flags(a_manifest(), '--rgb_shift=0.1', '--zoom_max=1.5', '--featurewise_std')
   preprocessing = got.preprocessing
   assert (preprocessing.rgb_shift, preprocessing.zoom_max) == (0.1, 1.5)
@@ -113,13 +113,13 @@ def test_augmentation():
     ('--model=vgg99', "Unknown model 'vgg99'"),
     ('--image_size=16', 'image_size=16 is too small'),
     ('--train_scale_min=20', 'train_scale_min=20 is smaller than image_size=32'),
-    ('--learning_rate_boundaries=2,x', '--learning_rate_boundaries=2,x: expected numbers'),
+    ('--learning_rate_values=2,x', '--learning_rate_values=2,x: expected comma-separated numbers'),
     ('--profile_steps=3', 'profile_steps must be the first step, at least 1, and the last'),
-    ('--profile_steps=3-5', '--profile_steps=3-5: expected two numbers with a comma'),
+    ('--profile_steps=3-5', '--profile_steps=3-5: expected two comma-separated integers'),
     ('--batch_size=0', 'batch_size must be at least 1, got 0'),
   ],
 )
-def test_wrong_values_are_named(argument, message):
+def test_errors_name_the_wrong_value(argument, message):
   with pytest.raises(ConfigError, match=message):
     from_flags(a_manifest(), argument)
 
@@ -132,11 +132,11 @@ class TestImportedWeights:
     contract.write_contract(tmp_path / 'vgg16.json', imported)
     return str(tmp_path / 'vgg16')
 
-  def test_their_pixels_are_the_default(self, checkpoint):
+  def test_preprocessing_defaults_to_that_of_the_checkpoint(self, checkpoint):
     got = from_flags(a_manifest(), f'--checkpoint_path={checkpoint}').preprocessing
     assert (got.rgb_mean, got.pixel_scale) == ((1.0, 2.0, 3.0), 0.5)
 
-  def test_other_pixels_are_refused(self, checkpoint):
+  def test_another_pixel_scale_is_refused(self, checkpoint):
     with pytest.raises(CheckpointError, match='pixel_scale 0.5, here 1.0'):
       from_flags(a_manifest(), f'--checkpoint_path={checkpoint}', '--pixel_scale=1')
 
@@ -145,23 +145,23 @@ class TestImportedWeights:
     contract.write_contract(tmp_path / 'w.json', contract.Contract(**values))
     return from_flags(a_manifest(), f'--checkpoint_path={tmp_path / "w"}', *arguments).net
 
-  def test_their_network_is_the_default(self, tmp_path):
+  def test_network_defaults_to_that_of_the_checkpoint(self, tmp_path):
     changes = {'head': 'fc256', 'classifier_activation': 'sigmoid'}
     assert self.net(tmp_path, **changes) == config.NetConfig(
       2, 'vgg_c', 'fc256', 64, fc_units=8, classifier_activation='sigmoid'
     )
 
-  def test_flags_come_first(self, tmp_path):
+  def test_flags_override_the_checkpoint(self, tmp_path):
     got = self.net(tmp_path, '--model=vgg16', '--head=vgg', '--image_size=96', '--fc_units=7')
     assert got == config.NetConfig(2, 'vgg16', 'vgg', 96, fc_units=7)
 
-  def test_a_trunk_leaves_the_sides_to_the_pictures(self, tmp_path):
+  def test_a_trunk_leaves_the_image_size_to_the_data_set(self, tmp_path):
     got = self.net(tmp_path, num_classes=None, fc_units=None, image_size=224)
     assert got == config.NetConfig(2, 'vgg_c', image_size=32)
 
-  def test_net_a_starts_another_network(self, tmp_path):
+  def test_from_net_a_does_not_take_over_the_model(self, tmp_path):
     assert self.net(tmp_path, '--from_net_a', model='vgg_a').model == 'vgg16'
 
-  def test_other_classes_choose_their_own_activation(self, tmp_path):
+  def test_another_number_of_classes_resets_the_activation(self, tmp_path):
     got = self.net(tmp_path, num_classes=5)
     assert got.classifier_activation == 'softmax'

@@ -16,7 +16,7 @@ def parsed():
     yield
 
 
-def test_given_is_what_the_command_names_be_it_the_default():
+def test_given_includes_flags_that_are_given_their_default():
   assert flag_values.given(config.RunConfig) == {
     'epochs': 14.0,
     'keep_best': False,
@@ -25,7 +25,7 @@ def test_given_is_what_the_command_names_be_it_the_default():
   assert flag_values.given(config.OptimizerConfig) == {}
 
 
-def test_what_a_phase_names_is_given_within_it():
+def test_flags_of_a_phase_are_given_within_it():
   phase = phases.Phase('1_a', {'learning_rate_boundaries': '2,3.5'})
   with phases.applied(phase):
     given = flag_values.given(config.OptimizerConfig)
@@ -33,7 +33,7 @@ def test_what_a_phase_names_is_given_within_it():
   assert flag_values.given(config.OptimizerConfig) == {}
 
 
-def test_a_config_of_all_flags_of_its_fields():
+def test_from_flags_fills_every_field_from_its_flag():
   got = flag_values.from_flags(config.RunConfig, seed=5)
   assert got == config.RunConfig(seed=5, profile_steps=(3, 4))
 
@@ -41,11 +41,11 @@ def test_a_config_of_all_flags_of_its_fields():
 @pytest.mark.parametrize(
   ('flag', 'text', 'expected'),
   [
-    ('profile_steps', '3-5', 'two numbers with a comma'),
-    ('learning_rate_values', '1,x', 'numbers with commas'),
+    ('profile_steps', '3-5', 'two comma-separated integers'),
+    ('learning_rate_values', '1,x', 'comma-separated numbers'),
   ],
 )
-def test_text_that_is_something_else(flag, text, expected):
+def test_text_that_cannot_be_converted_is_refused(flag, text, expected):
   flags.FLAGS[flag].value = text.split(',')
   with pytest.raises(ConfigError, match=f'--{flag}={text}: expected {expected}'):
     flag_values.value(flag)

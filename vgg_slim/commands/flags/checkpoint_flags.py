@@ -1,4 +1,4 @@
-"""The flags that name a checkpoint. Loads TensorFlow only to look into a folder."""
+"""The flags that name a checkpoint. Loads TensorFlow only to search a folder."""
 
 import os
 
@@ -12,34 +12,38 @@ flags.disclaim_key_flags()
 
 
 def define() -> None:
-  """--train_dir and --checkpoint_path."""
-  flags.DEFINE_string('train_dir', None, 'Folder of a training run, for its newest checkpoint.')
-  flags.DEFINE_string('checkpoint_path', None, 'Prefix of a checkpoint, in its place.')
+  """Defines --train_dir and --checkpoint_path."""
+  flags.DEFINE_string(
+    'train_dir', None, 'Folder of a training run, whose newest checkpoint is used.'
+  )
+  flags.DEFINE_string(
+    'checkpoint_path', None, 'Prefix of a checkpoint, as an alternative to --train_dir.'
+  )
 
 
 def load_contract() -> tuple[str, contract.Contract]:
-  """The checkpoint's prefix and its contract.
+  """Returns the prefix of the checkpoint that the flags name, and its contract.
 
   Raises:
-    ConfigError: neither flag is given, or both.
-    CheckpointError: as `contract.load_contract`.
+    ConfigError: neither flag is given, or both are.
+    CheckpointError: see `contract.load_contract`.
   """
   given = [flags.FLAGS[name].value for name in ('train_dir', 'checkpoint_path')]
   given = [value for value in given if value]
   if len(given) != 1:
-    raise ConfigError('give one of --train_dir and --checkpoint_path.')
+    raise ConfigError('Give either --train_dir or --checkpoint_path.')
   return contract.load_contract(resolve(given[0]))
 
 
 def resolve(path: str) -> str:
-  """The prefix of the checkpoint that `path` means; `path` itself where there is none.
+  """Returns the prefix of the checkpoint that `path` refers to, or `path` if there is none.
 
   Args:
-    path: a prefix, one of a checkpoint's files, or a folder, for its newest checkpoint that is
-      whole; newer ones that are damaged are named in warnings.
+    path: prefix of a checkpoint, one of its files, or a folder, which stands for its newest intact
+      checkpoint. Newer, damaged ones are reported in warnings.
 
   Raises:
-    CheckpointError: the folder holds damaged checkpoints only.
+    CheckpointError: all checkpoints in the folder are damaged.
   """
   if not os.path.isdir(path):
     return prefixes.find_prefix(path) or path

@@ -1,4 +1,4 @@
-"""The flags that say which pictures are scored, and how. Loads no TensorFlow."""
+"""The flags that choose which images are scored, and how. Loads no TensorFlow."""
 
 from collections.abc import Iterable
 
@@ -16,43 +16,57 @@ from vgg_slim.preprocessing import test_scales as scales
 flags.disclaim_key_flags()
 
 
-@flag_groups.headed('Pictures and views')
+@flag_groups.headed('Images and views')
 def define() -> None:
-  """--split, --views, --test_scales and what goes with them."""
-  flags.DEFINE_string('split', 'validation', 'Split to score: train, validation, test.')
+  """Defines --split, --views, --test_scales and related flags."""
+  flags.DEFINE_string('split', 'validation', 'Split to score: train, validation or test.')
   flags.DEFINE_list(
-    'views', [views.WHOLE], f'With commas: {", ".join(views.VIEWS)}; joined by + for their average.'
+    'views',
+    [views.WHOLE],
+    f'Comma-separated views to score: {", ".join(views.VIEWS)}; views joined by + are averaged.',
   )
   flags.DEFINE_string(
     'test_scales',
     None,
-    "Smaller sides Q in pixels, with commas; 'multi' for the paper's three. By default the one "
-    'that fits the training scale.',
+    "Comma-separated smaller sides Q in pixels; 'multi' for the paper's three. Defaults to the one "
+    'that corresponds to the training scale.',
   )
-  flags.DEFINE_bool('flip', None, 'Average in mirror images. By default as in training.')
+  flags.DEFINE_bool(
+    'flip',
+    None,
+    'Also score horizontally flipped images, and average. By default done if training flipped '
+    'images.',
+  )
   flags.DEFINE_enum(
-    'average', eval_config.AVERAGES[0], eval_config.AVERAGES, 'What is averaged over views.'
+    'average',
+    eval_config.AVERAGES[0],
+    eval_config.AVERAGES,
+    'Values that are averaged over the views of an image.',
   )
   flags.DEFINE_enum(
     'pool_rounding',
     POOL_ROUNDINGS[0],
     POOL_ROUNDINGS,
-    "How VGG's pools round odd sides; ceil is the paper's own geometry, of networks trained in "
-    'Caffe. The same where the sides of the images are multiples of 32.',
+    'Rounding of odd sides in the pools of VGG; ceil is the geometry of the paper, whose networks '
+    'were trained in Caffe. It makes no difference for images with sides that are multiples of 32.',
   )
   flags.DEFINE_integer(
-    'batch_size', 32, 'At most so many crops at once, or as many pixels of whole pictures.'
+    'batch_size',
+    32,
+    'Largest number of crops per batch; batches of whole images have at most as many pixels.',
   )
 
 
 def eval_config_from_flags(
   wanted: candidates.Candidate | config.TrainConfig, manifest: Manifest
 ) -> eval_config.EvalConfig:
-  """How a network is evaluated on a data set; what the flags leave open is as in its training.
+  """Returns how a network is evaluated on a data set.
+
+  Flags that are not given take their values from the training of the network.
 
   Raises:
-    ConfigError: a value out of range, or a scale too small for the network.
-    DataError: no such split.
+    ConfigError: a value is out of range, or a scale is too small for the network.
+    DataError: the data set has no such split.
   """
   values = flags.FLAGS
   manifest.split(values.split)
@@ -80,19 +94,19 @@ def _test_scales(text: str | None, wanted: candidates.Candidate | config.TrainCo
     return [int(side) for side in text.split(',')]
   except ValueError as error:
     raise ConfigError(
-      f"--test_scales={text!r}: expected sides in pixels with commas, or 'multi'."
+      f"--test_scales={text!r}: expected comma-separated sides in pixels, or 'multi'."
     ) from error
 
 
 def _paper_scales(fed: config.PreprocessingConfig, image_size: int) -> list[int]:
-  """The paper's test scales for a training scale; says where they had to become others."""
+  """Returns the paper's test scales for a training scale; prints those that had to be changed."""
   smallest, largest = fed.train_scale_min, fed.train_scale_max
   before = scales.paper_scales(smallest, largest)
   after = scales.multi(smallest, largest, image_size)
   if before != after:
     print(
-      f'--test_scales=multi: {_join(before)} became {_join(after)}: multiples of 32, not below '
-      f'image_size={image_size}, each once.'
+      f'--test_scales=multi: {_join(before)} were changed to {_join(after)}: distinct multiples of '
+      f'32, at least image_size={image_size}.'
     )
   return list(after)
 

@@ -1,4 +1,4 @@
-"""Headings that `--help` puts over flags which are defined together."""
+"""Headings under which `--help` lists flags that are defined together."""
 
 import functools
 from collections.abc import Callable
@@ -9,7 +9,10 @@ flags.disclaim_key_flags()
 
 
 def headed(heading: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-  """Decorates a function that defines flags: they stand under `heading`, but for nested ones."""
+  """Decorates a function so that `--help` lists the flags that it defines under `heading`.
+
+  Flags that already have a heading, from a nested function, keep it.
+  """
 
   def decorate(define: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(define)
@@ -25,7 +28,7 @@ def headed(heading: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 def by_heading(shown: list[flags.Flag], default: str) -> dict[str, list[flags.Flag]]:
-  """`shown` in their order under headings, first those of `default`, which have none."""
+  """Groups `shown` by heading, in order; flags without one come first, under `default`."""
   groups: dict[str, list[flags.Flag]] = {default: []}
   for flag in shown:
     groups.setdefault(vars(flag).get('heading', default), []).append(flag)

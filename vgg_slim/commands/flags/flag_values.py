@@ -1,4 +1,4 @@
-"""What the flags of the configs say, as the configs take it. Loads no TensorFlow."""
+"""Values of flags, converted to what the config classes take. Loads no TensorFlow."""
 
 import dataclasses
 from typing import Any
@@ -11,30 +11,30 @@ flags.disclaim_key_flags()
 
 
 def value(name: str) -> Any:
-  """The value of a flag as the field of the same name takes it.
+  """Returns the value of a flag in the type of the config field of the same name.
 
   Raises:
-    ConfigError: text that is not what the flag expects.
+    ConfigError: the text cannot be converted.
   """
   given = flags.FLAGS[name].value
   return _CONVERTERS[name](name, given) if name in _CONVERTERS else given
 
 
 def from_flags(config_class: type, **converted: object) -> object:
-  """A config of the flags that are named like its fields; `converted` are taken as they are."""
+  """Builds a config from the flags named like its fields; `converted` sets fields directly."""
   names = [field.name for field in dataclasses.fields(config_class)]
   values = {name: value(name) for name in names if name not in converted}
   return config_class(**values, **converted)
 
 
 def given(config_class: type) -> dict[str, Any]:
-  """The values of those flags that the command names, of fields of a config."""
+  """Returns the values of a config's fields whose flags are given on the command line."""
   names = [field.name for field in dataclasses.fields(config_class)]
   return {name: value(name) for name in names if is_given(name)}
 
 
 def is_given(name: str) -> bool:
-  """Whether the command names the flag; not where it has its default."""
+  """Whether the flag is given on the command line, even if it is given its default value."""
   return name in flags.FLAGS and bool(flags.FLAGS[name].present)
 
 
@@ -42,12 +42,12 @@ def _rates(name: str, texts: list[str]) -> tuple[float, ...]:
   try:
     return tuple(float(text) for text in texts)
   except ValueError as error:
-    raise ConfigError(f'--{name}={",".join(texts)}: expected numbers with commas.') from error
+    raise ConfigError(f'--{name}={",".join(texts)}: expected comma-separated numbers.') from error
 
 
 def _steps(name: str, texts: list[str]) -> tuple[int, ...]:
   if not all(text.isdigit() for text in texts):
-    raise ConfigError(f'--{name}={",".join(texts)}: expected two numbers with a comma.')
+    raise ConfigError(f'--{name}={",".join(texts)}: expected two comma-separated integers.')
   return tuple(map(int, texts))
 
 

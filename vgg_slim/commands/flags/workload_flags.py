@@ -1,4 +1,4 @@
-"""Flags of what a benchmark runs. Loads no TensorFlow."""
+"""Flags for the workloads that a benchmark runs. Loads no TensorFlow."""
 
 from collections.abc import Sequence
 
@@ -12,59 +12,68 @@ from vgg_slim.nets import net_spec
 
 flags.disclaim_key_flags()
 
-# Where no flag says: of conversions, which are whole runs, and of all else.
-_OF_CONVERSIONS = {'batch_size': 10_000, 'image_size': 8, 'num_batches': 5}
-_USUAL = {'batch_size': 16, 'image_size': IMAGE_SIDE, 'num_batches': 30}
-_WITH_DATA = {'input', 'end_to_end'}
+# Default sizes for conversions, which convert a whole data set per batch, and for all other kinds.
+_CONVERT_SIZES = {'batch_size': 10_000, 'image_size': 8, 'num_batches': 5}
+_DEFAULT_SIZES = {'batch_size': 16, 'image_size': IMAGE_SIDE, 'num_batches': 30}
+_KINDS_WITH_DATA = {'input', 'end_to_end'}
 
 
 def define() -> None:
-  """--what, network, sizes, precision, data."""
+  """Defines --what and the flags of network, sizes, precision and data."""
   flags.DEFINE_list(
     'what',
     None,
-    f'With commas, of {", ".join(workload.KINDS)}. By default train_step; with --growth forward, '
-    'or convert.',
+    f'Comma-separated kinds of work to measure: {", ".join(workload.KINDS)}. Defaults to '
+    'train_step; with --growth, to forward or convert.',
   )
-  flags.DEFINE_string('model', 'vgg16', 'Network, as of tools/train.')
-  _define_size('batch_size', 'Pictures in a batch; for convert, in the data set.')
-  _define_size('image_size', 'Side of the pictures, in pixels.')
-  flags.DEFINE_integer('fc_units', net_spec.FC_UNITS, 'Units of fc6 and fc7.')
+  flags.DEFINE_string('model', 'vgg16', 'Network, with a name that tools/train accepts.')
+  _define_size('batch_size', 'Number of images per batch, or for convert in the data set.')
+  _define_size('image_size', 'Side of the images, in pixels.')
+  flags.DEFINE_integer('fc_units', net_spec.FC_UNITS, 'Number of units of fc6 and fc7.')
   flags.DEFINE_integer(
     'num_classes',
     NUM_IMAGENET_CLASSES,
-    "Classes, where there is no data set; by default ImageNet's.",
+    'Number of classes; with a data set, that of the data set is used.',
   )
-  flags.DEFINE_list('precision', ['float32'], f'With commas, of {", ".join(workload.PRECISIONS)}.')
-  _define_size('num_batches', 'Batches to time.')
+  flags.DEFINE_list(
+    'precision',
+    ['float32'],
+    f'Comma-separated compute precisions: {", ".join(workload.PRECISIONS)}.',
+  )
+  _define_size('num_batches', 'Number of batches to time.')
   flags.DEFINE_string(
-    'data_dir', None, 'Converted data set, for input and end_to_end. By default the digits.'
+    'data_dir',
+    None,
+    'Folder of a converted data set for input and end_to_end. Defaults to the handwritten digits.',
   )
 
 
 def _define_size(name: str, text: str) -> None:
-  defaults = f'By default {_USUAL[name]}, for convert {_OF_CONVERSIONS[name]}.'
+  defaults = f'Defaults to {_DEFAULT_SIZES[name]}, for convert to {_CONVERT_SIZES[name]}.'
   flags.DEFINE_integer(name, None, f'{text} {defaults}', lower_bound=1)
 
 
 def size(name: str, what: str) -> int:
-  """The flag `name`, or its default for workloads of the kind `what`."""
-  defaults = _OF_CONVERSIONS if what == 'convert' else _USUAL
+  """Returns the value of the flag `name`, or its default for workloads of the kind `what`."""
+  defaults = _CONVERT_SIZES if what == 'convert' else _DEFAULT_SIZES
   given = flags.FLAGS[name].value
   return defaults[name] if given is None else given
 
 
 def workloads(default_kinds: Sequence[str]) -> list[workload.Workload]:
-  """One for each kind and precision; of `default_kinds` without --what.
+  """Returns one workload for each kind and precision.
+
+  Args:
+    default_kinds: kinds to measure if --what is not given.
 
   Raises:
-    ConfigError: a flag that no such workload can have.
-    DataError: --data_dir holds no converted data set.
+    ConfigError: the value of a flag is invalid for such a workload.
+    DataError: --data_dir does not contain a converted data set.
   """
   values = flags.FLAGS
   kinds = values['what'].value or default_kinds
   data_dir = values['data_dir'].value
-  if data_dir is None and _WITH_DATA & set(kinds):
+  if data_dir is None and _KINDS_WITH_DATA & set(kinds):
     data_dir = _digits_dir()
   num_classes = values['num_classes'].value
   if data_dir:
