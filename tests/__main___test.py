@@ -48,6 +48,6 @@ def test_only_modules_with_a_main_are_commands(tmp_path):
 
 
 def test_recipes_of_an_installed_wheel_are_in_its_environment(tmp_path, monkeypatch):
-  monkeypatch.setattr(listing, '_BESIDE', tmp_path)
+  monkeypatch.setattr(listing, '_ROOT', tmp_path)
   assert listing.recipes_folder().parts[-3:] == ('share', 'vgg_slim', 'recipes')
   assert str(listing.recipes_folder()).startswith(sys.prefix)

@@ -22,7 +22,7 @@ Flags:
   --dry
       Whether. (default: 'false')
   --version
-      Prints the version and ends.
+      Prints the version and exits.
 """
 
 
@@ -35,11 +35,11 @@ def shell(request):
 
 @pytest.fixture
 def complete(tmp_path, shell):
-  """What a shell offers after a line; it runs the script as its line editor would."""
+  """Function that returns what the shell offers after a line, as its line editor would."""
   (tmp_path / COMMAND).write_text(f"#!/bin/sh\necho x >>calls\ncat <<'END'\n{HELP}END\n")
   (tmp_path / COMMAND).chmod(0o755)
   (tmp_path / 'data').mkdir()
-  (tmp_path / 'a picture.jpg').touch()
+  (tmp_path / 'an image.jpg').touch()
   script = completion.script(shell, [COMMAND], ['vgg_d', 'vgg16', 'resnet50'])
 
   def run(*lines):
@@ -74,13 +74,13 @@ def complete(tmp_path, shell):
     ('--dry --mode=c', ['cold']),
     ('--model=vgg', ['vgg_d', 'vgg16']),
     ('--data_dir=da', ['data']),
-    ('a', ['a picture.jpg']),
+    ('an', ['an image.jpg']),
   ],
 )
-def test_offers(complete, shell, typed, offered):
+def test_completions_offered_for_a_line(complete, shell, typed, offered):
   got = complete(f'{COMMAND} {typed}')
   if shell == 'zsh':
-    # It replaces the whole word, bash what follows the `=`; and it leaves out what does not fit.
+    # zsh replaces the whole word, bash only what follows the `=`; zsh also filters the offers.
     word = typed.rpartition(' ')[2]
     flag, equals, _ = word.rpartition('=')
     offered = [f'{flag}{equals}{value}' for value in offered]
@@ -88,6 +88,6 @@ def test_offers(complete, shell, typed, offered):
   assert got == offered
 
 
-def test_help_is_asked_for_once(complete, tmp_path):
+def test_help_is_read_once_per_command(complete, tmp_path):
   complete(f'{COMMAND} --m', f'{COMMAND} --d')
   assert (tmp_path / 'calls').read_text() == 'x\n'

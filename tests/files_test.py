@@ -5,7 +5,7 @@ import pytest
 from vgg_slim import files
 
 
-def test_write_text_replaces_and_leaves_nothing_else(tmp_path):
+def test_write_text_replaces_a_file_and_leaves_no_others(tmp_path):
   path = tmp_path / 'file'
   files.write_text(path, 'one')
   files.write_text(path, 'zwei: ü')
@@ -13,7 +13,7 @@ def test_write_text_replaces_and_leaves_nothing_else(tmp_path):
   assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_appears_whole_or_stays_as_it_was(tmp_path):
+def test_a_file_is_unchanged_after_an_error(tmp_path):
   path = tmp_path / 'file'
   path.write_text('old')
   with pytest.raises(RuntimeError), files.open_whole(path) as stream:
@@ -23,16 +23,16 @@ def test_a_file_appears_whole_or_stays_as_it_was(tmp_path):
   assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path):
+def test_temporary_files_of_a_killed_writer_are_removed(tmp_path):
   (tmp_path / 'file').touch()
-  # The writer finds its file gone, as one would that Beam has given up.
+  # The file of the writer is gone, which also happens to a Beam worker that Beam gave up on.
   with pytest.raises(FileNotFoundError), files.open_whole(tmp_path / 'file'):
     assert len(list(tmp_path.iterdir())) == 2
     files.remove_temporaries(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['file']
 
 
-def test_a_folder_appears_whole(tmp_path):
+def test_a_folder_appears_when_it_is_complete(tmp_path):
   out = tmp_path / 'new' / 'out'
   with files.resumable_folder(out, 'key') as staging:
     (staging / 'x').write_text('1')
@@ -42,7 +42,7 @@ def test_a_folder_appears_whole(tmp_path):
 
 
 @pytest.mark.parametrize(('mistakes', 'left'), [((RuntimeError,), []), ((), ['.out.key.partial'])])
-def test_what_is_left_after_an_error(tmp_path, mistakes, left):
+def test_a_partial_folder_stays_after_errors_other_than_mistakes(tmp_path, mistakes, left):
   with (
     pytest.raises(RuntimeError),
     files.resumable_folder(tmp_path / 'out', 'key', mistakes) as staging,
@@ -52,7 +52,7 @@ def test_what_is_left_after_an_error(tmp_path, mistakes, left):
   assert [path.name for path in tmp_path.iterdir()] == left
 
 
-def test_an_empty_folder_is_not_left(tmp_path):
+def test_an_empty_partial_folder_is_removed(tmp_path):
   with pytest.raises(RuntimeError), files.resumable_folder(tmp_path / 'out', 'key'):
     raise RuntimeError
   assert not list(tmp_path.iterdir())
@@ -69,14 +69,14 @@ def leave_behind(path, key):
     raise KeyboardInterrupt
 
 
-def test_after_an_interrupt_the_same_key_finds_what_was_done(tmp_path):
+def test_the_same_key_continues_after_an_interrupt(tmp_path):
   leave_behind(tmp_path / 'out', 'one')
   assert not (tmp_path / 'out').exists()
   with files.resumable_folder(tmp_path / 'out', 'one') as staging:
     assert (staging / 'x').read_text() == 'one'
 
 
-def test_what_other_keys_left_is_removed(tmp_path):
+def test_partial_folders_of_other_keys_are_removed(tmp_path):
   leave_behind(tmp_path / 'out', 'one')
   leave_behind(tmp_path / 'other', 'one')
   with files.resumable_folder(tmp_path / 'out', 'two') as staging:
@@ -84,7 +84,7 @@ def test_what_other_keys_left_is_removed(tmp_path):
   assert sorted(path.name for path in tmp_path.iterdir()) == ['.other.one.partial', 'out']
 
 
-def test_a_second_maker_waits_and_finds_it_made(tmp_path):
+def test_a_second_process_waits_until_the_folder_is_made(tmp_path):
   outcome = []
 
   def second():
@@ -92,7 +92,7 @@ def test_a_second_maker_waits_and_finds_it_made(tmp_path):
       with files.resumable_folder(tmp_path / 'out', 'key'):
         outcome.append('made twice')
     except FileExistsError:
-      outcome.append('was there')
+      outcome.append('exists')
 
   with files.resumable_folder(tmp_path / 'out', 'key'):
     thread = threading.Thread(target=second)
@@ -100,4 +100,4 @@ def test_a_second_maker_waits_and_finds_it_made(tmp_path):
     thread.join(timeout=0.2)
     assert thread.is_alive()
   thread.join(timeout=10)
-  assert outcome == ['was there']
+  assert outcome == ['exists']

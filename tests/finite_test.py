@@ -6,7 +6,7 @@ from vgg_slim.finite import check_finite
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
-def test_the_first_bad_image_and_the_checkpoint_are_named(bad):
+def test_the_error_names_the_first_bad_image_and_the_checkpoint(bad):
   values = np.zeros([4, 2, 3], np.float32)
   values[2, 1, 0] = values[3, 0, 2] = bad
   names = ['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg']
@@ -16,6 +16,6 @@ def test_the_first_bad_image_and_the_checkpoint_are_named(bad):
   check_finite(values[:2], 'runs/x', names.__getitem__)
 
 
-def test_no_rows_and_the_largest_number_are_fine():
+def test_empty_arrays_and_the_largest_float_are_accepted():
   check_finite(np.zeros([0, 3]))
   check_finite(np.full([1, 3], np.finfo(np.float32).max))

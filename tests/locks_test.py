@@ -26,7 +26,7 @@ def holder(folder):
   return started(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def test_a_second_process_is_told_who_holds_the_folder(tmp_path):
+def test_a_second_process_is_told_which_one_holds_the_folder(tmp_path):
   with holder(tmp_path) as first:
     assert first.stdout.readline() == 'held\n'
     with pytest.raises(FolderInUseError) as refused, locks.hold(tmp_path):
@@ -38,12 +38,12 @@ def test_a_second_process_is_told_who_holds_the_folder(tmp_path):
     )
     first.send_signal(signal.SIGKILL)
     first.wait(timeout=60)
-  with locks.hold(tmp_path) as folder:  # the kernel has unlocked it
+  with locks.hold(tmp_path) as folder:  # the kernel has released the lock
     assert str(os.getpid()) in (folder / locks.LOCK_FILE).read_text()
   assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_an_error_names_a_folder_that_cannot_be_created(tmp_path):
   (tmp_path / 'file').touch()
   with (
     pytest.raises(OutputError, match='file/run cannot be written: Not a directory'),
@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     pass
 
 
-def test_a_scratch_folder_is_empty_also_after_a_kill(tmp_path):
+def test_a_scratch_folder_is_empty_even_after_a_kill(tmp_path):
   held = tmp_path / 'held'
   (held / 'scratch').mkdir(parents=True)
   (held / 'scratch' / 'left').touch()
@@ -66,13 +66,13 @@ def test_a_scratch_folder_is_empty_also_after_a_kill(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_folders_that_stay_empty_are_removed_again(tmp_path):
+def test_created_folders_that_stay_empty_are_removed(tmp_path):
   with pytest.raises(RuntimeError), locks.hold(tmp_path / 'runs' / 'one'):
     raise RuntimeError
   assert not list(tmp_path.iterdir())
 
 
-def test_what_was_there_or_was_written_stays(tmp_path):
+def test_existing_folders_and_written_files_stay(tmp_path):
   (tmp_path / 'empty').mkdir()
   with locks.hold(tmp_path / 'empty'):
     pass

@@ -17,12 +17,12 @@ def write(root, files):
 MACHINE = {'proc/meminfo': 'MemTotal: 99 kB\nMemAvailable: 4194304 kB\nSwapFree: 1048576 kB\n'}
 
 
-def test_the_machine_with_its_swap(tmp_path):
+def test_available_memory_includes_swap(tmp_path):
   write(tmp_path, MACHINE)
   assert memory.available_bytes(tmp_path) == 5 * GIB
 
 
-def test_the_tightest_control_group_above_counts(tmp_path):
+def test_the_tightest_control_group_limits_it(tmp_path):
   group = 'sys/fs/cgroup/jobs/mine'
   write(
     tmp_path,
@@ -40,7 +40,7 @@ def test_the_tightest_control_group_above_counts(tmp_path):
   assert memory.available_bytes(tmp_path) == GIB + GIB // 2
 
 
-def test_control_groups_of_the_first_version(tmp_path):
+def test_control_groups_version_1(tmp_path):
   group = 'sys/fs/cgroup/memory/mine'
   write(
     tmp_path,
@@ -55,10 +55,10 @@ def test_control_groups_of_the_first_version(tmp_path):
   assert memory.available_bytes(tmp_path) == GIB + 1
 
 
-def test_a_system_that_does_not_say(tmp_path):
+def test_none_if_the_system_does_not_provide_it(tmp_path):
   assert memory.available_bytes(tmp_path) is None
 
 
-@pytest.mark.skipif(not pathlib.Path('/proc/meminfo').exists(), reason='only Linux says')
-def test_this_machine():
+@pytest.mark.skipif(not pathlib.Path('/proc/meminfo').exists(), reason='needs Linux')
+def test_the_value_on_this_machine_is_plausible():
   assert 0 < memory.available_bytes() < 2**50

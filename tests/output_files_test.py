@@ -31,20 +31,20 @@ def folder(tmp_path, monkeypatch):
     ('made', '/proc/a/b', '/proc cannot be written to'),
   ],
 )
-def test_what_cannot_be_written_is_named_and_nothing_is_left(folder, kind, path, problem):
+def test_errors_name_the_output_and_nothing_is_written(folder, kind, path, problem):
   with pytest.raises(OutputError, match=f'^--flag={path}: {problem}'):
     output_files.check_outputs(**{kind: {'--flag': path}})
   assert sorted(os.listdir(folder)) == ['old', 'sub']
 
 
-def test_a_protected_file_and_folder(folder, monkeypatch):
-  # Root may write everywhere, so that permissions are told here.
+def test_a_write_protected_file_is_refused(folder, monkeypatch):
+  # The superuser may write anywhere, so permissions are simulated here.
   monkeypatch.setattr(os, 'access', lambda path, mode: str(path) != 'old')
   with pytest.raises(OutputError, match='--csv=old: is write-protected'):
     output_files.check_outputs(files={'--csv': 'old'})
 
 
-def test_what_can_be_written_passes_without_a_trace(folder):
+def test_writable_outputs_pass_and_nothing_is_written(folder):
   output_files.check_outputs(
     {'--a': 'new', '--b': 'old', '--c': 'sub/x', '--d': None, '--e': ''},
     {'--f': 'sub', '--g': 'deep/er', '--h': '.'},
@@ -60,7 +60,7 @@ def test_every_problem_is_listed_at_once():
   assert '--c=no/y: there is no folder no; --d=old: old is not a folder; --a and --b name' in text
 
 
-def test_files_appear_together_at_the_end(folder):
+def test_all_files_appear_at_the_end_of_the_block(folder):
   with output_files.open_outputs({'--a': 'new', '--b': 'old', '--c': None}) as streams:
     assert set(streams) == {'--a', '--b'}
     for flag, stream in streams.items():
@@ -72,7 +72,7 @@ def test_files_appear_together_at_the_end(folder):
   assert sorted(os.listdir(folder)) == ['new', 'old', 'sub']
 
 
-def test_after_an_error_there_is_none_of_them(folder):
+def test_no_file_is_written_after_an_error(folder):
   with (
     pytest.raises(RuntimeError),
     output_files.open_outputs({'--a': 'new', '--b': 'old'}) as streams,
@@ -83,7 +83,7 @@ def test_after_an_error_there_is_none_of_them(folder):
   assert sorted(os.listdir(folder)) == ['old', 'sub']
 
 
-def test_a_link_stays_one_and_a_pipe_is_written_into(folder):
+def test_symbolic_links_and_pipes_are_kept(folder):
   (folder / 'link').symlink_to('old')
   os.mkfifo(folder / 'pipe')
   got = []
@@ -104,7 +104,7 @@ def test_a_device_may_be_named_twice():
   assert not os.path.isfile('/dev/null')
 
 
-def test_suffixes():
+def test_check_suffix_ignores_case_and_refuses_others():
   assert output_files.check_suffix('--plot', 'a.PNG', output_files.DRAWINGS) == '.png'
   with pytest.raises(OutputError, match=r'--plot=png must end in .png or .pdf or .svg\.'):
     output_files.check_suffix('--plot', 'png', output_files.DRAWINGS)

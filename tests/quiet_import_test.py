@@ -11,7 +11,7 @@ def write_module(tmp_path, monkeypatch, last_line):
   monkeypatch.delitem(sys.modules, 'loud', raising=False)
 
 
-def test_what_is_said_by_the_way_is_not_shown(tmp_path, monkeypatch, capfd):
+def test_output_during_the_import_is_hidden(tmp_path, monkeypatch, capfd):
   write_module(tmp_path, monkeypatch, 'value = 3')
   quiet_import('loud')
   assert sys.modules['loud'].value == 3
@@ -19,7 +19,7 @@ def test_what_is_said_by_the_way_is_not_shown(tmp_path, monkeypatch, capfd):
   assert capfd.readouterr().err == 'still there\n'
 
 
-def test_what_comes_before_a_failure_is(tmp_path, monkeypatch, capfd):
+def test_output_before_a_failed_import_is_shown(tmp_path, monkeypatch, capfd):
   write_module(tmp_path, monkeypatch, "raise ImportError('no such thing')")
   with pytest.raises(ImportError, match='no such thing'):
     quiet_import('loud')

@@ -7,23 +7,23 @@ from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.errors import ConfigError
 
 
-def test_threads_are_those_of_the_process_and_the_rest_of_a_session(monkeypatch):
-  # TensorFlow itself refuses once another test of this process has started it;
-  # tests/integration/threads_test.py counts threads in processes of their own.
-  told = [0]
+def test_threads_belong_to_the_process_and_xla_to_the_session(monkeypatch):
+  # TensorFlow itself refuses once another test in this process has started it;
+  # tests/integration/threads_test.py counts threads in separate processes.
+  values = [0]
   threading = tf.config.threading
-  monkeypatch.setattr(threading, 'get_intra_op_parallelism_threads', lambda: told[-1])
-  monkeypatch.setattr(threading, 'set_intra_op_parallelism_threads', told.append)
+  monkeypatch.setattr(threading, 'get_intra_op_parallelism_threads', lambda: values[-1])
+  monkeypatch.setattr(threading, 'set_intra_op_parallelism_threads', values.append)
   sessions.configure(RuntimeConfig(num_threads=3, gpus='none'))
   proto = sessions.session_config(RuntimeConfig(xla=True, num_threads=5))
-  assert told == [0, 3]
+  assert values == [0, 3]
   assert proto.intra_op_parallelism_threads == 3
   assert proto.device_count['GPU'] == 0
   assert proto.graph_options.optimizer_options.global_jit_level == 1
 
 
 class FourGpus:
-  """Of TensorFlow, what it is told and answers about devices."""
+  """Replaces the device functions of TensorFlow by those of a machine with four GPUs."""
 
   def __init__(self, monkeypatch):
     self.gpus = [f'gpu {number}' for number in range(4)]
@@ -41,7 +41,7 @@ class FourGpus:
   ('gpus', 'growth', 'numbers', 'count'),
   [(None, False, '', 4), (None, True, '', 4), ('1,3', True, '1,3', 2), ('none', False, '', 0)],
 )
-def test_gpus(monkeypatch, gpus, growth, numbers, count):
+def test_the_chosen_gpus_are_visible(monkeypatch, gpus, growth, numbers, count):
   FourGpus(monkeypatch)
   sessions.configure(RuntimeConfig(gpus=gpus, gpu_memory_growth=growth))
   proto = sessions.session_config()
@@ -51,35 +51,35 @@ def test_gpus(monkeypatch, gpus, growth, numbers, count):
   assert ('GPU' in proto.device_count) == (count == 0)
 
 
-def test_gpus_that_are_not_there_are_named(monkeypatch):
+def test_an_error_names_missing_gpus(monkeypatch):
   FourGpus(monkeypatch)
-  with pytest.raises(ConfigError, match=r'gpus=0,4,7: TensorFlow sees 4 .* there is no 4, 7\.'):
+  with pytest.raises(ConfigError, match=r'gpus=0,4,7: TensorFlow finds 4 .* there is no 4, 7\.'):
     sessions.configure(RuntimeConfig(gpus='0,4,7'))
 
 
-def test_a_process_that_has_started_otherwise(monkeypatch):
+def test_other_threads_are_refused_once_tensorflow_has_started(monkeypatch):
   def refuse(number):
     raise RuntimeError('cannot be modified after initialization')
 
   monkeypatch.setattr(tf.config.threading, 'set_intra_op_parallelism_threads', refuse)
   with pytest.raises(ConfigError, match='num_threads, gpus, .*cannot be modified'):
     sessions.configure(RuntimeConfig(num_threads=3))
-  sessions.configure(RuntimeConfig())  # as it has started
+  sessions.configure(RuntimeConfig())  # the value that it has started with
 
 
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16', 'float16'])
-def test_one_rewriter_is_on(precision):
+def test_the_rewriter_of_the_precision_is_on(precision):
   proto = sessions.session_config(RuntimeConfig(precision=precision))
   rewriters = proto.graph_options.rewrite_options
   assert rewriters.auto_mixed_precision_onednn_bfloat16 == (precision == 'bfloat16')
   assert rewriters.auto_mixed_precision == (precision == 'float16')
 
 
-def test_bfloat16_rounds_products_and_leaves_the_graph_alone():
+def test_bfloat16_rounds_products_without_changing_the_graph():
   rng = np.random.default_rng(0)
   images = rng.normal(size=[8, 16, 16, 16]).astype(np.float32)
   kernel = rng.normal(size=[3, 3, 16, 16]).astype(np.float32)
-  found = {}
+  results = {}
   for precision in ('float32', 'bfloat16'):
     with (
       tf.Graph().as_default(),
@@ -88,8 +88,9 @@ def test_bfloat16_rounds_products_and_leaves_the_graph_alone():
       fed = tf.placeholder(tf.float32, images.shape)
       net = tf.nn.conv2d(fed, tf.get_variable('kernel', initializer=kernel), 1, 'SAME')
       session.run(tf.global_variables_initializer())
-      found[precision] = session.run(tf.nn.relu(net), {fed: images})
-      assert found[precision].dtype == np.float32
-  error = np.abs(found['bfloat16'] - found['float32']).max() / np.abs(found['float32']).max()
-  # bfloat16 keeps 8 bits: a 256th of each factor, and roundings of 144 products that mostly cancel.
+      results[precision] = session.run(tf.nn.relu(net), {fed: images})
+      assert results[precision].dtype == np.float32
+  expected = results['float32']
+  error = np.abs(results['bfloat16'] - expected).max() / np.abs(expected).max()
+  # bfloat16 keeps 8 bits: 1/256 of each factor; the rounding errors of 144 products mostly cancel.
   assert error < 1 / 64

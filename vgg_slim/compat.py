@@ -1,17 +1,20 @@
-"""TensorFlow 1.x names on today's TensorFlow: `tf` (graph mode API) and `slim`.
+"""TensorFlow 1.x names on current TensorFlow: `tf` (the graph mode API) and `slim`.
 
     from vgg_slim.compat import slim, tf
 
-Importing this module leaves TensorFlow's switches alone, so that Keras works beside it: build
-inside `with tf.Graph().as_default():`, or call `tf.disable_v2_behavior()` once in your own program.
+Importing this module does not change TensorFlow's global behavior, so that Keras still works: build
+graphs inside `with tf.Graph().as_default():`, or call `tf.disable_v2_behavior()` once in your own
+program.
 
-Keras itself is not loaded: TensorFlow would for the sake of its optimisers, and tf_slim loads
-scikit-learn for its clustering losses. Without the two this import takes 2.5 s and not 5 s.
+Keras is not loaded, although TensorFlow would load it for its optimizers; neither is scikit-learn,
+which tf_slim would load for its clustering losses. Without the two this import takes 2.5 s instead
+of 5 s.
 
 tf_slim 1.1.0 builds `batch_norm` on `tensorflow.python.layers`, which loads
-`tf_keras.legacy_tf_layers` when it is first called; tf_keras 2.21 keeps that package under
-`tf_keras.src`. `_LegacyLayers` finds it there, and only then: tf_keras is a tenth of the work of
-this import. See docs/decisions/0001-tf-slim-on-tensorflow-2.21.md.
+`tf_keras.legacy_tf_layers` when it is first called; in tf_keras 2.21 that package is in
+`tf_keras.src`. `_LegacyLayers` finds it there, and only when it is needed, since loading tf_keras
+would take a tenth of the time of this import. See
+docs/decisions/0001-tf-slim-on-tensorflow-2.21.md.
 """
 
 import contextlib
@@ -25,7 +28,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def _absent(name: str) -> Iterator[None]:
-  """Lets a module that is not loaded yet count as not installed; its importers can do without."""
+  """Makes a module that is not loaded yet appear not installed; its importers work without it."""
   if name in sys.modules:
     yield
     return
@@ -41,7 +44,7 @@ with _absent('keras.src.optimizers'):
 
 
 class _LegacyLayers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-  """Finds `tf_keras.legacy_tf_layers` and its modules where tf_keras keeps them now."""
+  """Finds `tf_keras.legacy_tf_layers` and its modules in their new package."""
 
   def find_spec(
     self, name: str, path: object = None, target: object = None
@@ -54,13 +57,13 @@ class _LegacyLayers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     return importlib.import_module(spec.name.replace('tf_keras', 'tf_keras.src', 1))
 
   def exec_module(self, module: types.ModuleType) -> None:
-    """It ran when it was imported by its own name."""
+    """Does nothing: the module was executed when it was imported under its own name."""
 
 
-sys.meta_path.append(_LegacyLayers())  # asked after all others
+sys.meta_path.append(_LegacyLayers())  # after all other finders
 
 with _absent('sklearn'):
-  import tf_slim as slim  # needs the alias
+  import tf_slim as slim  # needs `_LegacyLayers`
   from tf_slim.ops import arg_scope as _arg_scope
 
 __all__ = ['load_tflite_schema', 'own_arg_scopes', 'slim', 'tf']
@@ -68,10 +71,10 @@ __all__ = ['load_tflite_schema', 'own_arg_scopes', 'slim', 'tf']
 
 @contextlib.contextmanager
 def own_arg_scopes() -> Iterator[None]:
-  """After the block the scopes of `slim.arg_scope` are those before it, whoever ran meanwhile.
+  """Restores the scopes of `slim.arg_scope` after the block, whatever other threads entered.
 
-  All threads share one stack of them, and the replicas of a `tf.distribute` strategy are built by
-  threads that take turns.
+  All threads share one stack of scopes, and the threads that build the replicas of a
+  `tf.distribute` strategy take turns.
   """
   stack = _arg_scope._get_arg_stack()
   before = list(stack)
@@ -82,5 +85,5 @@ def own_arg_scopes() -> Iterator[None]:
 
 
 def load_tflite_schema() -> types.ModuleType:
-  """The classes that a TensorFlow Lite file is parsed into; `tf.lite` does not name them."""
+  """Returns the classes that TensorFlow Lite files are parsed into, which `tf.lite` lacks."""
   return importlib.import_module('tensorflow.lite.python.schema_py_generated')

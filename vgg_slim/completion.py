@@ -1,10 +1,10 @@
-"""Completion of the commands in bash and zsh. No TensorFlow."""
+"""Shell completion of the commands in bash and zsh. No TensorFlow."""
 
 from collections.abc import Iterable
 
 SHELLS = ('bash', 'zsh')
 
-# Flags and the values of an enum are read from --help, once for each command that is completed.
+# Flags and enum values are read from --help, once per command that is completed.
 _SCRIPT = r"""# vgg_slim: flags, their values, networks and files.
 _vgg_slim() {
   local word=${COMP_LINE:0:$COMP_POINT} flag= values=
@@ -45,11 +45,11 @@ _BEFORE = {'bash': '', 'zsh': 'autoload -U +X compinit bashcompinit && compinit 
 
 
 def script(shell: str, commands: Iterable[str], models: Iterable[str]) -> str:
-  """What a shell of SHELLS has to read to complete `commands`.
+  """Returns the script that a shell evaluates to complete `commands`.
 
   Args:
     shell: one of SHELLS.
-    commands: as they are typed.
+    commands: names of the commands as they are typed.
     models: values of --model.
   """
   filled = _SCRIPT.replace('@MODELS@', ' '.join(models)).replace('@COMMANDS@', ' '.join(commands))

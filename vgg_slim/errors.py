@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend; `tools/` print them in one line, without a traceback."""
+"""Errors that users can cause and fix; `tools/` print them on one line, without a traceback."""
 
 
 class VggSlimError(Exception):
@@ -6,49 +6,48 @@ class VggSlimError(Exception):
 
 
 class ConfigError(VggSlimError, ValueError):
-  """A value or a combination of values that no run can be made of."""
+  """An invalid value, or an invalid combination of values, in a configuration."""
 
 
 class OutputError(ConfigError):
-  """An output that cannot be written, noticed before the work."""
+  """An output cannot be written; detected before the work starts."""
 
 
 class DataError(VggSlimError, ValueError):
-  """Pictures, labels, records or a manifest that are missing, broken or disagree."""
+  """Images, labels, records or a manifest are missing, damaged or inconsistent."""
 
 
 class CheckpointError(VggSlimError, ValueError):
-  """A checkpoint or a train_dir that is missing or belongs to another network."""
+  """A checkpoint or a train_dir is missing or belongs to another network."""
 
 
 class DamagedCheckpointError(CheckpointError):
-  """A checkpoint whose files are cut off, missing or changed."""
+  """The files of a checkpoint are truncated, missing or modified."""
 
 
 class FolderInUseError(VggSlimError):
-  """Another process writes to a folder at this moment."""
+  """Another process is writing to a folder."""
 
 
 class TrainingError(VggSlimError):
-  """Training that cannot go on, such as a loss that is no longer finite."""
+  """Training cannot continue, for example because the loss is no longer finite."""
 
 
 class WorkerLostError(TrainingError):
-  """Another process of the run is gone; all of them, started again, go on from the newest
-  checkpoint."""
+  """Another worker of the run was lost; restarting them all resumes from the newest checkpoint."""
 
 
 class NonFiniteError(VggSlimError, ValueError):
-  """A network computed an infinity or NaN where an answer was expected."""
+  """A network computed an infinity or NaN instead of a prediction."""
 
 
 class UnfinishedError(VggSlimError):
-  """Work that stopped for a reason outside of its input; the same command goes on with it."""
+  """Work stopped for a reason other than its input; the same command continues it."""
 
 
 class BenchmarkError(VggSlimError):
-  """A measurement that did not come to an end, or a report that cannot be read."""
+  """A measurement did not finish, or a report cannot be read."""
 
 
 class WeightMismatchError(CheckpointError):
-  """Weights of a file that do not fit the network; the message lists what and where."""
+  """Weights in a file do not fit the network; the message lists every mismatch."""

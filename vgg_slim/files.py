@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or not there, also after a power cut."""
+"""Files and folders that are either complete or absent, even after a power failure."""
 
 import contextlib
 import fcntl
@@ -14,16 +14,16 @@ _TEMPORARY = '.tmp'
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes UTF-8 `text` to `path` by way of a temporary file beside it."""
+  """Writes `text` to `path` in UTF-8, through a temporary file in the same folder."""
   with open_whole(path) as stream:
     stream.write(text.encode())
 
 
 @contextlib.contextmanager
 def open_whole(path: pathlib.Path) -> Iterator[BinaryIO]:
-  """Yields a stream into a temporary file beside `path`, which it becomes without an error.
+  """Yields a stream to a temporary file, which replaces `path` unless the block raises an error.
 
-  After the block the content, and then the name, are on the disk.
+  After the block, the content and then the name have been flushed to disk.
   """
   temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}{_TEMPORARY}')
   try:
@@ -38,7 +38,7 @@ def open_whole(path: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 def sync(path: pathlib.Path) -> None:
-  """Waits until a file's content, or the names in a folder, are on the disk."""
+  """Flushes the content of a file, or the names in a folder, to disk."""
   descriptor = os.open(path, os.O_RDONLY)
   try:
     os.fsync(descriptor)
@@ -47,7 +47,7 @@ def sync(path: pathlib.Path) -> None:
 
 
 def remove_temporaries(folder: pathlib.Path) -> None:
-  """Removes what `open_whole` has left in a folder where it was killed."""
+  """Removes temporary files that `open_whole` left in a folder when it was killed."""
   for path in folder.glob(f'.*{_TEMPORARY}'):
     path.unlink(missing_ok=True)
 
@@ -58,17 +58,17 @@ def resumable_folder(
 ) -> Iterator[pathlib.Path]:
   """Yields a folder that becomes `path` when the block ends without an error.
 
-  After an error, an interrupt or a kill it stays beside `path`, as `.NAME.KEY.partial`, unless it
-  is empty, and the next call with the same key yields it again, with what is in it; such folders of
-  other keys are removed. A second process with the same key waits for the first.
+  After an error, an interrupt or a kill, the folder stays next to `path` as `.NAME.KEY.partial`,
+  unless it is empty, and the next call with the same key yields it again, with its content. Such
+  folders of other keys are removed. A second process with the same key waits for the first.
 
   Args:
-    path: what to make; its parents are made too.
-    key: stands for everything that the content follows from; fit for a file name.
-    mistakes: errors that the same key would lead to again; after these the folder is removed.
+    path: folder to create, together with its parents.
+    key: identifier of everything that determines the content; valid in a file name.
+    mistakes: errors that would occur again with the same key; after these the folder is removed.
 
   Raises:
-    FileExistsError: `path` exists, or another process was first to make it.
+    FileExistsError: `path` exists, or another process created it first.
   """
   staging = path.with_name(f'.{path.name}.{key}.partial')
   lock = None
@@ -91,7 +91,7 @@ def resumable_folder(
 
 
 def _lock(folder: pathlib.Path, how: int) -> int | None:
-  """Returns what to close to unlock; None if the folder is locked, or was renamed meanwhile."""
+  """Returns a descriptor that holds the lock until closed; None if locked, or renamed meanwhile."""
   try:
     descriptor = os.open(folder, os.O_RDONLY)
   except FileNotFoundError:

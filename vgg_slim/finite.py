@@ -1,4 +1,4 @@
-"""The one check that what a network computed are finite numbers. No TensorFlow."""
+"""The check that the outputs of a network are finite. No TensorFlow."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,13 @@ def check_finite(
 ) -> None:
   """Raises NonFiniteError unless every value is finite; the message names the first bad image.
 
-  Without it, comparisons with NaN are false: an image that overflows would count as a hit.
+  Without this check an image that overflows would count as correct, since comparisons with NaN are
+  false.
 
   Args:
-    values: float [N, ...], one row for each image.
-    checkpoint: what computed them, the subject of the message.
-    name_of: returns the name of a row's image; called for the message only.
+    values: float [N, ...], one row per image.
+    checkpoint: name of the checkpoint that computed them, the subject of the message.
+    name_of: function from the index of a row to the name of its image; called for the message only.
   """
   finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
   if finite.all():

@@ -1,9 +1,9 @@
-"""A folder is written to by one process at a time.
+"""Locks that let one process at a time write to a folder.
 
     with locks.hold('runs/photos'):
       ...
 
-The lock is the operating system's (flock): it ends with the process, however that ends.
+The operating system holds the lock (flock) and releases it when the process ends, however it ends.
 """
 
 import contextlib
@@ -17,22 +17,22 @@ from collections.abc import Iterator
 
 from vgg_slim.errors import FolderInUseError, OutputError
 
-LOCK_FILE = '.lock'  # in the folder; says who holds it
+LOCK_FILE = '.lock'  # in the folder; describes the process that holds it
 
 
 @contextlib.contextmanager
 def hold(folder: str | os.PathLike, name: str | None = None) -> Iterator[pathlib.Path]:
-  """Keeps other processes from holding `folder` within the block; yields it.
+  """Prevents other processes from holding `folder` within the block; yields its path.
 
-  The folder is made, with its parents; those of them that the block leaves empty are removed again.
+  The folder and its parents are created. Those that are empty after the block are removed again.
 
   Args:
-    folder: to be held.
-    name: of what is written there, for the message; the folder by default.
+    folder: folder to lock.
+    name: name for what is written there, used in messages; the folder by default.
 
   Raises:
-    FolderInUseError: another process holds it; says which one, where and since when.
-    OutputError: the folder cannot be made or written to.
+    FolderInUseError: another process holds the folder; the message names it.
+    OutputError: the folder cannot be created or written to.
   """
   path = pathlib.Path(folder)
   made = [one for one in (path, *path.parents) if not one.exists()]
@@ -57,9 +57,9 @@ def hold(folder: str | os.PathLike, name: str | None = None) -> Iterator[pathlib
 
 @contextlib.contextmanager
 def scratch_folder(held: str | os.PathLike, name: str | None = None) -> Iterator[pathlib.Path]:
-  """Yields an empty folder in `held`, of which one process at a time makes use; both go at the end.
+  """Yields an empty folder in `held` for the use of one process at a time; removes both at the end.
 
-  What a killed process has left there is removed. Arguments and errors are those of `hold`.
+  Files that a killed process left there are removed. Arguments and errors are those of `hold`.
   """
   scratch = pathlib.Path(held, 'scratch')
   try:
@@ -71,12 +71,12 @@ def scratch_folder(held: str | os.PathLike, name: str | None = None) -> Iterator
       finally:
         shutil.rmtree(scratch, ignore_errors=True)
   finally:
-    with contextlib.suppress(OSError):  # another process is using it already
+    with contextlib.suppress(OSError):  # another process already uses it
       scratch.parent.rmdir()
 
 
 def _try_to_lock(folder: pathlib.Path, name: str) -> int | None:
-  """Returns what to close to unlock; None if the lock file was removed at the same moment.
+  """Returns a descriptor that holds the lock until closed; None if the lock file was removed.
 
   Raises:
     FolderInUseError: another process holds the lock.
@@ -84,7 +84,7 @@ def _try_to_lock(folder: pathlib.Path, name: str) -> int | None:
   path = folder / LOCK_FILE
   try:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-  except FileNotFoundError:  # the folder
+  except FileNotFoundError:  # the folder was removed
     return None
   try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

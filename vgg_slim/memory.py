@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much more memory this process can use."""
 
 import pathlib
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ _CGROUPS = 'sys/fs/cgroup'
 
 
 def available_bytes(root: pathlib.Path = pathlib.Path('/')) -> int | None:
-  """Bytes of memory and swap that are free or can be freed, within the control groups' limits.
+  """Bytes of memory and swap that are free or can be freed, within the limits of control groups.
 
   Args:
-    root: where /proc and /sys are.
+    root: folder that contains proc and sys.
 
   Returns:
-    None where the system does not say, as outside of Linux.
+    None if the system does not provide it, as is the case outside Linux.
   """
-  limits = [*_of_the_machine(root), *_of_control_groups(root)]
+  limits = [*_machine_bytes(root), *_control_group_bytes(root)]
   return max(0, min(limits)) if limits else None
 
 
-def _of_the_machine(root: pathlib.Path) -> Iterator[int]:
+def _machine_bytes(root: pathlib.Path) -> Iterator[int]:
   try:
     lines = (root / 'proc/meminfo').read_text().splitlines()
   except OSError:
@@ -29,8 +29,8 @@ def _of_the_machine(root: pathlib.Path) -> Iterator[int]:
     yield 1024 * (kibibytes['MemAvailable'] + kibibytes.get('SwapFree', 0))
 
 
-def _of_control_groups(root: pathlib.Path) -> Iterator[int]:
-  """Limit minus use of every group above this process; files that are only cached do not count."""
+def _control_group_bytes(root: pathlib.Path) -> Iterator[int]:
+  """Yields limit minus usage of each group above this process; cached files count as unused."""
   for folder, limit, usage in _group_files(root):
     try:
       text = (folder / limit).read_text().strip()
@@ -39,7 +39,7 @@ def _of_control_groups(root: pathlib.Path) -> Iterator[int]:
     except (OSError, ValueError):
       continue
     cached = next((int(line.split()[1]) for line in lines if line.startswith(_INACTIVE)), 0)
-    if text.isdigit():  # 'max' is no limit
+    if text.isdigit():  # 'max' means no limit
       yield int(text) - used + cached
 
 

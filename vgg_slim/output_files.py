@@ -1,4 +1,4 @@
-"""Everything that a command writes: checked, and opened, before its work starts. No TensorFlow."""
+"""Outputs of commands, which are checked and opened before the work starts. No TensorFlow."""
 
 import collections
 import contextlib
@@ -12,23 +12,23 @@ from typing import BinaryIO
 from vgg_slim import files
 from vgg_slim.errors import OutputError
 
-DRAWINGS = ('.png', '.pdf', '.svg')  # suffixes of figures
+DRAWINGS = ('.png', '.pdf', '.svg')  # file suffixes of figures
 
 Flags = Mapping[str, str | None]
 _NONE: Flags = types.MappingProxyType({})
 
 
 def check_outputs(files: Flags = _NONE, folders: Flags = _NONE, made: Flags = _NONE) -> None:
-  """Checks that everything a command was asked to write can be written; leaves no trace.
+  """Checks that all outputs of a command can be written, without writing anything.
 
   Args:
-    files: paths by flag, such as {'--output': 'answers.csv'}, or None where a flag is not given.
-      The folder of a file must exist: a path with a mistake in it would else become a folder.
-    folders: folders that are made where they are missing, with their parents, or are added to.
-    made: folders or prefixes of checkpoints whose parents are made where they are missing.
+    files: paths of files by flag, such as {'--output': 'answers.csv'}; None for flags that are not
+      given. The folder of a file must exist, so that a mistyped path does not become a new folder.
+    folders: folders that are written to, and created with their parents if missing.
+    made: new folders, or prefixes of checkpoints, whose parents are created if missing.
 
   Raises:
-    OutputError: lists every flag that cannot be written, and flags that name the same path.
+    OutputError: an output cannot be written, or flags name the same path; lists all of them.
   """
   kinds = ((files, _file_problem), (folders, _folder_problem), (made, _parent_problem))
   problems = [
@@ -44,19 +44,19 @@ def check_outputs(files: Flags = _NONE, folders: Flags = _NONE, made: Flags = _N
 
 @contextlib.contextmanager
 def open_outputs(files: Flags, folders: Flags = _NONE) -> Iterator[dict[str, BinaryIO]]:
-  """Opens every file that a command was asked for, so that nothing is computed in vain.
+  """Opens all output files of a command before the work, so that no result is lost.
 
-  The files appear, whole, when the block ends without an error; after one there is none of them.
+  The complete files appear when the block ends without an error; otherwise none of them does.
 
   Args:
-    files: as `check_outputs` takes them.
-    folders: are checked only.
+    files: paths by flag, see `check_outputs`.
+    folders: folders by flag, which are only checked.
 
   Yields:
-    Streams by flag, for the flags that were given.
+    Streams by flag, for the flags that are given.
 
   Raises:
-    OutputError: as `check_outputs`.
+    OutputError: see `check_outputs`.
   """
   check_outputs(files, folders)
   with contextlib.ExitStack() as stack:
@@ -64,10 +64,10 @@ def open_outputs(files: Flags, folders: Flags = _NONE) -> Iterator[dict[str, Bin
 
 
 def check_suffix(flag: str, path: str, allowed: Collection[str]) -> str:
-  """Returns the suffix of `path` in small letters, such as '.png'.
+  """Returns the suffix of `path` in lower case, such as '.png'.
 
   Raises:
-    OutputError: it is not one of `allowed`.
+    OutputError: the suffix is not one of `allowed`.
   """
   suffix = pathlib.Path(path).suffix.lower()
   if suffix not in allowed:
@@ -76,7 +76,7 @@ def check_suffix(flag: str, path: str, allowed: Collection[str]) -> str:
 
 
 def _open(path: str) -> contextlib.AbstractContextManager[BinaryIO]:
-  target = pathlib.Path(os.path.realpath(path))  # a link stays one
+  target = pathlib.Path(os.path.realpath(path))  # so that a symbolic link stays one
   if target.exists() and not target.is_file():
     return target.open('wb')  # a pipe or a device cannot be replaced
   return files.open_whole(target)

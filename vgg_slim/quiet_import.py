@@ -1,4 +1,4 @@
-"""Imports without what is said by the way. No TensorFlow."""
+"""Imports that print nothing. No TensorFlow."""
 
 import importlib
 import os
@@ -7,20 +7,20 @@ import tempfile
 
 
 def quiet_import(module: str) -> None:
-  """Imports `module` without the notices that TensorFlow prints while it loads.
+  """Imports `module` without the log lines that TensorFlow prints while it loads.
 
-  They come from C++ before TF_CPP_MIN_LOG_LEVEL is looked at, so that only the file descriptor can
-  be silenced; if the import fails, they are shown after all.
+  C++ code prints them before it reads TF_CPP_MIN_LOG_LEVEL, so the file descriptor has to be
+  redirected. If the import fails, the lines are shown.
   """
   sys.stderr.flush()
-  with tempfile.TemporaryFile() as notices:
+  with tempfile.TemporaryFile() as log:
     stderr = os.dup(2)
-    os.dup2(notices.fileno(), 2)
+    os.dup2(log.fileno(), 2)
     try:
       importlib.import_module(module)
     except BaseException:
-      notices.seek(0)
-      os.write(stderr, notices.read())
+      log.seek(0)
+      os.write(stderr, log.read())
       raise
     finally:
       os.dup2(stderr, 2)

@@ -1,12 +1,12 @@
-"""How sessions run their graphs: threads and GPUs of a process, precision and compilation of each.
+"""Configuration of sessions: threads and GPUs of the process; precision and XLA of each session.
 
     sessions.configure(runtime)
     with tf.Graph().as_default(), sessions.open_session() as session:
       ...
 
-TensorFlow takes threads and GPUs of a whole process from the first session that it opens, and
-disregards what later ones ask for. That is why they are set once, and why every session of this
-project is opened here.
+TensorFlow takes the threads and GPUs of a whole process from the first session that is opened and
+ignores the settings of later ones. Therefore they are set once, and all sessions of this project
+are opened here.
 """
 
 from vgg_slim.compat import tf
@@ -15,7 +15,7 @@ from vgg_slim.errors import ConfigError
 
 _REWRITERS = {
   'bfloat16': 'auto_mixed_precision_onednn_bfloat16',  # for CPUs
-  'float16': 'auto_mixed_precision',  # for GPUs; without one it changes nothing
+  'float16': 'auto_mixed_precision',  # for GPUs; has no effect without one
 }
 
 
@@ -23,19 +23,18 @@ _AS_BUILT = RuntimeConfig()  # in float32, not compiled
 
 
 def configure(runtime: RuntimeConfig) -> None:
-  """Sets threads and GPUs of every session that this process opens from now on.
-
-  To be called before the first session.
+  """Sets the threads and GPUs of all sessions in this process; call it before the first one.
 
   Args:
-    runtime: its `num_threads`, `gpus` and `gpu_memory_growth`; the others are those of a session.
+    runtime: config of which `num_threads`, `gpus` and `gpu_memory_growth` are used; the other
+      fields apply to single sessions.
 
   Raises:
     ConfigError: there is no such GPU, or TensorFlow has already started with other values.
   """
   chosen = _find_gpus(runtime.gpus)
   try:
-    # Once TensorFlow has started, it refuses to be told even what it does already.
+    # Once TensorFlow has started, it refuses to set even the values that it already has.
     if tf.config.threading.get_intra_op_parallelism_threads() != runtime.num_threads:
       tf.config.threading.set_intra_op_parallelism_threads(runtime.num_threads)
     if tf.config.get_visible_devices('GPU') != chosen:
@@ -55,8 +54,8 @@ def _find_gpus(numbers: str | None) -> list[tf.config.PhysicalDevice]:
   absent = [str(number) for number in wanted if number >= len(gpus)]
   if absent:
     raise ConfigError(
-      f'gpus={numbers}: TensorFlow sees {len(gpus)} GPUs here, numbered from 0; there is no '
-      f'{", ".join(absent)}. {NO_GPU!r} uses the CPU alone.'
+      f'gpus={numbers}: TensorFlow finds {len(gpus)} GPUs, numbered from 0; there is no '
+      f'{", ".join(absent)}. Use {NO_GPU!r} to run on the CPU only.'
     )
   return [gpus[number] for number in wanted]
 
@@ -67,13 +66,14 @@ def num_gpus() -> int:
 
 
 def session_config(runtime: RuntimeConfig = _AS_BUILT) -> tf.ConfigProto:
-  """The `config` of a session that `open_session` cannot open, such as a monitored one.
+  """The `config` for a session that `open_session` cannot open, such as a monitored one.
 
-  In low precision grappler casts around convolutions and products and leaves the graph, its
-  variables and its checkpoints as they are.
+  For low precision, grappler inserts casts around convolutions and matrix products; the graph, its
+  variables and its checkpoints do not change.
 
   Args:
-    runtime: its `precision` and `xla`; threads and GPUs are those of the process, see `configure`.
+    runtime: config of which `precision` and `xla` are used; threads and GPUs are those of the
+      process, see `configure`.
   """
   proto = tf.ConfigProto(
     allow_soft_placement=True,
@@ -102,10 +102,10 @@ def _set_gpus(proto: tf.ConfigProto) -> None:
 
 
 def open_session(graph: tf.Graph | None = None, runtime: RuntimeConfig = _AS_BUILT) -> tf.Session:
-  """Opens a session; the only way to do so in this project.
+  """Opens a session.
 
   Args:
-    graph: by default the default graph.
-    runtime: see `session_config`.
+    graph: graph of the session; the default graph by default.
+    runtime: config of the session, see `session_config`.
   """
   return tf.Session(graph=graph, config=session_config(runtime))

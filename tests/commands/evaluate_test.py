@@ -92,7 +92,7 @@ def test_pools_that_round_up_are_refused_for_a_resnet(folder, tmp_path):
     path.write_text(path.read_text().replace('vgg_a@4', 'resnet50@4'))
   run = evaluate(folder, f'--train_dir={train_dir}', '--pool_rounding=ceil')
   assert run.returncode == 1
-  message = 'pool_rounding=ceil is the geometry of the VGG paper; the pool of resnet50@4 is padded'
+  message = 'pool_rounding=ceil is the geometry of the VGG paper, which resnet50@4 does not have'
   assert message in run.stderr
   assert run.stderr.count('\n') == 1
 

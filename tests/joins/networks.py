@@ -87,7 +87,7 @@ def _values(row: Row, spec: specs.NetSpec, net: config.NetConfig) -> dict[str, n
   """Random values by variable name, of sizes that keep the activations near one in every layer."""
   num_logits = 1 if row.head == 'sigmoid' else net.num_classes
   sizes = (num_logits, row.side, FC_UNITS, net.head)
-  shapes = spec.parameter_shapes(*sizes) | spec.moving_shapes(*sizes)
+  shapes = spec.parameter_shapes(*sizes) | spec.non_trainable_shapes(*sizes)
   values = testing.random_network_values(shapes, scale=1.0)
   for name, value in values.items():
     if name.endswith('weights'):

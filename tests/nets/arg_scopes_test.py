@@ -14,7 +14,7 @@ def variable_names(**kwargs):
     return sorted(v.op.name for v in tf.trainable_variables())
 
 
-def test_bias_and_batch_norm():
+def test_batch_norm_replaces_the_bias_unless_it_is_kept():
   norm = ['conv/BatchNorm/beta', 'conv/BatchNorm/gamma']
   assert variable_names() == ['conv/biases', 'conv/weights']
   assert variable_names(batch_norm=(0.9, 1e-3)) == [*norm, 'conv/weights']
@@ -22,7 +22,7 @@ def test_bias_and_batch_norm():
   assert both == [*norm, 'conv/biases', 'conv/weights']
 
 
-def test_weight_decay_is_half_the_sum_of_squares_of_weights():
+def test_weight_decay_is_half_the_sum_of_squared_weights():
   arg_scope = net_arg_scope(Training(weight_decay=0.5), batch_norm=(0.9, 1e-3))
   with graph_session() as session, slim.arg_scope(arg_scope):
     net = slim_layers.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
@@ -33,7 +33,7 @@ def test_weight_decay_is_half_the_sum_of_squares_of_weights():
   assert loss == pytest.approx(0.5 * sum(np.sum(a.astype(float) ** 2) for a in arrays) / 2, 1e-6)
 
 
-def test_average_pools_floor():
+def test_average_pools_round_down():
   with tf.Graph().as_default(), slim.arg_scope(net_arg_scope(Inference())):
     assert slim.avg_pool2d(tf.zeros([1, 5, 5, 1]), 2).shape.as_list() == [1, 2, 2, 1]
 

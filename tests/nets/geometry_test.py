@@ -9,7 +9,7 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.registry import build
 
 
-def test_vgg_by_hand():
+def test_grids_of_vgg_by_hand():
   spec = specs.get('vgg16')
   grids = geometry.grids(spec.trunk_layers())
   assert grids['conv1/conv1_2'] == (0, 1)
@@ -19,21 +19,21 @@ def test_vgg_by_hand():
   assert geometry.score_map_grid(spec, 224, 4096, None) == (111.5, 32)
 
 
-def test_resnet_by_hand():
+def test_grids_of_resnet_by_hand():
   spec = specs.get('resnet50_keras')
   grids = geometry.grids(spec.trunk_layers())
-  assert grids['conv1'] == (0, 2)  # a 7x7 window after 3 zeros is centred on pixel 0
+  assert grids['conv1'] == (0, 2)  # a 7x7 window that starts with 3 zeros has its center on pixel 0
   last = grids['block4/unit_3/bottleneck_v1']
   assert last.step == 32
   assert geometry.score_map_grid(spec, 224, 4096, None) == last
   hidden = geometry.score_map_grid(spec, 224, 4096, 'fc256')
-  assert hidden == (last.first + 3 * 32, 32)  # the middle of seven cells
+  assert hidden == (last.first + 3 * 32, 32)  # the middle one of seven cells
 
 
 @pytest.mark.parametrize(
   ('model', 'layer'), [('vgg_a', 'pool3'), ('resnet50', 'block2'), ('resnet_v1_50', 'block2')]
 )
-def test_a_cell_answers_to_the_pixels_around_its_centre(model, layer):
+def test_a_cell_depends_on_the_pixels_around_its_center(model, layer):
   spec = thin(specs.get(model))
   cell = 4
   with graph_session(seed=1) as session:
@@ -45,16 +45,16 @@ def test_a_cell_answers_to_the_pixels_around_its_centre(model, layer):
   touched = np.flatnonzero(weights)
   name, (first, step) = geometry.find_layer(spec, layer)
   assert name == layer
-  # The field of what the ReLUs let through may lack some pixels at either end.
+  # Inactive ReLUs may remove some pixels at either end of the receptive field.
   assert abs((touched[0] + touched[-1]) / 2 - (first + cell * step)) <= step / 2
 
 
-def test_where_grad_cam_looks():
+def test_last_features_are_the_map_before_the_final_pool():
   assert geometry.last_features(specs.get('vgg16')) == 'conv5/conv5_3'
   assert geometry.last_features(specs.get('resnet50')) == 'block4/unit_3/bottleneck_v1'
 
 
-def test_layers_are_found_by_their_last_part():
+def test_layers_are_found_by_the_last_part_of_their_scope():
   assert geometry.find_layer(specs.get('vgg16'), 'conv4_2')[0] == 'conv4/conv4_2'
   assert geometry.find_layer(specs.get('vgg16'), 'pool5')[0] == 'pool5'
 
@@ -67,6 +67,6 @@ def test_layers_are_found_by_their_last_part():
     ('resnet50', 'conv3', "resnet50 has several layers 'conv3'"),
   ],
 )
-def test_other_layers_are_refused(model, layer, message):
+def test_unknown_and_ambiguous_layers_are_refused(model, layer, message):
   with pytest.raises(ConfigError, match=message):
     geometry.find_layer(specs.get(model), layer)

@@ -21,14 +21,14 @@ def test_every_head_fits_every_trunk(model, head):
   sizes = (3, 64, 8, head)
   assert shapes == {f'{spec.scope}/{n}': s for n, s in spec.parameter_shapes(*sizes).items()}
   assert outputs.logits.shape.as_list() == [2, 3]
-  # 64 px are a map of 2x2, which a linear layer on its average scores cell by cell.
+  # 64 px give a 2x2 map; a linear layer on averaged features scores each cell of it.
   linear = not head_specs.get(head).hidden
   side = 2 if linear and (model == 'resnet50' or head == 'average') else 1
   assert outputs.score_map.shape.as_list() == [2, side, side, 3]
 
 
 @pytest.mark.parametrize('model', MODELS)
-def test_one_class_is_one_logit(model):
+def test_one_class_gives_one_logit(model):
   with tf.Graph().as_default():
     outputs = build(thin(specs.get(model)), tf.zeros([2, 64, 64, 3]), 1, Inference(), 64, 8)
   assert outputs.logits.shape.as_list() == [2, 1]
@@ -36,7 +36,7 @@ def test_one_class_is_one_logit(model):
 
 
 @pytest.mark.parametrize('model', MODELS)
-def test_no_classes_is_the_trunk(model):
+def test_no_classes_give_the_trunk_alone(model):
   spec = thin(specs.get(model))
   with tf.Graph().as_default():
     outputs = build(spec, tf.zeros([1, 150, 150, 3]), None, Inference())
@@ -45,11 +45,11 @@ def test_no_classes_is_the_trunk(model):
   assert outputs.score_map is None
   assert names == {f'{spec.scope}/{n}' for n in spec.parameter_shapes(None)}
   last = outputs.end_points[spec.trunk_layers()[-1].name]
-  # 150 px are the 4x4 cells of the bottleneck-feature tutorials; ResNets round up.
+  # 150 px give 4x4 cells, as in the tutorial on bottleneck features; ResNets round up.
   assert last.shape.as_list()[1:3] == ([5, 5] if model == 'resnet50' else [4, 4])
 
 
-def test_a_linear_layer_of_the_cifar_head_has_no_relu():
+def test_the_linear_layer_of_the_cifar_head_has_no_relu():
   with graph_session() as session:
     spec = thin(specs.get('vgg_cifar'))
     images = np.random.default_rng(0).normal(size=[4, 32, 32, 3]).astype(np.float32)
@@ -60,7 +60,7 @@ def test_a_linear_layer_of_the_cifar_head_has_no_relu():
   assert fc7.min() < 0 < fc7.max()
 
 
-def test_an_unknown_head_is_named():
+def test_an_unknown_head_is_refused():
   with (
     tf.Graph().as_default(),
     pytest.raises(ConfigError, match="Unknown head 'fc'; expected one of vgg, linear, fc512_512"),

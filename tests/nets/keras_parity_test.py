@@ -1,4 +1,4 @@
-"""The same weights in Keras applications give the same logits."""
+"""Keras applications with the same weights have the same logits."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from vgg_slim.nets import specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.registry import build
 
-SIDE = 64  # two cells of fc6's window each way; 224 px takes 20x as long
+SIDE = 64  # fc6 has a 2x2 window; 224 px would take 20 times as long
 
 
 def keras_name(name):
@@ -22,7 +22,7 @@ def keras_name(name):
 
 
 @pytest.mark.parametrize(('model', 'application'), [('vgg16', 'VGG16'), ('vgg19', 'VGG19')])
-def test_logits_and_stages_equal_keras(model, application):
+def test_logits_and_stages_equal_those_of_keras(model, application):
   network = getattr(keras.applications, application)(
     weights=None, input_shape=[SIDE, SIDE, 3], classes=10, classifier_activation=None
   )
@@ -34,7 +34,7 @@ def test_logits_and_stages_equal_keras(model, application):
     bias.assign(values[f'{layer}/biases'])
   images = np.random.default_rng(1).normal(0, 60, [2, SIDE, SIDE, 3]).astype(np.float32)
   stages = [f'pool{s}' for s in range(1, 6)]
-  truth = keras.Model(
+  expected = keras.Model(
     network.inputs,
     [network.outputs[0]] + [network.get_layer(f'block{s[-1]}_pool').output for s in stages],
   )([images])
@@ -43,7 +43,7 @@ def test_logits_and_stages_equal_keras(model, application):
     for variable in tf.global_variables():
       variable.load(values[variable.op.name.partition('/')[2]], session)
     got = session.run([outputs.logits] + [outputs.end_points[s] for s in stages])
-  for name, a, b in zip(['logits', *stages], got, truth, strict=True):
+  for name, a, b in zip(['logits', *stages], got, expected, strict=True):
     b = b.numpy()
     # 16 layers of float32 sums in another order: 1e-5 of the largest value.
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max(), err_msg=name)

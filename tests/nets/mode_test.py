@@ -5,7 +5,7 @@ from vgg_slim.errors import ConfigError
 from vgg_slim.nets.mode import Inference, Training
 
 
-def test_training_has_no_cached_weights():
+def test_training_does_not_cache_weights():
   with pytest.raises(TypeError, match='cache_dtype'):
     Training(cache_dtype=tf.float32)
 
@@ -26,7 +26,7 @@ def test_fast_convolutions_are_for_float32(dtype):
     Inference(dtype, fast_cpu_conv=True)
 
 
-def test_weights_are_cached_in_floating_point():
+def test_an_integer_cache_dtype_is_refused():
   with pytest.raises(ConfigError, match='cache_dtype must be float32, bfloat16 or float16'):
     Inference(tf.int8)
 
@@ -41,5 +41,5 @@ def test_fast_follows_the_precision_of_the_session():
   assert Inference.fast('bfloat16') == Inference(tf.bfloat16, fast_cpu_conv=False)
 
 
-def test_exports_fold_batch_norm_and_convolve_plainly():
+def test_exports_fold_batch_norm_and_use_standard_convolutions():
   assert Inference.export() == Inference(tf.float32, fast_cpu_conv=False)

@@ -16,12 +16,12 @@ from vgg_slim.nets.net_spec import Layer
     (3, 2, 0, 2, 0),
   ],
 )
-def test_output_side(kernel, stride, padding, side, output):
+def test_output_side_of_kernel_stride_and_padding(kernel, stride, padding, side, output):
   assert Layer('a', 'conv', (), 1, kernel, stride, padding).output_side(side) == output
 
 
 @pytest.mark.parametrize('model', specs.NETWORKS)
-def test_every_trunk_strides_32_and_knows_its_smallest_image(model):
+def test_stride_and_smallest_image_of_every_trunk(model):
   spec = specs.get(model)
   assert spec.stride == 32
   smallest = {'resnet50': 5}.get(model, 1 if spec.average else 32)
@@ -29,7 +29,7 @@ def test_every_trunk_strides_32_and_knows_its_smallest_image(model):
 
 
 @pytest.mark.parametrize('model', specs.NETWORKS)
-def test_layers_read_only_what_stands_before_them(model):
+def test_layers_read_only_earlier_layers(model):
   seen = {net_spec.IMAGES}
   for layer in specs.get(model).layers():
     assert seen.issuperset(layer.inputs)
@@ -37,7 +37,7 @@ def test_layers_read_only_what_stands_before_them(model):
     seen.add(layer.name)
 
 
-def test_smallest_side_of_a_window():
+def test_smallest_side_for_a_window():
   assert specs.get('vgg16').smallest_side(7) == 224
 
 

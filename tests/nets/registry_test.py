@@ -7,11 +7,11 @@ from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference, Training
 
 
-def test_every_row_has_a_trunk():
+def test_every_family_has_a_trunk():
   assert {type(spec) for spec in specs.NETWORKS.values()} == set(registry.TRUNKS)
 
 
-def test_the_image_size_is_the_rows_own_by_default():
+def test_the_default_image_size_is_that_of_the_network():
   with tf.Graph().as_default():
     outputs = registry.build(
       thin(specs.get('vgg_cifar')), tf.zeros([1, 64, 32, 3]), 10, Inference()
@@ -20,14 +20,14 @@ def test_the_image_size_is_the_rows_own_by_default():
 
 
 @pytest.mark.parametrize('model', ['vgg_d', 'resnet50'])
-def test_sides_may_be_unknown(model):
+def test_image_sides_may_be_unknown(model):
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, [None, None, None, 3])
     outputs = registry.build(thin(specs.get(model)), images, 5, Inference(), fc_units=8)
   assert outputs.logits.shape.as_list() == [None, 5]
 
 
-def test_a_second_call_can_share_the_variables():
+def test_a_second_call_can_reuse_the_variables():
   spec = thin(specs.get('resnet50'))
   with tf.Graph().as_default():
     registry.build(spec, tf.zeros([1, 64, 64, 3]), 5, Training())
@@ -39,9 +39,9 @@ def test_a_second_call_can_share_the_variables():
 
 
 @pytest.mark.skipif(
-  bool(tf.config.list_physical_devices('GPU')), reason='a GPU has gradients of its own'
+  bool(tf.config.list_physical_devices('GPU')), reason='our gradients are for CPUs only'
 )
-def test_only_training_has_gradients_of_its_own():
+def test_only_training_uses_our_gradients():
   for mode, expected in ((Training(), True), (Inference(), False), (Inference.export(), False)):
     with tf.Graph().as_default() as graph:
       registry.build(thin(specs.get('vgg_a')), tf.zeros([1, 32, 32, 3]), 5, mode, 32, 8)
@@ -49,7 +49,7 @@ def test_only_training_has_gradients_of_its_own():
     assert any('_gradient_op_type' in node.attr for node in operations) == expected
 
 
-def test_an_unknown_model_is_named():
+def test_an_unknown_model_is_refused():
   with pytest.raises(ConfigError, match="Unknown model 'vgg'"):
     registry.build('vgg', tf.zeros([1, 224, 224, 3]), 5, Inference())
 

@@ -1,4 +1,4 @@
-"""ResNets against tf_slim and Keras, which share no code with them, under the same weights."""
+"""ResNets compared with tf_slim and Keras, which share no code with them, on the same weights."""
 
 from unittest import mock
 
@@ -18,7 +18,7 @@ BLOCKS = ['block1', 'block2', 'block3', 'block4']
 
 
 def random_weights(shapes, seed=0):
-  """Values that keep 50 layers in range: He's scale, and positive variances."""
+  """Values that keep 50 layers in range: weights of He's scale, and positive variances."""
   rng = np.random.default_rng(seed)
   values = random_values(shapes, seed)
   for name, shape in shapes.items():
@@ -30,20 +30,21 @@ def random_weights(shapes, seed=0):
 
 
 def all_shapes(spec, num_classes):
-  shapes = {**spec.parameter_shapes(num_classes), **spec.moving_shapes(num_classes)}
+  shapes = {**spec.parameter_shapes(num_classes), **spec.non_trainable_shapes(num_classes)}
   return {f'{spec.scope}/{name}': shape for name, shape in shapes.items()}
 
 
-def assert_close(got, want, name):
-  # Some 50 layers of float32 sums in another order: 2e-5 of the largest value.
-  np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * np.abs(want).max(), err_msg=name)
-  assert np.abs(want).max() > 1e-3
+def assert_close(got, expected, name):
+  # About 50 layers of float32 sums in another order: 2e-5 of the largest value.
+  largest = np.abs(expected).max()
+  np.testing.assert_allclose(got, expected, rtol=0, atol=2e-5 * largest, err_msg=name)
+  assert largest > 1e-3
 
 
 class TestTfSlim:
   @pytest.mark.parametrize('depth', [50, 101, 152])
   def test_units_are_those_of_slim(self, depth):
-    # The tables that slim hands to its generator: its graph of 152 layers alone takes 20 s.
+    # Compares the arguments of slim's generator, since building its 152 layers takes 20 s.
     module, spec = tf_slim.nets.resnet_v1, specs.get(f'resnet_v1_{depth}')
     with mock.patch.object(module, 'resnet_v1') as generator:
       getattr(module, spec.name)(None)
@@ -56,7 +57,7 @@ class TestTfSlim:
     assert spec.scope == generator.call_args.kwargs['scope']
 
   def test_blocks_and_logits(self):
-    # 224 is the published side; 65 makes odd maps, where strides and pads part ways.
+    # 224 is the published side; 65 gives odd maps, for which stride and padding details matter.
     spec = specs.get('resnet_v1_50')
     values = random_weights(all_shapes(spec, 7))
     images = np.random.default_rng(1).normal(0, 60, [1, 224, 65, 3]).astype(np.float32)
@@ -67,13 +68,13 @@ class TestTfSlim:
       assert shapes == all_shapes(spec, 7)
       assign(session, values)
       tensors = [end_points[f'resnet_v1_50/{name}'] for name in BLOCKS]
-      want = session.run([*tensors, logits[:, 0, 0]])
+      expected = session.run([*tensors, logits[:, 0, 0]])
     with graph_session() as session:
       outputs = build('resnet_v1_50', tf.constant(images), 7, Inference())
       assign(session, values)
       names = [*BLOCKS, 'logits']
       got = session.run([outputs.end_points[name] for name in names])
-    for name, a, b in zip(names, got, want, strict=True):
+    for name, a, b in zip(names, got, expected, strict=True):
       assert_close(a, b, name)
 
 
@@ -121,7 +122,7 @@ def load_into_keras(network, spec, values):
 
 
 class TestKeras:
-  # At 107 px the maps have 54, 26 (unpadded) or 27, 14 and 7 pixels: odd and even ones.
+  # At 107 px the maps have 54, 26 (not padded) or 27, 14 and 7 cells: odd and even sides.
   @pytest.mark.parametrize(('model', 'side'), [('resnet50', 107), ('resnet50_keras', 224)])
   def test_blocks_and_logits(self, model, side):
     spec = specs.get(model)
@@ -131,16 +132,16 @@ class TestKeras:
     images = np.random.default_rng(1).normal(0, 60, [1, side, side, 3]).astype(np.float32)
     last = [f'conv{b + 2}_block{block.units}_out' for b, block in enumerate(spec.blocks)]
     tensors = [network.get_layer(name).output for name in last]
-    want = keras.Model(network.inputs, [*tensors, network.outputs[0]])([images])
+    expected = keras.Model(network.inputs, [*tensors, network.outputs[0]])([images])
     names = [*BLOCKS, 'logits']
     with graph_session() as session:
       outputs = build(model, tf.constant(images), 7, Inference())
       assign(session, values)
       got = session.run([outputs.end_points[name] for name in names])
-    for name, a, b in zip(names, got, want, strict=True):
+    for name, a, b in zip(names, got, expected, strict=True):
       assert_close(a, b.numpy(), name)
 
-  def test_parameters_are_those_of_model_summary(self):
+  def test_parameter_counts_are_those_of_keras(self):
     network = keras.applications.ResNet50(weights=None)
     assert network.count_params() == 25_636_712
     trained = sum(int(np.prod(w.shape)) for w in network.trainable_weights)
@@ -152,7 +153,7 @@ class TestKeras:
   ('model', 'side'), [('resnet50', 55), ('resnet50_keras', 56), ('resnet_v1_50', 28)]
 )
 def test_side_of_the_first_block_at_224_px(model, side):
-  # slim's stands at 28 already: the block's last unit strides, not the next one's first.
+  # slim's is 28 already: the last unit of a block has the stride, not the first of the next.
   with tf.Graph().as_default():
     images = tf.zeros([1, 224, 224, 3])
     end_points = build(thin(specs.get(model)), images, None, Inference()).end_points
@@ -169,7 +170,7 @@ class TestScoreMap:
       assign(session, random_weights({v.op.name: v.shape for v in tf.global_variables()}))
       return session.run([outputs.score_map, outputs.logits])
 
-  def test_its_average_is_the_logits(self):
+  def test_the_logits_are_its_average(self):
     score_map, logits = self.build_and_run(96)
     assert score_map.shape == (2, 3, 4, 3)
     np.testing.assert_allclose(score_map.mean((1, 2)), logits, rtol=1e-5, atol=1e-6)

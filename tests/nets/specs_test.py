@@ -7,7 +7,7 @@ from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import count
 
 
-def test_every_network_has_a_count():
+def test_every_network_has_parameter_counts():
   assert set(specs.NETWORKS) == set(specs.PARAMETERS) == set(specs.MOVING_STATISTICS)
 
 
@@ -16,16 +16,16 @@ def test_parameter_counts_are_exact(name):
   spec = specs.get(name)
   assert spec.name == name
   assert count(spec.parameter_shapes(num_classes=1000)) == specs.PARAMETERS[name]
-  assert count(spec.moving_shapes(num_classes=1000)) == specs.MOVING_STATISTICS[name]
+  assert count(spec.non_trainable_shapes(num_classes=1000)) == specs.MOVING_STATISTICS[name]
 
 
 def test_batch_norm_adds_one_vector_for_each_convolution():
-  # Scale and shift come, the bias goes: +1 per channel of 2x64 + 2x128 + 3x256 + 6x512 = 4224.
+  # Scale and shift replace the bias: +1 per channel of 2x64 + 2x128 + 3x256 + 6x512 = 4224.
   assert specs.PARAMETERS['vgg_d_bn'] - specs.PARAMETERS['vgg_d'] == 4224
 
 
 def test_layers_of_vgg16_with_two_classes():
-  # The layer table of every cats-and-dogs tutorial; 134,268,738 in all.
+  # The layer table of many cats-and-dogs tutorials; 134,268,738 in total.
   shapes = specs.get('vgg16').parameter_shapes(num_classes=2)
   layers = {}
   for name, shape in shapes.items():
@@ -67,22 +67,22 @@ def test_aliases_count_layers_with_weights(alias, layers):
 @pytest.mark.parametrize(
   ('side', 'kernel'), [(32, 1), (63, 1), (64, 2), (224, 7), (255, 7), (256, 8)]
 )
-def test_fc_kernel_floors(side, kernel):
+def test_the_kernel_of_the_first_fc_layer_rounds_down(side, kernel):
   assert specs.get('vgg16').fc_kernel(side) == kernel
 
 
-def test_too_small_a_side_is_named():
+def test_too_small_an_image_size_is_refused():
   with pytest.raises(ConfigError, match='image_size=31 is too small for vgg_d.*at least 32 pixels'):
     specs.get('vgg16').fc_kernel(31)
 
 
-def test_a_misspelt_model_gets_a_suggestion():
+def test_the_error_for_a_misspelled_model_suggests_a_name():
   with pytest.raises(ConfigError, match="Unknown model 'vgg-16'. Did you mean 'vgg16'?"):
     specs.get('vgg-16')
 
 
 def test_thin_vgg16_by_hand():
-  # 3x3 convolutions with biases, each width an eighth of the paper's: 8, 16, 32, 64, 64.
+  # 3x3 convolutions with biases and an eighth of the paper's channels: 8, 16, 32, 64, 64.
   convs = [(3, 8), (8, 8), (8, 16), (16, 16), (16, 32), (32, 32), (32, 32), (32, 64)]
   convs += [(64, 64)] * 5
   trunk = sum(9 * n_in * n_out + n_out for n_in, n_out in convs)
@@ -92,13 +92,13 @@ def test_thin_vgg16_by_hand():
 
 
 @pytest.mark.parametrize('name', specs.NETWORKS)
-def test_thin_at_full_width_is_the_row_itself(name):
+def test_a_thin_network_of_full_width_is_the_network_itself(name):
   spec = specs.get(f'{name}@64')
   assert spec.trunk_layers() == specs.get(name).trunk_layers()
   assert specs.get(spec.name) == spec
 
 
 @pytest.mark.parametrize('model', ['vgg16@', 'vgg16@0', 'vgg16@x', 'vgg16@4@2'])
-def test_a_width_that_is_none(model):
-  with pytest.raises(ConfigError, match='@ is followed by the channels .*, as vgg16@8'):
+def test_an_invalid_width_is_refused(model):
+  with pytest.raises(ConfigError, match='@ must be followed by the number of .* as in vgg16@8'):
     specs.get(model)

@@ -12,14 +12,14 @@ def by_name(model, **kwargs):
   return {row.name: row for row in summary.summarize(specs.get(model), **kwargs)}
 
 
-# Thin, they are resnet_v1_50.
+# The thin versions of these have the same two units per block as that of resnet_v1_50.
 DEEPER = {'resnet_v1_101', 'resnet_v1_152'}
 
 
 class TestAgainstTheGraph:
   @pytest.mark.parametrize('model', sorted(set(specs.NETWORKS) - DEEPER))
-  def test_shapes_of_every_end_point(self, model):
-    side = 107  # gives odd and even maps, and pools with and without a rest
+  def test_shapes_and_parameters_of_every_layer(self, model):
+    side = 107  # gives odd and even maps, and pools with and without a remainder
     spec = thin(specs.get(model))
     rows = {row.name: row for row in summary.summarize(spec, 5, side, 8)}
     with tf.Graph().as_default():
@@ -28,7 +28,7 @@ class TestAgainstTheGraph:
     logits = {'logits'} if spec.average else set()
     for name in set(rows) & set(outputs.end_points) - logits:
       assert outputs.end_points[name].shape.as_list() == [2, *rows[name].output_shape], name
-    # Not in the graph by name: dropout, which only training has, and subsampled shortcuts.
+    # Dropout, which is only built for training, and subsampled shortcuts are not end points.
     missing = {rows[name].kind for name in set(rows) - set(outputs.end_points)}
     assert missing <= {'dropout', 'subsample'}
     totals = summary.total(list(rows.values()))
@@ -40,7 +40,7 @@ class TestAgainstTheGraph:
 
 
 class TestMultiplyAdds:
-  # The VGGs and ResNets as torchvision and the literature round them, in billions.
+  # Billions for VGGs and ResNets, as rounded by torchvision and in the literature.
   @pytest.mark.parametrize(
     ('model', 'billions'),
     [
@@ -56,8 +56,8 @@ class TestMultiplyAdds:
     totals = summary.total(summary.summarize(specs.get(model)))
     assert totals.multiply_adds / 1e9 == pytest.approx(billions, abs=0.005)
 
-  def test_the_4_1_billion_of_resnet50_are_those_of_a_stride_on_the_3x3(self):
-    # torchvision's variant, "v1.5": 4.09; He et al. stride on the 1x1 and count 3.8.
+  def test_resnet50_has_4_1_billion_if_the_3x3_has_the_stride(self):
+    # torchvision's variant, "v1.5", has 4.09; with the stride on the 1x1, He et al. count 3.8.
     spec = specs.get('resnet50_torchvision')
     totals = summary.total(summary.summarize(spec))
     assert totals.multiply_adds / 1e9 == pytest.approx(4.09, abs=0.005)
@@ -77,15 +77,15 @@ class TestReceptiveField:
 
   # Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks" (2019), Table 1.
   @pytest.mark.parametrize(('depth', 'field'), [(50, 483), (101, 1027), (152, 1507)])
-  def test_resnets(self, depth, field):
+  def test_resnet(self, depth, field):
     row = by_name(f'resnet_v1_{depth}')['block4/unit_3/bottleneck_v1']
     assert (row.receptive_field, row.stride) == (field, 32)
 
 
 class TestTrainingMemory:
   def test_two_layers_by_hand(self):
-    # One 1x1 convolution of 2 channels at 32 px, five pools, one score: what is kept of an image
-    # are 3 + 2 numbers a pixel, the pools' 2 * (256 + 64 + 16 + 4 + 1), and 1.
+    # One 1x1 convolution of 2 channels at 32 px, five pools and one score: an image keeps 3 + 2
+    # values per pixel, 2 * (256 + 64 + 16 + 4 + 1) of the pools, and 1 score.
     stages = ((specs.Conv(2, kernel=1),), (), (), (), ())
     spec = specs.VggSpec('one', 'one', stages, head='linear')
     rows = summary.summarize(spec, 1, 32)
@@ -103,7 +103,7 @@ class TestTrainingMemory:
     assert full.weights == 4 * 25_636_712
     assert half.momentum == full.momentum == 4 * 25_583_592
 
-  def test_mistakes(self):
+  def test_invalid_arguments_are_refused(self):
     rows = summary.summarize(specs.get('vgg_cifar'))
     with pytest.raises(ConfigError, match="Unknown precision 'int8'; expected one of float32"):
       summary.training_memory(rows, 32, 1, 'int8')
@@ -111,12 +111,12 @@ class TestTrainingMemory:
       summary.training_memory(rows, 32, 0)
 
 
-def test_too_small_an_image_is_named():
+def test_too_small_an_image_is_refused():
   with pytest.raises(ConfigError, match='image_size=20 is too small for vgg_d'):
     summary.summarize(specs.get('vgg16'), image_size=20)
 
 
-def test_slabs_gather_units_and_leave_out_what_keeps_the_shape():
+def test_slabs_combine_units_and_omit_dropout():
   labels = [slab.label for slab in summary.slabs(summary.summarize(specs.get('vgg_cifar')), 32)]
   assert labels[:4] == ['images', 'conv1_1', 'conv1_2', 'pool1']
   assert labels[-4:] == ['pool5', 'fc6', 'fc7', 'fc8']

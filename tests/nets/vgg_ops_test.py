@@ -43,13 +43,13 @@ def test_both_styles_agree_in_every_layer_and_gradient(name):
   second = forward_and_gradients(build_ops, spec, images, values)
   assert set(first) == set(second)
   for key in first:
-    # Same sums, in another order in gradients: some float32 roundings of the largest value.
+    # The sums of gradients have another order: a few float32 roundings of the largest value.
     scale = np.abs(first[key]).max()
     np.testing.assert_allclose(first[key], second[key], rtol=0, atol=5e-6 * scale, err_msg=key)
 
 
 @pytest.mark.parametrize('rounding', ['floor', 'ceil'])
-def test_both_styles_round_alike(rounding):
+def test_pools_of_both_styles_round_alike(rounding):
   spec, mode = thin(specs.VGG['vgg_a']), Inference(pool_rounding=rounding)
   images = np.random.default_rng(0).normal(size=[1, 71, 69, 3]).astype(np.float32)
   with graph_session() as session:
@@ -64,7 +64,7 @@ def test_both_styles_round_alike(rounding):
   np.testing.assert_allclose(first, second, rtol=0, atol=5e-6 * np.abs(first).max())
 
 
-def test_230_px_is_one_score():
+def test_an_image_of_230_px_gives_one_score():
   with tf.Graph().as_default():
     outputs = vgg_ops.build(tf.zeros([1, 230, 230, 3]), thin(specs.VGG['vgg_d']), 3, Inference())
   assert outputs.score_map.shape.as_list() == [1, 1, 1, 3]
@@ -91,7 +91,7 @@ class TestInferenceOp:
     assert shapes['net/fc1/weights'] == [7, 7, 512, 2048]
     assert shapes['net/fc2/weights'] == [1, 1, 2048, 2048]
     assert shapes['net/fc3/weights'] == [1, 1, 2048, 1000]
-    # The trunk's 14,714,688 and three layers of 2048, 2048 and 1000 units.
+    # 14,714,688 of the trunk, and three layers of 2048, 2048 and 1000 units.
     count = sum(np.prod(shape) for shape in shapes.values())
     assert count == 14_714_688 + 51_382_272 + 4_196_352 + 2_049_000
 
@@ -102,10 +102,10 @@ class TestInferenceOp:
       spec = thin(specs.VGG['vgg_d'])
       outputs = vgg_ops.inference_op(tf.constant(images), keep_prob, 5, 64, 32, spec)
       session.run(tf.global_variables_initializer())
-      same = [session.run(outputs[:3], {keep_prob: 1.0}) for _ in range(2)]
+      repeated = [session.run(outputs[:3], {keep_prob: 1.0}) for _ in range(2)]
       dropped = session.run(outputs.logits, {keep_prob: 0.5})
-    predictions, softmax, logits = same[0]
-    np.testing.assert_array_equal(logits, same[1][2])
+    predictions, softmax, logits = repeated[0]
+    np.testing.assert_array_equal(logits, repeated[1][2])
     assert (logits != dropped).any()
     exponentials = np.exp(logits.astype(np.float64))
     np.testing.assert_allclose(softmax, exponentials / exponentials.sum(1, keepdims=True), 1e-5)

@@ -3,7 +3,7 @@ import dataclasses
 from vgg_slim.nets.vgg_specs import FLAT_SCOPES, VGG
 
 
-def test_names_of_both_scopes():
+def test_layer_names_in_both_naming_schemes():
   spec = VGG['vgg_a']
   flat = dataclasses.replace(spec, scopes=FLAT_SCOPES)
   names = [[layer.name for layer in row.layers() if layer.has_weights] for row in (spec, flat)]
@@ -13,6 +13,6 @@ def test_names_of_both_scopes():
   assert names[1][-3:] == ['fc1', 'fc2', 'fc3']
 
 
-def test_batch_norm_takes_the_biases_place():
+def test_batch_norm_replaces_the_biases():
   assert not any('conv1_1/biases' in name for name in VGG['vgg_d_bn'].parameter_shapes())
   assert 'fc6/biases' in VGG['vgg_d_bn'].parameter_shapes()

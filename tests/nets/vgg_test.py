@@ -17,18 +17,18 @@ def build_thin(spec, images, **kwargs):
 
 
 @pytest.mark.parametrize('name', specs.VGG)
-def test_graph_has_the_shapes_of_the_table(name):
+def test_the_graph_has_the_shapes_of_the_table(name):
   spec = specs.VGG[name]
   with tf.Graph().as_default():
     images = tf.zeros([1, spec.image_size, spec.image_size, 3])
     build(name, images, num_classes=1000, mode=Inference())
     shapes = {v.op.name: tuple(v.shape.as_list()) for v in tf.trainable_variables()}
-    fixed = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
-  fixed = {name: shape for name, shape in fixed.items() if name not in shapes}
+    others = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
+  others = {name: shape for name, shape in others.items() if name not in shapes}
   assert shapes == {f'{spec.scope}/{n}': s for n, s in spec.parameter_shapes().items()}
-  assert fixed == {f'{spec.scope}/{n}': s for n, s in spec.moving_shapes().items()}
+  assert others == {f'{spec.scope}/{n}': s for n, s in spec.non_trainable_shapes().items()}
   assert sum(math.prod(shape) for shape in shapes.values()) == specs.PARAMETERS[name]
-  assert sum(math.prod(shape) for shape in fixed.values()) == specs.MOVING_STATISTICS[name]
+  assert sum(math.prod(shape) for shape in others.values()) == specs.MOVING_STATISTICS[name]
 
 
 def test_variables_are_those_of_published_slim_checkpoints():
@@ -59,9 +59,9 @@ def test_every_layer_is_an_end_point():
   assert end_points['pool5'].shape.as_list() == [1, 7, 7, 32]
 
 
-def test_dense_map_is_the_network_slid_over_the_image():
-  # Where no padding is seen, cell (i, j) must be the 1x1 answer of the window at 32 * (i, j). Only
-  # 1x1 convolutions see no padding, so every kernel is made 1x1 here.
+def test_the_dense_map_is_the_network_slid_over_the_image():
+  # Without padding, cell (i, j) must equal the logits of the window at 32 * (i, j). Only 1x1
+  # convolutions have no padding, so all kernels are 1x1 here.
   spec = specs.VGG['vgg_d']
   stages = tuple(tuple(specs.Conv(4, kernel=1) for _ in stage) for stage in spec.stages)
   spec = specs.VggSpec('one', 'one', stages)
@@ -80,9 +80,9 @@ def test_dense_map_is_the_network_slid_over_the_image():
       )
 
 
-def test_dense_map_is_the_network_slid_where_the_border_is_dark():
-  # Without biases a black picture gives zeros, as padding does. What a spot in the middle lights up
-  # at the 196 px of conv5_3's field ends before the border of each window of 224 px.
+def test_the_dense_map_is_the_network_slid_where_the_border_is_black():
+  # Without biases, a black image gives zeros like padding does. A spot in the middle activates only
+  # cells whose receptive field, 196 px for conv5_3, does not reach the border of a 224 px window.
   image = np.zeros([1, 256, 256, 3], np.float32)
   image[:, 127:129, 127:129] = np.random.default_rng(0).normal(0, 100, [2, 2, 3])
   with graph_session() as session:
@@ -143,9 +143,9 @@ def test_too_small_images_are_refused():
     build('vgg16', tf.zeros([1, 224, 192, 3]), 10, Inference())
 
 
-def test_vgg_cifar_is_the_table_of_paddles_vgg_bn_drop():
-  # Weights of VGG16's convolutions 14,710,464, their batch norms 2 * 4,224; fc 512 + batch norm
-  # 262,144 + 1,024; fc 512 262,656; ten classes 5,130.
+def test_vgg_cifar_has_the_layers_of_paddles_vgg_bn_drop():
+  # 14,710,464 weights of VGG16's convolutions and 2 * 4,224 of their batch norms; 262,144 + 1,024
+  # of fc 512 with batch norm; 262,656 of fc 512; 5,130 of ten classes.
   shapes = specs.get('vgg_cifar').parameter_shapes(num_classes=10)
   total = sum(math.prod(shape) for shape in shapes.values())
   assert total == 14_710_464 + 8_448 + 262_144 + 1_024 + 262_656 + 5_130
@@ -159,7 +159,7 @@ def test_vgg_cifar_is_the_table_of_paddles_vgg_bn_drop():
 class TestPoolRounding:
   @pytest.mark.parametrize(('rounding', 'expected'), [('floor', math.floor), ('ceil', math.ceil)])
   def test_sides_of_the_score_map(self, rounding, expected):
-    """With the paper's pools 225 to 256 px give eight pixels, and so two scores."""
+    """With the paper's pools, 225 to 256 px give eight cells and therefore two scores."""
     spec, mode = thin(specs.VGG['vgg_a'], 1), Inference(pool_rounding=rounding)
     with graph_session() as session:
       images = tf.placeholder(tf.float32, [None, None, None, 3])
@@ -173,7 +173,7 @@ class TestPoolRounding:
 
   @pytest.mark.parametrize('rounding', [math.floor, math.ceil])
   @pytest.mark.parametrize('sides', [(65, 83), (96, 64), (127, 97)])
-  def test_against_loops(self, rounding, sides):
+  def test_score_map_equals_numpy_loops(self, rounding, sides):
     spec = thin(specs.VGG['vgg_c'])
     images = np.random.default_rng(0).normal(size=[2, *sides, 3])
     with graph_session() as session:
@@ -186,5 +186,5 @@ class TestPoolRounding:
       got = session.run(outputs.score_map, {fed: images})
     expected = numpy_vgg.score_map(images, values, spec.scope, rounding)
     assert got.shape == expected.shape
-    # float32 through 16 layers against float64.
+    # 16 layers in float32 compared with float64.
     np.testing.assert_allclose(got, expected, rtol=0, atol=5e-6 * np.abs(expected).max())

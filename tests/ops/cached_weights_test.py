@@ -33,26 +33,26 @@ def run(model, cache_dtype, precision='float32', freeze=False):
 
 @pytest.mark.parametrize('freeze', [False, True])
 @pytest.mark.parametrize('model', ['resnet50@4', 'vgg16_bn@4'])
-def test_folded_batch_norm_changes_nothing(model, freeze):
+def test_folded_batch_norm_gives_the_same_logits(model, freeze):
   expected, variables, _ = run(model, None)
   got, same_variables, kinds = run(model, tf.float32, freeze=freeze)
-  assert same_variables == variables  # no checkpoint contains what is cached
+  assert same_variables == variables  # cached values are not saved
   assert not any('BatchNorm' in kind for kind in kinds)
-  # (x * w) * s against x * (w * s) in float32, through up to 53 layers.
+  # (x * w) * s compared with x * (w * s) in float32, in up to 53 layers.
   np.testing.assert_allclose(got, expected, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize('model', ['resnet50@4', 'vgg_a@4'])
-def test_kernels_cached_in_bfloat16(model):
+def test_kernels_cached_in_bfloat16_are_as_exact_as_bfloat16(model):
   expected, _, _ = run(model, None)
   without, _, _ = run(model, None, 'bfloat16')
   got, _, _ = run(model, tf.bfloat16, 'bfloat16', freeze=True)
-  # Both round kernels and maps to 8 bits, at other places where batch norm is folded.
+  # Both round kernels and maps to 8 bits, but at different points if batch norm is folded.
   error = np.abs(without - expected).max()
   assert np.abs(got - expected).max() <= 2 * error + 1e-3 * np.abs(expected).max()
 
 
-def test_fill_follows_the_variables_and_freezing_does_not():
+def test_fill_follows_the_variables_and_frozen_kernels_do_not():
   with graph_session() as session:
     x = tf.ones([1, 2, 2, 1])
     kernel = tf.Variable([[[[2.0]]]])
@@ -62,14 +62,14 @@ def test_fill_follows_the_variables_and_freezing_does_not():
     cached_weights.fill(session)
     frozen = cached_weights.freeze_kernels(session, net)
     kernel.load([[[[5.0]]]], session)
-    assert session.run([net, frozen])[0].ravel()[0] == 4.5  # as filled
+    assert session.run([net, frozen])[0].ravel()[0] == 4.5  # the value when it was filled
     cached_weights.fill(session)
     now, then = session.run([net, frozen])
   assert now.ravel()[0] == 10.5
   assert then.ravel()[0] == 4.5
 
 
-def test_reused_scopes_share_what_is_cached():
+def test_reused_scopes_share_cached_values():
   with graph_session() as session:
     for reuse in (False, True):
       with tf.variable_scope('fc6', reuse=reuse):

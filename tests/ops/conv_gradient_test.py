@@ -28,11 +28,11 @@ def gradients(override, shape, kernel_shape, **kwargs):
     ((1, 2, 2, 8), (3, 3, 8, 8)),
     ((2, 4, 4, 3), (1, 1, 3, 5)),
     ((1, 6, 6, 2), (5, 3, 2, 2)),
-    ((2, 1, 2, 3), (5, 7, 3, 2)),  # taps that see nothing but padding
+    ((2, 1, 2, 3), (5, 7, 3, 2)),  # taps that read only padding
     ((1, 8, 8, 2), (3, 3, 2, 2)),  # the largest map
   ],
 )
-def test_equal_to_tensorflows(shape, kernel_shape):
+def test_gradients_equal_tensorflows(shape, kernel_shape):
   fast, kinds = gradients(True, shape, kernel_shape)
   expected, _ = gradients(False, shape, kernel_shape)
   assert 'Conv2DBackpropFilter' not in kinds
@@ -49,7 +49,7 @@ def test_equal_to_tensorflows(shape, kernel_shape):
     ((1, 8, 8, 2), {'padding': 'VALID'}),
   ],
 )
-def test_all_else_is_left_to_tensorflow(shape, kwargs):
+def test_other_convolutions_use_tensorflows_gradient(shape, kwargs):
   fast, kinds = gradients(True, shape, (3, 3, 2, 2), **kwargs)
   expected, _ = gradients(False, shape, (3, 3, 2, 2), **kwargs)
   assert 'Conv2DBackpropFilter' in kinds
@@ -58,8 +58,8 @@ def test_all_else_is_left_to_tensorflow(shape, kwargs):
 
 
 @pytest.mark.parametrize('kernel_shape', [(2, 3, 2, 2), (3, 2, 2, 2)])
-def test_even_kernels_are_left_to_tensorflow(kernel_shape):
-  """TensorFlow pads an even kernel unevenly, so that it has no centre."""
+def test_even_kernels_use_tensorflows_gradient(kernel_shape):
+  """TensorFlow pads even kernels asymmetrically, so they have no center."""
   fast, kinds = gradients(True, (1, 5, 5, 2), kernel_shape)
   expected, _ = gradients(False, (1, 5, 5, 2), kernel_shape)
   assert 'Conv2DBackpropFilter' in kinds
@@ -67,7 +67,7 @@ def test_even_kernels_are_left_to_tensorflow(kernel_shape):
     np.testing.assert_array_equal(a, b)
 
 
-def test_unknown_sides_are_left_to_tensorflow():
+def test_maps_of_unknown_sides_use_tensorflows_gradient():
   with tf.Graph().as_default(), conv_gradient.fast_kernel_gradients():
     images = tf.placeholder(tf.float32, [None, None, None, 2])
     kernel = tf.zeros([3, 3, 2, 2])
@@ -78,7 +78,7 @@ def test_unknown_sides_are_left_to_tensorflow():
 
 @pytest.mark.parametrize('transpose_a', [False, True])
 @pytest.mark.parametrize('transpose_b', [False, True])
-def test_products_of_transposed_factors(transpose_a, transpose_b):
+def test_gradients_of_transposed_matrix_products(transpose_a, transpose_b):
   rng = np.random.default_rng(0)
   a, b, factors = (rng.normal(size=[4, 4]).astype('f') for _ in range(3))
   with graph_session() as session:
@@ -91,7 +91,7 @@ def test_products_of_transposed_factors(transpose_a, transpose_b):
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)  # sums of 4 products of O(1) values
 
 
-def test_products_of_fully_connected_layers():
+def test_gradients_of_fully_connected_layers():
   rng = np.random.default_rng(0)
   x, w, factors = (rng.normal(size=size).astype('f') for size in ([5, 7], [7, 3], [5, 3]))
   with graph_session() as session:

@@ -1,4 +1,4 @@
-"""On logical CPU devices in this process."""
+"""Cross-replica sums and batch norm on logical CPU devices in this process."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from vgg_slim.ops.cross_replica import cross_replica_sum, cross_replica_sums
 
 
 def run(build_fn, num_replicas, seed=0):
-  """Fetches `build_fn(index)` of every replica, as a list of structures."""
+  """Returns the values of `build_fn(index)` for every replica."""
   with tf.Graph().as_default():
     devices = [f'/cpu:{i}' for i in range(num_replicas)]
     strategy = tf.distribute.MirroredStrategy(devices)
@@ -29,7 +29,7 @@ def run(build_fn, num_replicas, seed=0):
   return [tf.nest.pack_sequence_as(results, one) for one in zip(*values, strict=True)]
 
 
-def test_sums_of_several_tensors():
+def test_several_tensors_are_summed():
   def build(index):
     return cross_replica_sums([tf.constant([1.0, index]), tf.constant(10.0 * index)])
 
@@ -38,9 +38,9 @@ def test_sums_of_several_tensors():
     assert second == 30
 
 
-def test_gradient_adds_up_what_all_replicas_lose():
-  # Replica r loses (r + 1) * s**2 for s = x_0 + x_1, so that together they lose 3 * s**2, whose
-  # gradient is 6 * s in both.
+def test_the_gradient_sums_over_the_losses_of_all_replicas():
+  # The loss of replica r is (r + 1) * s**2 for s = x_0 + x_1; the sum of the losses is 3 * s**2,
+  # whose gradient is 6 * s in both replicas.
   def build(index):
     x = tf.constant([2.0, 3.0][index])
     loss = (index + 1) * cross_replica_sum(x) ** 2
@@ -50,7 +50,7 @@ def test_gradient_adds_up_what_all_replicas_lose():
 
 
 @pytest.mark.parametrize('num_replicas', [2, 4])
-def test_batch_norm_over_all_pictures_is_that_of_one_device(num_replicas):
+def test_batch_norm_over_all_replicas_equals_that_of_one_device(num_replicas):
   rng = np.random.default_rng(0)
   images = rng.normal(5, 1, [8, 5, 5, 2]).astype(np.float32)
   weights = rng.normal(size=[8, 5, 5, 3]).astype(np.float32)
@@ -73,7 +73,7 @@ def test_batch_norm_over_all_pictures_is_that_of_one_device(num_replicas):
   with fast_kernel_gradients():
     (net, gradients, moving) = run(lambda index: build(0, 1, False), 1)[0]
     replicas = run(lambda index: build(index, num_replicas, True), num_replicas)
-  # Float32 sums in another order; values are of the order of 1, gradients of 100.
+  # float32 sums in another order; values are of order 1, gradients of order 100.
   np.testing.assert_allclose(np.concatenate([one[0] for one in replicas]), net, atol=2e-6)
   for one in replicas:
     for expected, got in zip(gradients + moving, one[1] + one[2], strict=True):

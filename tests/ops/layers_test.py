@@ -12,7 +12,7 @@ from vgg_slim.ops import layers
 
 
 def numpy_conv_same(x, w, b):
-  """Stride-1 zero-padded correlation as plain loops."""
+  """Stride-1 zero-padded convolution in plain loops."""
   n, height, width, _ = x.shape
   k = w.shape[0]
   padded = np.pad(x, [(0, 0), (k // 2, k // 2), (k // 2, k // 2), (0, 0)])
@@ -27,7 +27,7 @@ def normal(*shape):
 
 
 class TestConvOp:
-  def test_against_loops(self):
+  def test_it_equals_numpy_loops(self):
     x = normal(2, 5, 6, 3)
     with graph_session() as session:
       y = layers.conv_op(tf.constant(x), 'conv', 3, 3, 4)
@@ -35,7 +35,7 @@ class TestConvOp:
       w, b = tf.global_variables()
       b.load([0.5, -0.5, 0.1, 0], session)
       got, w, b = session.run([y, w, b])
-    # float32 sums of 27 products of O(1) values: 1e-5 is about 10x the rounding.
+    # float32 sums of 27 products of O(1) values: 1e-5 is about ten times the rounding error.
     np.testing.assert_allclose(got, np.maximum(numpy_conv_same(x, w, b), 0), rtol=0, atol=1e-5)
 
   def test_strides_and_linear_output(self):
@@ -54,7 +54,7 @@ class TestConvOp:
       session.run(tf.global_variables_initializer())
       w, b = session.run(tf.global_variables())
     limit = np.sqrt(6 / (9 * 30 + 9 * 50))
-    # 13,500 uniform draws: the largest lies within 1 % of the limit but for odds of 1e-58.
+    # The largest of 13,500 uniform draws is not within 1 % of the limit with probability 1e-58.
     assert 0.99 * limit < np.abs(w).max() <= limit
     assert not b.any()
 
@@ -67,7 +67,7 @@ class TestConvOp:
 
 
 class TestFcOp:
-  def test_vectors(self):
+  def test_it_multiplies_vectors(self):
     x = normal(3, 7)
     with graph_session() as session:
       y = layers.fc_op(tf.constant(x), 'fc', 5)
@@ -75,11 +75,11 @@ class TestFcOp:
       got, w = session.run([y, tf.global_variables()[0]])
     np.testing.assert_allclose(got, np.maximum(x @ w + 0.1, 0), rtol=0, atol=1e-5)
 
-  def test_map_needs_a_kernel_and_vectors_take_none(self):
+  def test_maps_need_a_kernel_and_vectors_must_not_have_one(self):
     with graph_session():
-      with pytest.raises(ConfigError, match='fc: input .* kernel=None'):
+      with pytest.raises(ConfigError, match='fc: an input .* kernel=None'):
         layers.fc_op(tf.zeros([1, 2, 2, 3]), 'fc', 5)
-      with pytest.raises(ConfigError, match='fc: input .* kernel=2'):
+      with pytest.raises(ConfigError, match='fc: an input .* kernel=2'):
         layers.fc_op(tf.zeros([1, 12]), 'fc', 5, kernel=2)
 
 
@@ -98,7 +98,7 @@ class TestSlidingFc:
       )
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
 
-  def test_a_window_that_covers_the_map_is_one_matmul(self):
+  def test_a_kernel_that_covers_the_map_is_one_matrix_product(self):
     with graph_session():
       layers.sliding_fc(tf.zeros([2, 3, 3, 4]), tf.zeros([3, 3, 4, 6]))
       kinds = [op.type for op in tf.get_default_graph().get_operations()]
@@ -106,7 +106,7 @@ class TestSlidingFc:
     assert 'Conv2D' not in kinds
 
   @pytest.mark.parametrize('fast_cpu_conv', [False, True])
-  def test_a_kernel_of_one_pixel_is_one_matmul_on_the_map_as_it_is(self, fast_cpu_conv):
+  def test_a_1x1_kernel_is_one_matrix_product_without_patches(self, fast_cpu_conv):
     with graph_session():
       layers.sliding_fc(tf.zeros([2, 5, 5, 4]), tf.zeros([1, 1, 4, 6]), fast_cpu_conv)
       kinds = {op.type for op in tf.get_default_graph().get_operations()}
@@ -114,7 +114,7 @@ class TestSlidingFc:
     assert not {'Conv2D', 'ExtractImagePatches'} & kinds
 
   @pytest.mark.parametrize('fast_cpu_conv', [False, True])
-  def test_unknown_sides(self, fast_cpu_conv):
+  def test_maps_of_unknown_sides(self, fast_cpu_conv):
     x, w = normal(2, 4, 5, 4), normal(3, 3, 4, 6)
     with graph_session() as session:
       images = tf.placeholder(tf.float32, [None, None, None, 4])
@@ -127,7 +127,7 @@ class TestSlidingFc:
 
 
 class TestMpoolOp:
-  def test_floors_and_takes_the_largest(self):
+  def test_it_rounds_down_and_takes_the_maximum(self):
     x = np.arange(25, dtype=np.float32).reshape(1, 5, 5, 1)
     with graph_session() as session:
       got = session.run(layers.mpool_op(tf.constant(x), 'pool'))
@@ -136,8 +136,8 @@ class TestMpoolOp:
   @pytest.mark.parametrize(('kernel', 'stride'), [(2, 2), (3, 2), (3, 3), (2, 1)])
   @pytest.mark.parametrize('known', [True, False])
   @pytest.mark.parametrize('shape', [(2, 5, 7, 3), (1, 6, 9, 2), (1, 8, 8, 1), (1, 3, 4, 2)])
-  def test_ceil_is_caffes(self, shape, kernel, stride, known):
-    x = normal(*shape) - 5  # all below the zero of a padding
+  def test_floor_and_ceil_equal_numpy_loops(self, shape, kernel, stride, known):
+    x = normal(*shape) - 5  # all values are below those of zero padding
     with graph_session() as session:
       fed = tf.placeholder(tf.float32, shape if known else [None, None, None, shape[3]])
       sizes = [kernel, kernel, stride, stride]
@@ -147,7 +147,7 @@ class TestMpoolOp:
       expected = numpy_vgg.pool(x, kernel, stride, expected)
       np.testing.assert_array_equal(got[rounding], expected)
 
-  def test_caffes_sides_of_the_papers_pools(self):
+  def test_sides_of_the_papers_pools_in_caffe(self):
     with graph_session():
       net, sides = tf.zeros([1, 230, 230, 1]), []
       for i in range(5):
@@ -155,7 +155,7 @@ class TestMpoolOp:
         sides.append(net.shape[1])
     assert sides == [115, 58, 29, 15, 8]
 
-  def test_the_gradient_of_ceil_goes_to_the_largest(self):
+  def test_the_gradient_of_ceil_goes_to_the_maximum(self):
     x = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
     with graph_session() as session:
       fed = tf.constant(x)
@@ -163,29 +163,29 @@ class TestMpoolOp:
       got = session.run(tf.gradients(pooled, fed)[0])
     np.testing.assert_array_equal(got[0, :, :, 0], [[0, 0, 0], [0, 1, 1], [0, 1, 1]])
 
-  def test_ceil_with_gaps_between_windows_is_refused(self):
+  def test_ceil_with_strides_larger_than_the_window_is_refused(self):
     with graph_session(), pytest.raises(ConfigError, match='pool: rounding=ceil needs strides'):
       layers.mpool_op(tf.zeros([1, 4, 4, 1]), 'pool', 1, 1, rounding='ceil')
 
 
 class TestLrnOp:
-  def test_against_the_formula(self):
+  def test_it_equals_the_formula(self):
     x = normal(1, 2, 2, 9)
     with graph_session() as session:
       got = session.run(layers.lrn_op(tf.constant(x), 'lrn'))
     expected = np.empty_like(x)
     for c in range(9):
-      neighbours = x[..., max(0, c - 2) : c + 3]
-      expected[..., c] = x[..., c] / (2 + 1e-4 * np.sum(neighbours**2, -1)) ** 0.75
+      neighbors = x[..., max(0, c - 2) : c + 3]
+      expected[..., c] = x[..., c] / (2 + 1e-4 * np.sum(neighbors**2, -1)) ** 0.75
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
 class TestDropoutOp:
-  def test_kept_units_are_scaled_and_the_share_is_right(self):
+  def test_the_right_fraction_of_units_is_kept_and_scaled(self):
     with graph_session() as session:
       y = session.run(layers.dropout_op(tf.ones([100, 100]), 'dropout', 0.8))
     assert set(np.unique(y)) == {np.float32(0), np.float32(1.25)}
-    # 10,000 draws: five standard deviations of the share are 0.02.
+    # Five standard deviations of the fraction in 10,000 draws are 0.02.
     assert abs(np.mean(y > 0) - 0.8) < 0.02
 
   def test_the_same_seed_drops_the_same_units(self):
@@ -196,22 +196,22 @@ class TestDropoutOp:
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
-  def test_layers_of_other_names_drop_other_units(self):
+  def test_layers_with_different_names_drop_different_units(self):
     with graph_session() as session:
       seed = tf.constant([0, 7], tf.int64)
       drops = [layers.dropout_op(tf.ones([100]), name, 0.5, seed) for name in ('fc6', 'fc7')]
       fc6, fc7 = session.run(drops)
-    # 100 units agree by chance with odds of 2**-100.
+    # 100 units agree by chance with probability 2**-100.
     assert (fc6 != fc7).any()
 
-  def test_keep_prob_1_adds_nothing(self):
+  def test_keep_prob_1_adds_no_operation(self):
     with graph_session():
       x = tf.ones([2])
       assert layers.dropout_op(x, 'dropout', 1.0) is x
       assert layers.dropout_op(x, 'dropout', 1, tf.constant([0, 7], tf.int64)) is x
 
   @pytest.mark.parametrize('shape', [(6, 5), (6, 1, 1, 64), (6, 7)])
-  def test_parts_drop_what_tensorflow_drops_in_the_whole_batch(self, shape):
+  def test_micro_batches_drop_what_tensorflow_drops_in_the_whole_batch(self, shape):
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     numbers = np.array([3, 4])
 
@@ -227,7 +227,7 @@ class TestDropoutOp:
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     np.testing.assert_array_equal(drop(x, 0), whole)
 
-  def test_a_part_draws_its_own_rows_alone(self):
+  def test_a_micro_batch_draws_only_its_own_rows(self):
     with graph_session() as session:
       seed = layers.DropoutSeed(tf.constant([3, 4], tf.int64), part=15)
       layers.dropout_op(tf.ones([2, 4096]), 'dropout', 0.5, seed)
@@ -235,7 +235,7 @@ class TestDropoutOp:
       (draw,) = (op for op in operations if op.type.startswith('StatelessRandomUniform'))
       assert session.run(draw.outputs[0]).size == 2 * 4096
 
-  def test_the_gradient_passes_the_kept_units_alone(self):
+  def test_the_gradient_passes_only_kept_units(self):
     with graph_session() as session:
       x = tf.ones([8, 8])
       y = layers.dropout_op(x, 'dropout', 0.5, tf.constant([1, 2], tf.int64))

@@ -1,7 +1,7 @@
 from vgg_slim.ops.scopes import is_under
 
 
-def test_whole_components_are_compared():
+def test_whole_path_components_are_compared():
   assert is_under('vgg_16/fc8/weights', ['vgg_16/fc8'])
   assert is_under('vgg_16/fc8', ['other', 'vgg_16/fc8'])
   assert not is_under('vgg_16/fc8_new/weights', ['vgg_16/fc8'])

@@ -8,7 +8,7 @@ from vgg_slim.ops import cached_weights, slim_layers
 
 
 def run_both(is_training, steps=2):
-  """Our batch norm and slim's on one input and the same variables, with the moving updates."""
+  """Results of our batch norm and slim's on the same input and variables, with `steps` updates."""
   images = np.random.default_rng(0).normal(3, 2, [4, 5, 6, 3]).astype(np.float32)
   results = []
   for layer, options in ((slim_layers.batch_norm, {}), (slim.batch_norm, {'scale': True})):
@@ -30,15 +30,15 @@ def run_both(is_training, steps=2):
 
 class TestBatchNorm:
   @pytest.mark.parametrize('is_training', [False, True])
-  def test_equals_slims(self, is_training):
+  def test_it_equals_that_of_slim(self, is_training):
     ours, slims = run_both(is_training)
     assert set(ours) == set(slims)
     for name in ours:
-      # The same fused kernel; only the order of the moving average's two products may differ.
+      # Both use the same kernel; only the order of products in the moving average may differ.
       np.testing.assert_allclose(ours[name], slims[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
-  def test_moving_statistics_by_hand(self):
-    x = np.float32([[1, 2, 3, 6]]).reshape(1, 2, 2, 1)  # mean 3, variance 14 / 3 with N - 1
+  def test_moving_averages_by_hand(self):
+    x = np.float32([[1, 2, 3, 6]]).reshape(1, 2, 2, 1)  # mean 3, variance 14 / 3 for N - 1
     with graph_session() as session:
       slim_layers.batch_norm(tf.constant(x), decay=0.9, is_training=True)
       session.run(tf.global_variables_initializer())
@@ -54,7 +54,7 @@ class TestBatchNorm:
       images, count = tf.placeholder(tf.float32, batches.shape[1:]), tf.placeholder(tf.int64, [])
       slim_layers.batch_norm(images, decay=0.97, is_training=True, num_updates=count)
       session.run(tf.global_variables_initializer())
-      expected = np.array([1e3, 1e3])  # the first batch replaces whatever was there
+      expected = np.array([1e3, 1e3])  # the first batch replaces any initial value
       for number, batch in enumerate(batches):
         feeds = {images: batch, count: number}
         session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS), feeds)
@@ -62,13 +62,13 @@ class TestBatchNorm:
         statistics = np.array([batch.mean(), batch.var(ddof=1)])
         expected = decay * expected + (1 - decay) * statistics
         if number in (0, 1, 50, 399):
-          moving = np.ravel(session.run(tf.global_variables('BatchNorm/moving')))
-          np.testing.assert_allclose(moving, expected, rtol=2e-6)
+          averages = np.ravel(session.run(tf.global_variables('BatchNorm/moving')))
+          np.testing.assert_allclose(averages, expected, rtol=2e-6)
 
   @pytest.mark.parametrize(
     ('scopes', 'is_frozen'), [((), False), (('net/BatchNorm',), False), (('net/conv1',), True)]
   )
-  def test_outside_of_the_trained_scopes_it_is_frozen(self, scopes, is_frozen):
+  def test_it_is_frozen_outside_the_trainable_scopes(self, scopes, is_frozen):
     x = np.random.default_rng(0).normal(3, 2, [4, 5, 6, 3]).astype(np.float32)
     with graph_session() as session, tf.variable_scope('net'):
       net = slim_layers.batch_norm(tf.constant(x), 0.9, 1e-2, True, scopes)
@@ -88,16 +88,16 @@ class TestBatchNorm:
       with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
         return net, [v.read_value() for v in tf.global_variables('BatchNorm/moving')]
 
-    ((net, moving),) = run_replicas(lambda index: build(x, False), 1)
+    ((net, averages),) = run_replicas(lambda index: build(x, False), 1)
     for count in (1, 2):
       parts = np.split(x, count)
       replicas = run_replicas(lambda index, parts=parts: build(parts[index], True), count)
-      # Float32 sums in another order.
+      # float32 sums in another order.
       np.testing.assert_allclose(np.concatenate([part for part, _ in replicas]), net, atol=1e-5)
       for _, own in replicas:
-        np.testing.assert_allclose(own, moving, rtol=1e-5)
+        np.testing.assert_allclose(own, averages, rtol=1e-5)
 
-  def test_a_bias_shifts_the_moving_mean_only(self):
+  def test_a_bias_only_shifts_the_moving_mean(self):
     x = np.random.default_rng(0).normal(size=[4, 5, 6, 3]).astype(np.float32)
 
     def run(bias):
@@ -115,7 +115,7 @@ class TestBatchNorm:
 
 class TestConv2d:
   @pytest.mark.parametrize(('stride', 'padding'), [(1, 'SAME'), (2, 'SAME'), (2, 'VALID')])
-  def test_equals_slims(self, stride, padding):
+  def test_it_equals_that_of_slim(self, stride, padding):
     images = np.random.default_rng(0).normal(size=[2, 7, 9, 3]).astype(np.float32)
     results = []
     for layer in (slim_layers.conv2d, slim.conv2d):
@@ -139,7 +139,7 @@ class TestConv2d:
     assert loss == slims_loss > 0
 
   @pytest.mark.parametrize('cache_dtype', [None, tf.float32])
-  def test_batch_norm_has_its_parameters(self, cache_dtype):
+  def test_normalizer_params_reach_batch_norm_and_its_folding(self, cache_dtype):
     images = np.random.default_rng(0).normal(size=[2, 5, 6, 3]).astype(np.float32)
     with graph_session() as session:
       net = slim_layers.conv2d(
@@ -162,8 +162,8 @@ class TestConv2d:
     np.testing.assert_allclose(got, plain / np.sqrt(1 + 0.5), atol=1e-5)
 
   @pytest.mark.parametrize('cache_dtype', [None, tf.float32])
-  def test_winograd_gives_the_same(self, cache_dtype):
-    # As few channels and tiles as it takes.
+  def test_winograd_gives_the_same_values(self, cache_dtype):
+    # The fewest channels and tiles for which it is used.
     images = np.random.default_rng(0).normal(size=[1, 16, 16, 128]).astype(np.float32)
     with graph_session() as session:
       net = slim_layers.conv2d(
@@ -181,7 +181,7 @@ class TestConv2d:
 
 class TestFoldBatchNorm:
   @pytest.mark.parametrize('biases', [False, True])
-  def test_one_convolution_does_what_two_layers_did(self, biases):
+  def test_the_folded_convolution_equals_the_two_layers(self, biases):
     settings = {'epsilon': 1e-2, 'biases': biases}
     with graph_session() as session:
       images = tf.constant(np.random.default_rng(0).normal(size=[2, 5, 6, 3]), tf.float32)
@@ -195,7 +195,7 @@ class TestFoldBatchNorm:
       values['BatchNorm/moving_variance'] = 0.5 + values['BatchNorm/moving_variance'] ** 2
       assign(session, values)
       got, expected = session.run([got, expected])
-    # 27 products of O(1) values, rounded before or after the scale.
+    # 27 products of O(1) values, rounded before or after scaling.
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
@@ -206,7 +206,7 @@ class TestDropout:
       assert slim_layers.dropout(x, 0.5, is_training=False) is x
       assert slim_layers.dropout(x, 0.5, is_training=True) is not x
 
-  def test_names_part_the_seeds(self):
+  def test_layers_with_different_names_drop_different_units(self):
     with graph_session() as session:
       seed = tf.constant([1, 2], tf.int64)
       layers = [slim_layers.dropout(tf.ones([99]), 0.5, True, seed, name) for name in 'aba']
@@ -218,7 +218,7 @@ class TestDropout:
 class TestSlidingFullyConnected:
   @pytest.mark.parametrize('cache_dtype', [None, tf.float32])
   @pytest.mark.parametrize('activation', [tf.nn.relu, None])
-  def test_equals_slims_convolution(self, activation, cache_dtype):
+  def test_it_equals_the_convolution_of_slim(self, activation, cache_dtype):
     images = np.random.default_rng(0).normal(size=[2, 4, 5, 3]).astype(np.float32)
     results = []
     for layer, options in (
@@ -234,7 +234,7 @@ class TestSlidingFullyConnected:
     np.testing.assert_allclose(results[0], results[1], atol=1e-5)
     assert (results[0].min() == 0) == (activation is not None)
 
-  def test_a_normalizer_takes_the_place_of_the_bias(self):
+  def test_a_normalizer_replaces_the_bias(self):
     with graph_session():
       slim_layers.sliding_fully_connected(
         tf.zeros([1, 1, 1, 4]), 5, 1, normalizer_fn=slim_layers.batch_norm, scope='fc6'

@@ -11,7 +11,7 @@ RNG = np.random.default_rng(0)
 
 
 def direct(images, kernel):
-  """Zero-padded sums over the window of every pixel, in float64."""
+  """Zero-padded 3x3 convolution in float64."""
   count, height, width, _ = images.shape
   padded = np.pad(images.astype(float), [(0, 0), (1, 1), (1, 1), (0, 0)])
   maps = np.zeros([count, height, width, kernel.shape[3]])
@@ -22,7 +22,7 @@ def direct(images, kernel):
 
 
 def assert_close(got, expected):
-  # Coefficients up to 8 of both signs: ten times the rounding of a direct sum in float32.
+  # The coefficients are up to 8, of both signs: ten times the error of a direct float32 sum.
   np.testing.assert_allclose(got, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
 
 
@@ -34,22 +34,21 @@ def test_values_and_gradients_are_those_of_a_convolution(shape, known):
   with graph_session() as session:
     fed = tf.placeholder(tf.float32, shape if known else [None, None, None, shape[3]])
     weights = tf.constant(kernel, tf.float32)
-    found = []
+    results = []
     for maps in (
       winograd.convolve(fed, weights),
       tf.nn.conv2d(fed, weights, strides=1, padding='SAME'),
       winograd.convolve_transformed(fed, winograd.transform_kernel(weights)),
     ):
-      found.append([maps, *tf.gradients(maps * factors.astype(np.float32), [fed, weights])])
-    ours, tensorflows, plain = session.run(found, {fed: images})
+      results.append([maps, *tf.gradients(maps * factors.astype(np.float32), [fed, weights])])
+    ours, tensorflows, plain = session.run(results, {fed: images})
   assert_close(ours[0], direct(images, kernel))
   for got in (ours, plain):
     for a, b in zip(got, tensorflows, strict=True):
       assert_close(a, b)
 
 
-def test_a_kernel_that_copies():
-  """One at the centre is the identity, whatever the transforms do in between."""
+def test_an_identity_kernel_copies_the_map():
   images = RNG.normal(size=[1, 6, 5, 3])
   kernel = np.zeros([3, 3, 3, 3])
   kernel[1, 1] = np.eye(3)
@@ -60,14 +59,14 @@ def test_a_kernel_that_copies():
   assert_close(maps, images)
 
 
-def test_a_kernel_that_is_a_variable():
+def test_the_kernel_may_be_a_variable():
   with graph_session() as session:
     kernel = tf.get_variable('kernel', initializer=tf.ones([3, 3, 1, 1]))
     maps = winograd.convolve(tf.ones([1, 4, 4, 1]), kernel)
     (gradient,) = tf.gradients(maps, kernel)
     session.run(kernel.initializer)
     maps, gradient = session.run([maps, gradient])
-  expected = np.outer([2, 3, 3, 2], [2, 3, 3, 2])  # ones within the window of each pixel
+  expected = np.outer([2, 3, 3, 2], [2, 3, 3, 2])  # number of pixels in the window of each pixel
   assert_close(maps[0, :, :, 0], expected)
   assert_close(gradient[:, :, 0, 0], np.outer([3, 4, 3], [3, 4, 3]))
 
@@ -81,10 +80,10 @@ def test_a_kernel_that_is_a_variable():
     ([16, 28, 28, 512], [3, 3, 512, 512], 1, 'VALID', False),
     ([16, 28, 28, 512], [1, 1, 512, 512], 1, 'SAME', False),
     ([16, 224, 224, 64], [3, 3, 64, 64], 1, 'SAME', False),
-    ([128, 2, 2, 512], [3, 3, 512, 512], 1, 'SAME', False),  # more than half of a tile is border
-    ([1, 7, 7, 512], [3, 3, 512, 512], 1, 'SAME', False),  # 4 tiles: the kernel is all the work
+    ([128, 2, 2, 512], [3, 3, 512, 512], 1, 'SAME', False),  # most of a tile is beyond the border
+    ([1, 7, 7, 512], [3, 3, 512, 512], 1, 'SAME', False),  # 4 tiles: the kernel dominates
     ([16, 7, 7, 512], [3, 3, 512, 512], 1, 'SAME', True),
-    # One too few of what has to be enough: channels in and out, rows, columns, and tiles.
+    # The limits of input channels, output channels, rows, columns and tiles, and one less.
     ([16, 28, 28, 128], [3, 3, 128, 128], 1, 'SAME', True),
     ([16, 28, 28, 127], [3, 3, 127, 128], 1, 'SAME', False),
     ([16, 28, 28, 128], [3, 3, 128, 127], 1, 'SAME', False),
@@ -94,7 +93,7 @@ def test_a_kernel_that_is_a_variable():
     ([15, 4, 4, 128], [3, 3, 128, 128], 1, 'SAME', False),
   ],
 )
-def test_where_it_pays(shape, kernel, stride, padding, expected):
+def test_pays_for_large_convolutions(shape, kernel, stride, padding, expected):
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, shape)
     assert winograd.pays(images, kernel, stride, padding) is expected
@@ -103,7 +102,7 @@ def test_where_it_pays(shape, kernel, stride, padding, expected):
 
 
 def network(mode, model='vgg_b_bn@16'):
-  """Logits, a gradient and the kinds of operations of a net whose last layers have 128 channels."""
+  """Results, variables and operation types of a network whose last layers have 128 channels."""
   images = np.random.default_rng(1).normal(size=[4, 64, 64, 3]).astype(np.float32)
   with graph_session() as session:
     outputs = registry.build(
@@ -123,11 +122,11 @@ def network(mode, model='vgg_b_bn@16'):
   ('plain', 'fast'),
   [(Training(), Training(fast_cpu_conv=True)), (Inference.export(), Inference.fast())],
 )
-def test_a_network_stays_what_it_is(plain, fast):
+def test_a_network_computes_the_same_with_winograd(plain, fast):
   expected, shapes, kinds = network(plain)
   got, same_shapes, with_winograd = network(fast)
   assert same_shapes == shapes
   assert 'ExtractImagePatches' in with_winograd - kinds
   for a, b in zip(got, expected, strict=True):
-    # Two such layers one upon the other, under batch norm that scales errors with the values.
+    # Two consecutive layers, whose batch norm scales errors together with the values.
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max())

@@ -59,7 +59,7 @@ def test_exporters_numbers_are_dropped_for_onnx_only():
 @pytest.mark.parametrize('model', sorted(specs.NETWORKS))
 def test_our_own_names_are_all_known(model):
   spec = specs.get(model)
-  shapes = {**spec.parameter_shapes(10), **spec.moving_shapes(10)}
+  shapes = {**spec.parameter_shapes(10), **spec.non_trainable_shapes(10)}
   linked = link(model, [f'{spec.scope}/{name}' for name in shapes], 'slim')
   assert {names.our_name(slot) for slot in linked.values()} == set(shapes)
 

@@ -1,4 +1,4 @@
-"""tf-slim's defaults for every network."""
+"""The tf-slim arg scope that all networks share."""
 
 from typing import Any
 
@@ -14,13 +14,14 @@ def net_arg_scope(
   batch_norm: tuple[float, float] | None = None,
   conv_biases: bool = False,
 ) -> dict[str, Any]:
-  """Defaults of every network: ReLU, zero biases, and what `mode` asks for.
+  """Returns defaults for the layers of every network: ReLU, zero biases, and those of `mode`.
 
   Args:
-    mode: what the network is built for.
-    initializer: a name of `initializers.get`.
-    batch_norm: (decay, epsilon) of batch norm, with scale and shift, after each convolution.
-    conv_biases: whether convolutions keep their bias below batch norm.
+    mode: purpose that the network is built for.
+    initializer: name of the weight initializer, see `initializers.get`.
+    batch_norm: (decay, epsilon) of a batch norm with scale and shift after each convolution; None
+      for no batch norm.
+    conv_biases: whether convolutions that batch norm follows have a bias.
   """
   normalizer, settings = {}, {}
   if batch_norm:
@@ -64,7 +65,7 @@ def _training_scope(mode: Training) -> dict[str, Any]:
 
 
 def _inference_scope(mode: Inference) -> dict[str, Any]:
-  # Nothing is folded into a fully-connected layer: its float32 kernel is what its variable holds.
+  # Nothing is folded into fully-connected layers, so a float32 cache would only copy the variable.
   fc_dtype = None if mode.cache_dtype == tf.float32 else mode.cache_dtype
   with (
     slim.arg_scope([slim_layers.conv2d], cache_dtype=mode.cache_dtype),

@@ -1,4 +1,4 @@
-"""Heads: what stands between the last feature map and the class scores. No TensorFlow."""
+"""Heads: the layers between the last feature map and the class scores. No TensorFlow."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ class Fc(NamedTuple):
   """A hidden fully-connected layer.
 
   Attributes:
-    units: None for the caller's `fc_units`.
-    batch_norm: whether batch norm takes the place of its bias.
-    relu: False for a linear layer.
+    units: number of units; None for the caller's `fc_units`.
+    batch_norm: whether batch norm replaces the bias.
+    relu: whether a ReLU follows; False for a linear layer.
     dropout: whether dropout follows.
   """
 
@@ -22,12 +22,13 @@ class Fc(NamedTuple):
 
 
 class Head(NamedTuple):
-  """Hidden layers below the linear layer of the class scores, which every head has.
+  """The hidden layers below the linear layer for the class scores, which every head has.
 
   Attributes:
     hidden: at most two rows.
-    input_dropout: whether dropout stands before the first layer.
-    average: whether the last map is averaged first, also in networks that would read all of it.
+    input_dropout: whether dropout precedes the first layer.
+    average: whether the last feature map is averaged first, even in networks such as VGG whose own
+      head reads a window of it.
   """
 
   hidden: tuple[Fc, ...] = ()
@@ -36,26 +37,26 @@ class Head(NamedTuple):
 
 
 HEADS: dict[str, Head] = {
-  # Simonyan & Zisserman (2015), Table 1: 4096, 4096; half the units in low-memory versions.
+  # Simonyan & Zisserman (2015), Table 1: two layers of `fc_units` units, 4096 in the paper.
   'vgg': Head((Fc(None), Fc(None))),
-  # Class scores straight from the features, as He et al. (2016).
+  # Class scores directly from the features, as in He et al. (2016).
   'linear': Head(),
-  # The usual new tops for fine-tuning on few classes.
+  # Common new heads for fine-tuning on few classes.
   'fc512_512': Head((Fc(512), Fc(512))),
   'fc256': Head((Fc(256),)),
-  # Tops for bottleneck features with far fewer weights: 512 inputs in VGG's place of 7x7x512.
+  # Heads for bottleneck features with far fewer weights: with VGG 512 inputs, not 7x7x512.
   'average': Head(average=True),
   'average_fc256': Head((Fc(256),), average=True),
-  # PaddlePaddle's `vgg_bn_drop` for CIFAR-10; its second layer is linear in the original, too.
+  # PaddlePaddle's `vgg_bn_drop` for CIFAR-10, whose second layer is linear too.
   'cifar': Head((Fc(512, batch_norm=True), Fc(512, relu=False, dropout=False)), input_dropout=True),
 }
 
 
 def get(head: str) -> Head:
-  """Returns the row of `head`, a name of HEADS.
+  """Returns the head named `head` in HEADS.
 
   Raises:
-    ConfigError: no such head.
+    ConfigError: there is no such head.
   """
   if head not in HEADS:
     raise ConfigError(f'Unknown head {head!r}; expected one of {", ".join(HEADS)}.')

@@ -1,4 +1,4 @@
-"""The head of every network: from the trunk's last map to class score map and logits."""
+"""The head of every network: from the trunk's last feature map to class score map and logits."""
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.nets import head_specs
@@ -20,14 +20,14 @@ def build_head(
   """Adds the head in fully convolutional form (VGG paper, 3.2).
 
   Args:
-    net: float32 [N, h, w, C], the trunk's last map.
-    end_points: the trunk's.
-    spec: the network's row; it says whether the features are averaged, and the scopes.
-    num_classes: K; 1 for a single sigmoid.
-    image_size: side, in pixels, at which the class score map is 1x1.
-    fc_units: units of the hidden layers whose row leaves them open.
-    dropout_keep_prob: of every dropout of the head.
-    head: a name of `head_specs.HEADS`.
+    net: float32 [N, h, w, C], the last feature map of the trunk.
+    end_points: end points of the trunk.
+    spec: specification of the network: its scopes, and whether the features are averaged.
+    num_classes: number of classes K; 1 for a single sigmoid.
+    image_size: side of the images, in pixels, at which the class score map is 1x1.
+    fc_units: number of units of hidden layers for which the head specifies none.
+    dropout_keep_prob: probability that dropout keeps a unit.
+    head: name of the head in `head_specs.HEADS`.
   """
   row = head_specs.get(head)
   end_points = dict(end_points)
@@ -59,16 +59,16 @@ def build_head(
 def _linear_on_average(
   net: tf.Tensor, end_points: dict[str, tf.Tensor], num_classes: int, spec: NetSpec
 ) -> NetOutputs:
-  """The linear layer over the averaged map, and over each of its pixels with the same weights.
+  """Applies the linear layer to the averaged map and, with the same weights, to each of its cells.
 
-  An affine layer and an average can change places: mean(W x + b) = W mean(x) + b, since the weights
-  of an average sum to one. So the logits are the spatial average of the score map, but do not wait
-  for it: nobody pays for the map who does not fetch it.
+  An affine layer and an average commute, mean(W x + b) = W mean(x) + b, since the weights of an
+  average sum to one. Therefore the logits are the spatial average of the score map but are computed
+  without it, and the map costs nothing unless it is fetched.
   """
   scope = spec.fc_scopes[-1]
   pooled = tf.reduce_mean(net, [1, 2], keepdims=True, name=spec.average_scope)
   scores = sliding_fully_connected(pooled, num_classes, 1, activation_fn=None, scope=scope)
   with tf.variable_scope(tf.get_variable_scope(), reuse=True):
     score_map = sliding_fully_connected(net, num_classes, 1, activation_fn=None, scope=scope)
-  logits = tf.squeeze(scores, [1, 2])  # phones have no fast kernel for a slice that drops axes
+  logits = tf.squeeze(scores, [1, 2])  # a slice that drops axes has no fast kernel on phones
   return NetOutputs(score_map, logits, {**end_points, spec.average_scope: pooled, 'logits': logits})

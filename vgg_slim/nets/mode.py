@@ -1,4 +1,4 @@
-"""What a network is built for: training, or inference in one of its forms.
+"""The purpose that a network is built for: training, or a form of inference.
 
 registry.build('vgg16', images, 1000, Training(weight_decay=5e-4))
 registry.build('vgg16', images, 1000, Inference())
@@ -14,17 +14,16 @@ from vgg_slim.ops.layers import DropoutSeed
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-  """Dropout drops units, and batch norm uses and collects the statistics of the batch.
+  """Dropout drops units; batch norm uses the statistics of the batch and updates its averages.
 
-  The updates of the moving statistics are added to UPDATE_OPS, weight decay to the regularization
-  losses.
+  The updates are added to UPDATE_OPS, weight decay to the regularization losses.
 
   Attributes:
-    dropout_seed: see `layers.dropout_op`.
+    dropout_seed: seed of dropout, see `layers.dropout_op`.
     weight_decay: factor of sum(w**2) / 2 over all weights; biases and batch norm are not decayed.
-    trainable_scopes: batch norm outside of these is frozen; empty to freeze none.
+    trainable_scopes: scopes outside which batch norm is frozen; empty to freeze none.
     sync_batch_norm: whether batch norm uses the statistics of the images of all replicas.
-    num_updates: how often batch norm's moving statistics were updated before, see
+    num_updates: int64 [], number of earlier updates of batch norm's moving averages, see
       `slim_layers.batch_norm`.
     fast_cpu_conv: whether convolutions use `winograd` where that is faster; for float32 sessions
       on CPUs.
@@ -45,19 +44,19 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class Inference:
-  """Dropout does nothing, and batch norm uses its moving statistics.
+  """Dropout does nothing, and batch norm uses its moving averages.
 
-  `Inference()` computes with the variables as they are, batch norm an operation of its own.
-  `Inference.fast` and `Inference.export` are for sessions and files that outlive one batch.
+  `Inference()` reads the variables in every batch and computes batch norm as a separate operation.
+  `Inference.fast` is for sessions that run many batches, `Inference.export` for exported files.
 
   Attributes:
-    cache_dtype: None to read the variables in every batch. Otherwise batch norm is folded into the
-      convolutions and kernels are cached in this dtype; `cached_weights.fill` has to be called
+    cache_dtype: dtype in which kernels are cached, with batch norm folded into the convolutions;
+      None to read the variables in every batch. With a cache, `cached_weights.fill` must be called
       once the variables have their values, as `weights.restore` does.
     fast_cpu_conv: whether convolutions use `winograd` where that is faster, and fully-connected
       layers slide over larger maps by copying patches; for float32 sessions on CPUs.
-    pool_rounding: 'floor', as all networks here are trained, or for VGG 'ceil', the geometry of the
-      paper; see `layers.mpool_op`.
+    pool_rounding: 'floor', with which all networks here are trained, or for VGG also 'ceil', the
+      geometry of the paper; see `layers.mpool_op`.
   """
 
   cache_dtype: tf.DType | None = None
@@ -71,8 +70,8 @@ class Inference:
       )
     if self.fast_cpu_conv and self.cache_dtype not in (None, tf.float32):
       raise ConfigError(
-        f'fast_cpu_conv is for float32, got cache_dtype={self.cache_dtype.name}: the transforms of '
-        'Winograd lose 9 % of the largest value in bfloat16.'
+        f'fast_cpu_conv is for float32, got cache_dtype={self.cache_dtype.name}: in bfloat16 the '
+        'Winograd transforms cause errors of 9 % of the largest value.'
       )
 
     if self.pool_rounding not in POOL_ROUNDINGS:
@@ -80,17 +79,17 @@ class Inference:
 
   @classmethod
   def fast(cls, precision: str = 'float32', pool_rounding: str = POOL_ROUNDINGS[0]) -> 'Inference':
-    """For one session and many images, as `evaluate` and `predict` run.
+    """Inference on many images in one session, as in `evaluate` and `predict`.
 
     Args:
-      precision: that of the session, see `sessions.session_config`.
+      precision: precision of the session, see `sessions.session_config`.
       pool_rounding: see the class.
     """
     return cls(tf.as_dtype(precision), precision == 'float32', pool_rounding)
 
   @classmethod
   def export(cls) -> 'Inference':
-    """For files that other programs run: batch norm is folded, convolutions stay plain."""
+    """Inference by other programs: batch norm is folded, convolutions stay standard operations."""
     return cls(tf.float32)
 
 

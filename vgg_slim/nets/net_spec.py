@@ -1,7 +1,7 @@
-"""What a row of every family's table knows about itself: shapes, strides, counts. No TensorFlow.
+"""Specification of a network: shapes, strides and parameter counts. No TensorFlow.
 
-A family (`vgg_specs`, `resnet_specs`) says how its rows unroll into a flat list of `Layer`s. All
-else follows from that list: variable shapes, the smallest image, receptive fields, the summary.
+A family (`vgg_specs`, `resnet_specs`) defines how a row of its table expands to a flat list of
+`Layer`s. Variable shapes, the smallest image, receptive fields and the summary follow from it.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs
 
-IMAGES = 'images'  # the name of the network's input among `Layer.inputs`
+IMAGES = 'images'  # name of the network's input in `Layer.inputs`
 FC_UNITS = 4096
 
 Shapes = dict[str, tuple[int, ...]]
@@ -23,8 +23,8 @@ class BatchNorm(NamedTuple):
   """Settings of batch norm with scale and shift.
 
   Attributes:
-    decay: of the moving mean and variance.
-    epsilon: added to the variance.
+    decay: decay of the moving mean and variance.
+    epsilon: constant added to the variance.
   """
 
   decay: float
@@ -37,14 +37,15 @@ class Layer(NamedTuple):
   Attributes:
     name: variable scope, or name of the operation, below the network's scope.
     kind: 'conv', 'fc', 'max_pool', 'average_pool', 'lrn', 'dropout', 'add' or 'subsample'.
-    inputs: names of the layers it reads; IMAGES is the network's input.
-    channels: of its output.
-    kernel: side of its window, in pixels.
-    stride: in pixels of its input.
-    padding: zeros on each of the four sides, or 'SAME' (output side ceil(input / stride)).
-    biases: whether it has a bias.
+    inputs: names of the layers that it reads; IMAGES is the network's input.
+    channels: number of output channels.
+    kernel: side of the window, in pixels.
+    stride: stride, in pixels of the input.
+    padding: number of zeros on each of the four sides, or 'SAME' (output side
+      ceil(input / stride)).
+    biases: whether the layer has a bias.
     batch_norm: whether batch norm follows.
-    relu: whether a ReLU ends it.
+    relu: whether a ReLU follows.
   """
 
   name: str
@@ -63,14 +64,14 @@ class Layer(NamedTuple):
     return self.kind in ('conv', 'fc')
 
   def output_side(self, side: int) -> int:
-    """Side of the output for an input of `side`; 0 or less where the window does not fit."""
+    """Side of the output for an input of `side`; 0 or less if the window does not fit."""
     if self.padding == 'SAME':
       return math.ceil(side / self.stride)
     return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
 
 def output_sides(layers: Iterable[Layer], side: int) -> dict[str, int]:
-  """Side of every layer's output by name, for square images of `side` pixels."""
+  """Returns the side of every layer's output by name, for square images of `side` pixels."""
   sides = {IMAGES: side}
   for layer in layers:
     sides[layer.name] = min(layer.output_side(sides[name]) for name in layer.inputs)
@@ -79,13 +80,13 @@ def output_sides(layers: Iterable[Layer], side: int) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class NetSpec:
-  """A row of a table of networks; each family adds its columns and `trunk_layers`.
+  """A row of a table of networks; each family adds its own columns and `trunk_layers`.
 
   Attributes:
-    name: the value of `--model`.
-    scope: root variable scope; slim's, where slim has the network.
-    head: the network's own head, a name of `head_specs.HEADS`.
-    image_size: the side, in pixels, that the network was published for.
+    name: name of the network, a value of `--model`.
+    scope: root variable scope, the same as in slim if slim has the network.
+    head: name of the network's own head in `head_specs.HEADS`.
+    image_size: side of the images, in pixels, that the network was published for.
   """
 
   name: str
@@ -96,22 +97,22 @@ class NetSpec:
   # Whether every head reads the average of the last map (ResNet) or a window of it (VGG).
   average = False
   average_scope = 'average'  # 'pool5' is VGG's last max pool
-  # Whether pools may round the sides of their output up, see `check_pool_rounding`.
+  # Whether pools may round their output sides up, see `check_pool_rounding`.
   pools_may_ceil = False
-  # Scopes of the head's layers: hidden ones in order, then the class scores.
+  # Scopes of the head's layers: the hidden layers in order, then the class scores.
   fc_scopes = ('fc6', 'fc7', 'fc8')
 
   def trunk_layers(self) -> tuple[Layer, ...]:
-    """The layers below the head, in the order of the network."""
+    """Returns the layers below the head, in the order of the network."""
     raise NotImplementedError
 
   def thin(self, channels: int) -> 'NetSpec':
-    """The row with `channels` channels in its first stage, the other stages in proportion."""
+    """Returns the row with `channels` channels in its first stage, the others in proportion."""
     raise NotImplementedError
 
   @property
   def stride(self) -> int:
-    """Pixels of the image per step of the class score map."""
+    """Stride of the class score map, in pixels of the image."""
     steps = {IMAGES: 1}
     for layer in self.trunk_layers():
       steps[layer.name] = steps[layer.inputs[0]] * layer.stride
@@ -119,11 +120,11 @@ class NetSpec:
 
   @property
   def minimum_side(self) -> int:
-    """The smallest image side that leaves one pixel in every map."""
+    """The smallest image side for which no feature map is empty."""
     return self.smallest_side(1)
 
   def smallest_side(self, last_map: int) -> int:
-    """The smallest image side whose last map has `last_map` pixels, and none has fewer than one."""
+    """The smallest image side for which the last map has `last_map` cells and no map is empty."""
     layers = self.trunk_layers()
     side = 1
     while True:
@@ -133,18 +134,18 @@ class NetSpec:
       side += 1
 
   def check_pool_rounding(self, rounding: str) -> None:
-    """Raises ConfigError where the pools of this network cannot round as asked."""
+    """Raises ConfigError if the pools of this network do not support `rounding`."""
     if rounding != 'floor' and not self.pools_may_ceil:
       raise ConfigError(
-        f'pool_rounding={rounding} is the geometry of the VGG paper; the pool of {self.name} is '
-        'padded as its row says. Leave it at floor.'
+        f'pool_rounding={rounding} is the geometry of the VGG paper, which {self.name} does not '
+        'have. Leave it at floor.'
       )
 
   def map_side(self, image_size: int) -> int:
-    """Side of the trunk's last map.
+    """Side of the trunk's last feature map.
 
     Raises:
-      ConfigError: the image is smaller than the layers allow.
+      ConfigError: the image is too small for the layers.
     """
     if image_size < self.minimum_side:
       raise ConfigError(
@@ -155,33 +156,33 @@ class NetSpec:
     return output_sides(layers, image_size)[layers[-1].name]
 
   def averages(self, head: str | None = None) -> bool:
-    """Whether the head (the row's own by default) reads the average of the last map."""
+    """Whether the head (by default the network's own) reads the average of the last map."""
     return self.average or head_specs.get(head or self.head).average
 
   def fc_kernel(self, image_size: int, head: str | None = None) -> int:
-    """Side of the kernel of the head's first layer, such that `image_size` gives one score.
+    """Kernel side of the head's first layer, so that images of `image_size` give one score.
 
     Raises:
-      ConfigError: as `map_side`.
+      ConfigError: see `map_side`.
     """
     side = self.map_side(image_size)
     return 1 if self.averages(head) else side
 
   def head_window(self, image_size: int, head: str | None = None) -> int:
-    """Side of the window of the last map that one cell of the class score map sees.
+    """Side of the window of the last feature map that one cell of the class score map reads.
 
-    A linear head on averaged features scores every pixel of the map by itself, since the average of
-    the scores is the score of the average; hidden units in between must see the average first.
+    A linear head on averaged features scores every cell of the map on its own, since the average of
+    the scores is the score of the average. Hidden layers must read the average first.
     """
     side = self.map_side(image_size)
     linear = not head_specs.get(head or self.head).hidden
     return 1 if self.averages(head) and linear else side
 
   def head_scopes(self, head: str | None = None) -> tuple[str, ...]:
-    """Scopes of the head's layers, the network's included, such as 'vgg_16/fc8'.
+    """Scopes of the head's layers, including that of the network, such as 'vgg_16/fc8'.
 
     Args:
-      head: a name of `head_specs.HEADS`; the row's own by default.
+      head: name of the head in `head_specs.HEADS`; the network's own by default.
     """
     hidden = len(head_specs.get(head or self.head).hidden)
     names = (*self.fc_scopes[:hidden], self.fc_scopes[-1])
@@ -194,13 +195,14 @@ class NetSpec:
     fc_units: int = FC_UNITS,
     head: str | None = None,
   ) -> tuple[Layer, ...]:
-    """Every layer of the network, in order.
+    """Returns all layers of the network, in order.
 
     Args:
-      num_classes: K; None for the trunk alone.
-      image_size: side at which the class score map is 1x1; the row's own by default.
-      fc_units: units of the hidden layers whose head leaves them open.
-      head: a name of `head_specs.HEADS`; the row's own by default.
+      num_classes: number of classes; None for the trunk alone.
+      image_size: side of the images, in pixels, at which the class score map is 1x1; the network's
+        own by default.
+      fc_units: number of units of hidden layers for which the head specifies none.
+      head: name of the head in `head_specs.HEADS`; the network's own by default.
     """
     trunk = self.trunk_layers()
     if num_classes is None:
@@ -230,7 +232,7 @@ class NetSpec:
     fc_units: int = FC_UNITS,
     head: str | None = None,
   ) -> Shapes:
-    """Shapes of the trainable variables, by their name below the network's scope."""
+    """Shapes of the trainable variables by name below the network's scope; see `layers`."""
     shapes = {}
     for layer, n_in in with_input_channels(self.layers(num_classes, image_size, fc_units, head)):
       if not layer.has_weights:
@@ -241,14 +243,14 @@ class NetSpec:
       shapes.update({f'{layer.name}/{vector}': (layer.channels,) for vector in vectors})
     return shapes
 
-  def moving_shapes(
+  def non_trainable_shapes(
     self,
     num_classes: int | None = NUM_IMAGENET_CLASSES,
     image_size: int | None = None,
     fc_units: int = FC_UNITS,
     head: str | None = None,
   ) -> Shapes:
-    """Shapes of batch norm's moving statistics, which are not trained."""
+    """Shapes of the variables that are not trained: the moving averages of batch norm."""
     return {
       f'{layer.name}/BatchNorm/{statistic}': (layer.channels,)
       for layer in self.layers(num_classes, image_size, fc_units, head)
@@ -258,7 +260,7 @@ class NetSpec:
 
 
 def chain(layers: Iterable[Layer], first_input: str = IMAGES) -> tuple[Layer, ...]:
-  """Lets every layer read the one before it, and the first one `first_input`."""
+  """Connects every layer to the one before it, and the first one to `first_input`."""
   chained = []
   for layer in layers:
     before = chained[-1].name if chained else first_input
@@ -267,7 +269,7 @@ def chain(layers: Iterable[Layer], first_input: str = IMAGES) -> tuple[Layer, ..
 
 
 def with_input_channels(layers: Iterable[Layer]) -> list[tuple[Layer, int]]:
-  """Pairs every layer with the channels of its (first) input; images have three."""
+  """Pairs every layer with the number of channels of its first input; images have three."""
   channels = {IMAGES: 3}
   pairs = []
   for layer in layers:
@@ -277,5 +279,5 @@ def with_input_channels(layers: Iterable[Layer]) -> list[tuple[Layer, int]]:
 
 
 def count(shapes: Shapes) -> int:
-  """Numbers held by variables of these shapes."""
+  """Total number of elements of variables of these shapes."""
   return sum(math.prod(shape) for shape in shapes.values())

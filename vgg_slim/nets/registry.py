@@ -1,4 +1,4 @@
-"""Networks by name: the one call that training, evaluation and export share."""
+"""Networks by name, built by one function for training, evaluation and export."""
 
 import contextlib
 
@@ -13,7 +13,7 @@ from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 
-# How the rows of each table become graphs: (images, spec) -> (last map, end points).
+# Functions that build the trunk of each family: (images, spec) -> (last map, end points).
 TRUNKS = {
   specs.VggSpec: vgg.build_trunk,
   specs.ResNetSpec: resnet_v1.build_trunk,
@@ -34,20 +34,24 @@ def build(
   """Adds the network `model` to the default graph.
 
   Args:
-    model: a name of `specs.MODEL_NAMES`, or a row of your own.
+    model: name of the network in `specs.MODEL_NAMES`, or a specification.
     images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
-    num_classes: K; 1 for a single sigmoid; None for the trunk alone, without score map and logits.
-    mode: `Training(...)` or `Inference(...)`: how dropout, batch norm and convolutions are built.
-    image_size: side, in pixels, at which the class score map is 1x1; the row's own by default. A
-      linear head on averaged features (ResNet) scores every pixel of its map at any size.
-    fc_units: units of fc6 and fc7.
-    dropout_keep_prob: of the head's units; the rates within `vgg_cifar`'s trunk are the table's.
-    initializer: a name of `initializers.get`.
-    head: a name of `head_specs.HEADS`; the row's own by default.
+    num_classes: number of classes K; 1 for a single sigmoid; None for the trunk alone, without
+      score map and logits.
+    mode: `Training(...)` or `Inference(...)`, which determine how dropout, batch norm and
+      convolutions are built.
+    image_size: side of the images, in pixels, at which the class score map is 1x1; the network's
+      own by default. A linear head on averaged features (ResNet) scores every cell of the last map
+      at any size.
+    fc_units: number of units of fc6 and fc7.
+    dropout_keep_prob: probability that dropout in the head keeps a unit; the trunk of `vgg_cifar`
+      has its own rates.
+    initializer: name of the weight initializer, see `initializers.get`.
+    head: name of the head in `head_specs.HEADS`; the network's own by default.
 
   Raises:
-    ConfigError: no such network or head, images that are smaller than `image_size` allows, or a
-      pool rounding that the network does not have.
+    ConfigError: there is no such network or head, the images are too small for `image_size`, or the
+      network does not support the pool rounding.
   """
   spec = specs.get(model) if isinstance(model, str) else model
   image_size, head = image_size or spec.image_size, head or spec.head
@@ -56,7 +60,7 @@ def build(
   if isinstance(mode, Inference):
     spec.check_pool_rounding(mode.pool_rounding)
   arg_scope = net_arg_scope(mode, initializer, spec.batch_norm, spec.conv_biases)
-  # The names of our gradients would be in every exported graph.
+  # Otherwise every exported graph would contain the names of our gradient functions.
   gradients = fast_kernel_gradients if isinstance(mode, Training) else contextlib.nullcontext
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), gradients():
     net, end_points = TRUNKS[type(spec)](images, spec)
@@ -68,10 +72,10 @@ def build(
 
 
 def build_from_config(net: NetConfig, images: tf.Tensor, mode: Mode) -> NetOutputs:
-  """`build` with the fields of a `NetConfig`.
+  """Calls `build` with the fields of a `NetConfig`.
 
   Returns:
-    Scores of `num_classes` classes; those of a sigmoid come by way of `as_two_classes`.
+    Scores of `num_classes` classes; a sigmoid is converted by `as_two_classes`.
   """
   outputs = build(
     net.model,

@@ -1,8 +1,8 @@
 """ResNet v1 with bottlenecks as data (He et al., arXiv:1512.03385, Table 1). No TensorFlow.
 
-The implementations in circulation differ in five places, all of them columns here: where a block's
-stride stands, how the stem's pool is padded, whether convolutions keep a bias below batch norm, and
-batch norm's two settings. Scopes are slim's in every row.
+Published implementations differ in five respects, which are all fields of `ResNetSpec`: which layer
+of a block has the stride, the padding of the stem's pool, whether convolutions before batch norm
+have a bias, and the two settings of batch norm. All rows use slim's scopes.
 """
 
 import dataclasses
@@ -11,18 +11,18 @@ from typing import NamedTuple
 
 from vgg_slim.nets.net_spec import IMAGES, BatchNorm, Layer, NetSpec
 
-EXPANSION = 4  # a unit's output channels over its bottleneck's
+EXPANSION = 4  # output channels of a unit / channels of its bottleneck
 STEM_KERNEL = 7
 POOL_KERNEL = 3
 
 
 class Block(NamedTuple):
-  """Units of one resolution.
+  """The units of one resolution.
 
   Attributes:
-    channels: of the bottleneck; the units put out four times as many.
-    units: how many.
-    stride: of the one unit that the row's `stride_unit` names.
+    channels: number of channels of the bottleneck; the units output four times as many.
+    units: number of units.
+    stride: stride of the unit that `ResNetSpec.stride_unit` names.
   """
 
   channels: int
@@ -41,9 +41,9 @@ class Unit(NamedTuple):
   """One bottleneck: 1x1, 3x3, 1x1 and a shortcut around them.
 
   Attributes:
-    scope: such as 'block1/unit_1/bottleneck_v1'.
-    channels: of the bottleneck.
-    strides: of the 1x1, of the 3x3 and of the shortcut.
+    scope: variable scope, such as 'block1/unit_1/bottleneck_v1'.
+    channels: number of channels of the bottleneck.
+    strides: strides of the first 1x1 convolution, the 3x3 convolution and the shortcut.
     projection: whether a 1x1 convolution widens the shortcut; otherwise it is subsampled.
   """
 
@@ -60,11 +60,11 @@ class ResNetSpec(NetSpec):
   Attributes:
     blocks: the four resolutions.
     pool: padding of the stem's pool.
-    stride_unit: 'first' or 'last', the unit of a block that strides.
-    stride_conv: 1 or 2, the convolution of that unit that strides: the first 1x1 or the 3x3.
-    conv_biases: whether convolutions keep a bias below batch norm, which cancels it.
-    batch_norm: its settings.
-    stem_channels: of the first convolution.
+    stride_unit: the unit of a block that has the stride, 'first' or 'last'.
+    stride_conv: the convolution of that unit that has the stride: 1 (the first 1x1) or 2 (the 3x3).
+    conv_biases: whether convolutions before batch norm have a bias, which batch norm cancels.
+    batch_norm: settings of batch norm.
+    stem_channels: number of channels of the first convolution.
   """
 
   blocks: tuple[Block, ...]
@@ -84,9 +84,9 @@ class ResNetSpec(NetSpec):
     """Yields the units in the order of the network."""
     n_in = self.stem_channels
     for b, block in enumerate(self.blocks, start=1):
-      striding = 1 if self.stride_unit == 'first' else block.units
+      strided = 1 if self.stride_unit == 'first' else block.units
       for u in range(1, block.units + 1):
-        stride = block.stride if u == striding else 1
+        stride = block.stride if u == strided else 1
         strides = (stride, 1, stride) if self.stride_conv == 1 else (1, stride, stride)
         n_out = block.channels * EXPANSION
         yield Unit(f'block{b}/unit_{u}/bottleneck_v1', block.channels, strides, n_in != n_out)
@@ -113,7 +113,7 @@ class ResNetSpec(NetSpec):
 
 
 def _unit_layers(unit: Unit, n_in: str, norm: dict[str, bool]) -> list[Layer]:
-  """The unit's convolutions, its shortcut where that is a layer, and the sum, named as the unit."""
+  """Returns the layers of a unit: a shortcut if it needs one, the convolutions and their sum."""
   wide = unit.channels * EXPANSION
   first, second, shortcut = unit.strides
   names = {name: f'{unit.scope}/{name}' for name in ('shortcut', 'conv1', 'conv2', 'conv3')}
@@ -143,8 +143,8 @@ def _blocks(units: tuple[int, ...], strides: tuple[int, ...]) -> tuple[Block, ..
 
 _UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
-# Keras of 2015 to 2018 and the scripts copied from it: a pool without padding, so that 224 px give
-# 55x55, and batch norm with Keras's general defaults.
+# Keras of 2015 to 2018 and scripts copied from it: the pool is not padded, so that 224 px give
+# 55x55, and batch norm has Keras's defaults.
 _SCRIPT = ResNetSpec(
   'resnet50',
   'resnet50',
@@ -158,7 +158,7 @@ _SCRIPT = ResNetSpec(
 
 RESNET: dict[str, ResNetSpec] = {
   'resnet50': _SCRIPT,
-  # keras.applications.ResNet50 of today, for its weights: 224 px give 56x56.
+  # Current keras.applications.ResNet50, for its weights: 224 px give 56x56.
   'resnet50_keras': dataclasses.replace(
     _SCRIPT,
     name='resnet50_keras',
@@ -166,7 +166,7 @@ RESNET: dict[str, ResNetSpec] = {
     pool=Pool(zeros=1, padding='VALID'),
     batch_norm=BatchNorm(decay=0.99, epsilon=1.001e-5),
   ),
-  # torchvision.models.resnet50, for its weights: the 3x3 convolution strides.
+  # torchvision.models.resnet50, for its weights: the 3x3 convolution has the stride.
   'resnet50_torchvision': dataclasses.replace(
     _SCRIPT,
     name='resnet50_torchvision',

@@ -7,15 +7,15 @@ from vgg_slim.ops.slim_layers import conv2d
 
 
 def build_trunk(images: tf.Tensor, spec: ResNetSpec) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-  """Adds the stem and the blocks, under `arg_scopes.net_arg_scope` of the caller.
+  """Adds the stem and the blocks; the caller enters `arg_scopes.net_arg_scope`.
 
   Args:
     images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
-    spec: a row of the table.
+    spec: specification of the network.
 
   Returns:
-    float32 [N, h', w', 2048], about a 32nd of the image each way, and every layer's output by its
-    scope; 'block1' to 'block4' are those of their last units.
+    The last feature map, float32 [N, h', w', 2048], with about 1/32 of the sides of the images; and
+    the output of every layer by its scope, where 'block1' to 'block4' stand for their last units.
   """
   end_points = {}
   net = end_points['conv1'] = _conv(images, spec.stem_channels, STEM_KERNEL, 2, 'conv1')
@@ -37,7 +37,7 @@ def _bottleneck(net: tf.Tensor, unit: Unit, end_points: dict[str, tf.Tensor]) ->
     shortcut = _conv(net, wide, 1, stride, f'{unit.scope}/shortcut', None)
     end_points[f'{unit.scope}/shortcut'] = shortcut
   else:
-    # A slice of everything would hide from grappler that both addends are of one shape.
+    # A slice of the whole map would hide from grappler that both addends have the same shape.
     shortcut = net[:, ::stride, ::stride] if stride > 1 else net
   for name, channels, kernel, step, activation in (
     ('conv1', unit.channels, 1, first, tf.nn.relu),
@@ -57,7 +57,7 @@ def _conv(
   scope: str,
   activation: Activation | None = tf.nn.relu,
 ) -> tf.Tensor:
-  """Convolution that pads alike on all sides; 'SAME' would not, at stride 2 and even sides."""
+  """Convolution with equal padding on all sides, unlike 'SAME' at stride 2 and even sides."""
   if stride > 1:
     net = _pad(net, kernel // 2)
   return conv2d(

@@ -1,6 +1,6 @@
-"""Every network by name, with its exact number of parameters. No TensorFlow.
+"""All networks by name, with their exact numbers of parameters. No TensorFlow.
 
-The tables are in `vgg_specs` and `resnet_specs`; what all rows share is in `net_spec`.
+The tables are in `vgg_specs` and `resnet_specs`; `net_spec` contains what all rows share.
 """
 
 import collections
@@ -31,8 +31,8 @@ NETWORKS = collections.ChainMap(VGG, RESNET)
 
 MODEL_NAMES = tuple(sorted(NETWORKS)) + tuple(sorted(ALIASES))
 
-# Trainable parameters at 1000 classes and the row's own image side, biases included; Table 2 of the
-# VGG paper rounds them.
+# Numbers of trainable parameters, including biases, for 1000 classes and the network's own image
+# size; Table 2 of the VGG paper rounds them.
 PARAMETERS = {
   'vgg_a': 132_863_336,
   'vgg_a_lrn': 132_863_336,
@@ -54,7 +54,7 @@ PARAMETERS = {
   'resnet_v1_152': 60_192_808,
 }
 
-# Moving means and variances of batch norm: stored and restored, but not trained.
+# Numbers of values in moving means and variances of batch norm, which are saved but not trained.
 MOVING_STATISTICS = {
   'vgg_a': 0,
   'vgg_a_lrn': 0,
@@ -78,13 +78,13 @@ MOVING_STATISTICS = {
 
 
 def get(model: str) -> NetSpec:
-  """Returns the row of `model`, a name of MODEL_NAMES, or a thin form of it.
+  """Returns the network `model`, a name in MODEL_NAMES, or a thin version of it.
 
-  'vgg_d@8' is configuration D with 8 channels in its first stage where the paper has 64, and all
-  others in the same proportion: a network for small pictures, quick experiments and tests.
+  'vgg_d@8' is configuration D with 8 channels in its first stage instead of the paper's 64, and
+  proportionally fewer in all others: a network for small images, quick experiments and tests.
 
   Raises:
-    ConfigError: no such network; the message suggests the nearest name.
+    ConfigError: there is no such network; the message suggests a similar name.
   """
   name, is_thin, channels = model.partition('@')
   row = ALIASES.get(name, name)
@@ -96,6 +96,7 @@ def get(model: str) -> NetSpec:
     return NETWORKS[row]
   if not re.fullmatch('[1-9][0-9]*', channels):
     raise ConfigError(
-      f'Unknown model {model!r}: @ is followed by the channels of the first stage, as {name}@8.'
+      f'Unknown model {model!r}: @ must be followed by the number of channels in the first stage, '
+      f'as in {name}@8.'
     )
   return NETWORKS[row].thin(int(channels))

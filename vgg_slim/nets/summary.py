@@ -1,6 +1,6 @@
-"""The layer table of a network, its totals, and what training it takes of memory. No TensorFlow.
+"""The layer table of a network, its totals, and the memory that training needs. No TensorFlow.
 
-Everything here follows from the flat layer list of `net_spec`; SummaryTest holds it to the graphs.
+Everything here is derived from the flat layer list of `net_spec`; the tests compare it with graphs.
 """
 
 import math
@@ -19,19 +19,20 @@ from vgg_slim.nets.net_spec import (
 
 
 class Row(NamedTuple):
-  """A layer, measured at one image size.
+  """A layer at one image size.
 
   Attributes:
     name: scope below the network's.
-    kind: `Layer.kind`.
-    description: for people, such as 'conv 3x3/2, bn, relu'.
-    output_shape: height, width, channels.
-    parameters: numbers that are trained.
-    moving: batch norm's moving statistics, which are not.
-    multiply_adds: for one image: of convolutions and fully-connected layers, without biases.
-    receptive_field: side, in pixels of the image, of the window that one output sees.
-    stride: pixels of the image between two outputs.
-    kept: numbers for one image that the backward pass needs of this layer.
+    kind: kind of the layer, see `Layer.kind`.
+    description: text such as 'conv 3x3/2, bn, relu'.
+    output_shape: height, width and number of channels.
+    parameters: number of trainable parameters.
+    moving: number of values in batch norm's moving averages, which are not trainable.
+    multiply_adds: number of multiply-adds per image in convolutions and fully-connected layers,
+      without biases.
+    receptive_field: side, in pixels of the image, of the window that one output depends on.
+    stride: distance between two outputs, in pixels of the image.
+    kept: number of values per image that the backward pass needs from this layer.
   """
 
   name: str
@@ -47,7 +48,7 @@ class Row(NamedTuple):
 
 
 class Totals(NamedTuple):
-  """Sums over the rows; multiply-adds are those of one image."""
+  """Sums over the rows; multiply-adds are those for one image."""
 
   parameters: int
   trainable: int
@@ -56,7 +57,7 @@ class Totals(NamedTuple):
 
 
 class Precision(NamedTuple):
-  """Bytes of a kept activation, and of a second copy of each weight to compute with."""
+  """Bytes per stored activation, and per weight of an extra copy in low precision."""
 
   activation: int
   weight_copy: int
@@ -73,16 +74,16 @@ _FLOAT32 = 4  # bytes
 
 
 class Memory(NamedTuple):
-  """Bytes of a training step.
+  """Bytes that a training step needs.
 
   Attributes:
-    weights: all variables but the momentum, and their copy in low precision.
-    gradients: one for each trained parameter.
-    momentum: the optimizer's slots, one for each trained parameter with momentum.
-    activations: images, and each layer's output that the backward pass reads; those of batch norm
-      twice, before and after. Left out: the gradients of activations, of which a few layers' are
-      alive at any time, the workspace of convolutions and what `ops.winograd` keeps, and TensorFlow
-      itself.
+    weights: all variables except the optimizer's, and their copy in low precision.
+    gradients: one value per trainable parameter.
+    momentum: the optimizer's slots, with momentum one value per trainable parameter.
+    activations: the images, and the layer outputs that the backward pass reads; with batch norm
+      both its input and its output. Not included are the gradients of activations, which exist for
+      a few layers at a time, the workspace of convolutions, what `ops.winograd` keeps, and
+      TensorFlow itself.
   """
 
   weights: int
@@ -102,10 +103,10 @@ def summarize(
   fc_units: int = FC_UNITS,
   head: str | None = None,
 ) -> list[Row]:
-  """Measures every layer of `spec` for square images; arguments as `NetSpec.layers`.
+  """Returns a row for every layer of `spec`, for square images; see `NetSpec.layers`.
 
   Raises:
-    ConfigError: the image is smaller than the layers allow.
+    ConfigError: the image is too small for the layers.
   """
   side = image_size or spec.image_size
   spec.map_side(side)
@@ -135,10 +136,10 @@ def summarize(
 
 
 def receptive_fields(layers: Sequence[Layer]) -> dict[str, tuple[int, int]]:
-  """(receptive field, stride) of every layer's output, in pixels of the image.
+  """Returns (receptive field, stride) of every layer's output by name, in pixels of the image.
 
-  A k x k window of pixels s apart widens the field by (k - 1) * s; where branches meet, the widest
-  counts. Padding widens nothing: fields at the border reach beyond the image.
+  A k x k window over cells that are s pixels apart widens the field by (k - 1) * s. Where branches
+  meet, the widest one counts. Fields at the border extend beyond the image into the padding.
   """
   fields = {IMAGES: (1, 1)}
   for layer in layers:
@@ -148,14 +149,14 @@ def receptive_fields(layers: Sequence[Layer]) -> dict[str, tuple[int, int]]:
 
 
 def _copies_kept(layer: Layer) -> int:
-  """Batch norm needs its input again, a ReLU its output; a plain sum neither."""
+  """Number of maps to keep: the backward pass needs batch norm's input and the ReLU's output."""
   if layer.batch_norm:
     return 1 + layer.relu
   return 1
 
 
 def describe(layer: Layer) -> str:
-  """A layer in words, such as 'conv 7x7/2, bn, relu'."""
+  """Returns a description of a layer, such as 'conv 7x7/2, bn, relu'."""
   words = layer.kind.replace('_', ' ')
   if layer.kernel > 1 or layer.kind == 'conv':
     words += f' {layer.kernel}x{layer.kernel}'
@@ -167,24 +168,25 @@ def describe(layer: Layer) -> str:
 def total(rows: Sequence[Row]) -> Totals:
   """Sums parameters and multiply-adds."""
   trainable = sum(row.parameters for row in rows)
-  moving = sum(row.moving for row in rows)
-  return Totals(trainable + moving, trainable, moving, sum(row.multiply_adds for row in rows))
+  not_trainable = sum(row.moving for row in rows)
+  multiply_adds = sum(row.multiply_adds for row in rows)
+  return Totals(trainable + not_trainable, trainable, not_trainable, multiply_adds)
 
 
 def training_memory(
   rows: Sequence[Row], image_size: int, batch_size: int, precision: str = 'float32', copies: int = 1
 ) -> Memory:
-  """Estimates a training step with momentum; see `Memory` for what is counted.
+  """Estimates the memory of a training step; see `Memory` for what is included.
 
   Args:
-    rows: of `summarize`.
+    rows: layers of the network, from `summarize`.
     image_size: side of the images, in pixels.
-    batch_size: images in the step.
-    precision: a name of PRECISIONS.
-    copies: that the update rule keeps of each trained number, in float32.
+    batch_size: number of images per step.
+    precision: compute precision, a name in PRECISIONS.
+    copies: number of float32 slots that the optimizer keeps per trainable parameter.
 
   Raises:
-    ConfigError: no such precision, or a batch of none.
+    ConfigError: there is no such precision, or `batch_size` is less than 1.
   """
   if precision not in PRECISIONS:
     raise ConfigError(f'Unknown precision {precision!r}; expected one of {", ".join(PRECISIONS)}.')
@@ -202,14 +204,14 @@ def training_memory(
 
 
 class Slab(NamedTuple):
-  """A row of the picture: a layer, or a residual unit as one.
+  """An element of the drawing: a layer, or a whole residual unit.
 
   Attributes:
-    label: the last part of its scope that tells it from the others.
+    label: the last part of the scope, which distinguishes the slab from others.
     kind: 'images', 'conv', 'unit', 'pool' or 'fc'.
-    output_shape: height, width, channels.
-    parameters: trained numbers.
-    multiply_adds: for one image.
+    output_shape: height, width and number of channels.
+    parameters: number of trainable parameters.
+    multiply_adds: number of multiply-adds per image.
   """
 
   label: str
@@ -223,7 +225,7 @@ _SLAB_KINDS = {'conv': 'conv', 'fc': 'fc', 'max_pool': 'pool', 'average_pool': '
 
 
 def slabs(rows: Sequence[Row], image_size: int) -> list[Slab]:
-  """The images and what changes their shape; a residual unit is one slab, dropout and LRN none."""
+  """Returns slabs for the images, layers and residual units, but not for dropout and LRN."""
   units = {row.name for row in rows if row.kind == 'add'}
   gathered: dict[str, list[Row]] = {}
   for row in rows:
@@ -243,7 +245,7 @@ def slabs(rows: Sequence[Row], image_size: int) -> list[Slab]:
 
 
 def format_bytes(number: float) -> str:
-  """1536 -> '1.5 KiB'."""
+  """Returns a size with its unit: 1536 -> '1.5 KiB'."""
   power = min(int(math.log(max(number, 1), 1024)), 4)
   unit = ('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]
   return f'{number / 1024**power:.{1 if power else 0}f} {unit}'

@@ -7,15 +7,15 @@ from vgg_slim.ops.slim_layers import conv2d, dropout, max_pool
 
 
 def build_trunk(images: tf.Tensor, spec: VggSpec) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-  """Adds the convolutions and pools, under `arg_scopes.net_arg_scope` of the caller.
+  """Adds the convolutions and pools; the caller enters `arg_scopes.net_arg_scope`.
 
   Args:
     images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
-    spec: a row of the table.
+    spec: specification of the network.
 
   Returns:
-    float32 [N, H // 32, W // 32, 512], with pools that round up [N, ceil(H / 32), ceil(W / 32),
-    512]; and every layer's output by its scope.
+    The last feature map, float32 [N, H // 32, W // 32, 512], or [N, ceil(H / 32), ceil(W / 32),
+    512] if pools round up; and the output of every layer by its scope.
   """
   net, end_points = images, {}
   for s, stage in enumerate(spec.stages, start=1):

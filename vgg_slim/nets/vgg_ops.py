@@ -1,7 +1,7 @@
-"""The same table as `nets.vgg`, built from `conv_op`, `fc_op` and `mpool_op`.
+"""The networks of `nets.vgg`, built from `conv_op`, `fc_op` and `mpool_op`.
 
-Same scopes and variable names, so that one checkpoint fits both; VggOpsTest holds the two styles
-to the same logits and gradients. Batch norm is tf-slim's business: see `nets.vgg`.
+Scopes and variable names are the same, so that one checkpoint fits both; the tests check that the
+two styles have the same logits and gradients. Only `nets.vgg` builds batch norm.
 """
 
 import dataclasses
@@ -21,12 +21,12 @@ from vgg_slim.ops.layers import conv_op, dropout_op, fc_op, lrn_op, mpool_op
 
 
 class InferenceOutputs(NamedTuple):
-  """What `inference_op` returns.
+  """The return value of `inference_op`.
 
   Attributes:
-    predictions: int64 [N], the most probable class.
-    softmax: float32 [N, K], probabilities.
-    logits: float32 [N, K]; linear, so that they may be negative.
+    predictions: int64 [N], the most probable class of each image.
+    softmax: float32 [N, K], the probabilities.
+    logits: float32 [N, K], the class scores, which may be negative.
     parameters: weights and biases of every layer, in the order of the network.
   """
 
@@ -44,15 +44,17 @@ def inference_op(
   image_size: int = IMAGE_SIDE,
   spec: VggSpec = specs.VGG['vgg_d'],
 ) -> InferenceOutputs:
-  """VGG16 by hand, in the variable scope of the caller: conv1_1 to conv5_3, fc1 to fc3.
+  """Builds VGG16 in the caller's variable scope, with layers conv1_1 to conv5_3 and fc1 to fc3.
 
   Args:
-    input_op: float32 [N, H, W, 3], preprocessed.
-    keep_prob: of fc1's and fc2's units; 1, or a placeholder fed with 1, outside training.
-    num_classes: K.
-    fc_units: units of fc1 and fc2; the paper has 4096.
-    image_size: side, in pixels, at which fc1 sees the whole map; larger images are averaged over.
-    spec: another row of the table.
+    input_op: float32 [N, H, W, 3], preprocessed images.
+    keep_prob: probability that dropout keeps a unit of fc1 and fc2; outside training 1, or a
+      placeholder that is fed 1.
+    num_classes: number of classes K.
+    fc_units: number of units of fc1 and fc2; the paper has 4096.
+    image_size: side of the images, in pixels, at which fc1 reads the whole map; the scores of
+      larger images are averaged.
+    spec: specification of the network.
   """
   spec = dataclasses.replace(spec, scopes=FLAT_SCOPES)
   dropout = {'keep_prob': keep_prob}
@@ -83,16 +85,16 @@ def build(
 
   Args:
     images: float32 [N, H, W, 3], RGB, preprocessed; H and W may be unknown.
-    spec: a row of the table without batch norm.
-    num_classes: K.
+    spec: specification of a network without batch norm.
+    num_classes: number of classes K.
     mode: `Training`, for dropout and weight decay, or `Inference`, for the rounding of pools.
-    image_size: side, in pixels, at which fc6 sees the whole map.
-    fc_units: units of fc6 and fc7.
-    dropout_keep_prob: of fc6's and fc7's units.
-    initializer: a name of `ops.initializers.get`.
+    image_size: side of the images, in pixels, at which fc6 reads the whole map.
+    fc_units: number of units of fc6 and fc7.
+    dropout_keep_prob: probability that dropout keeps a unit of fc6 and fc7.
+    initializer: name of the weight initializer, see `ops.initializers.get`.
 
   Raises:
-    ConfigError: a row with batch norm, or a mode that only the tf-slim network has.
+    ConfigError: the network has batch norm, or only the tf-slim network supports the mode.
   """
   if mode.fast_cpu_conv or (isinstance(mode, Inference) and mode.cache_dtype):
     raise ConfigError(f'{mode}: only the tf-slim network has cached weights and fast convolutions.')

@@ -1,6 +1,6 @@
 """The VGG paper's tables as data (Simonyan & Zisserman, arXiv:1409.1556, Table 1). No TensorFlow.
 
-One row is one network, one tuple is one stage; a 2x2/2 max pool ends every stage.
+Each row is a network and each tuple a stage, which ends with a 2x2/2 max pool.
 """
 
 import dataclasses
@@ -14,9 +14,9 @@ class Conv(NamedTuple):
   """A stride-1, zero-padded convolution with bias and ReLU.
 
   Attributes:
-    channels: of its output.
-    kernel: side, in pixels.
-    dropout: share of its outputs that training drops.
+    channels: number of output channels.
+    kernel: side of the kernel, in pixels.
+    dropout: fraction of the outputs that training drops.
   """
 
   channels: int
@@ -25,7 +25,7 @@ class Conv(NamedTuple):
 
 
 class Scopes(NamedTuple):
-  """How the layers are called: {s} is the stage, {u} the convolution within it."""
+  """Names of the layers: {s} is the stage, {u} the convolution within it."""
 
   conv: str
   fc: tuple[str, str, str]
@@ -38,8 +38,8 @@ Stages = tuple[tuple[Conv, ...], ...]
 
 _CHANNELS = (64, 128, 256, 512, 512)
 
-# Slim has no VGG with batch norm; the decay is Keras's. Slim's 0.997 holds 28 % of the first values
-# after an epoch of 422 steps: validation stood at 26 % there, and training at 80 %.
+# Slim has no VGG with batch norm; the decay is Keras's. With slim's 0.997, the initial values still
+# count 28 % after an epoch of 422 steps: validation accuracy was 26 % then, training accuracy 80 %.
 _BATCH_NORM = BatchNorm(decay=0.99, epsilon=1e-5)
 _PADDLE_BATCH_NORM = BatchNorm(decay=0.9, epsilon=1e-5)
 
@@ -56,7 +56,7 @@ def _with_1x1(stages: Stages) -> Stages:
 
 
 def _with_dropout(stages: Stages, rates: tuple[float, ...]) -> Stages:
-  """Puts dropout of each stage's rate after its convolutions, the last one excepted."""
+  """Adds dropout with each stage's rate after its convolutions, except the last one."""
   return tuple(
     (*(conv._replace(dropout=rate) for conv in stage[:-1]), stage[-1])
     for stage, rate in zip(stages, rates, strict=True)
@@ -68,10 +68,11 @@ class VggSpec(NetSpec):
   """One column of Table 1.
 
   Attributes:
-    stages: the convolutions between pools.
-    lrn: whether local response normalisation follows the first convolution (A-LRN).
-    batch_norm: settings of the batch norm that takes the place of every convolution's bias.
-    scopes: the layers' names.
+    stages: convolutions of each stage.
+    lrn: whether local response normalization follows the first convolution (A-LRN).
+    batch_norm: settings of the batch norm that replaces the bias of every convolution; None for
+      networks without batch norm.
+    scopes: names of the layers.
   """
 
   stages: Stages
@@ -81,7 +82,7 @@ class VggSpec(NetSpec):
 
   # The paper's networks were trained in Caffe, whose pools round up.
   pools_may_ceil = True
-  # Batch norm takes the bias's place: its own shift does the same.
+  # Batch norm replaces the bias, since its shift has the same effect.
   conv_biases = False
 
   @property
@@ -89,11 +90,11 @@ class VggSpec(NetSpec):
     return self.scopes.fc
 
   def conv_scope(self, stage: int, unit: int) -> str:
-    """Scope of a convolution, such as 'conv1/conv1_1'; both count from 1."""
+    """Returns the scope of a convolution, such as 'conv1/conv1_1'; both numbers start at 1."""
     return self.scopes.conv.format(s=stage, u=unit)
 
   def convolutions(self) -> Iterator[tuple[str, Conv]]:
-    """Yields (scope such as 'conv1/conv1_1', row) in the order of the network."""
+    """Yields (scope, convolution) in the order of the network."""
     for s, stage in enumerate(self.stages, start=1):
       for u, conv in enumerate(stage, start=1):
         yield self.conv_scope(s, u), conv
@@ -136,8 +137,8 @@ VGG: dict[str, VggSpec] = {
     f'{name}_bn': VggSpec(f'{name}_bn', f'{scope}_bn', stages, batch_norm=_BATCH_NORM)
     for name, (scope, stages) in _ROWS.items()
   },
-  # PaddlePaddle's `vgg_bn_drop` for 32x32 pictures. Its convolutions have biases as well, which
-  # batch norm cancels; they are left out here.
+  # PaddlePaddle's `vgg_bn_drop` for 32x32 images. The convolutions there also have biases, which
+  # batch norm cancels; they are omitted here.
   'vgg_cifar': VggSpec(
     'vgg_cifar',
     'vgg_cifar',
@@ -148,7 +149,7 @@ VGG: dict[str, VggSpec] = {
   ),
 }
 
-# The names by which people know A, B, D and E: the number of layers with weights.
+# The common names of A, B, D and E, after the number of layers with weights.
 ALIASES = {
   alias + suffix: name + suffix
   for alias, name in (

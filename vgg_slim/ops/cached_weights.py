@@ -1,9 +1,9 @@
 """Cached inference weights: folded batch norm, and kernels that are cast or transformed.
 
-They follow from variables alone, so a graph that never trains computes them once after a restore
-(`fill`) and not in every batch. Outside of training, batch norm is a scale and a shift of the
-convolution below it, which the kernel and the bias of that convolution can absorb; and a kernel can
-be kept in the precision or the form in which it is used. docs/performance.md says what this saves.
+They depend on variables alone, so a graph that never trains computes them once after a restore
+(`fill`) instead of in every batch. Outside training, batch norm scales and shifts the output of the
+convolution below it, which can be folded into the kernel and bias of that convolution. A kernel can
+also be kept in the precision or form in which it is used. docs/performance.md has measurements.
 """
 
 from collections.abc import Sequence
@@ -15,37 +15,36 @@ _COLLECTION = 'cached_weights'
 
 
 def cache(value: tf.Tensor, kind: str, dtype: tf.DType = tf.float32) -> tf.Tensor:
-  """Adds a variable to which `fill` assigns `value`; no checkpoint contains it.
+  """Adds a variable to which `fill` assigns `value`; it is not saved in checkpoints.
 
-  Networks that share their variables share what is cached of them, by variable scope, kind and
-  dtype.
+  Networks that share variables also share cached values, by variable scope, kind and dtype.
 
   Args:
-    value: a tensor of known shape that depends on variables alone.
-    kind: what the value is, such as 'winograd_kernel'. Values that are computed differently from
-      the same variables need different kinds.
-    dtype: the dtype of the cached value.
+    value: tensor of known shape that depends on variables alone.
+    kind: name for the kind of value, such as 'winograd_kernel'. Values that are computed
+      differently from the same variables need different kinds.
+    dtype: dtype of the cached value.
 
   Returns:
-    the cached value, cast to the dtype of `value`. Grappler merges the cast with those of mixed
+    The cached value, cast to the dtype of `value`. Grappler merges the cast with those of mixed
     precision.
 
   Raises:
-    ConfigError: the scope has a cached value of this kind and dtype whose shape is another.
+    ConfigError: the scope has a cached value of this kind and dtype with another shape.
   """
   name = f'{tf.get_variable_scope().name}/cached_{kind}_{dtype.name}'.lstrip('/')
   cached = {variable.op.name: variable for variable in tf.get_collection(_COLLECTION)}
   variable = cached.get(name)
   if variable is None:
-    # Not by get_variable, of whose results tf-slim makes model variables within a layer.
+    # Not with get_variable, whose results tf-slim turns into model variables within a layer.
     with tf.name_scope(None):
       variable = tf.Variable(
         tf.cast(value, dtype), trainable=False, collections=[_COLLECTION], name=name
       )
   if variable.shape != value.shape:
     raise ConfigError(
-      f'{name} is cached with shape {variable.shape.as_list()} and cannot also stand for a value '
-      f'of shape {value.shape.as_list()}: values that differ need a kind each.'
+      f'{name} is cached with shape {variable.shape.as_list()} and cannot also hold a value of '
+      f'shape {value.shape.as_list()}: use different kinds for different values.'
     )
   return tf.cast(variable, value.dtype)
 
@@ -58,18 +57,18 @@ def fill(session: tf.Session) -> None:
 def freeze_kernels(
   session: tf.Session, output: tf.Tensor, inputs: Sequence[tf.Tensor] = ()
 ) -> tf.Tensor:
-  """Copies what `output` needs, with constants for the kernels of convolutions.
+  """Copies the subgraph of `output`, replacing the kernels of convolutions by constants.
 
-  oneDNN packs a constant kernel in the first batch, one from a variable in every batch. Biases and
-  fully-connected layers stay variables: nothing is packed for them.
+  oneDNN packs constant kernels once, in the first batch, but kernels from variables in every batch.
+  Biases and fully-connected layers are not packed and remain variables.
 
   Args:
-    session: its variables are read now; later changes of kernels are not seen.
-    output: of the session's graph.
+    session: session whose variables are read now; later changes of kernels have no effect.
+    output: tensor in the session's graph.
     inputs: placeholders that the copy shares.
 
   Returns:
-    `output` of the copy, in the same graph.
+    The copy of `output`, in the same graph.
   """
   graph = session.graph
   kernels = [_variable(op.inputs[1].op) for op in graph.get_operations() if op.type == 'Conv2D']

@@ -1,10 +1,9 @@
 """A faster gradient of convolution kernels over small maps, for CPUs.
 
-oneDNN's kernel gradient falls far behind its forward pass where maps are small: over the layers of
-VGG16 at 32 px, batch 32, float32 on two AVX2 cores, one step took 477 ms forward, 472 ms for the
-gradient of the maps and 1091 ms for that of the kernels. As one matrix product for each tap of the
-kernel the last takes 422 ms. See ConvGradientTest for equality, and docs/performance.md for which
-maps gain.
+oneDNN's kernel gradient is much slower than its forward pass if maps are small: over the layers of
+VGG16 at 32 px, batch 32, float32 on two AVX2 cores, a step took 477 ms forward, 472 ms for the
+gradient of the maps and 1091 ms for that of the kernels. Computed as one matrix product for each
+tap of the kernel, the last takes 422 ms. docs/performance.md lists the maps for which it is faster.
 """
 
 import contextlib
@@ -19,9 +18,9 @@ _LARGEST_MAP = 8 * 8  # pixels; see docs/decisions/0030
 
 @contextlib.contextmanager
 def fast_kernel_gradients() -> Iterator[None]:
-  """Convolutions built in the block have their kernel gradient from this module.
+  """Makes convolutions that are built in the block use the kernel gradient of this module.
 
-  Where a GPU is visible the block changes nothing: cuDNN has its own answer.
+  The block has no effect if a GPU is visible, since cuDNN has fast gradients of its own.
   """
   if tf.config.list_physical_devices('GPU'):
     yield
@@ -40,7 +39,7 @@ def _conv2d_gradient(op: tf.Operation, grad: tf.Tensor) -> tuple[tf.Tensor, tf.T
     'dilations': op.get_attr('dilations'),
   }
   image_gradient = tf.nn.conv2d_backprop_input(tf.shape(images), kernel, grad, **attributes)
-  if _takes_taps(images, kernel, attributes):
+  if _is_small_map(images, kernel, attributes):
     return image_gradient, _kernel_gradient_by_taps(images, kernel, grad)
   return image_gradient, tf.nn.conv2d_backprop_filter(images, tf.shape(kernel), grad, **attributes)
 
@@ -49,8 +48,8 @@ def _conv2d_gradient(op: tf.Operation, grad: tf.Tensor) -> tuple[tf.Tensor, tf.T
 def _matmul_gradient(op: tf.Operation, grad: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
   flags = [op.get_attr(name) for name in ('transpose_a', 'transpose_b')]
   inputs, weights = (_maybe_transpose(*pair) for pair in zip(op.inputs, flags, strict=True))
-  # A product with the transposed weights of VGG16's fc6 takes 155 ms for a batch of 16 in float32,
-  # as an einsum 27 ms.
+  # For a batch of 16 in float32, a product with the transposed weights of VGG16's fc6 takes 155 ms,
+  # the einsum 27 ms.
   inputs_gradient = tf.einsum('nk,ck->nc', grad, weights)
   weights_gradient = tf.matmul(inputs, grad, transpose_a=True)
   return _maybe_transpose(inputs_gradient, flags[0]), _maybe_transpose(weights_gradient, flags[1])
@@ -60,8 +59,8 @@ def _maybe_transpose(matrix: tf.Tensor, transposed: bool) -> tf.Tensor:
   return tf.transpose(matrix) if transposed else matrix
 
 
-def _takes_taps(images: tf.Tensor, kernel: tf.Tensor, attributes: dict) -> bool:
-  """Stride 1, zero-padded, odd kernel, NHWC, a small map of known sides."""
+def _is_small_map(images: tf.Tensor, kernel: tf.Tensor, attributes: dict) -> bool:
+  """Whether it is a stride-1, zero-padded NHWC convolution with an odd kernel over a small map."""
   height, width = images.shape.as_list()[1:3]
   return (
     attributes['padding'] == 'SAME'
@@ -74,20 +73,22 @@ def _takes_taps(images: tf.Tensor, kernel: tf.Tensor, attributes: dict) -> bool:
 
 
 def _kernel_gradient_by_taps(images: tf.Tensor, kernel: tf.Tensor, grad: tf.Tensor) -> tf.Tensor:
-  """Element [i, j] is the product of the map shifted by (i, j) and the gradient, over all pixels.
+  """Computes element [i, j] as the matrix product of the map shifted by (i, j) and `grad`.
 
   Args:
-    images: float [N, H, W, C].
-    kernel: [kh, kw, C, K], for its shape.
-    grad: float [N, H, W, K].
+    images: float [N, H, W, C], input of the convolution.
+    kernel: [kh, kw, C, K], of which only the shape is used.
+    grad: float [N, H, W, K], gradient of the output.
   """
   kh, kw, n_in, n_out = kernel.shape.as_list()
   taps = []
   for i in range(kh):
     for j in range(kw):
-      seen, into = _overlap(images, grad, i - kh // 2, j - kw // 2)
+      inputs, outputs = _overlap(images, grad, i - kh // 2, j - kw // 2)
       taps.append(
-        tf.matmul(tf.reshape(seen, [-1, n_in]), tf.reshape(into, [-1, n_out]), transpose_a=True)
+        tf.matmul(
+          tf.reshape(inputs, [-1, n_in]), tf.reshape(outputs, [-1, n_out]), transpose_a=True
+        )
       )
   return tf.reshape(tf.stack(taps), kernel.shape)
 
@@ -95,14 +96,14 @@ def _kernel_gradient_by_taps(images: tf.Tensor, kernel: tf.Tensor, grad: tf.Tens
 def _overlap(
   images: tf.Tensor, grad: tf.Tensor, down: int, right: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """The pixels that a tap `down` and `right` of the centre reads, and those that it adds to.
+  """Returns the pixels that a tap `down` and `right` of the center reads, and those it adds to.
 
-  What it reads beyond the border is zero. Leaving that out saves 20 of 36 products of a 3x3 kernel
-  over a 2x2 map, and 44 of 144 over a 4x4 map.
+  Pixels beyond the border are zero. Omitting them saves 20 of 36 products of a 3x3 kernel over a
+  2x2 map, and 44 of 144 over a 4x4 map.
   """
   height, width = images.shape.as_list()[1:3]
   rows, columns = max(0, height - abs(down)), max(0, width - abs(right))
   top, left = max(0, down), max(0, right)
-  seen = images[:, top : top + rows, left : left + columns]
+  inputs = images[:, top : top + rows, left : left + columns]
   top, left = max(0, -down), max(0, -right)
-  return seen, grad[:, top : top + rows, left : left + columns]
+  return inputs, grad[:, top : top + rows, left : left + columns]

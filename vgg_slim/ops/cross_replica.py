@@ -1,4 +1,4 @@
-"""Sums over the replicas of a `tf.distribute` strategy that a network may contain."""
+"""Sums over the replicas of a `tf.distribute` strategy, for use within networks."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ _NAME = 'VggSlimCrossReplicaSum'
 
 
 def cross_replica_sums(values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-  """Each tensor's sum over all replicas, in one exchange; constants to `tf.gradients`.
+  """Returns the sum of each tensor over all replicas, in one exchange and without gradients.
 
-  Every replica has to call it with tensors of the same shapes, in the same order.
+  Every replica must call this function with tensors of the same shapes in the same order.
   """
-  with own_arg_scopes():  # The other replicas are built up to here meanwhile.
+  with own_arg_scopes():  # meanwhile the other replicas are built up to this call
     return tf.distribute.get_replica_context().merge_call(_reduce, args=(list(values),))
 
 
 def cross_replica_sum(value: tf.Tensor) -> tf.Tensor:
-  """One tensor's sum over all replicas, with its gradient.
+  """Returns the sum of a tensor over all replicas, with its gradient.
 
-  The objective is the sum of the replicas' losses, and each of these depends on every replica's
-  `value` in the same way: the gradient is the sum of the replicas' gradients. The strategy's own
-  `all_reduce` has it too, but as a `tf.custom_gradient`, which does not find the variables of
-  replicas in a graph.
+  The objective is the sum of the replicas' losses, each of which depends on every replica's `value`
+  through the sum, so the gradient is the sum of the replicas' gradients. The strategy's own
+  `all_reduce` defines it as a `tf.custom_gradient`, which does not find the variables of replicas
+  in a graph.
   """
   (total,) = cross_replica_sums([tf.stop_gradient(value)])
   with tf.get_default_graph().gradient_override_map({'IdentityN': _NAME}):
@@ -30,7 +30,7 @@ def cross_replica_sum(value: tf.Tensor) -> tf.Tensor:
 
 
 def cross_replica_mean(value: tf.Tensor) -> tf.Tensor:
-  """One tensor's mean over all replicas, with its gradient."""
+  """Returns the mean of a tensor over all replicas, with its gradient."""
   return cross_replica_sum(value) / tf.distribute.get_strategy().num_replicas_in_sync
 
 

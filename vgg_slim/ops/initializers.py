@@ -1,13 +1,13 @@
-"""Weight initialisers by the names that `--initializer` takes."""
+"""Weight initializers, by the names that `--initializer` takes."""
 
 from collections.abc import Callable
 
 from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError
 
-# The paper draws from N(0, variance 0.01) and names Glorot's rule as the one that needs no
-# pre-training (3.1); slim's VGG uses a truncated normal of standard deviation 0.01; He et al.
-# (2015) derive 2 / fan_in for layers that end in a ReLU.
+# The paper draws from N(0, variance 0.01) and mentions Glorot's initializer as one that needs no
+# pre-training (3.1); slim's VGG uses a truncated normal with standard deviation 0.01; He et al.
+# (2015) derive a variance of 2 / fan_in for layers with a ReLU.
 _INITIALIZERS = {
   'he': lambda: tf.variance_scaling_initializer(2.0, 'fan_in', 'untruncated_normal'),
   'glorot': tf.glorot_uniform_initializer,
@@ -16,10 +16,10 @@ _INITIALIZERS = {
 
 
 def get(name: str) -> Callable[..., tf.Tensor]:
-  """Returns a new initialiser: 'he', 'glorot' or 'normal'.
+  """Returns a new initializer by name: 'he', 'glorot' or 'normal'.
 
   Raises:
-    ConfigError: another name.
+    ConfigError: there is no such initializer.
   """
   if name not in _INITIALIZERS:
     raise ConfigError(f'Unknown initializer {name!r}; expected one of {sorted(_INITIALIZERS)}.')

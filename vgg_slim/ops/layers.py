@@ -1,7 +1,7 @@
-"""Layers on plain `tf.nn`: `conv_op`, `fc_op`, `mpool_op`, and what the tf-slim networks share.
+"""Layers on plain `tf.nn`: `conv_op`, `fc_op`, `mpool_op`, and functions that tf-slim layers share.
 
-Every layer makes its variables `weights` and `biases` in a variable scope of its own name, as slim
-does, so that networks of both styles read the same checkpoints. Feature maps are NHWC float32.
+Every layer creates its variables `weights` and `biases` in a variable scope with its own name, like
+slim, so that networks of both styles read the same checkpoints. Feature maps are NHWC float32.
 """
 
 import zlib
@@ -16,11 +16,11 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 
 
 class DropoutSeed(NamedTuple):
-  """Which units of a batch are dropped, however many parts it is cut into.
+  """Seed of dropout, which drops the same units however many micro-batches a batch is split into.
 
   Attributes:
-    numbers: int32 or int64 [2]; the same drop the same units.
-    part: index of this layer's input among the equal parts of the batch.
+    numbers: int32 or int64 [2]; equal numbers drop equal units.
+    part: index of the micro-batch that this layer's input belongs to.
   """
 
   numbers: tf.Tensor
@@ -42,16 +42,16 @@ def conv_op(
   """Zero-padded ('SAME') convolution with bias.
 
   Args:
-    input_op: float32 [N, H, W, C].
+    input_op: float32 [N, H, W, C], input feature map.
     name: variable scope.
     kh: height of the kernel, in pixels.
-    kw: its width.
-    n_out: output channels.
+    kw: width of the kernel, in pixels.
+    n_out: number of output channels.
     dh: vertical stride.
     dw: horizontal stride.
-    activation: None for a linear layer.
-    weight_decay: adds weight_decay * sum(weights**2) / 2 to the regularisation losses.
-    initializer: of the weights; Glorot's uniform rule by default. Biases start at 0.
+    activation: activation function; None for a linear layer.
+    weight_decay: factor of sum(weights**2) / 2, which is added to the regularization losses.
+    initializer: initializer of the weights; Glorot uniform by default. Biases start at 0.
 
   Returns:
     float32 [N, ceil(H / dh), ceil(W / dw), n_out].
@@ -73,27 +73,29 @@ def fc_op(
   initializer: Callable | None = None,
   bias: float = 0.1,
 ) -> tf.Tensor:
-  """Fully-connected layer, over vectors or sliding over a feature map.
+  """Fully-connected layer on vectors, or sliding over a feature map.
 
   Args:
     input_op: float32 [N, n_in], or [N, H, W, C] together with `kernel`.
     name: variable scope.
-    n_out: output units.
-    kernel: side of the window that the layer slides over a map, for maps only.
-    activation: None for logits.
-    weight_decay: as for `conv_op`.
-    initializer: of the weights; Glorot's uniform rule by default.
+    n_out: number of output units.
+    kernel: side of the window that slides over a feature map, in pixels; None for vectors.
+    activation: activation function; None for logits.
+    weight_decay: see `conv_op`.
+    initializer: initializer of the weights; Glorot uniform by default.
     bias: initial value of the biases.
 
   Returns:
     float32 [N, n_out] for vectors, [N, H - kernel + 1, W - kernel + 1, n_out] for maps.
 
   Raises:
-    ConfigError: a map without `kernel`, or vectors with it.
+    ConfigError: `kernel` is missing for a feature map, or given for vectors.
   """
   is_map = input_op.shape.rank == 4
   if is_map == (kernel is None):
-    raise ConfigError(f'{name}: input {input_op.shape} does not go with kernel={kernel!r}.')
+    raise ConfigError(
+      f'{name}: an input of shape {input_op.shape} cannot be combined with kernel={kernel!r}.'
+    )
   with tf.variable_scope(name):
     n_in = input_op.shape[-1]
     if is_map:
@@ -112,31 +114,31 @@ def mpool_op(
   dw: int = 2,
   rounding: str = POOL_ROUNDINGS[0],
 ) -> tf.Tensor:
-  """Max pool over windows that start at every dh-th row and dw-th column.
+  """Max pooling over windows that start at every dh-th row and dw-th column.
 
   Args:
-    input_op: float32 [N, H, W, C].
+    input_op: float32 [N, H, W, C], input feature map.
     name: name of the operation.
-    kh: height of the window.
-    kw: its width.
+    kh: height of the window, in pixels.
+    kw: width of the window, in pixels.
     dh: vertical stride.
     dw: horizontal stride.
-    rounding: 'floor' leaves out the last rows and columns where they do not fill a window, as
-      Keras, torch and slim do. 'ceil' also pools these, in windows that end at the border, as Caffe
-      does. They differ where a side is not a multiple of the stride: five 2x2 pools turn 230 px
-      into 7 or into 8.
+    rounding: 'floor' ignores last rows and columns that do not fill a window, like Keras, torch and
+      slim. 'ceil' pools them too, in windows that end at the border, like Caffe. The two differ if
+      a side is not a multiple of the stride: five 2x2 pools reduce 230 px to 7 or to 8.
 
   Returns:
     float32 [N, h, w, C] with h = floor((H - kh) / dh) + 1 or ceil((H - kh) / dh) + 1.
 
   Raises:
-    ConfigError: 'ceil' with a stride larger than the window, whose last window may be empty.
+    ConfigError: with 'ceil', a stride is larger than the window, so that the last window could be
+      empty.
   """
   padding = 'VALID'
   if rounding == 'ceil':
     if dh > kh or dw > kw:
       raise ConfigError(
-        f'{name}: rounding=ceil needs strides of at most the window {kh}x{kw}, got {dh}x{dw}.'
+        f'{name}: rounding=ceil needs strides that are at most the window {kh}x{kw}, got {dh}x{dw}.'
       )
     # floor((H + d - 1 - k) / d) = ceil((H - k) / d); a max pool ignores its padding.
     padding = [[0, 0], [0, dh - 1], [0, dw - 1], [0, 0]]
@@ -144,10 +146,10 @@ def mpool_op(
 
 
 def lrn_op(input_op: tf.Tensor, name: str) -> tf.Tensor:
-  """Local response normalisation with Krizhevsky's values, the paper's A-LRN (2.1).
+  """Local response normalization as in the paper's A-LRN (2.1).
 
-  n=5 neighbours, k=2, alpha=1e-4, beta=0.75 (Krizhevsky et al. 2012, 3.3); tf.nn's `alpha` is
-  theirs, not divided by n.
+  n=5 neighbors, k=2, alpha=1e-4, beta=0.75 (Krizhevsky et al. 2012, 3.3); `alpha` of tf.nn has the
+  same meaning as theirs and is not divided by n.
   """
   return tf.nn.lrn(input_op, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75, name=name)
 
@@ -155,17 +157,17 @@ def lrn_op(input_op: tf.Tensor, name: str) -> tf.Tensor:
 def sliding_fc(
   feature_map: tf.Tensor, weights: tf.Tensor, fast_cpu_conv: bool = False
 ) -> tf.Tensor:
-  """VALID, stride-1 convolution, run as one matmul wherever that is the same sum.
+  """VALID stride-1 convolution, computed as one matrix product where that is equivalent.
 
-  That is so where the kernel covers the whole map and where it is 1x1. oneDNN re-packs the 411 MB
-  of VGG16's fc6 for every convolution but not for a matmul: batch 8 at 224 px runs forward at 5.6
-  instead of 4.7 images/s on two cores.
+  It is equivalent if the kernel covers the whole map or is 1x1. oneDNN repacks the 411 MB of
+  VGG16's fc6 for every convolution but not for a matrix product: with batch 8 at 224 px on two
+  cores, the forward pass runs at 5.6 instead of 4.7 images/s.
 
   Args:
-    feature_map: float32 [N, H, W, C].
-    weights: float32 [k, k, C, n_out].
-    fast_cpu_conv: whether to copy the patches of other maps and multiply them as well: a picture of
-      384 px takes VGG16 315 ms and not 425.
+    feature_map: float32 [N, H, W, C], input feature map.
+    weights: float32 [k, k, C, n_out], kernel.
+    fast_cpu_conv: whether to extract patches for other kernels, so that they also become a matrix
+      product: VGG16 takes 315 instead of 425 ms for an image of 384 px.
 
   Returns:
     float32 [N, H - k + 1, W - k + 1, n_out].
@@ -194,10 +196,11 @@ def dropout_op(
   """Inverted dropout.
 
   Args:
-    input_op: float32 of any shape.
-    name: name scope; layers of other names drop other units under the same seed.
-    keep_prob: in (0, 1], a number or a float32 []; the number 1 returns `input_op`.
-    seed: of the batch, or the numbers of a `DropoutSeed` alone; None draws from the graph's seed.
+    input_op: float32 tensor of any shape.
+    name: name scope; with the same seed, layers with different names drop different units.
+    keep_prob: probability in (0, 1] that a unit is kept, a number or a float32 []; for the number 1
+      `input_op` is returned.
+    seed: seed for the batch, or only the numbers of a `DropoutSeed`; None to use the graph's seed.
   """
   if isinstance(keep_prob, (int, float)) and keep_prob == 1:
     return input_op
@@ -212,15 +215,15 @@ def dropout_op(
 
 
 def _uniform_block(seed: tf.Tensor, index: int, shape: tf.Tensor) -> tf.Tensor:
-  """One of the equal blocks that make up what `tf.random.stateless_uniform` draws from `seed`.
+  """Returns one of the equal blocks of what `tf.random.stateless_uniform` draws from `seed`.
 
-  Philox makes four float32 values of each count, so that a block is drawn without those before it:
-  with the whole draw in each of 16 parts, dropout took 88 ms instead of the 4.7 ms of one part.
+  Philox generates four float32 values per counter, so a block can be drawn without those before it.
+  When each of 16 micro-batches drew all blocks, dropout took 88 ms instead of 4.7 ms.
 
   Args:
-    seed: int [2].
-    index: of the block.
-    shape: of a block, int32 [rank].
+    seed: int [2], seed of the draw.
+    index: index of the block.
+    shape: int32 [rank], shape of a block.
 
   Returns:
     float32 of `shape`, in [0, 1).
@@ -228,7 +231,7 @@ def _uniform_block(seed: tf.Tensor, index: int, shape: tf.Tensor) -> tf.Tensor:
   size = tf.reduce_prod(tf.cast(shape, tf.int64))
   first = index * size
   key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
-  # As int64, whose sum every device has a kernel for; the low word of a seed's counter is 0.
+  # Added as int64, for which every device has a kernel; the low word of a seed's counter is 0.
   counter = tf.bitcast(tf.bitcast(counter, tf.int64) + tf.stack([first // 4, 0]), tf.uint64)
   drawn = tf.raw_ops.StatelessRandomUniformV2(
     shape=[first % 4 + size], key=key, counter=counter, alg=tf.random.Algorithm.PHILOX.value

@@ -1,4 +1,4 @@
-"""The tf-slim layers that tf-slim lacks, or has at a price."""
+"""Layers in the style of tf-slim that tf-slim lacks, or of which its own are slower."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -30,22 +30,25 @@ def conv2d(
   fast_cpu_conv: bool = False,
   scope: str | None = None,
 ) -> tf.Tensor:
-  """`slim.conv2d` with its variables and values, built faster, and run faster where that can be.
+  """`slim.conv2d` with the same variables and values, but faster to build and to run.
 
   Args:
-    inputs: float32 [N, H, W, C].
-    num_outputs: output channels.
-    kernel_size: side of the window, in pixels.
-    stride: in pixels.
+    inputs: float32 [N, H, W, C], input feature map.
+    num_outputs: number of output channels.
+    kernel_size: side of the kernel, in pixels.
+    stride: stride, in pixels.
     padding: 'SAME' or 'VALID'.
-    normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
-    normalizer_params: its arguments.
-    fold_fn: maps the kernel to the kernel and the bias that give the normalized output; takes
-      `normalizer_params` too. With `cache_dtype` it replaces `normalizer_fn`.
-    cache_dtype: for graphs that never train: dtype in which kernel and bias are cached, see
+    activation_fn: activation function; None for a linear layer.
+    weights_initializer: initializer of the weights; Glorot uniform by default.
+    weights_regularizer: function from the weights to a regularization loss; None for no loss.
+    biases_initializer: initializer of the biases.
+    normalizer_fn: normalization that replaces the bias, as in `slim.conv2d`.
+    normalizer_params: keyword arguments of `normalizer_fn`.
+    fold_fn: function from the kernel to the kernel and bias that give the normalized output; also
+      takes `normalizer_params`. With `cache_dtype` it replaces `normalizer_fn`.
+    cache_dtype: dtype in which kernel and bias are cached, for graphs that never train, see
       `cached_weights`; None to read the variables.
-    fast_cpu_conv: whether to convolve by `winograd` where that is faster; for float32 sessions on
-      CPUs.
+    fast_cpu_conv: whether to use `winograd` where that is faster; for float32 sessions on CPUs.
     scope: variable scope.
   """
   with tf.variable_scope(scope, 'Conv', [inputs]):
@@ -90,14 +93,18 @@ def sliding_fully_connected(
   fast_cpu_conv: bool = False,
   scope: str | None = None,
 ) -> tf.Tensor:
-  """`slim.conv2d(..., padding='VALID')` with its variables, run by `layers.sliding_fc`.
+  """`slim.conv2d(..., padding='VALID')` with the same variables, computed by `layers.sliding_fc`.
 
   Args:
-    inputs: float32 [N, H, W, C].
-    num_outputs: output units.
-    kernel_size: side of the window.
-    normalizer_fn: takes the place of the bias, as in `slim.conv2d`.
-    cache_dtype: dtype in which the weights are cached, see `cached_weights`; None to read their
+    inputs: float32 [N, H, W, C], input feature map.
+    num_outputs: number of output units.
+    kernel_size: side of the window, in pixels.
+    activation_fn: activation function; None for a linear layer.
+    weights_initializer: initializer of the weights; Glorot uniform by default.
+    weights_regularizer: function from the weights to a regularization loss; None for no loss.
+    biases_initializer: initializer of the biases.
+    normalizer_fn: normalization that replaces the bias, as in `slim.conv2d`.
+    cache_dtype: dtype in which the weights are cached, see `cached_weights`; None to read the
       variable.
     fast_cpu_conv: see `layers.sliding_fc`.
     scope: variable scope.
@@ -129,17 +136,17 @@ def _weights(
     [kernel_size, kernel_size, inputs.shape[-1], num_outputs],
     initializer=initializer or tf.glorot_uniform_initializer(),
   )
-  # Not by model_variable: get_variable calls the regulariser twice and leaves one of the losses
-  # outside of every scope in TensorBoard's graph.
+  # Not with model_variable: get_variable calls the regularizer twice and leaves one of the losses
+  # outside all scopes in TensorBoard's graph.
   if regularizer and not tf.get_variable_scope().reuse:
     tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, regularizer(weights))
   return weights
 
 
-# An update of batch norm's statistics counts 9 / (n + 9) after n others. Shamir and Zhang (2013),
-# arXiv:1212.1824, call it polynomial-decay averaging. With 3 the validation of short runs was up to
-# 5 points worse, see docs/decisions/0065-unbiased-batch-norm-statistics.md.
-_UPDATES = 9.0
+# After n updates of batch norm's averages, the next one has the weight 9 / (n + 9), which Shamir
+# and Zhang (2013), arXiv:1212.1824, call polynomial-decay averaging. With 3, validation of short
+# runs was up to 5 points worse, see docs/decisions/0065-unbiased-batch-norm-statistics.md.
+_AVERAGING_OFFSET = 9.0
 
 
 class _BatchNormVariables(NamedTuple):
@@ -161,25 +168,25 @@ def batch_norm(
   num_updates: tf.Tensor | None = None,
   scope: str = 'BatchNorm',
 ) -> tf.Tensor:
-  """`slim.batch_norm(..., scale=True)`: same variables, values and UPDATE_OPS, built faster.
+  """`slim.batch_norm(..., scale=True)` with the same variables and values, but faster to build.
 
-  tf-slim's goes through TensorFlow's layer classes, whose time grows with the square of the number
-  of variables: the graph of a ResNet152 takes 18 s of one core with it and 7 s here.
+  tf-slim uses TensorFlow's layer classes, whose time is quadratic in the number of variables:
+  building a ResNet152 takes 18 s of one core with them and 7 s here.
 
   Args:
-    inputs: float32 [N, H, W, C].
-    decay: of the moving mean and variance, see `num_updates`.
-    epsilon: added to the variance.
-    is_training: whether to take the batch's statistics, and to leave the updates of the moving ones
-      in UPDATE_OPS. The moving variance is that of N - 1 degrees of freedom.
-    trainable_scopes: outside of these the layer is frozen: it uses its moving statistics and leaves
-      them alone, in training too. Empty for all.
-    biases: whether `inputs` lack the bias of their convolution, in the scope of the caller, which
-      Keras's ResNets count and store. The batch's mean takes it away again, so that it is added to
-      the moving mean alone, and has no gradient but that of weight decay.
-    cross_replica: whether the batch's statistics are those of all replicas' pictures together.
-    num_updates: int64 [], how often the moving statistics were updated before: update n + 1 decays
-      them by n / (n + 9) where that is less than `decay`. The first one thus replaces the initial
+    inputs: float32 [N, H, W, C], input feature map.
+    decay: decay of the moving mean and variance, see `num_updates`.
+    epsilon: constant added to the variance.
+    is_training: whether to use the statistics of the batch and add the updates of the moving
+      averages to UPDATE_OPS. The moving variance has N - 1 degrees of freedom.
+    trainable_scopes: scopes outside which the layer is frozen: even in training it uses its moving
+      averages and does not update them. Empty to freeze no layer.
+    biases: whether to add the bias of the convolution, a variable in the caller's scope that
+      Keras's ResNets have. Subtracting the batch's mean cancels it, so it is added only to the
+      moving mean and has no gradient except that of weight decay.
+    cross_replica: whether the statistics of the batch are computed over all replicas.
+    num_updates: int64 [], number n of earlier updates of the moving averages: the next one decays
+      them by n / (n + 9) if that is less than `decay`. The first update thus replaces the initial
       values, and early statistics, of weights that have changed since, are soon forgotten. None
       for `decay` throughout, as in tf-slim.
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
@@ -195,33 +202,34 @@ def batch_norm(
       )[0]
     normalize = _cross_replica_batch_norm if cross_replica else tf.nn.fused_batch_norm
     net, batch_mean, batch_variance = normalize(inputs, gamma, beta, epsilon=epsilon)
-    share = _share_of_an_update(decay, num_updates)
-    for moving, value in ((mean, batch_mean + bias), (variance, batch_variance)):
-      update = moving.assign_sub((moving - value) * share)
+    weight = _update_weight(decay, num_updates)
+    for average, value in ((mean, batch_mean + bias), (variance, batch_variance)):
+      update = average.assign_sub((average - value) * weight)
       tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
     return net
 
 
-def _share_of_an_update(decay: float, num_updates: tf.Tensor | None) -> float | tf.Tensor:
-  """What a batch's statistics count in the moving ones."""
+def _update_weight(decay: float, num_updates: tf.Tensor | None) -> float | tf.Tensor:
+  """Weight of a batch's statistics in the moving averages."""
   if num_updates is None:
     return 1 - decay
-  return tf.maximum(1 - decay, _UPDATES / (tf.cast(num_updates, tf.float32) + _UPDATES))
+  offset = _AVERAGING_OFFSET
+  return tf.maximum(1 - decay, offset / (tf.cast(num_updates, tf.float32) + offset))
 
 
 def fold_batch_norm(
   kernel: tf.Tensor, epsilon: float = 1e-5, biases: bool = False, scope: str = 'BatchNorm'
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """The kernel and the bias that do what `kernel` and `batch_norm` outside of training do.
+  """Folds `batch_norm`, as it is outside training, into the convolution below it.
 
   Args:
-    kernel: float32 [kh, kw, C, K].
-    epsilon: see `batch_norm`, whose variables these are.
+    kernel: float32 [kh, kw, C, K], kernel of the convolution.
+    epsilon: see `batch_norm`.
     biases: see `batch_norm`.
-    scope: see `batch_norm`.
+    scope: see `batch_norm`, whose variables are used.
 
   Returns:
-    float32 [kh, kw, C, K] and [K].
+    Kernel float32 [kh, kw, C, K] and bias float32 [K] of the folded convolution.
   """
   channels = kernel.shape[-1]
   bias = _bias(channels) if biases else 0.0
@@ -235,8 +243,8 @@ def _batch_norm_variables(channels: int) -> _BatchNormVariables:
   return _BatchNormVariables(
     slim.model_variable('gamma', [channels], initializer=tf.ones_initializer()),
     slim.model_variable('beta', [channels], initializer=tf.zeros_initializer()),
-    _moving('moving_mean', [channels], tf.zeros_initializer()),
-    _moving('moving_variance', [channels], tf.ones_initializer()),
+    _moving_average('moving_mean', [channels], tf.zeros_initializer()),
+    _moving_average('moving_variance', [channels], tf.ones_initializer()),
   )
 
 
@@ -247,9 +255,10 @@ def _bias(channels: int) -> tf.Variable:
 def _cross_replica_batch_norm(
   inputs: tf.Tensor, gamma: tf.Variable, beta: tf.Variable, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-  """`tf.nn.fused_batch_norm` over the pictures of all replicas; these have equal shares of them.
+  """`tf.nn.fused_batch_norm` over the images of all replicas, which have equally many.
 
-  In two passes: the mean of squares less the square of the mean loses the digits of a small spread.
+  The variance is computed in a second pass, since the mean of squares minus the squared mean loses
+  precision if the variance is small.
   """
   mean = cross_replica_mean(tf.reduce_mean(inputs, [0, 1, 2]))
   variance = cross_replica_mean(tf.reduce_mean(tf.math.squared_difference(inputs, mean), [0, 1, 2]))
@@ -259,8 +268,8 @@ def _cross_replica_batch_norm(
   return net, mean, variance * (count / (count - 1))
 
 
-def _moving(name: str, shape: list[int], initializer: Callable) -> tf.Variable:
-  """Every replica moves its own copy; a checkpoint holds their mean."""
+def _moving_average(name: str, shape: list[int], initializer: Callable) -> tf.Variable:
+  """Variable of which every replica updates its own copy; checkpoints contain their mean."""
   return slim.model_variable(
     name,
     shape,

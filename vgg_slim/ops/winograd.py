@@ -1,13 +1,14 @@
 """3x3 convolutions by Winograd's minimal filtering F(4x4, 3x3), for float32 on CPUs.
 
-Four by four pixels of a map take 36 products a channel and not 144 (Lavin & Gray, arXiv:1509.09308,
-section 4): maps and kernels are transformed by small constant matrices, multiplied position by
-position as 36 matrix products, and transformed back. oneDNN's convolutions run at the machine's
-peak, so that fewer products are the one way to be faster; decision 48 says for which layers.
+A tile of 4x4 pixels takes 36 products per channel instead of 144 (Lavin & Gray, arXiv:1509.09308,
+section 4): maps and kernels are transformed by small constant matrices, multiplied element by
+element as 36 matrix products, and transformed back. oneDNN's convolutions run at the machine's peak
+already, so the only way to be faster is to compute fewer products. docs/decisions/0048 says for
+which layers this pays off.
 
-The transforms add numbers of both signs and other sizes: results are off by 1e-5 of the largest one
-where a direct sum is off by 1e-6. In bfloat16 they would be off by 9 % (a direct sum: 0.3 %), so
-this is for float32 alone.
+The transforms add numbers of different signs and magnitudes: errors are 1e-5 of the largest result,
+compared with 1e-6 for a direct sum. In bfloat16 they would be 9 % (a direct sum: 0.3 %), so this is
+only for float32.
 """
 
 from collections.abc import Sequence
@@ -16,10 +17,10 @@ import numpy as np
 
 from vgg_slim.compat import tf
 
-_TILE = 4  # pixels of an output tile
-_PATCH = 6  # pixels of the input it depends on
+_TILE = 4  # side of an output tile, in pixels
+_PATCH = 6  # side of the input patch that a tile depends on, in pixels
 
-# With the interpolation points 0, 1, -1, 2, -2 and infinity, one dimension of
+# Transforms for the interpolation points 0, 1, -1, 2, -2 and infinity. In one dimension,
 # output = _OUTPUT @ ((_KERNEL @ kernel) * (_INPUT @ patch)).
 _INPUT = [
   [4, 0, -5, 0, 1, 0],
@@ -37,7 +38,7 @@ _KERNEL = [
   [1 / 24, -1 / 12, 1 / 6],
   [0, 0, 1],
 ]
-_TURNED = [row[::-1] for row in _KERNEL]  # of the kernel turned by half a circle
+_ROTATED = [row[::-1] for row in _KERNEL]  # for the kernel rotated by 180 degrees
 _OUTPUT = [
   [1, 1, 1, 1, 1, 0],
   [0, 1, -1, 2, -2, 0],
@@ -45,27 +46,28 @@ _OUTPUT = [
   [0, 1, -1, 8, -8, 1],
 ]
 
-# Below these the transforms cost what the products save; see docs/decisions/0048.
-_LEAST_CHANNELS = 128
-_LEAST_TILES = 16
+# With fewer, the transforms cost as much as they save; see docs/decisions/0048.
+_MIN_CHANNELS = 128
+_MIN_TILES = 16
 
 
 def pays(images: tf.Tensor, kernel_shape: Sequence[int], stride: int, padding: str) -> bool:
-  """Whether `convolve` takes these and is faster than a direct convolution.
+  """Whether `convolve` supports this convolution and is faster than a direct one.
 
   Args:
-    images: [N, H, W, C]; an unknown N counts as one picture, unknown sides as large.
-    kernel_shape: [kh, kw, C, K].
-    stride: in pixels.
+    images: [N, H, W, C], input of the convolution; an unknown N counts as one image, unknown sides
+      as large.
+    kernel_shape: shape [kh, kw, C, K] of the kernel.
+    stride: stride, in pixels.
     padding: 'SAME' or 'VALID'.
   """
   count, height, width, _ = images.shape.as_list()
   tiles = (count or 1) * _num_tiles(height or 32) * _num_tiles(width or 32)
   return (
     [*kernel_shape[:2], stride, padding, images.dtype] == [3, 3, 1, 'SAME', tf.float32]
-    and min(kernel_shape[2:]) >= _LEAST_CHANNELS
+    and min(kernel_shape[2:]) >= _MIN_CHANNELS
     and min(height or _TILE, width or _TILE) >= _TILE
-    and tiles >= _LEAST_TILES
+    and tiles >= _MIN_TILES
   )
 
 
@@ -73,8 +75,8 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   """`tf.nn.conv2d(images, kernel, strides=1, padding='SAME')`, with both its gradients.
 
   Args:
-    images: float32 [N, H, W, C]; N, H and W may be unknown.
-    kernel: float32 [3, 3, C, K].
+    images: float32 [N, H, W, C], input of the convolution; N, H and W may be unknown.
+    kernel: float32 [3, 3, C, K], kernel of the convolution.
 
   Returns:
     float32 [N, H, W, K].
@@ -82,15 +84,15 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
   @tf.custom_gradient
   def run(images: tf.Tensor, kernel: tf.Tensor):
-    # Kept for the kernel's gradient: made again it would take 8 % of a training step of VGG16.
+    # Kept for the kernel's gradient, since recomputing it takes 8 % of a training step of VGG16.
     patches = _transform_patches(images)
 
     def gradients(grad: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       kernel_gradient = _kernel_gradient(patches, grad, kernel.shape)
-      # One after the other: side by side they only take turns, with twice the memory.
+      # In sequence, since running both at once is not faster and needs twice the memory.
       with tf.control_dependencies([kernel_gradient]):
         images_gradient = _multiply(
-          _transform_patches(tf.identity(grad)), _transform(kernel, _TURNED), _shape(grad), True
+          _transform_patches(tf.identity(grad)), _transform(kernel, _ROTATED), _shape(grad), True
         )
       return images_gradient, kernel_gradient
 
@@ -101,14 +103,14 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def transform_kernel(kernel: tf.Tensor) -> tf.Tensor:
-  """float32 [3, 3, C, K] to [36, C, K], four times its size."""
+  """Transforms float32 [3, 3, C, K] to [36, C, K], which is four times as large."""
   return _transform(kernel, _KERNEL)
 
 
 def convolve_transformed(images: tf.Tensor, transformed: tf.Tensor) -> tf.Tensor:
-  """`convolve` with a kernel of `transform_kernel`, for graphs that never train.
+  """`convolve` with the result of `transform_kernel`, for graphs that never train.
 
-  Its gradient is TensorFlow's, of all the operations, and slower than that of `convolve`.
+  Its gradient is that of the single operations, which is slower than that of `convolve`.
   """
   with tf.name_scope('winograd'):
     return _multiply(_transform_patches(images), transformed, _shape(images))
@@ -122,7 +124,7 @@ def _transform(kernel: tf.Tensor, matrix: list) -> tf.Tensor:
 def _multiply(
   patches: tf.Tensor, transformed: tf.Tensor, shape: list[int | tf.Tensor], transpose: bool = False
 ) -> tf.Tensor:
-  """From [36, tiles, C] and [36, C, K], or [36, K, C], to the maps [N, H, W, K] of `shape`."""
+  """Maps [36, tiles, C] and [36, C, K] (or [36, K, C]) to feature maps [N, H, W, K] of `shape`."""
   count, height, width, _ = shape
   rows, columns = _num_tiles(height), _num_tiles(width)
   products = tf.matmul(patches, transformed, transpose_b=transpose)  # [36, tiles, K]
@@ -134,13 +136,13 @@ def _multiply(
 
 
 def _kernel_gradient(patches: tf.Tensor, grad: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-  """The transforms of `convolve` transposed: from the gradient of maps to that of the kernel."""
+  """Maps the gradient of the output to that of the kernel, by transposing the transforms."""
   products = tf.matmul(patches, _transform_tiles(grad), transpose_a=True)
   return tf.reshape(_apply(np.transpose(_KERNEL), products), shape)
 
 
 def _transform_patches(images: tf.Tensor) -> tf.Tensor:
-  """[N, H, W, C] to [36, tiles, C], of patches that overlap by two pixels."""
+  """Transforms [N, H, W, C] to [36, tiles, C], in patches that overlap by two pixels."""
   _, height, width, channels = _shape(images)
   below, right = (_num_tiles(side) * _TILE + 1 - side for side in (height, width))
   padded = tf.pad(images, [[0, 0], [1, below], [1, right], [0, 0]])
@@ -152,7 +154,7 @@ def _transform_patches(images: tf.Tensor) -> tf.Tensor:
 
 
 def _transform_tiles(grad: tf.Tensor) -> tf.Tensor:
-  """[N, H, W, K] to [36, tiles, K]; what a tile has beyond the border adds nothing."""
+  """Transforms [N, H, W, K] to [36, tiles, K]; pixels of a tile beyond the border are zero."""
   count, height, width, channels = _shape(grad)
   rows, columns = _num_tiles(height), _num_tiles(width)
   below, right = rows * _TILE - height, columns * _TILE - width
@@ -163,13 +165,13 @@ def _transform_tiles(grad: tf.Tensor) -> tf.Tensor:
 
 
 def _apply(matrix: np.ndarray | list, positions: tf.Tensor) -> tf.Tensor:
-  """The transform `matrix` along both sides of [p, p, ...] or [p * p, ...]; [q * q, all else]."""
+  """Applies `matrix` [q, p] to both sides of [p, p, ...] or [p * p, ...]; returns [q * q, n]."""
   both_sides = tf.constant(np.kron(matrix, matrix), tf.float32)
   return tf.matmul(both_sides, tf.reshape(positions, [both_sides.shape[1], -1]))
 
 
 def _shape(maps: tf.Tensor) -> list[int | tf.Tensor]:
-  """The dimensions as numbers, where they are known."""
+  """Returns the dimensions, as integers where they are known."""
   dynamic = tf.unstack(tf.shape(maps))
   return [dynamic[i] if known is None else known for i, known in enumerate(maps.shape.as_list())]
 

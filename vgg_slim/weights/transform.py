@@ -58,7 +58,7 @@ class Sizes:
   def shapes(self, spec: NetSpec) -> dict[str, tuple[int, ...]]:
     """Shapes of all variables by name below the network's scope, moving statistics included."""
     arguments = (self.num_classes, self.image_size, self.fc_units)
-    return {**spec.parameter_shapes(*arguments), **spec.moving_shapes(*arguments)}
+    return {**spec.parameter_shapes(*arguments), **spec.non_trainable_shapes(*arguments)}
 
 
 @dataclasses.dataclass
