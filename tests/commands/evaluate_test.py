@@ -174,7 +174,10 @@ def test_classes_in_another_order_are_matched_by_name(folder):
     (['--train_dir=nowhere'], 'nowhere is not a train_dir: it has no config.json.'),
     (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is required: imported/model.ckpt-2'),
     (['--train_dir=run', '--split=dev'], "no split 'dev'; this data set has train, validation"),
-    (['--train_dir=run', '--test_scales=big'], "--test_scales='big': expected sides"),
+    (
+      ['--train_dir=run', '--test_scales=big'],
+      "--test_scales='big': expected comma-separated sides",
+    ),
     (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 pixels'),
     (['--train_dir=run', '--views=dense,crop'], "not 'crop'"),
     (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is no checkpoint'),
