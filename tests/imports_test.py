@@ -1,4 +1,4 @@
-"""Reading imports, on a repository of three small files."""
+"""Imports of a repository with three small files."""
 
 import pytest
 
@@ -23,14 +23,14 @@ def root(tmp_path):
   return tmp_path
 
 
-def test_imports_have_a_line_and_know_whether_a_function_has_them(root):
+def test_imports_have_a_line_and_whether_they_are_in_a_function(root):
   table = imports.read_modules(root)['vgg_slim.nets.table']
   assert table.imports == (imports.Import('os', 1, False), imports.Import('sklearn.svm', 4, True))
   assert table.strings == {'a row'}
   assert table.package == 'vgg_slim.nets'
 
 
-def test_an_imported_name_is_of_a_module_and_runs_its_packages(root):
+def test_internal_imports_are_the_modules_of_names_and_their_packages(root):
   modules = imports.read_modules(root)
   assert imports.internal_imports(modules['tests.show_test'], modules) == {
     'tests',
@@ -39,5 +39,5 @@ def test_an_imported_name_is_of_a_module_and_runs_its_packages(root):
   assert imports.internal_imports(modules['vgg_slim.nets'], modules) == {'vgg_slim'}
 
 
-def test_locked_packages_are_spelled_in_one_way(root):
+def test_names_of_locked_packages_are_normalized(root):
   assert imports.read_locked_packages(root) == {'absl_py', 'scikit_learn'}

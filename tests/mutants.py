@@ -1,6 +1,6 @@
-"""Makes mutants: copies of a module's source with one small fault each.
+"""Creates mutants: copies of a module's source with one small fault each.
 
-What cannot change the behaviour is left alone: docstrings, type hints, messages, names of
+Code that cannot change the behavior is not mutated: docstrings, type hints, messages, names of
 operations, `__all__`, decorators and imports.
 """
 
@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-# Keyword arguments that name something or set only the speed, and `strict=`, which ruff demands.
+# Keyword arguments that are names or only affect speed, and `strict=`, which ruff requires.
 IGNORED_KEYWORDS = {'encoding', 'help', 'name', 'num_parallel_calls', 'stacklevel', 'strict'}
-# Functions whose arguments are text for a person or the name of a scope.
+# Functions whose arguments are messages or names of scopes.
 IGNORED_CALLS = {'info', 'warning', 'error', 'debug', 'print', 'name_scope', 'warn', 'TypeVar'}
 IGNORED_NAMES = {'__all__', '__slots__', 'TYPE_CHECKING', '__name__'}
-# Every field whose value is a type hint or a decorator.
+# Fields of syntax nodes that are type hints or decorators.
 IGNORED_FIELDS = {'annotation', 'returns', 'decorator_list', 'type_params'}
 
 BOUNDARIES = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
@@ -61,13 +61,13 @@ class Mutant(NamedTuple):
   """One fault.
 
   Attributes:
-    path: file, relative to the root of the repository.
+    path: path of the file, relative to the root of the repository.
     line: line of the fault, counted from 1.
-    scope: dotted name of the function or class around it; '' at the top of the module.
+    scope: dotted name of the function or class that contains it; '' at the top level.
     kind: name of the mutation.
-    before: source of the lines of the fault, as one line.
-    after: the same with the fault.
-    source: whole text of the mutated module.
+    before: original source of the lines with the fault, as one line.
+    after: the same lines with the fault.
+    source: complete source of the mutated module.
   """
 
   path: str
@@ -80,7 +80,7 @@ class Mutant(NamedTuple):
 
   @property
   def key(self) -> str:
-    """Identifies the mutant in all versions of the file that keep the line."""
+    """Identifies the mutant in all versions of the file in which the line is unchanged."""
     return f'{self.path}:{self.scope}: {self.before} -> {self.after}'
 
 
@@ -91,23 +91,23 @@ class _Fault(NamedTuple):
 
 
 def make_mutants(path: str, source: str) -> list[Mutant]:
-  """Returns every mutant of one module, in the order of the source.
+  """Returns all mutants of a module, in the order of the source.
 
   Args:
-    path: name of the file in the mutants.
-    source: its text.
+    path: path of the file, relative to the root of the repository.
+    source: source of the module.
   """
-  found = {}
+  by_source = {}
   for scope, node in _walk(ast.parse(source), ''):
     for fault in _faults(node):
       mutant = _apply(path, source, scope, fault)
       if mutant.before != mutant.after:
-        found.setdefault(mutant.source, mutant)
-  return sorted(found.values(), key=lambda m: (m.line, m.kind, m.after))
+        by_source.setdefault(mutant.source, mutant)
+  return sorted(by_source.values(), key=lambda m: (m.line, m.kind, m.after))
 
 
 def _walk(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.AST]]:
-  """Yields (scope, node) of all nodes whose change may change the behaviour."""
+  """Yields (scope, node) for all nodes that may affect the behavior."""
   for field, value in ast.iter_fields(node):
     if field in IGNORED_FIELDS:
       continue
@@ -164,7 +164,7 @@ _Replacements = Iterator[tuple[ast.AST, str]]
 
 
 def _unparse(node: ast.AST) -> str:
-  # The parentheses keep the precedence of the expression that this replaces.
+  # Parentheses preserve the precedence of the expression that is replaced.
   text = ast.unparse(node)
   return text if isinstance(node, ast.Name | ast.Call | ast.Attribute) else f'({text})'
 
@@ -241,7 +241,7 @@ def _return_none(node: ast.Return) -> _Replacements:
 
 
 def _remove(node: ast.stmt) -> _Replacements:
-  # A plain name that is never bound is caught by any call of the function.
+  # Not for plain names, since any call of the function would then fail.
   targets = getattr(node, 'targets', [getattr(node, 'target', None)])
   if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name | ast.Tuple) for t in targets):
     return

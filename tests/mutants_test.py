@@ -34,7 +34,7 @@ def changes(source):
     ('x = b if a else c', ['x = b if (not a) else c']),
   ],
 )
-def test_each_kind(line, expected):
+def test_mutants_of_each_kind(line, expected):
   assert sorted(after for _, after in changes(line)) == sorted(expected)
 
 
@@ -52,7 +52,7 @@ def test_returns_raises_and_conditions_of_a_function():
   ]
 
 
-def test_what_cannot_change_the_behaviour_is_left_alone():
+def test_code_that_cannot_change_the_behavior_is_not_mutated():
   source = '''
     """A module of 3 lines."""
     import a
@@ -68,12 +68,12 @@ def test_what_cannot_change_the_behaviour_is_left_alone():
   assert changes(source) == []
 
 
-def test_a_mutant_knows_its_place_and_is_python():
+def test_mutants_have_a_line_and_scope_and_are_valid_python():
   source = 'class A:\n  def f(self):\n    return [\n      1,\n      b < c,\n    ]\n'
-  found = mutants.make_mutants('m.py', source)
-  assert {(m.line, m.scope) for m in found} == {(3, 'A.f'), (4, 'A.f'), (5, 'A.f')}
-  for mutant in found:
+  made = mutants.make_mutants('m.py', source)
+  assert {(m.line, m.scope) for m in made} == {(3, 'A.f'), (4, 'A.f'), (5, 'A.f')}
+  for mutant in made:
     assert ast.dump(ast.parse(mutant.source)) != ast.dump(ast.parse(source))
-  boundary = next(m for m in found if m.kind == 'boundary')
+  boundary = next(m for m in made if m.kind == 'boundary')
   assert boundary.source == source.replace('b < c', '(b <= c)')
   assert boundary.key == 'm.py:A.f: b < c, -> (b <= c),'

@@ -3,13 +3,13 @@
     python -m tests.mutation --package=training --sample=75 --seed=0      (or `make mutants`)
 
 Draws mutants of the package's modules (tests/mutants.py) and runs the test file of the same name
-for each, in a copy of the repository with the fault, so that programs that a test starts have it as
-well. One line of JSON for each mutant says whether it was caught. The same command continues an
+for each, in a copy of the repository with the fault, so that programs that a test starts have it
+too. One line of JSON per mutant records whether it was caught. The same command continues an
 interrupted run.
 
-TensorFlow is imported once, and each mutant has a fork of that process. That is safe as long as
+TensorFlow is imported once, and each mutant runs in a fork of that process. That is safe as long as
 the parent opens no session: its only other threads are those of NumPy's and SciPy's BLAS, which
-start again by themselves after a fork.
+restart by themselves after a fork.
 """
 
 import argparse
@@ -38,22 +38,23 @@ ROOT = pathlib.Path(__file__).parents[1]
 EQUIVALENT = 'tests/equivalent_mutants.txt'
 NOT_COPIED = ('.git', '.venv', 'node_modules', 'build', 'dist', 'data', 'runs')
 PRELOADED = ('tensorflow.compat.v1', 'tf_slim', 'tf_keras', 'sklearn.metrics', 'matplotlib.pyplot')
-# A loop that never ends is ended after three times the plain run; the rest is a busy machine's.
+# Time limit against endless loops: a multiple of the time without a fault, and extra seconds for a
+# busy machine.
 LIMIT_FACTOR, LIMIT_EXTRA = 3, 20
 _POLL_SECONDS = 0.02
 
 
 def draw(root: pathlib.Path, package: str, sample: int, seed: int) -> list[mutants.Mutant]:
   """Returns `sample` mutants of the modules in `vgg_slim/<package>` that have a test file."""
-  found = []
+  made = []
   for path in sorted((root / 'vgg_slim' / package).rglob('*.py')):
     relative = path.relative_to(root)
     if (root / test_file(relative)).exists():
-      found += mutants.make_mutants(relative.as_posix(), path.read_text(encoding='utf-8'))
-  # Each kind in turn, so that the many dropped arguments do not crowd out the boundaries.
+      made += mutants.make_mutants(relative.as_posix(), path.read_text(encoding='utf-8'))
+  # Kinds take turns, so that frequent ones (arguments) do not crowd out rare ones (boundaries).
   by_kind = {}
-  random.Random(seed).shuffle(found)
-  for mutant in found:
+  random.Random(seed).shuffle(made)
+  for mutant in made:
     by_kind.setdefault(mutant.kind, []).append(mutant)
   turns = itertools.zip_longest(*(by_kind[kind] for kind in sorted(by_kind)))
   return [mutant for turn in turns for mutant in turn if mutant][:sample]
@@ -65,7 +66,7 @@ def test_file(path: pathlib.PurePath) -> str:
 
 
 def importing_tests(root: pathlib.Path, path: str) -> list[str]:
-  """The other test files that name the module at `path`; not those that run whole commands."""
+  """Returns other test files that import the module, except those that run whole commands."""
   module = pathlib.PurePath(path).stem
   return [
     test.relative_to(root).as_posix()
@@ -77,7 +78,7 @@ def importing_tests(root: pathlib.Path, path: str) -> list[str]:
 
 
 def read_equivalent(path: pathlib.Path) -> dict[str, str]:
-  """Key of each mutant that was judged not to change the behaviour -> reason."""
+  """Returns the reasons why mutants do not change the behavior, by key."""
   judged, key = {}, ''
   for line in path.read_text(encoding='utf-8').splitlines():
     if line.startswith('  '):
@@ -89,7 +90,7 @@ def read_equivalent(path: pathlib.Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def repository_copy(root: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A copy of the sources below `root`, which is the working directory in the block."""
+  """Yields a copy of the sources in `root`, which is the working directory within the block."""
   before = pathlib.Path.cwd()
   with tempfile.TemporaryDirectory(prefix='mutation_') as folder:
     copy = pathlib.Path(folder, 'repository')
@@ -119,7 +120,7 @@ def run_tests(copy: pathlib.Path, files: list[str], limit: float | None = None) 
       return _wait(process, limit)
     finally:
       with contextlib.suppress(ProcessLookupError):
-        os.killpg(process, signal.SIGKILL)  # what the tests started and left
+        os.killpg(process, signal.SIGKILL)  # processes that the tests left behind
 
 
 def _run_in_child(copy: pathlib.Path, files: list[str], scratch: str) -> None:
@@ -132,7 +133,7 @@ def _run_in_child(copy: pathlib.Path, files: list[str], scratch: str) -> None:
       os.dup2(descriptor, stream)
     for name in [name for name in sys.modules if name.partition('.')[0] == 'tests']:
       del sys.modules[name]
-    # Processes that are started by `spawn` import what is the main module here.
+    # Processes started by `spawn` import the main module of this process.
     sys.modules['__main__'] = types.ModuleType('__main__')
     sys.path[:] = [str(copy), *(p for p in sys.path if p not in ('', str(ROOT)))]
     os.environ['TMPDIR'] = tempfile.tempdir = scratch
@@ -144,7 +145,7 @@ def _run_in_child(copy: pathlib.Path, files: list[str], scratch: str) -> None:
 
 
 def _wait(process: int, limit: float | None) -> str:
-  waited = 0.0  # not by a clock, which goes on while both processes are suspended
+  waited = 0.0  # not a clock, which would continue while both processes are suspended
   while waited < (limit or math.inf):
     done, status = os.waitpid(process, os.WNOHANG)
     if done:
@@ -157,7 +158,7 @@ def _wait(process: int, limit: float | None) -> str:
 
 
 class Judge:
-  """Runs the tests of mutants in `copy`, after a plain run of each test file for its time."""
+  """Runs the tests of mutants in `copy`, after measuring how long they take without a fault."""
 
   def __init__(self, copy: pathlib.Path, with_importers: bool) -> None:
     self._copy = copy
@@ -190,13 +191,13 @@ class Judge:
       outcome = run_tests(self._copy, [test])
       if outcome != 'passed':
         output = (self._copy.parent / 'output.txt').read_text(encoding='utf-8', errors='replace')
-        raise SystemExit(f'{output[-3000:]}\n{test} fails without any fault.')
+        raise SystemExit(f'{output[-3000:]}\n{test} fails even without a fault.')
       self._plain[test] = time.monotonic() - start
     return self._plain[test]
 
 
 def measure(arguments: argparse.Namespace, output: pathlib.Path) -> None:
-  """Runs the mutants that `output` lacks, adds a line for each, and prints the score."""
+  """Runs the mutants that are not in `output` yet, adds a line for each, and prints the score."""
   sample = draw(arguments.root, arguments.package, arguments.sample, arguments.seed)
   equivalent = read_equivalent(ROOT / EQUIVALENT)
   results = read_results(output)
@@ -218,7 +219,7 @@ def measure(arguments: argparse.Namespace, output: pathlib.Path) -> None:
 
 
 def read_results(output: pathlib.Path) -> dict[str, dict]:
-  """The newest line of each mutant, by its key."""
+  """Returns the newest record of each mutant by its key."""
   lines = output.read_text(encoding='utf-8').splitlines() if output.exists() else []
   return {record['key']: record for record in map(json.loads, lines)}
 
@@ -226,7 +227,7 @@ def read_results(output: pathlib.Path) -> dict[str, dict]:
 def report(
   sample: list[mutants.Mutant], results: dict[str, dict], equivalent: dict[str, str]
 ) -> str:
-  """The survivors and the score."""
+  """Returns a list of the survivors, and the score."""
   outcomes = Counter()
   lines = []
   for mutant in sorted(sample):
@@ -241,7 +242,7 @@ def report(
   judged = noticed + outcomes['survived']
   share = f'{noticed / judged:.1%}' if judged else 'none'
   return '\n'.join(
-    [*lines, f'{len(sample)} mutants: {counts}. Of those that count {share} caught.']
+    [*lines, f'{len(sample)} mutants: {counts}. {share} of those that count were caught.']
   )
 
 
@@ -249,12 +250,14 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
   parser = argparse.ArgumentParser(description='Measures how many small faults the tests notice.')
   parser.add_argument('--package', required=True, help='folder in vgg_slim, such as training')
   parser.add_argument('--sample', type=int, default=75, help='number of mutants')
-  parser.add_argument('--seed', type=int, default=0, help='of the sample')
-  parser.add_argument('--root', type=pathlib.Path, default=ROOT, help='the repository to measure')
-  parser.add_argument('--output', type=pathlib.Path, help='file of JSON lines, in build by default')
-  parser.add_argument('--importers', action='store_true', help='ask the other tests as well')
-  parser.add_argument('--again', action='store_true', help='run those that survived once more')
-  parser.add_argument('--seconds', type=float, default=math.inf, help='start no mutant after this')
+  parser.add_argument('--seed', type=int, default=0, help='random seed of the sample')
+  parser.add_argument('--root', type=pathlib.Path, default=ROOT, help='repository to measure')
+  parser.add_argument('--output', type=pathlib.Path, help='file of JSON lines; in build by default')
+  parser.add_argument('--importers', action='store_true', help='also run tests that import it')
+  parser.add_argument('--again', action='store_true', help='run survivors again')
+  parser.add_argument(
+    '--seconds', type=float, default=math.inf, help='when to stop starting mutants'
+  )
   return parser.parse_args(arguments)
 
 
@@ -263,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
   name = f'mutants_{parsed.package}_{parsed.seed}.jsonl'
   output = (parsed.output or ROOT / 'build' / name).absolute()
   output.parent.mkdir(parents=True, exist_ok=True)
-  # A mutant's bytecode could stand for the next one of the same size and second.
+  # Bytecode of a mutant could be used for the next one, if size and second of both are equal.
   sys.dont_write_bytecode = True
   os.environ['PYTHONDONTWRITEBYTECODE'] = '1'
   for module in PRELOADED:

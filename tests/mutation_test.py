@@ -46,7 +46,7 @@ def repository(tmp_path):
 
 
 def measure(root, *arguments):
-  """Runs the tool on `root` in a process of its own: this one may have sessions open."""
+  """Runs the tool on `root` in its own process, since this one may have open sessions."""
   program = (
     'import sys; from tests import mutation; mutation.PRELOADED = (); mutation.LIMIT_EXTRA = 2; '
     'mutation.main(sys.argv[1:])'
@@ -65,10 +65,10 @@ def measure(root, *arguments):
   return done.stdout, [json.loads(line) for line in output.read_text().splitlines()]
 
 
-def test_faults_are_caught_survive_or_never_end(repository):
+def test_faults_are_caught_or_survive_or_time_out(repository):
   before = (repository / 'vgg_slim/pkg/mod.py').read_text()
-  text, found = measure(repository)
-  outcomes = {(record['before'], record['after']): record['outcome'] for record in found}
+  text, records = measure(repository)
+  outcomes = {(record['before'], record['after']): record['outcome'] for record in records}
   assert outcomes == {
     ('LARGEST = 3', 'LARGEST = 4'): 'timeout',
     ('if value == 99:', 'if (value != 99):'): 'caught',
@@ -78,19 +78,19 @@ def test_faults_are_caught_survive_or_never_end(repository):
     ('return value < LARGEST', 'return None'): 'caught',
   }
   assert '+ return (value <= LARGEST)' in text
-  assert '6 mutants: 3 caught, 2 survived, 1 timeout. Of those that count 66.7% caught.' in text
+  assert '6 mutants: 3 caught, 2 survived, 1 timeout. 66.7% of those that count were' in text
   assert (repository / 'vgg_slim/pkg/mod.py').read_text() == before
 
 
-def test_a_second_run_goes_on_and_can_ask_the_survivors_again(repository):
+def test_a_second_run_continues_and_can_repeat_survivors(repository):
   measure(repository, '--seconds=0')
-  _, found = measure(repository)
-  assert len(found) == 6
+  _, records = measure(repository)
+  assert len(records) == 6
   assert len(measure(repository)[1]) == 6
   assert len(measure(repository, '--again')[1]) == 8
 
 
-def test_the_sample_follows_the_seed_and_takes_the_kinds_in_turn(repository):
+def test_the_sample_depends_on_the_seed_and_has_all_kinds(repository):
   drawn = [mutation.draw(repository, 'pkg', 4, seed) for seed in range(9)]
   assert drawn[0] == mutation.draw(repository, 'pkg', 4, 0)
   assert any(one != drawn[0] for one in drawn)
@@ -111,5 +111,5 @@ def test_every_equivalent_mutant_has_a_reason():
   assert sorted(judged) == sorted(keys)
   assert all(len(reason) > 10 for reason in judged.values())
   if not (mutation.ROOT / 'README.md').exists():
-    pytest.skip('Bazel shows a test its own dependencies alone')
+    pytest.skip('Bazel only shows a test its own dependencies')
   assert all(pathlib.Path(mutation.ROOT, key.partition(':')[0]).exists() for key in keys)

@@ -1,4 +1,4 @@
-"""The notebook runs from its first cell to its last; the cells assert what they claim."""
+"""The notebook runs from the first cell to the last; its cells assert their claims."""
 
 import importlib.util
 import json
@@ -28,13 +28,13 @@ def test_it_learns_and_reads_a_strip():
   code = [cell for cell in notebook.cells if cell.cell_type == 'code']
   assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
   shown = text_of(notebook)
-  assert float(re.search(r'([\d.]+)% of 357 digits', shown)[1]) > 90  # 93.6 once; 10 by chance
+  assert float(re.search(r'([\d.]+)% of 357 digits', shown)[1]) > 90  # 93.6 measured; 10 by chance
   # 2x2 windows over a 2x17 map of 4-pixel cells.
   assert 'picture (8, 68) -> score map (1, 16, 10)' in shown
   assert sum('image/png' in output.get('data', {}) for c in code for output in c.outputs) == 4
 
 
-def test_what_is_stored_was_run_whole_and_names_no_machine():
+def test_the_stored_notebook_was_run_completely_and_names_no_machine():
   notebook = nbformat.read(NOTEBOOK, as_version=4)
   code = [cell for cell in notebook.cells if cell.cell_type == 'code']
   assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))

@@ -1,4 +1,4 @@
-"""The main file of every test target: runs pytest in the way that Bazel expects of a test."""
+"""The main file of every test target: runs pytest in the way that Bazel expects."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import pytest
 
 
 class _SkippedFiles:
-  """Notes whether a file skipped itself as a whole, for want of an optional package."""
+  """Records whether a whole file was skipped because an optional package is missing."""
 
   seen = False
 
@@ -17,7 +17,7 @@ class _SkippedFiles:
 
 
 class _Shard:
-  """Keeps the tests of one shard; Bazel starts one process for each."""
+  """Selects the tests of one shard; Bazel starts one process per shard."""
 
   def __init__(self, index, total):
     self._index = index
@@ -33,7 +33,7 @@ def main(argv):
   env = os.environ
   args = ['-p', 'no:cacheprovider', *argv]
   if 'TEST_TMPDIR' in env:
-    env.setdefault('HOME', env['TEST_TMPDIR'])  # Bazel 4 sets none; matplotlib wants one
+    env.setdefault('HOME', env['TEST_TMPDIR'])  # Bazel 4 sets none, but matplotlib needs one
     args.append('--basetemp=' + os.path.join(env['TEST_TMPDIR'], 'pytest'))
   if 'XML_OUTPUT_FILE' in env:
     args.append('--junitxml=' + env['XML_OUTPUT_FILE'])
@@ -46,8 +46,8 @@ def main(argv):
     pathlib.Path(env['TEST_SHARD_STATUS_FILE']).touch()
     plugins.append(_Shard(int(env['TEST_SHARD_INDEX']), int(env['TEST_TOTAL_SHARDS'])))
   code = pytest.main(args, plugins)
-  empty_by_right = sharded or skipped.seen
-  return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED and empty_by_right else int(code)
+  may_be_empty = sharded or skipped.seen
+  return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED and may_be_empty else int(code)
 
 
 if __name__ == '__main__':

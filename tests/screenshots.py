@@ -1,7 +1,7 @@
-"""Takes the pages' pictures of TensorBoard anew: `make screenshots LOGDIR=runs/digits_vgg16`.
+"""Takes the screenshots of TensorBoard again: `make screenshots LOGDIR=runs/digits_vgg16`.
 
-The run wants --histogram_every_steps. A relative LOGDIR keeps your folders out of the pictures;
-look at them before you commit.
+The run needs --histogram_every_steps. Give a relative LOGDIR, since TensorBoard shows it, and look
+at the screenshots before you commit them.
 """
 
 import pathlib
@@ -10,7 +10,7 @@ import sys
 from tests import browser
 
 FOLDER = pathlib.Path(__file__).parents[1] / 'docs/images'
-# Page, texts to wait for, pictures to wait for.
+# Page, texts to wait for, number of images to wait for.
 PAGES = {
   'tensorboard_scalars': ('timeseries', ['accuracy', 'loss'], 0),
   'tensorboard_images': ('images', ['samples', 'confusion'], 2),
@@ -23,8 +23,8 @@ def main(logdir: str) -> None:
   if browser.missing():
     sys.exit(f'not installed: {", ".join(browser.missing())}')
   with browser.serve_tensorboard(logdir) as address, browser.open_browser() as driver:
-    for name, (page, expected, pictures) in PAGES.items():
-      browser.show(driver, address, page, expected, pictures)
+    for name, (page, expected, num_images) in PAGES.items():
+      browser.show(driver, address, page, expected, num_images)
       driver.save_screenshot(str(FOLDER / f'{name}.png'))
       print(FOLDER / f'{name}.png')
 

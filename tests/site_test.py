@@ -1,4 +1,4 @@
-"""What `docs/hooks.py` adds to the site; `make docs` builds the site, with warnings as errors."""
+"""Additions of `docs/hooks.py` to the site, which `make docs` builds with warnings as errors."""
 
 import importlib.util
 import pathlib
@@ -32,12 +32,12 @@ PAGE = types.SimpleNamespace(file=types.SimpleNamespace(src_uri='index.md'))
     '<link rel="preconnect" href="https://fonts.example.org" crossorigin>',
   ],
 )
-def test_a_page_that_asks_another_host_ends_the_build(hooks, html):
+def test_a_page_that_fetches_from_another_host_stops_the_build(hooks, html):
   with pytest.raises(PluginError, match='index.md fetches from another host'):
     hooks.on_post_page(f'<p>text</p>{html}', PAGE, None)
 
 
-def test_own_files_and_plain_links_are_fine(hooks):
+def test_local_files_and_links_are_accepted(hooks):
   html = '<link rel="stylesheet" href="assets/x.css"><a href="https://example.org">x</a>'
   assert hooks.on_post_page(f'{html}<script src="../x.js"></script>', PAGE, None) is None
 
@@ -61,7 +61,7 @@ def test_every_decision_has_a_title_and_a_summary(hooks):
   assert all(len(row) > 80 and row.count('](') == 1 for row in rows)
 
 
-def test_a_command_becomes_a_section_of_its_help(hooks, monkeypatch):
+def test_the_help_of_a_command_becomes_a_section(hooks, monkeypatch):
   monkeypatch.setattr(listing, 'commands', lambda folder: ['train'])
   _, _, title, about, flags = hooks.commands_page()
   assert title == '## train'

@@ -1,4 +1,4 @@
-"""Thin networks and helpers that the tests share."""
+"""Thin networks and other helpers that tests share."""
 
 import contextlib
 import dataclasses
@@ -25,7 +25,7 @@ _COMMANDS = 'vgg_slim.commands.'
 
 
 def thin(spec, channels=4):
-  """The row `spec` at `channels` channels under its own name; two units in a ResNet's blocks."""
+  """A thin version of `spec` under its name; blocks of a ResNet have two units."""
   row = dataclasses.replace(spec.thin(channels), name=spec.name)
   if isinstance(spec, specs.ResNetSpec):
     return dataclasses.replace(row, blocks=tuple(b._replace(units=2) for b in row.blocks))
@@ -33,7 +33,7 @@ def thin(spec, channels=4):
 
 
 def thin_model(monkeypatch, name='vgg_d', channels=4):
-  """Puts the thin row in the place of `name` for one test and returns the name."""
+  """Replaces the network `name` by a thin version for one test; returns the name."""
   table = specs.VGG if name in specs.VGG else specs.RESNET
   monkeypatch.setitem(table, name, thin(table[name], channels))
   return name
@@ -41,7 +41,7 @@ def thin_model(monkeypatch, name='vgg_d', channels=4):
 
 @contextlib.contextmanager
 def graph_session(seed=0):
-  """A new graph as the default, with a session on it; variables are yours to initialise."""
+  """Opens a session on a new default graph; the caller initializes the variables."""
   with tf.Graph().as_default():
     tf.set_random_seed(seed)
     with tf.Session() as session:
@@ -55,7 +55,7 @@ def random_values(shapes, seed=0, scale=0.1):
 
 
 def random_network_values(shapes, scale):
-  """`random_values` with scales and variances of batch norm of 1 and more."""
+  """`random_values`, but at least 1 for scales and variances of batch norm."""
   return {
     name: 1 + value**2 if name.endswith(('gamma', 'moving_variance')) else value
     for name, value in random_values(shapes, scale=scale).items()
@@ -63,8 +63,8 @@ def random_network_values(shapes, scale):
 
 
 def assign(session, values):
-  """Gives the global variables the arrays of `values`, by variable name without ':0'."""
-  # One run for all: `variable.load` makes one each, 20 ms apiece in a ResNet's graph.
+  """Assigns arrays to all global variables, by variable name without ':0'."""
+  # In a single run, since each call of `variable.load` takes 20 ms in a ResNet's graph.
   variables = tf.global_variables()
   feeds = {v.initializer.inputs[1]: values[v.op.name] for v in variables}
   session.run([v.initializer for v in variables], feeds)
@@ -73,18 +73,18 @@ def assign(session, values):
 def make_data_set(
   folder, per_class=12, num_classes=2, side=32, validation_fraction=0.25, names=None
 ):
-  """Converts flat noisy pictures, a colour for each class; returns (folder, manifest)."""
+  """Converts noisy images of one color per class; returns (folder, manifest)."""
   rng = np.random.default_rng(0)
-  colours = rng.integers(60, 196, [num_classes, 3])
+  colors = rng.integers(60, 196, [num_classes, 3])
 
-  def picture(label):
-    pixels = np.clip(colours[label] + rng.normal(0, 8, [side, side, 3]), 0, 255)
+  def read_image(label):
+    pixels = np.clip(colors[label] + rng.normal(0, 8, [side, side, 3]), 0, 255)
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels.astype(np.uint8)).save(buffer, 'PNG')
     return buffer.getvalue
 
   images = [
-    catalog.LabeledImage(f'{label}/{i}', label, picture(label))
+    catalog.LabeledImage(f'{label}/{i}', label, read_image(label))
     for label in range(num_classes)
     for i in range(per_class)
   ]
@@ -96,7 +96,7 @@ def make_data_set(
 
 
 def train_config(data_dir, manifest, **run):
-  """A run of a thin network at 32 px with dropout and augmentation on."""
+  """Config of a small run at 32 px, with dropout and augmentation."""
   return config.TrainConfig(
     net=config.NetConfig(
       manifest.num_classes, 'vgg_a', image_size=32, fc_units=16, initializer='he'
@@ -112,7 +112,7 @@ def train_config(data_dir, manifest, **run):
 
 
 def run_tool(tool, *arguments, **options):
-  """Runs the module `tool` in this process as its command would; returns the exit code."""
+  """Runs the command of the module `tool` in this process; returns the exit code."""
   with flagsaver.flagsaver():
     try:
       invocation.run(tool.main, [tool.__name__, *arguments], **options)
@@ -122,9 +122,9 @@ def run_tool(tool, *arguments, **options):
 
 @contextlib.contextmanager
 def started(command, seconds=300, **options):
-  """Starts a process, whose text streams then end after `seconds` at the latest: it is killed.
+  """Starts a process with text streams, which is killed after `seconds`.
 
-  It is also killed at the end of the block where it still runs, so that no test waits for ever.
+  It is also killed at the end of the block if it is still running, so that no test hangs.
   """
   with subprocess.Popen(command, text=True, **options) as process:
     limit = threading.Timer(seconds, process.kill)
@@ -137,16 +137,16 @@ def started(command, seconds=300, **options):
 
 
 def ignore_signals():
-  """Before a process starts: SIGINT and SIGTERM are ignored, as scripts do to background jobs."""
+  """Ignores SIGINT and SIGTERM, as shell scripts do for background jobs; a `preexec_fn`."""
   for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def own_flags():
-  """Takes all tools and their flags away, so that one with flags of the same names can be imported.
+  """Unloads all tools and their flags, so that one with flags of the same names can be imported.
 
-  After the block the tools imported in it are forgotten, and tools and flags are those from before.
+  After the block, tools that were imported in it are unloaded, and the earlier ones are restored.
   """
   registry = vars(flags.FLAGS)
   before = {name: _copy_registry(value) for name, value in registry.items()}
@@ -174,7 +174,7 @@ def own_flags():
 
 
 def _copy_registry(value):
-  """Absl's registries are dicts of flags, or of lists of flags."""
+  """Copies one of Absl's registries, a dict of flags or of lists of flags."""
   if not isinstance(value, dict):
     return value
   return {key: list(item) if isinstance(item, list) else item for key, item in value.items()}

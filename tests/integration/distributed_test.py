@@ -1,4 +1,4 @@
-"""Two workers under the supervisor train like one process, and alike when one is killed."""
+"""Two supervised workers train like one process, even if one of them is killed."""
 
 import json
 import os
@@ -25,7 +25,7 @@ FLAGS = (
 
 
 def start(data_dir, train_dir, num_workers=2):
-  """The supervisor's process; the chief's lines come from its stdout."""
+  """Starts the supervisor, whose stdout contains the lines of the chief."""
   return started(
     [
       *(sys.executable, '-m', 'vgg_slim.commands.supervise', f'--num_workers={num_workers}', '--'),
@@ -70,28 +70,30 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def undisturbed(data_dir, tmp_path_factory):
-  train_dir = tmp_path_factory.mktemp('undisturbed')
+def uninterrupted(data_dir, tmp_path_factory):
+  train_dir = tmp_path_factory.mktemp('uninterrupted')
   assert run_with_kills(data_dir, train_dir, {}) == ''
   return train_dir
 
 
-def test_two_processes_train_like_one(data_dir, undisturbed, tmp_path):
+def test_two_workers_train_like_one_process(data_dir, uninterrupted, tmp_path):
   flags = (*FLAGS, '--max_steps=6', f'--data_dir={data_dir}', f'--train_dir={tmp_path}')
   assert run_tool(train, *flags) == 0
-  expected, got = (variables(folder / 'model.ckpt-6') for folder in (tmp_path, undisturbed))
+  expected, got = (variables(folder / 'model.ckpt-6') for folder in (tmp_path, uninterrupted))
   assert set(got) == set(expected)
   for name, value in expected.items():
-    # Float32 sums in another order; the deviations of batch norm divide by small numbers.
+    # float32 sums in another order; batch norm divides by small standard deviations.
     limit = 2e-5 * np.abs(value[np.isfinite(value)]).max(initial=1.0)
     np.testing.assert_allclose(got[name], value, rtol=0, atol=limit, err_msg=name)
-  assert len(list(undisturbed.glob('events.*'))) == 1
+  assert len(list(uninterrupted.glob('events.*'))) == 1
 
 
-def test_a_killed_chief_changes_nothing(data_dir, undisturbed, tmp_path):
+def test_killing_the_chief_does_not_change_the_result(data_dir, uninterrupted, tmp_path):
   errors = run_with_kills(data_dir, tmp_path, {9: 0})
   assert 'A worker ended with code' in errors
-  expected, got = (variables(folder / f'model.ckpt-{STEPS}') for folder in (undisturbed, tmp_path))
+  expected, got = (
+    variables(folder / f'model.ckpt-{STEPS}') for folder in (uninterrupted, tmp_path)
+  )
   assert set(got) == set(expected)
   for name, value in expected.items():
     np.testing.assert_array_equal(got[name], value, err_msg=name)

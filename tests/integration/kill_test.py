@@ -1,4 +1,4 @@
-"""A run that is killed at once, as a power cut would, goes on as if nothing had been."""
+"""A run that is killed, as by a power failure, resumes with the same result."""
 
 import pathlib
 import re
@@ -43,11 +43,11 @@ def final_variables(train_dir):
   return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-def test_killed_at_step_5_ends_bit_for_bit_like_an_undisturbed_run(tmp_path):
-  data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)  # 12 to train on: epochs of 3 steps
-  with start(data_dir, tmp_path / 'whole') as undisturbed:
-    undisturbed.communicate(timeout=300)
-  assert undisturbed.returncode == 0
+def test_a_run_killed_at_step_5_ends_with_the_same_bits_as_an_uninterrupted_one(tmp_path):
+  data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)  # 12 for training: epochs of 3 steps
+  with start(data_dir, tmp_path / 'whole') as uninterrupted:
+    uninterrupted.communicate(timeout=300)
+  assert uninterrupted.returncode == 0
 
   with start(data_dir, tmp_path / 'killed') as killed:
     for line in killed.stdout:
@@ -67,7 +67,7 @@ def test_killed_at_step_5_ends_bit_for_bit_like_an_undisturbed_run(tmp_path):
 
 
 def unlisted(train_dir):
-  """Files of checkpoints that the state file does not list, as they are in the middle of a save."""
+  """Checkpoint files that the state file does not list, which exist during a save."""
   state = train_dir / 'checkpoint'
   listed = state.read_text() if state.exists() else ''
   return [
@@ -78,7 +78,7 @@ def unlisted(train_dir):
 
 
 def kill_in_a_save(process, train_dir):
-  """Kills the process when its third save has begun."""
+  """Kills the process when its third save begins."""
   saves, was_saving = 0, True
   while process.poll() is None:
     is_saving = bool(unlisted(train_dir))
@@ -90,13 +90,13 @@ def kill_in_a_save(process, train_dir):
     time.sleep(0.0002)
 
 
-def test_killed_inside_saves_it_ends_the_same_and_leaves_no_litter(tmp_path):
+def test_a_run_killed_during_saves_ends_the_same_without_extra_files(tmp_path):
   data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)
   run = tmp_path / 'killed'
-  with start(data_dir, tmp_path / 'whole', '--save_every_steps=1') as undisturbed:
-    undisturbed.communicate(timeout=300)
-  assert undisturbed.returncode == 0
-  for _ in range(3):  # two saves a life: the run does not end before
+  with start(data_dir, tmp_path / 'whole', '--save_every_steps=1') as uninterrupted:
+    uninterrupted.communicate(timeout=300)
+  assert uninterrupted.returncode == 0
+  for _ in range(3):  # two saves each time, so that the run does not end before
     with start(data_dir, run, '--save_every_steps=1') as killed:
       kill_in_a_save(killed, run)
     assert killed.returncode == -signal.SIGKILL
@@ -116,7 +116,7 @@ def test_killed_inside_saves_it_ends_the_same_and_leaves_no_litter(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
-def test_a_signal_saves_and_exits_with_0(tmp_path, name):
+def test_a_signal_saves_a_checkpoint_and_exits_with_0(tmp_path, name):
   data_dir, _ = make_data_set(tmp_path / 'data', per_class=20)
   output = []
   with start(data_dir, tmp_path / 'run') as process:

@@ -1,4 +1,4 @@
-"""A network that overflows, through whole commands: an error in each, and nothing is written."""
+"""Commands on a network that overflows report an error and write nothing."""
 
 import pathlib
 import subprocess
@@ -23,8 +23,8 @@ REASON = ' gives values that are not finite for image '
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-  """The data set `data`, an image, the network `net` and `trunk` whose last convolution overflows,
-  and `features` of that trunk, one of them infinite."""
+  """Folder with the data set `data`, an image, the checkpoints `net` and `trunk`, whose last
+  convolution overflows, and `features` of that trunk, one of which is infinite."""
   folder = tmp_path_factory.mktemp('overflow')
   make_data_set(folder / 'data', per_class=4)
   pixels = np.random.default_rng(0).integers(0, 255, [32, 32, 3]).astype(np.uint8)
@@ -90,7 +90,7 @@ def run(folder, tool, *arguments):
     ('export_model', ('--checkpoint_path=net', '--output=out_model'), f'net{REASON}0 of the proof'),
   ],
 )
-def test_an_overflow_is_an_error_of_one_line(folder, tool, arguments, message):
+def test_an_overflow_is_reported_on_one_line(folder, tool, arguments, message):
   ended = run(folder, tool, *arguments)
   assert ended.returncode == 1
   assert ended.stderr.startswith(f'{tool}: error: ')

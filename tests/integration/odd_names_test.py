@@ -1,4 +1,4 @@
-"""Class names that matplotlib would read as formulas, or has no glyphs for, through a whole run."""
+"""A whole run with class names that are formulas to matplotlib, or that its fonts lack."""
 
 import importlib
 import warnings
@@ -16,7 +16,7 @@ def run(name, *arguments):
     assert run_tool(importlib.import_module(f'vgg_slim.commands.{name}'), *arguments) == 0
 
 
-def test_images_and_plots_of_a_run(tmp_path):
+def test_summaries_and_plots_of_a_run_cause_no_warnings(tmp_path):
   data_dir, _ = make_data_set(tmp_path / 'data', 4, len(NAMES), names=NAMES)
   data, train_dir = f'--data_dir={data_dir}', f'--train_dir={tmp_path / "run"}'
   with warnings.catch_warnings(record=True) as caught:
@@ -29,7 +29,7 @@ def test_images_and_plots_of_a_run(tmp_path):
     run('evaluate', train_dir, f'--report={tmp_path / "report.html"}', '--quiet')
     run('plot', '--what=samples', train_dir, f'--output={tmp_path / "samples.png"}')
     run('plot', '--what=history', train_dir, f'--output={tmp_path / "history.png"}')
-  drawing = [
+  warned = [
     str(w.message) for w in caught if 'font' in str(w.message) or 'layout' in str(w.message)
   ]
-  assert drawing == []
+  assert warned == []

@@ -1,6 +1,6 @@
-"""Original files through predict, and the same files converted and evaluated: one answer.
+"""Predicting original files gives the same scores as converting and evaluating them.
 
-Whole commands, each in a process of its own.
+Runs whole commands, each in its own process.
 """
 
 import csv
@@ -18,14 +18,14 @@ from tests.preprocessing.graph_test import photo
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def turned(orientation):
+def exif_with(orientation):
   exif = Image.Exif()
   exif[0x0112] = orientation
   return exif
 
 
 def write_images(folder):
-  """Two classes of images of every kind that the converter accepts, most of odd sides."""
+  """Writes two classes of images of all kinds that the converter accepts, mostly of odd sides."""
   for label, shift in (('a', 0), ('b', 120)):
     (folder / label).mkdir(parents=True)
     for number in range(4):
@@ -36,7 +36,7 @@ def write_images(folder):
       deep = Image.fromarray(pixels[..., 0].astype(np.uint16) * 250)
       kinds = {
         'rgb.jpg': (image, {'quality': 90}),
-        'rotated.jpg': (image, {'exif': turned(6)}),
+        'rotated.jpg': (image, {'exif': exif_with(6)}),
         'cmyk.jpg': (image.convert('CMYK'), {}),
         'grey.jpg': (image.convert('L'), {}),
         'alpha.png': (transparent, {}),
@@ -65,7 +65,7 @@ def read_rows(path):
 
 
 @pytest.mark.parametrize('reduce', [(), ('--resize_smaller_side=40',)])
-def test_evaluate_and_predict_agree_file_by_file(tmp_path, reduce):
+def test_evaluate_and_predict_agree_for_every_file(tmp_path, reduce):
   write_images(tmp_path / 'photos')
   run(
     tmp_path,
@@ -87,10 +87,10 @@ def test_evaluate_and_predict_agree_file_by_file(tmp_path, reduce):
   )
   assert len(evaluated) == 36
   assert len(predicted) == 72
-  found = np.array([float(row['probability_1']) for row in evaluated.values()])
-  same = np.array([float(predicted[file]['probability_1']) for file in evaluated])
-  assert np.ptp(found) > 0.02  # so that other pixels would show
-  # The CSV of evaluate has six decimals; batches of other sizes add up in another order.
-  np.testing.assert_allclose(same, found, atol=1e-5)
+  expected = np.array([float(row['probability_1']) for row in evaluated.values()])
+  got = np.array([float(predicted[file]['probability_1']) for file in evaluated])
+  assert np.ptp(expected) > 0.02  # so that wrong pixels would be noticed
+  # The CSV file of evaluate has six decimals; sums in batches of other sizes have another order.
+  np.testing.assert_allclose(got, expected, atol=1e-5)
   for file, row in evaluated.items():
     assert predicted[file]['class_1'] == row['class_1'], file

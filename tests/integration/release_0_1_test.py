@@ -1,4 +1,4 @@
-"""Data sets, checkpoints and train_dirs of vgg_slim 0.1 go on being read."""
+"""Data sets, checkpoints and train_dirs of vgg_slim 0.1 can still be read."""
 
 import json
 import pathlib
@@ -35,14 +35,14 @@ def run(folder, command, *arguments):
   return done.stdout
 
 
-def test_a_run_is_resumed_to_the_weights_that_0_1_reached(folder):
+def test_a_resumed_run_reaches_the_weights_of_0_1(folder):
   output = run(folder, 'train', '--train_dir=run', '--max_steps=9')
   assert 'Resuming from run/model.ckpt-6.' in output
   resumed = tf.train.load_checkpoint(str(folder / 'run/model.ckpt-9'))
   with np.load(RELEASE / 'model.ckpt-9.npz') as expected:
     assert len(expected.files) > 30
     for name in expected.files:
-      # Sums of up to 72 products of O(1) values, in an order that may be another processor's.
+      # Sums of up to 72 products of O(1) values, whose order depends on the processor.
       np.testing.assert_allclose(
         resumed.get_tensor(name), expected[name], rtol=0, atol=1e-4, err_msg=name
       )

@@ -1,4 +1,4 @@
-"""Runs that are resumed with other flags, or hardly any; each command is a process of its own."""
+"""Runs that are resumed with other flags, or few; each command runs in its own process."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def refused(folder, *arguments):
 
 @pytest.fixture
 def folder(tmp_path):
-  make_data_set(tmp_path / 'data', per_class=16)  # 24 to train on: epochs of 4 steps
+  make_data_set(tmp_path / 'data', per_class=16)  # 24 training images: epochs of 4 steps
   return tmp_path
 
 
@@ -55,14 +55,14 @@ def final_values(prefix):
   return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-def test_fine_tuning_is_resumed_whatever_became_of_its_source(folder):
+def test_fine_tuning_is_resumed_after_its_source_changed_or_was_removed(folder):
   source = ('--data_dir=data', '--train_dir=source', *NETWORK, *QUIET)
   trained(folder, *source, '--max_steps=2')
   fine = ('--data_dir=data', *QUIET, '--batch_size=6', '--checkpoint_path=source')
   tuned = ('--trainable_scopes=head', '--momentum=0.5')
   trained(folder, *fine, *tuned, '--train_dir=tuned', '--max_steps=2')
   trained(folder, *fine, *tuned, '--train_dir=whole', '--max_steps=8')
-  trained(folder, *source, '--max_steps=4')  # on: its newest checkpoint is another one
+  trained(folder, *source, '--max_steps=4')  # so that its newest checkpoint changes
 
   output = trained(folder, *fine, *tuned, '--train_dir=tuned', '--max_steps=4')
   assert 'Resuming from tuned/model.ckpt-2.' in output
@@ -80,7 +80,7 @@ def test_fine_tuning_is_resumed_whatever_became_of_its_source(folder):
     np.testing.assert_array_equal(tuned[name], value, err_msg=name)
 
 
-def test_what_cannot_be_resumed_is_refused_in_one_line_and_changes_nothing(folder):
+def test_flags_that_cannot_be_resumed_with_are_refused_on_one_line(folder):
   trained(folder, '--data_dir=data', '--train_dir=run', *NETWORK, *QUIET, '--max_steps=2')
   before = {path: path.read_bytes() for path in (folder / 'run').iterdir() if path.is_file()}
   message = refused(
@@ -92,7 +92,7 @@ def test_what_cannot_be_resumed_is_refused_in_one_line_and_changes_nothing(folde
     assert f'{clash} was ' in message
   assert '--checkpoint_path=run with another --train_dir' in message
   assert before == {path: path.read_bytes() for path in before}
-  # The way out that the message names.
+  # The message suggests this command.
   output = trained(
     folder,
     *('--data_dir=data', '--checkpoint_path=run', '--train_dir=other', *QUIET, '--max_steps=1'),
@@ -101,7 +101,7 @@ def test_what_cannot_be_resumed_is_refused_in_one_line_and_changes_nothing(folde
   assert 'Starting from run/model.ckpt-2.' in output
 
 
-def test_another_metric_and_another_rate_start_their_counters_again(folder):
+def test_another_metric_and_another_rate_reset_their_counters(folder):
   run = ('--train_dir=run', '--epochs=3')
   first = trained(
     folder,
@@ -111,7 +111,7 @@ def test_another_metric_and_another_rate_start_their_counters_again(folder):
   )
   assert first.count('the learning rate is decayed to') == 2
   again = trained(folder, '--train_dir=run', '--epochs=4')
-  # The checkpoint is from before its own validation, which is made again and brings the second.
+  # The checkpoint was saved before its validation, which is repeated and causes the second decay.
   assert 'plateau: the learning rate has been decayed to 1e-08 (1 of 2 decays).' in again
   assert 'the learning rate is decayed to 1e-09.' in again
 
@@ -130,7 +130,7 @@ def test_another_metric_and_another_rate_start_their_counters_again(folder):
   rows = list(csv.DictReader((folder / 'run' / 'metrics.csv').open()))
   assert float(rows[-1]['learning_rate']) == pytest.approx(1e-3)
   state = final_values(folder / 'run' / 'model.ckpt-20')['host_state/best']
-  # `best` is the smallest loss with a minus; the best epoch before counts, by its own loss.
+  # `best` is the negative of the smallest loss; earlier epochs count with their own losses.
   losses = [float(row['validation_loss']) for row in rows[:-1]]
   assert min(losses) - 1e-4 <= -state[0] <= max(losses) + 1e-4
   assert 'before by' not in trained(folder, *changed, '--epochs=6')
@@ -159,7 +159,7 @@ def test_a_checkpoint_of_version_0_1_is_resumed(folder):
   assert 'plateau: the learning rate has been decayed to 1e-05 (2 of 3 decays).' in output
 
 
-def test_phases_are_checked_with_the_network_of_the_phase_before(folder):
+def test_phases_are_checked_with_the_network_of_the_previous_phase(folder):
   trained(
     folder,
     *('--data_dir=data', '--train_dir=source', *QUIET, '--model=vgg_b@8', '--fc_units=8'),
@@ -172,8 +172,8 @@ def test_phases_are_checked_with_the_network_of_the_phase_before(folder):
   output = trained(folder, *phases)
   assert 'Starting from runs/folder_vgg_b@8/1_head/model.ckpt-1.' in output
   for part in ('1_head', '2_all'):
-    found = json.loads((folder / 'runs' / 'folder_vgg_b@8' / part / 'config.json').read_text())
-    assert (found['net']['model'], found['net']['image_size']) == ('vgg_b@8', 64)
+    saved = json.loads((folder / 'runs' / 'folder_vgg_b@8' / part / 'config.json').read_text())
+    assert (saved['net']['model'], saved['net']['image_size']) == ('vgg_b@8', 64)
   shutil.rmtree(folder / 'source')  # the phases that have begun do not need it
   parent = '--train_dir=runs/folder_vgg_b@8'
   output = trained(folder, *phases, parent, '--max_steps=2')

@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard, looked at in a headless Chromium."""
+"""What TensorBoard shows of a run, checked in a headless Chromium."""
 
 import pytest
 
@@ -30,8 +30,8 @@ def address(tmp_path_factory):
 
     run = f'{folder}/runs/thin'
     assert not run_tool(evaluate, f'--train_dir={run}', f'--tensorboard={run}/evaluation')
-  with browser.serve_tensorboard(folder / 'runs') as found:
-    yield found
+  with browser.serve_tensorboard(folder / 'runs') as served:
+    yield served
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +45,7 @@ def severe(driver):
 
 
 @pytest.mark.parametrize(
-  ('page', 'expected', 'pictures'),
+  ('page', 'expected', 'num_images'),
   [
     ('timeseries', ['loss', 'learning_rate', 'accuracy', 'thin', 'thin/validation'], 0),
     ('images', ['samples', 'confusion'], 2),
@@ -55,7 +55,7 @@ def severe(driver):
     ('projector', ['fc7', 'labels.tsv'], 0),
   ],
 )
-def test_page(driver, address, page, expected, pictures):
-  severe(driver)  # those of the page before
-  browser.show(driver, address, page, expected, pictures)
+def test_a_page_shows_the_run_without_errors(driver, address, page, expected, num_images):
+  severe(driver)  # discards errors of the previous page
+  browser.show(driver, address, page, expected, num_images)
   assert severe(driver) == []

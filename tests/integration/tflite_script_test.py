@@ -1,4 +1,4 @@
-"""The script of docs/how-to/export.md, as everybody writes it, in a process of its own."""
+"""The usual TFLite script, which docs/how-to/export.md shows, run in its own process."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def script():
     (224, 'vgg_a_bn@4'),
   ],
 )
-def test_it_answers_as_predict_does(tmp_path, side, model):
+def test_it_predicts_like_the_checkpoint(tmp_path, side, model):
   prefix, contract = make_checkpoint(
     tmp_path, model=model, image_size=side, num_classes=8, class_names=NAMES, test_scale=None
   )
@@ -62,13 +62,13 @@ def test_it_answers_as_predict_does(tmp_path, side, model):
     make_image(0).save(folder / 'cat.jpg', 'PNG')  # as if decoded from a JPEG file
     label, scores, (scale, zero_point) = run_script(folder)
     probabilities = (np.array(scores) - zero_point) * scale if scale else np.array(scores)
-    # Pillow rounds the resized pixels to whole numbers; integers have eight bits in every layer.
+    # Pillow rounds resized pixels to integers; quantized layers have eight bits.
     np.testing.assert_allclose(probabilities, expected, atol=atol)
     assert label == NAMES[int(np.argmax(scores))]
 
 
 def make_image(seed):
-  """Smooth colours, so that a resized pixel hardly depends on its neighbours."""
+  """Smooth colors, so that the exact resize filter hardly matters."""
   small = np.random.default_rng(seed).integers(0, 256, [3, 4, 3], np.uint8)
   return PIL.Image.fromarray(small).resize([320, 260], PIL.Image.Resampling.BICUBIC)
 

@@ -1,8 +1,8 @@
-"""--num_threads holds for every session of a command, whichever is the first that it opens.
+"""--num_threads applies to every session of a command, whichever it opens first.
 
-TensorFlow makes the threads of a process with its first session and leaves them there, so that they
-can be counted when the command is through. Threads between operations, of Python and of the input
-pipeline are as many for any --num_threads: the difference of two runs is what the flag does.
+TensorFlow creates the threads of a process with its first session and keeps them, so they can be
+counted when the command ends. The number of other threads (between operations, of Python and of the
+input pipeline) does not depend on --num_threads, so the difference of two runs shows its effect.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ from tests.testing import make_data_set
 
 ROOT = pathlib.Path(__file__).parents[2]
 FEW, MANY = 1, 25
-NOISE = 8  # of threads that come and go, a third of the difference
+NOISE = 8  # threads that come and go; a third of the difference
 
 COUNTED = """
 import os, sys
@@ -41,9 +41,9 @@ def count_threads(tool, *arguments):
 
 @pytest.mark.skipif(not pathlib.Path('/proc/self/task').is_dir(), reason='counts threads in /proc')
 @pytest.mark.parametrize('tool', ['train', 'doctor'])
-def test_num_threads(tmp_path, tool):
-  # With a validation split: its session is the first of tools/train. That of tools/doctor is for
-  # a look at tf-slim.
+def test_num_threads_sets_the_number_of_threads(tmp_path, tool):
+  # The first session of tools/train is that of validation, hence the validation split. That of
+  # tools/doctor checks tf-slim.
   data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)
   counts = [
     count_threads(

@@ -1,7 +1,7 @@
-"""Networks wide enough for every fast path: layers of 128 channels and more take them.
+"""Networks that are wide enough for the fast paths, which need layers of at least 128 channels.
 
-A thin network meets none of these paths, and an image of 64 px meets those of a whole image but not
-those of a crop: the two differ in what is known of their sides.
+A thin network uses none of them, and whole images do not use the same ones as crops, whose sides
+are known when the graph is built.
 """
 
 import dataclasses
@@ -26,16 +26,16 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import host
 
 SIDE = 64
-SHAPES = [(64, 85), (64, 85), (99, 64), (64, 64)]  # the smaller side is Q: nothing is resized
+SHAPES = [(64, 85), (64, 85), (99, 64), (64, 64)]  # the smaller side is Q: no resizing
 ALL_PAIRS = tuple('+'.join(pair) for pair in itertools.combinations(views.VIEWS, 2))
 
-# Full width; the ResNet has two units in a block. Its 3x3 layers have 128 channels from block2 on.
+# Full width, but two units per block in ResNets, whose 3x3 layers have 128 channels from block2 on.
 MODELS = ('resnet50', 'resnet_v1_50', 'vgg_a_bn', 'vgg_a')
 
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-  """(folder, manifest, pixels in the order of the split)."""
+  """Folder and manifest of a data set, and pixels in the order of its split."""
   rng = np.random.default_rng(0)
   images = []
   for i, (height, width) in enumerate(SHAPES):
@@ -50,8 +50,8 @@ def data(tmp_path_factory):
   return str(folder), manifest, [numpy_vgg.decode(images[i].read()) for i in order]
 
 
-def spread_out(name, shape, rng):
-  """Kernels as He et al. draw them and batch norm that does something, so that images differ."""
+def random_value(name, shape, rng):
+  """He-initialized kernels and non-trivial batch norm, so that the scores of images differ."""
   if len(shape) > 1:
     return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
   values = rng.normal(0, 0.1, shape)
@@ -59,9 +59,9 @@ def spread_out(name, shape, rng):
 
 
 def score_plainly(net, images, prefix):
-  """Logits by a graph without cached weights and fast convolutions, [N, K] for each view.
+  """Logits [N, K] by view from a graph without cached weights and fast convolutions.
 
-  Saves the network's random weights at `prefix` first.
+  Also saves the random weights of the network at `prefix`.
   """
   rng = np.random.default_rng(3)
   with graph_session() as session:
@@ -69,7 +69,7 @@ def score_plainly(net, images, prefix):
     logits = registry.build_from_config(net, fed, Inference()).logits
     variables = tf.global_variables()
     feeds = {
-      v.initializer.inputs[1]: spread_out(v.op.name, v.shape.as_list(), rng) for v in variables
+      v.initializer.inputs[1]: random_value(v.op.name, v.shape.as_list(), rng) for v in variables
     }
     session.run([v.initializer for v in variables], feeds)
     tf.train.Saver().save(session, prefix)
@@ -100,8 +100,8 @@ def test_all_pairs_of_views_in_one_graph(data, model, monkeypatch, tmp_path):
     scored = evaluator.score(prefix)
   for view in views.VIEWS:
     largest = np.abs(expected[view]).max()
-    assert np.ptp(expected[view], axis=0).max() > 0.1 * largest  # the images do differ
-    # Winograd's sums are off by 1e-5 of a map's largest value in each of up to 8 layers.
+    assert np.ptp(expected[view], axis=0).max() > 0.1 * largest  # the images differ
+    # Winograd causes errors of 1e-5 of the largest value in each of up to 8 layers.
     np.testing.assert_allclose(
       scored.passes[view, SIDE].scores, expected[view], rtol=0, atol=1e-4 * largest
     )
@@ -109,7 +109,7 @@ def test_all_pairs_of_views_in_one_graph(data, model, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize('model', MODELS)
 @pytest.mark.parametrize('sides', [(None, SIDE), (SIDE, None)])
-def test_either_view_may_come_first(model, sides):
+def test_whole_images_and_crops_can_be_built_in_either_order(model, sides):
   spec = thin(specs.get(model), 64)
   with tf.Graph().as_default():
     for side in sides:

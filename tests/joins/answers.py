@@ -1,4 +1,4 @@
-"""What a network says of images: by the plain graph, and by every command and export."""
+"""Scores of a network for images: from a plain graph, and from every command and export."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -23,27 +23,28 @@ Scores = dict[str, np.ndarray]  # float [K] by file
 
 
 class Reference(NamedTuple):
-  """The network as it is written down: variables as they are, plain convolutions, one image a run.
+  """Scores of the plain network: variables as they are, standard convolutions, one image per run.
 
   Attributes:
-    pixels: float32 [h, w, 3] of each file, RGB 0..255, resized by Pillow and NumPy.
-    crops: float32 [side, side, 3], the middle of each.
-    logits: by view, float32 [K] of each file.
-    probabilities: of the whole image of each file, with its mirror image where the row says so.
-    straight: logits of the whole image of each file, without its mirror image.
-    middle: logits of `crops`, without mirror images.
+    pixels: float32 [h, w, 3] by file, RGB 0..255, resized by Pillow and NumPy.
+    crops: float32 [side, side, 3] by file, the central crops.
+    logits: float32 [K] by view and file.
+    probabilities: float32 [K] by file for whole images, averaged with those of flipped images if
+      the row has `flip`.
+    whole: float32 [K] by file, logits of whole images that are not flipped.
+    central: float32 [K] by file, logits of `crops` that are not flipped.
   """
 
   pixels: dict[str, np.ndarray]
   crops: dict[str, np.ndarray]
   logits: dict[str, Scores]
   probabilities: Scores
-  straight: Scores
-  middle: Scores
+  whole: Scores
+  central: Scores
 
 
 def run_reference(path: str, encoded: Mapping[str, bytes], row: Row) -> Reference:
-  """Scores files with nothing but the host's preprocessing and the plain network."""
+  """Scores files with the host's preprocessing and the plain network."""
   prefix, contract = contracts.load_contract(path)
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.placeholder(tf.float32, [1, None, None, 3])
@@ -54,32 +55,32 @@ def run_reference(path: str, encoded: Mapping[str, bytes], row: Row) -> Referenc
       fed = host.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
       return session.run(outputs.logits, {images: fed[np.newaxis]})[0]
 
-    def both(pixels: np.ndarray) -> list[np.ndarray]:
+    def scores_of_flips(pixels: np.ndarray) -> list[np.ndarray]:
       return [score(pixels), score(pixels[:, ::-1])] if row.flip else [score(pixels)]
 
     prepared = {n: host.prepare(data, contract.preprocessing) for n, data in encoded.items()}
-    cut = {
+    crops_by_view = {
       view: {name: _crops(pixels, row.side, views.VIEWS[view]) for name, pixels in prepared.items()}
       for view in {*row.views, 'center'}
     }
     logits = {
       view: {
-        name: np.mean([scores for crop in crops for scores in both(crop)], axis=0)
-        for name, crops in cut[view].items()
+        name: np.mean([scores for crop in crops for scores in scores_of_flips(crop)], axis=0)
+        for name, crops in crops_by_view[view].items()
       }
       for view in row.views
     }
-    middle = {name: crops[0] for name, crops in cut['center'].items()}
+    central = {name: crops[0] for name, crops in crops_by_view['center'].items()}
     return Reference(
       pixels=prepared,
-      crops=middle,
+      crops=central,
       logits=logits,
       probabilities={
-        name: np.mean([_softmax(scores) for scores in both(pixels)], axis=0)
+        name: np.mean([_softmax(scores) for scores in scores_of_flips(pixels)], axis=0)
         for name, pixels in prepared.items()
       },
-      straight={name: score(pixels) for name, pixels in prepared.items()},
-      middle={name: score(pixels) for name, pixels in middle.items()},
+      whole={name: score(pixels) for name, pixels in prepared.items()},
+      central={name: score(pixels) for name, pixels in central.items()},
     )
 
 
@@ -91,16 +92,16 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 def _crops(
   pixels: np.ndarray, side: int, positions: Sequence[tuple[float, float]] | None
 ) -> list[np.ndarray]:
-  """The squares of a view; (y, x) of `positions` are shares of the room that a square leaves."""
+  """Square crops of a view; `positions` (y, x) are in [0, 1], from top left to bottom right."""
   if positions is None:
     return [pixels]
-  room = np.array(pixels.shape[:2]) - side
-  corners = [np.floor(np.array(position) * room + 0.5).astype(int) for position in positions]
+  margin = np.array(pixels.shape[:2]) - side
+  corners = [np.floor(np.array(position) * margin + 0.5).astype(int) for position in positions]
   return [pixels[y : y + side, x : x + side] for y, x in corners]
 
 
 def run_evaluation(path: str, data_dir: str, row: Row) -> dict[str, Scores]:
-  """Logits by view and file, as `tools/evaluate` scores the training split."""
+  """Logits by view and file from the evaluation of the training split."""
   trained = candidates.find_candidate(path)
   manifest = manifests.read_manifest(data_dir)
   prefix, contract = contracts.load_contract(path)
@@ -123,7 +124,7 @@ def run_evaluation(path: str, data_dir: str, row: Row) -> dict[str, Scores]:
 
 
 def run_prediction(path: str, files: Sequence[pathlib.Path], row: Row) -> Scores:
-  """Probabilities by file, as `tools/predict` gives them for whole images."""
+  """Probabilities by file from predictions on whole images."""
   prefix, contract = contracts.load_contract(path)
   view = predictor.View(flip=row.flip)
   with predictor.CheckpointPredictor(prefix, contract, view) as network:
@@ -135,14 +136,14 @@ def run_prediction(path: str, files: Sequence[pathlib.Path], row: Row) -> Scores
 def run_export(
   path: str, row: Row, folder: pathlib.Path, encoded: Mapping[str, bytes], reference: Reference
 ) -> Scores:
-  """Logits by file of an export of the network, loaded again and run.
+  """Logits by file from an export of the network that is loaded again.
 
   Args:
-    path: The checkpoint.
-    row: The row; its `export` says the format, and what it is fed.
-    folder: A folder to make.
-    encoded: Files, for the signature that takes files: all in one request.
-    reference: The pixels that all others are fed, whole images or their middles.
+    path: train_dir, or prefix of a checkpoint.
+    row: row whose `export` is the format and the kind of input.
+    folder: folder to create for the export.
+    encoded: image files for the signature that takes files, which are all fed at once.
+    reference: scores whose pixels, whole images or central crops, are fed to all other exports.
   """
   file_format = row.export.removesuffix('_files')
   prefix, contract = contracts.load_contract(path)

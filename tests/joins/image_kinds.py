@@ -1,7 +1,7 @@
-"""Image files of every kind that people have, drawn so that a mistake in reading them shows.
+"""Image files of all common kinds, drawn so that errors in reading them are visible.
 
-Each image is brighter at its top left than at its bottom right, and its channels differ: an image
-that is not rotated, is read as BGR, loses its alpha or has its range squeezed looks like another.
+Each image is brighter at its top left than at its bottom right, and its channels differ. So an
+image changes if it is not rotated, is read as BGR, loses its alpha channel or is scaled wrongly.
 """
 
 import io
@@ -15,14 +15,14 @@ _ORIENTATION = 0x0112
 
 
 def make_files(seed: int, side: int) -> dict[str, bytes]:
-  """One file of every kind, by a file name whose stem says the kind.
+  """Returns one file of every kind, with the kind as the stem of its name.
 
   Args:
-    seed: Seed of the content.
-    side: About the smaller side, in pixels; no two kinds have the same height and width.
+    seed: seed of the content.
+    side: approximate smaller side, in pixels; no two kinds have the same height and width.
 
   Returns:
-    The bytes of each file by its name.
+    Content of each file by its name.
   """
   rng = np.random.default_rng(seed)
 
@@ -47,13 +47,13 @@ def make_files(seed: int, side: int) -> dict[str, bytes]:
 
 
 def _draw(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-  """uint8 [height, width, 3]: smooth blobs over a gradient, without noise that JPEG would move."""
+  """uint8 [height, width, 3]: smooth blobs on a gradient, without noise that JPEG would change."""
   y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
   pixels = np.stack([200 - 120 * y - 40 * x, 180 - 60 * x, 90 + 50 * y], axis=2)
   for _ in range(4):
-    center, radius, colour = rng.uniform(0, 1, 2), rng.uniform(0.1, 0.4), rng.uniform(-90, 90, 3)
+    center, radius, color = rng.uniform(0, 1, 2), rng.uniform(0.1, 0.4), rng.uniform(-90, 90, 3)
     distance = (y - center[0]) ** 2 + (x - center[1]) ** 2
-    pixels += np.exp(-distance / radius**2)[..., np.newaxis] * colour
+    pixels += np.exp(-distance / radius**2)[..., np.newaxis] * color
   return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
@@ -65,14 +65,14 @@ def _save(pixels: np.ndarray | Image.Image, image_format: str, **options) -> byt
 
 
 def _rotated_jpeg(pixels: np.ndarray) -> bytes:
-  """A JPEG file as a phone held upright writes it: rows lie, the tag says how to turn them."""
+  """A JPEG file like those of a phone in portrait orientation, with the rotation as an EXIF tag."""
   exif = Image.Exif()
   exif[_ORIENTATION] = 6
   return _save(np.rot90(pixels), 'JPEG', exif=exif)
 
 
 def _deep_png(pixels: np.ndarray) -> bytes:
-  """A PNG file of 16 bits a channel, which Pillow does not write in RGB."""
+  """An RGB PNG file with 16 bits per channel, which Pillow cannot write."""
   height, width, _ = pixels.shape
   rows = (pixels.astype('>u2') * 257).reshape(height, -1)
   raw = b''.join(b'\0' + row.tobytes() for row in rows)

@@ -1,4 +1,4 @@
-"""One row of the matrix of joins, from files to a verdict."""
+"""The check of one row of the matrix of joins."""
 
 import functools
 import pathlib
@@ -11,33 +11,38 @@ from vgg_slim.data.conversion import converter
 from vgg_slim.data.conversion.splitting import SplitRule
 from vgg_slim.data.sources import catalog
 
-# Sums of 256 channels in another order, folded batch norm and Winograd's transforms: up to 2e-5 of
-# the largest logit was seen. Another pixel, channel order or statistic gives 1e-3 and more.
+# Sums of 256 channels in another order, folded batch norm and Winograd's transforms caused errors
+# up to 2e-5 of the largest logit. A wrong pixel, channel order or statistic causes 1e-3 or more.
 TOLERANCE = 1e-4
-# TensorFlow decodes and resizes in the graph what Pillow does on the host: a JPEG file with halved
-# chroma may differ by one level of 255 in single pixels.
+# The graph decodes and resizes with TensorFlow, the host with Pillow: single pixels of a JPEG file
+# with chroma subsampling may differ by one level of 255.
 FILES_TOLERANCE = 5e-3
-# The host encodes a turned JPEG file again, as the converter does, and the graph does not: 1.2 % of
-# the largest logit was seen. Without turning it differed by 6 %.
-TURNED, TURNED_TOLERANCE = 'exif_6.jpg', 3e-2
+# Unlike the graph, the host encodes a rotated JPEG file again, as the converter does, which caused
+# errors of 1.2 % of the largest logit. Without the rotation the error was 6 %.
+ROTATED, ROTATED_TOLERANCE = 'exif_6.jpg', 3e-2
 _FILES_OF_FULL_ROWS = ('rgb.jpg', 'exif_6.jpg', 'rgba.png')
-_NOT_IN_TENSORFLOW = ('cmyk.jpg', 'still.webp')  # the signature for files refuses them in words
+_NOT_IN_TENSORFLOW = ('cmyk.jpg', 'still.webp')  # refused by the signature for files
 
 
 @functools.cache
 def make_data(
   folder: pathlib.Path, side: int, kinds: tuple[str, ...] = ()
 ) -> tuple[str, str, dict[str, pathlib.Path]]:
-  """Converts a folder of image files, by default of every kind.
+  """Converts a folder of image files.
+
+  Args:
+    folder: folder to create for the images and the data set.
+    side: smaller side of the images, in pixels.
+    kinds: names of the files, see `image_kinds.make_files`; empty for all.
 
   Returns:
-    The data set's folder and fingerprint, and the path of each file by its name.
+    The folder and fingerprint of the data set, and the path of each file by its name.
   """
   files = {}
   for label, class_name in enumerate(networks.CLASS_NAMES):
     (folder / 'images' / class_name).mkdir(parents=True)
     made = image_kinds.make_files(label, side)
-    for name in sorted(kinds or made)[label::2]:  # half of the kinds in each class
+    for name in sorted(kinds or made)[label::2]:  # half of the files in each class
       files[name] = folder / 'images' / class_name / name
       files[name].write_bytes(made[name])
   source = catalog.open_source('folder', str(folder / 'images'))
@@ -46,7 +51,7 @@ def make_data(
 
 
 def check_row(row: Row, folder: pathlib.Path, data_folder: pathlib.Path) -> None:
-  """Asserts that every way to an answer gives that of the plain network."""
+  """Asserts that evaluation, prediction and export give the scores of the plain network."""
   scale = row.side + 32
   side = scale * 3 // 2 if row.images == 'reduced' else scale * 3 // 4
   kinds = _FILES_OF_FULL_ROWS if row.is_full else ()
@@ -63,26 +68,27 @@ def check_row(row: Row, folder: pathlib.Path, data_folder: pathlib.Path) -> None
   if row.export == 'saved_model_files':
     encoded = {n: data for n, data in encoded.items() if n not in _NOT_IN_TENSORFLOW}
   exported = answers.run_export(path, row, folder / 'export', encoded, expected)
-  wanted = expected.middle if row.export == 'tflite' else expected.straight
+  wanted = expected.central if row.export == 'tflite' else expected.whole
   expected_of_files = {name: wanted[name] for name in exported}
   if row.export != 'saved_model_files':
     _check_same(row.export, exported, expected_of_files, TOLERANCE)
     return
-  _check_same(row.export, exported, expected_of_files, TURNED_TOLERANCE)
+  _check_same(row.export, exported, expected_of_files, ROTATED_TOLERANCE)
   for scores in (exported, expected_of_files):
-    del scores[TURNED]
+    del scores[ROTATED]
   _check_same(row.export, exported, expected_of_files, FILES_TOLERANCE)
 
 
-def _check_same(
-  what: str, found: answers.Scores, expected: answers.Scores, tolerance: float
-) -> None:
-  """Asserts equal logits to a share of the largest, and the same class where that is decided."""
-  assert sorted(found) == sorted(expected), what
+def _check_same(what: str, got: answers.Scores, expected: answers.Scores, tolerance: float) -> None:
+  """Asserts that scores agree to a fraction of the largest, and predict the same class.
+
+  The class is not compared where the two largest scores are closer than the tolerance.
+  """
+  assert sorted(got) == sorted(expected), what
   largest = max(np.abs(scores).max() for scores in expected.values())
   for name, scores in expected.items():
-    difference = np.abs(found[name] - scores).max() / largest
-    assert difference <= tolerance, f'{what}, {name}: {found[name]}, expected {scores}'
+    difference = np.abs(got[name] - scores).max() / largest
+    assert difference <= tolerance, f'{what}, {name}: {got[name]}, expected {scores}'
     low, high = np.sort(scores)[-2:]
     if high - low > 2 * tolerance * largest:
-      assert np.argmax(found[name]) == np.argmax(scores), f'{what}, {name}'
+      assert np.argmax(got[name]) == np.argmax(scores), f'{what}, {name}'

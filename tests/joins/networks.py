@@ -1,4 +1,4 @@
-"""Checkpoints of the matrix: random networks, stored as training and an import store theirs."""
+"""Checkpoints for the matrix: random networks, saved like those of training or of an import."""
 
 import pathlib
 
@@ -15,20 +15,20 @@ from vgg_slim.training import starts
 from vgg_slim.training.hooks import checkpointing, selection
 from vgg_slim.weights import importer, npz
 
-CLASS_NAMES = ('a', 'b')  # a sigmoid takes two
+CLASS_NAMES = ('a', 'b')  # a sigmoid needs two classes
 FC_UNITS = 64
 _STEP = 7
 RGB_MEAN, PIXEL_SCALE = (110.0, 105.0, 95.0), 1 / 64
 
 
 def make_checkpoint(row: Row, folder: pathlib.Path, data_dir: str, fingerprint: str) -> str:
-  """Writes the network of a row and returns what a command is given for it.
+  """Writes a checkpoint of the row's network.
 
   Args:
-    row: The row; its `source` says how the checkpoint comes about.
-    folder: An empty folder.
-    data_dir: The converted data set.
-    fingerprint: The fingerprint of the data set.
+    row: row whose `source` is the kind of checkpoint.
+    folder: folder to create for the checkpoint.
+    data_dir: folder of the converted data set.
+    fingerprint: fingerprint of the data set.
 
   Returns:
     A train_dir, or the prefix of an imported checkpoint.
@@ -43,7 +43,7 @@ def make_checkpoint(row: Row, folder: pathlib.Path, data_dir: str, fingerprint: 
     registry.build_from_config(trained.net, images, Inference())
     stored = dict(values)
     if row.source == 'averaged':
-      # The averages hold the network; the variables hold what no reader may take.
+      # The averages are the network; the variables have values that must not be read.
       tf.train.ExponentialMovingAverage(0.99).apply(tf.global_variables())
       stored = {f'{name}{search.AVERAGE_SUFFIX}': value for name, value in values.items()}
       stored |= {name: np.ones_like(value) for name, value in values.items()}
@@ -72,7 +72,7 @@ def _train_config(row: Row, data_dir: str, fingerprint: str) -> config.TrainConf
       fc_units=FC_UNITS,
       classifier_activation='sigmoid' if is_sigmoid else 'softmax',
     ),
-    # Q is then 32 pixels more than the network's side: dense score maps have more than one cell.
+    # Q is 32 pixels larger than the network's side, so that score maps have more than one cell.
     preprocessing=config.PreprocessingConfig(RGB_MEAN, PIXEL_SCALE, row.side + 32, row.side + 40),
     optimizer=config.OptimizerConfig(),
     run=config.RunConfig(),
@@ -84,7 +84,7 @@ def _train_config(row: Row, data_dir: str, fingerprint: str) -> config.TrainConf
 
 
 def _values(row: Row, spec: specs.NetSpec, net: config.NetConfig) -> dict[str, np.ndarray]:
-  """Random values by variable name, of sizes that keep the activations near one in every layer."""
+  """Random values by variable name, scaled so that activations are about 1 in every layer."""
   num_logits = 1 if row.head == 'sigmoid' else net.num_classes
   sizes = (num_logits, row.side, FC_UNITS, net.head)
   shapes = spec.parameter_shapes(*sizes) | spec.non_trainable_shapes(*sizes)

@@ -1,4 +1,4 @@
-"""The matrix of joins: which networks, views, checkpoints and exports are compared, and how."""
+"""The matrix of joins: combinations of networks, views, checkpoints and exports to compare."""
 
 import itertools
 from typing import NamedTuple
@@ -7,8 +7,8 @@ from tests.joins import covering
 
 FAMILIES = ('vgg_a', 'vgg_a_bn', 'vgg_cifar', 'resnet50', 'resnet_v1_50')
 VIEWS = ('dense', 'center', 'ten_crop', 'multi_crop')
-# With 32 channels in the first stage the last stages have 128 and 256 in their 3x3 convolutions:
-# every fast path of full networks is met, at a quarter of their width.
+# With 32 channels in the first stage, the 3x3 convolutions of the last stages have 128 or 256, so
+# that they use all fast paths of full networks at half or a quarter of their width.
 CHANNELS = 32
 AXES = {
   'family': FAMILIES,
@@ -24,7 +24,7 @@ SEED = 0
 
 
 class Row(NamedTuple):
-  """One network, and the ways to its answers that are compared."""
+  """A network, and the views, checkpoint, export and images with which it is tested."""
 
   family: str
   head: str
@@ -38,29 +38,29 @@ class Row(NamedTuple):
 
   @property
   def model(self) -> str:
-    """The name of the network as a command takes it."""
+    """Value of `--model`."""
     return self.family if self.is_full else f'{self.family}@{CHANNELS}'
 
   @property
   def name(self) -> str:
-    """The row in one word, for the test's name."""
+    """Name of the row, for the name of the test."""
     views = '+'.join(self.views)
-    flip = 'flip' if self.flip else 'straight'
+    flip = 'flip' if self.flip else 'noflip'
     return f'{self.model}-{self.head}-{self.side}-{views}-{flip}-{self.source}-{self.export}'
 
 
 def is_possible(row: covering.Row) -> bool:
-  """Whether the commands can make such a network: a file of weights is read with its own head."""
+  """Whether the commands can create the network; imported weights need the network's own head."""
   return row['source'] != 'imported' or row['head'] == 'own'
 
 
 def list_rows(family_prefix: str) -> list[Row]:
-  """The covering sample's rows of the families whose names begin with `family_prefix`."""
+  """Rows of the covering sample for families whose names start with `family_prefix`."""
   rows = [Row(**row) for row in covering.cover_pairs(AXES, is_possible, SEED)]
   return [row for row in rows if row.family.startswith(family_prefix)]
 
 
-# Every channel of the networks that people use most, on few images: a minute each.
+# The most common networks at full width, on few images; each takes a minute.
 FULL_ROWS = {
   'vgg': Row(
     'vgg_d_bn',

@@ -12,7 +12,7 @@ def test_the_sample_covers_every_possible_pair():
   assert missing == {(('head', head), ('source', 'imported')) for head in other_heads}
 
 
-def test_every_family_has_convolutions_wide_enough_for_the_fast_paths():
+def test_every_family_is_wide_enough_for_the_fast_paths():
   for family in rows.FAMILIES:
     layers = specs.get(f'{family}@{rows.CHANNELS}').trunk_layers()
     assert max(layer.channels for layer in layers if layer.kernel == 3) >= 256, family

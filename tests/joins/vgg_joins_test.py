@@ -7,5 +7,5 @@ ROWS = [*rows.list_rows('vgg'), rows.FULL_ROWS['vgg']]
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize('row', ROWS, ids=lambda row: row.name)
-def test_one_answer(row, tmp_path, tmp_path_factory):
+def test_evaluation_prediction_and_export_agree(row, tmp_path, tmp_path_factory):
   matrix.check_row(row, tmp_path, tmp_path_factory.getbasetemp() / 'joins_data')
