@@ -86,8 +86,8 @@ def test_growth_takes_turns_over_all_values(benchmark, measured, tmp_path, capsy
   assert 'keras forward of resnet50, float32: no worse than linear' in said
   sizes = [row['workload']['batch_size'] for row in json.loads(rows.read_text())['rows']]
   assert sizes == [1, 1, 4, 4, 16, 16]
-  with PIL.Image.open(plot) as picture:
-    assert min(picture.size) > 200
+  with PIL.Image.open(plot) as figure:
+    assert min(figure.size) > 200
 
 
 def test_growth_with_records_measures_conversions(benchmark, measured, capsys):

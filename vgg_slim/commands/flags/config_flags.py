@@ -162,12 +162,12 @@ def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, 
 
 @flag_groups.headed('Images')
 def define_preprocessing_flags() -> None:
-  """Scale, flip and pixel range."""
+  """Defines the flags of training scale, flips, pixel range and augmentation."""
   flags.DEFINE_integer(
     'train_scale_min',
     None,
-    'Smallest side S of a training picture before its crop, in pixels. By default 8/7 of '
-    '--image_size, as 256 is of 224 in the paper.',
+    'Smallest random S, in pixels: the smaller side that training images are resized to before '
+    'they are cropped. Defaults to 8/7 of --image_size, which is 256 for 224 as in the paper.',
   )
   flags.DEFINE_integer(
     'train_scale_max', None, 'Largest random S, in pixels. Defaults to --train_scale_min.'

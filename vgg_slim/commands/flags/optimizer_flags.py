@@ -101,7 +101,9 @@ def define_optimizer_flags() -> None:
   define_schedule_flags()
   optimizer = config.OptimizerConfig
   flags.DEFINE_enum('optimizer', optimizer.optimizer, config.OPTIMIZERS, 'Optimizer.')
-  flags.DEFINE_float('momentum', optimizer.momentum, 'Momentum of momentum and rmsprop, in [0, 1).')
+  flags.DEFINE_float(
+    'momentum', optimizer.momentum, 'Momentum of the momentum and rmsprop rules, in [0, 1).'
+  )
   flags.DEFINE_bool('nesterov', optimizer.nesterov, 'Use Nesterov momentum.')
   flags.DEFINE_float(
     'adam_beta1',
