@@ -1,7 +1,7 @@
-"""What the site has beyond the pages of this folder; called by MkDocs, see `mkdocs.yml`.
+"""Generates the site's pages beyond those of this folder; MkDocs calls it, see `mkdocs.yml`.
 
-Pages that would only repeat something are made here: the library's packages, the commands from
-their `--help`, the notebook, the list of decisions, and what stands at the root of the repository.
+Pages that would only repeat something are generated here: the library's packages, the commands from
+their `--help`, the notebook, the list of decisions, and pages at the root of the repository.
 """
 
 import json
@@ -27,7 +27,7 @@ COLUMNS = 84
 
 SUMMARY = re.compile(r'\*\*Summary\.\*\* (.*?)\n\n', re.DOTALL)
 EXAMPLES = re.compile(r'(?:^  \S.*\n(?:^   .*\n)*)+', re.MULTILINE)
-# What a browser fetches by itself.
+# Elements that a browser fetches without a click.
 FETCHED = re.compile(
   r'<(?:script|img|iframe|source|link)\b[^>]*\b(?:src|href)="(?:https?:)?//[^"]*"'
 )
@@ -35,7 +35,7 @@ FETCHED = re.compile(
 
 def on_config(config: MkDocsConfig) -> None:
   """Fills the sections of the navigation that `mkdocs.yml` leaves empty."""
-  found = {
+  sections = {
     'Library': [f'api/{name}.md' for name in packages()],
     'Decisions': [DECISIONS, *(f'decisions/{path.name}' for path in decisions())],
   }
@@ -43,11 +43,11 @@ def on_config(config: MkDocsConfig) -> None:
     for entries in part.values():
       for entry in entries:
         if isinstance(entry, dict):
-          entry.update((title, found[title]) for title, pages in entry.items() if pages == [])
+          entry.update((title, sections[title]) for title, pages in entry.items() if pages == [])
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-  """Adds the pages that are made here."""
+  """Adds the generated pages."""
   pages = {f'api/{name}.md': api_page(name) for name in packages()}
   pages['commands.md'] = '\n\n'.join(commands_page())
   pages['notebook.md'] = notebook_page(DOCS / NOTEBOOK)
@@ -58,17 +58,17 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-  """Lists the decisions, and leads to the notebook's page rather than to its file."""
+  """Appends the list of decisions, and links to the notebook's page instead of its file."""
   if page.file.src_uri == DECISIONS:
     return markdown + '\n' + '\n'.join(decision_rows())
   return markdown.replace(f'{NOTEBOOK})', 'notebook.md)')
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
-  """Refuses a page that would make a browser ask another host.
+  """Refuses a page that would make a browser contact another host.
 
   Raises:
-    PluginError: such a page, which ends the build.
+    PluginError: The page fetches from another host. This ends the build.
   """
   fetched = FETCHED.search(output)
   if fetched:
@@ -76,12 +76,12 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
 
 
 def packages() -> list[str]:
-  """Names of the packages in `vgg_slim`, and `vgg_slim` for the modules beside them."""
+  """Returns the names of the packages in `vgg_slim`, and `vgg_slim` for the modules beside them."""
   return ['vgg_slim', *sorted(path.parent.name for path in ROOT.glob('vgg_slim/*/__init__.py'))]
 
 
 def api_page(name: str) -> str:
-  """All public members of a package, for mkdocstrings to fill in."""
+  """Returns the page of a package, whose public members mkdocstrings fills in."""
   if name != 'vgg_slim':
     return f'---\ntitle: {name}\n---\n\n::: vgg_slim.{name}'
   modules = sorted(path.stem for path in ROOT.glob('vgg_slim/[a-z]*.py'))
@@ -90,12 +90,12 @@ def api_page(name: str) -> str:
 
 
 def decisions() -> list[pathlib.Path]:
-  """Pages of decisions, by number."""
+  """Returns the pages of decisions, ordered by number."""
   return sorted(DOCS.glob('decisions/[0-9]*.md'))
 
 
 def decision_rows() -> Iterator[str]:
-  """The table of decisions: titles and summaries of their pages."""
+  """Yields the rows of the table of decisions: titles and summaries of their pages."""
   yield from ['| decision | in short |', '|---|---|']
   for path in decisions():
     text = path.read_text(encoding='utf-8')
@@ -105,11 +105,11 @@ def decision_rows() -> Iterator[str]:
 
 
 def commands_page() -> Iterator[str]:
-  """The `--help` of every command as a section."""
+  """Yields the parts of the page of commands: the `--help` of each as a section."""
   yield '# Commands'
   yield (
-    'What `--help` prints. All end with 0 (done), 1 (the work failed), 2 (wrong flags), 75 (worth '
-    'another try) or 130 (interrupted).'
+    'Output of `--help`. All commands exit with 0 (done), 1 (the work failed), 2 (wrong flags), '
+    '75 (worth another try) or 130 (interrupted).'
   )
   for name in listing.commands(ROOT / 'vgg_slim/commands'):
     text = subprocess.run(
@@ -121,19 +121,19 @@ def commands_page() -> Iterator[str]:
     ).stdout
     about, _, flags = text.partition('\nFlags:\n')
     yield f'## {name}'
-    yield EXAMPLES.sub(lambda found: f'```sh\n{textwrap.dedent(found[0])}```\n', about).strip()
+    yield EXAMPLES.sub(lambda match: f'```sh\n{textwrap.dedent(match[0])}```\n', about).strip()
     lines = [wrapped(line) for line in textwrap.dedent(flags).splitlines()]
     yield '\n'.join(['```text', *lines, '```'])
 
 
 def wrapped(line: str) -> str:
-  """A line of the text of flags, on as many as the page has room for."""
+  """Wraps a line of the text of flags to the width of the page."""
   indent = line[: len(line) - len(line.lstrip())]
   return textwrap.fill(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def notebook_page(path: pathlib.Path) -> str:
-  """Cells of a notebook as Markdown, with the text and the pictures that it holds."""
+  """Returns the cells of a notebook as Markdown, with their text and image outputs."""
   parts = []
   for cell in json.loads(path.read_text(encoding='utf-8'))['cells']:
     source = ''.join(cell['source'])

@@ -1,4 +1,4 @@
-"""Runs `docs/notebook.ipynb` from top to bottom and keeps what its cells show: `make notebook`."""
+"""Runs `docs/notebook.ipynb` from top to bottom and saves its outputs: `make notebook`."""
 
 import pathlib
 
@@ -9,16 +9,16 @@ NOTEBOOK = pathlib.Path(__file__).with_suffix('.ipynb')
 
 
 def run_notebook(path: pathlib.Path) -> nbformat.NotebookNode:
-  """Runs all cells with the kernel of this environment, in the folder of the repository.
+  """Runs all cells with the kernel of this environment, in the root folder of the repository.
 
   Args:
-    path: of the file, which is left as it is.
+    path: Path of the notebook, whose file is not changed.
 
   Returns:
-    the notebook with its outputs, but for stderr: notices there name files of the machine.
+    The notebook with its outputs except stderr, where notices name files of the machine.
 
   Raises:
-    nbclient.exceptions.CellExecutionError: a cell failed.
+    nbclient.exceptions.CellExecutionError: A cell failed.
   """
   notebook = nbformat.read(path, as_version=4)
   client = nbclient.NotebookClient(
@@ -32,7 +32,7 @@ def run_notebook(path: pathlib.Path) -> nbformat.NotebookNode:
   for cell in notebook.cells:
     if cell.cell_type == 'code':
       cell.outputs = [output for output in cell.outputs if output.get('name') != 'stderr']
-  notebook.metadata.language_info = {'name': 'python'}  # no version of this machine
+  notebook.metadata.language_info = {'name': 'python'}  # without this machine's Python version
   return notebook
 
 

@@ -30,7 +30,7 @@ def test_it_learns_and_reads_a_strip():
   shown = text_of(notebook)
   assert float(re.search(r'([\d.]+)% of 357 digits', shown)[1]) > 90  # 93.6 measured; 10 by chance
   # 2x2 windows over a 2x17 map of 4-pixel cells.
-  assert 'picture (8, 68) -> score map (1, 16, 10)' in shown
+  assert 'image (8, 68) -> score map (1, 16, 10)' in shown
   assert sum('image/png' in output.get('data', {}) for c in code for output in c.outputs) == 4
 
 
