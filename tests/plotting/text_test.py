@@ -67,6 +67,34 @@ def test_long_names_lose_their_middle():
   assert text.plain('n' * 40) == 'n' * 40
 
 
+def test_wide_characters_and_escapes_count_by_their_drawn_width(monkeypatch):
+  monkeypatch.setattr(text, '_family', lambda character: text._FAMILY)
+  assert text.plain('猫' * 20) == '猫' * 20
+  assert text.plain('猫' * 21) == '猫' * 13 + '…' + '猫' * 6  # 26, 1 and 12 of 40 columns
+
+
+@pytest.mark.usefixtures('only_dejavu')
+def test_escapes_are_never_cut():
+  name = text.plain('金毛寻回犬金毛寻回犬')
+  assert len(name) <= 40
+  assert name.startswith('\\u91d1\\u6bdb')
+  assert name.endswith('\\u56de\\u72ac')
+  assert set(name.replace('…', '').split('\\u')[1:]) <= {'91d1', '6bdb', '5bfb', '56de', '72ac'}
+
+
+@pytest.mark.parametrize('name', ['x' * 60, '金毛寻回犬' * 12])
+@pytest.mark.parametrize('count', [1, 2, 8])
+def test_long_labels_leave_room_for_a_confusion_matrix(name, count):
+  figure = confusion.draw_confusion(np.eye(count, dtype=int), [name] * count)
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    figure.canvas.draw()
+  width, height = figure.get_size_inches()
+  area = figure.axes[0].get_position()
+  assert area.width * width >= 0.3 * count
+  assert area.height * height >= 0.3 * count
+
+
 def test_lines_stay_apart():
   assert text.plain_lines('a$\nb') == 'a\\$\nb'
 

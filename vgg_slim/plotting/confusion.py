@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from vgg_slim.plotting.text import families, plain
+from vgg_slim.plotting.text import columns_of, families, plain
 
 _TEXT = '#333333'
 _MOST_NUMBERS = 20  # classes up to which counts can be read in their cells
+_COLUMN_INCHES = 0.085  # width of a Latin letter in a label
+_LABEL_INCHES = 0.8  # for labels, in a figure that is not enlarged
 
 
 def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
@@ -23,7 +25,9 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   """
   num_classes = len(class_names)
   has_numbers = num_classes <= _MOST_NUMBERS
-  side = 2.5 + 0.45 * num_classes if has_numbers else 9
+  names, family = list(map(plain, class_names)), families(*class_names)
+  longest = _COLUMN_INCHES * max(map(columns_of, names))
+  side = 2.5 + 0.45 * num_classes + max(0.0, longest - _LABEL_INCHES) if has_numbers else 9
   figure = Figure(figsize=(side + 0.8, side), dpi=100, layout='constrained')
   axes = figure.subplots()
   shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -33,7 +37,6 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   axes.set_ylabel('label', color=_TEXT)
   if not has_numbers:
     return figure
-  names, family = list(map(plain, class_names)), families(*class_names)
   columns = [*names, 'other classes'][: counts.shape[1]]
   axes.set_xticks(range(len(columns)), columns, rotation=45, ha='right', fontfamily=family)
   axes.set_yticks(range(num_classes), names, fontfamily=family)

@@ -2,14 +2,15 @@
 
 import contextlib
 import functools
+import itertools
 import unicodedata
 from collections.abc import Iterable
 
 from matplotlib import font_manager
 
 _FAMILY = 'DejaVu Sans'  # comes with matplotlib
-_LONGEST = 40  # characters; longer names leave constrained layout no room for the axes
-_TITLE = 80  # characters across a whole figure
+_LONGEST = 40  # columns of `columns_of`; longer names leave constrained layout no room for the axes
+_TITLE = 80  # columns across a whole figure
 _ELLIPSIS = '…'
 
 
@@ -20,8 +21,8 @@ def plain(text: str, longest: int = _LONGEST) -> str:
   font has is written as its letter without accents, or as its Python escape such as \\u732b. Dollar
   signs are escaped: matplotlib would read what stands between two of them as a formula.
   """
-  line = _shortened(' '.join(text.split()), longest)
-  return ''.join(map(_drawable, line)).replace('$', r'\$')
+  pieces = [_drawable(character) for character in ' '.join(text.split())]
+  return ''.join(_shortened(pieces, longest)).replace('$', r'\$')
 
 
 def plain_lines(text: str) -> str:
@@ -40,11 +41,28 @@ def families(*texts: str) -> list[str]:
   return [_FAMILY, *sorted(family for family in found if family and family != _FAMILY)]
 
 
-def _shortened(text: str, longest: int) -> str:
-  if len(text) <= longest:
-    return text
+def columns_of(piece: str) -> int:
+  """Width in Latin characters; Chinese, Japanese and Korean characters are twice as wide."""
+  return sum(1 + (unicodedata.east_asian_width(character) in 'WF') for character in piece)
+
+
+def _shortened(pieces: list[str], longest: int) -> list[str]:
+  """The first and last of `pieces` around an ellipsis, if all are wider than `longest`."""
+  if sum(map(columns_of, pieces)) <= longest:
+    return pieces
   tail = longest // 3
-  return text[: longest - tail - 1] + _ELLIPSIS + text[-tail:]
+  return [
+    *_fitting(pieces, longest - tail - 1),
+    _ELLIPSIS,
+    *reversed(_fitting(reversed(pieces), tail)),
+  ]
+
+
+def _fitting(pieces: Iterable[str], columns: int) -> list[str]:
+  """The longest run of `pieces` from the first on that is at most `columns` wide."""
+  pieces = list(pieces)
+  ends = itertools.accumulate(map(columns_of, pieces))
+  return [piece for piece, end in zip(pieces, ends, strict=True) if end <= columns]
 
 
 def _drawable(character: str) -> str:
