@@ -1,4 +1,4 @@
-"""The training input as Keras users write it: a data set of a folder, and augmentation layers."""
+"""The training input as Keras users write it: a folder data set and augmentation layers."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,14 @@ from vgg_slim.data import manifest
 
 
 def build_step(workload: Workload) -> Callable[[], tuple[tf.Tensor, tf.Tensor]]:
-  """Returns what makes one batch: float32 [N, side, side, 3] without mean, and labels.
+  """Returns a function that makes one batch.
 
-  Pictures come at the middle of the scales, cut to squares, as Keras wants one size of them; layers
-  zoom to the other scales, crop and mirror.
+  Keras needs images of one size, so they are read as squares whose side is the middle of the
+  scales; layers then zoom to the other scales, crop and flip.
+
+  Returns:
+    a function that returns (images, labels): float32 [N, side, side, 3] with the mean subtracted,
+    and int32 [N].
   """
   import keras
   from keras import layers

@@ -9,7 +9,7 @@ from vgg_slim.compat import tf
 
 
 def build_step(workload: Workload) -> Callable[[], None]:
-  """Returns what runs one batch; XLA is off, which is the faster way on CPUs."""
+  """Returns a function that runs one batch; XLA is off, which is faster on CPUs."""
   import keras
 
   keras.config.set_dtype_policy('mixed_bfloat16' if workload.precision == 'bfloat16' else 'float32')
@@ -36,11 +36,11 @@ def build_step(workload: Workload) -> Callable[[], None]:
 
 
 def build_model(workload: Workload) -> Any:
-  """The workload's network with soft-max, as a Keras functional model in the current policy."""
+  """The workload's network with softmax, as a Keras functional model in the current policy."""
   import keras
   from keras import layers, regularizers
 
-  decay = regularizers.L2(layer_walk.WEIGHT_DECAY / 2)  # Keras has no half in its L2
+  decay = regularizers.L2(layer_walk.WEIGHT_DECAY / 2)  # Keras's L2 lacks the factor 1/2
 
   def pad(layer: Any, net: Any) -> tuple[Any, str]:
     if layer.padding in (0, 'SAME') or 2 * layer.padding == layer.kernel - 1 and layer.stride == 1:

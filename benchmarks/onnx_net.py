@@ -1,6 +1,7 @@
 """The same networks in onnxruntime, exported from their torch modules.
 
-The export is part of the process, so that its peak memory is that of torch and no figure of merit.
+The export runs in the same process, so its peak memory is torch's and says nothing about
+onnxruntime.
 """
 
 import io
@@ -12,7 +13,7 @@ from vgg_slim.benchmarks.workload import Workload
 
 
 def build_step(workload: Workload) -> Callable[[], None]:
-  """Returns what runs one batch; the export folds batch norm, as onnxruntime's users do."""
+  """Returns a function that runs one batch; the export folds batch norm, as is usual."""
   import onnxruntime
   import torch
 
@@ -21,7 +22,7 @@ def build_step(workload: Workload) -> Callable[[], None]:
   side = workload.image_size
   images = torch.randn(workload.batch_size, 3, side, side)
   exported = io.BytesIO()
-  with warnings.catch_warnings(action='ignore'):  # of the exporter's own future
+  with warnings.catch_warnings(action='ignore'):  # deprecation of this exporter
     torch.onnx.export(model, (images,), exported, input_names=['images'], dynamo=False)
   options = onnxruntime.SessionOptions()
   options.intra_op_num_threads = workload.threads

@@ -1,7 +1,7 @@
-"""The same networks as tf-slim's own `nets` write them: all layers convolutions, slim's batch norm.
+"""The same networks as tf-slim's own `nets` write them: only convolutions, and slim's batch norm.
 
-No kernel gradients by taps, no fully-connected layer as a matrix product: what this project's own
-layers are worth is the distance to this.
+It computes no kernel gradients by taps and no fully connected layer as a matrix product. The
+distance to it shows what this project's own layers gain.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from vgg_slim.nets.net_spec import Layer
 
 
 def build_step(workload: Workload) -> Callable[[], None]:
-  """Builds the graph, opens its session and returns what runs one batch."""
+  """Builds the graph, opens its session and returns a function that runs one batch."""
   with tf.Graph().as_default():
     images, labels = synthetic.build_batch(workload)
     is_training = workload.what in ('forward_backward', 'train_step')
@@ -39,7 +39,7 @@ def _build_training(workload: Workload) -> tf.Operation | list[tf.Operation]:
 
 
 def build_logits(workload: Workload, images: tf.Tensor, is_training: bool) -> tf.Tensor:
-  """Adds the workload's network; returns float32 [N, K], the average of the score map."""
+  """Adds the workload's network; returns float32 [N, K], the mean of the class score map."""
 
   def conv(layer: Layer, net: tf.Tensor, padding: int | str | None = None) -> tf.Tensor:
     net, padding = _pad(layer, net) if padding is None else (net, padding)
@@ -81,7 +81,11 @@ def build_logits(workload: Workload, images: tf.Tensor, is_training: bool) -> tf
 
 
 def _pad(layer: Layer, net: tf.Tensor) -> tuple[tf.Tensor, str]:
-  """What TensorFlow's two paddings make of a layer's: the maps to use, and which of them."""
+  """Expresses the padding of `layer` in TensorFlow's terms.
+
+  Returns:
+    the maps, padded with zeros where neither of TensorFlow's paddings fits, and 'VALID' or 'SAME'.
+  """
   if layer.padding == 0:
     return net, 'VALID'
   if layer.padding == 'SAME' or (layer.stride == 1 and 2 * layer.padding == layer.kernel - 1):

@@ -10,7 +10,12 @@ from vgg_slim.data import manifest
 
 
 def build_step(workload: Workload) -> Callable[[], Any]:
-  """Returns what makes one batch: float32 [N, 3, side, side] without mean, and labels."""
+  """Returns a function that makes one batch.
+
+  Returns:
+    a function that returns (images, labels): float32 [N, 3, side, side] with the mean subtracted,
+    and int64 [N].
+  """
   import torch
   from torchvision import datasets
   from torchvision.transforms import v2

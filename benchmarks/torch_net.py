@@ -8,12 +8,12 @@ from vgg_slim.benchmarks.workload import Workload
 
 
 def build_step(workload: Workload) -> Callable[[], None]:
-  """Returns what runs one batch eagerly."""
+  """Returns a function that runs one batch eagerly."""
   return _build(workload, compiled=False)
 
 
 def build_compiled_step(workload: Workload) -> Callable[[], None]:
-  """Returns what runs one batch through `torch.compile`."""
+  """Returns a function that runs one batch through `torch.compile`."""
   return _build(workload, compiled=True)
 
 
@@ -50,7 +50,7 @@ def _build(workload: Workload, compiled: bool) -> Callable[[], None]:
 
 
 def _parameter_groups(model: Any) -> list[dict[str, Any]]:
-  """Weight decay on weights alone, as in the other systems."""
+  """Groups the parameters so that only weights decay, as in the other systems."""
   weights = [p for p in model.parameters() if p.ndim > 1]
   vectors = [p for p in model.parameters() if p.ndim == 1]
   return [
@@ -60,21 +60,21 @@ def _parameter_groups(model: Any) -> list[dict[str, Any]]:
 
 
 def build_module(workload: Workload) -> Any:
-  """The workload's network as a torch module: float32 [N, 3, side, side] to logits [N, K]."""
+  """Builds the workload's network: a torch module, float32 [N, 3, side, side] -> logits [N, K]."""
   from torch import nn
 
   def conv(layer: Any, n_in: int) -> list[Any]:
     padding = layer.kernel // 2 if layer.padding == 'SAME' else layer.padding
     n_out = layer.channels
-    own = nn.Conv2d(n_in, n_out, layer.kernel, layer.stride, padding, bias=layer.biases)
-    return [own, *([nn.BatchNorm2d(n_out)] if layer.batch_norm else [])]
+    main = nn.Conv2d(n_in, n_out, layer.kernel, layer.stride, padding, bias=layer.biases)
+    return [main, *([nn.BatchNorm2d(n_out)] if layer.batch_norm else [])]
 
   def fc(layer: Any, n_in: int) -> list[Any]:
-    own = nn.Linear(layer.kernel**2 * n_in, layer.channels, bias=layer.biases)
-    return [nn.Flatten(), own, *([nn.BatchNorm1d(layer.channels)] if layer.batch_norm else [])]
+    main = nn.Linear(layer.kernel**2 * n_in, layer.channels, bias=layer.biases)
+    return [nn.Flatten(), main, *([nn.BatchNorm1d(layer.channels)] if layer.batch_norm else [])]
 
   def max_pool(layer: Any, n_in: int) -> list[Any]:
-    # Where a 3x3/2 pool over an even map is 'SAME', it reaches over its right and lower edge.
+    # A 3x3/2 pool with padding 'SAME' over an even map extends past the right and lower edges only.
     same = layer.padding == 'SAME'
     padding = 0 if same else layer.padding
     return [nn.MaxPool2d(layer.kernel, layer.stride, padding, ceil_mode=same)]

@@ -7,14 +7,14 @@ from vgg_slim.benchmarks import layer_walk
 
 
 @pytest.mark.parametrize('model', MODELS)
-def test_same_parameters_and_probabilities(model):
+def test_number_of_parameters_and_output_shape_match_ours(model):
   network = keras_net.build_model(load(model))
   assert network.count_params() == totals(model).parameters
   assert sum(np.prod(w.shape) for w in network.trainable_weights) == totals(model).trainable
   assert network.output_shape == (None, CLASSES)
 
 
-def test_dropout_is_where_our_layers_have_it():
+def test_dropout_layers_match_ours():
   workload = load('vgg_c@4')
   network = keras_net.build_model(workload)
   expected = [layer for layer in workload.layers() if layer.kind == 'dropout']

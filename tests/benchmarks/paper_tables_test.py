@@ -13,27 +13,27 @@ A = Setting('vgg_a', 256, 256)
 E = Setting('vgg_e', 256, 512)
 
 
-def test_the_papers_tables_speak_of_what_is_trained():
+def test_tables_4_and_5_agree_with_table_3_and_each_other():
   assert set(paper_tables.TABLE_5) <= set(paper_tables.TABLE_4) < set(paper_tables.TABLE_3)
   for setting, errors in paper_tables.TABLE_5.items():
     assert errors['dense'] == paper_tables.TABLE_4[setting]
 
 
-def test_training_sides_are_in_proportion(tmp_path):
+def test_training_scales_are_in_proportion_to_the_image_size(tmp_path):
   _, manifest = make_data_set(tmp_path / 'data', per_class=4)
   recipe, start = Recipe(channels=3, image_size=64), FineTuneConfig()
   config = paper_tables.train_config(E, recipe, 'data', manifest, start)
   assert (config.net.model, config.net.image_size) == ('vgg_e@3', 64)
-  fed = config.preprocessing
-  assert (fed.train_scale_min, fed.train_scale_max) == (256 * 64 // 224, 512 * 64 // 224)
+  scales = config.preprocessing
+  assert (scales.train_scale_min, scales.train_scale_max) == (256 * 64 // 224, 512 * 64 // 224)
 
 
-def test_networks_start_as_in_the_paper():
+def test_networks_are_initialized_from_each_other_as_in_the_paper():
   trained = {setting: f'{setting.model} {setting.largest}' for setting in paper_tables.TABLE_3}
 
   def start(*setting):
-    found = paper_tables.find_start(Setting(*setting), trained)
-    return found.checkpoint_path, found.from_net_a
+    fine_tune = paper_tables.find_start(Setting(*setting), trained)
+    return fine_tune.checkpoint_path, fine_tune.from_net_a
 
   assert start('vgg_a_lrn', 256, 256) == (None, False)
   assert start('vgg_b', 256, 256) == ('vgg_a 256', True)
@@ -47,11 +47,11 @@ def test_networks_start_as_in_the_paper():
 def test_three_networks_from_training_to_tables(tmp_path):
   data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
   recipe = Recipe(channels=1, fc_units=4, steps=1, batch_size=4)
-  said = []
+  reported = []
   scored = paper_tables.run_all(
-    (A, B, E), recipe, data_dir, manifest, tmp_path / 'runs', said.append
+    (A, B, E), recipe, data_dir, manifest, tmp_path / 'runs', reported.append
   )
-  assert said == [
+  assert reported == [
     '1 of 3: vgg_a@1, S = 36 to 36 px',
     '2 of 3: vgg_b@1, S = 36 to 36 px',
     '3 of 3: vgg_e@1, S = 36 to 73 px',
@@ -79,7 +79,7 @@ def test_three_networks_from_training_to_tables(tmp_path):
   }
 
 
-def test_what_comes_out_the_other_way_round():
+def test_pairs_ordered_against_the_paper_by_hand():
   @dataclasses.dataclass
   class Result:
     top_1_error: float
@@ -88,18 +88,18 @@ def test_what_comes_out_the_other_way_round():
     return Row(Line(Result(ours), None, None, ()), papers)
 
   rows = [row(0.3, 29.6), row(0.2, 28.7), row(0.25, 28.1), row(0.25, 28.1)]
-  found, total = paper_tables.find_disagreements(rows)
-  assert [(a.line.result.top_1_error, b.line.result.top_1_error) for a, b in found] == [
+  reversed_pairs, total = paper_tables.find_disagreements(rows)
+  assert [(a.line.result.top_1_error, b.line.result.top_1_error) for a, b in reversed_pairs] == [
     (0.2, 0.25)
   ] * 2
-  assert total == 5  # the last two are equal
+  assert total == 5  # six pairs, of which the last two rows are tied
 
 
-def test_a_setting_of_no_table_is_not_shown():
+def test_tables_of_no_settings_are_empty():
   assert paper_tables.make_tables({}) == {3: [], 4: [], 5: []}
 
 
 @pytest.mark.parametrize('setting', paper_tables.TABLE_3)
-def test_every_setting_is_of_the_papers_networks(setting):
+def test_every_setting_is_one_of_the_papers(setting):
   assert setting.model in ('vgg_a', 'vgg_a_lrn', 'vgg_b', 'vgg_c', 'vgg_d', 'vgg_e')
   assert (setting.smallest, setting.largest) in ((256, 256), (384, 384), (256, 512))

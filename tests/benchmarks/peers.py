@@ -1,9 +1,9 @@
-"""What every peer's network has to agree on with ours."""
+"""Workloads and parameter counts on which every peer's network has to agree with ours."""
 
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.nets import specs, summary
 
-# Plain; batch norm in trunk and head; residual units with odd paddings.
+# A plain network; batch norm in trunk and head; residual units with unusual padding.
 MODELS = ('vgg_c@4', 'vgg_cifar@4', 'resnet50@4')
 CLASSES, UNITS = 3, 8
 

@@ -8,7 +8,7 @@ from vgg_slim.data.conversion.splitting import SplitRule
 from vgg_slim.data.sources import catalog
 
 
-def test_every_training_picture_as_it_is_in_the_folder_of_its_label(tmp_path):
+def test_training_images_keep_their_bytes_in_the_folder_of_their_label(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'cat': 3, 'dog': 4}, 'JPEG', '.jpg')
   converter.convert(
     catalog.open_source('folder', root), tmp_path / 'out', converter.Options(SplitRule(0))
@@ -21,7 +21,7 @@ def test_every_training_picture_as_it_is_in_the_folder_of_its_label(tmp_path):
     )
 
 
-def test_the_folder_stays_as_long_as_its_batches(tmp_path):
+def test_the_folder_is_deleted_after_its_last_batch(tmp_path):
   data_dir, _ = make_data_set(tmp_path / 'data')
   folder = picture_folder.make_folder(data_dir)
   path = pathlib.Path(folder.name)

@@ -29,11 +29,11 @@ def test_speeds_shares_and_ratios_by_hand():
   assert ours.gflop_per_second == pytest.approx(flop(LOAD) / 0.75e9)
   assert ours.shares == pytest.approx({'matmul': flop(LOAD) / 0.75 / 200e9})
   assert ours.ours is None
-  # Turn by turn twice and three times as fast.
+  # Twice as fast in the first turn and three times in the second.
   assert keras.ours == timing.Ratio(2.5, 2.25, 2.75)
 
 
-def test_a_row_for_people():
+def test_title_and_cells_of_a_row():
   ours, keras = make_rows()
   assert report.title(ours) == 'vgg16 at 224 px, batch 4, float32, 2 threads'
   cells = dict(zip(report.HEADINGS, report.cells(keras), strict=True))
@@ -44,7 +44,7 @@ def test_a_row_for_people():
   assert cells['vgg_slim is'] == '2.50x (2.25 - 2.75)'
   load = Workload('convert', 'vgg16', 10, 8, threads=2)
   (conversion,) = report.make_rows([Outcome('vgg_slim', load, [[5.0]])])
-  assert report.title(conversion) == '10 pictures of 8 px, 2 workers'
+  assert report.title(conversion) == '10 images of 8 px, 2 workers'
   assert report.classic_line(ours) == 'forward across 4 steps, 0.750 +/- 0.250 sec / batch'
 
 
@@ -53,16 +53,16 @@ def timed(what, seconds):
   return report.make_rows([Outcome('vgg_slim', load, [[seconds]])])[0]
 
 
-def test_a_dense_picture_against_its_arithmetic_share():
+def test_dense_cost_by_hand():
   forward = timed('forward', 1.0)
   load = dataclasses.replace(LOAD, what='dense', image_size=448)
-  # At 448 px the convolutions take four times as long, and fc6 slides over 8x8 places for one.
+  # At 448 px the convolutions take four times as long, and fc6 is computed at 8x8 positions.
   arithmetic = flop(load) / flop(LOAD)
   assert arithmetic > 4
   (dense,) = report.make_rows([Outcome('vgg_slim', load, [[1.1 * arithmetic]])])
-  found = report.find_dense_cost([forward, dense])
-  assert found.share == pytest.approx(1.1)
-  assert str(found).startswith('A picture of 448 px costs 1.10 times')
+  cost = report.find_dense_cost([forward, dense])
+  assert cost.share == pytest.approx(1.1)
+  assert str(cost).startswith('A dense image of 448 px takes 1.10 times')
   assert report.find_dense_cost([dense]) is None
 
 
@@ -73,17 +73,17 @@ def test_the_bottleneck_is_the_largest_part():
     timed('train_step', 0.6),
     timed('end_to_end', 2.0),
   ]
-  found = report.find_bottleneck(rows)
-  parts = (found.input, found.compute, found.optimizer, found.summaries)
+  bottleneck = report.find_bottleneck(rows)
+  parts = (bottleneck.input, bottleneck.compute, bottleneck.optimizer, bottleneck.summaries)
   assert parts == pytest.approx((0.2, 0.5, 0.1, 1.2))
-  assert found.name == 'summaries'
-  assert str(found).startswith('Bottleneck: summaries (input 200.0 ms, compute 500.0 ms')
+  assert bottleneck.name == 'summaries'
+  assert str(bottleneck).startswith('Bottleneck: summaries (input 200.0 ms, compute 500.0 ms')
   rows[-1] = timed('end_to_end', 0.7)
   assert report.find_bottleneck(rows).name == 'compute'
   assert report.find_bottleneck(rows[1:]) is None
 
 
-def test_a_file_comes_back_as_it_was(tmp_path):
+def test_rows_survive_a_round_trip_through_a_file(tmp_path):
   path = tmp_path / 'rows.json'
   rows = make_rows()
   with path.open('wb') as stream:
@@ -105,12 +105,12 @@ def test_two_files_are_compared_row_by_row():
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{"format": 1}', '{"format": 7, "rows": []}'])
-def test_another_file_is_named(tmp_path, text):
+def test_a_file_that_is_not_a_benchmark_output_is_named(tmp_path, text):
   path = tmp_path / 'other.json'
   path.write_text(text)
   with pytest.raises(BenchmarkError, match='other.json'):
     report.read_rows(str(path))
 
 
-def test_the_machine_has_a_name():
+def test_machine_states_the_number_of_cores():
   assert 'cores' in report.machine()

@@ -16,15 +16,15 @@ def build(what, **changes):
 def test_forward_gives_probabilities(precision):
   probabilities = build('forward', precision=precision)()
   assert probabilities.shape == (2, 3)
-  # Divided in float32, whatever came before.
+  # Softmax divides in float32 in either precision.
   np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
 
 
-def test_dense_averages_over_a_larger_picture():
+def test_dense_averages_over_a_larger_image():
   assert build('dense', image_size=256)().shape == (2, 3)
 
 
-def test_training_moves_the_loss():
+def test_training_changes_the_loss():
   train = build('train_step')
   losses = [train() for _ in range(3)]
   assert len(set(losses)) == 3
@@ -39,14 +39,14 @@ def test_no_gradient_is_pruned():
     session.run(fetches, options=options, run_metadata=metadata)
   (graph,) = metadata.partition_graphs
   kinds = [node.op.removeprefix('_MklNative') for node in graph.node]
-  # Eight convolutions, of which the first needs no gradient of the pictures.
+  # Eight convolutions, of which the first needs no gradient with respect to the images.
   assert kinds.count('Conv2DBackpropInput') == 7
 
 
-def test_input_and_the_whole_step_read_a_data_set(tmp_path):
+def test_input_and_end_to_end_read_a_data_set(tmp_path):
   data_dir, _ = make_data_set(tmp_path / 'data')
   assert build('input', data_dir=data_dir, num_classes=2)() is None
-  whole = build('end_to_end', data_dir=data_dir, num_classes=2)
-  total, cross_entropy, accuracy, _ = whole()
+  step = build('end_to_end', data_dir=data_dir, num_classes=2)
+  total, cross_entropy, accuracy, _ = step()
   assert total > cross_entropy > 0  # weight decay is part of the total
   assert accuracy in (0.0, 0.5, 1.0)

@@ -8,7 +8,7 @@ from vgg_slim.compat import tf
 LOAD = Workload('forward', 'vgg_a', 3, 40, num_classes=5)
 
 
-def test_one_batch_that_stays():
+def test_every_run_gives_the_same_batch():
   with graph_session() as session:
     batch = synthetic.build_batch(LOAD)
     session.run(tf.local_variables_initializer())
@@ -22,7 +22,7 @@ def test_one_batch_that_stays():
   np.testing.assert_array_equal(labels, again[1])
 
 
-def test_the_config_is_of_the_workload():
+def test_the_config_has_the_values_of_the_workload():
   config = synthetic.train_config(LOAD)
   assert (config.net.model, config.net.image_size, config.net.num_classes) == ('vgg_a', 40, 5)
   assert config.run.batch_size == 3

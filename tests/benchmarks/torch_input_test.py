@@ -7,7 +7,7 @@ import pytest
 
 from tests.testing import make_data_set
 
-# A process of its own: torchvision does not start where TensorFlow has been loaded.
+# Runs in its own process: torchvision does not start where TensorFlow has been loaded.
 PROGRAM = """
 import sys
 from vgg_slim.benchmarks import torch_input
@@ -22,7 +22,7 @@ assert 'tensorflow' not in sys.modules
 """
 
 
-def test_batches_are_crops_and_go_on(tmp_path):
+def test_batches_are_crops_without_end(tmp_path):
   if importlib.util.find_spec('torchvision') is None:
     pytest.skip('torchvision is not installed')
   data_dir, _ = make_data_set(tmp_path / 'data')

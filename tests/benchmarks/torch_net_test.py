@@ -9,7 +9,7 @@ torch = pytest.importorskip('torch', reason='torch is an optional extra')
 
 
 @pytest.mark.parametrize('model', MODELS)
-def test_same_parameters_and_logits(model):
+def test_number_of_parameters_and_output_shape_match_ours(model):
   module = torch_net.build_module(load(model))
   assert sum(p.numel() for p in module.parameters()) == totals(model).trainable
   assert module(torch.zeros(2, 3, 64, 64)).shape == (2, CLASSES)
@@ -20,7 +20,7 @@ def test_steps_run(what):
   torch_net.build_step(load('vgg_a@4', what, precision='bfloat16'))()
 
 
-def test_weight_decay_is_on_weights_alone():
+def test_only_weights_decay():
   module = torch_net.build_module(load('vgg_cifar@4'))
   decayed, others = torch_net._parameter_groups(module)
   weights = sum(p.numel() for p in decayed['params'])

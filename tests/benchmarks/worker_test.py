@@ -17,7 +17,7 @@ def serve(*requests):
   return [json.loads(line) for line in replies.getvalue().splitlines()]
 
 
-def test_runs_as_many_batches_as_it_is_told(monkeypatch):
+def test_runs_the_requested_number_of_batches(monkeypatch):
   calls = itertools.count()
   monkeypatch.setattr(worker, 'build_step', lambda name, load: lambda: next(calls))
   ready, none, three = serve('any', LOAD, 0, 3)
@@ -28,7 +28,7 @@ def test_runs_as_many_batches_as_it_is_told(monkeypatch):
   assert next(calls) == 3
 
 
-def test_says_why_it_cannot(monkeypatch):
+def test_replies_with_the_reason_why_it_cannot_run(monkeypatch):
   def fail(name, load):
     raise systems.NotMeasuredError(f'{name} cannot do {load.what}')
 

@@ -12,8 +12,8 @@ def work(**changes):
   return flop(dataclasses.replace(VGG16, **changes))
 
 
-def test_vgg16_at_224_px():
-  # 15.47 G multiply-adds, timm's count (Wightman); conv1_1 has 224 * 224 * 27 * 64 of them.
+def test_flop_of_vgg16_at_224_px():
+  # timm counts 15.47 G multiply-adds, of which conv1_1 has 224 * 224 * 27 * 64.
   forward = 15_470_264_320
   assert work() == 2 * forward
   assert work(batch_size=8) == 16 * forward
@@ -23,14 +23,14 @@ def test_vgg16_at_224_px():
   assert work(what='input') == work(what='convert', batch_size=10) == 0
 
 
-def test_dense_is_the_convolutions_by_area_and_the_layers_by_score():
-  # A 384 px picture has (384 / 224)^2 the pixels of each map and a 6x6 score map.
-  layers = 25_088 * 4096 + 4096 * 4096 + 4096 * 1000
-  convolutions = 15_470_264_320 - layers
-  assert work(what='dense', image_size=384) == 2 * (convolutions * 384**2 // 224**2 + 36 * layers)
+def test_dense_flop_scales_convolutions_by_area_and_dense_layers_by_scores():
+  # Each map of a 384 px image has (384 / 224)^2 times the pixels, and the score map is 6x6.
+  head = 25_088 * 4096 + 4096 * 4096 + 4096 * 1000
+  convolutions = 15_470_264_320 - head
+  assert work(what='dense', image_size=384) == 2 * (convolutions * 384**2 // 224**2 + 36 * head)
 
 
-def test_every_mistake_at_once():
+def test_all_invalid_values_are_listed_at_once():
   with pytest.raises(ConfigError, match="what must be .* got 'fwd'; .*'int8'; batch_size .* got 0"):
     Workload('fwd', 'vgg16', 0, 224, precision='int8')
   with pytest.raises(ConfigError, match='too small'):

@@ -21,14 +21,14 @@ def measured(benchmark, monkeypatch):
   """Replaces the processes: every batch takes one second, those of `keras` two."""
   asked = []
 
-  def run_turns(contestants, num_batches, warmup, turns, module, progress):
-    asked.append([(c.system, c.workload.what) for c in contestants])
+  def run_turns(cases, num_batches, warmup, turns, module, progress):
+    asked.append([(case.system, case.workload.what) for case in cases])
     progress(1, 1)
     return [
-      Outcome(*contestant, absent='it is not installed')
-      if contestant.system == 'torch'
-      else Outcome(*contestant, [[2.0 if contestant.system == 'keras' else 1.0]] * turns, 2**30)
-      for contestant in contestants
+      Outcome(*case, absent='it is not installed')
+      if case.system == 'torch'
+      else Outcome(*case, [[2.0 if case.system == 'keras' else 1.0]] * turns, 2**30)
+      for case in cases
     ]
 
   monkeypatch.setattr(benchmark.turns, 'run_turns', run_turns)
@@ -69,7 +69,7 @@ def test_end_to_end_also_measures_its_parts(benchmark, measured, monkeypatch, ca
 def test_dense_is_compared_with_a_forward_pass(benchmark, measured, capsys):
   assert run_tool(benchmark, '--what=dense', '--image_size=384', '--num_batches=1') == 0
   assert [what for system, what in measured[-1] if system == 'vgg_slim'] == ['forward', 'dense']
-  assert 'A picture of 384 px costs' in capsys.readouterr().out
+  assert 'A dense image of 384 px takes' in capsys.readouterr().out
 
 
 def test_growth_takes_turns_over_all_values(benchmark, measured, tmp_path, capsys):
@@ -81,7 +81,7 @@ def test_growth_takes_turns_over_all_values(benchmark, measured, tmp_path, capsy
   # Every batch takes one second, so an image costs least in the largest batch.
   assert '62.5 ms' in said
   assert (
-    'vgg_slim forward of resnet50, float32: no worse than linear. A picture costs at most 0.25x'
+    'vgg_slim forward of resnet50, float32: no worse than linear. The cost per image is at most'
   ) in said
   assert 'keras forward of resnet50, float32: no worse than linear' in said
   sizes = [row['workload']['batch_size'] for row in json.loads(rows.read_text())['rows']]
@@ -101,12 +101,15 @@ def test_growth_with_records_measures_conversions(benchmark, measured, capsys):
   [
     (['--peers=mxnet'], '--peers=mxnet: expected keras, torch'),
     (['--what=forwards'], "what must be one of forward, .* got 'forwards'"),
-    (['--compare=none.json'], 'none.json is no output of tools/benchmark'),
+    (['--compare=none.json'], 'none.json is not an output of tools/benchmark'),
     (['--model=vgg17'], "Unknown model 'vgg17'"),
     (['--values=1,2'], '--growth is required with --values.'),
     (['--growth=batch_size', '--values=1,b'], '--values=1,b: expected comma-separated integers'),
     (['--growth=batch_size', '--values=1'], 'values=1: growth needs two'),
-    (['--growth=workers', '--what=forward'], 'growth with workers is measured on convert'),
+    (
+      ['--growth=workers', '--what=forward'],
+      'growth with workers can be measured for convert only',
+    ),
   ],
 )
 def test_user_errors_are_one_line(benchmark, measured, capsys, arguments, message):

@@ -1,4 +1,4 @@
-"""What the machine can do at best: one large product or convolution, again and again."""
+"""The machine's peak speed, measured on one large matrix product or convolution."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ RunBatch = Callable[[], None]
 
 
 def build_matmul(workload: Workload, side: int = MATMUL_SIDE) -> RunBatch:
-  """Returns what multiplies two square matrices in the workload's precision."""
+  """Returns a function that multiplies two square matrices in the workload's precision."""
   return _build(workload, [[side, side], [side, side]], tf.matmul)
 
 
 def build_convolution(workload: Workload, conv: Conv = CONV) -> RunBatch:
-  """Returns what runs one convolution in the workload's precision."""
+  """Returns a function that runs one convolution in the workload's precision."""
   n, side, channels = conv
   shapes = [[n, side, side, channels], [3, 3, channels, channels]]
   return _build(
@@ -32,6 +32,7 @@ def _build(workload: Workload, shapes: list[list[int]], operation: Callable) -> 
       for shape in shapes
     ]
     result = operation(*operands)
-    session = sessions.open_session()  # its operands are in the workload's precision already
+    # The operands already have the workload's precision, so the session takes no runtime config.
+    session = sessions.open_session()
     session.run(tf.global_variables_initializer())
     return session.make_callable(result.op)

@@ -1,10 +1,10 @@
-"""The products whose speed is taken as the machine's ceiling. No TensorFlow."""
+"""Shapes of the operations whose speed counts as the machine's ceiling. No TensorFlow."""
 
 from typing import NamedTuple
 
 
 class Conv(NamedTuple):
-  """A 3x3 convolution with as many channels in as out, over `batch` maps of `side` pixels."""
+  """A 3x3 convolution of `batch` maps of `side` x `side` pixels, `channels` in and out."""
 
   batch: int
   side: int

@@ -1,4 +1,4 @@
-"""The conversion of pictures that are made up while it reads them. No TensorFlow."""
+"""A conversion whose source images are generated while it reads them. No TensorFlow."""
 
 import functools
 import pathlib
@@ -15,11 +15,11 @@ _CLASSES = ('even', 'odd')
 
 
 class NoiseImages(Sequence):
-  """Pictures of noise, no two alike; as none of them is held, a million takes no memory.
+  """Noise images, all different, generated on reading: a million of them takes no memory.
 
   Args:
-    count: how many.
-    side: in pixels.
+    count: number of images.
+    side: height and width of each image, in pixels.
   """
 
   def __init__(self, count: int, side: int):
@@ -36,7 +36,10 @@ class NoiseImages(Sequence):
 
 
 def build_step(workload: Workload) -> Callable[[], None]:
-  """Returns what converts `batch_size` pictures with `threads` workers, and removes the result."""
+  """Returns a function that converts `batch_size` images with `threads` workers.
+
+  The function deletes the data set that it has written.
+  """
   images = NoiseImages(workload.batch_size, workload.image_size)
   source = Source('npz', _CLASSES, {'train': images}, mirror_safe=True)
 
@@ -48,5 +51,5 @@ def build_step(workload: Workload) -> Callable[[], None]:
 
 
 def _noise(seed: int, side: int) -> np.ndarray:
-  """uint8 [side, side, 3]."""
+  """Returns noise, uint8 [side, side, 3]."""
   return np.random.default_rng(seed).integers(0, 256, [side, side, 3], np.uint8)

@@ -1,4 +1,4 @@
-"""How the cost of a picture grows with one number of the workload. No TensorFlow."""
+"""How the cost per image grows with one parameter of the workload. No TensorFlow."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -12,30 +12,30 @@ from vgg_slim.benchmarks.workload import KINDS, Workload
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets.summary import format_bytes
 
-TOLERANCE = 0.15  # for noise: turns of one system on a shared machine differ by a tenth
+TOLERANCE = 0.15  # noise: turns of the same system on a shared machine differ by 10 %
 
 
 class Axis(NamedTuple):
-  """What is varied.
+  """The parameter that is varied.
 
   Attributes:
-    field: of the workload.
-    label: its values, for people.
-    values: where nobody says others.
-    kinds: of workloads that are measured along it, first the usual one.
-    unit: what costs the same at every value where the whole cost is linear, 'picture' or 'pixel'.
+    field: name of the field of `Workload`.
+    label: axis label, also used in tables and messages.
+    values: default values.
+    kinds: kinds of workloads that can be measured along the axis; the first is the default.
+    unit: 'image' or 'pixel': whichever costs the same at every value when the cost is linear.
   """
 
   field: str
   label: str
   values: tuple[int, ...]
   kinds: tuple[str, ...] = KINDS
-  unit: str = 'picture'
+  unit: str = 'image'
 
 
 AXES = {
-  'batch_size': Axis('batch_size', 'pictures in a batch', (1, 4, 16, 64)),
-  'image_size': Axis('image_size', 'pixels a side', (32, 64, 128, 256, 512), unit='pixel'),
+  'batch_size': Axis('batch_size', 'images per batch', (1, 4, 16, 64)),
+  'image_size': Axis('image_size', 'pixels per side', (32, 64, 128, 256, 512), unit='pixel'),
   'records': Axis('batch_size', 'records', (1000, 10_000, 100_000), ('convert',)),
   'workers': Axis('threads', 'workers', (1, 2), ('convert',)),
 }
@@ -45,17 +45,17 @@ class Point(NamedTuple):
   """The cost at one value.
 
   Attributes:
-    value: of the axis.
-    picture: seconds of a picture.
-    unit_seconds: of the axis's unit, at the median.
-    linear: seconds of a picture at the cost of a unit where that is least, up to this value.
-    cheapest: the smaller value where a unit costs least; None at the first value.
-    growth: cost of a unit over that at `cheapest`, turn by turn; None at the first value.
-    peak_bytes: of the system's process, or None.
+    value: value of the axis.
+    image_seconds: statistics of the seconds per image.
+    unit_seconds: median seconds per unit of the axis.
+    linear: seconds per image at the lowest cost per unit of all values up to this one.
+    cheapest: the smaller value with the lowest cost per unit; None at the first value.
+    growth: cost per unit divided by that at `cheapest`, turn by turn; None at the first value.
+    peak_bytes: peak memory of the system's process, in bytes; None where it is unknown.
   """
 
   value: int
-  picture: timing.Statistics
+  image_seconds: timing.Statistics
   unit_seconds: float
   linear: float
   cheapest: int | None
@@ -64,7 +64,7 @@ class Point(NamedTuple):
 
 
 class Growth(NamedTuple):
-  """The costs of one system along an axis, at two rising values or more."""
+  """The costs of one system along an axis, at two or more increasing values."""
 
   system: str
   workload: Workload
@@ -80,55 +80,58 @@ class Growth(NamedTuple):
 
   @property
   def worst(self) -> Point:
-    """Where a unit costs most, over the smaller value where it costs least."""
+    """The point with the largest growth of the cost per unit."""
     return max(self.points[1:], key=lambda point: point.growth.value)
 
   @property
   def is_linear(self) -> bool:
-    """Whether the whole cost grows no worse than linear, but for TOLERANCE."""
+    """Whether the total cost grows no worse than linearly, within TOLERANCE."""
     return self.worst.growth.value <= 1 + TOLERANCE
 
   def __str__(self) -> str:
     worst = self.worst
     return (
-      f'{self.name}: {"no worse" if self.is_linear else "worse"} than linear. A {self.axis.unit} '
-      f'costs at most {worst.growth} what it costs at fewer {self.axis.label}: at {worst.value}, '
-      f'over {worst.cheapest}; up to {1 + TOLERANCE}x passes for noise.'
+      f'{self.name}: {"no worse" if self.is_linear else "worse"} than linear. The cost per '
+      f'{self.axis.unit} is at most {worst.growth} the cost at fewer {self.axis.label}: at '
+      f'{worst.value}, compared with {worst.cheapest}; up to {1 + TOLERANCE}x counts as noise.'
     )
 
 
 def vary(axis: Axis, workload: Workload, values: Sequence[int]) -> list[Workload]:
-  """The workload at each of the values, in rising order.
+  """Returns the workload at each of the values, in increasing order.
 
   Raises:
-    ConfigError: fewer than two values, one that the workload cannot have, or a kind of workload
-      that is not measured along the axis.
+    ConfigError: there are fewer than two distinct values, the workload does not allow one of them,
+      or workloads of this kind cannot be measured along the axis.
   """
   if workload.what not in axis.kinds:
     raise ConfigError(
-      f'what={workload.what}: growth with {axis.label} is measured on {", ".join(axis.kinds)}.'
+      f'what={workload.what}: growth with {axis.label} can be measured for '
+      f'{", ".join(axis.kinds)} only.'
     )
   distinct = sorted(set(values))
   if len(distinct) < 2:
-    raise ConfigError(f'values={",".join(map(str, values))}: growth needs two different ones.')
+    raise ConfigError(
+      f'values={",".join(map(str, values))}: growth needs two or more different values.'
+    )
   return [dataclasses.replace(workload, **{axis.field: value}) for value in distinct]
 
 
 def find_growth(axis: Axis, outcomes: Sequence[Outcome]) -> list[Growth]:
-  """One for each system, without those that were not measured at two values or more.
+  """Returns the growth of each system that was measured at two or more values.
 
   Args:
-    axis: along which the workloads differ, and in nothing else.
-    outcomes: in the order of `vary`, measured in turns with each other.
+    axis: the only parameter in which the workloads differ.
+    outcomes: outcomes measured in turns with each other, in the order of `vary`.
   """
-  lines = {}
+  by_system = {}
   for outcome in outcomes:
     if outcome.turns:
-      lines.setdefault(outcome.system, []).append(outcome)
+      by_system.setdefault(outcome.system, []).append(outcome)
   return [
-    Growth(system, line[0].workload, axis, tuple(_points(axis, line)))
-    for system, line in lines.items()
-    if len(line) > 1
+    Growth(system, measured[0].workload, axis, tuple(_points(axis, measured)))
+    for system, measured in by_system.items()
+    if len(measured) > 1
   ]
 
 
@@ -154,14 +157,14 @@ def _points(axis: Axis, outcomes: Sequence[Outcome]) -> Iterator[Point]:
 
 
 def headings(axis: Axis) -> tuple[str, ...]:
-  """Of the columns of `cells`."""
-  pixel = ('a pixel',) if axis.unit == 'pixel' else ()
-  return (axis.label, 'a picture', 'quartiles', *pixel, 'growth', 'peak memory')
+  """Headings of the columns of `cells`."""
+  pixel = ('per pixel',) if axis.unit == 'pixel' else ()
+  return (axis.label, 'per image', 'quartiles', *pixel, 'growth', 'peak memory')
 
 
 def cells(axis: Axis, point: Point) -> list[str]:
-  """A point for people, under the headings of its axis."""
-  cost = point.picture
+  """A point as a table row, under the headings of its axis."""
+  cost = point.image_seconds
   return [
     f'{point.value}',
     f'{1e3 * cost.median:.4g} ms',

@@ -7,9 +7,9 @@ _STATUS = pathlib.Path('/proc/self/status')
 
 
 def peak_bytes(status: pathlib.Path = _STATUS) -> int | None:
-  """The most memory this process has held at once, in bytes; None where the system does not say.
+  """Returns the peak resident memory of this process in bytes, or None where it is unknown.
 
-  The high-water mark of Linux: that of `getrusage` is handed on from parent to child.
+  Reads VmHWM of Linux, because the peak of `getrusage` is inherited from the parent process.
   """
   try:
     match = re.search(r'^VmHWM:\s+(\d+) kB$', status.read_text(encoding='ascii'), re.MULTILINE)

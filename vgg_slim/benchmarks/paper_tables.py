@@ -1,8 +1,9 @@
-"""The VGG paper's Tables 3 to 5 in miniature: thin networks on small pictures.
+"""The VGG paper's Tables 3 to 5 in miniature: thin networks on small images.
 
-The paper's 224 px become `image_size`, its S and Q shrink in proportion, and what its tables
-compare (depth, scale jitter, several test scales, dense against crops) is measured anew. Networks
-start from each other as there (3.1): deeper ones from A, S = 384 from 256, jitter from 384.
+The paper's 224 px become `image_size`, its S and Q shrink in proportion, and the comparisons of its
+tables (depth, scale jitter, several test scales, dense evaluation and multi-crop) are measured
+again. Networks are initialized from each other as in section 3.1: deeper ones from A, S = 384 from
+S = 256, and scale jitter from S = 384.
 """
 
 import io
@@ -24,7 +25,7 @@ from vgg_slim.training.hooks import progress
 
 
 class Setting(NamedTuple):
-  """What is trained: a network of `specs.VGG` and the paper's S, the same twice or a range."""
+  """A network of `specs.VGG` and the range of the paper's S, equal bounds for a fixed S."""
 
   model: str
   smallest: int
@@ -35,7 +36,7 @@ def _s(model: str, smallest: int, largest: int | None = None) -> Setting:
   return Setting(model, smallest, largest or smallest)
 
 
-# arXiv:1409.1556: what is compared, and the top-1 validation error in per cent on ILSVRC-2012.
+# arXiv:1409.1556: top-1 validation error on ILSVRC-2012 in percent, by setting.
 TABLE_3: dict[Setting, float] = {
   _s('vgg_a', 256): 29.6,
   _s('vgg_a_lrn', 256): 29.7,
@@ -72,14 +73,15 @@ class Recipe(NamedTuple):
   """How every network is trained and scored.
 
   Attributes:
-    channels: of the first stage, where the paper has 64.
-    image_size: side of the training crop, in pixels, where the paper has 224.
-    fc_units: of fc6 and fc7, where the paper has 4096.
-    steps: of training.
-    batch_size: pictures in a step.
-    learning_rate: at step 0, from where it falls along a cosine to zero.
-    dropout_keep_prob: of fc6 and fc7; in so few steps dropout only costs, the paper has 0.5.
-    seed: of weights and order.
+    channels: number of channels of the first stage; 64 in the paper.
+    image_size: side of the training crop, in pixels; 224 in the paper.
+    fc_units: number of units of fc6 and fc7; 4096 in the paper.
+    steps: number of training steps.
+    batch_size: number of images per step.
+    learning_rate: initial learning rate, which decays to zero along a cosine.
+    dropout_keep_prob: keep probability of dropout after fc6 and fc7; 0.5 in the paper, which in so
+      few steps only raises the error.
+    seed: random seed for weight initialization and shuffling.
   """
 
   channels: int = 8
@@ -93,7 +95,7 @@ class Recipe(NamedTuple):
 
 
 class Row(NamedTuple):
-  """One line of a table, and the paper's top-1 error of its counterpart, in per cent."""
+  """One line of a table, and the paper's top-1 error for the same setting, in percent."""
 
   line: results.Line
   paper_error: float
@@ -111,18 +113,18 @@ def run_all(
   folder: str,
   report: Callable[[str], None],
 ) -> Scored:
-  """Trains and scores each setting; one that is trained already is only scored.
+  """Trains and scores each setting; a setting that is already trained is only scored.
 
   Args:
     settings: keys of TABLE_3.
-    recipe: for all of them.
+    recipe: how all of them are trained.
     data_dir: folder of a converted data set with a validation split.
-    manifest: its manifest.
-    folder: is given a train_dir for each setting.
-    report: is given a line before each.
+    manifest: the data set's manifest.
+    folder: folder in which each setting gets its train_dir.
+    report: function called with one line of text before each setting.
 
   Raises:
-    TrainingError: a loss is no longer finite, or training was interrupted.
+    TrainingError: the loss became infinite or NaN, or training was interrupted.
   """
   scored, checkpoints = {}, {}
   settings = list(settings)
@@ -136,11 +138,13 @@ def run_all(
     quiet = progress.Reporter(io.StringIO())
     result = loop.run_training(trained, manifest, train_dir, None, quiet)
     if result.stopped_by:
-      raise TrainingError(f'Stopped by {result.stopped_by}; {folder} holds what is trained so far.')
+      raise TrainingError(
+        f'Stopped by {result.stopped_by}; {folder} holds the networks trained so far.'
+      )
     checkpoints[setting] = result.checkpoint
     several = test_scales.multi(small.train_scale_min, small.train_scale_max, recipe.image_size)
     request = EvalConfig(
-      tuple(dict.fromkeys((trained.test_scale, *several))),  # Table 3 takes the first alone
+      tuple(dict.fromkeys((trained.test_scale, *several))),  # Table 3 uses only the first
       tuple(TABLE_5.get(setting, (views.WHOLE,))),
       flip=manifest.mirror_safe,
     )
@@ -150,7 +154,12 @@ def run_all(
 
 
 def find_start(setting: Setting, checkpoints: Mapping[Setting, str]) -> config.FineTuneConfig:
-  """What a setting is trained from, out of those that are trained; else its initial values."""
+  """Returns the checkpoint that a setting starts from, or a start from scratch.
+
+  Args:
+    setting: the setting to train.
+    checkpoints: checkpoints of the settings that are already trained.
+  """
   if setting.smallest < setting.largest:
     before = _s(setting.model, 384)
   elif setting.smallest > 256:
@@ -171,7 +180,7 @@ def train_config(
   manifest: Manifest,
   start: config.FineTuneConfig,
 ) -> config.TrainConfig:
-  """The run of one setting, its S in proportion to the recipe's image size."""
+  """Returns the config of one setting, with S scaled to the recipe's image size."""
   smallest, largest = (
     side * recipe.image_size // IMAGE_SIDE for side in (setting.smallest, setting.largest)
   )
@@ -184,7 +193,7 @@ def train_config(
       dropout_keep_prob=recipe.dropout_keep_prob,
       initializer='he',
     ),
-    # He's rule keeps the spread of its input, and 1/64 makes that about one.
+    # He initialization preserves the variance of its input; a scale of 1/64 makes it about one.
     preprocessing=config.PreprocessingConfig(
       manifest.rgb_mean, 1 / 64, smallest, largest, random_flip=manifest.mirror_safe
     ),
@@ -204,7 +213,7 @@ def train_config(
 
 
 def make_tables(scored: Mapping[Setting, results.ScoredCheckpoint]) -> Tables:
-  """Rows by the number of their table: of the settings in `scored`, in the paper's order."""
+  """Returns the rows of the settings in `scored`, in the paper's order, by table number."""
   single = [
     Row(results.combine([scored[s]], views.WHOLE, scored[s].config.test_scales[:1]), error)
     for s, error in TABLE_3.items()
@@ -225,10 +234,10 @@ def make_tables(scored: Mapping[Setting, results.ScoredCheckpoint]) -> Tables:
 
 
 def find_disagreements(rows: Sequence[Row]) -> tuple[list[tuple[Row, Row]], int]:
-  """Pairs of rows that come out the other way round than in the paper.
+  """Finds the pairs of rows whose order by error is the reverse of the paper's.
 
   Returns:
-    these pairs, and the number of pairs that neither the paper nor we have equal.
+    these pairs, and the number of pairs that are tied neither in the paper nor here.
   """
   pairs = [
     (a, b, (a.paper_error - b.paper_error) * (_error(a) - _error(b)))

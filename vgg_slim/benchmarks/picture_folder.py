@@ -1,4 +1,4 @@
-"""The training pictures of a converted data set as files, for systems that read folders.
+"""The training images of a converted data set as files, for systems that read folders.
 
 No TensorFlow: torchvision does not start in a process that has loaded it.
 """
@@ -14,34 +14,34 @@ Batch = TypeVar('Batch')
 
 
 def make_folder(data_dir: str) -> tempfile.TemporaryDirectory:
-  """Writes the pictures of the train split, bytes as they are, to one folder for each label.
+  """Writes the images of the training split, with their bytes unchanged, to one folder per label.
 
   Args:
-    data_dir: a converted data set.
+    data_dir: folder of a converted data set.
 
   Returns:
-    a temporary folder that is given folders '0000', '0001', ... with files '000000.jpeg' or '.png';
-    gone with what is returned.
+    a temporary folder with subfolders '0000', '0001', ... of files '000000.jpeg' or '000000.png';
+    it is deleted together with the returned object.
 
   Raises:
-    DataError: no converted data set.
+    DataError: `data_dir` holds no converted data set.
     OSError: a file cannot be read or written.
   """
   described = manifest.read_manifest(data_dir)
   folder = tempfile.TemporaryDirectory()
   number = 0
-  for path in manifest.shard_paths(data_dir, described, 'train'):
-    for _, record in record_framing.iterate_records(path):
+  for shard in manifest.shard_paths(data_dir, described, 'train'):
+    for _, record in record_framing.iterate_records(shard):
       features = example_proto.decode_example(record)
       label, kind = features[example_proto.LABEL][0], features[example_proto.FORMAT][0].decode()
-      place = pathlib.Path(folder.name, f'{label:04d}', f'{number:06d}.{kind}')
-      place.parent.mkdir(exist_ok=True)
-      place.write_bytes(features[example_proto.ENCODED][0])
+      path = pathlib.Path(folder.name, f'{label:04d}', f'{number:06d}.{kind}')
+      path.parent.mkdir(exist_ok=True)
+      path.write_bytes(features[example_proto.ENCODED][0])
       number += 1
   return folder
 
 
 def iterate(batches: Iterable[Batch], folder: tempfile.TemporaryDirectory) -> Iterator[Batch]:
-  """The batches that are read from `folder`, which stays as long as they may be asked for."""
+  """Yields batches that are read from `folder`, and deletes it after the last one."""
   with folder:
     yield from batches

@@ -1,4 +1,4 @@
-"""What a benchmark says: rows, their JSON, a comparison of two files, and the bottleneck."""
+"""Results of a benchmark: rows, their JSON, a comparison of two files, and the bottleneck."""
 
 import contextlib
 import dataclasses
@@ -22,17 +22,17 @@ FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-  """One system on one workload.
+  """The results of one system on one workload.
 
   Attributes:
-    system: its name.
-    workload: what it ran.
-    statistics: seconds of a batch.
-    images_per_second: at the median.
-    gflop_per_second: at the median; 0 for 'input' and 'convert'.
-    shares: of what the machine did in the same run, by the ceiling's name.
-    ours: how many times as fast this project is on the same workload; None for ours.
-    peak_bytes: of the system's process, or None.
+    system: name of the system.
+    workload: the workload it ran.
+    statistics: statistics of the seconds per batch.
+    images_per_second: throughput at the median.
+    gflop_per_second: arithmetic throughput at the median; 0 for 'input' and 'convert'.
+    shares: fraction of the machine's ceiling in the same run that it reaches, by ceiling name.
+    ours: speed of this project on the same workload over the system's; None for this project.
+    peak_bytes: peak memory of the system's process, in bytes; None where it is unknown.
   """
 
   system: str
@@ -46,12 +46,12 @@ class Row:
 
   @property
   def key(self) -> tuple[str, Workload]:
-    """What has to be equal for two rows to be of the same measurement."""
+    """Key by which rows of different runs are compared: system and workload, less the data set."""
     return self.system, dataclasses.replace(self.workload, data_dir=None)
 
 
 def make_rows(outcomes: Sequence[Outcome]) -> list[Row]:
-  """One row for each system that was measured, ceilings apart, which become the rows' shares."""
+  """Returns one row per measured outcome; ceilings have no row but give the rows' shares."""
   measured = [outcome for outcome in outcomes if outcome.turns]
   best = {
     outcome.system: ceiling_shapes.FLOP[outcome.system] / timing.describe(outcome.seconds).median
@@ -96,10 +96,10 @@ HEADINGS = (
 
 
 def title(row: Row) -> str:
-  """The network and how it runs, in words; what is converted, where that is measured."""
+  """Describes the network and how it runs, or for 'convert' the data set."""
   load = row.workload
   if load.what == 'convert':
-    return f'{load.batch_size} pictures of {load.image_size} px, {load.threads} workers'
+    return f'{load.batch_size} images of {load.image_size} px, {load.threads} workers'
   return (
     f'{load.model} at {load.image_size} px, batch {load.batch_size}, '
     f'{load.precision}, {load.threads} threads'
@@ -107,12 +107,12 @@ def title(row: Row) -> str:
 
 
 def name(row: Row) -> str:
-  """The system and what it runs."""
+  """The system and the kind of workload."""
   return f'{row.system} {row.workload.what}'
 
 
 def cells(row: Row) -> list[str]:
-  """A row for people, under HEADINGS."""
+  """The row as text, one cell for each of HEADINGS."""
   seconds = row.statistics
   shares = [
     f'{row.shares[name]:.0%}' if row.gflop_per_second and name in row.shares else ''
@@ -131,7 +131,7 @@ def cells(row: Row) -> list[str]:
 
 
 def classic_line(row: Row) -> str:
-  """The line of the AlexNet and VGG benchmarks of 2016, such as 'forward across 30 steps, ...'."""
+  """A line in the format of the 2016 AlexNet and VGG benchmarks: 'forward across 30 steps, ...'."""
   seconds = row.statistics
   return (
     f'{row.workload.what} across {seconds.batches} steps, '
@@ -141,13 +141,13 @@ def classic_line(row: Row) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Bottleneck:
-  """Where the time of a training step goes, in seconds a batch.
+  """Where the time of a training step goes, in seconds per batch.
 
   Attributes:
-    input: reading, decoding and augmenting by themselves; on a CPU they compete with `compute`.
+    input: reading, decoding and augmentation on their own; on a CPU they compete with `compute`.
     compute: network, loss and gradients.
     optimizer: weight decay, update and batch-norm averages.
-    summaries: what is left of the whole step: scalars, their copies, and waiting.
+    summaries: the rest of the whole step: scalars, their copies, and waiting.
   """
 
   input: float
@@ -157,18 +157,18 @@ class Bottleneck:
 
   @property
   def name(self) -> str:
-    """The part that takes longest."""
+    """The part that takes the longest."""
     parts = dataclasses.asdict(self)
     return max(parts, key=parts.get)
 
   def __str__(self) -> str:
     parts = dataclasses.asdict(self)
     text = ', '.join(f'{part} {1e3 * seconds:.1f} ms' for part, seconds in parts.items())
-    return f'Bottleneck: {self.name} ({text} a batch).'
+    return f'Bottleneck: {self.name} ({text} per batch).'
 
 
 def find_bottleneck(rows: Sequence[Row]) -> Bottleneck | None:
-  """Takes a training step of ours apart; None unless all four of its measurements are there."""
+  """Splits this project's training step into parts; None unless all four were measured."""
   medians = {row.workload.what: row.statistics.median for row in rows if row.system == OURS}
   try:
     whole, step = medians['end_to_end'], medians['train_step']
@@ -185,7 +185,13 @@ def find_bottleneck(rows: Sequence[Row]) -> Bottleneck | None:
 
 @dataclasses.dataclass(frozen=True)
 class DenseCost:
-  """What a picture costs densely, over its share of arithmetic of a forward pass."""
+  """Cost of dense evaluation compared with a forward pass.
+
+  Attributes:
+    side: side of the image that is evaluated densely, in pixels.
+    forward_side: side of the image of the forward pass, in pixels.
+    share: time per dense image over the time of its arithmetic at the speed of the forward pass.
+  """
 
   side: int
   forward_side: int
@@ -193,13 +199,13 @@ class DenseCost:
 
   def __str__(self) -> str:
     return (
-      f'A picture of {self.side} px costs {self.share:.2f} times its arithmetic share of a forward '
-      f'pass at {self.forward_side} px.'
+      f'A dense image of {self.side} px takes {self.share:.2f} times as long as its arithmetic '
+      f'would at the speed of a forward pass at {self.forward_side} px.'
     )
 
 
 def find_dense_cost(rows: Sequence[Row]) -> DenseCost | None:
-  """Compares ours on 'dense' with 'forward'; None unless both are there."""
+  """Compares this project's 'dense' with its 'forward'; None unless both were measured."""
   ours = {row.workload.what: row for row in rows if row.system == OURS}
   if not {'dense', 'forward'} <= set(ours):
     return None
@@ -216,13 +222,13 @@ def machine() -> str:
   name = platform.processor() or platform.machine()
   with contextlib.suppress(OSError):
     text = pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8')
-    found = re.search(r'^model name\s*: (.*)$', text, re.MULTILINE)
-    name = found[1] if found else name
+    match = re.search(r'^model name\s*: (.*)$', text, re.MULTILINE)
+    name = match[1] if match else name
   return f'{name}, {os.cpu_count()} cores'
 
 
 def write_rows(stream: BinaryIO, rows: Sequence[Row]) -> None:
-  """Writes the rows as JSON that `read_rows` reads."""
+  """Writes the rows to `stream` as JSON; inverse of `read_rows`."""
   values = {
     'format': FORMAT,
     'machine': machine(),
@@ -239,10 +245,10 @@ def write_rows(stream: BinaryIO, rows: Sequence[Row]) -> None:
 
 
 def read_rows(path: str) -> list[Row]:
-  """Inverse of `write_rows`.
+  """Reads the rows of a file that `write_rows` wrote.
 
   Raises:
-    BenchmarkError: no such file, or not one of this program; names it.
+    BenchmarkError: the file does not exist or is not an output of tools/benchmark.
   """
   try:
     values = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
@@ -260,14 +266,14 @@ def read_rows(path: str) -> list[Row]:
       for row in values['rows']
     ]
   except (OSError, ValueError, KeyError, TypeError) as error:
-    raise BenchmarkError(f'{path} is no output of tools/benchmark: {error}.') from error
+    raise BenchmarkError(f'{path} is not an output of tools/benchmark: {error}.') from error
 
 
 def compare(new: Sequence[Row], old: Sequence[Row]) -> list[tuple[Row, timing.Ratio]]:
-  """Speed of each new row over the old row of the same measurement.
+  """Returns the speed of each new row over the old row of the same measurement.
 
   Raises:
-    BenchmarkError: no row of the two is of the same measurement.
+    BenchmarkError: the two runs have no measurement in common.
   """
   before = {row.key: row for row in old}
   pairs = [

@@ -1,4 +1,4 @@
-"""What this project runs of a workload: one graph and one session each."""
+"""This project's implementation of each workload: one graph and one session."""
 
 from collections.abc import Callable
 
@@ -17,15 +17,15 @@ from vgg_slim.training import graph, losses
 RunBatch = Callable[[], None]
 Fetches = tf.Tensor | tf.Operation | list
 
-# A process that goes on serving pictures can afford to pack their kernels; a cold start cannot.
+# Packing the kernels pays off in a process that keeps serving images, but not in a cold start.
 _FROZEN = ('forward',)
 
 
 def build_step(workload: Workload) -> RunBatch:
-  """Builds the graph of `workload`, opens its session and returns what runs one batch.
+  """Builds the graph of `workload`, opens its session and returns a function that runs one batch.
 
   Raises:
-    ConfigError: values that no network can be built from.
+    ConfigError: no network can be built from the values of `workload`.
     DataError: `data_dir` holds no converted data set.
   """
   with tf.Graph().as_default():
@@ -37,7 +37,7 @@ def build_step(workload: Workload) -> RunBatch:
     cached_weights.fill(session)
     if workload.what in _FROZEN:
       fetches = cached_weights.freeze_kernels(session, fetches)
-    # Runs without looking up the fetches again, as the work of a batch may be short.
+    # A callable looks up the fetches only once, which matters where a batch is short.
     return session.make_callable(fetches)
 
 
@@ -54,7 +54,7 @@ def _build_forward_backward(workload: Workload) -> tuple[Fetches, list[tf.Operat
   mode = Training(fast_cpu_conv=workload.precision == 'float32')
   outputs = registry.build_from_config(config.net, images, mode)
   loss = losses.build_losses(outputs.logits, labels).cross_entropy
-  # Their operations, not a group of them: grappler drops what only a group waits for.
+  # Fetches the operations and not a group: grappler prunes what only a group depends on.
   return [gradient.op for gradient in tf.gradients(loss, tf.trainable_variables())], []
 
 
@@ -66,7 +66,7 @@ def _build_train_step(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
 
 def _build_input(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   _, batch = _build_pipeline(workload)
-  # The operation, not its value: a training step does not copy the pictures to Python either.
+  # Fetches the operation, not its value: a training step does not copy the images to Python either.
   return batch.images.op, [batch.initializer]
 
 
@@ -74,7 +74,7 @@ def _build_end_to_end(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   config, batch = _build_pipeline(workload)
   targets = batch.targets(config.net.num_classes)
   ops = graph.build_train_graph(config, batch.images, targets, 1.0)
-  # What the training loop reports of every step.
+  # The training loop fetches these values in every step.
   scalars = [ops.train_op, ops.losses.cross_entropy, ops.accuracy, ops.learning_rate]
   return scalars, [batch.initializer]
 

@@ -1,4 +1,4 @@
-"""Pictures and configs made up for a measurement."""
+"""Synthetic images and configs for benchmarks."""
 
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
@@ -10,10 +10,10 @@ _SEED = 0
 def build_batch(workload: Workload) -> tuple[tf.Tensor, tf.Tensor]:
   """Adds one batch that stays in memory; run `tf.local_variables_initializer()` before its use.
 
-  Variables and no constants, so that nothing that follows from them is computed ahead.
+  The batch is held in variables, because TensorFlow would fold the network over constants.
 
   Returns:
-    images: float32 [N, side, side, 3], about as large as normalised pixels.
+    images: float32 [N, side, side, 3], normally distributed like normalized pixels.
     labels: int32 [N].
   """
   size, side = workload.batch_size, workload.image_size
@@ -31,7 +31,7 @@ def build_batch(workload: Workload) -> tuple[tf.Tensor, tf.Tensor]:
 def train_config(
   workload: Workload, rgb_mean: tuple[float, float, float] = (0, 0, 0)
 ) -> config.TrainConfig:
-  """A run of the workload's network with default optimizer and schedule."""
+  """Returns a config that trains the workload's network with default optimizer and schedule."""
   side = workload.net_side
   return config.TrainConfig(
     net=config.NetConfig(

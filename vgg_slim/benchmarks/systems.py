@@ -1,4 +1,4 @@
-"""The systems that a workload can be run on, and what each of them can do. No TensorFlow."""
+"""The systems that can run a workload, and what each of them supports. No TensorFlow."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ _TRAINING = ('forward', 'forward_backward', 'train_step', 'cold_start')
 
 
 class NotMeasuredError(Exception):
-  """A system that cannot run the workload here; the message says why."""
+  """A system cannot run the workload here; the message gives the reason."""
 
 
 class System(NamedTuple):
-  """What a system can run: of `workload.KINDS` and `workload.PRECISIONS`."""
+  """The `workload.KINDS` and `workload.PRECISIONS` that a system supports."""
 
   kinds: tuple[str, ...] = KINDS
   precisions: tuple[str, ...] = PRECISIONS
@@ -26,7 +26,7 @@ SYSTEMS = {
   'keras': System((*_TRAINING, 'input')),
   'torch': System((*_TRAINING, 'input')),
   'torch_compile': System(_TRAINING),
-  # Its CPU kernels have no bfloat16 convolution, and its process has loaded torch for the export.
+  # Its CPU kernels lack bfloat16 convolutions. A cold start would include torch's export.
   'onnxruntime': System(('forward',), ('float32',)),
   'slim': System((*_TRAINING, 'dense')),
 }
@@ -34,9 +34,9 @@ PEERS = tuple(name for name in SYSTEMS if name not in (OURS, *CEILINGS))
 
 
 def check_can(name: str, workload: Workload) -> None:
-  """Raises NotMeasuredError where the system `name` has no such measurement."""
+  """Raises NotMeasuredError if the system `name` does not support the workload."""
   system = SYSTEMS[name]
   if workload.what not in system.kinds:
-    raise NotMeasuredError(f'{workload.what} is not measured on it')
+    raise NotMeasuredError(f'it does not support {workload.what}')
   if workload.precision not in system.precisions:
-    raise NotMeasuredError(f'it has no {workload.precision} on CPUs')
+    raise NotMeasuredError(f'it does not support {workload.precision} on CPUs')

@@ -1,4 +1,4 @@
-"""Seconds of batches, and what can be said of them. No TensorFlow."""
+"""Timing of batches, and statistics of the times. No TensorFlow."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,17 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-_AHEAD = 16  # more batches than any system makes ahead
+_PREFETCHED = 16  # more batches than any system prefetches
 
 
 class Statistics(NamedTuple):
-  """Of the seconds of batches.
+  """Statistics of the seconds per batch.
 
   Attributes:
-    median: of the batches.
-    lower, upper: quartiles; their distance is the spread.
-    mean, deviation: of all batches, deviation over N as NumPy has it.
-    batches: how many.
+    median: median of the batches.
+    lower, upper: first and third quartile.
+    mean: mean of the batches.
+    deviation: population standard deviation of the batches (divided by N).
+    batches: number of batches.
   """
 
   median: float
@@ -28,7 +29,12 @@ class Statistics(NamedTuple):
 
 
 class Ratio(NamedTuple):
-  """How many times as fast; `lower` and `upper` are its spread."""
+  """A ratio of speeds.
+
+  Attributes:
+    value: median ratio.
+    lower, upper: first and third quartile, or for `ratio_of_runs` bounds made of the quartiles.
+  """
 
   value: float
   lower: float
@@ -55,19 +61,19 @@ def time_stream(
   num_batches: int,
   clock: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
-  """Takes `num_batches` batches that are made in the background; returns the mean, so many times.
+  """Times batches that are made in the background; returns their mean, `num_batches` times.
 
-  Those that were made ahead are taken first and not counted. Single ones say little: of two
-  processes both may have one ready, and then none for twice as long.
+  Prefetched batches are taken first and do not count. Times of single batches say little: two
+  background processes may each have a batch ready at once, and then none for twice as long.
   """
-  for _ in range(_AHEAD):
+  for _ in range(_PREFETCHED):
     take_batch()
   total = sum(time_batches(take_batch, num_batches, clock))
   return [total / max(1, num_batches)] * num_batches
 
 
 def describe(seconds: Sequence[float]) -> Statistics:
-  """Statistics of one or more batches."""
+  """Returns the statistics of one or more batches."""
   lower, median, upper = np.percentile(seconds, [25, 50, 75]).tolist()
   return Statistics(
     median, lower, upper, float(np.mean(seconds)), float(np.std(seconds)), len(seconds)
@@ -75,10 +81,14 @@ def describe(seconds: Sequence[float]) -> Statistics:
 
 
 def ratio_of_turns(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> Ratio:
-  """Speed of `ours` over that of `theirs`, measured in turns: both lists hold one list a turn.
+  """Returns the speed of `ours` over that of `theirs`, measured in turns.
 
-  What slows the machine down for a while slows both of a turn, so that the medians are divided turn
-  by turn, and the median and quartiles of the quotients taken.
+  A slowdown of the machine affects both systems in the same turn. Medians are therefore divided
+  turn by turn; the ratio is the median of the quotients, with their quartiles.
+
+  Args:
+    ours: seconds of each batch, one list per turn.
+    theirs: seconds of each batch, with as many turns as `ours`.
   """
   quotients = [np.median(b) / np.median(a) for a, b in zip(ours, theirs, strict=True)]
   lower, value, upper = np.percentile(quotients, [25, 50, 75]).tolist()
@@ -86,5 +96,8 @@ def ratio_of_turns(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[fl
 
 
 def ratio_of_runs(new: Statistics, old: Statistics) -> Ratio:
-  """Speed of `new` over that of `old`, measured at different times: quartile against quartile."""
+  """Returns the speed of `new` over that of `old`, which were measured at different times.
+
+  The bounds divide the fast quartile of one run by the slow quartile of the other.
+  """
   return Ratio(old.median / new.median, old.lower / new.upper, old.upper / new.lower)

@@ -1,7 +1,7 @@
-"""Systems that take turns on one machine, each in a process of its own.
+"""Measures systems in turns on one machine, each in its own process.
 
-Whatever slows the machine down for a while slows all of them, so that ratios hold where absolute
-times do not. A process of its own gives each system its threads, its allocator and a peak memory.
+A temporary slowdown of the machine affects all of them, so their ratios hold even where absolute
+times do not. Its own process gives each system its own threads, allocator and peak memory.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.errors import BenchmarkError
 
 Progress = Callable[[int, int], None]
-_WITHOUT_WARMUP = ('cold_start', 'convert')  # whole runs, as users have them
-_LAST_LINES = 3  # of a dead worker's stderr, for the message
+_WITHOUT_WARMUP = ('cold_start', 'convert')  # whole runs, which users do not warm up either
+_LAST_LINES = 3  # number of lines of a dead worker's stderr in the message
 
 
-class Contestant(NamedTuple):
-  """A system and what it runs."""
+class Case(NamedTuple):
+  """A system and the workload that it runs: one case of a benchmark."""
 
   system: str
   workload: Workload
@@ -32,14 +32,14 @@ class Contestant(NamedTuple):
 
 @dataclasses.dataclass
 class Outcome:
-  """What a contestant's turns came to.
+  """The measurements of one case.
 
   Attributes:
-    system: its name.
-    workload: what it ran.
-    turns: seconds of each batch, one list a turn; without the warm-up.
-    peak_bytes: of its process; None where the system does not say.
-    absent: why it was not measured, or None.
+    system: name of the system.
+    workload: the workload it ran.
+    turns: seconds of each batch, one list per turn, without the warm-up.
+    peak_bytes: peak memory of its process, in bytes; None where it is unknown.
+    absent: reason why it was not measured, or None.
   """
 
   system: str
@@ -54,20 +54,20 @@ class Outcome:
 
 
 class AbsentError(Exception):
-  """A worker that cannot run its workload; the message says why."""
+  """A worker cannot run its workload; the message gives the reason."""
 
 
 class Worker:
-  """A process that runs batches of a contestant; see `worker`. Use it as a context manager."""
+  """A process that runs the batches of a case; see `worker`. Use it as a context manager."""
 
-  def __init__(self, contestant: Contestant, module: str) -> None:
-    """Starts the process and waits until its network stands.
+  def __init__(self, case: Case, module: str) -> None:
+    """Starts the process and waits until its network is built.
 
     Raises:
-      AbsentError: the system is not installed, or has no such measurement.
+      AbsentError: the system is not installed or does not support the workload.
       BenchmarkError: the process died.
     """
-    self._system = contestant.system
+    self._system = case.system
     self._log = tempfile.TemporaryFile('w+')  # noqa: SIM115 (closed by __exit__)
     self._process = subprocess.Popen(
       [sys.executable, '-m', module],
@@ -75,11 +75,11 @@ class Worker:
       stdout=subprocess.PIPE,
       stderr=self._log,
       text=True,
-      env=_environment(contestant.workload.threads),
+      env=_environment(case.workload.threads),
     )
     try:
-      self._send(contestant.system)
-      answer = self._ask(dataclasses.asdict(contestant.workload))
+      self._send(case.system)
+      answer = self._ask(dataclasses.asdict(case.workload))
       if 'absent' in answer:
         raise AbsentError(answer['absent'])
     except BaseException:
@@ -99,12 +99,12 @@ class Worker:
     self._log.close()
 
   def run(self, num_batches: int) -> tuple[list[float], int | None]:
-    """Seconds of `num_batches` batches, and the peak memory so far in bytes."""
+    """Returns the seconds of each of `num_batches` batches, and the peak memory so far in bytes."""
     answer = self._ask(num_batches)
     return answer['seconds'], answer['peak_bytes']
 
   def _send(self, value: Any) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the missing answer tells more
+    with contextlib.suppress(BrokenPipeError):  # `_ask` explains the missing answer
       print(json.dumps(value), file=self._process.stdin, flush=True)
 
   def _ask(self, value: Any) -> dict[str, Any]:
@@ -119,10 +119,10 @@ class Worker:
 
 
 class ColdStart:
-  """Like `Worker`, but each batch is a process from its start to its first result."""
+  """Like `Worker`, but each batch is a new process, from its start to its first result."""
 
-  def __init__(self, contestant: Contestant, module: str) -> None:
-    self._contestant, self._module = contestant, module
+  def __init__(self, case: Case, module: str) -> None:
+    self._case, self._module = case, module
 
   def __enter__(self) -> 'ColdStart':
     return self
@@ -134,62 +134,62 @@ class ColdStart:
     seconds, peaks = [], []
     for _ in range(num_batches):
       started = time.perf_counter()
-      with Worker(self._contestant, self._module) as worker:
+      with Worker(self._case, self._module) as worker:
         peaks.append(worker.run(1)[1])
         seconds.append(time.perf_counter() - started)
     return seconds, peaks[-1] if peaks else None
 
 
 def run_turns(
-  contestants: Sequence[Contestant],
+  cases: Sequence[Case],
   num_batches: int,
   warmup: int,
   turns: int,
   module: str,
   progress: Progress | None = None,
 ) -> list[Outcome]:
-  """Runs all contestants, `turns` times one after the other.
+  """Runs all cases one after the other, `turns` times.
 
   Args:
-    contestants: all of their processes live at once.
-    num_batches: of each contestant, spread evenly over the turns; at least one a turn.
-    warmup: batches before the first turn, which do not count; cold starts and conversions have
-      none.
-    turns: how often each comes to run.
-    module: that the processes run, `worker` or what speaks like it.
-    progress: called with (turns of contestants done, in all).
+    cases: the cases to measure; all of their processes are alive at the same time.
+    num_batches: number of batches per case, divided evenly over the turns; at least one per turn.
+    warmup: number of batches before the first turn, which do not count; cold starts and conversions
+      have none.
+    turns: number of turns per case.
+    module: name of the module that each process runs; implements the protocol of `worker`.
+    progress: function called after each turn of a case with (turns done, total turns).
 
   Raises:
     BenchmarkError: a process died.
   """
-  outcomes = [Outcome(*contestant) for contestant in contestants]
+  outcomes = [Outcome(*case) for case in cases]
   with contextlib.ExitStack() as stack:
     workers = []
     for outcome in outcomes:
       cold = outcome.workload.what == 'cold_start'
       start = ColdStart if cold else Worker
       try:
-        worker = stack.enter_context(start(Contestant(outcome.system, outcome.workload), module))
+        worker = stack.enter_context(start(Case(outcome.system, outcome.workload), module))
         worker.run(0 if outcome.workload.what in _WITHOUT_WARMUP else warmup)
       except AbsentError as error:
         outcome.absent = str(error)
       else:
         workers.append((worker, outcome))
     for turn in range(turns):
-      for place, (worker, outcome) in enumerate(list(workers), start=1):
+      for position, (worker, outcome) in enumerate(list(workers), start=1):
         try:
           seconds, outcome.peak_bytes = worker.run(max(1, num_batches // turns))
           outcome.turns.append(seconds)
-        except AbsentError as error:  # of a cold start, which tries when its turn comes
+        except AbsentError as error:  # a cold start finds out only when its turn comes
           outcome.absent = str(error)
           workers.remove((worker, outcome))
         if progress:
-          progress(turn * len(workers) + place, turns * len(workers))
+          progress(turn * len(workers) + position, turns * len(workers))
   return outcomes
 
 
 def _environment(threads: int) -> dict[str, str]:
-  """Ours, with the threads of TensorFlow and of torch."""
+  """This process's environment, with the number of threads for TensorFlow and torch."""
   number = str(threads)
   return {
     **os.environ,
@@ -202,4 +202,4 @@ def _environment(threads: int) -> dict[str, str]:
 def _last_lines(log: TextIO) -> str:
   log.seek(0)
   lines = [line.strip() for line in log if line.strip()]
-  return ' | '.join(lines[-_LAST_LINES:]) or 'it said nothing'
+  return ' | '.join(lines[-_LAST_LINES:]) or 'it wrote nothing to stderr'

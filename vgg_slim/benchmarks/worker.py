@@ -1,10 +1,10 @@
-"""A process that runs the batches of one system when `turns.Worker` tells it to.
+"""A process that runs the batches of one system on request of `turns.Worker`.
 
     python -m vgg_slim.benchmarks.worker
 
-Speaks in lines of JSON. It reads the name of a system, the fields of a Workload, and then numbers
-of batches; it answers the first two with {"ready": true} or {"absent": reason}, and each number
-with {"seconds": [...], "peak_bytes": ...}.
+The protocol is one JSON value per line. The worker reads the name of a system, the fields of a
+Workload, and then numbers of batches. It answers the first two with {"ready": true} or
+{"absent": reason}, and each number with {"seconds": [...], "peak_bytes": ...}.
 """
 
 import importlib
@@ -17,8 +17,8 @@ from typing import TextIO
 from vgg_slim.benchmarks import memory, systems, timing
 from vgg_slim.benchmarks.workload import Workload
 
-# One import for each process: memory and start of other frameworks would count as its own. Those
-# in `benchmarks` are only in a checkout.
+# A process imports one framework only: the others would add to its peak memory and its cold start.
+# Modules in `benchmarks` exist only in a checkout.
 _BUILDERS = {
   ('vgg_slim', None): 'vgg_slim.benchmarks.steps:build_step',
   ('vgg_slim', 'convert'): 'vgg_slim.benchmarks.conversion_step:build_step',
@@ -35,7 +35,7 @@ _BUILDERS = {
 
 
 def serve(requests: Iterable[str], replies: TextIO) -> None:
-  """Answers the lines of `requests` until they end."""
+  """Answers each line of `requests` until they end; see the module's docstring."""
 
   def reply(**values: object) -> None:
     print(json.dumps(values), file=replies, flush=True)
@@ -48,7 +48,7 @@ def serve(requests: Iterable[str], replies: TextIO) -> None:
     reply(absent=str(error))
     return
   reply(ready=True)
-  # Batches of an input are made ahead, between turns as well.
+  # An input pipeline prefetches batches, also between turns.
   time = timing.time_stream if workload.what == 'input' else timing.time_batches
   for num_batches in values:
     seconds = time(run_batch, num_batches)
@@ -56,10 +56,10 @@ def serve(requests: Iterable[str], replies: TextIO) -> None:
 
 
 def build_step(name: str, workload: Workload) -> Callable[[], None]:
-  """Returns what runs one batch of `workload` on the system `name`.
+  """Returns a function that runs one batch of `workload` on the system `name`.
 
   Raises:
-    NotMeasuredError: the system is not installed, or has no such measurement.
+    NotMeasuredError: the system is not installed or does not support the workload.
   """
   systems.check_can(name, workload)
   try:
@@ -74,7 +74,7 @@ def _builder(name: str, what: str) -> Callable[[Workload], Callable[[], None]]:
 
 
 if __name__ == '__main__':
-  # What libraries print goes to stderr; the answers keep the pipe for themselves.
+  # Output that libraries print goes to stderr, so that the pipe carries the answers only.
   pipe = os.fdopen(os.dup(sys.stdout.fileno()), 'w')
   os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
   serve(sys.stdin, pipe)

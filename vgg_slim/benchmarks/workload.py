@@ -1,4 +1,4 @@
-"""What is measured, and the arithmetic it takes. No TensorFlow."""
+"""Benchmark workloads, and their number of floating-point operations. No TensorFlow."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ KINDS = (
 PRECISIONS = ('float32', 'bfloat16')
 WITHOUT_ARITHMETIC = ('input', 'convert')
 _LEAST = {'batch_size': 1, 'image_size': 1, 'num_classes': 2, 'fc_units': 1, 'threads': 1}
-_LEAST_CONVERTED = 10  # two classes, and a fifth of each validates
+_LEAST_CONVERTED = 10  # two classes, and a fifth of each goes to the validation split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Workload:
   Attributes:
     what: one of KINDS.
     model: name of the network.
-    batch_size: pictures in a batch; those of a whole data set, where 'convert' makes one.
-    image_size: side of the pictures, in pixels.
-    num_classes: K.
-    fc_units: units of fc6 and fc7.
-    precision: of activations and arithmetic; weights stay float32.
-    threads: of the processor; worker processes of 'convert'.
-    data_dir: converted data set, for 'input' and 'end_to_end'.
+    batch_size: number of images per batch; for 'convert', number of images of the data set.
+    image_size: side of the images, in pixels.
+    num_classes: number of classes K.
+    fc_units: number of units of fc6 and fc7.
+    precision: one of PRECISIONS, for activations and arithmetic; weights stay float32.
+    threads: number of CPU threads; for 'convert', number of worker processes.
+    data_dir: folder of a converted data set, for 'input' and 'end_to_end'.
   """
 
   what: str
@@ -73,22 +73,22 @@ class Workload:
     if self.what == 'dense' and self.image_size < spec.image_size:
       raise ConfigError(
         f'image_size={self.image_size} is below the {spec.image_size} pixels of {self.model}: '
-        'dense evaluation slides the network over larger pictures.'
+        'dense evaluation slides the network over larger images.'
       )
 
   @property
   def net_side(self) -> int:
-    """Side at which the network gives one score: the pictures', but for 'dense' the network's."""
+    """Side in pixels at which the network gives a 1x1 score map: `image_size`, unless 'dense'."""
     return specs.get(self.model).image_size if self.what == 'dense' else self.image_size
 
   @property
   def scales(self) -> tuple[int, int]:
-    """Range of the smaller side in training, the paper's 256 to 512 for crops of 224 pixels."""
+    """Range of S in pixels, in the paper's proportion: 256 to 512 for crops of 224 pixels."""
     return self.net_side * 8 // 7, self.net_side * 16 // 7
 
   @property
   def runtime(self) -> RuntimeConfig:
-    """How a session of TensorFlow runs it; `turns` gives the process its threads."""
+    """Config of the TensorFlow session; `turns` sets the number of threads of the process."""
     return RuntimeConfig(self.precision)
 
   def layers(self) -> tuple[Layer, ...]:
@@ -97,18 +97,18 @@ class Workload:
 
 
 def flop(workload: Workload) -> int:
-  """Floating-point operations of one batch: two for each multiply-add of convolutions and layers.
+  """Returns the number of floating-point operations of one batch, two per multiply-add.
 
-  A backward pass takes one product for the weights and one for the maps of each layer, as many
-  operations each as its forward pass; the maps of the first layer, the pictures, need none.
-  'input' and 'convert' have none.
+  The backward pass of each layer computes the gradients of its weights and of its input, with as
+  many operations each as the forward pass; the first layer needs no gradient of its input, the
+  images. The result for 'input' and 'convert' is 0.
   """
   if workload.what in WITHOUT_ARITHMETIC:
     return 0
   spec = specs.get(workload.model)
   rows = summary.summarize(spec, workload.num_classes, workload.net_side, workload.fc_units)
   sides = output_sides(workload.layers(), workload.image_size)
-  # Multiply-adds of a layer are proportional to the pixels of its output.
+  # The multiply-adds of a layer are proportional to the number of pixels of its output.
   forward = [
     row.multiply_adds * sides[row.name] ** 2 // (row.output_shape[0] * row.output_shape[1])
     for row in rows

@@ -109,7 +109,7 @@ def _measure_growth() -> tuple[list[report.Row], list[growth.Growth]]:
   loads = workload_flags.workloads(axis.kinds[:1])
   rows, curves = [], []
   for varied in [growth.vary(axis, load, values) for load in loads]:
-    outcomes = _run_turns(_contestants(varied))
+    outcomes = _run_turns(_cases(varied))
     rows += report.make_rows(outcomes)
     for curve in growth.find_growth(axis, outcomes):
       cells = [growth.cells(axis, point) for point in curve.points]
@@ -150,10 +150,10 @@ def _groups(loads: list[workload.Workload]) -> list[list[workload.Workload]]:
 
 
 def _measure(loads: list[workload.Workload]) -> list[report.Row]:
-  contestants = _contestants(loads)
+  cases = _cases(loads)
   if loads[-1].what not in ('cold_start', *workload.WITHOUT_ARITHMETIC):
-    contestants += [turns.Contestant(name, loads[-1]) for name in systems.CEILINGS]
-  rows = report.make_rows(_run_turns(contestants))
+    cases += [turns.Case(name, loads[-1]) for name in systems.CEILINGS]
+  rows = report.make_rows(_run_turns(cases))
   cells = [report.cells(row) for row in rows]
   terminal_tables.print_table(report.HEADINGS, cells, report.title(rows[0]))
   for row in rows:
@@ -161,16 +161,16 @@ def _measure(loads: list[workload.Workload]) -> list[report.Row]:
   return rows
 
 
-def _contestants(loads: list[workload.Workload]) -> list[turns.Contestant]:
+def _cases(loads: list[workload.Workload]) -> list[turns.Case]:
   names = (systems.OURS, *_PEERS.value)
-  return [turns.Contestant(name, load) for load in loads for name in names]
+  return [turns.Case(name, load) for load in loads for name in names]
 
 
-def _run_turns(contestants: list[turns.Contestant]) -> list[turns.Outcome]:
-  what = contestants[-1].workload.what
+def _run_turns(cases: list[turns.Case]) -> list[turns.Outcome]:
+  what = cases[-1].workload.what
   with progress.show(f'Measuring {what}', 'turns') as report_progress:
     outcomes = turns.run_turns(
-      contestants,
+      cases,
       workload_flags.size('num_batches', what),
       _WARMUP.value,
       _TURNS.value,

@@ -1,4 +1,4 @@
-"""Cost of a picture against one number of a workload."""
+"""Cost per image against one parameter of a workload."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ _INCHES = (7, 4.6)
 
 
 class Quartiles(Protocol):
-  """Of seconds."""
+  """Median and quartiles, in seconds."""
 
   median: float
   lower: float
@@ -18,10 +18,10 @@ class Quartiles(Protocol):
 
 
 class Point(Protocol):
-  """Seconds of a picture at `value`, above 0; more than `linear` is worse than linear."""
+  """Seconds per image at `value`, above 0; more than `linear` is worse than linear growth."""
 
   value: float
-  picture: Quartiles
+  image_seconds: Quartiles
   linear: float
 
 
@@ -49,14 +49,14 @@ def draw_growth(lines: Sequence[Line], label: str) -> Figure:
     values = [point.value for point in line.points]
     linear = [1e3 * point.linear for point in line.points]
     medians, lower, upper = (
-      [1e3 * getattr(point.picture, name) for point in line.points]
+      [1e3 * getattr(point.image_seconds, name) for point in line.points]
       for name in ('median', 'lower', 'upper')
     )
     axes.fill_between(values, lower, upper, color=colour, alpha=0.2, linewidth=0)
     axes.plot(values, linear, '--', color=colour, alpha=0.6)
     axes.plot(values, medians, 'o-', color=colour, label=line.name)
   axes.plot([], [], '--', color='grey', label='dashed: linear from the cheapest smaller value')
-  axes.set(xscale='log', yscale='log', xlabel=label, ylabel='ms a picture')
+  axes.set(xscale='log', yscale='log', xlabel=label, ylabel='ms per image')
   # A flat line would fill the height with its noise.
   low, high = axes.get_ylim()
   axes.set_ylim(low / 2, high * 2)
