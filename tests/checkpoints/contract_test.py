@@ -21,7 +21,7 @@ def test_round_trip(tmp_path):
   assert contract.read_contract(path) == TWO_CLASSES
 
 
-def test_defaults_are_the_paper_s():
+def test_defaults_are_those_of_the_paper():
   values = json.loads(contract.to_json(Contract('vgg16', None, 224, None, SOURCE)))
   assert values['format_version'] == 1
   assert tuple(values['rgb_mean']) == IMAGENET_RGB_MEAN
@@ -31,7 +31,7 @@ def test_defaults_are_the_paper_s():
   assert values['num_classes'] is None
 
 
-def test_all_wrong_values_are_named_at_once():
+def test_all_invalid_values_are_named_at_once():
   with pytest.raises(
     ConfigError,
     match=r'rgb_mean must.*pixel_scale must.*channel_order.*1 class names for num_classes=2',
@@ -44,16 +44,16 @@ def test_all_wrong_values_are_named_at_once():
 def test_a_sigmoid_scores_two_classes_with_one_logit():
   sigmoid = dataclasses.replace(TWO_CLASSES, classifier_activation='sigmoid')
   assert (TWO_CLASSES.num_logits, sigmoid.num_logits) == (2, 1)
-  with pytest.raises(ConfigError, match='a sigmoid is for num_classes=2, got 3'):
+  with pytest.raises(ConfigError, match='a sigmoid requires num_classes=2, got 3'):
     Contract('vgg16', 3, 64, 8, classifier_activation='sigmoid')
 
 
-def test_without_a_test_scale_it_is_256_for_224_pixels():
+def test_default_test_scale_is_256_for_224_pixels():
   assert Contract('vgg16', None, 224, None).test_scale == 256
   assert dataclasses.replace(TWO_CLASSES, test_scale=70).test_scale == 70
 
 
-def test_a_file_from_before_heads_could_be_chosen(tmp_path):
+def test_a_file_without_the_newer_optional_fields_is_read(tmp_path):
   values = json.loads(contract.to_json(TWO_CLASSES))
   for name in ('head', 'classifier_activation', 'test_scale'):
     del values[name]
@@ -61,7 +61,7 @@ def test_a_file_from_before_heads_could_be_chosen(tmp_path):
   assert contract.read_contract(tmp_path / 'x.json') == TWO_CLASSES
 
 
-def test_a_file_of_0_1_is_resized_as_its_run_was_and_scaled_as_it_was_evaluated(tmp_path):
+def test_a_file_of_version_0_1_gets_its_resize_filter_and_evaluated_scale(tmp_path):
   values = json.loads(contract.to_json(dataclasses.replace(TWO_CLASSES, test_scale=70)))
   for name in ('resize_filter', 'stored_side', 'background', 'orientation'):
     del values[name]
@@ -70,10 +70,10 @@ def test_a_file_of_0_1_is_resized_as_its_run_was_and_scaled_as_it_was_evaluated(
   assert contract.read_contract(tmp_path / 'x.json') == expected
 
 
-def test_it_holds_the_description_of_its_preprocessing():
-  held = dataclasses.replace(TWO_CLASSES, test_scale=70, stored_side=256).preprocessing
-  assert (held.test_scale, held.stored_side) == (70, 256)
-  assert (held.resize_filter, held.background, held.orientation) == (
+def test_a_contract_describes_its_preprocessing():
+  rules = dataclasses.replace(TWO_CLASSES, test_scale=70, stored_side=256).preprocessing
+  assert (rules.test_scale, rules.stored_side) == (70, 256)
+  assert (rules.resize_filter, rules.background, rules.orientation) == (
     'antialiased_bilinear',
     'white',
     'upright',
@@ -91,7 +91,7 @@ def test_it_holds_the_description_of_its_preprocessing():
     (lambda v: v.update(rgb_mean=None), 'x.json'),
   ],
 )
-def test_a_damaged_contract_names_the_field(tmp_path, change, message):
+def test_an_invalid_field_of_a_contract_is_named(tmp_path, change, message):
   values = json.loads(contract.to_json(TWO_CLASSES))
   change(values)
   path = tmp_path / 'x.json'
@@ -101,7 +101,7 @@ def test_a_damaged_contract_names_the_field(tmp_path, change, message):
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{"a"'])
-def test_what_is_no_contract_is_named(tmp_path, text):
+def test_a_file_that_is_not_a_contract_is_named(tmp_path, text):
   path = tmp_path / 'x.json'
   path.write_text(text)
   with pytest.raises(CheckpointError, match='x.json'):
@@ -113,7 +113,7 @@ def test_a_missing_contract_is_named(tmp_path):
     contract.read_contract(tmp_path / 'x.json')
 
 
-class TestOfARun:
+class TestContractOfARun:
   @pytest.fixture
   def trained(self):
     return config_test.a_config()
@@ -125,7 +125,7 @@ class TestOfARun:
     (tmp_path / 'model.ckpt-7.index').touch()
     return tmp_path
 
-  def test_it_says_what_config_json_says(self, trained):
+  def test_it_has_the_values_of_config_json(self, trained):
     expected = Contract(
       'vgg16', 3, 32, 4096, None, (1, 2, 3), class_names=('a', 'b', 'c'), test_scale=32
     )
@@ -133,31 +133,31 @@ class TestOfARun:
     assert contract.net_config(expected) == trained.net
 
   @pytest.mark.parametrize('path', ['', 'model.ckpt-7', 'model.ckpt-7.index'])
-  def test_any_way_to_name_a_checkpoint_finds_it(self, train_dir, trained, path):
-    prefix, found = contract.load_contract(str(train_dir / path))
+  def test_folder_prefix_and_file_all_name_the_checkpoint(self, train_dir, trained, path):
+    prefix, loaded = contract.load_contract(str(train_dir / path))
     assert prefix == str(train_dir / 'model.ckpt-7')
-    assert found == contract.from_train_config(trained)
+    assert loaded == contract.from_train_config(trained)
 
-  def test_the_file_beside_the_checkpoint_comes_first(self, train_dir):
+  def test_the_file_beside_the_checkpoint_takes_precedence(self, train_dir):
     contract.write_contract(train_dir / 'model.ckpt-7.json', TWO_CLASSES)
     assert contract.load_contract(str(train_dir))[1] == TWO_CLASSES
 
-  def test_what_is_missing_is_named(self, train_dir):
+  def test_missing_contract_and_checkpoint_are_named(self, train_dir):
     (train_dir / 'config.json').unlink()
     with pytest.raises(CheckpointError, match=r'neither model.ckpt-7.json nor config.json beside'):
       contract.load_contract(str(train_dir))
     (train_dir / 'model.ckpt-7.index').unlink()
     with pytest.raises(CheckpointError, match='holds no checkpoint'):
       contract.load_contract(str(train_dir))
-    with pytest.raises(CheckpointError, match='nowhere is no checkpoint, nor a folder of one'):
+    with pytest.raises(CheckpointError, match='nowhere is neither a checkpoint nor a folder'):
       contract.load_contract('nowhere')
 
-  def test_the_run_stands_in_for_a_damaged_one(self, train_dir, trained, caplog):
+  def test_config_json_replaces_a_damaged_contract(self, train_dir, trained, caplog):
     (train_dir / 'model.ckpt-7.json').write_text('{"format')
-    prefix, found = contract.load_contract(str(train_dir))
-    assert found == contract.from_train_config(trained)
+    prefix, loaded = contract.load_contract(str(train_dir))
+    assert loaded == contract.from_train_config(trained)
     assert f'{prefix}.json cannot be read as the contract' in caplog.text
-    assert 'config.json of the run is taken.' in caplog.text
+    assert 'Using config.json of the run instead.' in caplog.text
     (train_dir / 'config.json').unlink()
     with pytest.raises(CheckpointError, match=r'model.ckpt-7.json cannot be read as the contract'):
       contract.load_contract(str(train_dir))
@@ -171,19 +171,19 @@ class TestOfARun:
     (('cat', 'dog', 'bird'), 'c has other classes: 2 of them, here 3. Do so.'),
   ],
 )
-def test_other_class_names_are_refused(names, message):
+def test_different_class_names_are_refused(names, message):
   with pytest.raises(CheckpointError) as error:
     contract.check_class_names(TWO_CLASSES, names, 'c', 'Do so.')
   assert message in str(error.value)
 
 
-def test_the_same_class_names_or_none_agree():
+def test_equal_or_unknown_class_names_agree():
   assert contract.check_class_names(TWO_CLASSES, ('cat', 'dog'), 'c') is None
   nameless = dataclasses.replace(TWO_CLASSES, class_names=None)
   assert contract.check_class_names(nameless, ('x', 'y'), 'c') is None
 
 
-def test_a_checkpoint_without_contract_has_none(tmp_path):
+def test_find_contract_gives_none_without_a_contract(tmp_path):
   assert contract.find_contract(str(tmp_path / 'model.ckpt-7')) is None
 
 
@@ -192,12 +192,12 @@ def test_a_contract_is_found_beside_its_checkpoint(tmp_path):
   assert contract.find_contract(str(tmp_path / 'vgg16')) == TWO_CLASSES
 
 
-def test_other_pixels_are_refused_with_both_values():
+def test_different_pixel_values_are_refused_with_both_values():
   mean = IMAGENET_RGB_MEAN
   assert contract.check_preprocessing(TWO_CLASSES, mean, 1.0, 'w/vgg16') is None
   with pytest.raises(CheckpointError) as error:
     contract.check_preprocessing(TWO_CLASSES, (1.0, 2.0, 3.0), 0.5, 'w/vgg16')
   assert str(error.value) == (
-    f'w/vgg16 was made for other pixels: rgb_mean {mean}, here (1.0, 2.0, 3.0); '
+    f'w/vgg16 expects other pixel values: rgb_mean {mean}, here (1.0, 2.0, 3.0); '
     'pixel_scale 1.0, here 0.5.'
   )

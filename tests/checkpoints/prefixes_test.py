@@ -10,7 +10,7 @@ from vgg_slim.compat import tf
 ARRAYS = {'vgg_16/fc8/biases': np.ones(3, 'f')}
 
 
-def test_any_of_its_files_means_the_checkpoint(tmp_path):
+def test_each_file_of_a_checkpoint_names_the_checkpoint(tmp_path):
   prefix = str(tmp_path / 'model.ckpt-12')
   save_checkpoint(prefix, ARRAYS)
   names = [file.name for file in prefixes.list_files(prefix)]
@@ -20,7 +20,7 @@ def test_any_of_its_files_means_the_checkpoint(tmp_path):
   assert prefixes.find_prefix(str(tmp_path / 'model.ckpt-1')) is None
 
 
-def test_a_train_dir_means_its_newest(tmp_path):
+def test_a_train_dir_stands_for_its_newest_checkpoint(tmp_path):
   assert prefixes.find_prefix(str(tmp_path)) is None
   for step in (1, 2):
     save_checkpoint(tmp_path / f'model.ckpt-{step}', ARRAYS)
@@ -29,8 +29,8 @@ def test_a_train_dir_means_its_newest(tmp_path):
 
 
 @pytest.mark.parametrize('names', [['model.ckpt-1'], ['weights', 'trained']])
-def test_a_copied_train_dir_is_its_own(tmp_path, names):
-  """Also one that TensorFlow wrote, whose state file has absolute paths."""
+def test_a_copied_train_dir_does_not_refer_to_the_original(tmp_path, names):
+  """TensorFlow writes absolute paths into the state file."""
   before, after = tmp_path / 'before', tmp_path / 'after'
   for name in names:
     save_checkpoint(before / name, ARRAYS)
@@ -44,7 +44,7 @@ def test_a_copied_train_dir_is_its_own(tmp_path, names):
   assert prefixes.find_prefix(str(after)) == str(after / names[-1])
 
 
-def test_a_state_file_without_its_checkpoint_means_none(tmp_path):
+def test_a_state_file_without_its_checkpoint_is_ignored(tmp_path):
   tf.train.update_checkpoint_state(str(tmp_path), str(tmp_path / 'model.ckpt-1'))
   assert prefixes.find_prefix(str(tmp_path)) is None
   assert prefixes.list_candidates(str(tmp_path)) == []
@@ -81,13 +81,13 @@ def make_files(folder, *names):
 DATA = 'data-00000-of-00001'
 
 
-def test_what_kills_leave_behind_is_removed(tmp_path):
-  whole = [f'model.ckpt-{step}.{ending}' for step in (3, 6) for ending in ('index', DATA, 'json')]
-  damaged = ['model.ckpt-2.index', f'model.ckpt-1.{DATA}']  # listed: they are named first
+def test_litter_of_killed_processes_is_removed(tmp_path):
+  intact = [f'model.ckpt-{step}.{ending}' for step in (3, 6) for ending in ('index', DATA, 'json')]
+  damaged = ['model.ckpt-2.index', f'model.ckpt-1.{DATA}']  # kept because the state file lists them
   others = ['weights.index', f'notes.{DATA}', 'model.ckpt-best.json', '.hidden', 'a.tmp']
   make_files(
     tmp_path,
-    *(*whole, *damaged, *others),
+    *(*intact, *damaged, *others),
     f'model.ckpt-9.{DATA}',
     f'model.ckpt-9.{DATA}.tempstate123',
     'model.ckpt-9.index.tempstate123',
@@ -97,7 +97,7 @@ def test_what_kills_leave_behind_is_removed(tmp_path):
   )
   prefixes.write_state(str(tmp_path), [f'model.ckpt-{step}' for step in (1, 2, 3)])
   prefixes.remove_litter(str(tmp_path))
-  expected = {*whole, *damaged, *others, 'checkpoint'}
+  expected = {*intact, *damaged, *others, 'checkpoint'}
   assert {path.name for path in tmp_path.iterdir()} == expected
 
 
@@ -114,7 +114,7 @@ def test_removing_a_checkpoint_leaves_the_others(tmp_path):
   assert {path.name.split('.')[1] for path in tmp_path.iterdir()} == {'ckpt-11'}
 
 
-def test_the_kept_ones_come_oldest_first_without_those_that_are_gone(tmp_path):
+def test_kept_lists_existing_checkpoints_oldest_first(tmp_path):
   assert prefixes.kept(str(tmp_path)) == []
   paths = [str(tmp_path / f'model.ckpt-{step}') for step in (8, 9, 10)]
   for path in paths[1:]:

@@ -6,7 +6,7 @@ from vgg_slim.checkpoints import restore, search
 from vgg_slim.compat import tf
 
 
-def test_the_contract_alone_builds_and_fills_the_network(tmp_path):
+def test_the_network_is_built_and_restored_from_the_contract_alone(tmp_path):
   prefix, contract = make_checkpoint(
     tmp_path,
     model='resnet50@4',

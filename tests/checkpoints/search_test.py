@@ -23,17 +23,17 @@ def checkpoint(tmp_path):
     return tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'), global_step=41)
 
 
-def test_newest_and_its_step(checkpoint, tmp_path):
+def test_search_finds_the_newest_checkpoint_and_its_step(checkpoint, tmp_path):
   assert search.search(str(tmp_path)) == search.Search(checkpoint, ())
   assert search.global_step(checkpoint) == 41
 
 
-def test_an_empty_folder_has_none(tmp_path):
+def test_an_empty_folder_holds_no_checkpoint(tmp_path):
   assert search.search(str(tmp_path)) == search.Search(None, ())
   assert search.find(str(tmp_path)) is None
 
 
-def test_what_is_no_checkpoint_is_named(tmp_path):
+def test_a_missing_checkpoint_is_named(tmp_path):
   with pytest.raises(CheckpointError, match='nothing cannot be read: there are no files .*nothing'):
     search.global_step(str(tmp_path / 'nothing'))
 
@@ -47,7 +47,7 @@ def test_every_difference_is_listed(checkpoint):
   names = search.stored_names(variables)
   with pytest.raises(CheckpointError) as error:
     search.check_fits(checkpoint, names)
-  assert 'a/biases has shape [3], the network [4]; b/weights is missing.' in str(error.value)
+  assert 'a/biases has shape [3], expected [4]; b/weights is missing.' in str(error.value)
   assert 'a/weights' not in str(error.value)
   assert search.check_fits(checkpoint, {'a/weights': names['a/weights']}) is None
   lists = {name: names[name] for name in ('a/weights', 'a/biases')}
@@ -59,7 +59,7 @@ def test_every_difference_is_listed(checkpoint):
     search.check_fits(checkpoint, averages)
 
 
-def test_inference_takes_averages_where_there_are_any(checkpoint, tmp_path):
+def test_inference_uses_moving_averages_where_there_are_any(checkpoint, tmp_path):
   with graph_session() as session:
     weights = tf.get_variable('a/weights', [2, 3])
     assert search.inference_names(checkpoint, [weights]) == {'a/weights': weights}
@@ -73,24 +73,24 @@ def test_inference_takes_averages_where_there_are_any(checkpoint, tmp_path):
 DATA = '.data-00000-of-00001'
 
 
-def cut(path):
+def truncate(path):
   os.truncate(path, path.stat().st_size - 1)
 
 
 def flip(path):
   content = bytearray(path.read_bytes())
-  content[len(content) // 8] ^= 4  # TensorFlow does not use all bytes of an index
+  content[len(content) // 8] ^= 4  # at an eighth, because TensorFlow ignores some bytes of an index
   path.write_bytes(content)
 
 
 DAMAGES = {
-  'data cut to 0': (DATA, lambda path: os.truncate(path, 0), r'its data file has 0 bytes and not'),
-  'data cut': (DATA, cut, r'its data file has \d+ bytes and not \d+'),
+  'data empty': (DATA, lambda path: os.truncate(path, 0), 'its data file has 0 bytes instead of'),
+  'data truncated': (DATA, truncate, r'its data file has \d+ bytes instead of \d+'),
   'data missing': (DATA, os.unlink, 'its data file is missing'),
   'bit flip': (DATA, flip, 'the bytes of a/weights do not match their checksum'),
   'index missing': ('.index', os.unlink, 'its index is missing'),
   'index empty': ('.index', lambda path: os.truncate(path, 0), 'its index cannot be read'),
-  'index cut': ('.index', cut, 'its index cannot be read'),
+  'index truncated': ('.index', truncate, 'its index cannot be read'),
   'index garbage': (
     '.index',
     lambda path: path.write_bytes(b'x' * 500),
@@ -101,7 +101,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize('damage', DAMAGES)
-def test_damage_is_found_and_the_one_before_is_taken(checkpoint, tmp_path, caplog, damage):
+def test_damage_is_found_and_the_previous_checkpoint_is_used(checkpoint, tmp_path, caplog, damage):
   with graph_session() as session:
     tf.get_variable('a/weights', [200, 30])
     session.run(tf.global_variables_initializer())
@@ -109,27 +109,27 @@ def test_damage_is_found_and_the_one_before_is_taken(checkpoint, tmp_path, caplo
   prefixes.write_state(str(tmp_path), ['model.ckpt-41', 'model.ckpt-42'])
   assert search.find_damage(newer) is None
   assert search.find(str(tmp_path)) == newer
-  ending, do, reason = DAMAGES[damage]
-  do(tmp_path / f'model.ckpt-42{ending}')
+  suffix, inflict, reason = DAMAGES[damage]
+  inflict(tmp_path / f'model.ckpt-42{suffix}')
   with caplog.at_level(logging.WARNING):
     assert search.find(str(tmp_path)) == checkpoint
   assert re.fullmatch(
-    rf'{re.escape(newer)} is damaged: {reason}.*\. {re.escape(checkpoint)} is taken\.',
+    rf'{re.escape(newer)} is damaged: {reason}.*\. Using {re.escape(checkpoint)} instead\.',
     caplog.messages[0],
   )
   with pytest.raises(CheckpointError, match=f'model.ckpt-42 is damaged: {reason}'):
     search.check_whole(newer)
   prefixes.remove(checkpoint)
-  with pytest.raises(CheckpointError, match=f'no checkpoint that is whole: .*ckpt-42 .*: {reason}'):
+  with pytest.raises(CheckpointError, match=f'no intact checkpoint: .*ckpt-42 .*: {reason}'):
     search.find(str(tmp_path))
 
 
-def test_a_checkpoint_of_the_first_format_is_whole(tmp_path):
+def test_a_checkpoint_of_format_v1_is_intact(tmp_path):
   save_checkpoint(tmp_path / 'v1.ckpt', {'a': np.ones(3, 'f')}, version=1)
   assert search.find_damage(str(tmp_path / 'v1.ckpt')) is None
 
 
-def test_a_restore_says_what_is_damaged(checkpoint, tmp_path):
+def test_a_failed_restore_names_the_damage(checkpoint, tmp_path):
   flip(tmp_path / f'model.ckpt-41{DATA}')
   with graph_session() as session:
     variables = [tf.get_variable('a/weights', [2, 3]), tf.get_variable('a/biases', [3])]

@@ -15,7 +15,7 @@ def write(prefix, endings=('.data-00000-of-00001', '.index', '.json')):
     pathlib.Path(f'{prefix}{ending}').write_text(ending)
 
 
-def test_files_move_with_the_index_last(tmp_path, monkeypatch):
+def test_files_are_moved_with_the_index_last(tmp_path, monkeypatch):
   moved = []
   rename = pathlib.Path.rename
   monkeypatch.setattr(
@@ -35,7 +35,7 @@ def test_an_error_leaves_nothing(tmp_path):
   assert os.listdir(tmp_path) == []
 
 
-def test_a_kill_leaves_nothing_that_looks_whole(tmp_path):
+def test_a_kill_leaves_nothing_that_looks_complete(tmp_path):
   program = (
     'import os, pathlib, signal, sys\n'
     'from vgg_slim.weights import staging\n'
@@ -54,7 +54,7 @@ def test_a_kill_leaves_nothing_that_looks_whole(tmp_path):
 
 
 @pytest.mark.parametrize('stage', [staging.staged_checkpoint, staging.staged_file])
-def test_a_second_writer_is_told_who_writes_there(tmp_path, stage):
+def test_a_second_writer_is_told_which_process_is_writing(tmp_path, stage):
   target = str(tmp_path / 'm')
   with stage(target) as first:
     with (
@@ -66,13 +66,13 @@ def test_a_second_writer_is_told_who_writes_there(tmp_path, stage):
 
 
 @pytest.mark.parametrize('ending', ['', '.index', '.json'])
-def test_what_exists_is_not_overwritten(tmp_path, ending):
+def test_existing_files_are_not_overwritten(tmp_path, ending):
   write(tmp_path / 'm', [ending])
   with pytest.raises(ConfigError, match=f'm{ending} exists; give another --output'):
     staging.check_checkpoint_is_free(str(tmp_path / 'm'))
 
 
-def test_a_folder_is_no_prefix():
+def test_a_folder_is_refused_as_a_prefix():
   with pytest.raises(ConfigError, match='expected the prefix of a checkpoint'):
     staging.check_checkpoint_is_free('/')
 
@@ -102,7 +102,7 @@ def test_a_staged_folder_appears_at_the_end_or_not_at_all(tmp_path):
   assert os.listdir(tmp_path) == ['deep']
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
   (tmp_path / 'file').write_text('')
   with (
     pytest.raises(ConfigError, match='cannot be written'),

@@ -180,7 +180,7 @@ def test_classes_in_another_order_are_matched_by_name(folder):
     ),
     (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 pixels'),
     (['--train_dir=run', '--views=dense,crop'], "not 'crop'"),
-    (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is no checkpoint'),
+    (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is neither a checkpoint nor'),
     (['--watch'], 'Give --train_dir; see --help.'),
     (['--train_dir=run', '--watch', '--csv=x', '--report=y'], 'combined with --csv, --report.'),
     (['--train_dir=run', '--watch', '--views=dense,center'], 'got --views=dense,center.'),

@@ -19,7 +19,11 @@ def export_model():
   [
     ([], 1, 'Give --checkpoint_path and --output; see --help.'),
     (['--format=pickle'], 2, 'flag --format=pickle: value should be one of'),
-    (['--checkpoint_path=nowhere', '--output=out'], 1, 'nowhere is no checkpoint'),
+    (
+      ['--checkpoint_path=nowhere', '--output=out'],
+      1,
+      'nowhere is neither a checkpoint nor',
+    ),
     (
       ['--checkpoint_path=nowhere', '--output=out', '--format=tflite_int8'],
       1,

@@ -109,7 +109,7 @@ def test_drawings_and_json(folder):
     (['--checkpoint_path=net'], 'No images: give files, folders, patterns'),
     (['same.png'], 'Give exactly one of --train_dir, --checkpoint_path, --saved_model.'),
     (['same.png', '--saved_model=nowhere'], 'nowhere/assets.extra/contract.json cannot be read'),
-    (['same.png', '--checkpoint_path=nowhere'], 'nowhere is no checkpoint'),
+    (['same.png', '--checkpoint_path=nowhere'], 'nowhere is neither a checkpoint nor a folder'),
     (['same.png', '--checkpoint_path=net', '--layer=conv9'], "no layer 'conv9' below its head"),
   ],
 )

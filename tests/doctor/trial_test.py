@@ -73,7 +73,7 @@ def test_checkpoints(made, tmp_path):
   contract.write_contract(contract.contract_path(prefix), more_classes)
   finding = trial.examine_checkpoint(prefix)
   assert finding.level == FAIL
-  assert 'is of another network: vgg_a/fc8/weights has shape' in finding.text
+  assert 'does not fit the network: vgg_a/fc8/weights has shape' in finding.text
   contract.contract_path(prefix).unlink()
   assert trial.examine_checkpoint(prefix).level == WARN
   finding = trial.examine_checkpoint(write_checkpoint(tmp_path, config, math.inf))

@@ -66,7 +66,7 @@ def test_a_trunk_has_nothing_to_evaluate(tmp_path):
 
 def test_a_checkpoint_from_elsewhere_must_have_the_runs_pixels(tmp_path, run):
   imported(tmp_path, pixel_scale=0.5, rgb_mean=run.preprocessing.rgb_mean)
-  with pytest.raises(CheckpointError, match='was made for other pixels: pixel_scale 0.5'):
+  with pytest.raises(CheckpointError, match='expects other pixel values: pixel_scale 0.5'):
     find_candidate(str(tmp_path / 'w'), str(tmp_path / 'run'))
 
 

@@ -147,7 +147,7 @@ def test_other_formats_and_bytes_that_tensorflow_refuses(checkpoint):
   ('change', 'error', 'message'),
   [
     ({'num_classes': None}, CheckpointError, 'has no head: a trunk alone predicts nothing'),
-    ({'num_classes': 4}, CheckpointError, 'is of another network: .*fc8'),
+    ({'num_classes': 4}, CheckpointError, 'does not fit the network: .*fc8'),
     ({'test_scale': 31}, ConfigError, 'at least image_size=32 pixels'),
   ],
 )

@@ -174,7 +174,7 @@ def test_a_checkpoint_of_another_network_is_refused(run):
   wide = dataclasses.replace(run.config, net=dataclasses.replace(run.config.net, fc_units=17))
   with (
     run.evaluator(config=wide) as evaluator,
-    pytest.raises(CheckpointError, match='is of another network: .*fc6'),
+    pytest.raises(CheckpointError, match='does not fit the network: .*fc6'),
   ):
     evaluator.score(run.checkpoint)
 

@@ -151,10 +151,10 @@ def test_a_damaged_checkpoint_is_passed_over(validator, save, tmp_path, ending):
 
 def test_what_is_wrong_with_every_checkpoint_is_an_error(save, tmp_path):
   def evaluate(checkpoint):
-    raise CheckpointError(f'{checkpoint} is of another network')
+    raise CheckpointError(f'{checkpoint} does not fit the network')
 
   save(1)
-  with pytest.raises(CheckpointError, match='another network'):
+  with pytest.raises(CheckpointError, match='does not fit the network'):
     list(watch(tmp_path, evaluate))
 
 

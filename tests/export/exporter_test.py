@@ -44,7 +44,7 @@ def test_an_export_that_computes_something_else_is_not_kept(tmp_path, monkeypatc
 def test_mistakes_are_named_before_anything_is_written(tmp_path):
   with pytest.raises(ConfigError, match='format must be one of saved_model, .* got .pickle'):
     exporter.run_export(request(tmp_path, 'pickle'), str)
-  with pytest.raises(CheckpointError, match='m is no checkpoint'):
+  with pytest.raises(CheckpointError, match='m is neither a checkpoint nor'):
     exporter.run_export(request(tmp_path, 'frozen'), str)
   (tmp_path / 'out').mkdir()
   with pytest.raises(ConfigError, match='out exists'):

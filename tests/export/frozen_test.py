@@ -35,5 +35,5 @@ def test_plain_operations_alone(tmp_path):
 
 def test_another_network_is_refused(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
-  with pytest.raises(CheckpointError, match='is of another network: .*fc6'):
+  with pytest.raises(CheckpointError, match='does not fit the network: .*fc6'):
     frozen.freeze(prefix, dataclasses.replace(contract, fc_units=9))

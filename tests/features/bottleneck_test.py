@@ -123,6 +123,6 @@ def test_what_cannot_be_extracted(run, settings, message):
 def test_a_checkpoint_of_another_network_leaves_no_file(run, tmp_path):
   contract = dataclasses.replace(CONTRACT, model='vgg_b@4')
   key = bottleneck.make_key(run[0], contract, run[2])
-  with pytest.raises(CheckpointError, match='is of another network'):
+  with pytest.raises(CheckpointError, match='does not fit the network'):
     extract(run, tmp_path / 'x.npz', key)
   assert not list(tmp_path.iterdir())

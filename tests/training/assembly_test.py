@@ -49,5 +49,5 @@ def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
     step = tf.train.get_or_create_global_step()
     session.run(step.initializer)
     prefix = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt-1'))
-  with graph_session(), pytest.raises(CheckpointError, match='is of another network'):
+  with graph_session(), pytest.raises(CheckpointError, match='does not fit the network'):
     build(data, tmp_path, Start(prefix, 1))

@@ -38,8 +38,8 @@ def test_a_damaged_checkpoint_is_named_and_skipped(run):
   start = starts.decide(str(run))
   assert (start.checkpoint, start.step) == (str(run / 'model.ckpt-3'), 3)
   assert list(start.lines()) == [
-    f'{run}/model.ckpt-6 is damaged: its data file has 0 bytes and not 8. It is removed when the '
-    'next checkpoint is saved.',
+    f'{run}/model.ckpt-6 is damaged: its data file has 0 bytes instead of 8. It is removed when '
+    'the next checkpoint is saved.',
     f'Resuming from {run}/model.ckpt-3.',
   ]
 

@@ -22,7 +22,7 @@ def compare(foreign_shapes, converted_shapes, trunk_only=False, shapes=SHAPES):
   return assign.compare(SPEC, shapes, foreign, names.link(SPEC, foreign), converted, trunk_only)
 
 
-def test_every_name_is_in_one_list_of_the_report():
+def test_every_name_is_in_exactly_one_list_of_the_report():
   report = compare(
     {'block1_conv1/kernel': (3, 3, 3, 4), 'predictions/bias': (5,), 'gate/kernel': (2, 2)},
     {
@@ -40,7 +40,7 @@ def test_every_name_is_in_one_list_of_the_report():
     'shape clash: 1\n'
     '  vgg_16/fc8/biases: file predictions/bias [5], network [2]\n'
     'not imported: head of the file: 0\n'
-    'not imported: bookkeeping of training: 1\n'
+    'not imported: training state: 1\n'
     '  optimizer/*'
   )
   with pytest.raises(
@@ -50,7 +50,7 @@ def test_every_name_is_in_one_list_of_the_report():
     assign.check(report, SPEC, 'Hint.')
 
 
-def test_a_trunk_leaves_heads_out_but_no_convolution():
+def test_a_trunk_leaves_out_heads_but_not_convolutions():
   report = compare(
     {
       'block1_conv1/kernel': (3, 3, 3, 4),
@@ -71,7 +71,7 @@ def test_a_trunk_leaves_heads_out_but_no_convolution():
   assert report.unexpected == ('block9_conv1/kernel [3, 3, 4, 4]', 'block9_conv1/bias [4]')
 
 
-def test_a_long_list_is_cut_in_the_message_only():
+def test_a_long_list_is_shortened_in_the_message_only():
   shapes = {f'conv{i}/weights': (1,) for i in range(20)}
   report = compare({}, {}, shapes=shapes)
   assert len(report.missing) == 20
@@ -87,6 +87,6 @@ def test_assignment_is_all_or_nothing():
     with pytest.raises(WeightMismatchError, match=r'unexpected c; b: array \[4\], variable \[3\]'):
       assign.assign(session, [a, b], wrong)
     with pytest.raises(tf.errors.FailedPreconditionError):
-      session.run(a)  # still without a value
+      session.run(a)  # not initialized yet
     assign.assign(session, [a, b], {'a': np.float32([1, 2]), 'b': np.float32([3, 4, 5])})
     np.testing.assert_array_equal(session.run(b), [3, 4, 5])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.weights import fabricated
-from tests.weights.fabricated import SIZES, pictures
+from tests.weights.fabricated import SIZES, random_images
 from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
 from vgg_slim.weights import slim_ckpt
 from vgg_slim.weights.exporter import ExportRequest, run_export
@@ -11,7 +11,7 @@ from vgg_slim.weights.importer import ImportRequest, run_import
 
 @pytest.fixture
 def trained(monkeypatch, tmp_path):
-  """Writes a checkpoint as training does, of a thin network; returns (spec, prefix, arrays)."""
+  """Writes a thin network's checkpoint as training does; returns (spec, prefix, arrays)."""
 
   def write(name, trunk_only=False):
     spec = fabricated.put_small(monkeypatch, name)
@@ -35,38 +35,38 @@ def trained(monkeypatch, tmp_path):
     ('resnet_v1_50', 'npz'),
   ],
 )
-def test_out_and_in_again_gives_the_same_bits(trained, tmp_path, name, ending):
+def test_exported_and_imported_weights_have_the_same_bits(trained, tmp_path, name, ending):
   _, prefix, arrays = trained(name)
   path = str(tmp_path / f'm.{ending}')
   run_export(ExportRequest(prefix, path, name), str)
   run_import(ImportRequest(path, name, str(tmp_path / 'm'), image_size=fabricated.SIDE), str)
-  got = slim_ckpt.read(str(tmp_path / 'm'))
-  assert set(got.arrays) == set(arrays)
+  imported = slim_ckpt.read(str(tmp_path / 'm'))
+  assert set(imported.arrays) == set(arrays)
   for variable, array in arrays.items():
-    np.testing.assert_array_equal(got.arrays[variable], array, err_msg=variable)
+    np.testing.assert_array_equal(imported.arrays[variable], array, err_msg=variable)
 
 
-def test_keras_loads_it_and_gives_the_same_logits(trained, tmp_path):
+def test_keras_loads_exported_weights_and_gives_the_same_logits(trained, tmp_path):
   spec, prefix, _ = trained('vgg_a_bn')
   path = str(tmp_path / 'm.weights.h5')
   run_export(ExportRequest(prefix, path, 'vgg_a_bn', bgr=True), str)
   network = fabricated.keras_vgg(spec, named=False, epsilon=spec.batch_norm.epsilon)
   network.load_weights(path)
-  images = pictures() / 60
+  images = random_images() / 60
   truth = fabricated.our_logits(spec, prefix, images)
   got = fabricated.keras_logits(network, images[..., ::-1])
   fabricated.check_logits(got, truth)
 
 
-def test_a_trunk_stays_a_trunk(trained, tmp_path):
+def test_a_trunk_is_exported_as_a_trunk(trained, tmp_path):
   _, prefix, arrays = trained('vgg_a', trunk_only=True)
   path = str(tmp_path / 'm.npz')
-  with pytest.raises(CheckpointError, match='has no head of vgg_a; --trunk_only'):
+  with pytest.raises(CheckpointError, match='does not hold the head of vgg_a; --trunk_only'):
     run_export(ExportRequest(prefix, path, 'vgg_a'), str)
   run_export(ExportRequest(prefix, path, 'vgg_a', trunk_only=True), str)
   with np.load(path) as saved:
     assert set(saved.files) == set(arrays)
-  # An imported trunk says by its contract that it is one.
+  # The contract of an imported trunk says that it is one, so that no flag is needed.
   run_import(ImportRequest(path, 'vgg_a', str(tmp_path / 'm'), trunk_only=True), str)
   run_export(ExportRequest(str(tmp_path / 'm'), str(tmp_path / 'again.npz')), str)
 
@@ -75,13 +75,15 @@ def test_a_trunk_stays_a_trunk(trained, tmp_path):
   ('values', 'error', 'message'),
   [
     ({'output': 'm.h5'}, ConfigError, 'must end in .weights.h5 or .npz'),
-    ({'checkpoint': 'nothing'}, CheckpointError, 'nothing is no checkpoint'),
+    ({'checkpoint': 'nothing'}, CheckpointError, 'nothing is not a checkpoint'),
     ({'model': None}, ConfigError, 'has neither model.ckpt-7.json nor config.json.*give --model'),
     ({'model': 'vgg_b'}, WeightMismatchError, 'do not fit vgg_b'),
     ({'model': 'vgg'}, ConfigError, "Unknown model 'vgg'"),
   ],
 )
-def test_faults_are_named(trained, tmp_path, monkeypatch, values, error, message):
+def test_invalid_requests_are_named_and_write_nothing(
+  trained, tmp_path, monkeypatch, values, error, message
+):
   monkeypatch.chdir(tmp_path)
   _, prefix, _ = trained('vgg_a')
   request = {'checkpoint': prefix, 'output': 'm.npz', 'model': 'vgg_a', **values}
@@ -90,7 +92,7 @@ def test_faults_are_named(trained, tmp_path, monkeypatch, values, error, message
   assert not list(tmp_path.glob('m.*npz')) + list(tmp_path.glob('m.h5'))
 
 
-def test_an_output_that_exists_is_kept(trained, tmp_path):
+def test_an_existing_output_is_kept(trained, tmp_path):
   _, prefix, _ = trained('vgg_a')
   (tmp_path / 'm.npz').write_text('mine')
   with pytest.raises(ConfigError, match='m.npz exists'):

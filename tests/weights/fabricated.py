@@ -1,4 +1,4 @@
-"""Small networks of other frameworks with random weights, and files of them."""
+"""Small networks of several frameworks with random weights, and their files."""
 
 import dataclasses
 
@@ -12,14 +12,14 @@ from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.weights.transform import Sizes
 
-SIDE = 64  # fc6's window is 2x2 there
+SIDE = 64  # at which fc6 reads a map of 2x2
 CLASSES = 5
 UNITS = 6
 SIZES = Sizes(CLASSES, SIDE, UNITS)
 
 
 def small(name):
-  """The row `name` with few channels; a ResNet with three units and the stem that Keras fixes."""
+  """Returns the spec of `name` with few channels; a ResNet's has fewer units and Keras's stem."""
   spec = testing.thin(specs.NETWORKS[name])
   if name in specs.VGG:
     return spec
@@ -28,18 +28,18 @@ def small(name):
 
 
 def put_small(monkeypatch, name):
-  """Puts `small(name)` in the place of `name` for one test and returns it."""
+  """Replaces the spec of `name` with `small(name)` for one test, and returns it."""
   monkeypatch.setitem(specs.VGG if name in specs.VGG else specs.RESNET, name, small(name))
   return specs.NETWORKS[name]
 
 
 def random_arrays(shapes, seed=0, out_first=False):
-  """Arrays by name that keep activations near 1 and that no batch norm can divide by zero for.
+  """Returns random arrays that keep activations near 1, with positive variances.
 
   Args:
-    shapes: by name, of kernels and vectors.
-    seed: of the random numbers.
-    out_first: whether a kernel's first dimension is its output, as torch's, and not its last.
+    shapes: shapes of kernels and vectors, by name.
+    seed: random seed.
+    out_first: whether the output is the first dimension of a kernel, as in torch, or the last.
   """
   rng = np.random.default_rng(seed)
   arrays = {}
@@ -47,7 +47,7 @@ def random_arrays(shapes, seed=0, out_first=False):
     part = name.rpartition('/')[2].rpartition('.')[2]
     if len(shape) > 1:
       fan_in = np.prod(shape[1:] if out_first else shape[:-1])
-      values = rng.normal(0, (2 / fan_in) ** 0.5, shape)  # He's rule
+      values = rng.normal(0, (2 / fan_in) ** 0.5, shape)  # He initialization
     elif part in ('moving_variance', 'running_var', 'gamma', 'weight'):
       values = rng.uniform(0.5, 2, shape)
     else:
@@ -57,17 +57,17 @@ def random_arrays(shapes, seed=0, out_first=False):
 
 
 def check_logits(got, truth, rtol=1e-5):
-  """Checks within `rtol` of the largest value, and that the answer depends on the picture.
+  """Checks logits within `rtol` of the largest value, and that they depend on the image.
 
-  float32 sums in another order, through up to 22 layers, differ by a tenth of the default.
+  float32 sums in a different order differ by up to a tenth of the default after 22 layers.
   """
   np.testing.assert_allclose(got, truth, rtol=0, atol=rtol * np.abs(truth).max())
-  # Biases alone would give all pictures the same logits.
+  # Biases alone would give all images the same logits.
   assert np.abs(truth - truth.mean(0)).max() > 1e-3 * np.abs(truth).max()
 
 
-def randomise(model, seed=0):
-  """Gives a Keras model random weights, batch norm's statistics included."""
+def randomize(model, seed=0):
+  """Gives a Keras model random weights, including batch-norm statistics."""
   rng = np.random.default_rng(seed)
   for variable in model.weights:
     part, shape = variable.path.rpartition('/')[2], variable.shape
@@ -81,7 +81,7 @@ def randomise(model, seed=0):
 
 
 def keras_vgg(spec, *, named=True, conv_bias=None, top=True, classes=CLASSES, **norm):
-  """A VGG in Keras; `norm` goes to its batch norms. Layers are named as keras.applications' are."""
+  """Returns a VGG in Keras, with names as in keras.applications and `norm` for its batch norms."""
   layers = keras.layers
   conv_bias = not spec.batch_norm if conv_bias is None else conv_bias
 
@@ -105,11 +105,11 @@ def keras_vgg(spec, *, named=True, conv_bias=None, top=True, classes=CLASSES, **
     stack += [layers.Flatten()]
     stack += [layers.Dense(UNITS, 'relu', **name(fc)) for fc in ('fc1', 'fc2')]
     stack += [layers.Dense(classes, 'softmax', **name('predictions'))]
-  return randomise(keras.Sequential(stack))
+  return randomize(keras.Sequential(stack))
 
 
 def keras_resnet50(spec):
-  """Keras applications' own ResNet with the blocks of a thin row."""
+  """Returns the ResNet of keras.applications with the blocks of a thin spec."""
 
   def stack_fn(x):
     for b, block in enumerate(spec.blocks, start=1):
@@ -128,22 +128,22 @@ def keras_resnet50(spec):
     name='thin_resnet',
     weights_name=None,
   )
-  return randomise(model)
+  return randomize(model)
 
 
-def pictures(seed=1):
-  """float32 [2, SIDE, SIDE, 3], RGB, mean removed."""
+def random_images(seed=1):
+  """Returns random images, float32 [2, SIDE, SIDE, 3], RGB with the mean subtracted."""
   return np.random.default_rng(seed).normal(0, 60, [2, SIDE, SIDE, 3]).astype(np.float32)
 
 
 def keras_logits(model, images):
-  """The logits below a final soft-max."""
+  """Returns the logits below a final softmax."""
   model.layers[-1].activation = keras.activations.linear
   return np.asarray(model(images, training=False))
 
 
 def our_logits(spec, prefix, images, sizes=SIZES):
-  """Logits of the network of `spec` with the checkpoint `prefix`, in a graph of its own."""
+  """Returns the logits of the network of `spec` with the weights of the checkpoint `prefix`."""
   with tf.Graph().as_default(), tf.Session() as session:
     outputs = registry.build(
       spec,
@@ -160,7 +160,7 @@ def our_logits(spec, prefix, images, sizes=SIZES):
 
 
 def save_checkpoint(prefix, arrays, version=2):
-  """Writes arrays as TensorFlow variables, with a step and an optimizer slot as training does."""
+  """Writes arrays as a checkpoint, with a step and an optimizer slot as training does."""
   values = {
     **arrays,
     f'{min(arrays)}/Momentum': np.zeros(2, np.float32),

@@ -45,13 +45,13 @@ def npy():
     ('a.onnx', b'\x08\x07', 'onnx'),
   ],
 )
-def test_bytes_decide_and_the_extension_for_onnx(tmp_path, name, data, kind):
+def test_the_bytes_decide_except_for_onnx(tmp_path, name, data, kind):
   (tmp_path / name).write_bytes(data)
   assert formats.find_format(str(tmp_path / name)) == kind
 
 
 @pytest.mark.parametrize('version', [1, 2])
-def test_checkpoints(tmp_path, version):
+def test_checkpoints_of_both_formats_are_recognized(tmp_path, version):
   save_checkpoint(tmp_path / 'm', {'a': np.ones(2, np.float32)}, version)
   assert formats.find_format(str(tmp_path / 'm')) == 'checkpoint'
   assert list(formats.read(str(tmp_path / 'm')).arrays) == ['a']
@@ -60,13 +60,13 @@ def test_checkpoints(tmp_path, version):
 @pytest.mark.parametrize(
   ('name', 'data', 'message'),
   [
-    ('a.txt', b'hello, world, hello', 'a.txt is of no known format; expected a TensorFlow'),
-    ('a.zip', zipped('readme.txt'), 'a.zip is of no known format'),
+    ('a.txt', b'hello, world, hello', 'a.txt has an unknown format; expected a TensorFlow'),
+    ('a.zip', zipped('readme.txt'), 'a.zip has an unknown format'),
     ('a.h5', b'', 'a.h5 is empty'),
-    ('a.keras', zipped('model.weights.h5')[:-10], 'starts as a zip archive.*cut off'),
+    ('a.keras', zipped('model.weights.h5')[:-10], 'starts as a zip archive.*truncated'),
   ],
 )
-def test_other_files_are_named_with_what_was_expected(tmp_path, name, data, message):
+def test_files_of_unknown_format_are_named_with_the_known_formats(tmp_path, name, data, message):
   (tmp_path / name).write_bytes(data)
   with pytest.raises(CheckpointError, match=message):
     formats.find_format(str(tmp_path / name))
@@ -79,7 +79,7 @@ def test_a_missing_file_and_an_empty_folder_are_named(tmp_path):
     formats.read(str(tmp_path))
 
 
-def test_hash_is_of_the_file_or_of_all_files_of_a_checkpoint(tmp_path):
+def test_hash_covers_the_file_or_all_files_of_a_checkpoint(tmp_path):
   (tmp_path / 'f').write_bytes(b'abc')
   assert formats.sha256(str(tmp_path / 'f')) == hashlib.sha256(b'abc').hexdigest()
   save_checkpoint(tmp_path / 'm', {'a': np.ones(2, np.float32)})

@@ -1,4 +1,7 @@
-"""Which files are run in their framework, and why not; importer_test and others compare logits."""
+"""Which files run in their own framework, and why others do not.
+
+importer_test.py and others compare the logits.
+"""
 
 import sys
 
@@ -27,7 +30,7 @@ def request(framework, path='f', arrays=None, kind='f', **values):
 @pytest.mark.parametrize(
   ('framework', 'reason'), [('slim', 'copied as they are'), ('npz', 'no framework belongs to f')]
 )
-def test_files_without_a_framework_of_their_own(framework, reason):
+def test_files_without_their_own_framework_are_not_compared(framework, reason):
   with pytest.raises(frameworks.NotComparedError, match=reason):
     frameworks.run_source(request(framework))
 
@@ -41,7 +44,7 @@ def test_a_framework_that_is_not_installed_is_named(monkeypatch, framework, pack
 
 
 @pytest.mark.parametrize('values', [{'model': 'vgg_b'}, {'fc_units': 8}])
-def test_weights_without_a_network_that_keras_has_not(tmp_path, values):
+def test_weights_of_a_network_that_keras_applications_lack_are_not_compared(tmp_path, values):
   path = str(tmp_path / 'm.weights.h5')
   fabricated.keras_vgg(fabricated.small('vgg_a')).save_weights(path)
   kind = keras_h5.read(path).format
@@ -49,19 +52,19 @@ def test_weights_without_a_network_that_keras_has_not(tmp_path, values):
     frameworks.run_source(request('keras', path, kind=kind, **values))
 
 
-def test_a_file_that_keras_cannot_load_is_no_error(tmp_path):
+def test_a_file_that_keras_cannot_load_is_not_compared(tmp_path):
   (tmp_path / 'm.keras').write_bytes(b'')
   with pytest.raises(frameworks.NotComparedError, match='Keras cannot load the network'):
     frameworks.run_source(request('keras', str(tmp_path / 'm.keras'), kind='Keras .keras'))
 
 
-def test_weights_alone_run_in_the_application(tmp_path):
+def test_weights_without_their_network_run_in_keras_applications(tmp_path):
   network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
-  fabricated.randomise(network)
+  fabricated.randomize(network)
   path = str(tmp_path / 'm.weights.h5')
   network.save_weights(path)
   images = np.random.default_rng(0).normal(size=[1, 32, 32, 3]).astype(np.float32)
-  asked = request('keras', path, kind='Keras .weights.h5', num_classes=None)
-  run = frameworks.run_source(asked._replace(images_of=lambda side: images))
+  weights_only = request('keras', path, kind='Keras .weights.h5', num_classes=None)
+  run = frameworks.run_source(weights_only._replace(images_of=lambda side: images))
   assert run.framework == f'Keras {keras.__version__}'
   np.testing.assert_array_equal(run.output, np.asarray(network(images)))

@@ -1,10 +1,18 @@
-"""From real files of small networks to logits; what can go wrong, by its message."""
+"""Imports of real files of small networks, compared by logits, and messages of failed imports."""
 
 import numpy as np
 import pytest
 
 from tests.weights import fabricated
-from tests.weights.fabricated import CLASSES, SIDE, SIZES, UNITS, check_logits, our_logits, pictures
+from tests.weights.fabricated import (
+  CLASSES,
+  SIDE,
+  SIZES,
+  UNITS,
+  check_logits,
+  our_logits,
+  random_images,
+)
 from vgg_slim.checkpoints import contract
 from vgg_slim.errors import ConfigError, WeightMismatchError
 from vgg_slim.weights import npz, slim_ckpt
@@ -13,8 +21,8 @@ from vgg_slim.weights.transform import InputChange, Sizes
 
 
 @pytest.fixture
-def row(monkeypatch):
-  """Puts a small row in the place of a network and returns it."""
+def small_spec(monkeypatch):
+  """Returns a function that replaces the spec of a network with a small one, and returns it."""
   return lambda name: fabricated.put_small(monkeypatch, name)
 
 
@@ -24,10 +32,10 @@ def save(model, path):
 
 
 def import_file(path, model, output, **values):
-  """Runs the import; returns contract and what was said."""
-  said = []
-  result = run_import(ImportRequest(str(path), model, str(output), **values), said.append)
-  return result, '\n'.join(said)
+  """Runs the import; returns the contract and the printed text."""
+  printed = []
+  result = run_import(ImportRequest(str(path), model, str(output), **values), printed.append)
+  return result, '\n'.join(printed)
 
 
 @pytest.mark.parametrize(
@@ -40,50 +48,50 @@ def import_file(path, model, output, **values):
     ('resnet50_keras', 'keras', True),
   ],
 )
-def test_keras_gives_the_same_logits(row, tmp_path, model, ending, named):
-  spec = row(model)
+def test_imported_keras_networks_give_the_same_logits(small_spec, tmp_path, model, ending, named):
+  spec = small_spec(model)
   if model.startswith('resnet'):
     network = fabricated.keras_resnet50(spec)
   else:
     network = fabricated.keras_vgg(spec, named=named)
   path = save(network, tmp_path / f'm.{ending}')
-  result, said = import_file(path, model, tmp_path / 'm', image_size=SIDE)
-  images = pictures() / 60
+  result, printed = import_file(path, model, tmp_path / 'm', image_size=SIDE)
+  images = random_images() / 60
   check_logits(our_logits(spec, tmp_path / 'm', images), fabricated.keras_logits(network, images))
   assert (result.num_classes, result.image_size) == (CLASSES, SIDE)
   assert contract.read_contract(tmp_path / 'm.json') == result
   if ending == 'weights.h5':
-    assert 'not compared with the source: the file holds weights without their network' in said
+    assert 'not compared with the source: the file holds weights without their network' in printed
   else:
-    assert 'logits of the probe picture, largest difference from Keras' in said
+    assert 'logits of the probe image, largest difference from Keras' in printed
 
 
 @pytest.mark.parametrize('norm', [{'scale': False}, {'center': False, 'epsilon': 0.1}])
-def test_batch_norms_of_another_kind_behind_a_bias(row, tmp_path, norm):
-  spec = row('vgg_a_bn')
+def test_batch_norms_without_scale_or_shift_behind_a_bias(small_spec, tmp_path, norm):
+  spec = small_spec('vgg_a_bn')
   network = fabricated.keras_vgg(spec, conv_bias=True, **norm)
   path = save(network, tmp_path / 'm.keras')
-  _, said = import_file(path, 'vgg_a_bn', tmp_path / 'm')
-  assert 'block1_conv1_bn/moving_mean [4] + block1_conv1/bias [4]' in said
-  assert f'{"gamma" if "scale" in norm else "beta"} [4] <- constant' in said
-  images = pictures() / 60
+  _, printed = import_file(path, 'vgg_a_bn', tmp_path / 'm')
+  assert 'block1_conv1_bn/moving_mean [4] + block1_conv1/bias [4]' in printed
+  assert f'{"gamma" if "scale" in norm else "beta"} [4] <- constant' in printed
+  images = random_images() / 60
   check_logits(our_logits(spec, tmp_path / 'm', images), fabricated.keras_logits(network, images))
 
 
-def test_bgr_weights_take_rgb(row, tmp_path):
-  spec = row('vgg_a')
+def test_imported_bgr_weights_take_rgb_images(small_spec, tmp_path):
+  spec = small_spec('vgg_a')
   network = fabricated.keras_vgg(spec)
   path = save(network, tmp_path / 'm.keras')
   import_file(path, 'vgg_a', tmp_path / 'm', change=InputChange(bgr=True))
-  images = pictures()
+  images = random_images()
   truth = fabricated.keras_logits(network, images[..., ::-1])
   check_logits(our_logits(spec, tmp_path / 'm', images), truth)
 
 
-def test_scaling_within_the_source_model_is_found_out(row, tmp_path):
+def test_scaling_within_the_source_model_is_detected(small_spec, tmp_path):
   import keras
 
-  spec = row('vgg_a')
+  spec = small_spec('vgg_a')
   layers = fabricated.keras_vgg(spec).layers
   network = keras.Sequential(
     [keras.layers.Input([SIDE, SIDE, 3]), keras.layers.Rescaling(1 / 255), *layers]
@@ -95,23 +103,23 @@ def test_scaling_within_the_source_model_is_found_out(row, tmp_path):
 
 
 @pytest.mark.parametrize('version', [1, 2])
-def test_slim_checkpoints_are_copied_bit_by_bit(row, tmp_path, version):
-  spec = row('vgg_a_bn')
+def test_slim_checkpoints_are_copied_bit_for_bit(small_spec, tmp_path, version):
+  spec = small_spec('vgg_a_bn')
   arrays = fabricated.random_arrays(SIZES.shapes(spec))
   arrays = {f'{spec.scope}/{name}': array for name, array in arrays.items()}
   fabricated.save_checkpoint(tmp_path / 'old.ckpt', arrays, version)
-  _, said = import_file(tmp_path / 'old.ckpt', 'vgg_a_bn', tmp_path / 'new')
+  _, printed = import_file(tmp_path / 'old.ckpt', 'vgg_a_bn', tmp_path / 'new')
   got = slim_ckpt.read(str(tmp_path / 'new'))
   assert got.skipped == ()
   assert set(got.arrays) == set(arrays)
   for name, array in arrays.items():
     np.testing.assert_array_equal(got.arrays[name], array)
-  assert f'{min(arrays)}/Momentum' in said
-  assert 'not compared with the source: the arrays are TensorFlow variables already' in said
+  assert f'{min(arrays)}/Momentum' in printed
+  assert 'not compared with the source: the arrays are TensorFlow variables already' in printed
 
 
-def test_the_first_vgg16_npz(row, tmp_path):
-  spec = row('vgg_a')
+def test_names_and_layout_of_the_first_vgg16_npz(small_spec, tmp_path):
+  spec = small_spec('vgg_a')
   ours = fabricated.random_arrays(SIZES.shapes(spec))
   theirs = {}
   for name, array in ours.items():
@@ -121,32 +129,32 @@ def test_the_first_vgg16_npz(row, tmp_path):
     )
     theirs[f'{layer}_{"W" if part == "weights" else "b"}'] = array
   npz.write_weights(str(tmp_path / 'm.npz'), theirs)
-  _, said = import_file(tmp_path / 'm.npz', 'vgg_a', tmp_path / 'm')
-  assert 'no framework belongs to .npz' in said
+  _, printed = import_file(tmp_path / 'm.npz', 'vgg_a', tmp_path / 'm')
+  assert 'no framework belongs to .npz' in printed
   got = slim_ckpt.read(str(tmp_path / 'm')).arrays
   for name, array in ours.items():
     np.testing.assert_array_equal(got[f'{spec.scope}/{name}'], array)
 
 
-def test_a_trunk_is_imported_on_request_only(row, tmp_path):
-  spec = row('vgg_a')
+def test_a_trunk_is_imported_on_request_only(small_spec, tmp_path):
+  spec = small_spec('vgg_a')
   network = fabricated.keras_vgg(spec, top=False)
   path = save(network, tmp_path / 'm.keras')
   with pytest.raises(
-    WeightMismatchError, match='6 missing: .*no head of this network; --trunk_only'
+    WeightMismatchError, match='6 missing: .*lacks the head of this network; --trunk_only'
   ):
     import_file(path, 'vgg_a', tmp_path / 'm')
-  result, said = import_file(path, 'vgg_a', tmp_path / 'm', trunk_only=True)
+  result, printed = import_file(path, 'vgg_a', tmp_path / 'm', trunk_only=True)
   assert (result.num_classes, result.fc_units) == (None, None)
-  assert 'pool5 of the probe picture, largest difference from Keras' in said
-  images = pictures() / 60
+  assert 'pool5 of the probe image, largest difference from Keras' in printed
+  images = random_images() / 60
   got = our_logits(spec, tmp_path / 'm', images, Sizes(None, SIDE))
   check_logits(got, np.asarray(network(images)))
 
 
 @pytest.fixture(scope='module')
 def vgg_b_file(tmp_path_factory):
-  """A thin vgg_b of Keras, with CLASSES classes and UNITS hidden units."""
+  """Path of the weights of a thin vgg_b in Keras, with CLASSES classes and UNITS hidden units."""
   network = fabricated.keras_vgg(fabricated.small('vgg_b'))
   return save(network, tmp_path_factory.mktemp('b') / 'b.weights.h5')
 
@@ -172,24 +180,26 @@ def vgg_b_file(tmp_path_factory):
     ('vgg_b', {'class_names': ('a', 'b')}, '2 class names for num_classes=5'),
   ],
 )
-def test_a_file_that_does_not_fit_is_told_apart(row, tmp_path, vgg_b_file, model, values, message):
+def test_a_file_that_does_not_fit_is_refused_with_advice(
+  small_spec, tmp_path, vgg_b_file, model, values, message
+):
   for name in ('vgg_a', 'vgg_b', 'vgg_d'):
-    row(name)
+    small_spec(name)
   with pytest.raises((WeightMismatchError, ConfigError), match=message):
     import_file(vgg_b_file, model, tmp_path / 'm', **values)
   assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_that_exists_is_kept(tmp_path, vgg_b_file):
+def test_an_existing_output_is_kept(tmp_path, vgg_b_file):
   (tmp_path / 'm.index').write_text('mine')
   with pytest.raises(ConfigError, match='m.index exists; give another --output'):
     import_file(vgg_b_file, 'vgg_b', tmp_path / 'm')
   assert (tmp_path / 'm.index').read_text() == 'mine'
 
 
-def test_another_network_of_the_same_shapes_does_not_hide_the_class_count(row, tmp_path):
-  row('vgg_a')
-  spec = row('vgg_a_lrn')
+def test_advice_on_classes_precedes_advice_on_a_model_of_the_same_shapes(small_spec, tmp_path):
+  small_spec('vgg_a')
+  spec = small_spec('vgg_a_lrn')
   arrays = fabricated.random_arrays(SIZES.shapes(spec))
   npz.write_weights(str(tmp_path / 'a.npz'), arrays)
   with pytest.raises(

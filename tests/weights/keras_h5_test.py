@@ -30,7 +30,7 @@ def model():
 
 
 @pytest.mark.parametrize('ending', ['weights.h5', 'h5', 'keras'])
-def test_every_array_of_every_format(model, tmp_path, ending):
+def test_every_array_of_every_format_is_read(model, tmp_path, ending):
   model.compile('adam', 'mse')  # leaves optimizer state in the file
   got = keras_h5.read(save(model, tmp_path / f'model.{ending}'))
   expected = {f'{w.path.split("/", 1)[1]}': w.numpy() for w in model.weights}
@@ -38,7 +38,7 @@ def test_every_array_of_every_format(model, tmp_path, ending):
   for name, array in expected.items():
     np.testing.assert_array_equal(got.arrays[name], array, err_msg=name)
   assert got.skipped == (('optimizer_weights/*',) if ending == 'h5' else ('optimizer/*',))
-  # Only the formats with the network's config hold the epsilon.
+  # Only formats with the network's config hold epsilon.
   expected = {} if ending == 'weights.h5' else {f'block{s}_conv1_bn': 0.01 for s in (1, 2)}
   assert {k: v for k, v in got.epsilons.items() if k in ('block1_conv1_bn', 'block2_conv1_bn')} == (
     expected
@@ -46,7 +46,7 @@ def test_every_array_of_every_format(model, tmp_path, ending):
 
 
 @pytest.mark.parametrize('ending', ['weights.h5', 'h5', 'keras'])
-def test_a_model_within_a_model_is_taken_apart(tmp_path, ending):
+def test_layers_of_a_nested_model_are_read(tmp_path, ending):
   trunk = keras_vgg(SPEC, top=False)
   whole = keras.Sequential(
     [keras.layers.Input([SIDE, SIDE, 3]), trunk, keras.layers.Flatten(), keras.layers.Dense(3)]
@@ -56,7 +56,7 @@ def test_a_model_within_a_model_is_taken_apart(tmp_path, ending):
   assert got.arrays[f'{whole.layers[-1].name}/bias'].shape == (3,)
 
 
-def test_automatic_names_come_in_the_order_of_the_layers(tmp_path):
+def test_layers_with_automatic_names_are_read_in_order(tmp_path):
   stack = [keras.layers.Input([4, 4, 3])]
   stack += [keras.layers.Conv2D(n, 1) for n in range(1, 13)]
   got = keras_h5.read(save(keras.Sequential(stack), tmp_path / 'model.weights.h5'))
@@ -76,16 +76,16 @@ def test_weights_of_keras_1_are_named_after_their_group(tmp_path):
   assert set(keras_h5.read(str(path)).arrays) == {'block1_conv1/kernel', 'block1_conv1/bias'}
 
 
-def test_mirrored_kernels_of_theano_are_refused(tmp_path):
+def test_flipped_kernels_of_theano_are_refused(tmp_path):
   path = tmp_path / 'theano.h5'
   with h5py.File(path, 'w') as file:
     file.attrs['layer_names'] = [b'block1_conv1']
     file.attrs['backend'] = b'theano'
-  with pytest.raises(CheckpointError, match='Theano, whose kernels are mirrored'):
+  with pytest.raises(CheckpointError, match='Theano, whose kernels are flipped'):
     keras_h5.read(str(path))
 
 
-def test_written_weights_load_in_keras_bit_by_bit(model, tmp_path):
+def test_written_weights_load_in_keras_bit_for_bit(model, tmp_path):
   layers = []
   for layer in model.layers:
     if layer.weights:
@@ -101,21 +101,21 @@ def test_written_weights_load_in_keras_bit_by_bit(model, tmp_path):
 
 
 @pytest.mark.parametrize('ending', ['weights.h5', 'h5', 'keras'])
-def test_a_file_that_is_cut_off_is_named(model, tmp_path, ending):
+def test_a_truncated_file_is_named(model, tmp_path, ending):
   path = pathlib.Path(save(model, tmp_path / f'model.{ending}'))
   path.write_bytes(path.read_bytes()[:-3000])
   with pytest.raises(CheckpointError, match=f'model.{ending} cannot be read as a Keras file'):
     keras_h5.read(str(path))
 
 
-def test_an_hdf5_file_of_something_else_is_named(tmp_path):
+def test_an_hdf5_file_without_keras_layers_is_named(tmp_path):
   with h5py.File(tmp_path / 'x.h5', 'w') as file:
     file['table'] = [1.0]
   with pytest.raises(CheckpointError, match='HDF5 file without weights of Keras layers'):
     keras_h5.read(str(tmp_path / 'x.h5'))
 
 
-def test_a_zip_of_something_else_is_named(tmp_path):
+def test_a_zip_archive_without_a_keras_model_is_named(tmp_path):
   with zipfile.ZipFile(tmp_path / 'x.keras', 'w') as archive:
     archive.writestr('a.txt', 'a')
   with pytest.raises(CheckpointError, match='x.keras cannot be read as a Keras file'):

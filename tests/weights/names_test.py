@@ -9,7 +9,7 @@ from vgg_slim.weights.names import Slot
 
 
 def link(model, arrays, framework='torch', in_order=False):
-  """Links names, or (name -> shape), as if a file held them."""
+  """Links a file with arrays of these names, or of these names and shapes."""
   shapes = arrays if isinstance(arrays, dict) else dict.fromkeys(arrays, (1,))
   zeros = {name: np.zeros(shape) for name, shape in shapes.items()}
   return names.link(specs.get(model), ForeignWeights('f', framework, zeros, in_order=in_order))
@@ -44,27 +44,27 @@ def link(model, arrays, framework='torch', in_order=False):
     ),
   ],
 )
-def test_every_framework_s_name(model, name, slot):
-  # A convolution's kernel must be there: without a single one, layers are counted.
+def test_names_of_every_framework_are_linked(model, name, slot):
+  # The file must hold a known kernel, because otherwise its layers are counted.
   first = 'conv1_conv/kernel' if model.startswith('resnet') else 'block1_conv1/kernel'
   assert link(model, [first, name][name.startswith(('vgg_16/conv1', first)) :])[name] == slot
 
 
-def test_exporters_numbers_are_dropped_for_onnx_only():
+def test_numbers_of_exporters_are_dropped_for_onnx_only():
   onnx = link('vgg16', ['block1_conv1_1/kernel', 'block1_conv2_1/kernel'], 'onnx')
   assert [slot.layer for slot in onnx.values()] == ['conv1/conv1_1', 'conv1/conv1_2']
   assert link('vgg16', ['block1_conv1_1/kernel'], 'keras') == {}
 
 
 @pytest.mark.parametrize('model', sorted(specs.NETWORKS))
-def test_our_own_names_are_all_known(model):
+def test_all_our_own_names_are_linked(model):
   spec = specs.get(model)
   shapes = {**spec.parameter_shapes(10), **spec.non_trainable_shapes(10)}
   linked = link(model, [f'{spec.scope}/{name}' for name in shapes], 'slim')
   assert {names.our_name(slot) for slot in linked.values()} == set(shapes)
 
 
-def test_unknown_layers_and_parts_have_no_place():
+def test_unknown_layers_and_parts_have_no_slot():
   assert set(link('vgg16', ['conv1_1_W', 'conv6_1_W', 'conv1_1/gamma'])) == {'conv1_1_W'}
 
 
@@ -83,7 +83,7 @@ def test_layers_without_known_names_are_counted():
   assert link('vgg11_bn', arrays, in_order=False) == {}
 
 
-def test_two_arrays_for_one_place_are_named():
+def test_two_arrays_for_one_slot_are_named():
   with pytest.raises(
     WeightMismatchError, match='conv1/conv1_1/weights <- a/conv1_1/weights and b/conv1_1/weights'
   ):
@@ -97,6 +97,6 @@ def test_two_arrays_for_one_place_are_named():
     ('resnet_v1_50', 'conv2_block1_1_conv/kernel', 'Keras applications'),
   ],
 )
-def test_a_resnet_that_strides_elsewhere_is_refused(model, name, owner):
+def test_a_resnet_with_strides_elsewhere_is_refused(model, name, owner):
   with pytest.raises(WeightMismatchError, match=f'ResNet of {owner} strides in convolution'):
     link(model, [name])

@@ -7,7 +7,7 @@ from vgg_slim.weights import npz
 ARRAYS = {'vgg_16/conv1/conv1_1/weights': np.float32([[1, 2]]), 'conv1_2_b': np.float32([3])}
 
 
-def test_round_trip_without_steps_and_slots(tmp_path):
+def test_round_trip_skips_training_state(tmp_path):
   path = str(tmp_path / 'x.npz')
   npz.write_weights(path, {**ARRAYS, 'global_step': np.int64(3)})
   got = npz.read(path)
@@ -17,13 +17,13 @@ def test_round_trip_without_steps_and_slots(tmp_path):
     np.testing.assert_array_equal(got.arrays[name], array)
 
 
-def test_the_pickled_dict_of_vgg16_npy_is_refused_with_a_way_out(tmp_path):
+def test_the_pickled_dict_of_vgg16_npy_is_refused_with_advice_that_works(tmp_path):
   weights, biases = np.ones([3, 3, 3, 2], np.float32), np.ones(2, np.float32)
   path = tmp_path / 'vgg16.npy'
   np.save(path, {'conv1_1': [weights, biases]}, allow_pickle=True)
   with pytest.raises(CheckpointError, match='vgg16.npy is pickled.*numpy.savez') as raised:
     npz.read(str(path))
-  # The advice is run as it stands.
+  # Runs the advice of the message literally.
   advice = str(raised.value).partition('you trust the file, ')[2].removesuffix(' converts it.')
   converted = str(tmp_path / 'NAME.npz')
   advice = advice.replace("'NAME.npz'", repr(converted)).replace('FILE', repr(str(path)))
@@ -37,13 +37,13 @@ def test_a_pickled_member_is_named(tmp_path):
     npz.read(str(tmp_path / 'x.npz'))
 
 
-def test_one_array_is_no_network(tmp_path):
+def test_a_single_array_is_refused(tmp_path):
   np.save(tmp_path / 'x.npy', np.ones([2, 3]))
   with pytest.raises(CheckpointError, match=r'one array \[2, 3\] without names'):
     npz.read(str(tmp_path / 'x.npy'))
 
 
-def test_a_file_that_is_cut_off_is_named(tmp_path):
+def test_a_truncated_file_is_named(tmp_path):
   path = tmp_path / 'x.npz'
   npz.write_weights(str(path), ARRAYS)
   path.write_bytes(path.read_bytes()[:-40])

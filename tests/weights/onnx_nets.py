@@ -1,4 +1,4 @@
-"""ONNX models of VGGs as exporters write them. Imported only by tests that have onnx."""
+"""ONNX models of VGGs as exporters write them. Imported only by tests that require onnx."""
 
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
@@ -7,7 +7,7 @@ from tests.weights.fabricated import CLASSES, SIDE, UNITS, random_arrays
 
 
 class Builder:
-  """Adds nodes one behind the other."""
+  """Builds a model whose nodes form a chain."""
 
   def __init__(self, images):
     self.nodes, self.initializers, self.net = [], [], images
@@ -37,7 +37,14 @@ class Builder:
 
 
 def save_as_torch(spec, path, epsilon=1e-3, named=True):
-  """NCHW input, Gemm with transB, CHW flattening; torch's names, or numbers where it folds."""
+  """Writes a model as torch does: NCHW input, Gemm with transB, CHW flattening.
+
+  Args:
+    spec: spec of the network.
+    path: path of the file to write.
+    epsilon: epsilon of batch norms.
+    named: whether initializers have torch's names, rather than the exporter's.
+  """
   net, index, n_in = Builder('images'), 0, 3
 
   def name(text):
@@ -70,7 +77,7 @@ def save_as_torch(spec, path, epsilon=1e-3, named=True):
 
 
 def save_as_keras(spec, path, head=(UNITS, UNITS, CLASSES)):
-  """NHWC input, biases as Add, HWC flattening, MatMul, a soft-max at the end."""
+  """Writes a model as Keras does: NHWC input, biases as Add, HWC flattening, MatMul, softmax."""
   net, n_in = Builder('images'), 3
   net.add('Transpose', perm=[0, 3, 1, 2])
   for s, stage in enumerate(spec.stages, start=1):

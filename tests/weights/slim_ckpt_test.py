@@ -14,7 +14,7 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize('version', [1, 2])
-def test_both_formats_without_steps_and_slots(tmp_path, version):
+def test_both_formats_are_read_without_training_state(tmp_path, version):
   save_checkpoint(tmp_path / 'model.ckpt', ARRAYS, version)
   got = slim_ckpt.read(str(tmp_path / 'model.ckpt'))
   assert got.format == f'TensorFlow checkpoint V{version}'
@@ -24,8 +24,8 @@ def test_both_formats_without_steps_and_slots(tmp_path, version):
   assert got.skipped == ('global_step', 'vgg_16/conv1/conv1_1/weights/Momentum')
 
 
-def test_moving_averages_take_the_variables_place(tmp_path):
-  """As `restore.restore` takes them for every command that builds the network."""
+def test_moving_averages_are_read_instead_of_variables(tmp_path):
+  """`restore.restore` does the same for every command that builds the network."""
   name, average = 'vgg_16/fc8/biases', np.full(3, 7, np.float32)
   save_checkpoint(tmp_path / 'm', {**ARRAYS, f'{name}{search.AVERAGE_SUFFIX}': average})
   got = slim_ckpt.read(str(tmp_path / 'm'))
@@ -37,18 +37,18 @@ def test_moving_averages_take_the_variables_place(tmp_path):
     np.testing.assert_array_equal(session.run(variable), average)
 
 
-def test_what_a_run_keeps_for_itself_may_be_infinite(tmp_path):
-  kept = {'host_state/plateau': np.array([np.inf, 0]), 'learning_rate_scale': np.float32(1)}
-  save_checkpoint(tmp_path / 'm', {**ARRAYS, **kept}, 2)
+def test_training_state_may_be_infinite(tmp_path):
+  state = {'host_state/plateau': np.array([np.inf, 0]), 'learning_rate_scale': np.float32(1)}
+  save_checkpoint(tmp_path / 'm', {**ARRAYS, **state}, 2)
   got = slim_ckpt.read(str(tmp_path / 'm'))
   assert set(got.arrays) == set(ARRAYS)
-  assert set(kept) <= set(got.skipped)
+  assert set(state) <= set(got.skipped)
 
 
 @pytest.mark.parametrize(
   ('version', 'file'), [(1, 'm'), (2, 'm.index'), (2, 'm.data-00000-of-00001')]
 )
-def test_a_file_that_is_cut_off_is_named(tmp_path, version, file):
+def test_a_truncated_file_is_named(tmp_path, version, file):
   save_checkpoint(tmp_path / 'm', ARRAYS, version)
   data = (tmp_path / file).read_bytes()
   (tmp_path / file).write_bytes(data[: len(data) // 2])

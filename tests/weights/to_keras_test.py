@@ -9,7 +9,7 @@ from vgg_slim.weights.transform import Sizes
 
 
 def keras_layers(model):
-  """(class, name, shapes) of every layer with weights, in the order of Keras."""
+  """Returns (class, name, shapes) of every layer with weights, in Keras's order."""
   snake = {'Conv2D': 'conv2d', 'Dense': 'dense', 'BatchNormalization': 'batch_normalization'}
   return [
     (snake[type(layer).__name__], layer.name, [tuple(w.shape) for w in layer.weights])
@@ -26,16 +26,16 @@ def check(spec, sizes, model):
   assert got == keras_layers(model)
 
 
-def test_batch_norms_stand_behind_their_convolutions():
+def test_batch_norms_follow_their_convolutions():
   spec = small('vgg_c_bn')
   check(spec, SIZES, keras_vgg(spec))
 
 
-# The order of 53 convolutions hangs on how Keras sorts its graph, so whole applications are asked.
+# The order of 53 convolutions depends on how Keras sorts its graph: compares whole applications.
 @pytest.mark.parametrize(
   ('name', 'application'), [('vgg_e', 'VGG19'), ('resnet50_keras', 'ResNet50')]
 )
-def test_layers_are_those_of_the_application_in_its_order(name, application):
+def test_layers_match_those_of_keras_applications_in_order(name, application):
   network = getattr(keras.applications, application)
   model = network(weights=None, input_shape=(32, 32, 3), classes=3)
   check(specs.get(name), Sizes(3, 32), model)

@@ -1,7 +1,7 @@
-"""torchvision's VGG and ResNet, from their published architecture: names, layouts and strides.
+"""torchvision's VGG and ResNet from their published architecture: names, layouts and strides.
 
-Kept apart from the package's own forward passes, so that they cannot share a fault. Imported only
-by tests that have torch.
+They share no code with the package's own forward passes, and hence no fault. Imported only by tests
+that require torch.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 
 
 def vgg(stages, units, classes, side, batch_norm=False):
-  """Simonyan & Zisserman's row `stages`, tuples of (channels, kernel), as torchvision builds it."""
+  """Builds a VGG with the given stages, lists of (channels, kernel), as torchvision does."""
   layers, n_in = [], 3
   for stage in stages:
     for channels, kernel in stage:
@@ -34,11 +34,11 @@ def vgg(stages, units, classes, side, batch_norm=False):
     def forward(self, x):
       return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
-  return randomise(Vgg().eval())
+  return randomize(Vgg().eval())
 
 
 class Bottleneck(nn.Module):
-  """1x1, 3x3, 1x1; the 3x3 strides ("v1.5")."""
+  """Convolutions 1x1, 3x3 and 1x1, with the stride in the 3x3 ("v1.5")."""
 
   def __init__(self, n_in, channels, stride):
     super().__init__()
@@ -62,7 +62,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-  """Four layers of (channels, units); all but the first halve the map."""
+  """A ResNet of four layers of (channels, units); all but the first halve the map."""
 
   def __init__(self, rows, stem, classes):
     super().__init__()
@@ -86,11 +86,11 @@ class ResNet(nn.Module):
 
 
 def resnet(rows, stem, classes):
-  return randomise(ResNet(rows, stem, classes).eval())
+  return randomize(ResNet(rows, stem, classes).eval())
 
 
-def randomise(module):
-  """Random weights that keep activations near 1, batch norm's statistics included."""
+def randomize(module):
+  """Sets random weights, including batch-norm statistics, that keep activations near 1."""
   generator = torch.Generator().manual_seed(0)
   for name, tensor in module.state_dict().items():
     if not tensor.is_floating_point():
@@ -105,6 +105,6 @@ def randomise(module):
 
 
 def logits(module, images):
-  """float32 [N, K] of [N, H, W, 3]."""
+  """Returns the logits, float32 [N, K], of images float32 [N, H, W, 3]."""
   with torch.inference_mode():
     return module(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()

@@ -3,7 +3,7 @@ import pytest
 
 from tests.testing import thin
 from tests.weights import fabricated
-from tests.weights.fabricated import CLASSES, SIDE, UNITS, our_logits, pictures
+from tests.weights.fabricated import CLASSES, SIDE, UNITS, our_logits, random_images
 from vgg_slim.errors import CheckpointError
 from vgg_slim.nets import specs
 from vgg_slim.weights import torch_state
@@ -32,7 +32,7 @@ def check_module(spec, module, prefix, images, divisors=1.0, sizes=None):
 
 @pytest.mark.parametrize('model', ['vgg_d', 'vgg_a_bn'])
 @pytest.mark.parametrize('ending', ['pth', 'safetensors'])
-def test_torchvision_s_vgg_gives_its_logits(monkeypatch, tmp_path, model, ending):
+def test_imported_torchvision_vgg_gives_the_same_logits(monkeypatch, tmp_path, model, ending):
   spec = thin(specs.VGG[model])
   monkeypatch.setitem(specs.VGG, model, spec)
   module = torch_vgg(spec)
@@ -41,14 +41,14 @@ def test_torchvision_s_vgg_gives_its_logits(monkeypatch, tmp_path, model, ending
     torch.save(module.state_dict(), path)
   else:
     pytest.importorskip('safetensors.torch').save_file(module.state_dict(), path)
-  said = []
-  run_import(ImportRequest(path, model, str(tmp_path / 'm')), said.append)
-  assert 'logits of the probe picture, largest difference from torch' in said[-1]
-  assert ('num_batches_tracked' in '\n'.join(said)) == (spec.batch_norm is not None)
-  check_module(spec, module, tmp_path / 'm', pictures() / 10)
+  printed = []
+  run_import(ImportRequest(path, model, str(tmp_path / 'm')), printed.append)
+  assert 'logits of the probe image, largest difference from torch' in printed[-1]
+  assert ('num_batches_tracked' in '\n'.join(printed)) == (spec.batch_norm is not None)
+  check_module(spec, module, tmp_path / 'm', random_images() / 10)
 
 
-def test_division_by_the_deviation_moves_into_the_first_convolution(monkeypatch, tmp_path):
+def test_division_by_the_deviation_is_folded_into_the_first_convolution(monkeypatch, tmp_path):
   spec = thin(specs.VGG['vgg_a'])
   monkeypatch.setitem(specs.VGG, 'vgg_a', spec)
   module = torch_vgg(spec)
@@ -57,10 +57,10 @@ def test_division_by_the_deviation_moves_into_the_first_convolution(monkeypatch,
   change = InputChange(rgb_std=STD)
   request = ImportRequest(path, 'vgg_a', str(tmp_path / 'm'), change=change, rgb_mean=MEAN)
   run_import(request, str)
-  check_module(spec, module, tmp_path / 'm', pictures(), divisors=STD)
+  check_module(spec, module, tmp_path / 'm', random_images(), divisors=STD)
 
 
-def test_torchvision_s_resnet_gives_its_logits(monkeypatch, tmp_path):
+def test_imported_torchvision_resnet_gives_the_same_logits(monkeypatch, tmp_path):
   from tests.weights import torch_nets
 
   model = 'resnet50_torchvision'
@@ -70,10 +70,10 @@ def test_torchvision_s_resnet_gives_its_logits(monkeypatch, tmp_path):
   module = torch_nets.resnet(rows, spec.stem_channels, CLASSES)
   path = str(tmp_path / 'm.pth')
   torch.save(module.state_dict(), path)
-  said = []
-  run_import(ImportRequest(path, model, str(tmp_path / 'm'), image_size=SIDE), said.append)
-  assert 'largest difference from torch' in said[-1]
-  check_module(spec, module, tmp_path / 'm', pictures() / 10)
+  printed = []
+  run_import(ImportRequest(path, model, str(tmp_path / 'm'), image_size=SIDE), printed.append)
+  assert 'largest difference from torch' in printed[-1]
+  check_module(spec, module, tmp_path / 'm', random_images() / 10)
 
 
 def test_training_checkpoints_are_unwrapped(tmp_path):
@@ -93,7 +93,7 @@ def test_half_precision_becomes_float32(tmp_path):
 def test_a_pickled_module_is_refused(tmp_path):
   path = str(tmp_path / 'm.pth')
   torch.save(torch.nn.Linear(1, 1), path)
-  with pytest.raises(CheckpointError, match='is no plain state dict.*state_dict'):
+  with pytest.raises(CheckpointError, match='is not a plain state dict.*state_dict'):
     torch_state.read_torch(path)
 
 
@@ -105,7 +105,7 @@ def test_a_file_without_tensors_is_named(tmp_path):
 
 
 @pytest.mark.parametrize('ending', ['pth', 'safetensors'])
-def test_a_file_that_is_cut_off_is_named(tmp_path, ending):
+def test_a_truncated_file_is_named(tmp_path, ending):
   path = tmp_path / f'm.{ending}'
   state = {'a.weight': torch.ones(100)}
   if ending == 'pth':

@@ -1,4 +1,4 @@
-"""What the converted arrays compute; whole networks are compared in importer_test."""
+"""Checks what converted arrays compute; importer_test.py compares whole networks."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def convert(model, weights, change=PLAIN, epsilon=None, sizes=None):
 
 
 def head(**layout):
-  """Shapes of a head of 7 hidden units and 3 classes over a 2x2 map."""
+  """Returns a file with a head of 7 hidden units and 3 classes over a 2x2 map."""
   dense = {'fc1': (2 * 2 * 512, 7), 'fc2': (7, 7), 'predictions': (7, 3)}
   arrays = {f'{name}/kernel': np.zeros(shape) for name, shape in dense.items()}
   if layout.get('dense_out_in'):
@@ -35,20 +35,20 @@ def head(**layout):
 
 
 @pytest.mark.parametrize('layout', [{}, {'dense_out_in': True, 'framework': 'torch'}])
-def test_sizes_are_read_off_the_head(layout):
+def test_sizes_are_derived_from_the_head(layout):
   weights = head(**layout)
   spec = specs.get('vgg16')
   assert transform.guess_sizes(spec, weights, names.link(spec, weights)) == Sizes(3, 64, 7)
 
 
-def test_sizes_of_slim_s_convolutional_head():
+def test_sizes_are_derived_from_slims_convolutional_head():
   shapes = {'fc6': (7, 7, 512, 11), 'fc7': (1, 1, 11, 11), 'fc8': (1, 1, 11, 4)}
   weights = foreign({f'{name}/weights': np.zeros(shape) for name, shape in shapes.items()}, 'slim')
   spec = specs.get('vgg16')
   assert transform.guess_sizes(spec, weights, names.link(spec, weights)) == Sizes(4, 224, 11)
 
 
-def test_a_file_without_a_head_has_no_classes():
+def test_a_file_without_a_head_leaves_num_classes_open():
   weights = foreign({'block1_conv1/kernel': np.zeros([3, 3, 3, 64])})
   spec = specs.get('vgg16')
   assert transform.guess_sizes(spec, weights, names.link(spec, weights)).num_classes is None
@@ -77,7 +77,7 @@ def test_batch_norm_keeps_its_output(missing):
   truth = truth * arrays.get('block1_conv1_bn/gamma', 1) + arrays.get('block1_conv1_bn/beta', 0)
   converted = convert('vgg16_bn', weights, epsilon=0.003)
   got = norm_output(converted, 'conv1/conv1_1', x, specs.get('vgg16_bn').batch_norm.epsilon)
-  # Three float32 roundings, of values up to 20.
+  # Three float32 roundings of values up to 20.
   np.testing.assert_allclose(got, truth, rtol=1e-5, atol=1e-5)
   assert 'conv1/conv1_1/biases' not in converted.arrays
 
@@ -92,7 +92,9 @@ def test_batch_norm_keeps_its_output(missing):
     ('vgg16_bn', 'npz', {}, None, 1e-5),
   ],
 )
-def test_whose_epsilon(model, framework, epsilons, given, expected):
+def test_epsilon_is_taken_from_request_file_or_framework(
+  model, framework, epsilons, given, expected
+):
   arrays = dict.fromkeys(('gamma', 'beta', 'moving_mean', 'moving_variance'), np.ones(64))
   arrays = {f'block1_conv1_bn/{part}': array for part, array in arrays.items()}
   arrays['block1_conv1/kernel'] = np.zeros([3, 3, 3, 64])
@@ -103,7 +105,7 @@ def test_whose_epsilon(model, framework, epsilons, given, expected):
   assert variance + ours == pytest.approx(1 + expected, abs=1e-7)
 
 
-def test_a_source_without_biases_gets_zeros_where_ours_counts_them():
+def test_biases_that_the_source_lacks_become_zero():
   parts = ('gamma', 'beta', 'moving_mean', 'moving_variance')
   arrays = {f'conv1/BatchNorm/{part}': np.ones(64) for part in parts}
   weights = foreign({'conv1/weights': np.zeros([7, 7, 3, 64]), **arrays}, 'slim')
@@ -112,11 +114,11 @@ def test_a_source_without_biases_gets_zeros_where_ours_counts_them():
   assert converted.origins['conv1/biases'] == ()
 
 
-def test_pictures_and_kernel_change_together():
+def test_input_change_of_images_and_of_the_kernel_are_equivalent():
   change = InputChange(bgr=True, rgb_std=(2.0, 4.0, 8.0))
-  picture, kernel = RNG.normal(size=[1, 3, 3, 3]), RNG.normal(size=[3, 3, 3, 5])
-  source = np.tensordot(change.to_source(picture)[0], kernel, axes=3)
-  ours = np.tensordot(picture[0], change.to_our_kernel(kernel), axes=3)
+  image, kernel = RNG.normal(size=[1, 3, 3, 3]), RNG.normal(size=[3, 3, 3, 5])
+  source = np.tensordot(change.to_source(image)[0], kernel, axes=3)
+  ours = np.tensordot(image[0], change.to_our_kernel(kernel), axes=3)
   np.testing.assert_allclose(ours, source)
 
 
@@ -125,7 +127,7 @@ def test_a_deviation_of_zero_is_refused():
     InputChange(rgb_std=(1, 0, 1))
 
 
-def test_a_matrix_of_another_map_is_left_for_the_comparison_of_shapes():
+def test_a_matrix_for_a_different_map_keeps_its_shape():
   weights = foreign(
     {'block1_conv1/kernel': np.zeros([3, 3, 3, 64]), 'fc1/kernel': np.ones([10, 4])}
   )

@@ -1,8 +1,8 @@
-"""The contract beside a checkpoint: which network it is of, and what to feed it.
+"""The contract beside a checkpoint: its network, and the input that the network expects.
 
-`CHECKPOINT.json` travels with every checkpoint, imported or trained, so that no later command has
-to be told, or can be told wrongly, about network, classes, image size, mean and scale. No
-TensorFlow.
+`CHECKPOINT.json` accompanies every checkpoint, imported or trained. Later commands read network,
+classes, image size, mean and scale from it, so nobody has to state them again or can get them
+wrong. No TensorFlow.
 
     prefix, contract = load_contract('runs/photos')
 """
@@ -25,21 +25,21 @@ from vgg_slim.preprocessing.description import Preprocessing
 
 FORMAT_VERSION = 1
 EXPORTED_FILE = 'contract.json'  # in the folder of an export
-SAVED_MODEL_EXTRAS = 'assets.extra'  # or there in a SavedModel: Serving leaves it to its owner
-CHANNEL_ORDER = 'RGB'  # the only one: files trained on BGR are converted when they are imported
-_SHOWN = 4  # classes that differ, in a message
+SAVED_MODEL_EXTRAS = 'assets.extra'  # its folder in a SavedModel, which TensorFlow Serving ignores
+CHANNEL_ORDER = 'RGB'  # the only one: weights trained on BGR are converted on import
+_SHOWN = 4  # number of differing classes in a message
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """The file that the weights come from.
+  """The file that the weights were imported from.
 
   Attributes:
-    file: its name without the folder.
-    format: such as 'Keras .weights.h5'.
-    sha256: of its bytes, in hexadecimal; of all its files' bytes, in the order of their names.
+    file: name of the file, without its folder.
+    format: name of the format, such as 'Keras .weights.h5'.
+    sha256: hash of the file, in hexadecimal; for a checkpoint, of all its files in order of name.
   """
 
   file: str
@@ -49,23 +49,23 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Contract:
-  """What a checkpoint takes and gives.
+  """The network of a checkpoint, its input and its classes.
 
   Attributes:
     model: a name of `nets.specs.MODEL_NAMES`.
-    num_classes: K; None for a trunk, whose checkpoint has no head.
+    num_classes: number of classes K; None for a trunk, whose checkpoint has no head.
     image_size: side, in pixels, at which the class score map is 1x1.
-    fc_units: hidden units of the head; None for a trunk.
-    source: the imported file; None for a checkpoint of training.
-    rgb_mean: R, G, B, 0..255; the network is fed (RGB - rgb_mean) * pixel_scale.
+    fc_units: number of hidden units of the head; None for a trunk.
+    source: the imported file; None for a checkpoint of a training run.
+    rgb_mean: mean of R, G and B, 0..255; the network takes (RGB - rgb_mean) * pixel_scale.
     pixel_scale: one number, or one each for R, G, B; 1 in the VGG paper.
-    channel_order: CHANNEL_ORDER.
-    class_names: in the order of the labels, or None where nobody gave them.
-    vgg_slim_version: that wrote the checkpoint.
-    format_version: of this file.
-    head: a name of `nets.head_specs.HEADS`; None for the network's own.
+    channel_order: always CHANNEL_ORDER.
+    class_names: names of the classes in the order of the labels, or None if they are unknown.
+    vgg_slim_version: version of vgg_slim that wrote the checkpoint.
+    format_version: version of the format of this file.
+    head: a name of `nets.head_specs.HEADS`; None for the network's own head.
     classifier_activation: one of `config.CLASSIFIER_ACTIVATIONS`.
-    test_scale: see `description.Preprocessing`; by default that of `test_scales.default`.
+    test_scale: see `description.Preprocessing`; defaults to `test_scales.default`.
     resize_filter: see `description.Preprocessing`.
     stored_side: see `description.Preprocessing`.
     background: see `description.Preprocessing`.
@@ -119,23 +119,23 @@ class Contract:
         f'{self.classifier_activation!r}'
       )
     if self.classifier_activation == 'sigmoid' and self.num_classes != 2:
-      problems.append(f'a sigmoid is for num_classes=2, got {self.num_classes}')
+      problems.append(f'a sigmoid requires num_classes=2, got {self.num_classes}')
     return problems
 
   @property
   def preprocessing(self) -> Preprocessing:
-    """The description of what happens to an image before the network sees it."""
+    """Description of the preprocessing that images go through before the network."""
     fields = dataclasses.fields(Preprocessing)
     return Preprocessing(**{field.name: getattr(self, field.name) for field in fields})
 
   @property
   def num_logits(self) -> int | None:
-    """Channels of the class score map; 1 for a sigmoid, None for a trunk."""
+    """Number of channels of the class score map; 1 for a sigmoid, None for a trunk."""
     return 1 if self.classifier_activation == 'sigmoid' else self.num_classes
 
 
 def net_config(contract: Contract) -> config.NetConfig:
-  """The network of a checkpoint that has a head, as `registry.build_from_config` takes it."""
+  """Config of the network, for a checkpoint with a head; see `registry.build_from_config`."""
   return config.NetConfig(
     num_classes=contract.num_classes,
     model=contract.model,
@@ -147,7 +147,7 @@ def net_config(contract: Contract) -> config.NetConfig:
 
 
 def from_train_config(trained: config.TrainConfig) -> Contract:
-  """The contract of every checkpoint of a training run."""
+  """The contract that all checkpoints of a training run share."""
   net, preprocessing = trained.net, trained.preprocessing
   return Contract(
     model=net.model,
@@ -166,7 +166,7 @@ def from_train_config(trained: config.TrainConfig) -> Contract:
 
 
 def contract_path(checkpoint: str) -> pathlib.Path:
-  """The contract's file beside the checkpoint with this prefix."""
+  """Path of the contract beside the checkpoint with this prefix."""
   return pathlib.Path(f'{checkpoint}.json')
 
 
@@ -174,35 +174,38 @@ def load_contract(path: str) -> tuple[str, Contract]:
   """Finds a checkpoint and its contract.
 
   Args:
-    path: a prefix, one of a checkpoint's files, or a train_dir, for its newest checkpoint by name;
-      `checkpoints.find` gives the prefix of the newest one that is whole.
+    path: a prefix, one of a checkpoint's files, or a train_dir, which stands for its newest
+      checkpoint by name; `checkpoints.find` returns the prefix of the newest intact one.
 
   Returns:
-    The checkpoint's prefix and its contract.
+    the checkpoint's prefix and its contract.
 
   Raises:
-    CheckpointError: no checkpoint, none of its own, or a contract that cannot be read.
+    CheckpointError: there is no checkpoint, or its contract is missing or cannot be read.
   """
   prefix = prefixes.find_prefix(path)
   if prefix is None:
     folder = pathlib.Path(path)
-    what = 'holds no checkpoint' if folder.is_dir() else 'is no checkpoint, nor a folder of one'
-    raise CheckpointError(f'{path} {what}.')
+    is_folder = folder.is_dir()
+    problem = 'holds no checkpoint' if is_folder else 'is neither a checkpoint nor a folder of one'
+    raise CheckpointError(f'{path} {problem}.')
   contract = find_contract(prefix)
   if contract is None:
     raise CheckpointError(
       f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it, so '
-      'that nothing says which network it is of; tools/import_weights writes a checkpoint and its '
-      '.json.'
+      'its network is unknown; tools/import_weights writes a checkpoint together with its .json.'
     )
   return prefix, contract
 
 
 def find_contract(prefix: str) -> Contract | None:
-  """The contract beside a checkpoint; else that of the run whose train_dir it is in; else None.
+  """Returns the contract of a checkpoint: from the file beside it, or from its run's config.json.
+
+  Returns:
+    the contract, or None if there is neither of the two files.
 
   Raises:
-    CheckpointError: there is one that cannot be read, and no run that could stand in for it.
+    CheckpointError: the contract cannot be read, and no config.json can replace it.
   """
   path = contract_path(prefix)
   folder = path.parent
@@ -211,14 +214,14 @@ def find_contract(prefix: str) -> Contract | None:
     damage = find_damage(path) if is_of_a_run else None
     if damage is None:
       return read_contract(path)
-    _logger.warning('%s %s of the run is taken.', damage, config.CONFIG_FILE)
+    _logger.warning('%s Using %s of the run instead.', damage, config.CONFIG_FILE)
   if is_of_a_run:
     return from_train_config(config.read_train_config(str(folder)))
   return None
 
 
 def find_damage(path: pathlib.Path) -> str | None:
-  """Why there is no contract to be read at `path`, or None if there is one."""
+  """Returns the reason why the contract at `path` cannot be read, or None if it can."""
   try:
     read_contract(path)
   except CheckpointError as error:
@@ -232,34 +235,34 @@ def check_preprocessing(
   pixel_scale: float | tuple[float, float, float],
   checkpoint: str,
 ) -> None:
-  """Raises CheckpointError where the checkpoint's network was fed otherwise; lists both values."""
+  """Raises CheckpointError if the checkpoint's mean or scale differs; lists both values."""
   pairs = (
     ('rgb_mean', contract.rgb_mean, rgb_mean),
     ('pixel_scale', contract.pixel_scale, pixel_scale),
   )
   clashes = [f'{name} {theirs}, here {ours}' for name, theirs, ours in pairs if theirs != ours]
   if clashes:
-    raise CheckpointError(f'{checkpoint} was made for other pixels: {"; ".join(clashes)}.')
+    raise CheckpointError(f'{checkpoint} expects other pixel values: {"; ".join(clashes)}.')
 
 
 def check_class_names(
   contract: Contract, class_names: Sequence[str], checkpoint: str, hint: str = ''
 ) -> None:
-  """Raises CheckpointError where the checkpoint's classes, or their order, are others.
+  """Raises CheckpointError if the checkpoint's classes, or their order, differ.
 
   Args:
-    contract: of the checkpoint; one without class names agrees with all.
-    class_names: in the order of the labels.
-    checkpoint: for the message.
-    hint: what to do about it, the end of the message.
+    contract: contract of the checkpoint; one without class names agrees with any.
+    class_names: expected names of the classes, in the order of the labels.
+    checkpoint: prefix of the checkpoint, for the message.
+    hint: advice on what to do, appended to the message.
   """
   theirs, ours = contract.class_names, tuple(class_names)
   if theirs is None or theirs == ours:
     return
   if sorted(theirs) == sorted(ours):
-    what = 'has the same classes in another order'
+    problem = 'has the same classes in another order'
   else:
-    what = 'has other classes'
+    problem = 'has other classes'
   different = [
     f'{i} is {a!r}, here {b!r}'
     for i, (a, b) in enumerate(zip(theirs, ours, strict=False))
@@ -269,18 +272,18 @@ def check_class_names(
     different.insert(0, f'{len(theirs)} of them, here {len(ours)}')
   more = f' and {len(different) - _SHOWN} more' if len(different) > _SHOWN else ''
   raise CheckpointError(
-    f'{checkpoint} {what}: {"; ".join(different[:_SHOWN])}{more}. {hint}'.strip()
+    f'{checkpoint} {problem}: {"; ".join(different[:_SHOWN])}{more}. {hint}'.strip()
   )
 
 
 def to_json(contract: Contract) -> str:
-  """One JSON object, fields in the order of the class, `format_version` first."""
+  """Returns the contract as a JSON object, `format_version` first, then in the order of fields."""
   values = dataclasses.asdict(contract)
   return json.dumps({'format_version': values.pop('format_version'), **values}, indent=2) + '\n'
 
 
 def write_contract(path: pathlib.Path, contract: Contract) -> None:
-  """Writes `path`; a killed run leaves nothing there, or the whole."""
+  """Writes `path` atomically: if the process is killed, the file is complete or not there."""
   files.write_text(path, to_json(contract))
 
 
@@ -288,8 +291,8 @@ def read_contract(path: pathlib.Path) -> Contract:
   """Reads a contract.
 
   Raises:
-    CheckpointError: no such file, no JSON, another format version, fields that are missing or
-      unknown, or values that nothing can be fed by.
+    CheckpointError: the file does not exist, is not JSON, has another format version, missing or
+      unknown fields, or invalid values.
   """
   try:
     values = json.loads(path.read_text(encoding='utf-8'))
@@ -313,7 +316,7 @@ def read_contract(path: pathlib.Path) -> Contract:
 
 
 def _upgrade(values: dict[str, Any]) -> dict[str, Any]:
-  """Completes a contract of vgg_slim 0.1, whose test scale was not the one that was evaluated."""
+  """Completes a contract of vgg_slim 0.1, whose test scale differs from the evaluated one."""
   if 'resize_filter' in values:
     return values
   upgraded = {**values, 'resize_filter': description.FILTER_OF_0_1}

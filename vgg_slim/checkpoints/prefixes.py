@@ -1,8 +1,8 @@
-"""Where the files of a checkpoint are, and which checkpoints a folder holds. No TensorFlow.
+"""Locates the files of a checkpoint and the checkpoints of a folder. No TensorFlow.
 
-A prefix is what the names of a checkpoint's files have in common. A folder of a run lists its
-checkpoints in a state file, in TensorFlow's format, by their names alone: the folder can be copied
-or moved. Nothing outside the folder is looked at, whatever the state file says.
+A prefix is the common beginning of the paths of a checkpoint's files. The folder of a run lists its
+checkpoints in a state file in TensorFlow's format, by name only, so that the folder can be copied
+or moved. Files outside the folder are ignored, even if the state file names them.
 """
 
 import os
@@ -11,21 +11,21 @@ import re
 
 from vgg_slim import files
 
-RUN_NAME = 'model.ckpt'  # the checkpoints of a run are RUN_NAME-STEP
+RUN_NAME = 'model.ckpt'  # the checkpoints of a run are called RUN_NAME-STEP
 STATE_FILE = 'checkpoint'
 _NEWEST = re.compile(r'^model_checkpoint_path: "(.*)"$', re.MULTILINE)
 _LISTED = re.compile(r'^all_model_checkpoint_paths: "(.*)"$', re.MULTILINE)
 _V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
 _RUN_FILE = re.compile(rf'({re.escape(RUN_NAME)}-\d+)\.(index|json|data-\d{{5}}-of-\d{{5}})')
-_TENSORFLOWS_TEMPORARY = '*.tempstate*'
+_TENSORFLOW_TEMPORARIES = '*.tempstate*'
 
 
 def find_prefix(path: str) -> str | None:
-  """Returns the checkpoint, in format V2, that `path` means, or None.
+  """Returns the prefix of the checkpoint at `path`, in format V2, or None.
 
   Args:
-    path: a prefix, one of a checkpoint's files, or a folder, for its newest checkpoint by name;
-      `checkpoints.find` looks for the newest one that is whole.
+    path: a prefix, one of a checkpoint's files, or a folder, which stands for its newest checkpoint
+      by name; `checkpoints.find` looks for the newest intact one.
   """
   if os.path.isdir(path):
     return next(filter(_exists, list_candidates(path)), None)
@@ -34,38 +34,38 @@ def find_prefix(path: str) -> str | None:
 
 
 def list_candidates(folder: str) -> list[str]:
-  """Prefixes of the checkpoints in a folder, newest first, some of which may be damaged.
+  """Returns the prefixes of the checkpoints in a folder, newest first; some may be damaged.
 
-  These are the checkpoints that the state file lists, as far as the folder has any of their files,
-  and all others of the run that have an index, which TensorFlow writes last.
+  These are the checkpoints of the state file of which any file exists, and all others of the run
+  that have an index, which TensorFlow writes last.
   """
-  listed, found = read_state(folder), _run_files(folder)
+  listed, run_files = read_state(folder), _run_files(folder)
   names = dict.fromkeys(name for name in listed if list_files(os.path.join(folder, name)))
-  names.update(dict.fromkeys(name for name, kinds in found.items() if 'index' in kinds))
+  names.update(dict.fromkeys(name for name, kinds in run_files.items() if 'index' in kinds))
   # Names without a step keep the order of the state file, whose last name is the newest.
   return [os.path.join(folder, name) for name in reversed(sorted(names, key=_step))]
 
 
 def kept(folder: str) -> list[str]:
-  """Prefixes of the checkpoints that a folder lists and that are there, oldest first.
+  """Returns the prefixes of the checkpoints that a folder lists and holds, oldest first.
 
-  Without a state file that lists any of them these are all that have an index.
+  If the state file lists none of them, all checkpoints that have an index are returned.
   """
-  found = list(filter(_exists, reversed(list_candidates(folder))))
+  existing = list(filter(_exists, reversed(list_candidates(folder))))
   names = set(read_state(folder))
-  listed = [prefix for prefix in found if os.path.basename(prefix) in names]
-  return listed or found
+  listed = [prefix for prefix in existing if os.path.basename(prefix) in names]
+  return listed or existing
 
 
 def write_state(folder: str, names: list[str]) -> None:
-  """Makes `names`, oldest first, the checkpoints that the state file of `folder` lists."""
+  """Writes the state file of `folder`, which then lists `names`, oldest first."""
   lines = [f'model_checkpoint_path: "{names[-1]}"']
   lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
   files.write_text(pathlib.Path(folder, STATE_FILE), '\n'.join(lines) + '\n')
 
 
 def list_run_files(folder: str) -> list[pathlib.Path]:
-  """The files of all checkpoints of the run in a folder, contracts included, sorted."""
+  """Returns the files of all checkpoints of the run in a folder, including contracts, sorted."""
   return sorted(
     pathlib.Path(folder, f'{name}.{kind}')
     for name, kinds in _run_files(folder).items()
@@ -74,34 +74,34 @@ def list_run_files(folder: str) -> list[pathlib.Path]:
 
 
 def list_files(prefix: str) -> list[pathlib.Path]:
-  """The files of a checkpoint, sorted: one for V1, index and data for V2."""
+  """Returns the files of a checkpoint, sorted: one file for V1, index and data for V2."""
   path = pathlib.Path(prefix)
   if path.is_file():
     return [path]
-  beside = path.parent.iterdir() if path.parent.is_dir() else ()
+  siblings = path.parent.iterdir() if path.parent.is_dir() else ()
   return sorted(
     file
-    for file in beside
+    for file in siblings
     if file.name.startswith(path.name) and _V2_FILE.fullmatch(file.name[len(path.name) :])
   )
 
 
 def remove(prefix: str) -> None:
-  """Removes a checkpoint and its contract, the index first: without it there is no checkpoint."""
+  """Removes a checkpoint and its contract; the index first, without which none is recognized."""
   data_last = sorted(list_files(prefix), key=lambda file: file.suffix != '.index')
   for file in [*data_last, pathlib.Path(f'{prefix}.json')]:
     file.unlink(missing_ok=True)
 
 
 def remove_litter(folder: str) -> None:
-  """Removes what a killed process left in the folder of a run, and what no checkpoint needs.
+  """Removes temporary files of killed processes, and files that belong to no checkpoint of the run.
 
-  Only one who may write to the folder calls this. A damaged checkpoint that the state file lists
-  stays, and so does every incomplete one while no state file says which of them count.
+  Call this only in the process that owns the folder. Damaged checkpoints that the state file lists
+  are kept. Without a state file, every checkpoint with an index is kept as well.
   """
   path = pathlib.Path(folder)
   files.remove_temporaries(path)
-  for file in path.glob(_TENSORFLOWS_TEMPORARY):
+  for file in path.glob(_TENSORFLOW_TEMPORARIES):
     file.unlink(missing_ok=True)
   listed = read_state(folder)
   for name, kinds in _run_files(folder).items():
@@ -112,25 +112,25 @@ def remove_litter(folder: str) -> None:
 
 
 def read_state(folder: str) -> list[str]:
-  """The names that the state file lists, oldest first; none if it cannot be read."""
+  """Returns the names that the state file lists, oldest first; none if it cannot be read."""
   try:
     state = pathlib.Path(folder, STATE_FILE).read_text(encoding='utf-8')
   except (OSError, UnicodeDecodeError):
     return []
   newest = _NEWEST.findall(state)
-  # TensorFlow writes absolute paths; those of a run that was copied lead to the other run.
+  # TensorFlow writes absolute paths, which in a copied run still point to the original.
   names = [os.path.basename(path) for path in [*_LISTED.findall(state), *newest]]
   return [name for i, name in enumerate(names) if name and name not in names[i + 1 :]]
 
 
 def _run_files(folder: str) -> dict[str, set[str]]:
-  """The endings of the files of a run's checkpoints, by the names of these."""
-  found: dict[str, set[str]] = {}
+  """Returns the suffixes of the files of each checkpoint of a run, by checkpoint name."""
+  suffixes: dict[str, set[str]] = {}
   for file in os.listdir(folder) if os.path.isdir(folder) else ():
     match = _RUN_FILE.fullmatch(file)
     if match:
-      found.setdefault(match[1], set()).add(match[2])
-  return found
+      suffixes.setdefault(match[1], set()).add(match[2])
+  return suffixes
 
 
 def _step(name: str) -> int:

@@ -1,4 +1,4 @@
-"""The network of a checkpoint, built and filled by its contract alone."""
+"""Builds the network of a checkpoint from its contract, and restores its weights."""
 
 from vgg_slim.checkpoints import search
 from vgg_slim.checkpoints.contract import Contract, net_config
@@ -15,9 +15,9 @@ def build_network(
   """Adds the network of a checkpoint to the default graph.
 
   Args:
-    contract: of the checkpoint.
-    images: float32 [N, H, W, 3], normalized as the contract says; H and W may be unknown.
-    mode: how the network is computed; `restore` fills its cached weights.
+    contract: contract of the checkpoint.
+    images: float32 [N, H, W, 3], normalized according to the contract; H and W may be unknown.
+    mode: how the network is computed; `restore` fills its cached inference weights.
   """
   if contract.num_classes is None:
     return registry.build(contract.model, images, None, mode)
@@ -25,12 +25,12 @@ def build_network(
 
 
 def restore(session: tf.Session, prefix: str) -> None:
-  """Gives the network in the session's graph, and nothing else, the values of a checkpoint.
+  """Restores all variables in the session's graph from a checkpoint.
 
-  Where training kept moving averages of the weights, these are taken.
+  Moving averages of the weights are used where the checkpoint holds them.
 
   Raises:
-    CheckpointError: it cannot be read, is damaged or is of another network.
+    CheckpointError: the checkpoint cannot be read, is damaged or does not fit the network.
   """
   with session.graph.as_default():
     names = search.inference_names(prefix, tf.global_variables())

@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints of our own: find, verify, compare, restore."""
+"""Finds, verifies, compares and restores this project's TensorFlow checkpoints."""
 
 import logging
 import math
@@ -12,7 +12,7 @@ from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 from vgg_slim.ops.scopes import is_under
 
-AVERAGE_SUFFIX = '/ExponentialMovingAverage'  # TensorFlow's name of a variable's average
+AVERAGE_SUFFIX = '/ExponentialMovingAverage'  # TensorFlow's suffix for a variable's moving average
 _SHOWN = 5
 _ERRORS = (ValueError, RuntimeError, IndexError, tf.errors.OpError)
 
@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Damage(NamedTuple):
-  """A checkpoint that is not whole, and why."""
+  """A damaged checkpoint, and the reason why it counts as damaged."""
 
   checkpoint: str
   reason: str
@@ -30,11 +30,11 @@ class Damage(NamedTuple):
 
 
 class Search(NamedTuple):
-  """What a folder holds.
+  """The result of a search for checkpoints in a folder.
 
   Attributes:
-    newest: prefix of the newest checkpoint that is whole, or None.
-    passed_over: the newer ones, which are damaged, newest first.
+    newest: prefix of the newest intact checkpoint, or None.
+    passed_over: newer checkpoints, which are damaged, newest first.
   """
 
   newest: str | None
@@ -42,7 +42,7 @@ class Search(NamedTuple):
 
 
 def search(folder: str) -> Search:
-  """Looks for the newest whole checkpoint in `folder`; reads all of each that it considers."""
+  """Finds the newest intact checkpoint in `folder`; reads every checkpoint that it considers."""
   passed_over = []
   for prefix in prefixes.list_candidates(folder):
     reason = find_damage(prefix)
@@ -53,31 +53,30 @@ def search(folder: str) -> Search:
 
 
 def find(path: str) -> str | None:
-  """The checkpoint that `path` means, or None; warns of every damaged one that it passes over.
+  """Returns the prefix of the checkpoint at `path`, or None; warns of damaged newer ones.
 
   Args:
-    path: a prefix, one of a checkpoint's files, or a folder, for its newest checkpoint that is
-      whole.
+    path: a prefix, one of a checkpoint's files, or a folder, which stands for its newest intact
+      checkpoint.
 
   Raises:
-    CheckpointError: the folder holds damaged checkpoints only.
+    CheckpointError: all checkpoints in the folder are damaged.
   """
   if not os.path.isdir(path):
     return prefixes.find_prefix(path)
-  found = search(path)
-  if found.newest is None and found.passed_over:
-    damages = '; '.join(map(str, found.passed_over))
-    raise DamagedCheckpointError(f'{path} holds no checkpoint that is whole: {damages}.')
-  for damage in found.passed_over:
-    _logger.warning('%s. %s is taken.', damage, found.newest)
-  return found.newest
+  result = search(path)
+  if result.newest is None and result.passed_over:
+    damages = '; '.join(map(str, result.passed_over))
+    raise DamagedCheckpointError(f'{path} holds no intact checkpoint: {damages}.')
+  for damage in result.passed_over:
+    _logger.warning('%s. Using %s instead.', damage, result.newest)
+  return result.newest
 
 
 def find_damage(checkpoint: str) -> str | None:
-  """Why `checkpoint` is not whole, in a few words, or None if it is.
+  """Returns the reason why `checkpoint` counts as damaged, or None if it is intact.
 
-  Sizes are compared first; then every tensor is read, which compares its bytes with the checksum in
-  the index.
+  Sizes are compared first; then every tensor is read, which verifies its checksum in the index.
   """
   paths = prefixes.list_files(checkpoint)
   is_v1 = paths == [pathlib.Path(checkpoint)]
@@ -89,11 +88,11 @@ def find_damage(checkpoint: str) -> str | None:
     reader = tf.train.NewCheckpointReader(checkpoint)
     needed = _num_bytes(reader)
   except _ERRORS as error:
-    # After a general sentence about corrupt files.
+    # TensorFlow puts the reason after a general sentence about corrupt files.
     return f'its index cannot be read ({_first_line(error).rpartition(": ")[2]})'
   stored = sum(path.stat().st_size for path in paths if path.suffix != '.index')
   if stored < needed and not is_v1:
-    return f'its data file has {stored} bytes and not {needed}'
+    return f'its data file has {stored} bytes instead of {needed}'
   for name in sorted(reader.get_variable_to_shape_map()):
     try:
       reader.get_tensor(name)
@@ -110,10 +109,10 @@ def check_whole(checkpoint: str) -> None:
 
 
 def restore(saver: tf.train.Saver, session: tf.Session, checkpoint: str) -> None:
-  """Restores what `saver` knows.
+  """Restores the variables of `saver`.
 
   Raises:
-    DamagedCheckpointError: the checkpoint is damaged, or was removed meanwhile.
+    DamagedCheckpointError: the checkpoint is damaged or has been removed.
   """
   try:
     saver.restore(session, checkpoint)
@@ -124,10 +123,10 @@ def restore(saver: tf.train.Saver, session: tf.Session, checkpoint: str) -> None
 
 
 def global_step(checkpoint: str) -> int:
-  """The step at which `checkpoint` was written.
+  """Returns the step at which `checkpoint` was written.
 
   Raises:
-    CheckpointError: it cannot be read, or holds no step.
+    CheckpointError: the checkpoint cannot be read or holds no step.
   """
   reader = _open(checkpoint)
   if not reader.has_tensor('global_step'):
@@ -141,10 +140,10 @@ def global_step(checkpoint: str) -> int:
 
 
 def shapes(checkpoint: str) -> dict[str, list[int]]:
-  """Shapes of all that `checkpoint` holds, by name.
+  """Returns the shapes of all variables in `checkpoint`, by name.
 
   Raises:
-    CheckpointError: it cannot be read.
+    CheckpointError: the checkpoint cannot be read.
   """
   return _open(checkpoint).get_variable_to_shape_map()
 
@@ -152,7 +151,7 @@ def shapes(checkpoint: str) -> dict[str, list[int]]:
 def stored_names(
   variables: Sequence[tf.Variable], averages: bool = False
 ) -> dict[str, tf.Variable]:
-  """The names under which a checkpoint holds `variables`, or their moving averages."""
+  """Returns `variables` by their names, or their averages' names, in a checkpoint."""
   suffix = AVERAGE_SUFFIX if averages else ''
   return {f'{variable.op.name}{suffix}': variable for variable in variables}
 
@@ -160,12 +159,12 @@ def stored_names(
 def check_fits(
   checkpoint: str, variables: Mapping[str, tf.Variable], of_any_length: str | None = None
 ) -> None:
-  """Raises CheckpointError that lists what `checkpoint` lacks or has in another shape.
+  """Raises CheckpointError listing the variables that `checkpoint` lacks or has in another shape.
 
   Args:
-    checkpoint: its prefix.
-    variables: by their names in the checkpoint, see `stored_names`.
-    of_any_length: scope of lists whose length may be another; None for no such scope.
+    checkpoint: prefix of the checkpoint.
+    variables: variables by their names in the checkpoint, see `stored_names`.
+    of_any_length: scope of lists whose length may differ; None for no such scope.
   """
   stored = shapes(checkpoint)
   problems = []
@@ -174,19 +173,19 @@ def check_fits(
     if name not in stored:
       problems.append(f'{name} is missing')
     elif stored[name] != shape and not (of_any_length and is_under(name, [of_any_length])):
-      problems.append(f'{name} has shape {stored[name]}, the network {shape}')
+      problems.append(f'{name} has shape {stored[name]}, expected {shape}')
   if problems:
     more = f' and {len(problems) - _SHOWN} more' if len(problems) > _SHOWN else ''
     raise CheckpointError(
-      f'{checkpoint} is of another network: {"; ".join(problems[:_SHOWN])}{more}.'
+      f'{checkpoint} does not fit the network: {"; ".join(problems[:_SHOWN])}{more}.'
     )
 
 
 def inference_names(checkpoint: str, variables: Sequence[tf.Variable]) -> dict[str, tf.Variable]:
-  """`stored_names`, of the moving averages where `checkpoint` holds them, checked to fit.
+  """Returns `stored_names`, of the moving averages where `checkpoint` holds any, after a check.
 
   Raises:
-    CheckpointError: it cannot be read, or see `check_fits`.
+    CheckpointError: the checkpoint cannot be read or does not fit, see `check_fits`.
   """
   averages = any(name.endswith(AVERAGE_SUFFIX) for name in shapes(checkpoint))
   names = stored_names(variables, averages)
@@ -205,7 +204,7 @@ def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
 
 
 def _num_bytes(reader: tf.train.NewCheckpointReader) -> int:
-  """What the numbers of a checkpoint take; strings, whose sizes the index does not say, count 0."""
+  """Size of a checkpoint's numeric tensors; strings, whose sizes the index lacks, count as 0."""
   shapes_of, types = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
   return sum(
     math.prod(shape) * types[name].size

@@ -1,4 +1,4 @@
-"""Outputs that are whole or not there: a kill leaves nothing that looks like one."""
+"""Stages outputs, so that a killed process never leaves anything that looks complete."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from vgg_slim.output_files import check_outputs
 
 
 def check_is_free(*paths: pathlib.Path) -> None:
-  """Raises OutputError that lists those of `paths` that exist, or whose folder is closed to us."""
+  """Raises OutputError if any of `paths` exists, or their folder cannot be written to."""
   taken = [str(path) for path in paths if path.exists()]
   if taken:
     raise OutputError(f'{", ".join(taken)} exists; give another --output, or delete it first.')
@@ -20,7 +20,7 @@ def check_is_free(*paths: pathlib.Path) -> None:
 
 
 def check_checkpoint_is_free(prefix: str) -> None:
-  """Raises OutputError if a checkpoint cannot be written at `prefix`, or there is one already."""
+  """Raises OutputError if `prefix` is not a valid prefix, or a checkpoint exists there."""
   if not pathlib.Path(prefix).name or os.path.isdir(prefix):
     raise OutputError(f'--output={prefix} is a folder; expected the prefix of a checkpoint in it.')
   check_is_free(pathlib.Path(prefix), pathlib.Path(f'{prefix}.index'), contract_path(prefix))
@@ -28,13 +28,14 @@ def check_checkpoint_is_free(prefix: str) -> None:
 
 @contextlib.contextmanager
 def staged_checkpoint(prefix: str) -> Iterator[str]:
-  """Yields a prefix in a folder of its own; at the end its files move to `prefix`.
+  """Yields a prefix in a staging folder; at the end, the files are moved to `prefix`.
 
-  The index moves last: without it, TensorFlow finds no checkpoint. After an error the folder is
-  removed; after a kill it stays as `.NAME.partial` until the next attempt.
+  The index is moved last, because TensorFlow recognizes a checkpoint by it. After an error, the
+  staging folder is removed. If the process is killed, it remains as `.NAME.partial` until the next
+  attempt.
 
   Raises:
-    FolderInUseError: another process writes the same checkpoint.
+    FolderInUseError: another process is writing the same checkpoint.
     OutputError: the checkpoint exists.
   """
   target = pathlib.Path(prefix)
@@ -47,7 +48,7 @@ def staged_checkpoint(prefix: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def staged_file(path: str) -> Iterator[str]:
-  """Yields a path in a folder of its own; at the end the file moves to `path`.
+  """Yields a path in a staging folder; at the end, the file is moved to `path`.
 
   Raises:
     OutputError: `path` exists.

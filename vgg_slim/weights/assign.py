@@ -1,4 +1,4 @@
-"""Compares what a file gives with what the network needs; then gives it all, or raises."""
+"""Compares the arrays of a file with the network's variables; then assigns all of them, or none."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -13,20 +13,20 @@ from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.names import Slot
 from vgg_slim.weights.transform import Converted
 
-_SHOWN = 8  # names of each kind in the message; the report has all
+_SHOWN = 8  # names of each kind in the message; the report lists all of them
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """Every array by name; each tuple holds lines for people.
+  """The result for every array, as lines of text.
 
   Attributes:
-    matched: our variables that the file gives.
-    missing: our variables that it does not give.
-    unexpected: arrays of the file that no variable takes.
-    clashes: variables whose shape in the file is another.
-    left_out: arrays of the file's head, for a trunk.
-    skipped: bookkeeping of training, not read.
+    matched: our variables that the file provides.
+    missing: our variables that the file lacks.
+    unexpected: arrays of the file that belong to no variable.
+    clashes: variables whose shape differs in the file.
+    left_out: arrays of the file's head, which are left out for a trunk.
+    skipped: training state in the file, which is not read.
   """
 
   matched: tuple[str, ...]
@@ -37,14 +37,14 @@ class Report:
   skipped: tuple[str, ...]
 
   def text(self) -> str:
-    """All names under their counts."""
+    """All names, grouped under headings with their counts."""
     sections = (
       ('matched', self.matched),
       ('missing in the file', self.missing),
       ('unexpected in the file', self.unexpected),
       ('shape clash', self.clashes),
       ('not imported: head of the file', self.left_out),
-      ('not imported: bookkeeping of training', self.skipped),
+      ('not imported: training state', self.skipped),
     )
     lines = []
     for title, entries in sections:
@@ -60,16 +60,16 @@ def compare(
   converted: Converted,
   trunk_only: bool = False,
 ) -> Report:
-  """Sorts every variable and every array of the file into one list of the report.
+  """Puts every variable and every array of the file into exactly one list of the report.
 
   Args:
-    spec: our network.
-    shapes: of our variables, below the network's scope.
-    foreign: the file.
-    slots: foreign name -> place.
-    converted: our variables.
-    trunk_only: whether arrays of the head, or of no known layer, may be left out. Convolutions may
-      not: they are of another trunk.
+    spec: spec of our network.
+    shapes: shapes of our variables, by name below the network's scope.
+    foreign: contents of the file.
+    slots: slots of the file's arrays, by foreign name.
+    converted: our variables, converted from the file.
+    trunk_only: whether arrays of the head and of unknown layers may be left out. Unknown
+      convolutions may not, because they belong to a different trunk.
   """
   matched, clashes = [], []
   for name, array in converted.arrays.items():
@@ -117,9 +117,9 @@ def check(report: Report, spec: NetSpec, hint: str = '') -> None:
   """Raises WeightMismatchError unless every variable is matched and nothing is left over.
 
   Args:
-    report: of `compare`.
-    spec: our network.
-    hint: what to do about it, the end of the message.
+    report: result of `compare`.
+    spec: spec of our network.
+    hint: advice on what to do, appended to the message.
   """
   problems = []
   for title, entries in (
@@ -139,23 +139,23 @@ def check(report: Report, spec: NetSpec, hint: str = '') -> None:
 def assign(
   session: tf.Session, variables: Iterable[tf.Variable], values: dict[str, np.ndarray]
 ) -> None:
-  """Gives every variable the array of its name.
+  """Assigns to every variable the array of the same name.
 
   Raises:
-    WeightMismatchError: a variable without an array of its shape, or an array without a variable;
-      lists all, and nothing is assigned.
+    WeightMismatchError: a variable has no array of its shape, or an array has no variable; all are
+      listed, and nothing is assigned.
   """
   variables = list(variables)
-  wanted = {variable.op.name: tuple(variable.shape.as_list()) for variable in variables}
-  problems = [f'missing {name} {list(wanted[name])}' for name in sorted(set(wanted) - set(values))]
-  problems += [f'unexpected {name}' for name in sorted(set(values) - set(wanted))]
+  shapes = {variable.op.name: tuple(variable.shape.as_list()) for variable in variables}
+  problems = [f'missing {name} {list(shapes[name])}' for name in sorted(set(shapes) - set(values))]
+  problems += [f'unexpected {name}' for name in sorted(set(values) - set(shapes))]
   problems += [
     f'{name}: array {list(values[name].shape)}, variable {list(shape)}'
-    for name, shape in wanted.items()
+    for name, shape in shapes.items()
     if name in values and values[name].shape != shape
   ]
   if problems:
-    raise WeightMismatchError(f'Arrays do not fit the graph: {"; ".join(problems)}.')
-  # One run for all: each run of its own costs 20 ms in the graph of a ResNet50.
+    raise WeightMismatchError(f'The arrays do not fit the graph: {"; ".join(problems)}.')
+  # One run for all variables: each separate run costs 20 ms in the graph of a ResNet50.
   feeds = {variable.initializer.inputs[1]: values[variable.op.name] for variable in variables}
   session.run([variable.initializer for variable in variables], feeds)

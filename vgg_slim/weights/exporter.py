@@ -1,4 +1,4 @@
-"""Weights out: TensorFlow checkpoint -> Keras `.weights.h5` or `.npz`, bit by bit."""
+"""Exports weights: TensorFlow checkpoint -> Keras `.weights.h5` or `.npz`, bit for bit."""
 
 import dataclasses
 import pathlib
@@ -19,12 +19,12 @@ class ExportRequest:
   """What to export.
 
   Attributes:
-    checkpoint: prefix, or a train_dir for its newest checkpoint.
-    output: file to write; its ending, one of SUFFIXES, names the format.
-    model: a name of `specs.MODEL_NAMES`; by default what the contract beside the checkpoint, or
-      the train_dir's config.json, says.
-    trunk_only: leaves the head out.
-    bgr: turns the first convolution around, for pictures whose channels come as B, G, R.
+    checkpoint: prefix of a checkpoint, or a train_dir, which stands for its newest checkpoint.
+    output: path of the file to write; its suffix, one of SUFFIXES, decides the format.
+    model: a name of `specs.MODEL_NAMES`; by default from the contract beside the checkpoint or the
+      train_dir's config.json.
+    trunk_only: whether the head is left out.
+    bgr: whether to reverse the input channels of the first convolution, for BGR images.
   """
 
   checkpoint: str
@@ -35,23 +35,25 @@ class ExportRequest:
 
 
 def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
-  """Writes `output`, or nothing.
+  """Writes `output` completely, or raises and writes nothing.
 
   Args:
-    request: what and how.
-    say: is given the report, for people.
+    request: what to export, and how.
+    say: function called with the report as text.
 
   Raises:
-    CheckpointError: no checkpoint, or one that cannot be read.
-    WeightMismatchError: it is not of that network.
-    ConfigError: an unknown ending or model, or `output` exists.
+    CheckpointError: there is no checkpoint, or it cannot be read.
+    WeightMismatchError: the checkpoint does not fit the model.
+    ConfigError: the suffix or the model is unknown, or `output` exists.
   """
   if not request.output.endswith(SUFFIXES):
     raise ConfigError(f'--output={request.output} must end in {" or ".join(SUFFIXES)}.')
   staging.check_is_free(pathlib.Path(request.output))
   prefix = search.find(request.checkpoint) or request.checkpoint
   if not prefixes.list_files(prefix):
-    raise CheckpointError(f'{request.checkpoint} is no checkpoint: there are no files {prefix}*.')
+    raise CheckpointError(
+      f'{request.checkpoint} is not a checkpoint: there are no files {prefix}*.'
+    )
   contract = find_contract(prefix)
   if not (contract or request.model):
     raise ConfigError(
@@ -65,7 +67,9 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   trunk_only = request.trunk_only or (contract is not None and contract.num_classes is None)
   sizes = transform.Sizes(None, guess.image_size) if trunk_only else guess
   if sizes.num_classes is None and not trunk_only:
-    raise CheckpointError(f'{prefix} has no head of {spec.name}; --trunk_only exports the rest.')
+    raise CheckpointError(
+      f'{prefix} does not hold the head of {spec.name}; --trunk_only exports the other layers.'
+    )
   shapes = sizes.shapes(spec)
   converted = transform.convert(spec, foreign, slots, shapes, transform.InputChange(request.bgr))
   report = assign.compare(spec, shapes, foreign, slots, converted, trunk_only)

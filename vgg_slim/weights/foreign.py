@@ -1,4 +1,4 @@
-"""What a weight file holds before anything is renamed or reshaped. No TensorFlow."""
+"""The contents of a weight file before anything is renamed or reshaped. No TensorFlow."""
 
 import dataclasses
 import re
@@ -7,8 +7,8 @@ import numpy as np
 
 from vgg_slim.errors import CheckpointError
 
-# Left by training beside the weights: steps, counters, optimizer slots, averages of variables, what
-# Python keeps (best epoch, patience).
+# Training state that is stored beside the weights: steps, counters, optimizer slots, moving
+# averages and the state of Python objects (best epoch, patience).
 _BOOKKEEPING = re.compile(
   r'(^|/)(global_step|mean_rgb|save_counter|beta[12]_power)$'
   r'|(^|/)(learning_rate_scale|current_loss_scale|good_steps)$|^host_state/'
@@ -20,18 +20,18 @@ _BOOKKEEPING = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class ForeignWeights:
-  """Arrays of one file and how its framework lays them out.
+  """The arrays of one file, and the layout that its framework uses.
 
   Attributes:
-    format: for people, such as 'Keras .weights.h5'.
+    format: name of the format for messages, such as 'Keras .weights.h5'.
     framework: 'slim', 'keras', 'torch', 'onnx' or 'npz'.
-    arrays: float32 by foreign name, `LAYER/PART` or `LAYER.PART`, in the order of the file.
-    skipped: names of bookkeeping that was not read.
-    channels_first: whether convolutions are OIHW.
+    arrays: float32 arrays by foreign name, `LAYER/PART` or `LAYER.PART`, in the file's order.
+    skipped: names of training state that was not read.
+    channels_first: whether convolution kernels are OIHW rather than HWIO.
     flattens_channels_first: whether maps are flattened channel by channel (CHW).
-    dense_out_in: whether matrices are [out, in].
-    in_order: whether the order of the arrays is that of the network's layers.
-    epsilons: batch norm's, by foreign layer, where the file says so.
+    dense_out_in: whether dense kernels are [out, in] rather than [in, out].
+    in_order: whether the arrays are in the order of the network's layers.
+    epsilons: epsilon of batch norms by foreign layer name, where the file holds it.
   """
 
   format: str
@@ -46,29 +46,29 @@ class ForeignWeights:
 
 
 def is_bookkeeping(name: str) -> bool:
-  """Whether `name` is what a run keeps for itself, of no use to another network."""
+  """Whether `name` is training state, which is of no use to another network."""
   return _BOOKKEEPING.search(name) is not None
 
 
 def unreadable(path: str, kind: str, error: Exception) -> CheckpointError:
-  """The error for a file that its own library cannot read: cut off, damaged or something else."""
+  """Returns the error for a file that its own library cannot read."""
   reason = ' '.join(str(error).split()) or type(error).__name__
   if len(reason) > 200:
     reason = f'{reason[:200]}...'
-  return CheckpointError(f'{path} cannot be read as {kind}; is it whole? {reason}')
+  return CheckpointError(f'{path} cannot be read as {kind}; is the file complete? {reason}')
 
 
 def as_float32(path: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
   """Converts all arrays to float32.
 
   Raises:
-    CheckpointError: arrays that are not floating point, or hold values that are not finite; lists
-      all of them.
+    CheckpointError: arrays are not floating point or hold values that are not finite; all of them
+      are listed.
   """
   problems = []
   converted = {}
   for name, array in arrays.items():
-    # ml_dtypes' bfloat16 is no sub-type of np.floating.
+    # The bfloat16 of ml_dtypes is not a subtype of np.floating.
     if not (np.issubdtype(array.dtype, np.floating) or array.dtype.name == 'bfloat16'):
       problems.append(f'{name} is {array.dtype}')
       continue

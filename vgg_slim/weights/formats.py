@@ -1,4 +1,4 @@
-"""Finds out by its bytes what a weight file is, and reads it."""
+"""Recognizes the format of a weight file by its bytes, and reads it."""
 
 import hashlib
 import os
@@ -31,20 +31,22 @@ READERS = {
 
 
 def read(path: str) -> ForeignWeights:
-  """Reads the weights of any file that `find_format` knows.
+  """Reads the weights of any file that `find_format` recognizes.
 
   Raises:
-    CheckpointError: no such file, an unknown format, or a file that is cut off or damaged.
+    CheckpointError: the file does not exist, has an unknown format, or is truncated or damaged.
   """
   path = search.find(path) or path
   return READERS[find_format(path)](path)
 
 
 def find_format(path: str) -> str:
-  """Returns the key of READERS for `path`; the extension decides for ONNX only, which has no mark.
+  """Returns the key of READERS for `path`.
+
+  The bytes decide; the extension decides only for formats without a signature, such as ONNX.
 
   Raises:
-    CheckpointError: no such file or an unknown format.
+    CheckpointError: the file does not exist or has an unknown format.
   """
   if prefixes.find_prefix(path):
     return 'checkpoint'
@@ -61,7 +63,7 @@ def find_format(path: str) -> str:
     raise CheckpointError(f'{path} is empty; expected {KNOWN}.')
   kind = _find_by_bytes(path, head, tail)
   if kind is None:
-    raise CheckpointError(f'{path} is of no known format; expected {KNOWN}.')
+    raise CheckpointError(f'{path} has an unknown format; expected {KNOWN}.')
   return kind
 
 
@@ -90,7 +92,7 @@ def _find_in_zip(path: str) -> str | None:
       members = archive.namelist()
   except (zipfile.BadZipFile, OSError) as error:
     raise CheckpointError(
-      f'{path} starts as a zip archive (.keras, .pth or .npz) but is cut off or damaged: {error}.'
+      f'{path} starts as a zip archive (.keras, .pth or .npz) but is truncated or damaged: {error}.'
     ) from error
   if 'model.weights.h5' in members:
     return 'keras'
@@ -100,7 +102,7 @@ def _find_in_zip(path: str) -> str | None:
 
 
 def sha256(path: str) -> str:
-  """Hash of the file, or of all files of a checkpoint in the order of their names."""
+  """Returns the hash of a file, or of all files of a checkpoint in order of name."""
   prefix = search.find(path)
   digest = hashlib.sha256()
   for file in prefixes.list_files(prefix) if prefix else [pathlib.Path(path)]:

@@ -1,7 +1,7 @@
-"""Runs a weight file in the framework that it comes from. Each is imported where it is needed.
+"""Runs a weight file in its own framework, which is imported only where it is needed.
 
-The runs share no transform and no name table with the import: Keras and onnxruntime read the file
-themselves, and the torch network is put together from torch's own names and layouts.
+The runs share no transform and no table of names with the import: Keras and onnxruntime read the
+file themselves, and the torch network is built from torch's own names and layouts.
 """
 
 import re
@@ -21,14 +21,15 @@ class Request(NamedTuple):
   """What to run.
 
   Attributes:
-    path: the file.
-    foreign: what was read from it.
-    model: name of our network's row.
-    num_classes: None for the last map of the trunk.
-    image_size: side of the images in pixels, where the file leaves it open.
-    fc_units: hidden units of the head.
-    epsilon: of batch norm, for frameworks whose files do not hold it.
-    images_of: side in pixels -> float32 [1, side, side, 3], as the source network is fed.
+    path: path of the file.
+    foreign: contents of the file.
+    model: name of our network.
+    num_classes: number of classes; None to compute the last map of the trunk instead of logits.
+    image_size: side of the images in pixels, where the file does not fix it.
+    fc_units: number of hidden units of the head.
+    epsilon: epsilon of batch norm, for frameworks whose files do not hold it.
+    images_of: function from a side in pixels to the source network's input, float32
+      [1, side, side, 3].
   """
 
   path: str
@@ -42,7 +43,13 @@ class Request(NamedTuple):
 
 
 class SourceRun(NamedTuple):
-  """What the framework said: logits [1, K] or the trunk's last map [1, h, w, C], at `side` px."""
+  """The framework's output for images of `side` pixels.
+
+  Attributes:
+    framework: name and version of the framework.
+    side: side of the images, in pixels.
+    output: float32 logits [1, K], or the trunk's last map [1, h, w, C].
+  """
 
   framework: str
   side: int
@@ -50,14 +57,15 @@ class SourceRun(NamedTuple):
 
 
 class NotComparedError(Exception):
-  """The source network cannot be run here; the message says why."""
+  """The source network cannot be run here; the message gives the reason."""
 
 
 def run_source(request: Request) -> SourceRun:
   """Runs the file in its own framework.
 
   Raises:
-    NotComparedError: there is none, it is not installed, or the file does not hold the network.
+    NotComparedError: the file has no framework, the framework is not installed, or the file does
+      not hold the network.
   """
   runs = {'keras': _run_keras, 'torch': _run_torch, 'onnx': _run_onnx}
   framework = request.foreign.framework
@@ -113,7 +121,7 @@ def _load_keras_model(keras: Any, request: Request) -> Any:
 
 
 def _last_map_model(keras: Any, model: Any) -> Any:
-  """The part of `model`, or of a model within it, that ends in the last pool or sum."""
+  """Returns the part of `model`, or of a nested model, that ends in the last pool or sum."""
   for layer in model.layers:
     if isinstance(layer, keras.Model):
       return _last_map_model(keras, layer)
@@ -131,7 +139,7 @@ def _run_onnx(request: Request) -> SourceRun:
   tap = taps.logits if request.num_classes is not None else taps.trunk
   if tap is None:
     raise NotComparedError(
-      'the model has no fully-connected layer that would mark the end of a trunk'
+      'the model has no fully connected layer that would mark the end of the trunk'
     )
   model = onnx_model.load(request.path)
   model.graph.ClearField('output')
@@ -167,7 +175,7 @@ def _run_torch(request: Request) -> SourceRun:
 
 
 def _layers(state: dict[str, Any], pattern: str) -> dict[Any, dict[str, Any]]:
-  """Groups a state dict by the part of its names that the group of `pattern` takes."""
+  """Groups a state dict by the part of its names that the group of `pattern` matches."""
   layers = {}
   for name, tensor in state.items():
     match = re.search(pattern + r'\.(\w+)$', name)
@@ -183,7 +191,7 @@ def _norm(torch: Any, net: Any, norm: dict[str, Any], epsilon: float) -> Any:
 
 
 def _torch_vgg(torch: Any, state: dict[str, Any], net: Any, request: Request) -> Any:
-  """torchvision's VGG: a gap in the numbers of `features` is a ReLU, a wider one a pool as well."""
+  """Runs torchvision's VGG: a gap in the numbers of `features` is a ReLU, two a ReLU and a pool."""
   functional = torch.nn.functional
   features = _layers(state, r'(?:^|\.)features\.(\d+)')
   numbers = sorted(map(int, features))
@@ -202,7 +210,7 @@ def _torch_vgg(torch: Any, state: dict[str, Any], net: Any, request: Request) ->
     return net
   classifier = _layers(state, r'(?:^|\.)classifier\.(\d+)')
   if not classifier:
-    raise NotComparedError("the head does not have torchvision's names")
+    raise NotComparedError("the layers of the head do not have torchvision's names")
   net = net.flatten(1)
   numbers = sorted(map(int, classifier))
   for number in numbers:
@@ -212,7 +220,7 @@ def _torch_vgg(torch: Any, state: dict[str, Any], net: Any, request: Request) ->
 
 
 def _torch_resnet(torch: Any, state: dict[str, Any], net: Any, request: Request) -> Any:
-  """torchvision's bottleneck ResNet: the 3x3 of a block's first unit strides."""
+  """Runs torchvision's bottleneck ResNet, with the stride in the 3x3 of a block's first unit."""
   functional = torch.nn.functional
   layers = _layers(state, r'^(?:module\.)?(.+)')
   if 'layer1.0.conv1' not in layers:

@@ -1,4 +1,4 @@
-"""Weights in: any known file -> TensorFlow checkpoint with slim's names, and its contract."""
+"""Imports weights: any known file -> TensorFlow checkpoint with slim's names, and its contract."""
 
 import dataclasses
 import pathlib
@@ -22,17 +22,17 @@ from vgg_slim.weights.transform import InputChange, Sizes
 
 @dataclasses.dataclass(frozen=True)
 class ImportRequest:
-  """What to import, and what its network was fed.
+  """What to import, and the input of its network.
 
   Attributes:
-    source: file, or prefix of a checkpoint.
+    source: path of a file, or prefix of a checkpoint.
     model: a name of `specs.MODEL_NAMES`.
     output: prefix of the checkpoint to write.
-    num_classes, image_size, fc_units: what the file's shapes say by default.
-    trunk_only: leaves the head out.
-    change: what the source network was fed.
-    batch_norm_epsilon: of the source network; by default what the file, or its framework, says.
-    rgb_mean, pixel_scale, class_names: for the contract.
+    num_classes, image_size, fc_units: sizes of the network; by default from the file's shapes.
+    trunk_only: whether the head is left out.
+    change: how the source network's input differs from ours.
+    batch_norm_epsilon: epsilon of the source network; by default from the file or its framework.
+    rgb_mean, pixel_scale, class_names: values for the contract.
   """
 
   source: str
@@ -49,22 +49,22 @@ class ImportRequest:
   class_names: tuple[str, ...] | None = None
 
   def images(self, side: int) -> np.ndarray:
-    """The probe picture as our network is fed it, float32 [1, side, side, 3]."""
-    picture = probe.probe_picture(side) - np.asarray(self.rgb_mean, np.float32)
-    return (picture * self.pixel_scale).astype(np.float32)
+    """The probe image as input of our network, float32 [1, side, side, 3]."""
+    image = probe.probe_image(side) - np.asarray(self.rgb_mean, np.float32)
+    return (image * self.pixel_scale).astype(np.float32)
 
 
 def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
-  """Writes `output`.index, .data-00000-of-00001 and .json, or nothing.
+  """Writes `output`.index, .data-00000-of-00001 and .json, or raises and writes nothing.
 
   Args:
-    request: what and how.
-    say: is given the report, then the comparison with the source framework, for people.
+    request: what to import, and how.
+    say: function called with the report and the comparison with the source framework, as text.
 
   Raises:
     CheckpointError: the file cannot be read.
-    WeightMismatchError: it does not fit, or computes something else than in its own framework.
-    ConfigError: no such model, values that make no contract, or `output` exists.
+    WeightMismatchError: the file does not fit, or computes something else in its own framework.
+    ConfigError: the model is unknown, the contract's values are invalid, or `output` exists.
   """
   spec = specs.get(request.model)
   staging.check_checkpoint_is_free(request.output)
@@ -95,7 +95,10 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
 
 
 def _choose_sizes(spec: NetSpec, request: ImportRequest, guess: Sizes) -> Sizes:
-  """The request's sizes, then the file's; 1000 classes if only to list what is missing."""
+  """Returns the sizes of the request, or those of the file where the request leaves them out.
+
+  Without either, 1000 classes are assumed, so that missing variables can be listed.
+  """
   if request.trunk_only:
     return Sizes(None, request.image_size or spec.image_size)
   return Sizes(
@@ -122,14 +125,14 @@ def _contract(request: ImportRequest, foreign: ForeignWeights, sizes: Sizes) -> 
 
 
 def _headline(spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, sizes: Sizes) -> str:
-  """What is converted into what, and what had to be supposed."""
+  """Describes the conversion and the assumptions that were made."""
   whole = f'{sizes.num_classes} classes at {sizes.image_size} pixels'
   lines = [f'{foreign.format} -> {spec.name}, {"trunk only" if request.trunk_only else whole}']
   if spec.batch_norm and not request.batch_norm_epsilon and not foreign.epsilons:
     epsilon = transform.default_epsilon(spec, foreign)
-    lines.append(f'batch norm: epsilon is not in the file; taken to be {epsilon:g}')
+    lines.append(f'batch norm: the file does not hold epsilon; assuming {epsilon:g}')
   if foreign.framework == 'torch' and request.change.rgb_std is None:
-    lines.append('input: no --rgb_std given; torchvision divides by 58.395,57.12,57.375')
+    lines.append('input: --rgb_std is not given; torchvision divides by 58.395,57.12,57.375')
   return '\n'.join(lines)
 
 
@@ -140,7 +143,7 @@ def _hint(
   guess: Sizes,
   report: assign.Report,
 ) -> str:
-  """What to do about a file that does not fit."""
+  """Returns advice on what to do about a file that does not fit."""
   if _fits(spec, foreign):  # at the file's own sizes
     if request.num_classes in (None, guess.num_classes):
       return f'The file is for --image_size={guess.image_size} --fc_units={guess.fc_units}.'
@@ -152,12 +155,12 @@ def _hint(
   if fitting:
     return f'The file fits --model={" or ".join(fitting)}.'
   if guess.num_classes is None and report.matched and not request.trunk_only:
-    return 'The file has no head of this network; --trunk_only imports the layers below it.'
+    return 'The file lacks the head of this network; --trunk_only imports the layers below it.'
   return ''
 
 
 def _fits(spec: NetSpec, foreign: ForeignWeights) -> bool:
-  """Whether the whole file is that network."""
+  """Whether the file fits the network of `spec` completely."""
   try:
     slots = names.link(spec, foreign)
   except WeightMismatchError:
@@ -174,7 +177,7 @@ def _fits(spec: NetSpec, foreign: ForeignWeights) -> bool:
 def _run_source(
   spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, sizes: Sizes
 ) -> tuple[frameworks.SourceRun | None, str]:
-  """Runs the file in its own framework; or says why not."""
+  """Runs the file in its own framework; returns (run, '') or (None, reason)."""
   epsilon = request.batch_norm_epsilon
   if spec.batch_norm and not epsilon:
     epsilon = transform.default_epsilon(spec, foreign)
@@ -197,17 +200,20 @@ def _run_source(
 def write_checkpoint(
   spec: NetSpec, sizes: Sizes, arrays: dict[str, np.ndarray], prefix: str, images: np.ndarray
 ) -> np.ndarray:
-  """Saves `arrays` as variables of the network at `prefix`, in format V2, and runs what it saved.
+  """Saves `arrays` as a checkpoint at `prefix`, in format V2, and runs the restored network.
 
   Args:
-    arrays: by variable name below the network's scope.
+    spec: spec of the network.
+    sizes: sizes of the network.
+    arrays: values of all variables, by name below the network's scope.
+    prefix: prefix of the checkpoint to write.
     images: float32 [N, H, W, 3], preprocessed.
 
   Returns:
-    logits [N, K], or a trunk's last map [N, h, w, C], from the checkpoint as it was restored.
+    logits [N, K], or a trunk's last map [N, h, w, C], of the network restored from the checkpoint.
 
   Raises:
-    WeightMismatchError: the arrays are not exactly the network's variables.
+    WeightMismatchError: the arrays do not match the network's variables exactly.
   """
   with tf.Graph().as_default():
     outputs = registry.build(

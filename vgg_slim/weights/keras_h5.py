@@ -1,7 +1,8 @@
-"""Keras files: `.weights.h5` and `.keras` of Keras 3, `.h5` of every Keras. Without Keras or TF.
+"""Reads and writes Keras files without Keras or TensorFlow.
 
-Layers are named as in Keras, arrays `LAYER/kernel`, `LAYER/bias`, `LAYER/gamma`, ...; arrays of
-layers that are neither convolution, dense nor batch norm are `LAYER/0`, `LAYER/1`, ...
+Knows `.weights.h5` and `.keras` of Keras 3 and `.h5` of all versions. Layers have their Keras
+names, and arrays are called `LAYER/kernel`, `LAYER/bias`, `LAYER/gamma`, ...; those of layers that
+are not convolutions, dense layers or batch norms are called `LAYER/0`, `LAYER/1`, ...
 """
 
 import io
@@ -17,7 +18,7 @@ import numpy as np
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
-EPSILON_ATTRIBUTE = 'vgg_slim_batch_norm_epsilon'  # of the root; Keras does not look at it
+EPSILON_ATTRIBUTE = 'vgg_slim_batch_norm_epsilon'  # of the root group; Keras ignores it
 
 _BATCH_NORM_PARTS = ('gamma', 'beta', 'moving_mean', 'moving_variance')
 
@@ -26,9 +27,9 @@ class KerasLayer(NamedTuple):
   """A layer with weights.
 
   Attributes:
-    class_name: Keras's, in snake case: 'conv2d', 'dense' or 'batch_normalization'.
-    name: the layer's own.
-    arrays: in Keras's order, kernel and bias or gamma, beta, moving mean and moving variance.
+    class_name: Keras's class in snake case: 'conv2d', 'dense' or 'batch_normalization'.
+    name: name of the layer.
+    arrays: kernel and bias, or gamma, beta, moving mean and moving variance, in Keras's order.
   """
 
   class_name: str
@@ -40,13 +41,13 @@ def read(path: str) -> ForeignWeights:
   """Reads an HDF5 file or a `.keras` archive.
 
   Raises:
-    CheckpointError: cut off, damaged, or no Keras file.
+    CheckpointError: the file is truncated, damaged or not a Keras file.
   """
   try:
     if zipfile.is_zipfile(path):
       with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read('config.json'))
-        # HDF5 seeks at will, which is slow in a compressed member.
+        # Unpacked to memory, because HDF5 seeks often and that is slow in a compressed member.
         return _read_hdf5(path, io.BytesIO(archive.read('model.weights.h5')), config)
     return _read_hdf5(path, path, {})
   except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -88,7 +89,7 @@ def _read_hdf5(path: str, source: str | BinaryIO, config: dict[str, Any]) -> For
 
 
 def _numbered_layers(root: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
-  """Yields Keras 3's layers: groups `.../CLASS_N/vars` whose attribute `name` is the layer's."""
+  """Yields the layers of Keras 3: groups `.../CLASS_N/vars`, named by their attribute `name`."""
   groups = {}
 
   def visit(path: str, item: Any) -> None:
@@ -97,7 +98,7 @@ def _numbered_layers(root: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
 
   root.visititems(visit)
   used = set()
-  # conv2d, conv2d_1, ..., conv2d_10: the order of the layers, which HDF5 does not keep.
+  # The numbers (conv2d, conv2d_1, ..., conv2d_10) give the order of layers, which HDF5 loses.
   for path in sorted(groups, key=_natural):
     name = groups[path].attrs.get('name', path.rpartition('/')[2])
     name = path if name in used else name
@@ -106,10 +107,10 @@ def _numbered_layers(root: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
 
 
 def _legacy_layers(path: str, root: Any) -> Iterator[tuple[str, list[np.ndarray]]]:
-  """Yields the layers of Keras 1 and 2, and of Keras 3's `.h5`, nested models taken apart."""
+  """Yields the layers of Keras 1 and 2 and of Keras 3's `.h5`, including those of nested models."""
   if _text(root.attrs.get('backend', '')) == 'theano':
     raise CheckpointError(
-      f'{path} was written by Keras on Theano, whose kernels are mirrored; expected the file for '
+      f'{path} was written by Keras on Theano, whose kernels are flipped; expected the file for '
       'TensorFlow ("tf_dim_ordering_tf_kernels").'
     )
   for group in _text_list(root, 'layer_names'):
@@ -123,11 +124,11 @@ def _legacy_layers(path: str, root: Any) -> Iterator[tuple[str, list[np.ndarray]
 
 
 def _parts(arrays: list[np.ndarray], norm: dict[str, Any]) -> list[str]:
-  """Names a layer's arrays by their ranks, as Keras stores them by number.
+  """Names a layer's arrays by their ranks, because Keras stores them by number only.
 
   Args:
-    arrays: in Keras's order.
-    norm: settings of a batch norm, which may do without gamma or beta, where they are known.
+    arrays: arrays of the layer, in Keras's order.
+    norm: settings of the batch norm, which may lack gamma or beta; empty where they are unknown.
   """
   ranks = [array.ndim for array in arrays]
   if ranks in ([4], [2], [4, 1], [2, 1]):
@@ -151,7 +152,7 @@ def _batch_norms(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _natural(path: str) -> list[tuple[str, int]]:
-  """Sorting key by which conv2d_10 comes after conv2d_9, and conv2d first."""
+  """Sort key that puts conv2d first and conv2d_10 after conv2d_9."""
   keys = []
   for component in path.split('/'):
     word, _, number = component.rpartition('_')
@@ -164,7 +165,7 @@ def _text(value: Any) -> str:
 
 
 def _text_list(group: Any, attribute: str) -> list[str] | None:
-  """Reads a list of strings, which HDF5's limit on attributes may have cut into numbered chunks."""
+  """Reads a list of strings, which may be split into numbered chunks (HDF5 limits attributes)."""
   if attribute in group.attrs:
     return [_text(value) for value in group.attrs[attribute]]
   chunks = []
@@ -174,12 +175,12 @@ def _text_list(group: Any, attribute: str) -> list[str] | None:
 
 
 def write_weights(path: str, layers: list[KerasLayer], epsilon: float | None) -> None:
-  """Writes `.weights.h5` as Keras 3 does; `Model.load_weights` takes it.
+  """Writes a `.weights.h5` file for `Model.load_weights` of Keras 3.
 
   Args:
-    path: must end in .weights.h5 for Keras.
-    layers: in the order of `Model.layers`, which is how Keras finds them.
-    epsilon: of all batch norms, for `read`; Keras takes it from its own layers.
+    path: path of the file; Keras requires the suffix .weights.h5.
+    layers: layers with weights in the order of `Model.layers`, by which Keras identifies them.
+    epsilon: epsilon of all batch norms, for `read`; Keras uses that of its own layers.
   """
   import h5py
 

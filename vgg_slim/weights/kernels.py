@@ -1,7 +1,8 @@
-"""Layout transforms between frameworks: numpy arrays in, numpy arrays out.
+"""Layout transforms between frameworks, from NumPy arrays to NumPy arrays.
 
-Ours, as TensorFlow's: convolutions [kh, kw, in, out] (HWIO); fully-connected layers the same, with
-the side of their window as kh and kw. KernelsTest proves each transform by the sum it must keep.
+Our layout is TensorFlow's: [kh, kw, in, out] (HWIO) for convolutions and for fully connected
+layers, where kh and kw are the side of the map that the layer reads. kernels_test.py checks for
+each transform that the output of the layer stays the same.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ Array = np.ndarray
 
 
 def conv_oihw_to_hwio(kernel: Array) -> Array:
-  """torch's and ONNX's [out, in, kh, kw] -> [kh, kw, in, out]."""
+  """[out, in, kh, kw] of torch and ONNX -> [kh, kw, in, out]."""
   return kernel.transpose(2, 3, 1, 0)
 
 
@@ -20,66 +21,66 @@ def conv_hwio_to_oihw(kernel: Array) -> Array:
 
 
 def linear_to_dense(matrix: Array) -> Array:
-  """torch's [out, in] -> [in, out], the matrix that multiplies a row vector from the right."""
+  """[out, in] of torch -> [in, out], which multiplies a row vector from the right."""
   return matrix.T
 
 
 def dense_hwc_to_conv(matrix: Array, side: int) -> Array:
-  """Dense kernel over a map flattened row by row, channels last, as Keras flattens it.
+  """Converts a dense kernel over a map that is flattened with channels last, as in Keras.
 
   Args:
-    matrix: [side * side * channels, out].
-    side: of the map, in pixels.
+    matrix: dense kernel [side * side * channels, out].
+    side: side of the map, in pixels.
 
   Returns:
-    [side, side, channels, out]; a view where numpy can.
+    a kernel [side, side, channels, out], a view of `matrix` where NumPy allows it.
   """
   return matrix.reshape(side, side, -1, matrix.shape[1])
 
 
 def conv_to_dense_hwc(kernel: Array) -> Array:
-  """[side, side, channels, out] -> [side * side * channels, out], inverse of the above."""
+  """Inverse of `dense_hwc_to_conv`."""
   return kernel.reshape(-1, kernel.shape[3])
 
 
 def dense_chw_to_conv(matrix: Array, side: int) -> Array:
-  """Dense kernel over a map flattened channel by channel, as torch flattens it.
+  """Converts a dense kernel over a map that is flattened with channels first, as in torch.
 
   Args:
-    matrix: [channels * side * side, out].
-    side: of the map, in pixels.
+    matrix: dense kernel [channels * side * side, out].
+    side: side of the map, in pixels.
 
   Returns:
-    [side, side, channels, out].
+    a kernel [side, side, channels, out].
   """
   return matrix.reshape(-1, side, side, matrix.shape[1]).transpose(1, 2, 0, 3)
 
 
 def conv_to_dense_chw(kernel: Array) -> Array:
-  """[side, side, channels, out] -> [channels * side * side, out], inverse of the above."""
+  """Inverse of `dense_chw_to_conv`."""
   return kernel.transpose(2, 0, 1, 3).reshape(-1, kernel.shape[3])
 
 
 def swap_rgb_bgr(kernel: Array) -> Array:
-  """First convolution, HWIO, for pictures whose channels come in the reverse order."""
+  """Adapts a first convolution (HWIO) to images with the reverse order of channels."""
   return kernel[:, :, ::-1, :]
 
 
 def divide_input_channels(kernel: Array, divisors: tuple[float, ...]) -> Array:
-  """First convolution, HWIO, for pictures that are not divided by `divisors` any more.
+  """Adapts a first convolution to images that are no longer divided by `divisors`.
 
-  Exact at the borders too: zero padding stands for the same zero before and after the division.
+  The result is exact at the borders too, because padding with zeros commutes with the division.
 
   Args:
-    kernel: float32 [kh, kw, in, out].
-    divisors: one for each input channel, in the kernel's order; such as a standard deviation.
+    kernel: kernel, float32 [kh, kw, in, out].
+    divisors: one divisor per input channel, in the kernel's order, such as a standard deviation.
   """
   scale = np.asarray(divisors, np.float64)[:, np.newaxis]
   return (kernel / scale).astype(kernel.dtype)
 
 
 def fold_bias_into_mean(moving_mean: Array, bias: Array) -> Array:
-  """Moving mean for a convolution without the bias that stood in front of its batch norm.
+  """Returns the moving mean that absorbs a convolution's bias in front of the batch norm.
 
   gamma * (x + bias - mean) / s + beta == gamma * (x - (mean - bias)) / s + beta.
   """
@@ -89,19 +90,20 @@ def fold_bias_into_mean(moving_mean: Array, bias: Array) -> Array:
 def move_epsilon(
   gamma: Array, moving_variance: Array, source_epsilon: float, target_epsilon: float
 ) -> tuple[Array, Array]:
-  """Scale and variance for batch norm with another epsilon and the same output.
+  """Returns gamma and variance that give the same output with another epsilon.
 
-  The variance takes up the difference; where that would make it negative, it stays and gamma takes
-  it up.
+  The variance absorbs the difference. Where that would make the variance negative, gamma absorbs
+  it instead.
 
   Args:
-    gamma: float32 [channels].
-    moving_variance: float32 [channels], at least 0.
-    source_epsilon: added to the variance so far.
-    target_epsilon: added to the variance from now on.
+    gamma: scale, float32 [channels].
+    moving_variance: variance, float32 [channels], at least 0.
+    source_epsilon: epsilon that was added to the given variance.
+    target_epsilon: epsilon that will be added to the returned variance.
 
   Returns:
-    gamma and moving variance, float32 [channels]; the very same if the epsilons are.
+    gamma and moving variance, float32 [channels]; the arguments themselves if the epsilons are
+    equal.
   """
   if source_epsilon == target_epsilon:
     return gamma, moving_variance

@@ -1,7 +1,7 @@
-"""Foreign layer names -> ours, derived from the tables of `nets.specs`. No TensorFlow.
+"""Maps foreign layer names to ours, derived from the tables of `nets.specs`. No TensorFlow.
 
-One dict knows every spelling: slim's own, Keras applications', torchvision's, timm's and the
-`conv1_1_W` of the first VGG16 `.npz`. No two of them give one name to different layers.
+One dict knows the names of slim, Keras applications, torchvision, timm and the first VGG16 `.npz`
+(`conv1_1_W`). None of these names means different layers in different frameworks.
 """
 
 import re
@@ -18,19 +18,24 @@ from vgg_slim.weights.foreign import ForeignWeights
 
 
 class Slot(NamedTuple):
-  """A place for an array: scope of our layer below the network's, and a key of OUR_NAMES."""
+  """One of our variables.
+
+  Attributes:
+    layer: scope of the layer, below the network's scope.
+    part: a key of OUR_NAMES.
+  """
 
   layer: str
   part: str
 
 
 class Alias(NamedTuple):
-  """What a foreign layer's name means.
+  """The meaning of a foreign layer name.
 
   Attributes:
     layer: scope of our layer.
-    is_norm: whether the foreign layer is the batch norm behind it.
-    style: 'slim', 'keras' or 'torch' - whose network has such a name.
+    is_norm: whether the foreign layer is the batch norm that follows it.
+    style: framework whose network uses the name: 'slim', 'keras' or 'torch'.
   """
 
   layer: str
@@ -47,7 +52,7 @@ OUR_NAMES = {
   'variance': 'BatchNorm/moving_variance',
 }
 
-# Last component of a foreign name -> part, for a layer and for a batch norm.
+# Last component of a foreign name -> part, for layers and for batch norms.
 _LAYER_PARTS = {
   **dict.fromkeys(('weights', 'kernel', 'weight', 'W'), 'kernel'),
   **dict.fromkeys(('biases', 'bias', 'b'), 'bias'),
@@ -59,13 +64,16 @@ _NORM_PARTS = {
   **dict.fromkeys(('moving_variance', 'running_var'), 'variance'),
 }
 
-# Where the networks of each style stride: which unit of a block, which of its convolutions.
+# Position of the stride in the ResNets of each style: unit of a block, and convolution of the unit.
 _RESNET_STRIDES = {'slim': ('last', 2), 'keras': ('first', 1), 'torch': ('first', 2)}
 _STYLE_OWNERS = {'slim': 'tf_slim', 'keras': 'Keras applications', 'torch': 'torchvision'}
 
 
 def split(name: str) -> tuple[str, str]:
-  """'features.0.weight' -> ('features.0', 'weight'); also for '/', and for 'conv1_1_W'."""
+  """Splits a name into layer and part: 'features.0.weight' -> ('features.0', 'weight').
+
+  The separator may also be '/', and the '_' of 'conv1_1_W'.
+  """
   match = re.fullmatch(r'(.+)[./]([^./]+)', name) or re.fullmatch(r'(.+)_([Wb])', name)
   return (match[1], match[2]) if match else ('', name)
 
@@ -76,17 +84,17 @@ def our_name(slot: Slot) -> str:
 
 
 def weight_layers(spec: NetSpec) -> list[Layer]:
-  """The layers with weights, in order; the last ones, `spec.fc_scopes`, are the head."""
+  """The layers with weights, in order; the last ones are the head, `spec.fc_scopes`."""
   return [layer for layer in spec.layers(num_classes=2) if layer.has_weights]
 
 
 def head_scopes(spec: NetSpec) -> list[str]:
-  """Scopes of the fully-connected layers, in order."""
+  """Scopes of the fully connected layers, in order."""
   return [layer.name for layer in weight_layers(spec) if layer.kind == 'fc']
 
 
 def aliases(spec: NetSpec) -> dict[str, Alias]:
-  """Every foreign layer name that means a layer of `spec`."""
+  """All foreign names for layers of `spec`, with their meanings."""
   table = {}
   for layer in weight_layers(spec):
     table[layer.name] = Alias(layer.name, False, 'slim')
@@ -99,7 +107,7 @@ def aliases(spec: NetSpec) -> dict[str, Alias]:
 
 
 def keras_names(spec: NetSpec) -> dict[str, tuple[str, str]]:
-  """Our layer -> (Keras's layer, Keras's batch norm), as today's applications have them."""
+  """Keras's names (layer, batch norm) by our layer, as in the current applications."""
   rows = _resnet_rows(spec) if isinstance(spec, ResNetSpec) else _vgg_rows(spec)
   names = {}
   for style, layer, name, norm in rows:
@@ -109,31 +117,37 @@ def keras_names(spec: NetSpec) -> dict[str, tuple[str, str]]:
 
 
 def link(spec: NetSpec, foreign: ForeignWeights) -> dict[str, Slot]:
-  """Finds the place of every foreign array that has one.
+  """Finds the slot of every foreign array that has one.
 
-  A VGG without a single known name, such as a Keras model with automatic names, is linked by
-  counting, if the file keeps the order of the layers.
+  A VGG without any known name, such as a Keras model with automatic names, is linked by counting
+  its layers, if the file keeps their order.
 
   Returns:
-    foreign name -> slot, in the order of the file.
+    slots by foreign name, in the order of the file.
 
   Raises:
-    WeightMismatchError: two arrays for one place, or a ResNet that strides elsewhere.
+    WeightMismatchError: two arrays have the same slot, or a ResNet has its strides elsewhere.
   """
   table = aliases(spec)
   renumbered = foreign.framework == 'onnx'
-  found = {name: _find(table, name, renumbered) for name in foreign.arrays}
-  found = {name: place for name, place in found.items() if place is not None}
-  if not any(slot.part == 'kernel' for slot, _ in found.values()):
-    counted = foreign.in_order and isinstance(spec, VggSpec)
-    return _link_by_order(spec, foreign.arrays) if counted else {}
-  _check_unique({name: slot for name, (slot, _) in found.items()})
-  _check_strides(spec, {alias.style for slot, alias in found.values() if '/unit_' in slot.layer})
-  return {name: slot for name, (slot, _) in found.items()}
+  matches = {name: _find(table, name, renumbered) for name in foreign.arrays}
+  matches = {name: match for name, match in matches.items() if match is not None}
+  if not any(slot.part == 'kernel' for slot, _ in matches.values()):
+    can_count = foreign.in_order and isinstance(spec, VggSpec)
+    return _link_by_order(spec, foreign.arrays) if can_count else {}
+  _check_unique({name: slot for name, (slot, _) in matches.items()})
+  _check_strides(spec, {alias.style for slot, alias in matches.values() if '/unit_' in slot.layer})
+  return {name: slot for name, (slot, _) in matches.items()}
 
 
 def _find(table: dict[str, Alias], name: str, renumbered: bool) -> tuple[Slot, Alias] | None:
-  """Looks a name up without its wrappers: scopes, 'module.', a nested model, ':0'."""
+  """Looks up a name without the prefixes of scopes, 'module.' and nested models, and without ':0'.
+
+  Args:
+    table: meanings of foreign layer names.
+    name: foreign name of an array.
+    renumbered: whether an exporter may have appended numbers to the names of layers.
+  """
   layer, part = split(name.removesuffix(':0'))
   for candidate in _candidates(layer, renumbered):
     alias = table.get(candidate)
@@ -144,7 +158,7 @@ def _find(table: dict[str, Alias], name: str, renumbered: bool) -> tuple[Slot, A
 
 
 def _candidates(layer: str, renumbered: bool) -> Iterator[str]:
-  # Exporters make names unique with a number: block1_conv1_1 for block1_conv1.
+  # Exporters append a number to make names unique: block1_conv1_1 for block1_conv1.
   for name in (layer, re.sub(r'_\d+$', '', layer)) if renumbered else (layer,):
     yield name
     for match in re.finditer(r'[./]', name):
@@ -155,13 +169,13 @@ def _check_unique(slots: dict[str, Slot]) -> None:
   owners = {}
   for name, slot in slots.items():
     owners.setdefault(slot, []).append(name)
-  twice = [f'{our_name(s)} <- {" and ".join(n)}' for s, n in owners.items() if len(n) > 1]
-  if twice:
-    raise WeightMismatchError(f'Several arrays for one variable: {"; ".join(twice)}.')
+  clashes = [f'{our_name(s)} <- {" and ".join(n)}' for s, n in owners.items() if len(n) > 1]
+  if clashes:
+    raise WeightMismatchError(f'Several arrays belong to one variable: {"; ".join(clashes)}.')
 
 
 def _check_strides(spec: NetSpec, styles: set[str]) -> None:
-  """Shapes cannot tell where a ResNet strides, but its weights mean nothing elsewhere."""
+  """Raises WeightMismatchError if a ResNet has its strides elsewhere, which shapes cannot show."""
   if not isinstance(spec, ResNetSpec):
     return
   ours = (spec.stride_unit, spec.stride_conv)
@@ -171,14 +185,14 @@ def _check_strides(spec: NetSpec, styles: set[str]) -> None:
       raise WeightMismatchError(
         f"The ResNet of {_STYLE_OWNERS[style]} strides in convolution {theirs[1]} of a block's "
         f'{theirs[0]} unit, {spec.name} in convolution {ours[1]} of the {ours[0]} one: the weights '
-        'would fit by shape and compute something else.'
+        'would fit by shape but compute something else.'
       )
 
 
 def _link_by_order(spec: NetSpec, arrays: dict[str, np.ndarray]) -> dict[str, Slot]:
-  """Links the k-th convolution, matrix and batch norm of the file to the k-th of the network."""
+  """Links the k-th convolution, dense layer and batch norm of the file to ours."""
   layers = weight_layers(spec)
-  waiting = {
+  scopes = {
     'conv': iter([layer.name for layer in layers if layer.kind == 'conv']),
     'fc': iter([layer.name for layer in layers if layer.kind == 'fc']),
     'norm': iter([layer.name for layer in layers if layer.batch_norm]),
@@ -192,7 +206,7 @@ def _link_by_order(spec: NetSpec, arrays: dict[str, np.ndarray]) -> dict[str, Sl
     ranks = {arrays[name].ndim for name in parts.values()}
     kind = {4: 'conv', 2: 'fc'}.get(max(ranks), 'norm')
     table = _NORM_PARTS if kind == 'norm' else _LAYER_PARTS
-    ours = next(waiting[kind], None) if set(parts) <= set(table) else None
+    ours = next(scopes[kind], None) if set(parts) <= set(table) else None
     if ours is not None:
       slots.update({name: Slot(ours, table[part]) for part, name in parts.items()})
   return slots
@@ -213,12 +227,12 @@ def _vgg_rows(spec: NetSpec) -> Iterator[Row]:
       yield 'torch', ours, f'features.{index}', f'features.{index + 1}'
       index += step
     index += 1  # the pool
-  spellings = (
+  head_names = (
     ('fc1', 'fc6', 'classifier.0', 'pre_logits.fc1'),
     ('fc2', 'fc7', 'classifier.3', 'pre_logits.fc2'),
     ('predictions', 'fc8', 'classifier.6', 'head.fc'),
   )
-  for ours, (keras, slim, torch, timm) in zip(head_scopes(spec), spellings, strict=True):
+  for ours, (keras, slim, torch, timm) in zip(head_scopes(spec), head_names, strict=True):
     yield 'keras', ours, keras, f'{keras}_bn'
     yield 'slim', ours, slim, f'{slim}/BatchNorm'
     yield 'torch', ours, torch, f'{torch}.bn'
@@ -231,14 +245,14 @@ def _resnet_rows(spec: ResNetSpec) -> Iterator[Row]:
   yield 'torch', 'conv1', 'conv1', 'bn1'
   for unit in spec.units():
     block, number = (int(n) for n in re.findall(r'(?:block|unit_)(\d+)', unit.scope))
-    today = f'conv{block + 1}_block{number}'
+    current = f'conv{block + 1}_block{number}'
     old = f'{block + 1}{chr(ord("a") + number - 1)}_branch'  # Keras until 2018
     torch = f'layer{block}.{number - 1}'
     branches = (('shortcut', 0, '1', 'downsample.0', 'downsample.1'),) if unit.projection else ()
     branches += tuple((f'conv{i}', i, f'2{"abc"[i - 1]}', f'conv{i}', f'bn{i}') for i in (1, 2, 3))
     for ours, i, letter, conv, norm in branches:
       scope = f'{unit.scope}/{ours}'
-      yield 'keras', scope, f'{today}_{i}_conv', f'{today}_{i}_bn'
+      yield 'keras', scope, f'{current}_{i}_conv', f'{current}_{i}_bn'
       yield 'keras', scope, f'res{old}{letter}', f'bn{old}{letter}'
       yield 'torch', scope, f'{torch}.{conv}', f'{torch}.{norm}'
   for ours in head_scopes(spec):

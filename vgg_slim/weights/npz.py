@@ -1,4 +1,4 @@
-"""`.npz` archives: one array a name, never pickled. No TensorFlow."""
+"""Reads and writes `.npz` archives of named arrays, without pickles. No TensorFlow."""
 
 import zipfile
 
@@ -8,7 +8,7 @@ from vgg_slim.errors import CheckpointError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
 _HOW_TO_CONVERT = (
-  "where you trust the file, numpy.savez('NAME.npz', **{f'{layer}_{part}': array for layer, arrays "
+  "if you trust the file, numpy.savez('NAME.npz', **{f'{layer}_{part}': array for layer, arrays "
   "in numpy.load(FILE, allow_pickle=True, encoding='latin1').item().items() for part, array in "
   "zip('Wb', arrays)}) converts it"
 )
@@ -18,7 +18,7 @@ def read(path: str) -> ForeignWeights:
   """Reads an archive whose names are ours (`vgg_16/conv1/conv1_1/weights`) or `conv1_1_W`.
 
   Raises:
-    CheckpointError: cut off, damaged, pickled, or a bare `.npy`.
+    CheckpointError: the file is truncated, damaged, pickled or a single `.npy` array.
   """
   arrays, skipped = {}, []
   name = ''
@@ -27,7 +27,7 @@ def read(path: str) -> ForeignWeights:
     if isinstance(loaded, np.ndarray):
       raise CheckpointError(
         f'{path} holds one array {list(loaded.shape)} without names; expected an .npz with one '
-        'array for each variable.'
+        'array per variable.'
       )
     with loaded:
       for name in loaded.files:
@@ -39,9 +39,9 @@ def read(path: str) -> ForeignWeights:
     if isinstance(error, CheckpointError):
       raise
     if 'allow_pickle' in str(error):
-      where = f'{path}, array {name!r},' if name else path
+      subject = f'{path}, array {name!r},' if name else path
       raise CheckpointError(
-        f'{where} is pickled, and a pickle can run any code; expected plain arrays: '
+        f'{subject} is pickled, and a pickle can run any code; expected plain arrays: '
         f'{_HOW_TO_CONVERT}.'
       ) from error
     raise unreadable(path, 'an .npz archive', error) from error
@@ -49,6 +49,6 @@ def read(path: str) -> ForeignWeights:
 
 
 def write_weights(path: str, arrays: dict[str, np.ndarray]) -> None:
-  """Writes `arrays` by name, uncompressed: trained weights do not shrink."""
+  """Writes `arrays` by name, uncompressed, because trained weights hardly compress."""
   with open(path, 'wb') as file:
     np.savez(file, **arrays)

@@ -1,8 +1,9 @@
-"""ONNX models: weights by the layer that uses them, found by walking the graph. No TensorFlow.
+"""Reads the weights of ONNX models by walking the graph. No TensorFlow.
 
-Exporters name initializers as they like, so arrays are named `LAYER/kernel`, `LAYER/bias`,
-`LAYER/gamma`, ... after the node that reads them; LAYER is the name in the framework that the model
-came from, where the initializer's name keeps it, and `Conv_3` for the fourth convolution otherwise.
+Exporters choose the names of initializers freely, so arrays are named after the node that reads
+them: `LAYER/kernel`, `LAYER/bias`, `LAYER/gamma`, ... LAYER is the name in the original framework
+if the initializer's name contains it, and otherwise, for example, `Conv_3` for the fourth
+convolution.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from vgg_slim.errors import CheckpointError
 from vgg_slim.weights import kernels
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, unreadable
 
-# What exporters append to a layer's name: TensorFlow's operations.
+# Names of TensorFlow operations, which exporters append to a layer's name.
 _OPERATIONS = (
   'convolution',
   'Conv2D',
@@ -24,19 +25,20 @@ _OPERATIONS = (
   'FusedBatchNormV3',
 )
 
-# Nodes that leave the order of a flattened map alone.
+# Nodes that keep the order of a flattened map.
 _TRANSPARENT = ('Reshape', 'Flatten', 'Squeeze', 'Dropout', 'Identity', 'Cast')
 
 
 class Taps(NamedTuple):
-  """Tensors of the model by which it can be compared.
+  """Tensors at which the model can be compared with ours.
 
   Attributes:
     images: name of the input.
-    shape: of the input; None for a side that is free.
+    shape: shape of the input; None for a free axis.
     channels_first: whether the input is [N, C, H, W].
-    logits: the class scores before a soft-max that ends the model.
-    trunk: what the first fully-connected layer flattens, NCHW; None where there is none.
+    logits: name of the class scores, before a softmax at the end of the model.
+    trunk: name of the map that the first fully connected layer flattens, NCHW; None if the model
+      has no such layer.
   """
 
   images: str
@@ -50,7 +52,7 @@ def load(path: str) -> Any:
   """Returns the `onnx.ModelProto` of `path`.
 
   Raises:
-    CheckpointError: cut off, damaged, or no ONNX model; or onnx is not installed.
+    CheckpointError: the file is truncated, damaged or not an ONNX model, or onnx is not installed.
   """
   try:
     import onnx
@@ -64,15 +66,17 @@ def load(path: str) -> Any:
   except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
     raise unreadable(path, 'an ONNX model', error) from error
   if not model.graph.node:
-    raise CheckpointError(f'{path} cannot be read as an ONNX model: it has no nodes; is it whole?')
+    raise CheckpointError(
+      f'{path} cannot be read as an ONNX model: it has no nodes; is the file complete?'
+    )
   return model
 
 
 def read(path: str) -> ForeignWeights:
-  """Reads the weights of every convolution, fully-connected layer and batch norm, and the rest.
+  """Reads the weights of all convolutions, fully connected layers and batch norms, and the rest.
 
   Raises:
-    CheckpointError: as `load`.
+    CheckpointError: see `load`.
   """
   walk = _Walk(load(path))
   for node in walk.nodes:
@@ -90,7 +94,7 @@ def read(path: str) -> ForeignWeights:
 
 
 class _Walk:
-  """One pass over the nodes, which ONNX keeps in the order of computation."""
+  """One pass over the nodes, which ONNX stores in the order of computation."""
 
   def __init__(self, model: Any):
     import onnx
@@ -116,7 +120,7 @@ class _Walk:
     self._counts: dict[str, int] = {}
 
   def read_node(self, node: Any) -> None:
-    """Takes the arrays of a node that has weights."""
+    """Collects the arrays of `node` if it has weights."""
     constants = [name if name in self._constants else None for name in node.input]
     if node.op_type == 'BatchNormalization' and all(constants[1:5]):
       layer = self._layer_name(node, constants[1])
@@ -137,7 +141,7 @@ class _Walk:
         self.arrays[f'{layer}/bias'] = self.arrays[f'{layer}/bias'].ravel()
 
   def unused(self) -> dict[str, np.ndarray]:
-    """Floating-point initializers that no node above took."""
+    """Returns the floating-point initializers that `read_node` has not collected."""
     return {
       i.name: self._constants[i.name]
       for i in self.graph.initializer
@@ -147,7 +151,7 @@ class _Walk:
     }
 
   def flattened_map(self) -> tuple[str | None, bool]:
-    """The map that the first fully-connected layer reads, and whether it is NHWC there."""
+    """Returns the map that the first fully connected layer reads, and whether it is NHWC there."""
     dense = next((n for n in self.nodes if n.op_type in ('Gemm', 'MatMul')), None)
     name = dense.input[0] if dense else None
     channels_last = False
@@ -164,7 +168,7 @@ class _Walk:
     return self.flattened_map()[1]
 
   def _added(self, node: Any) -> str | None:
-    """Name of the constant vector that an `Add` right behind `node` adds."""
+    """Returns the name of the constant vector that an `Add` adds to the output of `node`."""
     readers = self._readers.get(node.output[0], [])
     if len(readers) != 1 or readers[0].op_type != 'Add':
       return None
@@ -193,10 +197,10 @@ class _Walk:
 
 
 def find_taps(path: str) -> Taps:
-  """Finds where the model can be compared with ours.
+  """Finds the tensors at which the model can be compared with ours.
 
   Raises:
-    CheckpointError: as `load`, or the model does not read one batch of pictures.
+    CheckpointError: see `load`; or the input of the model is not one batch of images.
   """
   model = load(path)
   walk = _Walk(model)
@@ -204,7 +208,7 @@ def find_taps(path: str) -> Taps:
   inputs = [i for i in model.graph.input if i.name not in constants]
   shape = tuple(d.dim_value or None for d in inputs[0].type.tensor_type.shape.dim)
   if len(inputs) != 1 or len(shape) != 4 or 3 not in (shape[1], shape[3]):
-    raise CheckpointError(f'{path}: expected one input of RGB pictures, got {list(shape)}.')
+    raise CheckpointError(f'{path}: expected one input of RGB images, got {list(shape)}.')
   logits = model.graph.output[0].name
   while logits in walk.producer and walk.producer[logits].op_type in ('Softmax', 'Identity'):
     logits = walk.producer[logits].input[0]

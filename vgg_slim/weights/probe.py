@@ -1,4 +1,4 @@
-"""Compares an imported network with its source on one fixed picture."""
+"""Compares an imported network with its source on one fixed image."""
 
 import dataclasses
 
@@ -7,18 +7,18 @@ import numpy as np
 from vgg_slim.errors import WeightMismatchError
 from vgg_slim.weights.frameworks import SourceRun
 
-# Frameworks sum in another order: 1e-6 to 1e-5 of the largest value after 50 layers of float32. A
-# wrong epsilon, channel order or flattening gives 1e-2 and more.
+# Frameworks sum in different orders, which gives 1e-6 to 1e-5 of the largest value after 50 layers
+# of float32. A wrong epsilon, channel order or flattening gives 1e-2 or more.
 TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-  """Largest difference of one output.
+  """The largest difference between two networks in one output.
 
   Attributes:
-    framework: of the source, with its version.
-    what: the output, such as 'logits'.
+    framework: name and version of the source's framework.
+    what: name of the output, such as 'logits'.
     difference: largest absolute difference.
     largest: largest absolute value in the source's output.
   """
@@ -34,16 +34,16 @@ class Comparison:
 
   def text(self) -> str:
     return (
-      f'{self.what} of the probe picture, largest difference from {self.framework}: '
+      f'{self.what} of the probe image, largest difference from {self.framework}: '
       f'{self.difference:.3g}, {self.relative:.2g} of the largest value {self.largest:.3g}'
     )
 
 
-def probe_picture(side: int) -> np.ndarray:
-  """A fixed picture with smooth parts, edges and noise.
+def probe_image(side: int) -> np.ndarray:
+  """Returns a fixed image with smooth areas, edges and noise.
 
   Args:
-    side: in pixels.
+    side: height and width of the image, in pixels.
 
   Returns:
     float32 [1, side, side, 3], RGB, 0..255.
@@ -58,17 +58,23 @@ def probe_picture(side: int) -> np.ndarray:
 def compare(run: SourceRun, ours: np.ndarray, what: str) -> Comparison:
   """Compares our output with the source's.
 
+  Args:
+    run: output of the source network.
+    ours: output of the imported network.
+    what: name of the output, for messages.
+
   Raises:
-    WeightMismatchError: other shapes, or a difference above TOLERANCE of the largest value.
+    WeightMismatchError: the shapes differ, or the values differ by more than TOLERANCE of the
+      largest value.
   """
   if ours.shape != run.output.shape:
     raise WeightMismatchError(
-      f'{run.framework} gives {what} {list(run.output.shape)} for the probe picture, the imported '
+      f'{run.framework} gives {what} {list(run.output.shape)} for the probe image, the imported '
       f'network {list(ours.shape)}; nothing is imported.'
     )
   difference = float(np.abs(ours.astype(np.float64) - run.output).max())
   comparison = Comparison(run.framework, what, difference, float(np.abs(run.output).max()))
-  # `not <=` catches NaN as well.
+  # `not <=` is also true for NaN.
   if not comparison.relative <= TOLERANCE:
     raise WeightMismatchError(
       f'{comparison.text()}. That is more than {TOLERANCE:g}: the arrays fit by shape, but the '

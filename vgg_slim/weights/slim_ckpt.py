@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints: read in both formats (V1, one file; V2, `.index` and `.data-*`)."""
+"""Reads TensorFlow checkpoints of both formats (V1, one file; V2, `.index` and `.data-*`)."""
 
 import os
 
@@ -9,10 +9,10 @@ from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping,
 
 
 def read(prefix: str) -> ForeignWeights:
-  """Reads every variable but steps and optimizer slots; its moving average where there is one.
+  """Reads all variables except training state, with their moving averages where there are any.
 
   Raises:
-    CheckpointError: no checkpoint, cut off or damaged.
+    CheckpointError: the file is not a checkpoint, or is truncated or damaged.
   """
   try:
     reader = tf.train.NewCheckpointReader(prefix)
@@ -24,7 +24,7 @@ def read(prefix: str) -> ForeignWeights:
     }
   except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
     raise unreadable(prefix, 'a TensorFlow checkpoint', error) from error
-  # A checkpoint of tf.train.Checkpoint stores objects, not variable names.
+  # tf.train.Checkpoint stores the paths of objects, not the names of variables.
   if any(name.endswith('/.ATTRIBUTES/VARIABLE_VALUE') for name in arrays):
     raise CheckpointError(
       f'{prefix} is an object-based checkpoint of TensorFlow 2; expected one of tf.train.Saver, or '

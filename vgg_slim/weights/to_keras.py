@@ -1,4 +1,4 @@
-"""Our variables -> the layers of a Keras model, in Keras's order. No TensorFlow."""
+"""Converts our variables to the layers of a Keras model, in Keras's order. No TensorFlow."""
 
 from collections.abc import Iterator
 
@@ -12,19 +12,20 @@ _NORM_PARTS = ('gamma', 'beta', 'moving_mean', 'moving_variance')
 
 
 def list_layers(spec: NetSpec, arrays: dict[str, np.ndarray]) -> list[KerasLayer]:
-  """Lists the layers with weights in the order of `Model.layers`.
+  """Returns the layers with weights in the order of `Model.layers`.
 
   Args:
-    spec: the network.
-    arrays: by variable name below the network's scope; without the head for a trunk.
+    spec: spec of the network.
+    arrays: values of the variables, by name below the network's scope; without the head's for a
+      trunk.
   """
-  spellings = names.keras_names(spec)
+  keras_names = names.keras_names(spec)
   layers = []
   for layer in _in_keras_order(names.weight_layers(spec)):
     name, is_norm = layer
     if f'{name}/weights' not in arrays:
       continue
-    keras_layer, keras_norm = spellings[name]
+    keras_layer, keras_norm = keras_names[name]
     if is_norm:
       norm = tuple(arrays[f'{name}/BatchNorm/{part}'] for part in _NORM_PARTS)
       layers.append(KerasLayer('batch_normalization', keras_norm, norm))
@@ -37,17 +38,17 @@ def list_layers(spec: NetSpec, arrays: dict[str, np.ndarray]) -> list[KerasLayer
 
 
 def _in_keras_order(layers: list[Layer]) -> Iterator[tuple[str, bool]]:
-  """Yields (our layer, whether its batch norm is meant).
+  """Yields (name of our layer, whether its batch norm is meant).
 
-  Keras sorts by depth below the output: a projection comes beside the unit's last convolution,
-  0_conv, 3_conv, 0_bn, 3_bn.
+  Keras sorts layers by their depth below the output, which puts a projection next to the unit's
+  last convolution: 0_conv, 3_conv, 0_bn, 3_bn.
   """
   shortcut = None
   for layer in layers:
     if layer.name.endswith('/shortcut'):
       shortcut = layer
       continue
-    beside = [shortcut, layer] if shortcut and layer.name.endswith('/conv3') else [layer]
-    yield from ((each.name, False) for each in beside)
-    yield from ((each.name, True) for each in beside if each.batch_norm)
-    shortcut = None if len(beside) == 2 else shortcut
+    same_depth = [shortcut, layer] if shortcut and layer.name.endswith('/conv3') else [layer]
+    yield from ((each.name, False) for each in same_depth)
+    yield from ((each.name, True) for each in same_depth if each.batch_norm)
+    shortcut = None if len(same_depth) == 2 else shortcut

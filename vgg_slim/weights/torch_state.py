@@ -1,6 +1,6 @@
-"""torch state dicts, as `.pth` or `.safetensors`; torch is needed for the former only.
+"""Reads torch state dicts from `.pth` files, which needs torch, and `.safetensors`.
 
-Names are torch's: `features.0.weight`, `layer1.0.bn1.running_mean`.
+Arrays keep their torch names: `features.0.weight`, `layer1.0.bn1.running_mean`.
 """
 
 import pickle
@@ -16,10 +16,10 @@ _NESTED_IN = ('state_dict', 'model_state_dict', 'model', 'net')
 
 
 def read_torch(path: str) -> ForeignWeights:
-  """Reads a `.pth` or `.pt` with `weights_only=True`: no code of the file is run.
+  """Reads a `.pth` or `.pt` file with `weights_only=True`, so that no code in it is run.
 
   Raises:
-    CheckpointError: cut off, damaged, or no state dict; or torch is not installed.
+    CheckpointError: the file is truncated, damaged or not a state dict, or torch is not installed.
   """
   tensors = state_dict(path)
   arrays = {
@@ -30,10 +30,10 @@ def read_torch(path: str) -> ForeignWeights:
 
 
 def state_dict(path: str) -> dict[str, Any]:
-  """Returns the tensors of a `.pth` by name, unwrapped from a training checkpoint.
+  """Returns the tensors of a `.pth` file by name, unwrapped from a training checkpoint.
 
   Raises:
-    CheckpointError: as `read_torch`.
+    CheckpointError: see `read_torch`.
   """
   try:
     import torch
@@ -46,8 +46,8 @@ def state_dict(path: str) -> dict[str, Any]:
     loaded = torch.load(path, map_location='cpu', weights_only=True)
   except pickle.UnpicklingError as error:
     raise CheckpointError(
-      f'{path} is no plain state dict: it holds other Python objects, which are not loaded because '
-      'they can run any code, or it is damaged; expected torch.save(model.state_dict(), FILE).'
+      f'{path} is not a plain state dict: it is damaged, or it holds other Python objects, which '
+      'are not loaded because they can run any code; expected torch.save(model.state_dict(), FILE).'
     ) from error
   except (RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
     raise unreadable(path, 'a torch file', error) from error
@@ -68,7 +68,7 @@ def read_safetensors(path: str) -> ForeignWeights:
   """Reads a `.safetensors` file with torch's names.
 
   Raises:
-    CheckpointError: cut off or damaged; or safetensors is not installed.
+    CheckpointError: the file is truncated or damaged, or safetensors is not installed.
   """
   try:
     import safetensors
@@ -81,7 +81,7 @@ def read_safetensors(path: str) -> ForeignWeights:
     arrays = safetensors.numpy.load_file(path)
   except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
     raise unreadable(path, 'a safetensors file', error) from error
-  # The file is sorted by name, or by size: no order of layers.
+  # The file is sorted by name or by size, not in the order of layers.
   return _foreign(path, 'safetensors', arrays, in_order=False)
 
 

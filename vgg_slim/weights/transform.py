@@ -1,4 +1,4 @@
-"""Foreign arrays -> our variables, by the named transforms of `kernels`. No TensorFlow."""
+"""Converts foreign arrays to our variables with the transforms of `kernels`. No TensorFlow."""
 
 import dataclasses
 import math
@@ -12,17 +12,17 @@ from vgg_slim.weights import kernels, names
 from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.names import Slot
 
-_KERAS_EPSILON = 1e-3  # of keras.layers.BatchNormalization, for files without the network's config
-_TORCH_EPSILON = 1e-5  # of torch.nn.BatchNorm2d; state dicts do not hold it
+_KERAS_EPSILON = 1e-3  # default of keras.layers.BatchNormalization, for files without a config
+_TORCH_EPSILON = 1e-5  # default of torch.nn.BatchNorm2d; state dicts do not hold epsilon
 
 
 @dataclasses.dataclass(frozen=True)
 class InputChange:
-  """What the source network was fed, where ours is fed RGB.
+  """How the source network's input differs from ours.
 
   Attributes:
-    bgr: whether its channels came as B, G, R.
-    rgb_std: what its pixels were divided by after the mean was subtracted, R, G, B; or None.
+    bgr: whether its channels are in the order B, G, R instead of R, G, B.
+    rgb_std: divisors of R, G and B that its pixels have after the mean is subtracted, or None.
   """
 
   bgr: bool = False
@@ -33,13 +33,13 @@ class InputChange:
       raise ConfigError(f'rgb_std must be three positive numbers, got {self.rgb_std}.')
 
   def to_source(self, images: np.ndarray) -> np.ndarray:
-    """Our images [N, H, W, 3], as the source network would be fed them."""
+    """Converts our images [N, H, W, 3] to the source network's input."""
     if self.rgb_std is not None:
       images = images / np.asarray(self.rgb_std, np.float32)
     return np.ascontiguousarray(images[..., ::-1] if self.bgr else images)
 
   def to_our_kernel(self, kernel: np.ndarray) -> np.ndarray:
-    """The source's first convolution, HWIO, made to take our images."""
+    """Converts the source's first convolution, HWIO, to one that takes our images."""
     if self.bgr:
       kernel = kernels.swap_rgb_bgr(kernel)
     if self.rgb_std is not None:
@@ -49,21 +49,26 @@ class InputChange:
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-  """What the shapes of a network depend on; `num_classes` None is the trunk alone."""
+  """The sizes that determine a network's shapes; `num_classes` is None for the trunk alone."""
 
   num_classes: int | None
   image_size: int
   fc_units: int = FC_UNITS
 
   def shapes(self, spec: NetSpec) -> dict[str, tuple[int, ...]]:
-    """Shapes of all variables by name below the network's scope, moving statistics included."""
+    """Shapes of all variables, including moving statistics, by name below the network's scope."""
     arguments = (self.num_classes, self.image_size, self.fc_units)
     return {**spec.parameter_shapes(*arguments), **spec.non_trainable_shapes(*arguments)}
 
 
 @dataclasses.dataclass
 class Converted:
-  """Our variables, by name below the network's scope, and the foreign names they come from."""
+  """Values of our variables and their origins.
+
+  Attributes:
+    arrays: values by name below the network's scope.
+    origins: names of the foreign arrays that each value was made from.
+  """
 
   arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   origins: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
@@ -74,14 +79,14 @@ class Converted:
 
 
 def guess_sizes(spec: NetSpec, foreign: ForeignWeights, slots: dict[str, Slot]) -> Sizes:
-  """Reads classes, hidden units and image side off the shapes of the head's kernels.
+  """Derives the sizes from the shapes of the head's kernels.
 
-  What the file does not tell is as published, such as the image side of a map that is not square;
-  the comparison of shapes then names the clash.
+  Sizes that the file does not determine take their published values, such as the image size where
+  the map is not square; the comparison of shapes then reports the clash.
   """
-  found = {slot: foreign.arrays[name] for name, slot in slots.items()}
+  arrays = {slot: foreign.arrays[name] for name, slot in slots.items()}
   heads = names.head_scopes(spec)
-  first, last = found.get(Slot(heads[0], 'kernel')), found.get(Slot(heads[-1], 'kernel'))
+  first, last = arrays.get(Slot(heads[0], 'kernel')), arrays.get(Slot(heads[-1], 'kernel'))
   num_classes = None if last is None else _dense_shape(foreign, last)[1]
   if first is None or len(heads) == 1:
     return Sizes(num_classes, spec.image_size)
@@ -95,7 +100,7 @@ def guess_sizes(spec: NetSpec, foreign: ForeignWeights, slots: dict[str, Slot]) 
 
 
 def _dense_shape(foreign: ForeignWeights, kernel: np.ndarray) -> tuple[int, int]:
-  """(inputs, outputs) of a fully-connected layer in any layout."""
+  """Returns the numbers of (inputs, outputs) of a fully connected layer in any layout."""
   shape = kernel.shape
   if foreign.dense_out_in if kernel.ndim == 2 else foreign.channels_first:
     return math.prod(shape[1:]), shape[0]
@@ -110,15 +115,15 @@ def convert(
   change: InputChange,
   epsilon: float | None = None,
 ) -> Converted:
-  """Converts every array that has a place; shapes are not checked here.
+  """Converts every array that has a slot; shapes are not checked here.
 
   Args:
-    spec: our network.
-    foreign: the file.
-    slots: foreign name -> place, of `names.link`.
-    shapes: of our variables, below the network's scope; layers that are not in it are left out.
-    change: the source network's input.
-    epsilon: of the source's batch norms; by default what the file, or its framework, says.
+    spec: spec of our network.
+    foreign: contents of the file.
+    slots: slots by foreign name, of `names.link`.
+    shapes: shapes of our variables by name below the network's scope; other layers are left out.
+    change: how the source network's input differs from ours.
+    epsilon: epsilon of the source's batch norms; by default from the file or its framework.
   """
   converted = Converted()
   by_layer = {}
@@ -165,7 +170,7 @@ def _put_norm(
   parts: dict[str, str],
   epsilon: float | None,
 ) -> None:
-  """Batch norm; what the source has more or less of: bias in front, scale, shift, epsilon."""
+  """Converts a batch norm whose bias in front, scale, shift or epsilon may differ from ours."""
   arrays = {part: foreign.arrays[name] for part, name in parts.items()}
   mean, mean_origins = arrays['mean'], [parts['mean']]
   if 'bias' in parts and biases:
@@ -190,7 +195,7 @@ def _put_norm(
 
 
 def default_epsilon(spec: NetSpec, foreign: ForeignWeights) -> float:
-  """Batch norm's epsilon in networks of the file's framework, where the file does not say."""
+  """Returns the batch norm's epsilon to assume where the file does not hold it."""
   if foreign.framework == 'torch':
     return _TORCH_EPSILON
   if foreign.framework == 'keras' and not isinstance(spec, ResNetSpec):

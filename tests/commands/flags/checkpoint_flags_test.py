@@ -24,10 +24,10 @@ def test_a_folder_stands_for_its_newest_intact_checkpoint(folder, caplog):
   os.truncate(folder / 'model.ckpt-6.data-00000-of-00001', 8)
   assert checkpoint_flags.resolve(str(folder)) == str(folder / 'model.ckpt-3')
   (warning,) = caplog.messages
-  assert warning.startswith(f'{folder}/model.ckpt-6 is damaged: its data file has 8 bytes and not ')
-  assert warning.endswith(f'. {folder}/model.ckpt-3 is taken.')
+  assert warning.startswith(f'{folder}/model.ckpt-6 is damaged: its data file has 8 bytes instead')
+  assert warning.endswith(f'. Using {folder}/model.ckpt-3 instead.')
   prefixes.remove(str(folder / 'model.ckpt-3'))
-  with pytest.raises(CheckpointError, match='holds no checkpoint that is whole: .*model.ckpt-6'):
+  with pytest.raises(CheckpointError, match='holds no intact checkpoint: .*model.ckpt-6'):
     checkpoint_flags.resolve(str(folder))
 
 
