@@ -11,20 +11,20 @@ from vgg_slim.export.verification import ExportMismatchError
 from vgg_slim.preprocessing import graph_decoding
 
 
-def request(folder, kind, checkpoint='m'):
+def make_request(folder, kind, checkpoint='m'):
   return exporter.ExportRequest(str(folder / checkpoint), kind, str(folder / 'out'))
 
 
-def test_a_saved_model_is_loaded_again_and_compared(tmp_path):
+def test_a_saved_model_is_reloaded_and_compared(tmp_path):
   make_checkpoint(tmp_path)
-  said = []
-  comparison = exporter.run_export(request(tmp_path, 'saved_model'), said.append)
-  # Four images: as uint8 and as float32 at two sides and as a crop; and as files, with four files
-  # of odd kinds, each alone and all of them in one request.
+  printed = []
+  comparison = exporter.run_export(make_request(tmp_path, 'saved_model'), printed.append)
+  # Four images in uint8 and float32, at two scales and as a crop; and eight files (these images and
+  # four of unusual kinds), each alone and all in one batch.
   assert comparison.cases == 4 * 2 * 3 + 8 + 1
   assert comparison.same_class == comparison.answers == 4 * 2 * 3 + 8 + 8
-  assert 'vgg_a@4, 3 classes at 32 pixels' in said[0]
-  assert '4 images: largest difference' in said[1]
+  assert 'vgg_a@4, 3 classes at 32 pixels' in printed[0]
+  assert '4 images: largest difference' in printed[1]
   extras = tmp_path / 'out' / 'assets.extra'
   assert read_contract(extras / 'contract.json') == CONTRACT
   assert labels.read_labels(extras / 'labels.txt') == CONTRACT.class_names
@@ -37,29 +37,29 @@ def test_an_export_that_computes_something_else_is_not_kept(tmp_path, monkeypatc
   monkeypatch.setitem(exporter.FORMATS, 'frozen', strict)
   before = sorted(tmp_path.iterdir())
   with pytest.raises(ExportMismatchError, match='nothing is exported'):
-    exporter.run_export(request(tmp_path, 'frozen'), str)
+    exporter.run_export(make_request(tmp_path, 'frozen'), str)
   assert sorted(tmp_path.iterdir()) == before
 
 
-def test_mistakes_are_named_before_anything_is_written(tmp_path):
+def test_invalid_requests_are_named_before_anything_is_written(tmp_path):
   with pytest.raises(ConfigError, match='format must be one of saved_model, .* got .pickle'):
-    exporter.run_export(request(tmp_path, 'pickle'), str)
+    exporter.run_export(make_request(tmp_path, 'pickle'), str)
   with pytest.raises(CheckpointError, match='m is neither a checkpoint nor'):
-    exporter.run_export(request(tmp_path, 'frozen'), str)
+    exporter.run_export(make_request(tmp_path, 'frozen'), str)
   (tmp_path / 'out').mkdir()
   with pytest.raises(ConfigError, match='out exists'):
-    exporter.run_export(request(tmp_path, 'frozen'), str)
+    exporter.run_export(make_request(tmp_path, 'frozen'), str)
 
 
-def test_a_trunk_is_compared_on_files_too(tmp_path):
+def test_a_trunk_is_also_compared_on_files(tmp_path):
   make_checkpoint(tmp_path, num_classes=None, fc_units=None, class_names=None)
-  comparison = exporter.run_export(request(tmp_path, 'saved_model'), str)
+  comparison = exporter.run_export(make_request(tmp_path, 'saved_model'), str)
   assert comparison.cases == 4 * 2 * 3 + 8
   assert comparison.same_class is None
 
 
-def test_a_saved_model_that_ignores_what_files_say_is_not_kept(tmp_path, monkeypatch):
-  """The graph that is written differs from the one that the proof decodes with."""
+def test_a_saved_model_that_ignores_the_orientation_of_files_is_not_kept(tmp_path, monkeypatch):
+  """The written graph decodes files differently from the graph of the verification."""
   make_checkpoint(tmp_path)
 
   def write(prefix, contract, folder):
@@ -70,28 +70,28 @@ def test_a_saved_model_that_ignores_what_files_say_is_not_kept(tmp_path, monkeyp
   broken = exporter.FORMATS['saved_model']._replace(write=write)
   monkeypatch.setitem(exporter.FORMATS, 'saved_model', broken)
   with pytest.raises(ExportMismatchError, match='nothing is exported'):
-    exporter.run_export(request(tmp_path, 'saved_model'), str)
+    exporter.run_export(make_request(tmp_path, 'saved_model'), str)
   assert not (tmp_path / 'out').exists()
 
 
-def test_tflite_files_take_one_image_of_the_networks_size(tmp_path):
+def test_tflite_models_take_one_image_of_the_networks_size(tmp_path):
   make_checkpoint(tmp_path)
-  comparison = exporter.run_export(request(tmp_path, 'tflite'), str)
+  comparison = exporter.run_export(make_request(tmp_path, 'tflite'), str)
   assert comparison.cases == comparison.same_class == 4
   assert (tmp_path / 'out' / 'model.tflite').is_file()
 
 
-def test_integers_are_calibrated_on_the_images_given(tmp_path):
+def test_integers_are_calibrated_on_the_given_images(tmp_path):
   make_checkpoint(tmp_path)
   (tmp_path / 'images').mkdir()
   for i, data in enumerate(samples.default_images()):
     (tmp_path / 'images' / f'{i}.{"jpg" if i < 2 else "png"}').write_bytes(data)
-  given = dataclasses.replace(
-    request(tmp_path, 'tflite_int8'), representative_dir=str(tmp_path / 'images')
+  request = dataclasses.replace(
+    make_request(tmp_path, 'tflite_int8'), representative_dir=str(tmp_path / 'images')
   )
-  said = []
-  assert exporter.run_export(given, said.append).cases == 4
-  assert f'Calibrating on 4 images from {tmp_path / "images"}.' in said
+  printed = []
+  assert exporter.run_export(request, printed.append).cases == 4
+  assert f'Calibrating on 4 images from {tmp_path / "images"}.' in printed
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_integers_are_calibrated_on_the_images_given(tmp_path):
     ('onnx', {'representative_dir': 'x'}, ['onnx needs no calibration']),
   ],
 )
-def test_options_that_do_not_go_together_are_all_named(tmp_path, kind, options, problems):
+def test_all_incompatible_options_are_named(tmp_path, kind, options, problems):
   with pytest.raises(ConfigError, match='.*'.join(problems)):
-    exporter.run_export(dataclasses.replace(request(tmp_path, kind), **options), str)
+    exporter.run_export(dataclasses.replace(make_request(tmp_path, kind), **options), str)
   assert list(tmp_path.iterdir()) == []

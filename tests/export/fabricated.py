@@ -1,4 +1,4 @@
-"""A thin network's checkpoint, with values of a size that pictures change."""
+"""A checkpoint of a thin network whose outputs depend visibly on the image."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from vgg_slim.checkpoints import restore
 from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
 from vgg_slim.compat import tf
 
-# Q is not the side of the crop, so that a mistake between the two shows.
+# Q differs from the side of the crop, so that a confusion of the two shows.
 CONTRACT = Contract(
   'vgg_a@4', 3, 32, 8, None, (120.0, 110.0, 100.0), 0.5, class_names=('a', 'b', 'c'), test_scale=36
 )
@@ -29,16 +29,16 @@ def make_checkpoint(folder, **changes):
   return prefix, contract
 
 
-def pictures(*shape, seed=0):
-  """uint8 [*shape, 3]."""
+def random_images(*shape, seed=0):
+  """Returns random images, uint8 [*shape, 3]."""
   return np.random.default_rng(seed).integers(0, 256, [*shape, 3]).astype(np.uint8)
 
 
 def expected_outputs(prefix, contract, images):
-  """The checkpoint's outputs on pictures that NumPy has normalised."""
+  """Returns the checkpoint's outputs for images that are normalized by NumPy."""
   with graph_session() as session:
-    fed = (images - np.float32(contract.rgb_mean)) * np.float32(contract.pixel_scale)
-    network = restore.build_network(contract, tf.constant(fed, tf.float32))
+    normalized = (images - np.float32(contract.rgb_mean)) * np.float32(contract.pixel_scale)
+    network = restore.build_network(contract, tf.constant(normalized, tf.float32))
     restore.restore(session, prefix)
     score_map = session.run(network.score_map)
   logits = score_map.mean((1, 2))
@@ -55,6 +55,6 @@ def check_outputs(got, expected, rtol=1e-5):
   assert set(got) == set(expected)
   for name, array in expected.items():
     assert got[name].shape == array.shape
-    # Of the largest value: sums of float32 in another order through nine layers.
+    # Relative to the largest value: nine layers of float32 sums in a different order.
     scale = np.abs(array).max()
     np.testing.assert_allclose(got[name], array, rtol=0, atol=rtol * scale, err_msg=name)

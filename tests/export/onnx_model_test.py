@@ -3,21 +3,21 @@ import sys
 
 import pytest
 
-from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint, pictures
+from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint, random_images
 from vgg_slim.errors import ConfigError
 from vgg_slim.export import onnx_model, reload
 from vgg_slim.weights import onnx_model as onnx_weights
 
 
 @pytest.mark.parametrize('model', ['vgg_a@4', 'resnet50@4'])
-def test_any_size_and_the_contract(tmp_path, model):
+def test_an_onnx_model_takes_any_size_and_holds_the_contract(tmp_path, model):
   onnx = pytest.importorskip('onnx', reason='onnx, an extra, is not installed')
   pytest.importorskip('onnxruntime', reason='onnxruntime, an extra, is not installed')
   pytest.importorskip('tf2onnx', reason='tf2onnx, an extra, is not installed')
   prefix, contract = make_checkpoint(tmp_path, model=model)
   onnx_model.write(prefix, contract, tmp_path)
   run = reload.load_onnx(tmp_path)
-  for images in (pictures(1, 40, 64), pictures(2, 64, 64)):
+  for images in (random_images(1, 40, 64), random_images(2, 64, 64)):
     got = run(images.astype('f'))
     check_outputs(got, expected_outputs(prefix, contract, images))
   graph = onnx.load(tmp_path / onnx_model.FILE).graph
@@ -28,8 +28,8 @@ def test_any_size_and_the_contract(tmp_path, model):
     'probabilities': ['batch', 3],
     'classes': ['batch'],
   }
-  before = [node.op_type for node in graph.node]
-  assert set(before[: before.index('Conv')]) <= {'Mul', 'Add', 'Transpose', 'Pad'}
+  operations = [node.op_type for node in graph.node]
+  assert set(operations[: operations.index('Conv')]) <= {'Mul', 'Add', 'Transpose', 'Pad'}
   metadata = onnx.load(tmp_path / onnx_model.FILE).metadata_props
   (written,) = [json.loads(m.value) for m in metadata if m.key == onnx_model.CONTRACT_KEY]
   assert (written['model'], written['class_names']) == (model, ['a', 'b', 'c'])
@@ -43,8 +43,8 @@ def axes(tensors):
   }
 
 
-def test_missing_packages_are_all_named(monkeypatch):
+def test_all_missing_packages_are_named(monkeypatch):
   for name in ('onnx', 'tf2onnx', 'onnxruntime'):
     monkeypatch.setitem(sys.modules, name, None)
-  with pytest.raises(ConfigError, match='needs onnx, onnxruntime, tf2onnx .the extra'):
+  with pytest.raises(ConfigError, match='needs onnx, onnxruntime, tf2onnx, not installed'):
     onnx_model.check_installed()

@@ -21,28 +21,28 @@ def test_the_default_images_are_two_photographs_and_two_digits():
   assert [image.size for image in images] == [(640, 427), (640, 427), (8, 8), (8, 8)]
 
 
-def test_images_of_a_folder_are_spread_over_its_classes(tmp_path):
+def test_images_of_a_folder_are_sampled_evenly_over_its_classes(tmp_path):
   for name in ('a', 'b', 'c'):
     (tmp_path / name).mkdir()
     for i in range(4):
       value = 10 * (ord(name) - ord('a')) + i
       (tmp_path / name / f'{i}.PNG').write_bytes(png(np.full([2, 2, 3], value, np.uint8)))
   (tmp_path / 'notes.txt').write_text('not an image')
-  read = samples.read_images(str(tmp_path), 3)
-  values = [np.asarray(PIL.Image.open(io.BytesIO(data)))[0, 0, 0] for data in read]
+  files = samples.read_images(str(tmp_path), 3)
+  values = [np.asarray(PIL.Image.open(io.BytesIO(data)))[0, 0, 0] for data in files]
   assert values == [0, 10, 20]
-  assert len(samples.read_images(str(tmp_path), 5)) == 4  # every third
+  assert len(samples.read_images(str(tmp_path), 5)) == 4  # every third image
   assert len(samples.read_images(str(tmp_path), 100)) == 12
 
 
 def test_a_converted_data_set_gives_its_training_images(tmp_path):
   folder, manifest = make_data_set(tmp_path / 'data')
-  read = samples.read_images(folder, 7)
-  assert len(set(read)) == 7
+  files = samples.read_images(folder, 7)
+  assert len(set(files)) == 7
   assert len(samples.read_images(folder, 1000)) == manifest.split('train').num_examples
 
 
-def test_a_folder_without_images_and_a_broken_one_are_named(tmp_path):
+def test_a_folder_without_images_and_a_damaged_image_are_named(tmp_path):
   with pytest.raises(DataError, match='holds no images'):
     samples.read_images(str(tmp_path), 4)
   (tmp_path / 'c.png').write_bytes(b'')
@@ -57,17 +57,17 @@ def test_crops_are_central_squares_of_the_resized_image():
   np.testing.assert_array_equal(crop, pixels[top : top + 32, left : left + 32])
 
 
-def test_files_of_odd_kinds_are_what_they_are_called():
+def test_files_of_unusual_kinds_match_their_descriptions():
   photograph = samples.default_images()[0]
-  odd = samples.make_odd_files(photograph)
-  rotated, transparent, deep, palette = (PIL.Image.open(io.BytesIO(d)) for d in odd.values())
+  files = samples.make_odd_files(photograph)
+  rotated, transparent, deep, palette = (PIL.Image.open(io.BytesIO(d)) for d in files.values())
   assert (rotated.format, rotated.getexif()[0x0112]) == ('JPEG', 6)
   assert (transparent.mode, transparent.getextrema()[3]) == ('RGBA', (0, 255))
   assert deep.mode == 'I;16'
   assert palette.mode == 'P'
 
 
-def test_files_that_need_no_conversion_are_read_as_they_are(tmp_path):
+def test_jpeg_files_are_read_unchanged_and_webp_files_as_png(tmp_path):
   data = samples.make_odd_files(samples.default_images()[0])['JPEG file rotated by EXIF']
   (tmp_path / 'a.jpg').write_bytes(data)
   PIL.Image.open(io.BytesIO(data)).save(tmp_path / 'b.webp')

@@ -9,7 +9,7 @@ from vgg_slim.checkpoints.contract import read_contract
 from vgg_slim.compat import load_tflite_schema
 from vgg_slim.export import tflite
 
-# Positions of fields in metadata_schema.fbs of TensorFlow Lite.
+# Indices of fields in metadata_schema.fbs of TensorFlow Lite.
 MODEL_NAME, MODEL_SUBGRAPHS, MODEL_FILES = 0, 3, 6
 INPUTS, OUTPUTS = 2, 3
 TENSOR_NAME, TENSOR_CONTENT, TENSOR_UNITS, TENSOR_FILES = 0, 3, 4, 6
@@ -17,7 +17,7 @@ FILE_NAME, FILE_TYPE = 0, 2
 
 
 class Table:
-  """Reads a table of a flatbuffer by the positions of its fields."""
+  """Reads a table of a flatbuffer by the indices of its fields."""
 
   def __init__(self, data, position):
     self.table = flatbuffers.table.Table(data, position)
@@ -91,7 +91,7 @@ def test_the_input_is_an_rgb_image_that_needs_no_normalization(tmp_path):
   assert (unit.child(1).floats(0), unit.child(1).floats(1)) == ([0.0], [1.0])
 
 
-def test_without_class_names_no_labels_are_promised(tmp_path):
+def test_a_model_without_class_names_has_no_labels_file(tmp_path):
   tflite.write(*make_checkpoint(tmp_path, class_names=None), tmp_path)
   with zipfile.ZipFile(tmp_path / tflite.FILE) as archive:
     assert archive.namelist() == ['contract.json']

@@ -20,11 +20,11 @@ def outputs(logits, score_map=None):
   }
 
 
-def test_the_largest_difference_by_hand():
+def test_largest_differences_by_hand():
   cases = [Case(None, outputs([[0, 8]])), Case(None, outputs([[2, 1]]))]
   got = [outputs([[0, 9]]), outputs([[1, 1.25]])]
   comparison = verification.compare(cases, got, tolerance=0.125)
-  # The largest score, of both cases, is 8.
+  # The largest score of both cases is 8.
   assert (comparison.difference, comparison.relative) == (1.0, 0.125)
   assert (comparison.same_class, comparison.answers, comparison.cases) == (1, 2, 2)
   expected = np.e / (1 + np.e) - 1 / (1 + np.exp(0.25))
@@ -36,36 +36,36 @@ def test_the_largest_difference_by_hand():
     verification.compare(cases, got, tolerance=0.1)
 
 
-def test_the_map_is_compared_before_its_average():
+def test_class_score_maps_are_compared_even_if_their_averages_agree():
   one, two = np.float32([[[[1, 3], [3, 1]]]]), np.float32([[[[3, 1], [1, 3]]]])
   case = Case(None, outputs([[2, 2]], one))
   with pytest.raises(ExportMismatchError, match='largest difference 2'):
     verification.compare([case], [outputs([[2, 2]], two)], tolerance=0.1)
 
 
-def test_what_is_not_a_number_is_no_agreement():
+def test_a_value_that_is_not_finite_is_refused():
   case = Case(None, outputs([[1, 2]]))
-  # In the second case: the largest of a list with NaN in it depends on the order.
+  # NaN is in the second case, because the maximum of a list with NaN depends on the order.
   got = [outputs([[1, 0]]), outputs([[1, np.nan]])]
   with pytest.raises(
-    NonFiniteError, match='The export gives .* image 1 of the proof, in class_score_map'
+    NonFiniteError, match='The export gives .* image 1 of the verification, in class_score_map'
   ):
     verification.compare([case, case], got, tolerance=0.1)
 
 
-def test_other_shapes_are_no_agreement():
+def test_different_shapes_are_refused():
   case = Case(None, outputs([[1, 2]]))
   with pytest.raises(ExportMismatchError, match='The export gives'):
     verification.compare([case], [outputs([[1, 2, 3]])], tolerance=1)
 
 
-def test_the_answers_of_predict_count(tmp_path):
+def test_probabilities_are_compared_with_those_of_predict(tmp_path):
   case = Case(None, outputs([[1, 2]]), predicted=np.float32([[0.5, 0.5]]))
   with pytest.raises(ExportMismatchError, match='differ by 0.23 from those of tools/predict'):
     verification.compare([case], [outputs([[1, 2]])], tolerance=0.1)
 
 
-def test_every_image_at_two_sides_and_as_a_crop(tmp_path):
+def test_every_image_is_scored_at_two_scales_and_as_a_crop(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
   cases = verification.run_on_pixels(prefix, contract, samples.default_images()[::2])
   q, larger = contract.test_scale, contract.test_scale * 5 // 4
@@ -79,7 +79,7 @@ def test_every_image_at_two_sides_and_as_a_crop(tmp_path):
     check_outputs(case.expected, expected_outputs(prefix, contract, case.batch))
 
 
-def test_files_of_every_kind_alone_and_in_one_request(tmp_path):
+def test_files_of_every_kind_are_scored_alone_and_in_one_batch(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
   files = samples.default_images()[::2]
   *alone, together = verification.run_on_files(prefix, contract, files)
@@ -87,7 +87,7 @@ def test_files_of_every_kind_alone_and_in_one_request(tmp_path):
   assert len(alone) == len(together.batch) == 2 + 4
   for i, case in enumerate(alone):
     np.testing.assert_array_equal(together.expected['logits'][i], case.expected['logits'][0])
-    # A JPEG file that predict turns and stores again: by about one of 255 levels.
+    # Predict rotates a JPEG file and stores it again, which changes pixels by about 1 of 255.
     np.testing.assert_allclose(case.predicted, case.expected['probabilities'], atol=0.02)
 
 
@@ -106,15 +106,13 @@ def darken(image, orientation):
 @pytest.mark.parametrize(
   ('function', 'broken', 'message'),
   [
-    ('_turn_upright', ignore_orientation, 'decode JPEG file rotated by EXIF into .* pixels and'),
+    ('_turn_upright', ignore_orientation, 'decode JPEG file rotated by EXIF into .* instead'),
     ('_decode_png', drop_alpha, 'decode transparent PNG file into pixels that differ by'),
     ('_turn_upright', darken, 'decode image 0 into pixels that differ by'),
   ],
 )
-def test_no_proof_of_an_export_that_reads_files_otherwise(
-  tmp_path, monkeypatch, function, broken, message
-):
-  """Whatever the network notices: these do not even run it."""
+def test_wrong_decoding_of_files_is_refused(tmp_path, monkeypatch, function, broken, message):
+  """The pixels are compared before the network runs, so its sensitivity does not matter."""
   prefix, contract = make_checkpoint(tmp_path)
   monkeypatch.setattr(graph_decoding, function, broken)
   with pytest.raises(ExportMismatchError, match=message):

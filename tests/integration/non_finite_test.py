@@ -87,7 +87,11 @@ def run(folder, tool, *arguments):
       ('--features=features', '--checkpoint_path=trunk', '--output=out_head'),
       f'features/train.npz was made with{REASON}y',
     ),
-    ('export_model', ('--checkpoint_path=net', '--output=out_model'), f'net{REASON}0 of the proof'),
+    (
+      'export_model',
+      ('--checkpoint_path=net', '--output=out_model'),
+      f'net{REASON}0 of the verification',
+    ),
   ],
 )
 def test_an_overflow_is_reported_on_one_line(folder, tool, arguments, message):

@@ -1,4 +1,4 @@
-"""Exports: checkpoint -> one folder with everything a program needs to serve it, or nothing."""
+"""Exports a checkpoint to one folder with everything that a program needs to serve it."""
 
 import dataclasses
 import pathlib
@@ -30,26 +30,28 @@ from vgg_slim.export import (
 from vgg_slim.export.fresh_process import Loader, run_in_fresh_process
 from vgg_slim.export.verification import Case, Comparison
 
-# Other kernels sum in another order: 1e-6 to 1e-5 of the largest score after 50 layers of float32.
-# A wrong mean, channel order or epsilon gives 1e-2 and more.
+# Kernels of other runtimes sum in a different order, which gives differences of 1e-6 to 1e-5 of the
+# largest score after 50 layers of float32. A wrong mean, channel order or epsilon gives at least
+# 1e-2.
 _FLOAT_TOLERANCE = 1e-4
-# Weights and activations of 8 bits are off by up to 1/254 of their largest value, in each of 8 to
-# 50 layers: 1e-2 to 6e-2 of the largest score were seen. A different network is off by 1.
+# Weights and activations of 8 bits are off by up to 1/254 of their largest value in each of 8 to 50
+# layers; 1e-2 to 6e-2 of the largest score were measured. A different network is off by 1.
 _INT8_TOLERANCE = 0.15
-_MOST_COMPARED = 16  # images, each scored as several cases
-_MOST_CALIBRATED = 100
+_MAX_COMPARED = 16  # images, each scored in several cases
+_MAX_CALIBRATED = 100  # images
 
 
 class Format(NamedTuple):
-  """How a format is written and read again.
+  """How a format is written and loaded.
 
   Attributes:
-    write: called with prefix, contract and an empty folder, and the options below.
-    load: folder -> function of a batch.
-    tolerance: largest difference of a class score, over the largest one.
-    takes_files: whether it has all preprocessing inside, and takes uint8 too.
-    extras: folder, within the export, of contract and labels.
-    list_outputs: (contract, whether the shape is fixed) -> names of the model's outputs.
+    write: function of prefix, contract, an empty folder and the options below; writes the export.
+    load: function from the folder of an export to a function of a batch.
+    tolerance: largest allowed difference of a class score, relative to the largest class score.
+    takes_files: whether the model includes all preprocessing, and also takes files and uint8.
+    extras: path of the folder of contract and labels, relative to the export.
+    list_outputs: function of a contract and whether the shape is fixed; returns the names of the
+      model's outputs.
     takes_shape: whether `write` has the option `is_fixed`.
     is_calibrated: whether `write` has the option `calibration`, and makes a model of fixed shape
       that takes uint8.
@@ -67,7 +69,7 @@ class Format(NamedTuple):
   is_calibrated: bool = False
 
   def is_fixed(self, input_shape: str | None) -> bool:
-    """Whether the model takes one image of the contract's size and no other."""
+    """Whether the model takes only single images of the contract's size."""
     return self.is_calibrated or (self.takes_shape and input_shape != 'free')
 
 
@@ -98,12 +100,14 @@ class ExportRequest:
   """What to export.
 
   Attributes:
-    checkpoint: prefix with a contract, or a train_dir for its newest checkpoint.
+    checkpoint: prefix of a checkpoint with a contract, or a train_dir, which stands for its newest
+      checkpoint.
     format: a name of FORMATS.
-    output: folder to make.
-    verify_dir: folder of images to compare on; None for those that come with scikit-learn.
-    input_shape: one of INPUT_SHAPES for the formats that leave the choice; None for their default.
-    representative_dir: folder of images, or converted data set, to calibrate 8-bit integers on.
+    output: path of the folder to create.
+    verify_dir: folder of images to compare on; None for images that come with scikit-learn.
+    input_shape: one of INPUT_SHAPES for formats that offer the choice; None for their default.
+    representative_dir: folder of images, or of a converted data set, for the calibration of 8-bit
+      integers.
   """
 
   checkpoint: str
@@ -115,7 +119,7 @@ class ExportRequest:
 
 
 def check_request(request: ExportRequest) -> None:
-  """Raises ConfigError that lists everything in `request` that does not go together."""
+  """Raises ConfigError that lists all invalid and incompatible values in `request`."""
   if request.format not in FORMATS:
     raise ConfigError(f'format must be one of {", ".join(FORMATS)}, got {request.format!r}.')
   kind, problems = FORMATS[request.format], []
@@ -123,37 +127,39 @@ def check_request(request: ExportRequest) -> None:
     problems.append(f'input_shape must be one of {INPUT_SHAPES}, got {request.input_shape!r}')
   elif request.input_shape and not kind.takes_shape:
     shape = 'fixed' if kind.is_calibrated else 'free'
-    problems.append(f'{request.format} always has a {shape} shape, leave --input_shape out')
+    problems.append(f'{request.format} always has a {shape} shape, so omit --input_shape')
   if kind.is_calibrated and not request.representative_dir:
     problems.append(
-      f'{request.format} is calibrated on images like those it will be given; name a folder of '
-      'about 100 of them, or a converted data set, with --representative_dir'
+      f'{request.format} is calibrated on images like those it will classify; give a folder of '
+      'about 100 of them, or a converted data set, as --representative_dir'
     )
   if request.representative_dir and not kind.is_calibrated:
-    problems.append(f'{request.format} needs no calibration, leave --representative_dir out')
+    problems.append(f'{request.format} needs no calibration, so omit --representative_dir')
   if problems:
     raise ConfigError(f'{"; ".join(problems)}.')
 
 
 def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison:
-  """Writes the folder `output`, loads it in a fresh process and compares it; or leaves nothing.
+  """Writes the folder `output`, loads it in a fresh process and compares it with the checkpoint.
+
+  Nothing is left of the export after an error.
 
   Args:
-    request: what and where.
-    say: is given the steps and the comparison, for people.
+    request: what to export, and where to.
+    say: function called with the steps and the comparison, as text.
 
   Raises:
-    CheckpointError: no checkpoint, or one without contract, or of another network.
-    ConfigError: options that do not go together, a missing package, or `output` exists.
-    DataError: an image that cannot be read.
-    ExportMismatchError: the export computes something else.
+    CheckpointError: there is no checkpoint, it has no contract, or it does not fit the network.
+    ConfigError: the options are incompatible, a package is missing, or `output` exists.
+    DataError: an image cannot be read.
+    ExportMismatchError: the export computes something else than the checkpoint.
   """
   check_request(request)
   kind = FORMATS[request.format]
   staging.check_is_free(pathlib.Path(request.output))
   prefix, contract = load_contract(search.find(request.checkpoint) or request.checkpoint)
   if request.verify_dir:
-    files = samples.read_images(request.verify_dir, _MOST_COMPARED)
+    files = samples.read_images(request.verify_dir, _MAX_COMPARED)
   else:
     files = samples.default_images()
   say(f'{prefix}: {describe(contract)}.')
@@ -165,9 +171,9 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
     cases = _keep_outputs(cases, kind.list_outputs(contract, is_fixed))
     if kind.takes_files:
       cases += verification.run_on_files(prefix, contract, files)
-    got = run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
-    comparison = verification.compare(cases, got, kind.tolerance)
-  say(f'Loaded again in a fresh process, {len(files)} images: {comparison.text()}.')
+    outputs = run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
+    comparison = verification.compare(cases, outputs, kind.tolerance)
+  say(f'Reloaded in a fresh process, {len(files)} images: {comparison.text()}.')
   return comparison
 
 
@@ -178,21 +184,21 @@ def _options(
   if kind.takes_shape:
     options['is_fixed'] = kind.is_fixed(request.input_shape)
   if kind.is_calibrated:
-    files = samples.read_images(request.representative_dir, _MOST_CALIBRATED)
+    files = samples.read_images(request.representative_dir, _MAX_CALIBRATED)
     options['calibration'] = samples.prepare_crops(contract, files)
     say(f'Calibrating on {len(files)} images from {request.representative_dir}.')
   return options
 
 
 def describe(contract: Contract) -> str:
-  """The network in a few words."""
+  """Describes the network in a few words."""
   if contract.num_classes is None:
     return f'{contract.model}, trunk only'
   return f'{contract.model}, {contract.num_classes} classes at {contract.image_size} pixels'
 
 
 def _cases_of(kind: Format, is_fixed: bool, cases: list[Case]) -> list[Case]:
-  """The cases that a format can be given, as float32, uint8 or both."""
+  """Selects the cases that a format can run, and converts them to float32, uint8 or both."""
   if is_fixed:
     cases = [case for case in cases if case.is_crop]
   as_float = [case._replace(batch=case.batch.astype(np.float32)) for case in cases]

@@ -1,9 +1,9 @@
-"""Runs an export in a new interpreter, which knows nothing but the export's folder.
+"""Runs an export in a new interpreter, which has nothing but the export's folder.
 
     python -m vgg_slim.export.fresh_process ANSWER < REQUEST
 
-A process of its own, and not one of `multiprocessing`, which would run the caller's main module
-again: a script without a main guard would export in a loop.
+`multiprocessing` is not used, because it would run the caller's main module again: a script
+without a main guard would export in a loop.
 """
 
 import os
@@ -34,8 +34,8 @@ def run_in_fresh_process(
 
   Args:
     load: a function of `reload`.
-    folder: the export.
-    batches: each float32 or uint8 [N, H, W, 3], or bytes [N].
+    folder: folder of the export.
+    batches: batches of images, each float32 or uint8 [N, H, W, 3], or of files, bytes [N].
 
   Raises:
     VggSlimError: the process died, or the export cannot be loaded or run.
@@ -51,11 +51,11 @@ def run_in_fresh_process(
     )
     if done.returncode:
       raise VggSlimError(
-        f'The process that loads the export again {_describe_end(done.returncode, done.stderr)}'
+        f'The process that reloads the export {_describe_end(done.returncode, done.stderr)}'
       )
     outputs, reason = pickle.loads(answer.read_bytes())
   if reason is not None:
-    raise VggSlimError(f'The export does not run when it is loaded again: {reason}')
+    raise VggSlimError(f'The export does not run after reloading: {reason}')
   return outputs
 
 
@@ -75,7 +75,7 @@ def _answer_request() -> None:
   try:
     run = load(folder)
     outputs = [run(batch) for batch in batches]
-  except Exception as error:  # of any of four libraries; few of theirs can leave the process
+  except Exception as error:  # any error of four libraries; many of them cannot be pickled
     reason = ' '.join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
   pathlib.Path(sys.argv[1]).write_bytes(pickle.dumps((outputs, reason)))
 

@@ -1,4 +1,4 @@
-"""Frozen GraphDef: one file, weights as constants; also what ONNX and TFLite are converted from."""
+"""Frozen GraphDef: one file with weights as constants; ONNX and TFLite are converted from it."""
 
 import pathlib
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ def freeze(
   Batch norm is folded into the convolutions.
 
   Args:
-    prefix: of the checkpoint.
-    contract: of the checkpoint.
-    shape: [N, H, W, 3] of `images`; None where any number is taken.
-    outputs: names of operations, of `list_outputs`; all of them by default.
+    prefix: prefix of the checkpoint.
+    contract: contract of the checkpoint.
+    shape: shape [N, H, W, 3] of `images`, with None for free axes.
+    outputs: names of the output operations, from `list_outputs`; all of them by default.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or belongs to another network.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
   """
   with tf.Graph().as_default() as graph, sessions.open_session() as session:
     images = tf.placeholder(tf.float32, shape, IMAGES)

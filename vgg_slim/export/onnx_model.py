@@ -1,4 +1,4 @@
-"""ONNX, by way of tf2onnx (the extra `onnx`)."""
+"""Exports to ONNX with tf2onnx (the extra `onnx`)."""
 
 import pathlib
 from typing import Any
@@ -9,14 +9,14 @@ from vgg_slim.export import frozen
 from vgg_slim.export.serving_graph import IMAGES, list_outputs
 
 FILE = 'model.onnx'
-OPSET = 17  # of ONNX 1.12, 2022: any runtime of today reads it
+OPSET = 17  # of ONNX 1.12 (2022), which all current runtimes support
 CONTRACT_KEY = 'vgg_slim_contract'
 AXES = ('batch', 'height', 'width')
 OUTPUT_AXES = ('batch', 'map_height', 'map_width')
 
 
 def check_installed() -> None:
-  """Raises ConfigError that names the packages which are missing."""
+  """Raises ConfigError that names all missing packages."""
   missing = []
   for name in ('onnx', 'onnxruntime', 'tf2onnx'):
     try:
@@ -25,18 +25,18 @@ def check_installed() -> None:
       missing.append(name)
   if missing:
     raise ConfigError(
-      f"--format=onnx needs {', '.join(missing)} (the extra 'vgg_slim[onnx]'), not installed here."
+      f"--format=onnx needs {', '.join(missing)}, not installed; install 'vgg_slim[onnx]'."
     )
 
 
 def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
-  """Writes FILE: input `images`, float32 [batch, height, width, 3], RGB, 0..255, all three free.
+  """Writes FILE: input `images`, float32 [batch, height, width, 3], RGB, 0..255, of any size.
 
-  The contract is the model's metadata `vgg_slim_contract`.
+  The contract is stored in the model's metadata under the key CONTRACT_KEY.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or is of another network.
-    ConfigError: tf2onnx or onnxruntime is not installed.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
+    ConfigError: onnx, onnxruntime or tf2onnx is not installed.
   """
   check_installed()
   import tf2onnx
@@ -55,11 +55,11 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
 
 
 def _name_axes(model: Any) -> None:  # an onnx.ModelProto
-  """Gives the free axes of input and outputs the names of AXES; converters number them."""
+  """Names the free axes of input and outputs, which the converter only numbers."""
   for tensor in (*model.graph.input, *model.graph.output):
     axes = AXES if tensor.name == IMAGES else OUTPUT_AXES
     for dimension, name in zip(tensor.type.tensor_type.shape.dim, axes, strict=False):
       if not dimension.HasField('dim_value'):
         dimension.dim_param = name
-  # Shapes within the graph would still speak of the converter's numbers.
+  # Shapes within the graph would still refer to the converter's numbers.
   del model.graph.value_info[:]

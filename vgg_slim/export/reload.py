@@ -1,4 +1,4 @@
-"""Loads an export as somebody would who has nothing but its folder: no checkpoint, no `nets`."""
+"""Loads an export from its folder alone, as a serving program does: no checkpoint, no `nets`."""
 
 import pathlib
 import warnings
@@ -13,7 +13,7 @@ from vgg_slim.export.serving_graph import ENCODED_IMAGES, IMAGES, OUTPUTS, TRUNK
 
 
 def load_saved_model(folder: pathlib.Path) -> Loaded:
-  """By TensorFlow 2's loader, eagerly."""
+  """Loads a SavedModel with TensorFlow 2's loader, to run eagerly."""
   model = tf.saved_model.load_v2(str(folder))
 
   def run(batch: np.ndarray) -> Outputs:
@@ -28,7 +28,7 @@ def load_saved_model(folder: pathlib.Path) -> Loaded:
 
 
 def load_frozen(folder: pathlib.Path) -> Loaded:
-  """By TensorFlow 1's import of a GraphDef."""
+  """Loads a frozen GraphDef into a TensorFlow 1 session."""
   graph_def = tf.GraphDef.FromString((folder / frozen.FILE).read_bytes())
   graph = tf.Graph()
   with graph.as_default():
@@ -39,7 +39,7 @@ def load_frozen(folder: pathlib.Path) -> Loaded:
 
 
 def load_onnx(folder: pathlib.Path) -> Loaded:
-  """By onnxruntime."""
+  """Loads an ONNX model with onnxruntime."""
   import onnxruntime
 
   session = onnxruntime.InferenceSession(
@@ -50,9 +50,9 @@ def load_onnx(folder: pathlib.Path) -> Loaded:
 
 
 def load_tflite(folder: pathlib.Path) -> Loaded:
-  """By TensorFlow Lite's interpreter, resized where a batch has another shape than the model."""
+  """Loads a TensorFlow Lite model; its input is resized for batches of another shape."""
   with warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # of a successor package
+    warnings.simplefilter('ignore')  # deprecation in favor of another package
     interpreter = tf.lite.Interpreter(str(folder / tflite.FILE))
   (images,) = interpreter.get_input_details()
 
@@ -71,5 +71,5 @@ def load_tflite(folder: pathlib.Path) -> Loaded:
 
 
 def _dequantize(values: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
-  """Real values of the integers; a scale of 0 says that they are no integers."""
+  """Converts quantized integers to real values; a scale of 0 means that they are not quantized."""
   return (values.astype(np.float32) - zero_point) * np.float32(scale) if scale else values

@@ -1,4 +1,4 @@
-"""Real images that an export is compared on, or calibrated on. No TensorFlow, but for records."""
+"""Real images for comparing or calibrating an export. TensorFlow is used for records only."""
 
 import importlib.resources
 import io
@@ -16,14 +16,14 @@ from vgg_slim.data.sources import catalog, image_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
-_PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # that come with scikit-learn
+_PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # files of scikit-learn
 _DIGITS = 2
 _ROTATED = 6  # EXIF: the first row of the file is the right side of the image
 _ORIENTATION = 0x0112
 
 
 def default_images() -> list[bytes]:
-  """Two photographs and two digits, JPEG and PNG, from scikit-learn."""
+  """Returns two photographs (JPEG) and two digits (PNG) from scikit-learn."""
   folder = importlib.resources.files('sklearn.datasets') / 'images'
   photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
   digits = catalog.open_source('digits').splits['train']
@@ -31,15 +31,15 @@ def default_images() -> list[bytes]:
 
 
 def read_images(folder: str, most: int) -> list[bytes]:
-  """Reads a sample of the images in a folder: JPEG and PNG as they are, all else as PNG.
+  """Reads a sample of the images in a folder: JPEG and PNG files unchanged, all others as PNG.
 
   Args:
-    folder: image files at any depth, of which those are taken that are spread evenly over the
-      sorted names; or a converted data set, of whose training split the first images are taken.
+    folder: folder of image files at any depth, which are sampled evenly over the sorted paths; or
+      of a converted data set, of which the first images of the training split are read.
     most: largest number of images to read.
 
   Raises:
-    DataError: there are none, or one cannot be read.
+    DataError: there are no images, or one cannot be read.
   """
   if pathlib.Path(folder, manifest.MANIFEST_FILE).is_file():
     return list(_read_records(folder, most))
@@ -51,7 +51,7 @@ def read_images(folder: str, most: int) -> list[bytes]:
 
 
 def make_odd_files(encoded: bytes) -> dict[str, bytes]:
-  """Makes files of the kinds that a decoder can get wrong out of an image, by what they are."""
+  """Converts an image to kinds of files that a decoder may get wrong, by description."""
   image = Image.open(io.BytesIO(encoded)).convert('RGB')
   transparent = image.copy()
   transparent.putalpha(Image.linear_gradient('L').resize(image.size))
@@ -67,7 +67,7 @@ def make_odd_files(encoded: bytes) -> dict[str, bytes]:
 
 
 def prepare_crops(contract: Contract, files: Sequence[bytes]) -> list[np.ndarray]:
-  """Resizes images and cuts their central squares, uint8 [S, S, 3], RGB."""
+  """Resizes images and crops their centers, uint8 [S, S, 3], RGB, with S the `image_size`."""
   crops = [
     host.crop_middle(host.prepare(data, contract.preprocessing), contract.image_size)
     for data in files
@@ -82,7 +82,7 @@ def _save(image: Image.Image, image_format: str, **options: object) -> bytes:
 
 
 def _read_records(folder: str, most: int) -> Iterator[bytes]:
-  """The first records: a training split is stored in random order."""
+  """Reads the first records, which are a random sample: a training split is stored shuffled."""
   shards = manifest.shard_paths(folder, manifest.read_manifest(folder), 'train')
   return (encoded for _, encoded in itertools.islice(records.read_examples(shards), most))
 

@@ -1,4 +1,4 @@
-"""SavedModel for TensorFlow Serving and every other program with TensorFlow."""
+"""Exports to SavedModel, for TensorFlow Serving and other programs that use TensorFlow."""
 
 import pathlib
 
@@ -13,7 +13,7 @@ from vgg_slim.export.serving_graph import (
   build_outputs_of_files,
 )
 
-# Of pixels; the default takes float32.
+# Signatures that take pixels; the default signature takes float32.
 SIGNATURES = {
   tf.float32: tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY,
   tf.uint8: 'uint8_images',
@@ -21,13 +21,13 @@ SIGNATURES = {
 
 
 def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
-  """Writes the model into the empty `folder`, with a signature for each kind of input.
+  """Writes the model into the empty `folder`, with one signature per kind of input.
 
-  `serving_default` and `uint8_images` take `images` [N, H, W, 3], `encoded_images` takes the input
-  of the same name, string [N].
+  `serving_default` and `uint8_images` take `images` [N, H, W, 3], float32 and uint8;
+  `encoded_images` takes the content of files under the same name, string [N].
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or is of another network.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
   """
   with tf.Graph().as_default(), sessions.open_session() as session:
     predict_signature = tf.saved_model.predict_signature_def

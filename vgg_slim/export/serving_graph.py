@@ -1,6 +1,6 @@
-"""What every export computes: from images, or their files, to named outputs.
+"""The graph of every export: from images, or their files, to named outputs.
 
-Pixels are normalized inside, so that nobody who serves an export can feed it wrongly scaled ones.
+Pixels are normalized inside the graph, so that a serving program cannot scale them wrongly.
 """
 
 import numpy as np
@@ -24,17 +24,17 @@ def build_outputs(
   """Adds preprocessing and network to the default graph; a second call shares the variables.
 
   Args:
-    contract: of the checkpoint.
+    contract: contract of the checkpoint.
     images: float32 or uint8 [N, H, W, 3], RGB, 0..255; H and W may be unknown, and larger than the
       contract's `image_size`.
     mode: how the network is computed.
 
   Returns:
-    class_score_map: float32 [N, h', w', K], before soft-max (VGG paper, 3.2).
-    logits: float32 [N, K], its spatial average.
-    probabilities: float32 [N, K], their soft-max.
-    classes: int64 [N], the most probable class.
-    For a trunk only features: float32 [N, h', w', C], its last map.
+    class_score_map: class scores before softmax, float32 [N, h', w', K] (VGG paper, 3.2).
+    logits: spatial average of the class score map, float32 [N, K].
+    probabilities: softmax of the logits, float32 [N, K].
+    classes: most probable class, int64 [N].
+    A trunk has one output only, features: its last map, float32 [N, h', w', C].
   """
   with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
     network = restore.build_network(contract, build_normalized(contract, images), mode)
@@ -43,15 +43,15 @@ def build_outputs(
     return {'features': tf.identity(network.end_points[last_map], 'features')}
   return {
     'class_score_map': tf.identity(network.score_map, 'class_score_map'),
-    **_name_answers(network.logits),
+    **_name_outputs(network.logits),
   }
 
 
 def build_normalized(contract: Contract, images: tf.Tensor) -> tf.Tensor:
   """Adds (RGB - mean) * scale as one product and one sum with constants, float32 [N, H, W, 3].
 
-  Converters take these two as they are. `preprocessing.graph.normalize`, which is faster in
-  TensorFlow, computes shapes at run time.
+  Converters can translate these two operations. `preprocessing.graph.normalize` is faster in
+  TensorFlow, but computes shapes at run time.
   """
   scale = np.broadcast_to(np.array(contract.pixel_scale, np.float64), [3])
   shift = -np.array(contract.rgb_mean, np.float64) * scale
@@ -65,17 +65,18 @@ def list_outputs(contract: Contract) -> tuple[str, ...]:
 
 
 def build_outputs_of_files(contract: Contract, encoded_images: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Adds what `build_outputs` gives for files, each through the network at a size of its own.
+  """Adds the outputs for image files, each of which passes through the network at its own size.
 
-  `build_outputs` has to come first: the variables cannot be made within a loop.
+  Call `build_outputs` first, because variables cannot be created within a loop.
 
   Args:
-    contract: of the checkpoint.
+    contract: contract of the checkpoint.
     encoded_images: content of files, string [N], see `preprocessing.graph_decoding`.
 
   Returns:
-    logits, probabilities and classes of `build_outputs`; class score maps of several sizes do not
-    fit into one tensor. For a trunk features, for which all files must be resized to one size.
+    logits, probabilities and classes as in `build_outputs`, but no class score map, because maps of
+    different sizes do not fit into one tensor. For a trunk features, which requires that all files
+    have the same size after resizing.
   """
   rules = contract.preprocessing
 
@@ -90,10 +91,10 @@ def build_outputs_of_files(contract: Contract, encoded_images: tf.Tensor) -> dic
     return build_outputs(contract, decode(encoded)[tf.newaxis])['logits'][0]
 
   logits = tf.map_fn(score, encoded_images, fn_output_signature=tf.float32)
-  return _name_answers(tf.ensure_shape(logits, [None, contract.num_classes]))
+  return _name_outputs(tf.ensure_shape(logits, [None, contract.num_classes]))
 
 
-def _name_answers(logits: tf.Tensor) -> dict[str, tf.Tensor]:
+def _name_outputs(logits: tf.Tensor) -> dict[str, tf.Tensor]:
   return {
     'logits': tf.identity(logits, 'logits'),
     'probabilities': tf.nn.softmax(logits, name='probabilities'),

@@ -1,4 +1,4 @@
-"""TensorFlow Lite: float32, weights of 8 bits (dynamic range), or 8-bit integers throughout."""
+"""Exports to TensorFlow Lite: float32, 8-bit weights (dynamic range), or 8-bit integers."""
 
 import pathlib
 import tempfile
@@ -17,10 +17,10 @@ FILE = 'model.tflite'
 
 
 def list_outputs(contract: Contract, is_fixed: bool) -> tuple[str, ...]:
-  """Names of the outputs of a file; the first is what a script reads that knows of one output.
+  """Returns the names of the outputs; scripts that expect a single output read the first one.
 
-  `classes` is left out: it would be the only operation that XNNPACK cannot take. So is the class
-  score map of a single crop, which holds nothing that the logits do not.
+  `classes` is left out, because it would be the only operation that XNNPACK cannot run. The class
+  score map of a single crop is left out, because it adds nothing to the logits.
   """
   if contract.num_classes is None:
     return TRUNK_OUTPUTS
@@ -31,14 +31,14 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path, is_fixed: bool 
   """Writes FILE: input `images`, float32, RGB, 0..255.
 
   Args:
-    prefix: of the checkpoint.
-    contract: of the checkpoint.
-    folder: an empty one.
-    is_fixed: whether `images` is [1, S, S, 3], S the contract's `image_size`; else [N, H, W, 3],
-      which the interpreter has to be resized to before it allocates its tensors.
+    prefix: prefix of the checkpoint.
+    contract: contract of the checkpoint.
+    folder: empty folder to write to.
+    is_fixed: whether the shape of `images` is [1, S, S, 3], with S the contract's `image_size`, or
+      [N, H, W, 3], to which the interpreter must be resized before it allocates its tensors.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or belongs to another network.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
   """
   _write(prefix, contract, folder, is_fixed, lambda converter: None)
 
@@ -46,9 +46,9 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path, is_fixed: bool 
 def write_dynamic(
   prefix: str, contract: Contract, folder: pathlib.Path, is_fixed: bool = True
 ) -> None:
-  """As `write`, with weights of 8 bits: a quarter of the size, and nothing to calibrate.
+  """Writes FILE as `write` does, with 8-bit weights: a quarter of the size, without calibration.
 
-  Activations are rounded to 8 bits within each layer, by the range that they have at the time.
+  Each layer rounds its activations to 8 bits, according to their range at run time.
   """
   _write(prefix, contract, folder, is_fixed, _quantize_weights)
 
@@ -56,16 +56,17 @@ def write_dynamic(
 def write_int8(
   prefix: str, contract: Contract, folder: pathlib.Path, calibration: Sequence[np.ndarray]
 ) -> None:
-  """As `write`, of 8-bit integers throughout: `images` and every output are uint8.
+  """Writes FILE as `write` does, with 8-bit integers throughout: input and outputs are uint8.
 
-  A byte of `images` is a pixel value of 0..255. An output's value is (byte - zero point) * scale,
-  both of which the file holds.
+  A byte of `images` is a pixel value of 0..255. The value of an output is (byte - zero point) *
+  scale, and the file holds both parameters.
 
   Args:
-    prefix: of the checkpoint.
-    contract: of the checkpoint.
-    folder: an empty one.
-    calibration: images whose activations set the ranges of the integers, uint8 [S, S, 3], RGB.
+    prefix: prefix of the checkpoint.
+    contract: contract of the checkpoint.
+    folder: empty folder to write to.
+    calibration: images whose activations determine the ranges of the integers, each uint8
+      [S, S, 3], RGB.
   """
 
   def quantize(converter: tf.lite.TFLiteConverter) -> None:
@@ -82,9 +83,9 @@ def _quantize_weights(converter: tf.lite.TFLiteConverter) -> None:
 
 
 def _feeds(calibration: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
-  """The images, two pixels of the first being black and white.
+  """Yields the images as batches of one, with a black and a white pixel set in the first image.
 
-  The input's range is then 0..255 whatever the images hold, and one step of it one step of a pixel.
+  This makes the range of the input 0..255 for any images, so that an integer step is a pixel step.
   """
   for i, image in enumerate(calibration):
     batch = image[np.newaxis].astype(np.float32)
@@ -116,7 +117,7 @@ def _write(
 
 
 def _save(graph_def: tf.GraphDef, outputs: Sequence[str], path: str) -> None:
-  """A SavedModel without variables: what the converter takes names of inputs and outputs from."""
+  """Writes a SavedModel without variables, so that the converter knows all names."""
   with tf.Graph().as_default() as graph, sessions.open_session() as session:
     tf.import_graph_def(graph_def, name='')
     find = graph.get_tensor_by_name

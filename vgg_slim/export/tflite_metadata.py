@@ -1,8 +1,8 @@
-"""What a TensorFlow Lite file says about itself: names, order of outputs, and packed files.
+"""Metadata of a TensorFlow Lite file: names, order of outputs, and packed files.
 
 The metadata follow `metadata_schema.fbs` of TensorFlow Lite, so that the Task Library, ML Binding
-and `tflite_support` read them. The packed files are a zip archive behind the model, which any
-unzip program lists.
+and `tflite_support` can read them. The packed files are a zip archive appended to the model, which
+any unzip program can list.
 """
 
 import io
@@ -19,9 +19,9 @@ from vgg_slim.data.labels import LABELS_FILE
 SIGNATURE = 'serving_default'
 _MODEL_IDENTIFIER = b'TFL3'
 _METADATA_IDENTIFIER = b'M001'
-_METADATA_NAME = b'TFLITE_METADATA'  # under which readers look for the buffer
+_METADATA_NAME = b'TFLITE_METADATA'  # name by which readers find the buffer
 _MIN_PARSER_VERSION = '1.0.0'
-# metadata_schema.fbs: the fields of each table in their order there, and values of enumerations.
+# Fields of the tables in metadata_schema.fbs, in the order of the schema, and values of its enums.
 _MODEL = (
   'name', 'description', 'version', 'subgraphs', 'author', 'license', 'files', 'parser_version'
 )  # fmt: skip
@@ -54,18 +54,18 @@ def describe_model(model: bytes, contract: Contract, inputs: str, outputs: Seque
 
   Args:
     model: a converted model whose signature `serving_default` names its input and outputs.
-    contract: of the checkpoint.
-    inputs: the name of the input.
-    outputs: the names of all outputs; the first is what a script takes that asks for one.
+    contract: contract of the checkpoint.
+    inputs: name of the input.
+    outputs: names of all outputs; scripts that expect a single output read the first one.
   """
   schema = load_tflite_schema()
   parsed = schema.ModelT.InitFromPackedBuf(model, 0)
   (graph,), (signature,) = parsed.subgraphs, parsed.signatureDefs
-  (fed,) = signature.inputs
-  found = {output.name.decode(): output for output in signature.outputs}
-  for name, tensor in {inputs: fed, **found}.items():
+  (images,) = signature.inputs
+  by_name = {output.name.decode(): output for output in signature.outputs}
+  for name, tensor in {inputs: images, **by_name}.items():
     graph.tensors[tensor.tensorIndex].name = name
-  signature.outputs = [found[name] for name in outputs]
+  signature.outputs = [by_name[name] for name in outputs]
   graph.outputs = [output.tensorIndex for output in signature.outputs]
   metadata = schema.MetadataT()
   metadata.name, metadata.buffer = _METADATA_NAME, len(parsed.buffers)
@@ -81,13 +81,13 @@ def describe_model(model: bytes, contract: Contract, inputs: str, outputs: Seque
 def _packed_files(contract: Contract) -> dict[str, str]:
   files = {EXPORTED_FILE: to_json(contract)}
   if contract.class_names:
-    # One name per line, as readers of TensorFlow Lite's label files expect.
+    # Readers of TensorFlow Lite's label files expect one name per line.
     files[LABELS_FILE] = ''.join(f'{name}\n' for name in contract.class_names)
   return files
 
 
 def _append_files(model: bytes, files: Mapping[str, str]) -> bytes:
-  """Stored, not deflated, so that a phone can map them; with a fixed date, so that bytes repeat."""
+  """Appends the files uncompressed, so that a phone can map them, and with a fixed date."""
   stream = io.BytesIO(model)
   with zipfile.ZipFile(stream, 'a') as archive:
     for name, text in files.items():
@@ -97,11 +97,11 @@ def _append_files(model: bytes, files: Mapping[str, str]) -> bytes:
 
 def _metadata(contract: Contract, inputs: str, outputs: Sequence[str]) -> bytes:
   writer = _Writer()
-  given = [
+  output_tables = [
     _output(writer, name, has_labels=contract.class_names is not None and name == outputs[0])
     for name in outputs
   ]
-  subgraph = writer.table(_SUBGRAPH, inputs=[_input(writer, inputs)], outputs=given)
+  subgraph = writer.table(_SUBGRAPH, inputs=[_input(writer, inputs)], outputs=output_tables)
   model = writer.table(
     _MODEL,
     name=contract.model,
@@ -113,7 +113,7 @@ def _metadata(contract: Contract, inputs: str, outputs: Sequence[str]) -> bytes:
 
 
 def _input(writer: '_Writer', name: str) -> '_Table':
-  """An RGB image of 0..255; readers that insist on normalising subtract 0 and divide by 1."""
+  """Describes an RGB image of 0..255; readers that always normalize subtract 0 and divide by 1."""
   image = writer.table(_IMAGE, color_space=_RGB)
   normalization = writer.table(_NORMALIZATION, mean=[0.0], std=[1.0])
   return writer.table(
@@ -137,14 +137,14 @@ class _Table(NamedTuple):
   """A table that has been written.
 
   Attributes:
-    offset: of the table in the buffer.
+    offset: offset of the table in the buffer.
   """
 
   offset: int
 
 
 class _Writer:
-  """Tables of a flatbuffer by the names of their fields."""
+  """Writes the tables of a flatbuffer by the names of their fields."""
 
   def __init__(self) -> None:
     self._builder = flatbuffers.Builder()
@@ -154,7 +154,7 @@ class _Writer:
     fields: Sequence[str],
     **values: int | str | _Table | Sequence[float] | Sequence[_Table],
   ) -> _Table:
-    """Writes a table; integers are fields of one byte."""
+    """Writes a table; integers become fields of one byte."""
     written = {
       name: value if isinstance(value, int) else self._offset(value)
       for name, value in values.items()
@@ -168,7 +168,7 @@ class _Writer:
     return _Table(self._builder.EndObject())
 
   def finish(self, root: _Table, identifier: bytes) -> bytes:
-    """The whole buffer."""
+    """Finishes the buffer and returns it."""
     self._builder.Finish(root.offset, identifier)
     return bytes(self._builder.Output())
 

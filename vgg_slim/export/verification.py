@@ -1,4 +1,4 @@
-"""An export against its checkpoint, on real images."""
+"""Compares an export with its checkpoint on real images."""
 
 import contextlib
 import dataclasses
@@ -19,21 +19,23 @@ from vgg_slim.finite import check_finite
 from vgg_slim.preprocessing import graph_decoding, host
 
 _FILE_OUTPUTS = ('logits', 'probabilities', 'classes')
-# Levels of 255, in the mean. `graph_decoding` says where graph and host differ: files that predict
-# turns and stores as JPEG again. One that is not turned, or not composed on white, is off by 20.
+# Mean difference in levels of 0..255. `graph_decoding` explains where graph and host differ: files
+# that predict rotates and stores as JPEG again. A missing rotation, or a missing white background,
+# gives a difference of 20.
 _PIXEL_TOLERANCE = 3.0
-# Of a probability, for the same reason.
+# Difference of a probability, for the same reason.
 _PREDICT_TOLERANCE = 0.05
 
 
 class Case(NamedTuple):
-  """One batch and what the checkpoint makes of it.
+  """One batch and the checkpoint's outputs for it.
 
   Attributes:
-    batch: uint8 [N, H, W, 3], RGB, or content of files, bytes [N].
+    batch: pixels, uint8 [N, H, W, 3], RGB, or content of files, bytes [N].
     expected: the checkpoint's outputs by name.
-    is_crop: whether the batch has the side that a model of fixed shape takes.
-    predicted: for files, the probabilities that predict gives, float32 [N, K]; None for a trunk.
+    is_crop: whether the batch has the size that a model of fixed shape takes.
+    predicted: probabilities that tools/predict gives for files, float32 [N, K]; None for pixels and
+      for a trunk.
   """
 
   batch: np.ndarray
@@ -43,7 +45,7 @@ class Case(NamedTuple):
 
 
 class ExportMismatchError(VggSlimError):
-  """An export that computes something else than its checkpoint."""
+  """An export computes something else than its checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +53,12 @@ class Comparison:
   """Largest difference between an export and its checkpoint, over all cases.
 
   Attributes:
-    cases: how many.
+    cases: number of cases.
     difference: largest absolute difference of a class score (or a trunk's feature).
-    relative: the same over the largest absolute value in all cases.
+    relative: `difference` divided by the largest absolute value in all cases.
     probabilities: largest absolute difference of a probability; None for a trunk.
-    answers: number of images over all cases; None for a trunk.
-    same_class: number of images of which the most probable class is the same; None for a trunk.
+    answers: number of images in all cases; None for a trunk.
+    same_class: number of images whose most probable class is the same; None for a trunk.
   """
 
   cases: int
@@ -67,7 +69,7 @@ class Comparison:
   same_class: int | None = None
 
   def text(self) -> str:
-    """One line for people."""
+    """The comparison as one line of text."""
     line = f'largest difference {self.difference:.3g}, {self.relative:.2g} of the largest value'
     if self.same_class is not None:
       line += (
@@ -78,12 +80,12 @@ class Comparison:
 
 
 def run_on_pixels(prefix: str, contract: Contract, files: Sequence[bytes]) -> list[Case]:
-  """Scores the pixels of every image at Q and at a larger side, and its central crop.
+  """Scores the pixels of every image at Q and at a larger scale, and of its central crop.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or is of another network.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
     DataError: an image cannot be decoded.
-    NonFiniteError: it computes a value that is not finite.
+    NonFiniteError: the checkpoint computes a value that is not finite.
   """
   rules = contract.preprocessing
   larger = dataclasses.replace(rules, test_scale=rules.test_scale * 5 // 4)
@@ -99,16 +101,17 @@ def run_on_pixels(prefix: str, contract: Contract, files: Sequence[bytes]) -> li
 
 
 def run_on_files(prefix: str, contract: Contract, files: Sequence[bytes]) -> list[Case]:
-  """Scores files as they are, and files of odd kinds made of the first: each, and in one request.
+  """Scores files, and unusual kinds of files made from the first, one by one and in one batch.
 
-  Two comparisons make one proof, whatever the network notices: the pixels that the graph decodes
-  with those of the reference in the host, and the export's scores with those of these pixels.
+  Errors in decoding must show even if the network is insensitive to them. So the pixels that the
+  graph decodes are compared with those of the host, and later the export's scores with the
+  checkpoint's scores of these pixels.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or is of another network.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
     DataError: an image cannot be decoded.
-    NonFiniteError: it computes a value that is not finite.
-    ExportMismatchError: the graph decodes a file into other pixels than the host.
+    NonFiniteError: the checkpoint computes a value that is not finite.
+    ExportMismatchError: the graph decodes a file to other pixels than the host.
   """
   named = {f'image {i}': data for i, data in enumerate(files)} | samples.make_odd_files(files[0])
   pixels = _decode(contract, named)
@@ -124,7 +127,7 @@ def run_on_files(prefix: str, contract: Contract, files: Sequence[bytes]) -> lis
     )
     for i, data in enumerate(named.values())
   ]
-  if has_head:  # a trunk's maps have the sizes of their images
+  if has_head:  # a trunk's maps of images of different sizes cannot be concatenated
     together = {name: np.concatenate([each[name] for each in expected]) for name in _FILE_OUTPUTS}
     cases.append(Case(np.array(list(named.values()), object), together, predicted=predicted))
   return _finite(cases, prefix)
@@ -147,29 +150,29 @@ def _open_checkpoint(prefix: str, contract: Contract) -> Iterator[Callable[[np.n
 
 
 def _decode(contract: Contract, named: dict[str, bytes]) -> list[np.ndarray]:
-  """Pixels of files by the graph that a SavedModel gets, compared with those of the host."""
-  found = []
+  """Decodes files with the graph of a SavedModel, and compares the pixels with the host's."""
+  decoded = []
   with tf.Graph().as_default(), sessions.open_session() as session:
     file = tf.placeholder(tf.string, [])
     image = graph_decoding.build_image(file, contract.preprocessing)
     for name, data in named.items():
-      found.append(session.run(image, {file: data}))
-      _check_pixels(name, found[-1], host.prepare(data, contract.preprocessing))
-  return found
+      decoded.append(session.run(image, {file: data}))
+      _check_pixels(name, decoded[-1], host.prepare(data, contract.preprocessing))
+  return decoded
 
 
 def _check_pixels(name: str, got: np.ndarray, expected: np.ndarray) -> None:
   if got.shape != expected.shape:
-    problem = f'{got.shape[:2]} pixels and not {expected.shape[:2]}'
+    problem = f'{got.shape[:2]} pixels instead of {expected.shape[:2]}'
   elif not np.abs(got - expected).mean() <= _PIXEL_TOLERANCE:
-    problem = f'pixels that differ by {np.abs(got - expected).mean():.1f} of 255 in the mean'
+    problem = f'pixels that differ by {np.abs(got - expected).mean():.1f} of 255 on average'
   else:
     return
   raise ExportMismatchError(f'The export would decode {name} into {problem}; nothing is exported.')
 
 
 def _predict(prefix: str, contract: Contract, files: Sequence[bytes]) -> np.ndarray:
-  """Class probabilities of files as tools/predict computes them."""
+  """Returns the class probabilities of files as tools/predict computes them."""
   with CheckpointPredictor(prefix, contract) as network:
     stored = [host.read_image(data, contract.stored_side).encoded for data in files]
     return network.probabilities([network.prepare(encoded) for encoded in stored])
@@ -177,34 +180,35 @@ def _predict(prefix: str, contract: Contract, files: Sequence[bytes]) -> np.ndar
 
 def _check_outputs(outputs: Outputs, source: str, number: int) -> None:
   for name, values in outputs.items():
-    check_finite(values, source, lambda _, name=name: f'{number} of the proof, in {name},')
+    check_finite(values, source, lambda _, name=name: f'{number} of the verification, in {name},')
 
 
 def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> Comparison:
   """Compares an export's outputs with the checkpoint's.
 
   Args:
-    cases: of `run_on_pixels` and `run_on_files`.
-    got: of the export, in the same order.
-    tolerance: largest difference of a class score, over the largest class score in all cases.
+    cases: results of `run_on_pixels` and `run_on_files`.
+    got: outputs of the export, in the same order.
+    tolerance: largest allowed difference of a class score, relative to the largest class score in
+      all cases.
 
   Raises:
-    ExportMismatchError: an output is missing or of another shape, or the difference is larger.
+    ExportMismatchError: an output is missing or has another shape, or a difference is too large.
     NonFiniteError: the export computes a value that is not finite.
   """
   differences, values = [], []
   for number, (case, outputs) in enumerate(zip(cases, got, strict=True)):
     shapes = {name: array.shape for name, array in case.expected.items()}
-    if {name: array.shape for name, array in outputs.items()} != shapes:
-      found = {name: array.shape for name, array in outputs.items()}
-      raise ExportMismatchError(f'The export gives {found}, the checkpoint {shapes}.')
+    got_shapes = {name: array.shape for name, array in outputs.items()}
+    if got_shapes != shapes:
+      raise ExportMismatchError(f'The export gives {got_shapes}, the checkpoint {shapes}.')
     _check_outputs(outputs, 'The export', number)
     for name in ('class_score_map', 'logits', *serving_graph.TRUNK_OUTPUTS):
       if name in shapes:
         expected = case.expected[name]
         differences.append(_largest(outputs[name] - expected))
         values.append(_largest(expected))
-  # Over all cases: rounding follows the ranges of the layers, not the scores of one image.
+  # Relative to all cases, as rounding depends on the ranges of layers, not the scores of one image.
   difference = float(np.max(differences))
   relative = difference / max(*values, np.finfo(np.float32).tiny)
   comparison = Comparison(len(cases), difference, relative)
@@ -239,6 +243,6 @@ def _check_predicted(cases: Sequence[Case], got: Sequence[Outputs]) -> None:
     difference = _largest(outputs['probabilities'] - case.predicted)
     if not difference <= _PREDICT_TOLERANCE:
       raise ExportMismatchError(
-        f'Given files, the export answers with probabilities that differ by {difference:.2g} from '
-        f'those of tools/predict, more than {_PREDICT_TOLERANCE:g}; nothing is exported.'
+        f'For files, the probabilities of the export differ by {difference:.2g} from those of '
+        f'tools/predict, more than {_PREDICT_TOLERANCE:g}; nothing is exported.'
       )
