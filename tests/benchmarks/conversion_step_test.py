@@ -26,7 +26,7 @@ def test_noise_images_are_distinct_and_finite_in_number():
 
 def test_a_step_writes_a_whole_data_set_and_deletes_it(monkeypatch, tmp_path):
   calls = []
-  real = conversion_step.conversion.convert
+  real = conversion_step.converter.convert
 
   def convert(source, folder, num_workers):
     manifest = real(source, folder, num_workers=num_workers)
@@ -34,7 +34,7 @@ def test_a_step_writes_a_whole_data_set_and_deletes_it(monkeypatch, tmp_path):
     calls.append((manifest, written, num_workers))
     return manifest
 
-  monkeypatch.setattr(conversion_step.conversion, 'convert', convert)
+  monkeypatch.setattr(conversion_step.converter, 'convert', convert)
   monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
   conversion_step.build_step(LOAD)()
   ((manifest, written, num_workers),) = calls

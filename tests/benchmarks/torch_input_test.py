@@ -10,7 +10,7 @@ from tests.testing import make_data_set
 # Runs in its own process: torchvision does not start where TensorFlow has been loaded.
 PROGRAM = """
 import sys
-from vgg_slim.benchmarks import torch_input
+from benchmarks import torch_input
 from vgg_slim.benchmarks.workload import Workload
 step = torch_input.build_step(
   Workload('input', 'vgg_a@4', 2, 32, 2, threads=1, data_dir=sys.argv[1])

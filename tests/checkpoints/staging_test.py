@@ -38,7 +38,7 @@ def test_an_error_leaves_nothing(tmp_path):
 def test_a_kill_leaves_nothing_that_looks_complete(tmp_path):
   program = (
     'import os, pathlib, signal, sys\n'
-    'from vgg_slim.weights import staging\n'
+    'from vgg_slim.checkpoints import staging\n'
     'with staging.staged_checkpoint(sys.argv[1]) as prefix:\n'
     '  pathlib.Path(prefix + ".index").write_text("half")\n'
     '  os.kill(os.getpid(), signal.SIGKILL)\n'

@@ -129,7 +129,7 @@ def test_relative_paths_refer_to_the_folder_of_the_user(tmp_path, monkeypatch):
 
 
 def test_loading_tensorflow_prints_nothing():
-  code = 'from tools import invocation; invocation.load_tensorflow(); import tf_slim'
+  code = 'from vgg_slim.commands import invocation; invocation.load_tensorflow(); import tf_slim'
   run = subprocess.run(
     [sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=300
   )

@@ -19,7 +19,7 @@ NOISE = 8  # threads that come and go; a third of the difference
 
 COUNTED = """
 import os, sys
-from tools import invocation, {tool} as tool
+from vgg_slim.commands import invocation, {tool} as tool
 try:
   invocation.run(tool.main, sys.argv)
 finally:
