@@ -58,7 +58,7 @@ def scalars(folder, tag):
   }
 
 
-def test_two_epochs(data, tmp_path):
+def test_two_epochs_are_trained_validated_and_recorded(data, tmp_path):
   evaluated = []
 
   def evaluate(checkpoint):

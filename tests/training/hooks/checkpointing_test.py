@@ -85,8 +85,8 @@ def test_the_state_file_is_written_after_everything_else_is_synced(tmp_path, mon
 def test_damaged_checkpoints_are_removed_when_the_next_one_is_saved(tmp_path):
   save(tmp_path, 1, 2)
   os.truncate(tmp_path / 'model.ckpt-2.data-00000-of-00001', 0)
-  found = search.search(str(tmp_path))
-  start = Start(found.newest, 1, found.passed_over)
+  result = search.search(str(tmp_path))
+  start = Start(result.newest, 1, result.passed_over)
   save(tmp_path, start=start)
   assert steps_of(tmp_path, 'index') == [1, 2]  # nothing has been saved yet
   save(tmp_path, 4, start=start)
