@@ -18,7 +18,7 @@ from vgg_slim import output_files
 from vgg_slim.commands import invocation, terminal_tables
 from vgg_slim.nets import head_specs, net_spec, specs, summary
 
-if TYPE_CHECKING:  # the import itself waits until a network is drawn
+if TYPE_CHECKING:  # matplotlib is only imported to draw
   from vgg_slim.plotting.network import Figure
 
 _MODEL = flags.DEFINE_string('model', 'vgg16', f'Network: {", ".join(specs.MODEL_NAMES)}.')

@@ -77,40 +77,40 @@ def main() -> None:
   if _WATCH.value:
     _watch()
     return
-  wanted = _find_candidates()
-  data_dir = _DATA_DIR.value or wanted[0].data_dir
+  models = _find_candidates()
+  data_dir = _DATA_DIR.value or models[0].data_dir
   if not data_dir:
     raise ConfigError(
-      f'--data_dir is required: {wanted[0].checkpoint} does not belong to a training run on this '
+      f'--data_dir is required: {models[0].checkpoint} does not belong to a training run on this '
       'machine.'
     )
   manifest = manifests.read_manifest(data_dir)
-  requests = [eval_flags.eval_config_from_flags(one, manifest) for one in wanted]
-  classes = _map_classes(wanted, manifest, data_dir)
-  for one in wanted:
-    _warn_of_other_reduction(one, manifest, data_dir)
+  requests = [eval_flags.eval_config_from_flags(model, manifest) for model in models]
+  classes = _map_classes(models, manifest, data_dir)
+  for model in models:
+    _warn_of_other_reduction(model, manifest, data_dir)
   written = invocation.values_by_flag(_OUTPUT, _CSV, _REPORT)
   folders = invocation.values_by_flag(_TENSORBOARD)
   with output_files.open_outputs(written, folders) as streams:
-    _evaluate(wanted, requests, data_dir, manifest, classes, streams)
+    _evaluate(models, requests, data_dir, manifest, classes, streams)
 
 
 def _map_classes(
-  wanted: list[candidates.Candidate], manifest: manifests.Manifest, data_dir: str
+  models: list[candidates.Candidate], manifest: manifests.Manifest, data_dir: str
 ) -> class_map.ClassMap:
   """Maps classes of the data set to those of the networks, which must all have the same ones."""
   maps = [
-    class_map.map_classes(one.class_names, one.net.num_classes, manifest.class_names, data_dir)
-    for one in wanted
+    class_map.map_classes(model.class_names, model.net.num_classes, manifest.class_names, data_dir)
+    for model in models
   ]
   others = [
-    one.checkpoint
-    for one, classes in zip(wanted, maps, strict=True)
+    model.checkpoint
+    for model, classes in zip(models, maps, strict=True)
     if classes.names != maps[0].names
   ]
   if others:
     raise ConfigError(
-      f'--checkpoints: {", ".join(others)} and {wanted[0].checkpoint} have different classes, or '
+      f'--checkpoints: {", ".join(others)} and {models[0].checkpoint} have different classes, or '
       'the same in another order; their scores cannot be compared or averaged.'
     )
   if not maps[0].is_identity:
@@ -119,7 +119,7 @@ def _map_classes(
 
 
 def _evaluate(
-  wanted: list[candidates.Candidate],
+  models: list[candidates.Candidate],
   requests: list[eval_config.EvalConfig],
   data_dir: str,
   manifest: manifests.Manifest,
@@ -130,17 +130,17 @@ def _evaluate(
   from vgg_slim.evaluation import outputs, projector, runner, validation
 
   scored = []
-  for one, request in zip(wanted, requests, strict=True):
+  for model, request in zip(models, requests, strict=True):
     with (
-      runner.Evaluator(one, data_dir, manifest, request) as evaluator,
-      progress.show(f'Evaluating {one.net.model}', 'crops') as report,
+      runner.Evaluator(model, data_dir, manifest, request) as evaluator,
+      progress.show(f'Evaluating {model.net.model}', 'crops') as report,
     ):
-      scored.append(evaluator.score(one.checkpoint, report))
+      scored.append(evaluator.score(model.checkpoint, report))
   shown, comparisons = tables.make_tables(scored), tables.compare(scored)
-  for one in scored:
-    step = 'imported' if one.step is None else f'step {one.step}'
-    where = f'{one.config.split} split, {len(one.labels)} images'
-    print(f'{one.model}, {step}, {where}: {one.checkpoint}')
+  for result in scored:
+    step = 'imported' if result.step is None else f'step {result.step}'
+    where = f'{result.config.split} split, {len(result.labels)} images'
+    print(f'{result.model}, {step}, {where}: {result.checkpoint}')
   if scored[-1].config.flip:
     print('Each image is averaged with its mirror image (disable with --noflip; predict: --flip).')
   result_tables.print_tables(shown)
@@ -155,14 +155,14 @@ def _evaluate(
   if _TENSORBOARD.value:
     last = shown[-1].lines[-1]
     validation.write_events(_TENSORBOARD.value, last, classes, paths)
-    features = projector.run_features(wanted[-1].checkpoint, wanted[-1], paths)
+    features = projector.run_features(models[-1].checkpoint, models[-1], paths)
     projector.write_projector(pathlib.Path(_TENSORBOARD.value), features, manifest.class_names)
 
 
 def _warn_of_other_reduction(
-  one: candidates.Candidate, manifest: manifests.Manifest, data_dir: str
+  model: candidates.Candidate, manifest: manifests.Manifest, data_dir: str
 ) -> None:
-  trained, here = one.preprocessing.stored_side, manifest.stored_side
+  trained, here = model.preprocessing.stored_side, manifest.stored_side
   if trained != here:
     sides = [f'to {side} px' if side else 'not at all' for side in (here, trained)]
     logging.getLogger('vgg_slim').warning(

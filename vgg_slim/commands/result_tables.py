@@ -23,9 +23,9 @@ _COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS]
 
 def print_tables(shown: Sequence[tables.Table]) -> None:
   """Prints each table under its title and its number in the paper."""
-  for one in shown:
-    title = f"{one.title} (the paper's Table {one.paper})"
-    lines = [tables.cells(line.result) for line in one.lines]
+  for table in shown:
+    title = f"{table.title} (the paper's Table {table.paper})"
+    lines = [tables.cells(line.result) for line in table.lines]
     rows = [[cells[i] for i in _COLUMNS] for cells in lines]
     terminal_tables.print_table(_HEADINGS, rows, title, _TEXT_COLUMNS)
 
@@ -35,12 +35,12 @@ def print_comparisons(comparisons: Sequence[tables.Comparison]) -> None:
   headings = ('first', 'second', 'only first right', 'only second right', 'p')
   rows = [
     (
-      *tables.describe(one),
-      f'{one.test.only_first}',
-      f'{one.test.only_second}',
-      f'{one.test.p_value:.3g}',
+      *tables.describe(comparison),
+      f'{comparison.test.only_first}',
+      f'{comparison.test.only_second}',
+      f'{comparison.test.p_value:.3g}',
     )
-    for one in comparisons
+    for comparison in comparisons
   ]
   if rows:
     terminal_tables.print_table(headings, rows, "McNemar's exact test", text_columns=2)

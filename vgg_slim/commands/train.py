@@ -123,7 +123,7 @@ def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
 
 
 def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.TrainResult':
-  wanted, manifest, train_dir = plan.config, plan.manifest, plan.train_dir
+  config, manifest, train_dir = plan.config, plan.manifest, plan.train_dir
   output_files.check_outputs(folders={'--train_dir': train_dir})
   invocation.load_tensorflow()
   from vgg_slim import sessions
@@ -131,35 +131,35 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   from vgg_slim.training import loop
   from vgg_slim.training.hooks import progress
 
-  sessions.configure(wanted.runtime)
+  sessions.configure(config.runtime)
   reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
   train = manifest.split('train')
   reporter.line(
-    f'{wanted.net.model} at {wanted.net.image_size} px on {train.num_examples} images of '
-    f'{manifest.num_classes} classes from {wanted.data_dir}, into {train_dir}.'
+    f'{config.net.model} at {config.net.image_size} px on {train.num_examples} images of '
+    f'{manifest.num_classes} classes from {config.data_dir}, into {train_dir}.'
   )
   if run_flags.has_default_length() and not plan.is_resumed:
-    steps = wanted.run.total_steps(train.num_examples)
-    reporter.line(f'{wanted.run.epochs:g} epochs, {steps} steps; set the length with --epochs.')
+    steps = config.run.total_steps(train.num_examples)
+    reporter.line(f'{config.run.epochs:g} epochs, {steps} steps; set the length with --epochs.')
   for change in plan.changes:
     reporter.line(change)
   if 'validation' not in manifest.splits:
     reporter.line('The data set has no validation split: training without validation.')
     return loop.run_training(
-      wanted, manifest, train_dir, None, reporter, workers, overwrite=_OVERWRITE.value
+      config, manifest, train_dir, None, reporter, workers, overwrite=_OVERWRITE.value
     )
   central_crops = eval_config.EvalConfig(
-    test_scales=(wanted.test_scale,),
+    test_scales=(config.test_scale,),
     views=('center',),
     flip=False,
     batch_size=_VALIDATION_BATCH_SIZE.value,
   )
-  shards = manifests.shard_paths(wanted.data_dir, manifest, 'validation')
-  with runner.Evaluator(wanted, wanted.data_dir, manifest, central_crops) as evaluator:
+  shards = manifests.shard_paths(config.data_dir, manifest, 'validation')
+  with runner.Evaluator(config, config.data_dir, manifest, central_crops) as evaluator:
     validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
-    summarize = validator.summarize if wanted.run.image_summary_every_steps else None
+    summarize = validator.summarize if config.run.image_summary_every_steps else None
     return loop.run_training(
-      wanted, manifest, train_dir, validator.run, reporter, workers, summarize, _OVERWRITE.value
+      config, manifest, train_dir, validator.run, reporter, workers, summarize, _OVERWRITE.value
     )
 
 

@@ -25,7 +25,7 @@ class Head(NamedTuple):
   """The hidden layers below the linear layer for the class scores, which every head has.
 
   Attributes:
-    hidden: at most two rows.
+    hidden: hidden layers in order, at most two.
     input_dropout: whether dropout precedes the first layer.
     average: whether the last feature map is averaged first, even in networks such as VGG whose own
       head reads a window of it.

@@ -52,7 +52,7 @@ class Inference:
   Attributes:
     cache_dtype: dtype in which kernels are cached, with batch norm folded into the convolutions;
       None to read the variables in every batch. With a cache, `cached_weights.fill` must be called
-      once the variables have their values, as `weights.restore` does.
+      once the variables have their values, as `checkpoints.restore` does.
     fast_cpu_conv: whether convolutions use `winograd` where that is faster, and fully-connected
       layers slide over larger maps by copying patches; for float32 sessions on CPUs.
     pool_rounding: 'floor', with which all networks here are trained, or for VGG also 'ceil', the

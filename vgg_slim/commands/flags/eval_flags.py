@@ -58,7 +58,7 @@ def define() -> None:
 
 
 def eval_config_from_flags(
-  wanted: candidates.Candidate | config.TrainConfig, manifest: Manifest
+  model: candidates.Candidate | config.TrainConfig, manifest: Manifest
 ) -> eval_config.EvalConfig:
   """Returns how a network is evaluated on a data set.
 
@@ -70,26 +70,26 @@ def eval_config_from_flags(
   """
   values = flags.FLAGS
   manifest.split(values.split)
-  fed = wanted.preprocessing
-  specs.get(wanted.net.model).check_pool_rounding(values.pool_rounding)
-  test_scales = _test_scales(values.test_scales, wanted)
-  views.check_test_scales(test_scales, wanted.net.image_size)
+  preprocessing = model.preprocessing
+  specs.get(model.net.model).check_pool_rounding(values.pool_rounding)
+  test_scales = _test_scales(values.test_scales, model)
+  views.check_test_scales(test_scales, model.net.image_size)
   return eval_config.EvalConfig(
     test_scales=test_scales,
     views=tuple(values.views),
     split=values.split,
-    flip=fed.random_flip and manifest.mirror_safe if values.flip is None else values.flip,
+    flip=preprocessing.random_flip and manifest.mirror_safe if values.flip is None else values.flip,
     average=values.average,
     pool_rounding=values.pool_rounding,
     batch_size=values.batch_size,
   )
 
 
-def _test_scales(text: str | None, wanted: candidates.Candidate | config.TrainConfig) -> list[int]:
+def _test_scales(text: str | None, model: candidates.Candidate | config.TrainConfig) -> list[int]:
   if text is None:
-    return [wanted.test_scale]
+    return [model.test_scale]
   if text == 'multi':
-    return _paper_scales(wanted.preprocessing, wanted.net.image_size)
+    return _paper_scales(model.preprocessing, model.net.image_size)
   try:
     return [int(side) for side in text.split(',')]
   except ValueError as error:
@@ -98,9 +98,9 @@ def _test_scales(text: str | None, wanted: candidates.Candidate | config.TrainCo
     ) from error
 
 
-def _paper_scales(fed: config.PreprocessingConfig, image_size: int) -> list[int]:
+def _paper_scales(preprocessing: config.PreprocessingConfig, image_size: int) -> list[int]:
   """Returns the paper's test scales for a training scale; prints those that had to be changed."""
-  smallest, largest = fed.train_scale_min, fed.train_scale_max
+  smallest, largest = preprocessing.train_scale_min, preprocessing.train_scale_max
   before = scales.paper_scales(smallest, largest)
   after = scales.multi(smallest, largest, image_size)
   if before != after:
