@@ -7,10 +7,6 @@ from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference, Training
 
 
-def test_every_family_has_a_trunk():
-  assert {type(spec) for spec in specs.NETWORKS.values()} == set(registry.TRUNKS)
-
-
 def test_the_default_image_size_is_that_of_the_network():
   with tf.Graph().as_default():
     outputs = registry.build(

@@ -2,26 +2,27 @@ import math
 
 import pytest
 
+from tests.nets.counts import COUNTS
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import count
 
 
-def test_every_network_has_parameter_counts():
-  assert set(specs.NETWORKS) == set(specs.PARAMETERS) == set(specs.MOVING_STATISTICS)
+def test_every_network_has_counts():
+  assert set(specs.NETWORKS) == set(COUNTS)
 
 
 @pytest.mark.parametrize('name', specs.NETWORKS)
 def test_parameter_counts_are_exact(name):
   spec = specs.get(name)
   assert spec.name == name
-  assert count(spec.parameter_shapes(num_classes=1000)) == specs.PARAMETERS[name]
-  assert count(spec.non_trainable_shapes(num_classes=1000)) == specs.MOVING_STATISTICS[name]
+  shapes = spec.parameter_shapes(num_classes=1000), spec.non_trainable_shapes(num_classes=1000)
+  assert tuple(map(count, shapes)) == COUNTS[name]
 
 
 def test_batch_norm_adds_one_vector_for_each_convolution():
   # Scale and shift replace the bias: +1 per channel of 2x64 + 2x128 + 3x256 + 6x512 = 4224.
-  assert specs.PARAMETERS['vgg_d_bn'] - specs.PARAMETERS['vgg_d'] == 4224
+  assert COUNTS['vgg_d_bn'][0] - COUNTS['vgg_d'][0] == 4224
 
 
 def test_layers_of_vgg16_with_two_classes():

@@ -61,10 +61,29 @@ class Bottleneck(nn.Module):
     return (net + (x if self.downsample is None else self.downsample(x))).relu()
 
 
+class Basic(nn.Module):
+  """3x3, 3x3; the first one strides."""
+
+  def __init__(self, n_in, channels, stride):
+    super().__init__()
+    self.conv1 = nn.Conv2d(n_in, channels, 3, stride, 1, bias=False)
+    self.bn1 = nn.BatchNorm2d(channels)
+    self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+    self.bn2 = nn.BatchNorm2d(channels)
+    self.downsample = None
+    if stride != 1 or n_in != channels:
+      conv = nn.Conv2d(n_in, channels, 1, stride, bias=False)
+      self.downsample = nn.Sequential(conv, nn.BatchNorm2d(channels))
+
+  def forward(self, x):
+    net = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
+    return (net + (x if self.downsample is None else self.downsample(x))).relu()
+
+
 class ResNet(nn.Module):
   """A ResNet of four layers of (channels, units); all but the first halve the map."""
 
-  def __init__(self, rows, stem, classes):
+  def __init__(self, unit_class, rows, stem, classes):
     super().__init__()
     self.conv1 = nn.Conv2d(3, stem, 7, 2, 3, bias=False)
     self.bn1 = nn.BatchNorm2d(stem)
@@ -74,8 +93,8 @@ class ResNet(nn.Module):
       blocks = []
       for unit in range(units):
         stride = 2 if unit == 0 and number > 1 else 1
-        blocks.append(Bottleneck(n_in, channels, stride))
-        n_in = channels * 4
+        blocks.append(unit_class(n_in, channels, stride))
+        n_in = channels * (4 if unit_class is Bottleneck else 1)
       setattr(self, f'layer{number}', nn.Sequential(*blocks))
     self.fc = nn.Linear(n_in, classes)
 
@@ -85,8 +104,8 @@ class ResNet(nn.Module):
     return self.fc(x.mean((2, 3)))
 
 
-def resnet(rows, stem, classes):
-  return randomize(ResNet(rows, stem, classes).eval())
+def resnet(rows, stem, classes, unit_class=Bottleneck):
+  return randomize(ResNet(unit_class, rows, stem, classes).eval())
 
 
 def randomize(module):

@@ -60,14 +60,15 @@ def test_division_by_the_deviation_is_folded_into_the_first_convolution(monkeypa
   check_module(spec, module, tmp_path / 'm', random_images(), divisors=STD)
 
 
-def test_imported_torchvision_resnet_gives_the_same_logits(monkeypatch, tmp_path):
+@pytest.mark.parametrize('model', ['resnet18', 'resnet34', 'resnet50_torchvision'])
+def test_imported_torchvision_resnet_gives_the_same_logits(monkeypatch, tmp_path, model):
   from tests.weights import torch_nets
 
-  model = 'resnet50_torchvision'
   spec = thin(specs.RESNET[model])
   monkeypatch.setitem(specs.RESNET, model, spec)
   rows = [(block.channels, block.units) for block in spec.blocks]
-  module = torch_nets.resnet(rows, spec.stem_channels, CLASSES)
+  unit_class = torch_nets.Bottleneck if '50' in model else torch_nets.Basic
+  module = torch_nets.resnet(rows, spec.stem_channels, CLASSES, unit_class)
   path = str(tmp_path / 'm.pth')
   torch.save(module.state_dict(), path)
   printed = []

@@ -1,13 +1,13 @@
 """Specification of a network: shapes, strides and parameter counts. No TensorFlow.
 
-A family (`vgg_specs`, `resnet_specs`) defines how a row of its table expands to a flat list of
+A family (`vgg`, `resnet`) defines how a row of its table expands to a flat list of
 `Layer`s. Variable shapes, the smallest image, receptive fields and the summary follow from it.
 """
 
 import dataclasses
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
@@ -46,6 +46,7 @@ class Layer(NamedTuple):
     biases: whether the layer has a bias.
     batch_norm: whether batch norm follows.
     relu: whether a ReLU follows.
+    drop_rate: share of the outputs that dropout in the trunk drops; the head's is the caller's.
   """
 
   name: str
@@ -54,10 +55,11 @@ class Layer(NamedTuple):
   channels: int
   kernel: int = 1
   stride: int = 1
-  padding: int | str = 0
+  padding: int | Literal['SAME'] = 0
   biases: bool = False
   batch_norm: bool = False
   relu: bool = False
+  drop_rate: float = 0.0
 
   @property
   def has_weights(self) -> bool:
@@ -87,20 +89,27 @@ class NetSpec:
     scope: root variable scope, the same as in slim if slim has the network.
     head: name of the network's own head in `head_specs.HEADS`.
     image_size: side of the images, in pixels, that the network was published for.
+    batch_norm: settings of the batch norm after every convolution; None for none.
+    conv_biases: whether convolutions before batch norm have a bias, which batch norm cancels.
   """
 
   name: str
   scope: str
   head: str = dataclasses.field(kw_only=True, default='vgg')
   image_size: int = dataclasses.field(kw_only=True, default=IMAGE_SIDE)
+  batch_norm: BatchNorm | None = dataclasses.field(kw_only=True, default=None)
+  conv_biases: bool = dataclasses.field(kw_only=True, default=False)
 
   # Whether every head reads the average of the last map (ResNet) or a window of it (VGG).
   average = False
   average_scope = 'average'  # 'pool5' is VGG's last max pool
   # Whether pools may round their output sides up, see `check_pool_rounding`.
   pools_may_ceil = False
-  # Scopes of the head's layers: the hidden layers in order, then the class scores.
-  fc_scopes = ('fc6', 'fc7', 'fc8')
+
+  @property
+  def fc_scopes(self) -> tuple[str, str, str]:
+    """Scopes of the head's layers: the hidden layers in order, then the class scores."""
+    return 'fc6', 'fc7', 'fc8'
 
   def trunk_layers(self) -> tuple[Layer, ...]:
     """Returns the layers below the head, in the order of the network."""
@@ -233,7 +242,7 @@ class NetSpec:
     head: str | None = None,
   ) -> Shapes:
     """Shapes of the trainable variables by name below the network's scope; see `layers`."""
-    shapes = {}
+    shapes: Shapes = {}
     for layer, n_in in with_input_channels(self.layers(num_classes, image_size, fc_units, head)):
       if not layer.has_weights:
         continue
@@ -261,7 +270,7 @@ class NetSpec:
 
 def chain(layers: Iterable[Layer], first_input: str = IMAGES) -> tuple[Layer, ...]:
   """Connects every layer to the one before it, and the first one to `first_input`."""
-  chained = []
+  chained: list[Layer] = []
   for layer in layers:
     before = chained[-1].name if chained else first_input
     chained.append(layer._replace(inputs=(before,)))

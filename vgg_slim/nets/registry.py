@@ -5,19 +5,14 @@ import contextlib
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import NetConfig
 from vgg_slim.errors import ConfigError
-from vgg_slim.nets import resnet_v1, specs, vgg
+from vgg_slim.nets import specs
 from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.heads import build_head
 from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
+from vgg_slim.nets.trunk import build_trunk
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
-
-# Functions that build the trunk of each family: (images, spec) -> (last map, end points).
-TRUNKS = {
-  specs.VggSpec: vgg.build_trunk,
-  specs.ResNetSpec: resnet_v1.build_trunk,
-}
 
 
 def build(
@@ -63,7 +58,7 @@ def build(
   # Otherwise every exported graph would contain the names of our gradient functions.
   gradients = fast_kernel_gradients if isinstance(mode, Training) else contextlib.nullcontext
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), gradients():
-    net, end_points = TRUNKS[type(spec)](images, spec)
+    net, end_points = build_trunk(images, spec)
     if num_classes is None:
       return NetOutputs(None, None, end_points)
     return build_head(

@@ -15,7 +15,7 @@ from vgg_slim.nets import head_specs, specs
 from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, from_score_map
-from vgg_slim.nets.vgg_specs import FLAT_SCOPES, VggSpec
+from vgg_slim.nets.vgg import FLAT_SCOPES, VggSpec
 from vgg_slim.ops import initializers
 from vgg_slim.ops.layers import conv_op, dropout_op, fc_op, lrn_op, mpool_op
 
@@ -98,8 +98,9 @@ def build(
   """
   if mode.fast_cpu_conv or (isinstance(mode, Inference) and mode.cache_dtype):
     raise ConfigError(f'{mode}: only the tf-slim network has cached weights and fast convolutions.')
-  weights = {'initializer': initializers.get(initializer)}
-  dropout, rounding = {'keep_prob': 1.0}, POOL_ROUNDINGS[0]
+  weights: dict[str, Any] = {'initializer': initializers.get(initializer)}
+  dropout: dict[str, Any] = {'keep_prob': 1.0}
+  rounding = POOL_ROUNDINGS[0]
   if isinstance(mode, Training):
     weights['weight_decay'] = mode.weight_decay
     dropout = {'keep_prob': dropout_keep_prob, 'seed': mode.dropout_seed}

@@ -220,7 +220,7 @@ def _torch_vgg(torch: Any, state: dict[str, Any], net: Any, request: Request) ->
 
 
 def _torch_resnet(torch: Any, state: dict[str, Any], net: Any, request: Request) -> Any:
-  """Runs torchvision's bottleneck ResNet, with the stride in the 3x3 of a block's first unit."""
+  """Runs torchvision's ResNet, with the stride in the first 3x3 of a block's first unit."""
   functional = torch.nn.functional
   layers = _layers(state, r'^(?:module\.)?(.+)')
   if 'layer1.0.conv1' not in layers:
@@ -240,9 +240,13 @@ def _torch_resnet(torch: Any, state: dict[str, Any], net: Any, request: Request)
     shortcut = net
     if f'{scope}.downsample.0' in layers:
       shortcut = conv_norm(net, f'{scope}.downsample.0', f'{scope}.downsample.1', stride)
-    net = functional.relu(conv_norm(net, f'{scope}.conv1', f'{scope}.bn1'))
-    net = functional.relu(conv_norm(net, f'{scope}.conv2', f'{scope}.bn2', stride))
-    net = functional.relu(conv_norm(net, f'{scope}.conv3', f'{scope}.bn3') + shortcut)
+    if f'{scope}.conv3' in layers:
+      net = functional.relu(conv_norm(net, f'{scope}.conv1', f'{scope}.bn1'))
+      net = functional.relu(conv_norm(net, f'{scope}.conv2', f'{scope}.bn2', stride))
+      net = functional.relu(conv_norm(net, f'{scope}.conv3', f'{scope}.bn3') + shortcut)
+    else:
+      net = functional.relu(conv_norm(net, f'{scope}.conv1', f'{scope}.bn1', stride))
+      net = functional.relu(conv_norm(net, f'{scope}.conv2', f'{scope}.bn2') + shortcut)
   if request.num_classes is None:
     return net
   return functional.linear(net.mean((2, 3)), layers['fc']['weight'], layers['fc']['bias'])

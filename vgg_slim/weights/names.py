@@ -5,15 +5,15 @@ One dict knows the names of slim, Keras applications, torchvision, timm and the 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from vgg_slim.errors import WeightMismatchError
 from vgg_slim.nets.net_spec import Layer, NetSpec
-from vgg_slim.nets.resnet_specs import ResNetSpec
-from vgg_slim.nets.vgg_specs import VggSpec
+from vgg_slim.nets.resnet import BOTTLENECK, ResNetSpec
+from vgg_slim.nets.vgg import VggSpec
 from vgg_slim.weights.foreign import ForeignWeights
 
 
@@ -64,8 +64,8 @@ _NORM_PARTS = {
   **dict.fromkeys(('moving_variance', 'running_var'), 'variance'),
 }
 
-# Position of the stride in the ResNets of each style: unit of a block, and convolution of the unit.
-_RESNET_STRIDES = {'slim': ('last', 2), 'keras': ('first', 1), 'torch': ('first', 2)}
+# Where bottlenecks of each style have the stride: unit of a block, index of its convolution.
+_RESNET_STRIDES = {'slim': ('last', 1), 'keras': ('first', 0), 'torch': ('first', 1)}
 _STYLE_OWNERS = {'slim': 'tf_slim', 'keras': 'Keras applications', 'torch': 'torchvision'}
 
 
@@ -99,18 +99,16 @@ def aliases(spec: NetSpec) -> dict[str, Alias]:
   for layer in weight_layers(spec):
     table[layer.name] = Alias(layer.name, False, 'slim')
     table[f'{layer.name}/BatchNorm'] = Alias(layer.name, True, 'slim')
-  rows = _resnet_rows(spec) if isinstance(spec, ResNetSpec) else _vgg_rows(spec)
-  for style, layer, name, norm in rows:
-    table.setdefault(name, Alias(layer, False, style))
-    table.setdefault(norm, Alias(layer, True, style))
+  for style, scope, name, norm in _ROWS.get(type(spec), _no_rows)(spec):
+    table.setdefault(name, Alias(scope, False, style))
+    table.setdefault(norm, Alias(scope, True, style))
   return table
 
 
 def keras_names(spec: NetSpec) -> dict[str, tuple[str, str]]:
   """Keras's names (layer, batch norm) by our layer, as in the current applications."""
-  rows = _resnet_rows(spec) if isinstance(spec, ResNetSpec) else _vgg_rows(spec)
-  names = {}
-  for style, layer, name, norm in rows:
+  names: dict[str, tuple[str, str]] = {}
+  for style, layer, name, norm in _ROWS.get(type(spec), _no_rows)(spec):
     if style == 'keras':
       names.setdefault(layer, (name, norm))
   return names
@@ -130,8 +128,8 @@ def link(spec: NetSpec, foreign: ForeignWeights) -> dict[str, Slot]:
   """
   table = aliases(spec)
   renumbered = foreign.framework == 'onnx'
-  matches = {name: _find(table, name, renumbered) for name in foreign.arrays}
-  matches = {name: match for name, match in matches.items() if match is not None}
+  candidates = {name: _find(table, name, renumbered) for name in foreign.arrays}
+  matches = {name: match for name, match in candidates.items() if match is not None}
   if not any(slot.part == 'kernel' for slot, _ in matches.values()):
     can_count = foreign.in_order and isinstance(spec, VggSpec)
     return _link_by_order(spec, foreign.arrays) if can_count else {}
@@ -166,7 +164,7 @@ def _candidates(layer: str, renumbered: bool) -> Iterator[str]:
 
 
 def _check_unique(slots: dict[str, Slot]) -> None:
-  owners = {}
+  owners: dict[Slot, list[str]] = {}
   for name, slot in slots.items():
     owners.setdefault(slot, []).append(name)
   clashes = [f'{our_name(s)} <- {" and ".join(n)}' for s, n in owners.items() if len(n) > 1]
@@ -176,16 +174,16 @@ def _check_unique(slots: dict[str, Slot]) -> None:
 
 def _check_strides(spec: NetSpec, styles: set[str]) -> None:
   """Raises WeightMismatchError if a ResNet has its strides elsewhere, which shapes cannot show."""
-  if not isinstance(spec, ResNetSpec):
+  if not isinstance(spec, ResNetSpec) or spec.unit_kind != BOTTLENECK:
     return
   ours = (spec.stride_unit, spec.stride_conv)
   for style in sorted(styles - {'slim'}):
     theirs = _RESNET_STRIDES[style]
     if theirs != ours:
       raise WeightMismatchError(
-        f"The ResNet of {_STYLE_OWNERS[style]} strides in convolution {theirs[1]} of a block's "
-        f'{theirs[0]} unit, {spec.name} in convolution {ours[1]} of the {ours[0]} one: the weights '
-        'would fit by shape but compute something else.'
+        f"The ResNet of {_STYLE_OWNERS[style]} strides in convolution {theirs[1] + 1} of a block's "
+        f'{theirs[0]} unit, {spec.name} in convolution {ours[1] + 1} of the {ours[0]} one: the '
+        'weights would fit by shape but compute something else.'
       )
 
 
@@ -197,7 +195,7 @@ def _link_by_order(spec: NetSpec, arrays: dict[str, np.ndarray]) -> dict[str, Sl
     'fc': iter([layer.name for layer in layers if layer.kind == 'fc']),
     'norm': iter([layer.name for layer in layers if layer.batch_norm]),
   }
-  by_layer = {}
+  by_layer: dict[str, dict[str, str]] = {}
   for name in arrays:
     layer, part = split(name)
     by_layer.setdefault(layer, {})[part] = name
@@ -215,7 +213,7 @@ def _link_by_order(spec: NetSpec, arrays: dict[str, np.ndarray]) -> dict[str, Sl
 Row = tuple[str, str, str, str]  # style, our layer, foreign layer, foreign batch norm
 
 
-def _vgg_rows(spec: NetSpec) -> Iterator[Row]:
+def _vgg_rows(spec: VggSpec) -> Iterator[Row]:
   index = 0  # of torchvision's `features`
   step = 3 if spec.batch_norm else 2  # convolution, batch norm, ReLU
   for s, stage in enumerate(spec.stages, start=1):
@@ -244,12 +242,16 @@ def _resnet_rows(spec: ResNetSpec) -> Iterator[Row]:
   yield 'keras', 'conv1', 'conv1', 'bn_conv1'
   yield 'torch', 'conv1', 'conv1', 'bn1'
   for unit in spec.units():
-    block, number = (int(n) for n in re.findall(r'(?:block|unit_)(\d+)', unit.scope))
+    block, number = unit.position
     current = f'conv{block + 1}_block{number}'
     old = f'{block + 1}{chr(ord("a") + number - 1)}_branch'  # Keras until 2018
     torch = f'layer{block}.{number - 1}'
-    branches = (('shortcut', 0, '1', 'downsample.0', 'downsample.1'),) if unit.projection else ()
-    branches += tuple((f'conv{i}', i, f'2{"abc"[i - 1]}', f'conv{i}', f'bn{i}') for i in (1, 2, 3))
+    branches = [
+      (f'conv{i}', i, f'2{letter}', f'conv{i}', f'bn{i}')
+      for i, letter in enumerate('abc'[: len(unit.kernels)], start=1)
+    ]
+    if unit.projection:
+      branches.insert(0, ('shortcut', 0, '1', 'downsample.0', 'downsample.1'))
     for ours, i, letter, conv, norm in branches:
       scope = f'{unit.scope}/{ours}'
       yield 'keras', scope, f'{current}_{i}_conv', f'{current}_{i}_bn'
@@ -259,3 +261,11 @@ def _resnet_rows(spec: ResNetSpec) -> Iterator[Row]:
     yield 'keras', ours, 'predictions', 'predictions_bn'
     yield 'keras', ours, 'fc1000', 'fc1000_bn'
     yield 'torch', ours, 'fc', 'fc.bn'
+
+
+def _no_rows(spec: NetSpec) -> Iterator[Row]:
+  yield from ()
+
+
+# A family that is not here has tf-slim's names alone.
+_ROWS: dict[type, Callable[..., Iterator[Row]]] = {VggSpec: _vgg_rows, ResNetSpec: _resnet_rows}

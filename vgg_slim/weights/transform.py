@@ -7,7 +7,7 @@ import numpy as np
 
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets.net_spec import FC_UNITS, NetSpec
-from vgg_slim.nets.resnet_specs import ResNetSpec
+from vgg_slim.nets.resnet import ResNetSpec
 from vgg_slim.weights import kernels, names
 from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.names import Slot
