@@ -9,27 +9,27 @@ from vgg_slim.compat import tf
 from vgg_slim.plotting import samples
 
 
-def test_a_picture_is_a_png_of_the_size_it_says():
+def test_a_figure_value_is_a_png_of_the_stated_size():
   tile = np.full([4, 4, 3], (200, 30, 60), np.uint8)
-  value = tensorboard.picture('here', samples.draw_samples([tile], ['a']))
+  value = tensorboard.figure_value('tag', samples.draw_samples([tile], ['a']))
   image = PIL.Image.open(io.BytesIO(value.image.encoded_image_string))
-  assert (value.tag, image.format) == ('here', 'PNG')
+  assert (value.tag, image.format) == ('tag', 'PNG')
   assert image.size == (value.image.width, value.image.height)
   assert (np.asarray(image.convert('RGB')) == tile[0, 0]).all(-1).any()
 
 
 @pytest.mark.parametrize('step', [None, 3])
-def test_an_event_file_says_what_to_forget(tmp_path, step):
+def test_an_event_file_discards_values_from_its_step_on(tmp_path, step):
   folder = tmp_path / 'new' / 'run'
   with tensorboard.open_events(str(folder), step) as writer:
     writer.add_summary(tensorboard.scalars({'a': 0.5}), 4)
   (path,) = folder.iterdir()
-  events = list(tf.train.summary_iterator(str(path)))[1:]  # the first is the version
-  starts = [e.step for e in events if e.session_log.status == tf.SessionLog.START]
+  events = list(tf.train.summary_iterator(str(path)))[1:]  # the first event is the file version
+  starts = [event.step for event in events if event.session_log.status == tf.SessionLog.START]
   assert starts == ([] if step is None else [3])
   assert events[-1].summary.value[0].tag == 'a'
 
 
-def test_numbers_by_tag():
-  found = {v.tag: v.simple_value for v in tensorboard.scalars({'a': 0.5, 'b/c': 2.0}).value}
-  assert found == {'a': 0.5, 'b/c': 2.0}
+def test_scalars_are_stored_by_tag():
+  stored = {v.tag: v.simple_value for v in tensorboard.scalars({'a': 0.5, 'b/c': 2.0}).value}
+  assert stored == {'a': 0.5, 'b/c': 2.0}

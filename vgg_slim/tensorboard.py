@@ -1,4 +1,4 @@
-"""What TensorBoard shows: event files, and what is written to them."""
+"""TensorBoard event files and the values written to them."""
 
 import io
 from collections.abc import Mapping
@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING
 
 from vgg_slim.compat import tf
 
-if TYPE_CHECKING:  # half a second, for those who draw
+if TYPE_CHECKING:  # importing matplotlib takes half a second
   from vgg_slim.plotting.samples import Figure
 
-EVENT_FILES = 'events.out.tfevents.*'  # pattern of their names
+EVENT_FILES = 'events.out.tfevents.*'  # glob pattern of the file names
 
 
 def open_events(folder: str, step: int | None = None) -> tf.summary.FileWriter:
-  """A new event file in `folder`, which is made where it is missing.
+  """Opens a new event file in `folder`, which is created if missing.
 
   Args:
-    folder: of one run of TensorBoard's.
-    step: TensorBoard forgets what older files of the folder say of this step and later, as a killed
-      run may have left. None: of nothing.
+    folder: folder of one TensorBoard run.
+    step: step from which on TensorBoard discards values of older event files in the folder, such as
+      those of a killed run. None keeps all values.
   """
-  with tf.Graph().as_default():  # a writer wants no eager execution
+  with tf.Graph().as_default():  # FileWriter refuses eager execution
     writer = tf.summary.FileWriter(folder)
   if step is not None:
     writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
   return writer
 
 
-def picture(tag: str, figure: 'Figure') -> tf.Summary.Value:
-  """A drawing of `vgg_slim.plotting`, as PNG."""
+def figure_value(tag: str, figure: 'Figure') -> tf.Summary.Value:
+  """Renders a figure of `vgg_slim.plotting` as a PNG image value."""
   stream = io.BytesIO()
   figure.savefig(stream, format='png')
   width, height = figure.canvas.get_width_height()
@@ -37,6 +37,6 @@ def picture(tag: str, figure: 'Figure') -> tf.Summary.Value:
 
 
 def scalars(values: Mapping[str, float]) -> tf.Summary:
-  """Numbers by tag."""
-  found = [tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-  return tf.Summary(value=found)
+  """Builds a summary of scalar values, by tag."""
+  scalar_values = [tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+  return tf.Summary(value=scalar_values)

@@ -11,7 +11,7 @@ from vgg_slim.evaluation.candidates import find_candidate
 
 @pytest.fixture
 def run(tmp_path):
-  """The config of a train_dir with one checkpoint's file."""
+  """Configuration of a run whose train_dir has the index file of one checkpoint."""
   data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
   config = train_config(data_dir, manifest)
   (tmp_path / 'run').mkdir()
@@ -22,14 +22,14 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize('path', ['run', 'run/model.ckpt-2'])
-def test_a_training_run(tmp_path, run, path):
+def test_the_checkpoint_of_a_training_run(tmp_path, run, path):
   found = find_candidate(str(tmp_path / path))
   assert found.checkpoint == str(tmp_path / 'run' / 'model.ckpt-2')
   assert (found.net, found.preprocessing) == (run.net, run.preprocessing)
   assert (found.class_names, found.data_dir) == (run.class_names, run.data_dir)
 
 
-def imported(folder, **fields):
+def write_imported(folder, **fields):
   values = {'model': 'vgg_a', 'num_classes': 2, 'image_size': 64, 'fc_units': 8, **fields}
   described = contract.Contract(**values)
   (folder / 'w.index').touch()
@@ -38,7 +38,7 @@ def imported(folder, **fields):
 
 
 def test_an_imported_checkpoint(tmp_path):
-  described = imported(tmp_path, pixel_scale=0.5, rgb_mean=(1.0, 2.0, 3.0), head='fc256')
+  described = write_imported(tmp_path, pixel_scale=0.5, rgb_mean=(1.0, 2.0, 3.0), head='fc256')
   found = find_candidate(str(tmp_path / 'w'))
   assert (found.net.model, found.net.head, found.net.image_size) == ('vgg_a', 'fc256', 64)
   assert (found.preprocessing.rgb_mean, found.preprocessing.pixel_scale) == ((1, 2, 3), 0.5)
@@ -46,8 +46,8 @@ def test_an_imported_checkpoint(tmp_path):
   assert (found.class_names, found.data_dir) == (None, None)
 
 
-def test_the_contract_says_how_pixels_are_resized(tmp_path, run):
-  """As for prediction and exports; the config of a run of 0.1 says nothing about it."""
+def test_the_contract_decides_how_images_are_resized(tmp_path, run):
+  """As in prediction and exports; the configuration of a 0.1 run does not record it."""
   described = contract.from_train_config(run)
   assert run.preprocessing.resize_filter != 'bilinear'
   path = contract.contract_path(str(tmp_path / 'run' / 'model.ckpt-2'))
@@ -58,35 +58,35 @@ def test_the_contract_says_how_pixels_are_resized(tmp_path, run):
   assert (found.resize_filter, found.stored_side) == ('bilinear', 99)
 
 
-def test_a_trunk_has_nothing_to_evaluate(tmp_path):
-  imported(tmp_path, num_classes=None, fc_units=None)
+def test_a_trunk_without_a_head_is_refused(tmp_path):
+  write_imported(tmp_path, num_classes=None, fc_units=None)
   with pytest.raises(CheckpointError, match='w has no head'):
     find_candidate(str(tmp_path / 'w'))
 
 
-def test_a_checkpoint_from_elsewhere_must_have_the_runs_pixels(tmp_path, run):
-  imported(tmp_path, pixel_scale=0.5, rgb_mean=run.preprocessing.rgb_mean)
+def test_a_checkpoint_with_other_preprocessing_than_the_run_is_refused(tmp_path, run):
+  write_imported(tmp_path, pixel_scale=0.5, rgb_mean=run.preprocessing.rgb_mean)
   with pytest.raises(CheckpointError, match='expects other pixel values: pixel_scale 0.5'):
     find_candidate(str(tmp_path / 'w'), str(tmp_path / 'run'))
 
 
-def test_nothing_there(tmp_path):
+def test_a_folder_without_a_run_or_checkpoint_is_refused(tmp_path):
   with pytest.raises(CheckpointError, match='is not a train_dir: it has no config.json'):
     find_candidate(str(tmp_path), str(tmp_path))
   with pytest.raises(CheckpointError, match='holds no checkpoint'):
     find_candidate(str(tmp_path))
 
 
-def test_a_config_of_another_run_is_not_mixed_in(tmp_path, run):
+def test_a_checkpoint_with_other_class_names_than_the_run_is_refused(tmp_path, run):
   described = dataclasses.replace(contract.from_train_config(run), class_names=('x', 'y'))
   contract.write_contract(tmp_path / 'run' / 'model.ckpt-2.json', described)
   with pytest.raises(CheckpointError, match="0 is 'x', here 'class_0'"):
     find_candidate(str(tmp_path / 'run'))
 
 
-def test_the_test_scale_is_the_one_of_the_contract(tmp_path, run):
+def test_the_test_scale_is_that_of_the_contract(tmp_path, run):
   described = dataclasses.replace(contract.from_train_config(run), test_scale=96)
   contract.write_contract(tmp_path / 'run' / 'model.ckpt-2.json', described)
   assert find_candidate(str(tmp_path / 'run')).test_scale == 96
-  imported(tmp_path, test_scale=70)  # not a multiple of 32: somebody chose it
+  write_imported(tmp_path, test_scale=70)  # not a default: these are multiples of 32
   assert find_candidate(str(tmp_path / 'w')).test_scale == 70

@@ -19,18 +19,18 @@ def test_classes_are_found_by_name():
   )
 
 
-def test_another_order_is_mapped_and_the_same_is_not():
+def test_only_the_same_order_is_the_identity():
   assert map_classes(NETWORK, 5, NETWORK, 'x').is_identity
   assert not map_classes(NETWORK, 5, NETWORK[::-1], 'x').is_identity
 
 
-def test_a_network_without_names_needs_as_many_classes():
+def test_a_network_without_names_needs_the_same_number_of_classes():
   assert map_classes(None, 2, ('a', 'b'), 'x').names == ('a', 'b')
-  with pytest.raises(DataError, match='data/x has 2 classes and the network 3, whose checkpoint'):
+  with pytest.raises(DataError, match='data/x has 2 classes, but the network has 3'):
     map_classes(None, 3, ('a', 'b'), 'data/x')
 
 
-def test_every_class_that_the_network_lacks_is_named():
+def test_every_class_that_the_network_lacks_is_listed():
   data_names = ('cat', *(f'new_{i}' for i in range(9)))
   with pytest.raises(DataError) as caught:
     map_classes(NETWORK, 5, data_names, 'data/x')
@@ -40,12 +40,12 @@ def test_every_class_that_the_network_lacks_is_named():
   )
 
 
-def test_four_names_are_not_cut():
+def test_four_names_are_all_listed():
   with pytest.raises(DataError, match='Its 4 classes are airplane, car, bird, cat[.]$'):
     map_classes(NETWORK[:4], 4, ('deer',), 'x')
 
 
 @pytest.mark.parametrize('label', [-1, 2])
-def test_labels_outside_the_classes(label):
-  with pytest.raises(DataError, match=rf'outside 0 .. 1: .*{label}'):
+def test_labels_outside_the_classes_are_refused(label):
+  with pytest.raises(DataError, match=rf'must be in 0 .. 1, got .*{label}'):
     map_classes(NETWORK, 5, ('cat', 'deer'), 'x').to_network(np.array([0, label]))

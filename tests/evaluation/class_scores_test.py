@@ -5,13 +5,13 @@ from vgg_slim.evaluation import class_scores
 from vgg_slim.evaluation.class_map import ClassMap
 
 ALL = ClassMap(('a', 'b', 'c', 'd'), np.arange(4))
-# The data set's labels 0 and 1 are the classes 3 and 0 of the network.
+# Labels 0 and 1 of the data set are classes 3 and 0 of the network.
 SOME = ClassMap(('a', 'b', 'c', 'd'), np.array([3, 0]))
 LABELS = np.array([0, 0, 0, 1, 1, 3])
 PREDICTED = np.array([0, 0, 1, 1, 0, 1])
 
 
-def test_counts_by_hand():
+def test_confusion_matrix_matches_hand_counts():
   matrix = class_scores.confusion_matrix(LABELS, PREDICTED, ALL)
   assert matrix.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]]
 
@@ -25,22 +25,22 @@ def test_other_classes_of_the_network_are_counted_together():
   assert zero == (0, 0, 0, 2)
 
 
-def test_precision_and_recall_by_hand():
+def test_precision_and_recall_match_hand_arithmetic():
   zero, one, two, three = class_scores.score_classes(LABELS, PREDICTED, ALL)
   assert zero == (2 / 3, 2 / 3, 2 / 3, 3)
   assert one == (1 / 3, 1 / 2, 0.4, 2)
   assert (two, three) == ((0, 0, 0, 0), (0, 0, 0, 1))
 
 
-def test_the_surest_mistake_comes_first():
-  said = ((1, 0.5), (0, 0.9), (2, 0.8), (1, 0.7))
-  rows = [probabilities_of([label], sure) for label, sure in said]
+def test_the_most_confident_error_comes_first():
+  predictions = ((1, 0.5), (0, 0.9), (2, 0.8), (1, 0.7))
+  rows = [probabilities_of([label], confidence) for label, confidence in predictions]
   labels = np.array([0, 0, 0, 2])
-  found = class_scores.most_confident_errors(np.concatenate(rows), labels, count=2)
-  assert found.tolist() == [2, 3]
+  errors = class_scores.most_confident_errors(np.concatenate(rows), labels, count=2)
+  assert errors.tolist() == [2, 3]
 
 
-def test_equally_sure_mistakes_stay_in_order():
+def test_equally_confident_errors_stay_in_order():
   rows = np.concatenate([probabilities_of([1], 0.75)] * 40)
-  found = class_scores.most_confident_errors(rows, np.zeros(40, int), count=40)
-  assert found.tolist() == list(range(40))
+  errors = class_scores.most_confident_errors(rows, np.zeros(40, int), count=40)
+  assert errors.tolist() == list(range(40))

@@ -15,7 +15,7 @@ from vgg_slim.evaluation.class_map import ClassMap
 
 LABELS = np.array([0, 1, 1, 0])
 SURE = {1: 0.625, 2: 0.75}  # by step
-# No picture is taken for another, so that no shard is read to show it.
+# No image is misclassified, so no shard is read for a figure of errors.
 SCORED = {
   step: dataclasses.replace(
     scored_checkpoint(
@@ -29,7 +29,7 @@ SCORED = {
 
 @pytest.fixture
 def train_dir(tmp_path):
-  """Lists the checkpoints of steps 1 and 2."""
+  """A train_dir that lists checkpoints of steps 1 and 2."""
   prefixes = [str(tmp_path / f'model.ckpt-{step}') for step in SCORED]
   for prefix in prefixes:
     tmp_path.joinpath(f'{prefix}.index').touch()
@@ -39,13 +39,13 @@ def train_dir(tmp_path):
 
 @pytest.fixture
 def score(monkeypatch):
-  """Has `score(checkpoint)` in the place of the network, once it is given."""
+  """Replaces the evaluator; call the fixture with a function to replace `score` as well."""
 
-  class Fake:
+  class FakeEvaluator:
     classes = ClassMap(('a', 'b'), np.arange(2))
 
     def __init__(self, *_):
-      self.score = Fake.found
+      self.score = FakeEvaluator.function
 
     def __enter__(self):
       return self
@@ -53,16 +53,16 @@ def score(monkeypatch):
     def __exit__(self, *_):
       pass
 
-  def give(function):
-    Fake.found = staticmethod(function)
+  def set_score(function):
+    FakeEvaluator.function = staticmethod(function)
 
-  monkeypatch.setattr(runner, 'Evaluator', Fake)
-  give(lambda checkpoint: SCORED[int(checkpoint.rpartition('-')[2])])
-  return give
+  monkeypatch.setattr(runner, 'Evaluator', FakeEvaluator)
+  set_score(lambda checkpoint: SCORED[int(checkpoint.rpartition('-')[2])])
+  return set_score
 
 
 def run(train_dir, max_steps):
-  """The lines of an evaluation that waits for nothing."""
+  """Lines reported by an evaluator that does not wait for new checkpoints."""
   lines = []
   split = Split(4, (2, 2), (Shard('shard', 4, 100, ''),))
   manifest = dataclasses.replace(a_manifest(), splits={'train': split})
@@ -86,22 +86,22 @@ def events(train_dir):
 
 
 def line(step):
-  # Four pictures in half a second; the loss is that of the sure class alone.
+  # Four images in half a second; every prediction is correct.
   return f'step {step}  top-1 error 0.00%  loss {-np.log(SURE[step]):.4f}  8.0 images/s'
 
 
 @pytest.mark.usefixtures('score')
-def test_a_line_and_a_point_of_the_curves_for_each_checkpoint(train_dir):
+def test_each_checkpoint_gives_a_line_and_a_point_of_the_curves(train_dir):
   assert run(train_dir, max_steps=2) == [line(1), line(2)]
   written = events(train_dir)
-  assert [e.step for e in written if e.session_log.status == tf.SessionLog.START] == [1]
-  found = [
+  assert [event.step for event in written if event.session_log.status == tf.SessionLog.START] == [1]
+  losses = [
     (event.step, value.simple_value)
     for event in written
     for value in event.summary.value
     if value.tag == 'loss'
   ]
-  assert found == [(step, pytest.approx(-np.log(sure), rel=1e-6)) for step, sure in SURE.items()]
+  assert losses == [(step, pytest.approx(-np.log(sure), rel=1e-6)) for step, sure in SURE.items()]
 
 
 @pytest.mark.usefixtures('score')
@@ -114,11 +114,11 @@ def test_a_second_evaluator_of_the_same_folder_is_refused(train_dir):
 
 
 @pytest.mark.usefixtures('score')
-def test_it_says_where_nothing_new_came(train_dir):
+def test_a_timeout_is_reported(train_dir):
   assert run(train_dir, max_steps=3) == [line(1), line(2), 'No new checkpoint for 0 minutes.']
 
 
-def test_a_checkpoint_removed_before_it_was_read_is_named(train_dir, score):
+def test_a_checkpoint_removed_before_it_was_read_is_reported(train_dir, score):
   def removed(checkpoint):
     if checkpoint.endswith('-1'):
       train_dir.joinpath(f'{checkpoint}.index').unlink()
@@ -127,14 +127,14 @@ def test_a_checkpoint_removed_before_it_was_read_is_named(train_dir, score):
 
   score(removed)
   assert run(train_dir, max_steps=2) == [
-    f'{train_dir}/model.ckpt-1 was removed before it was read.',
+    f'{train_dir}/model.ckpt-1 was removed before it could be read.',
     line(2),
   ]
-  # What an earlier evaluator wrote of step 1 stays.
-  assert [e.step for e in events(train_dir) if e.HasField('session_log')] == [2]
+  # What an earlier evaluator wrote about step 1 is kept.
+  assert [event.step for event in events(train_dir) if event.HasField('session_log')] == [2]
 
 
 @pytest.mark.usefixtures('score')
-def test_a_run_without_a_checkpoint_leaves_no_file(tmp_path):
+def test_a_run_without_a_checkpoint_writes_no_file(tmp_path):
   assert run(tmp_path, max_steps=2) == ['No new checkpoint for 0 minutes.']
   assert list(tmp_path.iterdir()) == []

@@ -5,12 +5,12 @@ from vgg_slim.evaluation.eval_config import EvalConfig
 
 
 def test_the_papers_protocol_is_the_default():
-  request = EvalConfig([256, 384, 512])
-  assert (request.test_scales, request.views) == ((256, 384, 512), ('dense',))
-  assert (request.flip, request.average) == (True, 'probabilities')
+  config = EvalConfig([256, 384, 512])
+  assert (config.test_scales, config.views) == ((256, 384, 512), ('dense',))
+  assert (config.flip, config.average) == (True, 'probabilities')
 
 
-def test_a_batch_may_be_one_crop():
+def test_a_batch_may_hold_a_single_crop():
   assert EvalConfig([256], batch_size=1).batch_size == 1
 
 
@@ -22,6 +22,6 @@ def test_a_batch_may_be_one_crop():
     ({'average': 'mean', 'batch_size': 0}, 'average must be one of .*; batch_size must be'),
   ],
 )
-def test_what_nobody_can_be_asked_for(values, message):
+def test_invalid_values_are_refused(values, message):
   with pytest.raises(ConfigError, match=message):
     EvalConfig([32], **values)

@@ -1,4 +1,4 @@
-"""Scored checkpoints out of thin air."""
+"""Fabricated scores and scored checkpoints."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from vgg_slim.evaluation.results import Pass, ScoredCheckpoint
 
 
 def probabilities_of(predicted, sure=0.9, num_classes=3):
-  """float32 [N, K] whose most probable classes are `predicted`."""
+  """Probabilities, float32 [N, K]: `sure` for each class of `predicted`, the rest spread evenly."""
   rest = (1 - sure) / (num_classes - 1)
   rows = np.full([len(predicted), num_classes], rest, np.float32)
   rows[np.arange(len(predicted)), predicted] = sure
@@ -15,7 +15,7 @@ def probabilities_of(predicted, sure=0.9, num_classes=3):
 
 
 def scored_checkpoint(passes, labels, views, model='vgg_d', seconds=0.5, **request):
-  """A checkpoint with `passes`, arrays by view and scale, each of which took `seconds`."""
+  """A checkpoint with `passes`, arrays by view and scale, each scored in `seconds`."""
   scales = tuple(dict.fromkeys(scale for _, scale in passes))
   return ScoredCheckpoint(
     model=model,

@@ -14,14 +14,14 @@ def softmax(x):
   return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
 
 
-def test_class_map_is_softmax_cell_by_cell():
+def test_class_map_is_a_softmax_per_cell():
   scores = np.random.default_rng(0).normal(size=[1, 2, 3, 4]).astype(np.float32)
   with graph_session() as session:
     got = session.run(heat_maps.build_class_map(tf.constant(scores), tf.constant(2)))
   np.testing.assert_allclose(got, softmax(scores)[..., 2], rtol=1e-5)
 
 
-def test_class_map_of_one_sigmoid():
+def test_class_map_of_a_sigmoid():
   z = np.array([[[[-2.0], [0.5]]]], np.float32)
   with graph_session() as session:
     zero, one = session.run([heat_maps.build_class_map(tf.constant(z), c) for c in (0, 1)])
@@ -30,7 +30,7 @@ def test_class_map_of_one_sigmoid():
 
 
 def slow_grad_cam(features, fc6, fc7, fc8, class_id):
-  """One picture, by hand: logits = fc8 . relu(fc7 . relu(fc6 . pooled)), pooled = max of 2x2."""
+  """Grad-CAM of one image with logits fc8 . relu(fc7 . relu(fc6 . max_pool_2x2(features)))."""
   side, channels = features.shape[1:]
   pooled = features.reshape(side // 2, 2, side // 2, 2, channels).max((1, 3))
   (w6, b6), (w7, b7), (w8, _) = fc6, fc7, fc8
@@ -68,12 +68,12 @@ def test_grad_cam_against_gradients_derived_by_hand():
 
 
 @pytest.mark.parametrize(('class_id', 'sign'), [(0, -1), (1, 1)])
-def test_grad_cam_of_one_sigmoid_has_two_sides(class_id, sign):
+def test_grad_cam_of_a_sigmoid_is_opposite_for_its_two_classes(class_id, sign):
   features = np.array([[[[1.0], [2.0]]]], np.float32)
   with graph_session() as session:
     end_points = {'map': tf.constant(features)}
     logits = tf.reduce_mean(-4 * end_points['map'], [1, 2])
     outputs = NetOutputs(None, logits, end_points)
     got = session.run(heat_maps.build_grad_cam(outputs, 'map', tf.constant(class_id)))
-  # Half of d(-4 * mean)/dx = -2 for both of the two cells.
+  # Half of d(-4 * mean)/dx = -2 for both cells.
   np.testing.assert_allclose(got[0, 0], np.maximum(sign * -1 * features[0, 0, :, 0], 0))

@@ -1,4 +1,4 @@
-"""Section 3.2 of the VGG paper in NumPy and Pillow; shares nothing with the library."""
+"""Section 3.2 of the VGG paper in NumPy and Pillow; independent of the library."""
 
 import io
 import math
@@ -11,14 +11,14 @@ def decode(encoded):
   return np.asarray(PIL.Image.open(io.BytesIO(encoded)).convert('RGB'), np.float64)
 
 
-def resize_smaller_side(picture, side):
-  """Pillow's antialiased filter; one channel at a time, as it rounds those of RGB images."""
-  height, width = (round(length * side / min(picture.shape[:2])) for length in picture.shape[:2])
+def resize_smaller_side(image, side):
+  """Pillow's antialiased filter, per channel in float32, as Pillow rounds resized RGB images."""
+  height, width = (round(length * side / min(image.shape[:2])) for length in image.shape[:2])
   channels = [
     PIL.Image.fromarray(channel.astype(np.float32)).resize(
       (width, height), PIL.Image.Resampling.BILINEAR
     )
-    for channel in np.moveaxis(picture, 2, 0)
+    for channel in np.moveaxis(image, 2, 0)
   ]
   return np.stack(channels, -1).astype(np.float64)
 
@@ -31,7 +31,7 @@ def convolve(maps, weights, biases, padding):
 
 
 def pool(maps, kernel=2, stride=2, rounding=math.floor):
-  """Max pool by loops; with math.ceil Caffe's, whose windows are cut at the border."""
+  """Max pooling by loops; math.ceil gives Caffe's, whose windows are cut at the border."""
   rows, columns = (rounding((side - kernel) / stride) + 1 for side in maps.shape[1:3])
   pooled = np.empty([len(maps), rows, columns, maps.shape[3]], maps.dtype)
   for i, j in np.ndindex(rows, columns):
@@ -41,7 +41,7 @@ def pool(maps, kernel=2, stride=2, rounding=math.floor):
 
 
 def score_map(images, values, scope, rounding=math.floor):
-  """The class score map [N, h, w, K] for variables by name, convolutions in order of names."""
+  """Class score map [N, h, w, K]; `values` maps variable names to arrays."""
   maps = images
   for stage in range(1, 6):
     unit = 1
@@ -63,27 +63,27 @@ def softmax(logits):
   return exponentials / exponentials.sum(-1, keepdims=True)
 
 
-def crops(picture, side, view):
-  """The squares of a view, cut by walking over rows and columns."""
-  bottom, right = picture.shape[0] - side, picture.shape[1] - side
-  middle = (bottom + 1) // 2, (right + 1) // 2
+def crops(image, side, view):
+  """The crops of a view, [V, side, side, C]."""
+  bottom, right = image.shape[0] - side, image.shape[1] - side
+  center = (bottom + 1) // 2, (right + 1) // 2
   corners = {
-    'center': [middle],
-    'ten_crop': [(0, 0), (0, right), (bottom, 0), (bottom, right), middle],
+    'center': [center],
+    'ten_crop': [(0, 0), (0, right), (bottom, 0), (bottom, right), center],
     'multi_crop': [
       (int(bottom * i / 4 + 0.5), int(right * j / 4 + 0.5)) for i in range(5) for j in range(5)
     ],
   }[view]
-  return np.stack([picture[y : y + side, x : x + side] for y, x in corners])
+  return np.stack([image[y : y + side, x : x + side] for y, x in corners])
 
 
-def images_of_view(picture, side, view):
-  """[V, h, w, 3]: the crops of a view, or the whole picture, and then their mirror images."""
-  images = picture[np.newaxis] if view == 'dense' else crops(picture, side, view)
+def images_of_view(image, side, view):
+  """The crops of a view, or the whole image, then their mirror images: [V, h, w, 3]."""
+  images = image[np.newaxis] if view == 'dense' else crops(image, side, view)
   return np.concatenate([images, images[:, :, ::-1]])
 
 
-def logits_of_views(picture, values, scope, side, view, rounding=math.floor):
-  """[V, K]: one row for each of `images_of_view`."""
-  images = images_of_view(picture, side, view)
+def logits_of_views(image, values, scope, side, view, rounding=math.floor):
+  """Logits of each of `images_of_view`, [V, K]."""
+  images = images_of_view(image, side, view)
   return score_map(images, values, scope, rounding).mean(axis=(1, 2))

@@ -14,7 +14,7 @@ from vgg_slim.evaluation.class_map import ClassMap
 
 @pytest.fixture
 def evaluation(tmp_path):
-  """(tables, comparisons, manifest, shards) of a split in which the first picture went wrong."""
+  """(tables, comparisons, manifest, shards) of a split whose first image is misclassified."""
   data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
   labels = [0, 1, 0, 1, 1, 0]
   passes = {('dense', 32): probabilities_of([1, *labels[1:]], num_classes=2)}
@@ -23,7 +23,7 @@ def evaluation(tmp_path):
   return tables.make_tables(scored), tables.compare(scored), manifest, shards
 
 
-def test_json(evaluation):
+def test_json_holds_all_results(evaluation):
   shown, comparisons, *_ = evaluation
   stream = io.BytesIO()
   outputs.write_json(stream, shown, comparisons)
@@ -43,16 +43,16 @@ def csv_of(evaluation):
   return list(csv.DictReader(io.StringIO(stream.getvalue().decode())))
 
 
-def test_rows_have_the_names_of_the_records(evaluation):
+def test_csv_rows_have_the_file_names_of_the_records(evaluation):
   rows = csv_of(evaluation)
   assert len({row['file'] for row in rows}) == 6
   assert [row['class_1'] == row['label'] for row in rows] == [False] + [True] * 5
 
 
-def test_report_shows_the_picture_that_went_wrong(evaluation):
+def test_report_shows_the_misclassified_image(evaluation):
   shown, comparisons, manifest, shards = evaluation
   stream = io.BytesIO()
   classes = ClassMap(manifest.class_names, np.arange(2))
   outputs.write_report(stream, shown, comparisons, classes, shards)
   first = csv_of(evaluation)[0]['file']
-  assert f'class_0, taken for class_1 (90.0%): {first}' in stream.getvalue().decode()
+  assert f'class_0, predicted as class_1 (90.0%): {first}' in stream.getvalue().decode()

@@ -12,16 +12,16 @@ CONTRACT = Contract('vgg16', 2, 224, 4096)
 
 
 class FakePredictor:
-  """Remembers what it is asked, and answers with maps of a picture of 256x320 pixels."""
+  """Records calls of `explain`, and returns maps of an image of 256x320 pixels."""
 
   def __init__(self):
-    self.asked = []
+    self.calls = []
 
   def read(self, path):
     return np.zeros([256, 320, 3], np.float32)
 
   def explain(self, image, class_id, layer):
-    self.asked.append((image.shape, class_id, layer))
+    self.calls.append((image.shape, class_id, layer))
     return Explanation(np.zeros([256, 320, 3], np.uint8), np.ones([2, 4]) / 2, np.ones([16, 20]))
 
 
@@ -34,11 +34,11 @@ def predictions(tmp_path):
   return [Prediction(str(path), top) for path in sorted(tmp_path.rglob('*.*'))]
 
 
-def test_pictures_of_one_name_are_kept_apart(predictions, tmp_path):
+def test_images_with_the_same_name_get_separate_files(predictions, tmp_path):
   prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)
   names = sorted(path.name for path in (tmp_path / 'charts').iterdir())
   assert names == ['cat.png', 'cat_2.png', 'dog.png']
-  prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)  # over the old ones
+  prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)  # overwrites
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_most_probable_class_is_explained(predictions, tmp_path, layer, expe
   predictor = FakePredictor()
   folder = tmp_path / 'maps'
   prediction_pictures.write_heat_maps(folder, predictions[:1], predictor, CONTRACT, layer)
-  assert predictor.asked == [((256, 320, 3), 1, expected)]
+  assert predictor.calls == [((256, 320, 3), 1, expected)]
   assert (folder / 'cat.png').read_bytes().startswith(b'\x89PNG')
 
 

@@ -9,7 +9,7 @@ from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 
 
-def test_tiles_are_read_like_text():
+def test_tiles_are_arranged_row_by_row():
   tiles = np.arange(5, dtype=np.uint8)[:, None, None, None] + np.zeros([5, 2, 2, 3], np.uint8) + 1
   sprite = projector.draw_sprite(tiles)
   assert sprite.shape == (6, 6, 3)
@@ -17,7 +17,7 @@ def test_tiles_are_read_like_text():
   np.testing.assert_array_equal(sprite[1::2, 1::2, 2], sprite[::2, ::2, 0])
 
 
-def test_files_of_a_folder(tmp_path):
+def test_files_of_the_projector(tmp_path):
   features = projector.Features(
     'fc7', np.array([[0.5, 0], [0, 1e-7]]), np.array([1, 0]), np.zeros([2, 4, 4, 3], np.uint8)
   )
@@ -31,8 +31,8 @@ def test_files_of_a_folder(tmp_path):
   assert config.count('single_image_dim: 4') == 2
 
 
-def test_features_are_what_the_last_layer_takes(tmp_path, monkeypatch):
-  monkeypatch.setattr(projector, 'MOST_PICTURES', 5)
+def test_features_are_the_input_of_the_last_layer(tmp_path, monkeypatch):
+  monkeypatch.setattr(projector, 'MAX_IMAGES', 5)
   data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
   config = train_config(data_dir, manifest)
   net = config.net.__class__(2, 'vgg_a@4', image_size=32, fc_units=16, initializer='he')
@@ -43,11 +43,17 @@ def test_features_are_what_the_last_layer_takes(tmp_path, monkeypatch):
     session.run(tf.global_variables_initializer())
     checkpoint = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
   shards = manifests.shard_paths(data_dir, manifest, 'train')
-  found = projector.run_features(checkpoint, config, shards)
-  assert (found.layer, found.values.shape, found.tiles.shape) == ('fc7', (5, 16), (5, 32, 32, 3))
-  assert set(found.labels) == {0, 1}
-  of_class = [found.tiles[found.labels == label].mean((0, 1, 2)) for label in (0, 1)]
-  assert np.abs(of_class[0] - of_class[1]).max() > 10  # a colour for each class
-  assert found.values.min() >= 0  # after its ReLU
-  assert found.values.max() > 0
+  features = projector.run_features(checkpoint, config, shards)
+  assert (features.layer, features.values.shape, features.tiles.shape) == (
+    'fc7',
+    (5, 16),
+    (5, 32, 32, 3),
+  )
+  assert set(features.labels) == {0, 1}
+  mean_of_class = [features.tiles[features.labels == label].mean((0, 1, 2)) for label in (0, 1)]
+  assert (
+    np.abs(mean_of_class[0] - mean_of_class[1]).max() > 10
+  )  # the images of each class have a color of their own
+  assert features.values.min() >= 0  # after its ReLU
+  assert features.values.max() > 0
   assert outputs.end_points['fc7'].shape.as_list()[-1] == 16

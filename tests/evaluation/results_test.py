@@ -18,7 +18,7 @@ PASSES = {
 VIEWS = ('dense', 'ten_crop', 'dense+ten_crop')
 
 
-def test_views_scales_and_networks_count_alike():
+def test_views_scales_and_networks_have_equal_weight():
   one = scored_checkpoint(PASSES, LABELS, VIEWS)
   other = scored_checkpoint({key: p[:, ::-1] for key, p in PASSES.items()}, LABELS, VIEWS, 'vgg_e')
   line = results.combine([one, other], 'dense+ten_crop')
@@ -27,12 +27,12 @@ def test_views_scales_and_networks_count_alike():
   result = line.result
   assert (result.model, result.train_scale) == ('vgg_d + vgg_e', '256')
   assert result.checkpoint == 'runs/vgg_d/model.ckpt-9 + runs/vgg_e/model.ckpt-9'
-  # Two networks at two scales with a mirror image of one whole picture and of five crops.
+  # Two networks, two scales, unflipped and flipped, one whole image and five crops.
   assert result.num_views == 2 * 2 * 2 * (1 + 5)
   assert result.images_per_second == pytest.approx(4 / (8 * 0.5))
 
 
-def test_one_line_by_hand():
+def test_one_line_matches_hand_arithmetic():
   line = results.combine([scored_checkpoint(PASSES, LABELS, VIEWS)], 'dense', [256])
   assert list(line.hits) == [True, True, True, False]
   result = line.result
@@ -42,14 +42,14 @@ def test_one_line_by_hand():
   assert (result.test_scales, result.view, result.num_views, result.step) == ((256,), 'dense', 2, 9)
 
 
-def test_scores_that_are_not_finite_are_no_line():
+def test_scores_that_are_not_finite_are_refused():
   broken = {key: p * [[1], [1], [np.inf], [1]] for key, p in PASSES.items()}
   one = scored_checkpoint(broken, LABELS, VIEWS)
   with pytest.raises(NonFiniteError, match=r'^runs/vgg_d/model.ckpt-9 gives .* image number 2'):
     results.combine([one], 'dense')
 
 
-def test_what_differs_between_networks_is_said():
+def test_differences_between_networks_are_recorded():
   one = scored_checkpoint(PASSES, LABELS, VIEWS)
   other = dataclasses.replace(
     scored_checkpoint(PASSES, LABELS, VIEWS, 'vgg_e', flip=False), train_scale='[256;512]', step=7
@@ -67,7 +67,7 @@ def test_logits_are_averaged_before_the_softmax():
   np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
-def test_only_the_same_pictures_can_be_fused():
+def test_only_checkpoints_scored_on_the_same_images_can_be_fused():
   one = scored_checkpoint(PASSES, LABELS, VIEWS)
   other = scored_checkpoint(PASSES, LABELS[::-1], VIEWS)
   with pytest.raises(DataError, match='their labels differ'):

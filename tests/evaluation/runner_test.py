@@ -21,7 +21,7 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import host
 
 MODEL, SIDE, SCALES = 'vgg_c@4', 64, (64, 75)
-SHAPES = [(70, 101), (90, 66), (70, 101)]  # two pictures share a batch
+SHAPES = [(70, 101), (90, 66), (70, 101)]  # images of one shape share a batch
 
 
 @dataclasses.dataclass
@@ -31,7 +31,7 @@ class Run:
   manifest: object
   checkpoint: str
   values: dict
-  pixels: list  # of the training split, in its order
+  pixels: list  # of each image of the training split, in its order
 
   def evaluate(self, **request):
     with self.evaluator(**request) as evaluator:
@@ -44,7 +44,7 @@ class Run:
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
-  """A thin network with random weights, and pictures of several shapes in three classes."""
+  """A thin network with random weights, and images of several shapes in three classes."""
   folder = tmp_path_factory.mktemp('run')
   rng = np.random.default_rng(1)
   images = []
@@ -74,7 +74,7 @@ def save_random_weights(config, prefix, seed=0, **factors):
     registry.build_from_config(config.net, tf.zeros([1, SIDE, SIDE, 3]), Inference())
     tf.train.get_or_create_global_step()
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
-    # Kernels spread as He et al. draw them: neither pictures nor classes look alike to the network.
+    # He et al. initialization keeps the scores of different images and classes apart.
     values = {
       name: value * np.float32(np.sqrt(2 / np.prod(value.shape[:-1])) if value.ndim > 1 else 0.1)
       for name, value in random_values(shapes, seed, scale=1.1).items()
@@ -87,38 +87,38 @@ def save_random_weights(config, prefix, seed=0, **factors):
 
 
 def numpy_scores(run, view, scale, average, rounding=math.floor):
-  """Section 3.2 for every picture, one at a time: [N, K]."""
-  fed = run.config.preprocessing
+  """Scores as in section 3.2 of the paper, one image at a time: [N, K]."""
+  preprocessing = run.config.preprocessing
   rows = []
   for pixels in run.pixels:
     resized = numpy_vgg.resize_smaller_side(pixels, scale)
-    picture = (resized - fed.rgb_mean) * fed.pixel_scale
-    logits = numpy_vgg.logits_of_views(picture, run.values, 'vgg_c', SIDE, view, rounding)
+    image = (resized - preprocessing.rgb_mean) * preprocessing.pixel_scale
+    logits = numpy_vgg.logits_of_views(image, run.values, 'vgg_c', SIDE, view, rounding)
     rows.append(average(logits).mean(axis=0))
   return np.array(rows)
 
 
 @pytest.mark.parametrize('view', views.VIEWS)
-def test_every_view_against_numpy(run, view):
+def test_every_view_matches_numpy(run, view):
   scored = run.evaluate(views=(view,))
   assert list(scored.passes) == [(view, scale) for scale in SCALES]
   for scale in SCALES:
     expected = numpy_scores(run, view, scale, numpy_vgg.softmax)
-    assert np.ptp(expected, axis=0).max() > 0.1  # the pictures do differ
+    assert np.ptp(expected, axis=0).max() > 0.1  # scores differ between images
     # float32 through 16 layers against float64.
     np.testing.assert_allclose(scored.passes[view, scale].scores, expected, rtol=0, atol=2e-6)
 
 
-def test_the_papers_pools_against_numpy(run):
+def test_pools_that_round_up_match_numpy(run):
   scored = run.evaluate(pool_rounding='ceil')
   for scale in SCALES:
     expected = numpy_scores(run, 'dense', scale, numpy_vgg.softmax, math.ceil)
     floored = numpy_scores(run, 'dense', scale, numpy_vgg.softmax)
-    assert np.abs(expected - floored).max() > 1e-3  # the border counts
+    assert np.abs(expected - floored).max() > 1e-3  # the border matters
     np.testing.assert_allclose(scored.passes['dense', scale].scores, expected, rtol=0, atol=2e-6)
 
 
-def test_logits_against_numpy(run):
+def test_averaged_logits_match_numpy(run):
   scored = run.evaluate(average='logits')
   expected = [numpy_scores(run, 'dense', scale, lambda logits: logits) for scale in SCALES]
   line = results.combine([scored], 'dense')
@@ -135,7 +135,7 @@ def test_views_and_scales_share_the_variables(run):
   assert (scored.model, scored.train_scale, scored.step) == (MODEL, '[64;72]', 7)
 
 
-def test_moving_averages_take_the_variables_place(run, tmp_path):
+def test_moving_averages_replace_the_variables(run, tmp_path):
   with graph_session() as session:
     for name, value in run.values.items():
       stored = name if name == 'global_step' else f'{name}{search.AVERAGE_SUFFIX}'
@@ -144,10 +144,10 @@ def test_moving_averages_take_the_variables_place(run, tmp_path):
         tf.get_variable(name, initializer=np.zeros_like(value))
     session.run(tf.global_variables_initializer())
     checkpoint = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
-  for use_averages, truth in ((True, run.evaluate().passes['dense', 64].scores), (False, 1 / 3)):
+  for use_averages, expected in ((True, run.evaluate().passes['dense', 64].scores), (False, 1 / 3)):
     with run.evaluator(use_averages=use_averages) as evaluator:
       scores = evaluator.score(checkpoint).passes['dense', 64].scores
-    np.testing.assert_allclose(scores, np.broadcast_to(truth, scores.shape), rtol=1e-6)
+    np.testing.assert_allclose(scores, np.broadcast_to(expected, scores.shape), rtol=1e-6)
 
 
 @pytest.mark.parametrize('batch_size', [1, 64])
@@ -155,7 +155,7 @@ def test_batch_size_changes_nothing(run, batch_size):
   one = run.evaluate(views=('dense', 'ten_crop'), batch_size=batch_size)
   other = run.evaluate(views=('dense', 'ten_crop'))
   for key, scored in one.passes.items():
-    # Sums of float32 in another order.
+    # float32 sums in another order.
     np.testing.assert_allclose(scored.scores, other.passes[key].scores, rtol=0, atol=2e-6)
 
 
@@ -179,13 +179,13 @@ def test_a_checkpoint_of_another_network_is_refused(run):
     evaluator.score(run.checkpoint)
 
 
-def test_other_classes_are_refused(run):
+def test_classes_that_the_network_lacks_are_refused(run):
   other = dataclasses.replace(run.config, class_names=('x', 'b', 'z'))
   with pytest.raises(DataError, match=r'has 3 classes.* not trained on 2 of them: a, c\.'):
     run.evaluator(config=other)
 
 
-def test_labels_become_those_of_the_network(run):
+def test_labels_are_mapped_to_those_of_the_network(run):
   expected = run.evaluate()
   other = dataclasses.replace(run.config, class_names=('c', 'a', 'b'))
   with run.evaluator(config=other) as evaluator:
@@ -200,22 +200,22 @@ def test_an_image_whose_scores_are_not_finite_is_named(run, tmp_path):
   checkpoint, _ = save_random_weights(run.config, tmp_path / 'model.ckpt', fc8=np.nan)
   with (
     run.evaluator(views=('center',)) as evaluator,
-    # Its name in the records, not its number in the split.
+    # The name in the records, not the index in the split.
     pytest.raises(NonFiniteError, match='not finite for image [0-5] and'),
   ):
     evaluator.score(checkpoint)
 
 
-def test_a_scale_below_the_training_side_is_refused(run):
+def test_a_scale_below_the_image_size_is_refused(run):
   with pytest.raises(ConfigError, match='at least image_size=64 pixels'):
     run.evaluator(test_scales=(64, 32))
 
 
-def test_a_manifest_that_counts_wrong_is_noticed(run):
+def test_a_manifest_with_a_wrong_count_is_detected(run):
   split = dataclasses.replace(run.manifest.splits['train'], num_examples=7)
   manifest = dataclasses.replace(run.manifest, splits={'train': split})
   with (
     run.evaluator(manifest=manifest) as evaluator,
-    pytest.raises(DataError, match='picture 6 came 0 times'),
+    pytest.raises(DataError, match='image 6 was scored 0 times'),
   ):
     evaluator.score(run.checkpoint)

@@ -7,7 +7,7 @@ from vgg_slim.nets.outputs import NetOutputs
 
 
 def left_pixel(images):
-  """A network whose logits are the channels of the top left pixel: it sees what was mirrored."""
+  """A network whose logits are the channels of the top left pixel, which mirroring changes."""
   return NetOutputs(images, images[:, 0, 0, :], {})
 
 
@@ -15,7 +15,7 @@ def softmax(x):
   return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
 
 
-def test_mirror_images_are_averaged_as_probabilities():
+def test_mirror_images_are_averaged():
   images = np.random.default_rng(0).normal(size=[3, 2, 4, 3]).astype(np.float32)
   with graph_session() as session:
     one = session.run(score_maps.build_probabilities(left_pixel, tf.constant(images), flip=False))

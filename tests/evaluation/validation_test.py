@@ -18,21 +18,21 @@ LABELS = [0, 1, 2, 1]
 
 @pytest.fixture
 def drawn(monkeypatch):
-  """What the grid is given, and which pictures were read."""
-  found = types.SimpleNamespace(captions=None, tiles=None, read=None)
+  """Records the arguments of `draw_samples` and of `read_images`."""
+  recorded = types.SimpleNamespace(captions=None, tiles=None, read=None)
   draw_samples = samples.draw_samples
 
   def draw(images, captions):
-    found.tiles, found.captions = images, captions
+    recorded.tiles, recorded.captions = images, captions
     return draw_samples(images, captions)
 
   def read(shards, indices):
-    found.read = (shards, list(indices))
+    recorded.read = (shards, list(indices))
     return [('', host.encode_png(np.full([40, 400, 3], 50 + i, np.uint8))) for i in indices]
 
   monkeypatch.setattr(samples, 'draw_samples', draw)
-  monkeypatch.setattr(outputs, 'read_pictures', read)
-  return found
+  monkeypatch.setattr(outputs, 'read_images', read)
+  return recorded
 
 
 def validate(predicted, sure=0.9):
@@ -44,12 +44,12 @@ def validate(predicted, sure=0.9):
   return validator.run('model.ckpt-9'), validator.summarize()
 
 
-def test_the_surest_mistake_comes_first_with_both_names(drawn):
+def test_the_most_confident_error_comes_first_with_both_class_names(drawn):
   result, summary = validate([0, 2, 1, 1])
   assert result.top_1_accuracy == 0.5
   assert [value.tag for value in summary.value] == ['confusion', 'most_confident_errors']
   assert drawn.read == (['shard'], [2, 1])
-  assert drawn.captions == ['owl, taken for\ndog (95%)', 'dog, taken for\nowl (90%)']
+  assert drawn.captions == ['owl, predicted as\ndog (95%)', 'dog, predicted as\nowl (90%)']
   assert [(tile.shape, tile.max()) for tile in drawn.tiles] == [
     ((16, 160, 3), 52),
     ((16, 160, 3), 51),
@@ -59,7 +59,7 @@ def test_the_surest_mistake_comes_first_with_both_names(drawn):
     assert image.size == (value.image.width, value.image.height)
 
 
-def test_without_a_mistake_there_is_no_grid(drawn):
+def test_without_errors_there_is_no_grid(drawn):
   _, summary = validate(LABELS)
   assert [value.tag for value in summary.value] == ['confusion']
   assert drawn.read is None

@@ -5,16 +5,16 @@ from vgg_slim.evaluation import views
 
 
 @pytest.mark.parametrize('scales', [[], [31], [36, 16]])
-def test_scales_below_the_training_side_are_refused(scales):
+def test_scales_below_the_image_size_are_refused(scales):
   with pytest.raises(ConfigError, match='at least image_size=32 pixels'):
     views.check_test_scales(scales, image_size=32)
 
 
-def test_scales_from_the_training_side_on_are_fine():
+def test_scales_from_the_image_size_on_are_accepted():
   assert views.check_test_scales([32, 64], image_size=32) is None
 
 
-def test_crops_of_the_paper():
+def test_crops_are_those_of_the_papers():
   assert {name: views.num_crops(name) for name in views.VIEWS} == {
     'dense': 1,
     'center': 1,
@@ -22,7 +22,7 @@ def test_crops_of_the_paper():
     'multi_crop': 25,
   }
   assert views.VIEWS['center'] == ((0.5, 0.5),)
-  # Krizhevsky et al. (2012), section 4.1: the corners and the centre.
+  # Krizhevsky et al. (2012), section 4.1: the corners and the center.
   corners = {(y, x) for y in (0, 1) for x in (0, 1)}
   assert set(views.VIEWS['ten_crop']) == corners | {(0.5, 0.5)}
   grid = views.VIEWS['multi_crop']
@@ -35,6 +35,8 @@ def test_joined_views_are_scored_once():
 
 
 @pytest.mark.parametrize('names', [(), ('dense', 'crop'), ('dense+',)])
-def test_views_that_are_none(names):
-  with pytest.raises(ConfigError, match='expected some of dense, center, ten_crop, multi_crop'):
+def test_unknown_views_are_refused(names):
+  with pytest.raises(
+    ConfigError, match='expected one or more of dense, center, ten_crop, multi_crop'
+  ):
     views.check_views(names)

@@ -20,7 +20,7 @@ TIMEOUT = 60
 
 
 class Time:
-  """A clock that only sleeping moves; `events` happen one by one, each in a sleep."""
+  """A clock that only `sleep` advances; each sleep calls the next one of `events`."""
 
   def __init__(self, *events):
     self.now, self._events = 0.0, list(events)
@@ -48,8 +48,8 @@ def manifest(run):
 
 @pytest.fixture(scope='module')
 def evaluator(run, manifest):
-  with Evaluator(run, run.data_dir, manifest, REQUEST) as made:
-    yield made
+  with Evaluator(run, run.data_dir, manifest, REQUEST) as evaluator:
+    yield evaluator
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def validator(evaluator, run, manifest):
 
 @pytest.fixture(scope='module')
 def session(run):
-  """Of the network's variables, with an average beside each."""
+  """A session with the variables of the network and a moving average of each."""
   with graph_session() as session:
     registry.build_from_config(run.net, tf.zeros([1, 32, 32, 3]), Inference())
     for variable in tf.trainable_variables():
@@ -72,7 +72,7 @@ def session(run):
 
 @pytest.fixture
 def save(session, tmp_path):
-  """Writes checkpoints of the given steps to `tmp_path`, each with weights of its own."""
+  """Writes checkpoints of the given steps to `tmp_path`, each with different weights."""
   with session.graph.as_default():
     saver = tf.train.Saver()
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
@@ -95,29 +95,31 @@ def remove(checkpoint):
     path.unlink()
 
 
-def steps(seen):
-  return [one.result and one.result.step for one in seen]
+def steps(outcomes):
+  return [outcome.result and outcome.result.step for outcome in outcomes]
 
 
-def test_each_checkpoint_as_alone_until_the_last_step(run, manifest, validator, save, tmp_path):
+def test_each_checkpoint_is_scored_as_if_alone_until_the_last_step(
+  run, manifest, validator, save, tmp_path
+):
   save(1, 2)
   time = Time(lambda: None, lambda: save(3))
-  seen = list(watch(tmp_path, validator.run, last_step=3, time=time))
-  assert steps(seen) == [1, 2, 3]
-  assert time.now == 2 * watcher._SECONDS_BETWEEN_LOOKS  # it does not wait for a step 4
-  losses = [one.result.loss for one in seen]
+  outcomes = list(watch(tmp_path, validator.run, last_step=3, time=time))
+  assert steps(outcomes) == [1, 2, 3]
+  assert time.now == 2 * watcher._POLL_SECONDS  # it does not wait for a step 4
+  losses = [outcome.result.loss for outcome in outcomes]
   assert len(set(losses)) == 3
   with Evaluator(run, run.data_dir, manifest, REQUEST) as alone:
-    for one in reversed(seen):
-      expected = results.combine([alone.score(one.checkpoint)], 'center').result
-      assert one.result.checkpoint == expected.checkpoint
-      assert one.result.top_1_error == expected.top_1_error
-      # Sums of float32 may come in another order.
-      assert one.result.loss == pytest.approx(expected.loss, rel=1e-5)
+    for outcome in reversed(outcomes):
+      expected = results.combine([alone.score(outcome.checkpoint)], 'center').result
+      assert outcome.result.checkpoint == expected.checkpoint
+      assert outcome.result.top_1_error == expected.top_1_error
+      # float32 sums may be computed in a different order.
+      assert outcome.result.loss == pytest.approx(expected.loss, rel=1e-5)
 
 
 @pytest.mark.parametrize(('owner', 'read'), [(Evaluator, 'score'), (tf.train.Saver, 'restore')])
-def test_a_removed_checkpoint_is_passed_over(validator, save, tmp_path, monkeypatch, owner, read):
+def test_a_removed_checkpoint_is_skipped(validator, save, tmp_path, monkeypatch, owner, read):
   save(1, 2)
   original = getattr(owner, read)
 
@@ -127,29 +129,29 @@ def test_a_removed_checkpoint_is_passed_over(validator, save, tmp_path, monkeypa
     return original(self, *arguments)
 
   monkeypatch.setattr(owner, read, removed_just_before)
-  seen = list(watch(tmp_path, validator.run, last_step=2))
-  assert steps(seen) == [None, 2]
-  assert seen[0].problem == f'{tmp_path}/model.ckpt-1 was removed before it was read.'
+  outcomes = list(watch(tmp_path, validator.run, last_step=2))
+  assert steps(outcomes) == [None, 2]
+  assert outcomes[0].problem == f'{tmp_path}/model.ckpt-1 was removed before it could be read.'
 
 
-def test_a_checkpoint_removed_during_its_evaluation_counts(evaluator, save, tmp_path):
+def test_a_checkpoint_removed_during_its_evaluation_is_scored(evaluator, save, tmp_path):
   save(1)
   checkpoint = tmp_path / 'model.ckpt-1'
   assert evaluator.score(str(checkpoint), lambda *_: remove(checkpoint)).step == 1
 
 
 @pytest.mark.parametrize('ending', ['data-00000-of-00001', 'index'])
-def test_a_damaged_checkpoint_is_passed_over(validator, save, tmp_path, ending):
+def test_a_damaged_checkpoint_is_skipped(validator, save, tmp_path, ending):
   save(1, 2)
   file = tmp_path / f'model.ckpt-1.{ending}'
   file.write_bytes(file.read_bytes()[:100])
-  seen = list(watch(tmp_path, validator.run, last_step=2))
-  assert steps(seen) == [None, 2]
-  assert f'{tmp_path}/model.ckpt-1 cannot be read: its ' in seen[0].problem
-  assert seen[0].problem.endswith('It is passed over.')
+  outcomes = list(watch(tmp_path, validator.run, last_step=2))
+  assert steps(outcomes) == [None, 2]
+  assert f'{tmp_path}/model.ckpt-1 cannot be read: its ' in outcomes[0].problem
+  assert outcomes[0].problem.endswith('It is skipped.')
 
 
-def test_what_is_wrong_with_every_checkpoint_is_an_error(save, tmp_path):
+def test_an_undamaged_checkpoint_that_cannot_be_evaluated_is_an_error(save, tmp_path):
   def evaluate(checkpoint):
     raise CheckpointError(f'{checkpoint} does not fit the network')
 
@@ -158,27 +160,27 @@ def test_what_is_wrong_with_every_checkpoint_is_an_error(save, tmp_path):
     list(watch(tmp_path, evaluate))
 
 
-def test_it_ends_when_nothing_new_comes(tmp_path):
+def test_watching_ends_when_no_new_checkpoint_comes(tmp_path):
   def write(step):
     (tmp_path / f'model.ckpt-{step}.index').touch()
     tf.train.update_checkpoint_state(str(tmp_path), str(tmp_path / f'model.ckpt-{step}'))
 
   def evaluate(checkpoint):
-    time.now += 2 * TIMEOUT  # is no waiting
+    time.now += 2 * TIMEOUT  # evaluation time does not count as waiting
     return types.SimpleNamespace(step=int(checkpoint.rpartition('-')[2]))
 
   time = Time(lambda: None, lambda: write(1), lambda: write(2))
   assert steps(watch(tmp_path, evaluate, last_step=3, time=time)) == [1, 2]
-  waited_at_first = 3 * watcher._SECONDS_BETWEEN_LOOKS
-  assert time.now == waited_at_first + 2 * 2 * TIMEOUT + TIMEOUT
-  assert steps(watch(tmp_path, evaluate)) == [2]  # whose last step nobody knows
+  waited_before_the_first = 3 * watcher._POLL_SECONDS
+  assert time.now == waited_before_the_first + 2 * 2 * TIMEOUT + TIMEOUT
+  assert steps(watch(tmp_path, evaluate)) == [2]  # the last step is unknown
   time = Time()
   assert list(watch(tmp_path / 'empty', evaluate, time=time)) == []
   assert time.now == TIMEOUT
 
 
 def test_the_last_step(run, manifest):
-  other = dataclasses.replace(run, data_fingerprint='of other pictures')
+  other = dataclasses.replace(run, data_fingerprint='of other images')
   per_epoch = manifest.split('train').num_examples / run.run.batch_size
   assert watcher.last_step(run, manifest) == 2 * per_epoch
   assert watcher.last_step(other, manifest) is None

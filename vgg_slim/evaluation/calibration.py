@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say (Guo et al., 2017, arXiv:1706.04599). No TensorFlow."""
+"""Calibration of predicted probabilities (Guo et al., 2017, arXiv:1706.04599). No TensorFlow."""
 
 import dataclasses
 
@@ -11,13 +11,13 @@ NUM_BINS = 15
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibration:
-  """Pictures in bins of equal width by the probability of their most probable class.
+  """Images binned by the probability of their most probable class; bins have equal width.
 
   Attributes:
-    edges: float [B + 1], from 0 to 1; a bin holds its upper edge.
-    counts: int [B], pictures in each bin.
-    confidence: float [B], their mean probability; NaN in an empty bin.
-    accuracy: float [B], the fraction of them that is right; NaN in an empty bin.
+    edges: bin edges, float [B + 1], from 0 to 1; each bin includes its upper edge.
+    counts: number of images in each bin, int [B].
+    confidence: mean probability in each bin, float [B]; NaN for an empty bin.
+    accuracy: fraction of correct predictions in each bin, float [B]; NaN for an empty bin.
   """
 
   edges: np.ndarray
@@ -27,7 +27,7 @@ class Calibration:
 
   @property
   def expected_error(self) -> float:
-    """ECE: the mean of |accuracy - confidence| over pictures."""
+    """Expected calibration error (ECE): mean |accuracy - confidence| over the images."""
     full = self.counts > 0
     gaps = np.abs(self.accuracy[full] - self.confidence[full])
     return float(np.sum(gaps * self.counts[full]) / np.sum(self.counts))
@@ -36,7 +36,12 @@ class Calibration:
 def calibrate(
   probabilities: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS
 ) -> Calibration:
-  """Sorts images into bins: float [N, K], int [N].
+  """Bins predictions by their confidence.
+
+  Args:
+    probabilities: class probabilities, float [N, K].
+    labels: class indices, int [N].
+    num_bins: number of bins.
 
   Raises:
     NonFiniteError: a probability is not finite.

@@ -1,4 +1,4 @@
-"""Checkpoints that can be evaluated: of a training run, or imported. No TensorFlow."""
+"""Checkpoints to evaluate, from a training run or imported. No TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -11,12 +11,12 @@ from vgg_slim.errors import CheckpointError
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-  """A checkpoint and all that is known of its network, see `runner.Trained`.
+  """A checkpoint and the description of its network; implements `runner.Trained`.
 
   Attributes:
-    checkpoint: its prefix.
-    data_dir: the data set of its training; None for an imported one.
-    test_scale: the smaller side Q of the checkpoint's contract, in pixels.
+    checkpoint: prefix of the checkpoint.
+    data_dir: folder of the data set it was trained on; None for an imported checkpoint.
+    test_scale: smaller side Q of test images, in pixels, from the checkpoint's contract.
   """
 
   checkpoint: str
@@ -28,41 +28,48 @@ class Candidate:
 
 
 def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
-  """Finds a checkpoint and reads what it is of.
+  """Finds a checkpoint and reads the description of its network.
 
   Args:
-    path: a train_dir, for its newest checkpoint, or the prefix of a checkpoint.
-    train_dir: the run that `path` is of; by default the folder it is in.
+    path: a train_dir, of which the newest checkpoint is taken, or the prefix of a checkpoint.
+    train_dir: folder of the run that wrote `path`; by default the folder that contains `path`.
 
   Raises:
-    CheckpointError: no checkpoint, nothing that says what it is of, or it has no head.
+    CheckpointError: there is no checkpoint, nothing describes its network, or it has no head.
   """
   if train_dir is not None:
-    config.read_train_config(train_dir)  # says what is wrong with it
-  prefix, found = contract.load_contract(path)
+    config.read_train_config(train_dir)  # raises if it is not a train_dir
+  prefix, described = contract.load_contract(path)
   folder = pathlib.Path(train_dir or pathlib.Path(prefix).parent)
   if (folder / config.CONFIG_FILE).is_file():
     trained = config.read_train_config(str(folder))
     contract.check_preprocessing(
-      found, trained.preprocessing.rgb_mean, trained.preprocessing.pixel_scale, prefix
+      described, trained.preprocessing.rgb_mean, trained.preprocessing.pixel_scale, prefix
     )
-    # Of the pixels the contract is the one source, as it is for prediction and exports.
-    fed = dataclasses.replace(
-      trained.preprocessing, resize_filter=found.resize_filter, stored_side=found.stored_side
+    # The contract decides how images are resized, as it does for prediction and exports.
+    preprocessing = dataclasses.replace(
+      trained.preprocessing,
+      resize_filter=described.resize_filter,
+      stored_side=described.stored_side,
     )
-    contract.check_class_names(found, trained.class_names, prefix)
+    contract.check_class_names(described, trained.class_names, prefix)
     return Candidate(
-      prefix, trained.net, fed, trained.class_names, trained.data_dir, found.test_scale
+      prefix,
+      trained.net,
+      preprocessing,
+      trained.class_names,
+      trained.data_dir,
+      described.test_scale,
     )
-  if found.num_classes is None:
-    raise CheckpointError(f'{prefix} has no head, so that it has no class scores to evaluate.')
-  net = contract.net_config(found)
-  fed = PreprocessingConfig(
-    found.rgb_mean,
-    found.pixel_scale,
-    train_scale_min=found.test_scale,
-    train_scale_max=found.test_scale,
-    resize_filter=found.resize_filter,
-    stored_side=found.stored_side,
+  if described.num_classes is None:
+    raise CheckpointError(f'{prefix} has no head, so it gives no class scores to evaluate.')
+  net = contract.net_config(described)
+  preprocessing = PreprocessingConfig(
+    described.rgb_mean,
+    described.pixel_scale,
+    train_scale_min=described.test_scale,
+    train_scale_max=described.test_scale,
+    resize_filter=described.resize_filter,
+    stored_side=described.stored_side,
   )
-  return Candidate(prefix, net, fed, found.class_names, None, found.test_scale)
+  return Candidate(prefix, net, preprocessing, described.class_names, None, described.test_scale)

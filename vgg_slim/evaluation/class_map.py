@@ -1,4 +1,4 @@
-"""Which class of a network each class of a data set is. No TensorFlow."""
+"""Maps the classes of a data set to those of a network, by name. No TensorFlow."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,15 +7,15 @@ import numpy as np
 
 from vgg_slim.errors import DataError
 
-_SHOWN = 4  # pairs, in a line for people
+_MAX_SHOWN = 4  # names or pairs listed in a message
 
 
 class ClassMap(NamedTuple):
-  """The classes of a data set among those of a network.
+  """The position of each class of a data set among the classes of a network.
 
   Attributes:
-    names: of all classes of the network, in the order of its scores.
-    labels: int64 [C], the network's class for each label of the data set.
+    names: names of all K classes of the network, in the order of its scores.
+    labels: class index in the network of each label of the data set, int64 [C].
   """
 
   names: tuple[str, ...]
@@ -27,24 +27,24 @@ class ClassMap(NamedTuple):
     return tuple(self.names[label] for label in self.labels)
 
   def to_network(self, labels: np.ndarray) -> np.ndarray:
-    """The network's classes, int64 [N], for labels of the data set, int [N].
+    """Converts labels of the data set, int [N], to class indices of the network, int64 [N].
 
     Raises:
-      DataError: a label beyond the classes of the data set.
+      DataError: a label is outside the classes of the data set.
     """
     if labels.min() < 0 or labels.max() >= len(self.labels):
       raise DataError(
-        f'A label lies outside 0 .. {len(self.labels) - 1}: {sorted(set(labels.tolist()))}.'
+        f'Labels must be in 0 .. {len(self.labels) - 1}, got {sorted(set(labels.tolist()))}.'
       )
     return self.labels[labels]
 
   @property
   def is_identity(self) -> bool:
-    """Whether both have the same classes in the same order."""
+    """Whether data set and network have the same classes in the same order."""
     return np.array_equal(self.labels, np.arange(len(self.names)))
 
   def describe(self, data_dir: str) -> str:
-    """One line for people that says what is mapped to what."""
+    """A one-line message that says how labels are mapped; `data_dir` names the data set."""
     pairs = [f'{i} is {label} ({self.names[label]})' for i, label in enumerate(self.labels)]
     return (
       f'{data_dir} has {len(self.labels)} of the {len(self.names)} classes of the network, found '
@@ -55,37 +55,37 @@ class ClassMap(NamedTuple):
 def map_classes(
   network_names: Sequence[str] | None, num_classes: int, data_names: Sequence[str], data_dir: str
 ) -> ClassMap:
-  """Finds each class of a data set among those of a network, by its name.
+  """Matches the classes of a data set to those of a network by name.
 
   Args:
-    network_names: in the order of the scores; None where nobody gave them, and labels are then
-      taken as they are.
-    num_classes: of the network.
-    data_names: in the order of the labels.
-    data_dir: for the message.
+    network_names: class names of the network, in the order of its scores. If None, labels are used
+      unchanged.
+    num_classes: number of classes of the network.
+    data_names: class names of the data set, in the order of its labels.
+    data_dir: folder of the data set, named in error messages.
 
   Raises:
-    DataError: a class is not among those of the network (all are named), or a network without class
-      names has another number of classes.
+    DataError: the network lacks classes of the data set (the message lists them all), or a network
+      without class names has a different number of classes.
   """
   if network_names is None:
     if len(data_names) != num_classes:
       raise DataError(
-        f'{data_dir} has {len(data_names)} classes and the network {num_classes}, whose checkpoint '
-        'does not name them: import it again with tools/import_weights --labels.'
+        f'{data_dir} has {len(data_names)} classes, but the network has {num_classes}, and its '
+        'checkpoint does not name them: import it again with tools/import_weights --labels.'
       )
     return ClassMap(tuple(data_names), np.arange(num_classes))
-  place = {name: i for i, name in enumerate(network_names)}
-  unknown = [name for name in data_names if name not in place]
+  index_of = {name: i for i, name in enumerate(network_names)}
+  unknown = [name for name in data_names if name not in index_of]
   if unknown:
     raise DataError(
       f'{data_dir} has {len(data_names)} classes, and the network was not trained on '
       f'{len(unknown)} of them: {", ".join(unknown)}. Its {num_classes} classes are '
       f'{_first(network_names)}.'
     )
-  return ClassMap(tuple(network_names), np.array([place[name] for name in data_names], np.int64))
+  return ClassMap(tuple(network_names), np.array([index_of[name] for name in data_names], np.int64))
 
 
 def _first(names: Sequence[str]) -> str:
-  more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-  return ', '.join(names[:_SHOWN]) + more
+  more = f' and {len(names) - _MAX_SHOWN} more' if len(names) > _MAX_SHOWN else ''
+  return ', '.join(names[:_MAX_SHOWN]) + more

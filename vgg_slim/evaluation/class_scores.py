@@ -1,4 +1,4 @@
-"""How single classes fare: confusions, precision and recall, and the worst mistakes."""
+"""Scores per class: confusion matrix, precision and recall, most confident errors."""
 
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ from vgg_slim.finite import check_finite
 
 
 class ClassScores(NamedTuple):
-  """One class; fractions are 0 where nothing is there to count.
+  """Scores of one class; a fraction whose denominator is zero is 0.
 
   Attributes:
-    precision: of the pictures taken for the class, the part that is of it.
-    recall: of the pictures of the class, the part that was taken for it.
-    f1: harmonic mean of both.
-    num_images: pictures of the class.
+    precision: fraction of the images predicted as this class that belong to it.
+    recall: fraction of the images of this class that are predicted as it.
+    f1: harmonic mean of precision and recall.
+    num_images: number of images of this class.
   """
 
   precision: float
@@ -28,27 +28,27 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: ClassMa
   """Counts images by label and predicted class.
 
   Args:
-    labels: int [N], classes of the network.
-    predicted: int [N], the same.
-    classes: C of the network's K classes are those of the data set.
+    labels: true class of each image, int [N], as class indices of the network.
+    predicted: predicted class of each image, int [N], as class indices of the network.
+    classes: mapping from the C classes of the data set to the K classes of the network.
 
   Returns:
-    int64 [C, C], row label, column predicted class, in the order of the data set; where K is more
-    than C, [C, C + 1], with all other classes of the network in the last column.
+    Counts by label (row) and predicted class (column), int64 [C, C], in the order of the data set.
+    If K > C, [C, C + 1]: the last column counts all other classes of the network.
   """
-  others = len(classes.labels)
-  place = np.full(len(classes.names), others)
-  place[classes.labels] = np.arange(others)
-  counts = np.zeros([others, others + 1], np.int64)
-  np.add.at(counts, (place[labels], place[predicted]), 1)
-  return counts if len(classes.names) > others else counts[:, :-1]
+  num_labels = len(classes.labels)
+  column_of = np.full(len(classes.names), num_labels)
+  column_of[classes.labels] = np.arange(num_labels)
+  counts = np.zeros([num_labels, num_labels + 1], np.int64)
+  np.add.at(counts, (column_of[labels], column_of[predicted]), 1)
+  return counts if len(classes.names) > num_labels else counts[:, :-1]
 
 
 def score_classes(
   labels: np.ndarray, predicted: np.ndarray, classes: ClassMap
 ) -> list[ClassScores]:
-  """Precision, recall and F1 of the data set's classes; arguments as `confusion_matrix`."""
-  from sklearn import metrics  # a second, for reports only
+  """Scores of each class of the data set, in its order; arguments as in `confusion_matrix`."""
+  from sklearn import metrics  # takes a second to import
 
   columns = metrics.precision_recall_fscore_support(
     labels, predicted, labels=classes.labels, zero_division=0
@@ -60,7 +60,15 @@ def score_classes(
 
 
 def most_confident_errors(probabilities: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-  """Up to `count` images that went wrong, the surest first: int [n] for float [N, K], int [N].
+  """Indices of misclassified images, those with the highest probability first.
+
+  Args:
+    probabilities: class probabilities, float [N, K].
+    labels: class indices, int [N].
+    count: maximum number of indices to return.
+
+  Returns:
+    int [n], n at most `count`.
 
   Raises:
     NonFiniteError: a probability is not finite.
@@ -68,5 +76,5 @@ def most_confident_errors(probabilities: np.ndarray, labels: np.ndarray, count: 
   check_finite(probabilities)
   predicted = np.argmax(probabilities, axis=1)
   wrong = np.flatnonzero(predicted != labels)
-  surest = np.argsort(-probabilities[wrong, predicted[wrong]], kind='stable')
-  return wrong[surest[:count]]
+  by_confidence = np.argsort(-probabilities[wrong, predicted[wrong]], kind='stable')
+  return wrong[by_confidence[:count]]

@@ -1,4 +1,4 @@
-"""A separate evaluator: scores each new checkpoint of a run while the run goes on."""
+"""Separate evaluator: scores each new checkpoint of a training run while the run continues."""
 
 import contextlib
 import math
@@ -22,23 +22,24 @@ def run_continuous_evaluation(
   timeout: float,
   report: Callable[[str], None],
 ) -> None:
-  """Evaluates the checkpoints of a run, oldest first, until that of its last step.
+  """Evaluates the checkpoints of a run, oldest first, up to that of its last step.
 
   Args:
-    train_dir: of the run; it may be without a checkpoint yet.
-    trained: the run.
+    train_dir: folder of the run; it may not contain a checkpoint yet.
+    trained: configuration of the run.
     data_dir: folder of the converted data set.
-    manifest: its manifest.
-    config: what is scored, and how; its first view counts.
-    events_dir: is given curves and pictures for TensorBoard.
-    timeout: ends also where for so many seconds there was nothing to do.
-    report: is given a line for each checkpoint.
+    manifest: manifest of the data set.
+    config: settings of the evaluation; its first view is reported.
+    events_dir: folder for the TensorBoard event file of curves and images.
+    timeout: seconds without a new checkpoint after which the evaluator stops.
+    report: function that receives one line of text per checkpoint.
 
   Raises:
     FolderInUseError: another evaluator writes to `events_dir`.
-    CheckpointError: a checkpoint that is whole cannot be evaluated.
-    ConfigError: a scale too small for the network, or none.
-    DataError: a class that is not one of the network's, no such split, or a shard cannot be read.
+    CheckpointError: an undamaged checkpoint cannot be evaluated.
+    ConfigError: there is no test scale, or one is too small for the network.
+    DataError: the network lacks a class of the data set, the split does not exist, or a shard
+      cannot be read.
   """
   last_step = watcher.last_step(trained, manifest)
   shards = manifests.shard_paths(data_dir, manifest, config.split)
@@ -49,10 +50,10 @@ def run_continuous_evaluation(
     validator = validation.Validator(evaluator, config, evaluator.classes, shards)
     if not evaluator.classes.is_identity:
       report(evaluator.classes.describe(data_dir))
-    for seen in watcher.watch(train_dir, validator.run, last_step, timeout):
-      result = seen.result
+    for outcome in watcher.watch(train_dir, validator.run, last_step, timeout):
+      result = outcome.result
       if result is None:
-        report(seen.problem)
+        report(outcome.problem)
         continue
       step = result.step
       writer = writer or stack.enter_context(tensorboard.open_events(events_dir, step))

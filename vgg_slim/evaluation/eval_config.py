@@ -1,4 +1,4 @@
-"""What an evaluation is asked for. No TensorFlow."""
+"""Configuration of an evaluation. No TensorFlow."""
 
 import dataclasses
 
@@ -11,18 +11,18 @@ AVERAGES = ('probabilities', 'logits')
 
 @dataclasses.dataclass(frozen=True)
 class EvalConfig:
-  """Which pictures are scored, in which views, and how these are averaged (arXiv:1409.1556, 3.2).
+  """Which images are scored, in which views, and how views are averaged (arXiv:1409.1556, 3.2).
 
   Attributes:
-    test_scales: smaller sides Q, in pixels.
-    views: names of `views.VIEWS`, or several joined by '+' for their average.
-    split: name of the split.
-    flip: whether the mirror image of every view is averaged in.
-    average: 'probabilities', as in the paper, or 'logits'.
-    use_averages: whether the moving averages take the place of the variables where a checkpoint has
-      them.
-    pool_rounding: see `nets.mode.Inference`.
-    batch_size: at most so many crops in a batch, or as many pixels of whole pictures.
+    test_scales: smaller sides Q of the resized images, in pixels.
+    views: names from `views.VIEWS`; several joined by '+' are averaged.
+    split: name of the split to score.
+    flip: whether to score horizontally flipped images as well, and average.
+    average: what is averaged over views: 'probabilities', as in the paper, or 'logits'.
+    use_averages: whether to use the moving averages of the weights where a checkpoint has them.
+    pool_rounding: rounding of pooling output sizes, see `nets.mode.Inference`.
+    batch_size: maximum number of crops per batch; batches of whole images hold at most as many
+      pixels as this number of crops.
   """
 
   test_scales: tuple[int, ...]

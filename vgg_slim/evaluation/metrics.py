@@ -1,4 +1,4 @@
-"""Exact counts over a whole split, in NumPy."""
+"""Exact error rates and loss over a whole split, in NumPy."""
 
 import dataclasses
 
@@ -10,13 +10,14 @@ from vgg_slim.finite import check_finite
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-  """What a split comes to.
+  """Error rates and loss of a split.
 
   Attributes:
-    num_images: pictures that were scored, each once.
-    top_1_error: fraction whose most probable class is not the label's.
-    top_5_error: fraction whose label is not among the five most probable; 0 up to five classes.
-    loss: mean of -log(probability of the label).
+    num_images: number of images scored, each counted once.
+    top_1_error: fraction of images whose most probable class is not the label.
+    top_5_error: fraction of images whose label is not among the five most probable classes; 0 for
+      five classes or fewer.
+    loss: mean cross-entropy, -log(probability of the label).
   """
 
   num_images: int
@@ -26,59 +27,70 @@ class Scores:
 
 
 def count(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
-  """Counts hits, float [N, K] and int [N]; ties go to the lower class, against the label.
+  """Computes error rates and loss.
+
+  The label ranks below every class of the same probability and a lower index.
+
+  Args:
+    probabilities: class probabilities, float [N, K].
+    labels: class indices, int [N].
 
   Raises:
     NonFiniteError: a probability is not finite.
   """
   check_finite(probabilities)
-  of_label = np.take_along_axis(probabilities, labels[:, np.newaxis], axis=1)
+  label_probability = np.take_along_axis(probabilities, labels[:, np.newaxis], axis=1)
   columns = np.arange(probabilities.shape[1])
   before = columns[np.newaxis] < labels[:, np.newaxis]
-  better = (probabilities > of_label) | ((probabilities == of_label) & before)
+  better = (probabilities > label_probability) | ((probabilities == label_probability) & before)
   rank = np.sum(better, axis=1)
   return Scores(
     num_images=len(rank),
     top_1_error=float(np.mean(rank >= 1)),
     top_5_error=float(np.mean(rank >= 5)),
-    loss=float(np.mean(-np.log(np.maximum(of_label, np.finfo(np.float64).tiny)))),
+    loss=float(np.mean(-np.log(np.maximum(label_probability, np.finfo(np.float64).tiny)))),
   )
 
 
 class ScoreTable:
-  """Class probabilities, or logits, of every picture of a split, averaged over its crops.
+  """Class probabilities or logits of every image of a split, averaged over its crops.
 
-  A crop adds each picture exactly once; `average` refuses anything else, so that no picture counts
-  twice because a last batch was filled up, or not at all because it was dropped.
+  `average` checks that every image was scored exactly once per crop, so an image that a padded last
+  batch repeats or a dropped one omits is an error.
   """
 
   def __init__(self, num_images: int, num_classes: int) -> None:
     self._sums = np.zeros([num_images, num_classes])
-    self._seen = np.zeros([num_images], np.int64)
+    self._num_scored = np.zeros([num_images], np.int64)
     self.labels = np.full([num_images], -1, np.int64)
 
   def add(self, indices: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> None:
-    """Adds one view of some pictures: int [N], float [N, K], int [N].
+    """Adds the scores of one batch of crops.
+
+    Args:
+      indices: position of each image in the split, int [N].
+      scores: probabilities or logits, float [N, K].
+      labels: class indices, int [N].
 
     Raises:
-      DataError: an index beyond the split.
+      DataError: an index is outside the split.
     """
     if indices.max() >= len(self._sums):
       raise DataError(f'The shards hold more than the {len(self._sums)} images of the manifest.')
     np.add.at(self._sums, indices, scores)
-    np.add.at(self._seen, indices, 1)
+    np.add.at(self._num_scored, indices, 1)
     self.labels[indices] = labels
 
   def average(self, num_crops: int) -> np.ndarray:
-    """Means of the scores, float64 [N, K].
+    """Mean scores of each image, float64 [N, K].
 
     Raises:
-      DataError: a picture was not seen exactly `num_crops` times.
+      DataError: an image was not scored exactly `num_crops` times.
     """
-    wrong = np.flatnonzero(self._seen != num_crops)
+    wrong = np.flatnonzero(self._num_scored != num_crops)
     if wrong.size:
       raise DataError(
-        f'{wrong.size} of the {len(self._seen)} pictures of the manifest were not scored exactly '
-        f'{num_crops} times: picture {wrong[0]} came {self._seen[wrong[0]]} times.'
+        f'{wrong.size} of the {len(self._num_scored)} images of the manifest were not scored '
+        f'{num_crops} times: image {wrong[0]} was scored {self._num_scored[wrong[0]]} times.'
       )
     return self._sums / num_crops

@@ -1,4 +1,4 @@
-"""Files that an evaluation leaves: JSON, a row for every picture, a web page."""
+"""Output files of an evaluation: JSON, CSV with one row per image, HTML report."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from vgg_slim.evaluation.results import Line
 def write_json(
   stream: BinaryIO, shown: Sequence[tables.Table], comparisons: Sequence[tables.Comparison]
 ) -> None:
-  """Writes the numbers of the last line, then those of every table and test."""
+  """Writes the results of the last line as JSON, then those of every table and McNemar test."""
 
   def fields(line: Line) -> dict[str, object]:
     return dataclasses.asdict(line.result)
@@ -36,13 +36,13 @@ def write_json(
 def write_csv(
   stream: BinaryIO, line: Line, class_names: Sequence[str], shards: Sequence[str]
 ) -> None:
-  """Writes `per_image.to_csv` of a line.
+  """Writes `per_image.to_csv` of one line.
 
   Args:
-    stream: the file, opened by `output_files.open_outputs`.
-    line: what to write.
-    class_names: of the network, in the order of its scores.
-    shards: of the split, in order.
+    stream: output file, opened by `output_files.open_outputs`.
+    line: results to write.
+    class_names: class names of the network, in the order of its scores.
+    shards: paths of the shards of the split, in order.
 
   Raises:
     DataError: a shard cannot be read.
@@ -58,22 +58,22 @@ def write_report(
   classes: ClassMap,
   shards: Sequence[str],
 ) -> None:
-  """Writes `report.render_report`; arguments and errors as there and in `write_csv`."""
-  from vgg_slim.evaluation import report  # matplotlib, for this file only
+  """Writes `report.render_report`; see there and `write_csv` for arguments and errors."""
+  from vgg_slim.evaluation import report  # imports matplotlib
 
   def read(indices: Sequence[int]) -> list[tuple[str, bytes]]:
-    return read_pictures(shards, indices)
+    return read_images(shards, indices)
 
   stream.write(report.render_report(shown, comparisons, classes, read).encode())
 
 
-def read_pictures(shards: Sequence[str], indices: Sequence[int]) -> list[tuple[str, bytes]]:
-  """Names and encoded pictures at some places of a split; errors as `write_csv`."""
+def read_images(shards: Sequence[str], indices: Sequence[int]) -> list[tuple[str, bytes]]:
+  """Reads names and encoded images at positions of a split; raises as `write_csv` does."""
   wanted = set(map(int, indices))
-  found = {}
+  examples = {}
   for index, example in enumerate(records.read_examples(shards)):
-    if len(found) == len(wanted):
+    if len(examples) == len(wanted):
       break
     if index in wanted:
-      found[index] = example
-  return [found[int(index)] for index in indices]
+      examples[index] = example
+  return [examples[int(index)] for index in indices]

@@ -1,4 +1,4 @@
-"""Predictions as pictures: bar charts, a grid, heat maps."""
+"""Figures of predictions: bar charts, a grid, heat maps."""
 
 import itertools
 import pathlib
@@ -22,7 +22,7 @@ _TILE_SIDE = 256
 
 
 def write_bar_charts(folder: pathlib.Path, predictions: Sequence[Prediction]) -> None:
-  """Writes NAME.png for each picture: the picture and a bar for each class."""
+  """Writes NAME.png for each prediction: the image, and a bar for each class."""
   folder.mkdir(parents=True, exist_ok=True)
   for (file, top), name in zip(predictions, file_names(predictions), strict=True):
     pixels = _thumbnail(file, _CHART_SIDE)
@@ -32,7 +32,7 @@ def write_bar_charts(folder: pathlib.Path, predictions: Sequence[Prediction]) ->
 
 
 def write_grid(stream: BinaryIO, predictions: Sequence[Prediction]) -> None:
-  """Writes a PNG of all images with the most probable class of each."""
+  """Writes a PNG of all images, each with its most probable class."""
   tiles = [_thumbnail(p.file, _TILE_SIDE) for p in predictions]
   captions = [f'{p.top[0].class_name}\n{p.top[0].probability:.1%}' for p in predictions]
   samples.draw_samples(tiles, captions).savefig(stream, format='png')
@@ -45,17 +45,17 @@ def write_heat_maps(
   contract: Contract,
   layer: str | None,
 ) -> None:
-  """Writes NAME.png for each picture, and all of them as images of TensorBoard.
+  """Writes NAME.png for each prediction, and all of them as TensorBoard images.
 
   Args:
-    folder: is made; the name of the TensorBoard run.
-    predictions: their most probable class is explained.
-    predictor: of the same network.
-    contract: of its checkpoint.
-    layer: of Grad-CAM, as `geometry.find_layer` takes it; by default the last features.
+    folder: output folder, also the TensorBoard run; created if missing.
+    predictions: predictions whose most probable class is explained.
+    predictor: predictor of the same network.
+    contract: contract of its checkpoint.
+    layer: name of the layer for Grad-CAM, see `geometry.find_layer`; by default the last features.
 
   Raises:
-    ConfigError: no such layer.
+    ConfigError: the network has no such layer.
   """
   spec = specs.get(contract.model)
   layer, layer_grid = geometry.find_layer(spec, layer or geometry.last_features(spec))
@@ -64,23 +64,25 @@ def write_heat_maps(
   with tensorboard.open_events(str(folder)) as writer:
     for (file, (best, *_)), name in zip(predictions, file_names(predictions), strict=True):
       image = predictor.read(file)
-      found = predictor.explain(image, best.class_id, layer)
-      cells = ' x '.join(map(str, found.class_map.shape))
+      explanation = predictor.explain(image, best.class_id, layer)
+      cells = ' x '.join(map(str, explanation.class_map.shape))
       panels = [
         heat_maps.HeatMap(
-          f'class score map, {cells}', found.class_map, *score_grid, 'probability', (0, 1)
+          f'class score map, {cells}', explanation.class_map, *score_grid, 'probability', (0, 1)
         ),
-        heat_maps.HeatMap(f'Grad-CAM, {layer}', found.grad_cam, *layer_grid, 'weighted features'),
+        heat_maps.HeatMap(
+          f'Grad-CAM, {layer}', explanation.grad_cam, *layer_grid, 'weighted features'
+        ),
       ]
       title = f'{pathlib.Path(file).name}: {best.class_name}, {best.probability:.1%}'
-      figure = heat_maps.draw_heat_maps(found.pixels, panels, title)
-      value = tensorboard.picture(f'heat_maps/{name}', figure)
+      figure = heat_maps.draw_heat_maps(explanation.pixels, panels, title)
+      value = tensorboard.figure_value(f'heat_maps/{name}', figure)
       (folder / f'{name}.png').write_bytes(value.image.encoded_image_string)
       writer.add_summary(tf.Summary(value=[value]), 0)
 
 
 def file_names(predictions: Sequence[Prediction]) -> list[str]:
-  """A name for each image without its folder and extension; repeated ones are numbered."""
+  """File name of each image without folder and extension; repeated names are numbered."""
   names: dict[str, None] = {}
   for prediction in predictions:
     stem = pathlib.Path(prediction.file).stem
@@ -90,7 +92,7 @@ def file_names(predictions: Sequence[Prediction]) -> list[str]:
 
 
 def _thumbnail(file: str, side: int) -> np.ndarray:
-  """uint8 [H, W, 3], RGB, no side longer than `side` pixels."""
+  """Thumbnail, uint8 [H, W, 3], RGB, no side longer than `side` pixels."""
   image = image_files.read_file(file).image.convert('RGB')
   image.thumbnail((side, side))
   return np.asarray(image)

@@ -1,4 +1,4 @@
-"""What a network says of pictures, as rows for people and programs. No TensorFlow."""
+"""Predictions for images, and writers for CSV and JSON. No TensorFlow."""
 
 import csv
 import io
@@ -13,9 +13,9 @@ class ClassScore(NamedTuple):
   """One class of a prediction.
 
   Attributes:
-    class_id: its label, from 0.
-    class_name: its name, or the id as text where nobody gave names.
-    probability: 0..1.
+    class_id: class index, from 0.
+    class_name: name of the class, or `class_id` as text if the network has no class names.
+    probability: probability of the class, 0..1.
   """
 
   class_id: int
@@ -24,11 +24,11 @@ class ClassScore(NamedTuple):
 
 
 class Prediction(NamedTuple):
-  """The most probable classes of a picture, best first; ties go to the lower id.
+  """The most probable classes of an image, in descending order; ties go to the lower id.
 
   Attributes:
-    file: path of the picture.
-    top: at least one class.
+    file: path of the image.
+    top: most probable classes, at least one.
   """
 
   file: str
@@ -36,7 +36,7 @@ class Prediction(NamedTuple):
 
 
 class Failure(NamedTuple):
-  """An image file without an answer, and why."""
+  """An image file that could not be scored, and the reason."""
 
   file: str
   reason: str
@@ -48,7 +48,7 @@ Answer = Prediction | Failure
 def top_classes(
   probabilities: np.ndarray, class_names: Sequence[str] | None, k: int
 ) -> tuple[ClassScore, ...]:
-  """The `k` largest of float [K], or all of them if there are fewer."""
+  """The `k` most probable classes, or all if there are fewer; `probabilities` is float [K]."""
   best = np.argsort(-probabilities, kind='stable')[:k]
   return tuple(
     ClassScore(int(i), class_names[i] if class_names else str(i), float(probabilities[i]))
@@ -57,19 +57,20 @@ def top_classes(
 
 
 class CsvWriter:
-  """One row for each image: file, class_1, probability_1, class_2, ...; numbers in full."""
+  """Writes one row per image: file, class_1, probability_1, class_2, ...; full precision."""
 
   def __init__(self, stream: BinaryIO, num_classes: int) -> None:
-    """Writes the heading; `num_classes` are in each answer."""
+    """Writes the header; `num_classes` is the number of classes of each prediction."""
     self._stream = stream
-    places = range(1, 1 + num_classes)
-    self._write(['file', *(f'{what}_{i}' for i in places for what in ('class', 'probability'))])
+    ranks = range(1, 1 + num_classes)
+    columns = (f'{column}_{i}' for i in ranks for column in ('class', 'probability'))
+    self._write(['file', *columns])
 
   def add(self, prediction: Prediction) -> None:
     self._write([prediction.file, *(value for score in prediction.top for value in score[1:])])
 
   def finish(self, failures: Sequence[Failure]) -> None:
-    """Failures have no row."""
+    """Does nothing: failures have no row."""
 
   def _write(self, cells: Sequence[object]) -> None:
     line = io.StringIO()
@@ -78,10 +79,10 @@ class CsvWriter:
 
 
 class JsonWriter:
-  """One object: `predictions`, a list of files with their classes, and `failed`, why by file."""
+  """Writes one object: `predictions`, a list of files and classes; `failed`, reasons by file."""
 
   def __init__(self, stream: BinaryIO, num_classes: int) -> None:
-    del num_classes  # each answer says its own
+    del num_classes  # every prediction lists its own classes
     self._stream = stream
     self._separator = '{"predictions": ['
 
@@ -91,9 +92,10 @@ class JsonWriter:
     self._separator = ','
 
   def finish(self, failures: Sequence[Failure]) -> None:
-    """Writes the end of the object."""
+    """Writes the failures, and closes the object."""
     start = self._separator if self._separator != ',' else ''
-    self._write(f'{start}\n],\n"failed": ', {one.file: one.reason for one in failures}, '}\n')
+    reasons = {failure.file: failure.reason for failure in failures}
+    self._write(f'{start}\n],\n"failed": ', reasons, '}\n')
 
   def _write(self, before: str, value: object, after: str = '') -> None:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -102,11 +104,11 @@ class JsonWriter:
 
 
 def _encode(text: str) -> bytes:
-  """UTF-8; bytes of a file name that are not UTF-8 become escapes."""
+  """Encodes as UTF-8; bytes of a file name that are not valid UTF-8 become escapes."""
   return text.encode('utf-8', errors='backslashreplace')
 
 
-# By the suffix of the file.
+# Writer for each file suffix.
 WRITERS: dict[str, Callable[[BinaryIO, int], CsvWriter | JsonWriter]] = {
   '.csv': CsvWriter,
   '.json': JsonWriter,

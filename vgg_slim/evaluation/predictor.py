@@ -1,4 +1,4 @@
-"""Predictions for pictures outside of any data set: the forward graph of one network."""
+"""Predictions for individual images with a checkpoint or a SavedModel."""
 
 import dataclasses
 import functools
@@ -21,17 +21,17 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.preprocessing import graph, image_area
 
-_LOADERS = 4  # threads that read and decode; both release Python's lock
+_LOADERS = 4  # threads that read and decode; both release the GIL
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-  """What of a picture the network sees.
+  """Which part of an image the network sees.
 
   Attributes:
-    test_scale: smaller side Q, in pixels; None for the contract's.
-    central_crop: whether only the middle is scored; else the whole picture is, densely.
-    flip: whether the mirror image is averaged in.
+    test_scale: smaller side Q of the resized image, in pixels; None for that of the contract.
+    central_crop: whether only the central crop is scored, instead of the whole image densely.
+    flip: whether to score the horizontally flipped image as well, and average.
   """
 
   test_scale: int | None = None
@@ -40,12 +40,13 @@ class View:
 
 
 class Explanation(NamedTuple):
-  """What speaks for a class, and where.
+  """Heat maps of the evidence for a class.
 
   Attributes:
-    pixels: uint8 [H, W, 3], RGB, the picture as the network saw it.
-    class_map: float32 [h', w'], 0..1, see `heat_maps.build_class_map`.
-    grad_cam: float32 [h, w], see `heat_maps.build_grad_cam`.
+    pixels: image as the network saw it, uint8 [H, W, 3], RGB.
+    class_map: class score map of the class, float32 [h', w'], 0..1, see
+      `heat_maps.build_class_map`.
+    grad_cam: Grad-CAM of the class, float32 [h, w], see `heat_maps.build_grad_cam`.
   """
 
   pixels: np.ndarray
@@ -54,7 +55,7 @@ class Explanation(NamedTuple):
 
 
 class Predictor:
-  """Pictures in, probabilities out; a context manager over the session of a subclass's network."""
+  """Class probabilities of images; a context manager that closes the session of its network."""
 
   def __init__(
     self,
@@ -65,18 +66,18 @@ class Predictor:
     probabilities: tf.Tensor,
     view: View,
   ) -> None:
-    """Adds what decodes and resizes a picture to the session's graph.
+    """Adds decoding and resizing to the graph of the session.
 
     Args:
-      source: path of the checkpoint or SavedModel, for messages.
-      contract: of the network.
-      session: of the network's graph.
-      pixels: what the network is fed, float32 [N, h, w, 3], RGB, 0..255.
-      probabilities: what it gives, float32 [N, K].
-      view: of every picture.
+      source: path of the checkpoint or SavedModel, named in error messages.
+      contract: contract of the network.
+      session: session with the graph and the weights of the network.
+      pixels: placeholder for images, float32 [N, h, w, 3], RGB, 0..255.
+      probabilities: class probabilities, float32 [N, K].
+      view: view of every image that is scored.
 
     Raises:
-      ConfigError: a scale too small for the network.
+      ConfigError: the test scale is too small for the network.
     """
     scale = view.test_scale or contract.test_scale
     views.check_test_scales([scale], contract.image_size)
@@ -86,8 +87,8 @@ class Predictor:
     self._pixels, self._probabilities = pixels, probabilities
     with session.graph.as_default(), tf.name_scope('picture'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
-      pixels_of_file = graph.decode_rgb(self._encoded)
-      image = graph.resize_smaller_side(pixels_of_file, scale, contract.resize_filter)
+      decoded = graph.decode_rgb(self._encoded)
+      image = graph.resize_smaller_side(decoded, scale, contract.resize_filter)
       self._image = graph.crop(image, contract.image_size) if view.central_crop else image
 
   def __enter__(self) -> 'Predictor':
@@ -97,27 +98,28 @@ class Predictor:
     self._session.close()
 
   def read(self, path: str) -> np.ndarray:
-    """Reads an image file and prepares it; may be called from several threads.
+    """Reads and prepares an image file; safe to call from several threads.
 
     Raises:
-      DataError: it cannot be read, or is too large to be scored; says the reason only.
+      DataError: the file cannot be read, or is too large to be scored. The message gives the
+        reason without the path.
     """
-    picture = image_files.read_file(path, self.contract.stored_side)
+    file = image_files.read_file(path, self.contract.stored_side)
     is_cropped = self._view.central_crop
-    image_area.check_area(picture.height, picture.width, self._test_scale, is_cropped)
-    return self.prepare(picture.encoded)
+    image_area.check_area(file.height, file.width, self._test_scale, is_cropped)
+    return self.prepare(file.encoded)
 
   def prepare(self, encoded: bytes) -> np.ndarray:
-    """Decodes and resizes one picture; may be called from several threads.
+    """Decodes and resizes one image; safe to call from several threads.
 
     Args:
-      encoded: JPEG or PNG.
+      encoded: contents of a JPEG or PNG file.
 
     Returns:
       float32 [h, w, 3], RGB, 0..255.
 
     Raises:
-      DataError: it cannot be decoded.
+      DataError: the image cannot be decoded.
     """
     try:
       return self._session.run(self._image, {self._encoded: encoded})
@@ -125,34 +127,33 @@ class Predictor:
       raise DataError(error.message.splitlines()[0]) from error
 
   def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Class probabilities, float32 [N, K], of prepared pictures; equal sizes share a batch."""
+    """Class probabilities of prepared images, float32 [N, K]; images of one size share a batch."""
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for i, image in enumerate(images):
       by_shape.setdefault(image.shape, []).append(i)
-    found = np.zeros([len(images), self.contract.num_classes], np.float32)
+    probabilities = np.zeros([len(images), self.contract.num_classes], np.float32)
     for indices in by_shape.values():
       batch = np.stack([images[i] for i in indices])
       views_of_batch = [batch, batch[:, :, ::-1]] if self._view.flip else [batch]
-      found[indices] = np.mean([self._run(view) for view in views_of_batch], axis=0)
-    return found
+      probabilities[indices] = np.mean([self._run(view) for view in views_of_batch], axis=0)
+    return probabilities
 
   def _run(self, batch: np.ndarray) -> np.ndarray:
     return self._session.run(self._probabilities, {self._pixels: batch})
 
 
 class CheckpointPredictor(Predictor):
-  """The network of a checkpoint, which can also be asked what speaks for a class."""
+  """Predictor with the network of a checkpoint, which can also explain its predictions."""
 
   def __init__(self, checkpoint: str, contract: Contract, view: View = View()) -> None:
-    """Builds the graph and restores the weights; arguments as `Predictor`.
+    """Builds the graph and restores the weights; arguments as in `Predictor`.
 
     Raises:
-      CheckpointError: a trunk without a head, or a checkpoint that cannot be read or is of another
-        network.
-      ConfigError: a scale too small for the network.
+      CheckpointError: the checkpoint has no head, cannot be read, or does not fit the network.
+      ConfigError: the test scale is too small for the network.
     """
     if contract.num_classes is None:
-      raise CheckpointError(f'{checkpoint} has no head: a trunk alone predicts nothing.')
+      raise CheckpointError(f'{checkpoint} has no head, and a trunk alone predicts no classes.')
     self._explainers: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
     with tf.Graph().as_default():
       pixels = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
@@ -165,12 +166,12 @@ class CheckpointPredictor(Predictor):
     super().__init__(checkpoint, contract, session, pixels, probabilities, view)
 
   def explain(self, image: np.ndarray, class_id: int, layer: str) -> Explanation:
-    """Maps of what speaks for a class on one prepared picture.
+    """Computes heat maps of the evidence for a class in one prepared image.
 
     Args:
-      image: of `prepare`.
-      class_id: 0 .. K - 1.
-      layer: a name of the network's end points, for Grad-CAM.
+      image: image from `prepare`.
+      class_id: class index, 0 .. K - 1.
+      layer: name of the end point for Grad-CAM.
     """
     if layer not in self._explainers:
       with self._session.graph.as_default():
@@ -189,14 +190,14 @@ class CheckpointPredictor(Predictor):
 
 
 class SavedModelPredictor(Predictor):
-  """A SavedModel with the input `images`, RGB 0..255, and the output `probabilities`."""
+  """Predictor with a SavedModel that maps `images`, RGB 0..255, to `probabilities`."""
 
   def __init__(self, folder: str, contract: Contract, view: View = View()) -> None:
-    """Loads the model; arguments as `Predictor`.
+    """Loads the model; arguments as in `Predictor`.
 
     Raises:
-      CheckpointError: no SavedModel, or one without that input and output.
-      ConfigError: a scale too small for the network.
+      CheckpointError: there is no SavedModel, or it lacks that input or output.
+      ConfigError: the test scale is too small for the network.
     """
     session = sessions.open_session(tf.Graph())
     try:
@@ -208,11 +209,12 @@ class SavedModelPredictor(Predictor):
       raise CheckpointError(f'{folder} has no signature serving_default with the input images.')
     if 'probabilities' not in signature.outputs:
       raise CheckpointError(
-        f'{folder} gives {", ".join(signature.outputs)}, no probabilities: it is of a trunk alone.'
+        f'{folder} gives {", ".join(signature.outputs)}, but no probabilities: it holds a trunk '
+        'without a head.'
       )
-    find = session.graph.get_tensor_by_name
-    pixels = find(signature.inputs['images'].name)
-    probabilities = find(signature.outputs['probabilities'].name)
+    get_tensor = session.graph.get_tensor_by_name
+    pixels = get_tensor(signature.inputs['images'].name)
+    probabilities = get_tensor(signature.outputs['probabilities'].name)
     super().__init__(folder, contract, session, pixels, probabilities, view)
 
 
@@ -222,13 +224,13 @@ def predict_files(
   """Predicts image files; at most `batch_size` of them are in memory at a time.
 
   Args:
-    predictor: ready for images.
-    paths: files, each once.
-    top: number of classes of each answer.
-    batch_size: number of images read and decoded at once.
+    predictor: predictor that scores the images.
+    paths: paths of the image files, without duplicates.
+    top: number of classes in each prediction.
+    batch_size: number of images that are read and decoded at once.
 
   Yields:
-    The answer for each file, or why there is none, in the order of `paths`.
+    The prediction for each file, or the reason why there is none, in the order of `paths`.
   """
   with futures.ThreadPoolExecutor(_LOADERS) as pool:
     for start in range(0, len(paths), batch_size):

@@ -1,4 +1,4 @@
-"""Features of pictures for TensorBoard's embedding projector."""
+"""Features of images for TensorBoard's embedding projector."""
 
 import math
 import pathlib
@@ -19,7 +19,7 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph
 
 CONFIG_FILE = 'projector_config.pbtxt'
-MOST_PICTURES = 1000  # more are slow to lay out in a browser
+MAX_IMAGES = 1000  # the projector is slow to lay out more
 _BATCH_SIZE = 32
 _TILE_SIDE = 32  # pixels
 _CONFIG = """\
@@ -37,13 +37,13 @@ embeddings {{
 
 
 class Features(NamedTuple):
-  """What a network makes of some pictures.
+  """Features of images.
 
   Attributes:
-    layer: whose output the values are.
-    values: float32 [N, C].
-    labels: int [N].
-    tiles: uint8 [N, side, side, 3], RGB, what the network saw, made small.
+    layer: name of the layer that computes them.
+    values: features, float32 [N, C].
+    labels: class indices, int [N].
+    tiles: thumbnails of the network input, uint8 [N, side, side, 3], RGB.
   """
 
   layer: str
@@ -53,46 +53,46 @@ class Features(NamedTuple):
 
 
 def run_features(checkpoint: str, trained: Trained, shards: Sequence[str]) -> Features:
-  """Runs the first pictures of a split, their central crops, up to what class scores are made of.
+  """Computes the input of the last layer for central crops of the first images of a split.
 
   Args:
-    checkpoint: prefix.
-    trained: its network and preprocessing.
-    shards: of the split, in order.
+    checkpoint: prefix of the checkpoint.
+    trained: network and preprocessing of the checkpoint.
+    shards: paths of the shards of the split, in order.
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or is of another network.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
     NonFiniteError: a feature is not finite.
   """
-  net, fed = trained.net, trained.preprocessing
+  net, preprocessing = trained.net, trained.preprocessing
   spec = specs.get(net.model)
   layer = spec.layers(net.num_logits, net.image_size, net.fc_units, net.head)[-1].inputs[0]
-  layer = layer.replace('dropout', 'fc')  # which does nothing outside of training
+  layer = layer.replace('dropout', 'fc')  # dropout is the identity in inference
   with tf.Graph().as_default():
     batch = pipeline.build_eval_batch(
-      shards, fed, trained.test_scale, _BATCH_SIZE, crop_size=net.image_size
+      shards, preprocessing, trained.test_scale, _BATCH_SIZE, crop_size=net.image_size
     )
     outputs = registry.build_from_config(net, batch.images, Inference())
-    seen = graph.denormalize(batch.images, fed.rgb_mean, fed.pixel_scale)
-    tiles = tf.cast(tf.image.resize(seen, [_TILE_SIDE] * 2, method='area'), tf.uint8)
+    rgb = graph.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    tiles = tf.cast(tf.image.resize(rgb, [_TILE_SIDE] * 2, method='area'), tf.uint8)
     values = tf.reduce_mean(outputs.end_points[layer], [1, 2])
     with sessions.open_session() as session:
       restore.restore(session, checkpoint)
       session.run(batch.initializer)
-      found = []
-      while sum(len(labels) for _, labels, _ in found) < MOST_PICTURES:
+      batches = []
+      while sum(len(labels) for _, labels, _ in batches) < MAX_IMAGES:
         try:
-          found.append(session.run([values, batch.labels, tiles]))
+          batches.append(session.run([values, batch.labels, tiles]))
         except tf.errors.OutOfRangeError:
           break
-  columns = [np.concatenate(column)[:MOST_PICTURES] for column in zip(*found, strict=True)]
+  columns = [np.concatenate(column)[:MAX_IMAGES] for column in zip(*batches, strict=True)]
   features = Features(layer, *columns)
   check_finite(features.values, checkpoint)
   return features
 
 
 def write_projector(folder: pathlib.Path, features: Features, class_names: Sequence[str]) -> None:
-  """Writes what the projector reads: features, labels, a picture of all tiles, and its config."""
+  """Writes the files of the projector: features, labels, an image of all tiles, its config."""
   folder.mkdir(parents=True, exist_ok=True)
   rows = ('\t'.join(f'{value:.5g}' for value in row) for row in features.values)
   files.write_text(folder / 'features.tsv', '\n'.join(rows) + '\n')
@@ -105,13 +105,13 @@ def write_projector(folder: pathlib.Path, features: Features, class_names: Seque
 
 
 def draw_sprite(tiles: np.ndarray) -> np.ndarray:
-  """Puts tiles in the order of reading into a square of as many rows as columns.
+  """Arranges tiles row by row in a square grid.
 
   Args:
     tiles: uint8 [N, side, side, 3].
 
   Returns:
-    uint8 [n * side, n * side, 3] for the smallest n with n * n >= N; what is left is black.
+    uint8 [n * side, n * side, 3] for the smallest n with n * n >= N; unused cells are black.
   """
   count, side = tiles.shape[:2]
   n = math.ceil(math.sqrt(count))

@@ -1,4 +1,4 @@
-"""An evaluation as one web page: tables, tests, classes, calibration, the worst mistakes."""
+"""HTML report of an evaluation: tables, significance, classes, calibration, worst errors."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -14,29 +14,29 @@ from vgg_slim.evaluation.results import Line
 from vgg_slim.plotting import confusion, reliability
 
 NUM_ERRORS = 24
-_MOST_CLASSES = 100  # a longer list is cut to the worst
-_ERROR_WIDTH = 144  # pixels, on the page
-_TEXT_COLUMNS = 4  # of HEADINGS; the others are numbers
+_MAX_CLASSES = 100  # of more classes, those with the lowest F1 are listed
+_ERROR_WIDTH = 144  # CSS pixels
+_TEXT_COLUMNS = 4  # of tables.HEADINGS; the others are numbers
 
-ReadPictures = Callable[[Sequence[int]], list[tuple[str, bytes]]]
+ReadImages = Callable[[Sequence[int]], list[tuple[str, bytes]]]
 
 
 def render_report(
   shown: Sequence[tables.Table],
   comparisons: Sequence[tables.Comparison],
   classes: ClassMap,
-  read_pictures: ReadPictures,
+  read_images: ReadImages,
 ) -> str:
-  """Writes the page; all below the tables is about their last line.
+  """Renders the report; the sections below the tables describe the last line of the last table.
 
   Args:
-    shown: from `tables.make_tables`.
-    comparisons: from `tables.compare`.
-    classes: of the network, and which of them the data set has.
-    read_pictures: from places in the split to names and encoded pictures.
+    shown: tables from `tables.make_tables`.
+    comparisons: comparisons from `tables.compare`.
+    classes: mapping from the classes of the data set to those of the network.
+    read_images: function from positions in the split to names and encoded images.
 
   Returns:
-    HTML with every picture in it.
+    HTML page with all images embedded.
   """
   line = shown[-1].lines[-1]
   probabilities = line.probabilities()
@@ -47,7 +47,7 @@ def render_report(
     _classes(line, classes),
     _confusions(line, classes),
     _calibration(probabilities, line.labels),
-    _errors(probabilities, line.labels, classes.names, read_pictures),
+    _errors(probabilities, line.labels, classes.names, read_images),
   ]
   return html_report.render(sections, f'{line.result.model} on the {line.result.split} split')
 
@@ -59,8 +59,8 @@ def _summary(line: Line, classes: ClassMap) -> Section:
     'What was scored',
     f'{result.num_images} images of {_count(classes)}, each exactly once in every view. '
     f'Views are averaged as {result.average}, with{"" if result.flip else "out"} mirror images. '
-    f'{pools}S and Q are the smallest sides of training and test pictures in pixels; "fed" is how '
-    "many views of a picture were scored; intervals are Wilson's at 95 %. Classes, confusions, "
+    f'{pools}S and Q are the smaller sides of training and test images in pixels; intervals are '
+    '95 % Wilson intervals of the errors. Classes, confusions, '
     f'calibration and errors are those of the last line, {_describe(line)}: {result.checkpoint}.',
   )
 
@@ -83,32 +83,32 @@ def _comparisons(comparisons: Sequence[tables.Comparison]) -> list[Section]:
   if not comparisons:
     return []
   text = (
-    "McNemar's exact two-sided test on the pictures where two lines differ: p is how often chance "
-    'alone would part them as far. Each test stands for itself: of twenty between equals, one '
-    'falls below 0.05.'
+    "McNemar's exact two-sided test on the images that only one of two lines gets right: p is the "
+    'probability of a difference at least this large by chance alone. The tests are not corrected '
+    'for their number: of twenty between equals, one is expected below 0.05.'
   )
-  heads = ('first', 'second', 'only first right', 'only second right', 'p')
+  headings = ('first', 'second', 'only first right', 'only second right', 'p')
   rows = [
     (
-      *tables.describe(one),
-      one.test.only_first,
-      one.test.only_second,
-      Number(f'{one.test.p_value:.3g}'),
+      *tables.describe(comparison),
+      comparison.test.only_first,
+      comparison.test.only_second,
+      Number(f'{comparison.test.p_value:.3g}'),
     )
-    for one in comparisons
+    for comparison in comparisons
   ]
-  return [Section('Which differences are more than chance', text, html_report.Table(heads, rows))]
+  return [Section('Significance of differences', text, html_report.Table(headings, rows))]
 
 
 def _classes(line: Line, classes: ClassMap) -> Section:
   scores = class_scores.score_classes(line.labels, line.predicted, classes)
-  rated = zip(classes.data_names, scores, strict=True)
-  worst_first = sorted(rated, key=lambda row: (row[1].num_images == 0, row[1].f1))
-  rows = [_class_row(name, one) for name, one in worst_first[:_MOST_CLASSES]]
+  scored = zip(classes.data_names, scores, strict=True)
+  worst_first = sorted(scored, key=lambda row: (row[1].num_images == 0, row[1].f1))
+  rows = [_class_row(name, score) for name, score in worst_first[:_MAX_CLASSES]]
   left_out = len(scores) - len(rows)
-  text = 'The worst first' + (f'; the other {left_out} are left out.' if left_out else '.')
-  heads = ('class', 'precision', 'recall', 'F1', 'images')
-  return Section('Classes', text, html_report.Table(heads, rows))
+  text = 'Lowest F1 first' + (f'; the other {left_out} are left out.' if left_out else '.')
+  headings = ('class', 'precision', 'recall', 'F1', 'images')
+  return Section('Classes', text, html_report.Table(headings, rows))
 
 
 def _class_row(name: str, scores: class_scores.ClassScores) -> tuple[html_report.Cell, ...]:
@@ -127,46 +127,46 @@ def _count(classes: ClassMap) -> str:
 def _confusions(line: Line, classes: ClassMap) -> Section:
   matrix = class_scores.confusion_matrix(line.labels, line.predicted, classes)
   figure = confusion.draw_confusion(matrix, classes.data_names)
-  return Section('Confusions', pictures=[_picture(figure, 'Images by label and prediction')])
+  return Section('Confusions', pictures=[_embed(figure, 'Images by label and prediction')])
 
 
 def _calibration(probabilities: np.ndarray, labels: np.ndarray) -> Section:
   bins = calibration.calibrate(probabilities, labels)
   text = (
     f'Expected calibration error (ECE, {len(bins.counts)} bins): {bins.expected_error:.4f}. Bars '
-    'below the diagonal stand for pictures that the network is too sure of.'
+    'below the diagonal mean that the network is overconfident.'
   )
   figure = reliability.draw_reliability(bins.edges, bins.accuracy, bins.confidence, bins.counts)
-  return Section('Calibration', text, pictures=[_picture(figure, 'Reliability diagram')])
+  return Section('Calibration', text, pictures=[_embed(figure, 'Reliability diagram')])
 
 
 def _errors(
   probabilities: np.ndarray,
   labels: np.ndarray,
   class_names: Sequence[str],
-  read_pictures: ReadPictures,
+  read_images: ReadImages,
 ) -> Section:
   wrong = class_scores.most_confident_errors(probabilities, labels, NUM_ERRORS)
   pictures = []
-  for index, (name, encoded) in zip(wrong, read_pictures(wrong), strict=True):
+  for index, (name, encoded) in zip(wrong, read_images(wrong), strict=True):
     best = int(np.argmax(probabilities[index]))
     caption = (
-      f'{class_names[labels[index]]}, taken for {class_names[best]} '
+      f'{class_names[labels[index]]}, predicted as {class_names[best]} '
       f'({probabilities[index, best]:.1%}): {name}'
     )
     pictures.append(html_report.Figure(_thumbnail(encoded), caption, _ERROR_WIDTH))
-  text = '' if pictures else 'There is none.'
+  text = '' if pictures else 'There are none.'
   return Section('Most confident errors', text, pictures=pictures)
 
 
-def _picture(figure: confusion.Figure, caption: str) -> html_report.Figure:
+def _embed(figure: confusion.Figure, caption: str) -> html_report.Figure:
   png = io.BytesIO()
   figure.savefig(png, format='png')
   return html_report.Figure(png.getvalue(), caption, round(figure.get_figwidth() * figure.dpi))
 
 
 def _thumbnail(encoded: bytes) -> bytes:
-  """PNG of a picture, at most twice as large as it is shown: for dense screens."""
+  """PNG at most twice as wide as it is shown, for high-density screens."""
   image = PIL.Image.open(io.BytesIO(encoded)).convert('RGB')
   image.thumbnail((2 * _ERROR_WIDTH, 2 * _ERROR_WIDTH))
   png = io.BytesIO()

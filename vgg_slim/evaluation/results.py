@@ -1,4 +1,4 @@
-"""What scored pictures come to: averages over views, scales and networks. No TensorFlow."""
+"""Results of scored images: averages over views, scales and networks. No TensorFlow."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from vgg_slim.finite import check_finite
 
 
 class Pass(NamedTuple):
-  """Every picture of a split in one view at one scale.
+  """Scores of every image of a split, in one view at one scale.
 
   Attributes:
-    scores: float32 [N, K], averaged over crops and mirror images.
-    seconds: wall time that it took, input included.
+    scores: mean probabilities or logits over crops and mirror images, float32 [N, K].
+    seconds: wall time of scoring, input pipeline included.
   """
 
   scores: np.ndarray
@@ -31,12 +31,12 @@ class ScoredCheckpoint:
 
   Attributes:
     model: name of the network.
-    train_scale: the smallest side S of training, such as '256' or '[256;512]'.
-    checkpoint: its prefix.
-    step: its global step; None for an imported one.
-    config: what was asked for.
-    labels: int64 [N].
-    passes: by view and scale.
+    train_scale: smaller side S of training images, such as '256' or '[256;512]'.
+    checkpoint: prefix of the checkpoint.
+    step: global step of the checkpoint; None for an imported one.
+    config: settings of the evaluation.
+    labels: class indices, int64 [N].
+    passes: scores by view and scale.
   """
 
   model: str
@@ -50,23 +50,23 @@ class ScoredCheckpoint:
 
 @dataclasses.dataclass(frozen=True)
 class EvalResult(metrics.Scores):
-  """Scores and what they are of.
+  """Error rates and loss, and what they were measured on.
 
   Attributes:
-    top_1_interval: 95 % confidence interval of the error (Wilson).
-    top_5_interval: the same.
-    images_per_second: pictures over wall seconds of all views, input included.
-    num_views: what the networks were fed for one picture: crops, mirror images, scales, networks.
-    test_scales: smaller sides Q, in pixels.
-    flip: whether the mirror image was averaged in.
-    pool_rounding: how the last network's pools rounded, see `nets.mode.Inference`.
+    top_1_interval: 95 % confidence interval of the top-1 error (Wilson).
+    top_5_interval: 95 % confidence interval of the top-5 error (Wilson).
+    images_per_second: number of images / wall seconds of all views, input pipeline included.
+    num_views: number of inputs scored per image: crops x mirror images x scales x networks.
+    test_scales: smaller sides Q of the resized images, in pixels.
+    flip: whether mirror images were averaged in.
+    pool_rounding: rounding of the last network's pooling sizes, see `nets.mode.Inference`.
     view: names of the views, joined by '+'.
-    average: 'probabilities' or 'logits'.
+    average: what was averaged over views, 'probabilities' or 'logits'.
     split: name of the split.
     model: names of the networks, joined by ' + '.
-    train_scale: their smallest sides S of training, joined likewise where they differ.
-    checkpoint: their prefixes, joined likewise.
-    step: global step of the checkpoint; of several the last one's.
+    train_scale: smaller sides S of their training images, joined by ' + ' where they differ.
+    checkpoint: prefixes of the checkpoints, joined by ' + '.
+    step: global step of the last checkpoint; None for an imported one.
   """
 
   top_1_interval: tuple[float, float]
@@ -94,10 +94,10 @@ class Line:
   """One line of a table.
 
   Attributes:
-    result: its numbers.
-    labels: int64 [N].
-    predicted: int64 [N], the most probable classes.
-    passes: what was averaged.
+    result: numbers of the line.
+    labels: class indices, int64 [N].
+    predicted: most probable classes, int64 [N].
+    passes: scores that were averaged.
   """
 
   result: EvalResult
@@ -107,31 +107,31 @@ class Line:
 
   @property
   def hits(self) -> np.ndarray:
-    """Whether the most probable class is the label's, bool [N]."""
+    """Whether the most probable class of each image is its label, bool [N]."""
     return self.predicted == self.labels
 
   def probabilities(self) -> np.ndarray:
-    """float64 [N, K], averaged anew: a table of many lines need not keep them all."""
+    """Class probabilities, float64 [N, K]; averaged at each call, to save memory."""
     return _average(self.passes, self.result.average)
 
 
 def combine(
   scored: Sequence[ScoredCheckpoint], view: str, test_scales: Sequence[int] | None = None
 ) -> Line:
-  """Averages scores over the parts of a view, scales and networks; each counts alike.
+  """Averages scores over the parts of a view, scales and networks, all with equal weight.
 
   Args:
-    scored: one or several checkpoints, on the same split with the same average.
-    view: such as 'dense' or 'dense+multi_crop', whose parts were all scored.
-    test_scales: some of those that were scored; by default all of each checkpoint.
+    scored: one or more checkpoints, scored on the same split with the same `average`.
+    view: a view such as 'dense' or 'dense+multi_crop', whose parts were all scored.
+    test_scales: subset of the scales that were scored; by default all of each checkpoint.
 
   Raises:
-    DataError: the checkpoints were not scored on the same pictures.
+    DataError: the checkpoints were not scored on the same images.
     NonFiniteError: an average is not finite.
   """
   last = scored[-1]
   if any(not np.array_equal(one.labels, last.labels) for one in scored):
-    raise DataError('Checkpoints are fused over the same pictures only: their labels differ.')
+    raise DataError('Only checkpoints scored on the same images can be fused; their labels differ.')
   keys = [
     (one, part, scale)
     for one in scored

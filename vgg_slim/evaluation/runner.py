@@ -1,4 +1,4 @@
-"""Scores checkpoints over a converted split: dense, cropped, at several scales."""
+"""Scores checkpoints on a converted split: densely or by crops, at one or more scales."""
 
 import itertools
 import time
@@ -27,11 +27,11 @@ Progress = Callable[[int, int], None]
 
 
 class Trained(Protocol):
-  """What must be known of a network to evaluate it; a `TrainConfig` knows it.
+  """Description of a trained network that an evaluation needs; `TrainConfig` implements it.
 
   Attributes:
-    class_names: in the order of the labels; None where nobody gave them.
-    test_scale: the smaller side Q that fits the training scale, in pixels.
+    class_names: class names in the order of the labels; None if they are unknown.
+    test_scale: smaller side Q of test images that matches the training scale, in pixels.
   """
 
   net: NetConfig
@@ -41,7 +41,7 @@ class Trained(Protocol):
 
 
 class _View(NamedTuple):
-  """One view in the graph: its input and the scores of a batch, float32 [N, K]."""
+  """Input of one view, and the scores of a batch, float32 [N, K]."""
 
   name: str
   batch: pipeline.Batch
@@ -51,10 +51,11 @@ class _View(NamedTuple):
 class Evaluator:
   """An evaluation graph and its session, for any number of checkpoints of one network.
 
-  Use it as a context manager. All views and scales share one set of variables; the scale is fed.
+  Use it as a context manager. All views and scales share one set of variables; the test scale is a
+  placeholder.
 
   Attributes:
-    classes: where the classes of the data set are among those of the network.
+    classes: mapping from the classes of the data set to those of the network.
   """
 
   def __init__(
@@ -63,14 +64,14 @@ class Evaluator:
     """Builds the graph.
 
     Args:
-      trained: network, preprocessing and classes.
+      trained: network, preprocessing and class names.
       data_dir: folder of the converted data set.
-      manifest: its manifest.
-      config: what is scored, and how.
+      manifest: manifest of the data set.
+      config: settings of the evaluation.
 
     Raises:
-      ConfigError: a scale too small for the network, or none.
-      DataError: a class that is not one of the network's, or no such split.
+      ConfigError: there is no test scale, or one is too small for the network.
+      DataError: the network lacks a class of the data set, or the split does not exist.
     """
     self.classes = class_map.map_classes(
       trained.class_names, trained.net.num_classes, manifest.class_names, data_dir
@@ -95,18 +96,18 @@ class Evaluator:
     self._session.close()
 
   def score(self, checkpoint: str, progress: Progress | None = None) -> results.ScoredCheckpoint:
-    """Scores every picture of the split once in each crop of each view at each scale.
+    """Scores every image of the split once in each crop of each view at each scale.
 
     Args:
-      checkpoint: prefix of a checkpoint.
-      progress: called with (crops done, in all).
+      checkpoint: prefix of the checkpoint.
+      progress: function called with (number of crops scored, total number of crops).
 
     Raises:
-      CheckpointError: it cannot be read or is of another network.
-      DataError: the shards do not hold what the manifest says.
+      CheckpointError: the checkpoint cannot be read or does not fit the network.
+      DataError: the shards do not match the manifest.
       NonFiniteError: the scores of an image are not finite.
     """
-    step = _step(checkpoint)  # before the pass: training may remove the checkpoint meanwhile
+    step = _step(checkpoint)  # first: training may remove the checkpoint at any time
     self._restore(checkpoint)
     scales = self._config.test_scales
     total = self._num_images * len(scales) * sum(views.num_crops(v.name) for v in self._views)
@@ -151,13 +152,13 @@ class Evaluator:
     return name or f'number {index}'
 
   def _build_view(self, name: str) -> _View:
-    places, side = views.VIEWS[name], self._trained.net.image_size
+    positions, side = views.VIEWS[name], self._trained.net.image_size
     crops = {
       'max_pixels': self._config.batch_size * side**2,
       'max_waiting': self._max_waiting,
     }
-    if places is not None:
-      crops = {'crop_size': side, 'crop_positions': places}
+    if positions is not None:
+      crops = {'crop_size': side, 'crop_positions': positions}
     with tf.name_scope(name):
       batch = pipeline.build_eval_batch(
         self._paths, self._trained.preprocessing, self._test_scale, self._config.batch_size, **crops

@@ -9,15 +9,15 @@ BuildNetwork = Callable[[tf.Tensor], NetOutputs]
 
 
 def build_probabilities(build_network: BuildNetwork, images: tf.Tensor, flip: bool) -> tf.Tensor:
-  """Soft-max of the spatially averaged score map, averaged over the picture and its mirror image.
+  """Softmax of the spatially averaged score map, averaged over the image and its mirror image.
 
   Args:
-    build_network: called once, with both views in one batch.
-    images: float32 [N, h, w, 3], preprocessed.
-    flip: whether the left-right mirrored picture is a second view.
+    build_network: function that builds the network; called once, with both views in one batch.
+    images: preprocessed images, float32 [N, h, w, 3].
+    flip: whether to score the horizontally flipped image as well.
 
   Returns:
-    float32 [N, K]; rows add up to 1.
+    Class probabilities, float32 [N, K]; each row sums to 1.
   """
   return _build_average(
     lambda views: tf.nn.softmax(build_network(views).logits), images, flip, 'probabilities'
@@ -25,7 +25,7 @@ def build_probabilities(build_network: BuildNetwork, images: tf.Tensor, flip: bo
 
 
 def build_logits(build_network: BuildNetwork, images: tf.Tensor, flip: bool) -> tf.Tensor:
-  """`build_probabilities` without the soft-max: float32 [N, K]."""
+  """Logits, float32 [N, K], averaged like those of `build_probabilities`, without the softmax."""
   return _build_average(lambda views: build_network(views).logits, images, flip, 'logits')
 
 

@@ -1,4 +1,4 @@
-"""How far an error rate, and a difference of two, can be trusted. No TensorFlow."""
+"""Confidence intervals of error rates, and tests of their differences. No TensorFlow."""
 
 import math
 from typing import NamedTuple
@@ -9,25 +9,25 @@ _Z_95 = 1.959964  # standard normal quantile at 0.975
 
 
 def wilson_interval(errors: int, total: int) -> tuple[float, float]:
-  """95 % confidence interval of a fraction (Wilson, 1927), which stays within 0 .. 1.
+  """95 % confidence interval of an error rate (Wilson, 1927), clipped to 0..1.
 
   Args:
-    errors: pictures that went wrong.
-    total: pictures in all, at least 1.
+    errors: number of misclassified images.
+    total: number of images, at least 1.
   """
-  share, z2 = errors / total, _Z_95**2 / total
-  middle = (share + z2 / 2) / (1 + z2)
-  half = math.sqrt(z2 * share * (1 - share) + z2 * z2 / 4) / (1 + z2)
-  return max(0.0, middle - half), min(1.0, middle + half)
+  rate, z2 = errors / total, _Z_95**2 / total
+  center = (rate + z2 / 2) / (1 + z2)
+  half = math.sqrt(z2 * rate * (1 - rate) + z2 * z2 / 4) / (1 + z2)
+  return max(0.0, center - half), min(1.0, center + half)
 
 
 class McNemar(NamedTuple):
-  """Two ways of classifying the same pictures.
+  """Comparison of two classifiers on the same images.
 
   Attributes:
-    only_first: pictures that only the first got right.
-    only_second: pictures that only the second got right.
-    p_value: of the exact two-sided test that both are as often right.
+    only_first: number of images that only the first classifies correctly.
+    only_second: number of images that only the second classifies correctly.
+    p_value: p-value of the exact two-sided test that both are equally accurate.
   """
 
   only_first: int
@@ -36,19 +36,18 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
-  """Exact test of McNemar (1947) on the pictures where two ways differ.
+  """Exact test of McNemar (1947).
 
   Args:
-    first: bool [N], which images the first got right, as `results.Line.hits` has it: scores that
-      are not finite never become hits.
-    second: bool [N], the same images.
+    first: whether the first classifies each image correctly, bool [N], as in `results.Line.hits`.
+    second: whether the second classifies each image correctly, bool [N].
   """
   only_first = int(np.sum(first & ~second))
   only_second = int(np.sum(second & ~first))
   n = only_first + only_second
-  # Whole numbers: no rounding before the one division.
-  tail, ways = 0, 1
+  # Exact integers up to the one division.
+  tail, binomial = 0, 1
   for k in range(min(only_first, only_second) + 1):
-    tail += ways
-    ways = ways * (n - k) // (k + 1)
+    tail += binomial
+    binomial = binomial * (n - k) // (k + 1)
   return McNemar(only_first, only_second, min(1.0, 2 * tail / 2**n))

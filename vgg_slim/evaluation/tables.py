@@ -12,7 +12,7 @@ HEADINGS = (
   'S',
   'Q',
   'view',
-  'fed',
+  'views per image',
   'images',
   'top-1 accuracy',
   'top-1 error',
@@ -24,12 +24,12 @@ HEADINGS = (
 
 
 class Table(NamedTuple):
-  """Lines under a title.
+  """A table of results.
 
   Attributes:
-    paper: number of the paper's table of this layout.
-    title: what is compared.
-    lines: at least one.
+    paper: number of the table in the paper that has this layout.
+    title: title of the table.
+    lines: lines of the table, at least one.
   """
 
   paper: int
@@ -38,7 +38,7 @@ class Table(NamedTuple):
 
 
 class Comparison(NamedTuple):
-  """Two lines that differ in the network or in the view alone."""
+  """Two lines that differ in either the network or the view, and their test."""
 
   first: Line
   second: Line
@@ -46,13 +46,14 @@ class Comparison(NamedTuple):
 
 
 def make_tables(scored: Sequence[ScoredCheckpoint]) -> list[Table]:
-  """Every average of what was scored, in the order of the paper; the last line has the most views.
+  """Averages scores into tables in the order of the paper; the last line averages the most views.
 
-  Table 3 has a line for each test scale, Table 4 all scales averaged, Table 5 dense against crops,
-  Table 6 the networks fused. Tables that would only repeat another are left out.
+  Table 3 has one line per test scale, Table 4 averages the scales, Table 5 compares dense
+  evaluation with crops, and Table 6 fuses the networks. Tables that would only repeat another are
+  left out.
 
   Args:
-    scored: one or several checkpoints, on the same split with the same views.
+    scored: one or more checkpoints, scored on the same split with the same views.
 
   Raises:
     DataError: see `results.combine`.
@@ -77,10 +78,7 @@ def make_tables(scored: Sequence[ScoredCheckpoint]) -> list[Table]:
 
 
 def cells(result: results.EvalResult) -> tuple[str, ...]:
-  """A line for people, under HEADINGS; 'fed' is the number of views scored of each image.
-
-  The intervals are those of the errors.
-  """
+  """Formats a result as one cell per heading of HEADINGS."""
   return (
     result.model,
     result.train_scale,
@@ -103,14 +101,14 @@ def _interval(bounds: tuple[float, float]) -> str:
 
 
 def describe(comparison: Comparison) -> tuple[str, str]:
-  """Names of both lines, by their checkpoints where network and view do not tell them apart."""
+  """Names of both lines: network, S and view, or their checkpoints where these are the same."""
   first, second = comparison.first.result, comparison.second.result
   names = tuple(f'{r.model}, S={r.train_scale}, {r.view}' for r in (first, second))
   return names if names[0] != names[1] else (first.checkpoint, second.checkpoint)
 
 
 def compare(scored: Sequence[ScoredCheckpoint]) -> list[Comparison]:
-  """Tests every two checkpoints in one view, and every two views of one checkpoint."""
+  """Tests every pair of checkpoints in the same view, and every pair of views of a checkpoint."""
   names = scored[-1].config.views
   lines = {(i, v): results.combine([one], v) for i, one in enumerate(scored) for v in names}
   return [

@@ -1,23 +1,23 @@
-"""Which views of a picture are scored: geometry in pixels, no TensorFlow."""
+"""Views of an image that an evaluation scores. No TensorFlow."""
 
 from collections.abc import Iterable, Sequence
 
 from vgg_slim.errors import ConfigError
 
-Places = tuple[tuple[float, float], ...]
+CropPositions = tuple[tuple[float, float], ...]
 
 
-def _grid(steps: int) -> Places:
-  shares = [i / (steps - 1) for i in range(steps)]
-  return tuple((y, x) for y in shares for x in shares)
+def _grid(steps: int) -> CropPositions:
+  positions = [i / (steps - 1) for i in range(steps)]
+  return tuple((y, x) for y in positions for x in positions)
 
 
 WHOLE = 'dense'
 
-# Where the crops of a view are cut, see `graph.crops_at`; None for the whole picture. Mirror
-# images double them, to the 10 crops of Krizhevsky et al. (2012) and to the 50 a scale of
+# Positions of the crops of each view, see `graph.crops_at`; None for the whole image. Mirror images
+# double them, to the 10 crops of Krizhevsky et al. (2012) and the 50 crops per scale of
 # arXiv:1409.1556, 3.2.
-VIEWS: dict[str, Places | None] = {
+VIEWS: dict[str, CropPositions | None] = {
   WHOLE: None,
   'center': ((0.5, 0.5),),
   'ten_crop': ((0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5)),
@@ -26,35 +26,35 @@ VIEWS: dict[str, Places | None] = {
 
 
 def num_crops(view: str) -> int:
-  """Pictures that a view makes of one, without mirror images."""
-  places = VIEWS[view]
-  return 1 if places is None else len(places)
+  """Number of network inputs per image, without mirror images."""
+  positions = VIEWS[view]
+  return 1 if positions is None else len(positions)
 
 
 def parts(view: str) -> tuple[str, ...]:
-  """The views that are averaged in 'dense+multi_crop', or the one."""
+  """Splits a view such as 'dense+multi_crop' into the views that it averages."""
   return tuple(view.split('+'))
 
 
 def all_parts(views: Iterable[str]) -> tuple[str, ...]:
-  """The views that have to be scored for `views`, each once."""
+  """The views that must be scored for `views`, without duplicates."""
   return tuple(dict.fromkeys(part for view in views for part in parts(view)))
 
 
 def check_views(views: Sequence[str]) -> None:
-  """Raises ConfigError for no view or an unknown one."""
+  """Raises ConfigError if there is no view, or an unknown one."""
   unknown = sorted(set(all_parts(views)) - set(VIEWS))
   if unknown or not views:
     raise ConfigError(
-      f'views={",".join(views)}: expected some of {", ".join(VIEWS)}, or several joined by +'
+      f'views={",".join(views)}: expected one or more of {", ".join(VIEWS)}, or several joined by +'
       + (f', not {", ".join(map(repr, unknown))}.' if unknown else '.')
     )
 
 
 def check_test_scales(test_scales: Sequence[int], image_size: int) -> None:
-  """Raises ConfigError for no scale, or one below the side at which the score map is 1x1."""
+  """Raises ConfigError if there is no scale, or one below the side that gives a 1x1 score map."""
   if not test_scales or min(test_scales) < image_size:
     raise ConfigError(
-      f'test_scales={list(test_scales)}: one or more sides of at least image_size={image_size} '
-      'pixels are needed.'
+      f'test_scales={list(test_scales)}: expected one or more, each of at least '
+      f'image_size={image_size} pixels.'
     )

@@ -1,4 +1,4 @@
-"""Follows a train_dir: evaluates each new checkpoint while the run goes on. No TensorFlow."""
+"""Watches a train_dir and evaluates each new checkpoint. No TensorFlow."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,16 +10,16 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 from vgg_slim.evaluation.results import EvalResult
 
-_SECONDS_BETWEEN_LOOKS = 5.0
+_POLL_SECONDS = 5.0
 
 
-class Seen(NamedTuple):
-  """A checkpoint that turned up.
+class Outcome(NamedTuple):
+  """Outcome of evaluating one checkpoint.
 
   Attributes:
-    checkpoint: its prefix.
-    result: None where it was not evaluated.
-    problem: why it was not.
+    checkpoint: prefix of the checkpoint.
+    result: result of the evaluation; None if there is none.
+    problem: reason why there is no result; None if there is one.
   """
 
   checkpoint: str
@@ -28,10 +28,10 @@ class Seen(NamedTuple):
 
 
 def last_step(trained: TrainConfig, manifest: Manifest) -> int | None:
-  """The step at which a run ends; None where only the data set of its training could tell.
+  """The step at which a run ends; None if that depends on a data set other than `manifest`.
 
   Raises:
-    DataError: the data set has no split 'train'.
+    DataError: the data set has no 'train' split.
   """
   run = trained.run
   if run.max_steps is None and manifest.fingerprint != trained.data_fingerprint:
@@ -46,19 +46,22 @@ def watch(
   timeout: float,
   clock: Callable[[], float] = time.monotonic,
   sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Seen]:
-  """Yields the checkpoints of a run one by one, oldest first; those already there, too.
+) -> Iterator[Outcome]:
+  """Evaluates the checkpoints of a run as they appear, oldest first, existing ones included.
 
   Args:
-    train_dir: of the run; it may be without a checkpoint yet.
-    evaluate_fn: called with each prefix.
-    last_step: ends after the checkpoint of this step.
-    timeout: ends also where for so many seconds there was nothing to do.
-    clock: seconds.
-    sleep: waits for so many seconds.
+    train_dir: folder of the run; it may not contain a checkpoint yet.
+    evaluate_fn: function that evaluates the checkpoint with the given prefix.
+    last_step: step whose checkpoint is the last one; None if it is unknown.
+    timeout: seconds without a new checkpoint after which watching stops.
+    clock: function that returns the time, in seconds.
+    sleep: function that waits for a number of seconds.
+
+  Yields:
+    The outcome for each checkpoint.
 
   Raises:
-    CheckpointError: a checkpoint that is whole cannot be evaluated.
+    CheckpointError: an undamaged checkpoint cannot be evaluated.
   """
   done: set[str] = set()
   idle_since = clock()
@@ -66,24 +69,24 @@ def watch(
     new = [checkpoint for checkpoint in prefixes.kept(train_dir) if checkpoint not in done]
     for checkpoint in new:
       done.add(checkpoint)
-      seen = _evaluate(checkpoint, evaluate_fn)
-      yield seen
-      if seen.result and last_step is not None and seen.result.step >= last_step:
+      outcome = _evaluate(checkpoint, evaluate_fn)
+      yield outcome
+      if outcome.result and last_step is not None and outcome.result.step >= last_step:
         return
     if new:
       idle_since = clock()
     elif clock() - idle_since >= timeout:
       return
     else:
-      sleep(_SECONDS_BETWEEN_LOOKS)
+      sleep(_POLL_SECONDS)
 
 
-def _evaluate(checkpoint: str, evaluate_fn: Callable[[str], EvalResult]) -> Seen:
+def _evaluate(checkpoint: str, evaluate_fn: Callable[[str], EvalResult]) -> Outcome:
   try:
-    return Seen(checkpoint, evaluate_fn(checkpoint))
+    return Outcome(checkpoint, evaluate_fn(checkpoint))
   except CheckpointError as error:
     if not prefixes.find_prefix(checkpoint):
-      return Seen(checkpoint, None, f'{checkpoint} was removed before it was read.')
+      return Outcome(checkpoint, None, f'{checkpoint} was removed before it could be read.')
     if isinstance(error, DamagedCheckpointError):
-      return Seen(checkpoint, None, f'{error} It is passed over.')
+      return Outcome(checkpoint, None, f'{error} It is skipped.')
     raise

@@ -42,7 +42,7 @@ def summarize_samples(
 
   images, labels = samples
   figure = grid.draw_samples(images, [_label_text(label, class_names) for label in labels])
-  return tf.Summary(value=[tensorboard.picture('samples', figure)])
+  return tf.Summary(value=[tensorboard.figure_value('samples', figure)])
 
 
 def _label_text(label: np.ndarray, class_names: Sequence[str]) -> str:
