@@ -15,40 +15,42 @@ def made(tmp_path_factory):
   return make_data_set(tmp_path_factory.mktemp('made') / 'data')
 
 
-def fed(rgb_mean):
+def preprocessing(rgb_mean):
   return PreprocessingConfig(rgb_mean, 1.0, 34, 38)
 
 
-def test_a_good_one(made):
+def test_a_sound_data_set_passes(made):
   data_dir, manifest = made
-  findings = list(data_set.examine_all(data_dir, manifest, fed(manifest.rgb_mean), thorough=True))
+  findings = list(
+    data_set.examine_all(data_dir, manifest, preprocessing(manifest.rgb_mean), thorough=True)
+  )
   assert [finding.level for finding in findings] == [OK] * 5
   assert [finding.about for finding in findings] == [
     *('data set', 'checksums', 'labels', 'pixels', 'network input')
   ]
-  # All 18 pictures are looked at, so that the two means are one and the mean that is fed is 0.
-  assert 'mean of 18 pictures' in findings[3].text
+  # All 18 images are decoded, so both means are equal and the mean of the network input is 0.
+  assert 'mean of 18 images' in findings[3].text
   assert np.allclose([float(n) for n in findings[4].text.split()[1:3]], 0, atol=1e-9)
 
 
-def test_classes_without_pictures_and_no_validation(made):
+def test_classes_without_images_and_a_missing_validation_split_are_warnings(made):
   manifest = made[1]
   train = dataclasses.replace(manifest.splits['train'], examples_per_class=(18, 0))
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits={'train': train}))
-  assert (finding.level, finding.text) == (WARN, 'no training picture of 1 classes: class_1')
+  assert (finding.level, finding.text) == (WARN, '1 classes have no training images: class_1')
   splits = {'train': manifest.splits['train']}
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits=splits))
   assert finding.level == WARN
   assert '--validation_fraction' in finding.remedy
 
 
-def test_labels_beyond_the_classes(made):
+def test_labels_outside_the_classes_are_a_failure(made):
   finding = data_set.examine_labels(*made, num_classes=1)
   assert finding.level == FAIL
   assert 'has label 1; with 1 classes 0 to 0 are allowed' in finding.text
 
 
-def test_a_byte_that_changed(made, tmp_path):
+def test_a_changed_byte_is_a_failure(made, tmp_path):
   data_dir, manifest = made
   for split in manifest.splits.values():
     for shard in split.shards:
@@ -61,11 +63,11 @@ def test_a_byte_that_changed(made, tmp_path):
   assert data_set.examine_labels(str(tmp_path), manifest, 2).level == FAIL
 
 
-def test_a_mean_of_other_pictures(made):
+def test_the_mean_of_another_data_set_is_a_warning(made):
   data_dir, manifest = made
-  other = dataclasses.replace(manifest, rgb_mean=(0.48, 0.45, 0.4))  # of a scale of 0..1
-  pixels, fine = data_set.examine_pixels(data_dir, other, fed(manifest.rgb_mean))
+  other = dataclasses.replace(manifest, rgb_mean=(0.48, 0.45, 0.4))  # for pixels of 0..1
+  pixels, fine = data_set.examine_pixels(data_dir, other, preprocessing(manifest.rgb_mean))
   assert (pixels.level, fine.level) == (WARN, OK)
-  fine, network_input = data_set.examine_pixels(data_dir, manifest, fed(other.rgb_mean))
+  fine, network_input = data_set.examine_pixels(data_dir, manifest, preprocessing(other.rgb_mean))
   assert (fine.level, network_input.level) == (OK, WARN)
   assert "another data set's" in network_input.remedy

@@ -6,7 +6,7 @@ from vgg_slim.doctor import framework, machine
 from vgg_slim.doctor.findings import FAIL, OK, WARN
 
 
-def test_tf_slim_works_here_and_a_broken_one_is_said(monkeypatch):
+def test_a_working_tf_slim_passes_and_a_broken_one_fails(monkeypatch):
   assert framework.examine_tf_slim().level == OK
 
   def batch_norm(*args, **kwargs):
@@ -18,7 +18,7 @@ def test_tf_slim_works_here_and_a_broken_one_is_said(monkeypatch):
   assert finding.text == 'batch norm: AttributeError: no legacy_tf_layers'
 
 
-def test_the_versions_that_are_asked_for_are_those_of_the_lock():
+def test_the_pinned_versions_are_the_installed_ones():
   assert {name: metadata.version(name) for name in machine.PINNED} == machine.PINNED
 
 
@@ -29,10 +29,12 @@ def test_the_versions_that_are_asked_for_are_those_of_the_lock():
     ([], True, False, {}, OK, 'no NVIDIA driver'),
     ([], True, True, {'CUDA_VISIBLE_DEVICES': '-1'}, WARN, 'hidden by CUDA_VISIBLE_DEVICES'),
     ([], True, True, {'CUDA_VISIBLE_DEVICES': '0'}, WARN, 'cannot load CUDA or cuDNN'),
-    ([], False, True, {}, WARN, 'for CPUs alone'),
+    ([], False, True, {}, WARN, 'built without CUDA'),
   ],
 )
-def test_why_there_is_no_gpu(tmp_path, gpus, is_cuda_build, driver, environment, level, words):
+def test_the_reason_for_a_missing_gpu_is_given(
+  tmp_path, gpus, is_cuda_build, driver, environment, level, words
+):
   if driver:
     (tmp_path / 'proc/driver/nvidia').mkdir(parents=True)
     (tmp_path / 'proc/driver/nvidia/version').write_text('NVRM version')

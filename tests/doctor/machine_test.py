@@ -9,7 +9,7 @@ from vgg_slim.doctor.findings import FAIL, OK, WARN
 GIB = 1024**3
 
 
-def a_processor(root, flags):
+def write_cpuinfo(root, flags):
   (root / 'proc').mkdir()
   (root / 'proc/cpuinfo').write_text(f'processor\t: 0\nflags\t\t: {flags}\n\nprocessor\t: 1\n')
   return root
@@ -22,22 +22,27 @@ def a_processor(root, flags):
     ('sse2 avx', {}, WARN, 'AVX'),
     ('avx avx2', {'TF_ENABLE_ONEDNN_OPTS': '0'}, WARN, 'AVX, AVX2, oneDNN off'),
     ('avx avx2', {}, OK, 'AVX, AVX2, oneDNN on'),
-    ('avx avx2 avx512f amx_bf16', {}, OK, 'AVX-512, AMX, oneDNN on; --precision=bfloat16 may pay'),
+    (
+      'avx avx2 avx512f amx_bf16',
+      {},
+      OK,
+      'AVX-512, AMX, oneDNN on; --precision=bfloat16 may be faster',
+    ),
   ],
 )
-def test_processors(tmp_path, flags, environment, level, words):
-  finding = machine.examine_cpu(a_processor(tmp_path, flags), environment)
+def test_instruction_sets_of_the_processor(tmp_path, flags, environment, level, words):
+  finding = machine.examine_cpu(write_cpuinfo(tmp_path, flags), environment)
   assert finding.level == level
   assert finding.text.endswith(words)
   assert bool(finding.remedy) == (level != OK)
 
 
-def test_a_system_that_does_not_say(tmp_path):
+def test_a_system_without_information_passes(tmp_path):
   assert machine.examine_cpu(tmp_path, {}).level == OK
-  assert machine.examine_memory(None).text == 'this system does not say how much is free'
+  assert machine.examine_memory(None).text == 'this system does not report how much is free'
 
 
-def test_packages_that_are_missing_or_others():
+def test_missing_packages_fail_and_other_versions_warn():
   assert machine.examine_packages(machine.PINNED.get).level == OK
   other = {**machine.PINNED, 'tf-keras': '2.19.0'}
   finding = machine.examine_packages(other.get)
@@ -55,12 +60,12 @@ def test_packages_that_are_missing_or_others():
   assert 'tf-slim missing' in finding.text
 
 
-def test_pythons():
+def test_untested_python_versions_warn():
   assert machine.examine_python((3, 11)).level == OK
   assert machine.examine_python((3, 13)).level == WARN
 
 
-def test_disk(tmp_path):
+def test_a_full_disk_fails(tmp_path):
   finding = machine.examine_disk(str(tmp_path / 'runs' / 'new'), 1)
   assert finding.level == OK
   assert re.search(f' free in {tmp_path}, checkpoints take 1 B$', finding.text)

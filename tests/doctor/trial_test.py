@@ -21,12 +21,12 @@ def made(tmp_path, monkeypatch):
 
 
 def write_checkpoint(folder, config, value=None):
-  """One of random weights, or with a variable full of `value`; returns its prefix."""
+  """Writes random weights, with one variable set to `value` if given; returns the prefix."""
   prefix = str(folder / 'model.ckpt-0')
-  of_run = contract.from_train_config(config)
-  contract.write_contract(contract.contract_path(prefix), of_run)
+  described = contract.from_train_config(config)
+  contract.write_contract(contract.contract_path(prefix), described)
   with tf.Graph().as_default(), tf.Session() as session:
-    restore.build_network(of_run, tf.placeholder(tf.float32, [None, 32, 32, 3]))
+    restore.build_network(described, tf.placeholder(tf.float32, [None, 32, 32, 3]))
     session.run(tf.global_variables_initializer())
     if value is not None:
       variable = tf.global_variables()[0]
@@ -35,7 +35,7 @@ def write_checkpoint(folder, config, value=None):
   return prefix
 
 
-def test_a_step_is_made_and_nothing_stays(made, tmp_path):
+def test_a_trial_step_leaves_no_files(made, tmp_path):
   config, manifest = made
   schedule = configs.OptimizerConfig(0.01, learning_rate_decay_type='plateau')
   prefix = write_checkpoint(tmp_path, config)
@@ -45,28 +45,28 @@ def test_a_step_is_made_and_nothing_stays(made, tmp_path):
     dataclasses.replace(config, optimizer=schedule, fine_tune=start), manifest, str(tmp_path)
   )
   assert finding.level == OK, finding
-  assert f'of 2 pictures (guessing: {math.log(2):.3f})' in finding.text
+  assert f'on 2 images (guessing: {math.log(2):.3f})' in finding.text
   assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_steps_that_fail_or_start_far_off(made, tmp_path):
+def test_a_step_that_fails_or_starts_with_a_large_loss(made, tmp_path):
   config, manifest = made
   start = configs.FineTuneConfig(checkpoint_path=write_checkpoint(tmp_path, config, math.nan))
   finding = trial.run_trial(dataclasses.replace(config, fine_tune=start), manifest, str(tmp_path))
   assert finding.level == FAIL
   assert 'was not finite' in finding.text
-  bright = dataclasses.replace(config.preprocessing, pixel_scale=1e4)
-  far = dataclasses.replace(config, preprocessing=bright)
+  unscaled = dataclasses.replace(config.preprocessing, pixel_scale=1e4)
+  far = dataclasses.replace(config, preprocessing=unscaled)
   assert trial.run_trial(far, manifest, str(tmp_path)).level == WARN
 
 
-def test_checkpoints(made, tmp_path):
+def test_a_checkpoint_must_fit_its_contract_and_be_finite(made, tmp_path):
   config, _ = made
   assert trial.examine_checkpoint(str(tmp_path)).text == f'{tmp_path} holds no checkpoint.'
   prefix = write_checkpoint(tmp_path, config)
   finding = trial.examine_checkpoint(prefix)
   assert finding.level == OK
-  assert finding.text == f'{prefix}: vgg_a, 2 classes, 32 px, all numbers finite'
+  assert finding.text == f'{prefix}: vgg_a, 2 classes, 32 px, all weights finite'
   more_classes = dataclasses.replace(
     contract.read_contract(contract.contract_path(prefix)), num_classes=3, class_names=None
   )
@@ -81,19 +81,19 @@ def test_checkpoints(made, tmp_path):
   assert 'holds NaN or infinity in vgg_a/conv1/conv1_1/weights.' in finding.text
 
 
-def test_a_run_in_a_line(made):
+def test_a_run_is_described_in_one_line(made):
   assert trial.examine_run(made[0]).text == 'vgg_a at 32 px, batches of 4'
 
 
-def test_memory_and_disk(made):
+def test_memory_and_disk_space(made):
   config, _ = made
   needed = preflight.needed_memory(config, 7)
-  assert trial.examine_memory(config, needed, on_gpu=False).text.endswith('; at most 7 fit')
+  assert trial.examine_memory(config, needed, on_gpu=False).text.endswith('; at most 7 images fit')
   assert trial.examine_memory(config, 1, on_gpu=False).level == FAIL
   assert trial.examine_memory(config, 1, on_gpu=True).level == OK
-  # Three that are kept and the next one, each with weights and momentum.
+  # The three that are kept and the next one, each with weights and momentum.
   with tf.Graph().as_default():
-    of_run = contract.from_train_config(config)
-    restore.build_network(of_run, tf.placeholder(tf.float32, [None, 32, 32, 3]))
+    described = contract.from_train_config(config)
+    restore.build_network(described, tf.placeholder(tf.float32, [None, 32, 32, 3]))
     numbers = sum(v.shape.num_elements() for v in tf.trainable_variables())
   assert trial.checkpoint_bytes(config) == 4 * (4 * 2 * numbers)

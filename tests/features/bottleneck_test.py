@@ -19,7 +19,7 @@ CONTRACT = Contract('vgg_a@4', 3, 32, 8, None, (90.0, 100.0, 110.0), 1 / 50, tes
 
 
 def save_random(prefix, contract):
-  """Saves a network of the contract with random weights."""
+  """Saves the network of a contract with random weights; returns the prefix."""
   with graph_session() as session:
     side = contract.image_size
     registry.build(contract.model, tf.zeros([1, side, side, 3]), 3, Inference(), side, fc_units=8)
@@ -32,7 +32,7 @@ def save_random(prefix, contract):
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
-  """(checkpoint, data folder, manifest): 16 training pictures of 40 px, 2 held out."""
+  """(checkpoint, data folder, manifest): 16 training and 2 validation images of 40 px."""
   folder = tmp_path_factory.mktemp('bottleneck')
   data_dir, manifest = make_data_set(folder / 'data', 6, 3, side=40, validation_fraction=0.12)
   return save_random(str(folder / 'model'), CONTRACT), data_dir, manifest
@@ -48,7 +48,7 @@ def extract(run, path, key, split='train', **kwargs):
 
 
 def one_by_one(run, key):
-  """(features, label, name) of each picture in the order of the records, central crop."""
+  """(features, label, name) of the central crop of each image, in the order of the records."""
   checkpoint, data_dir, manifest = run
   rows = []
   with graph_session() as session:
@@ -69,13 +69,13 @@ def one_by_one(run, key):
   return rows
 
 
-def test_features_labels_and_names_in_the_order_of_the_files(run, tmp_path):
+def test_features_labels_and_names_are_in_the_order_of_the_records(run, tmp_path):
   key = bottleneck.make_key(run[0], CONTRACT, run[2], 'conv4_2', 48, 52)
   assert key.layer == 'conv4/conv4_2'
   got, seen = extract(run, tmp_path / 'x.npz', key)
   expected = one_by_one(run, key)
   assert got.features.shape[1:] == (6, 6, 32)
-  # Other batch sizes sum in another order: float32 through eight layers.
+  # Other batch sizes sum float32 values in another order, through eight layers.
   np.testing.assert_allclose(got.features, [row[0] for row in expected], rtol=1e-4, atol=1e-5)
   assert got.labels.tolist() == [row[1] for row in expected]
   assert got.names.tolist() == [row[2].decode() for row in expected]
@@ -83,7 +83,7 @@ def test_features_labels_and_names_in_the_order_of_the_files(run, tmp_path):
   assert seen == [(5, n), (10, n), (15, n)]
 
 
-def test_further_passes_are_augmented_and_only_of_the_train_split(run, tmp_path):
+def test_further_passes_are_augmented_and_cover_only_the_training_split(run, tmp_path):
   key = bottleneck.make_key(run[0], CONTRACT, run[2], test_scale=40, passes=3, seed=1)
   got, _ = extract(run, tmp_path / 'x.npz', key)
   plain, _ = extract(run, tmp_path / 'y.npz', dataclasses.replace(key, passes=1))
@@ -95,8 +95,8 @@ def test_further_passes_are_augmented_and_only_of_the_train_split(run, tmp_path)
   assert not np.array_equal(first, plain.features)
   assert not np.array_equal(first, second)
   assert np.array_equal(extract(run, tmp_path / 'z.npz', key)[0].features, got.features)
-  held_out, _ = extract(run, tmp_path / 'v.npz', key, 'validation')
-  assert len(held_out.labels) == run[2].split('validation').num_examples
+  validation, _ = extract(run, tmp_path / 'v.npz', key, 'validation')
+  assert len(validation.labels) == run[2].split('validation').num_examples
 
 
 def test_the_key_changes_with_the_weights(run, tmp_path):
@@ -115,12 +115,12 @@ def test_the_key_changes_with_the_weights(run, tmp_path):
     ({'image_size': 48, 'test_scale': 40}, 'test_scale=40 is smaller than image_size=48'),
   ],
 )
-def test_what_cannot_be_extracted(run, settings, message):
+def test_invalid_layers_and_sides_are_refused(run, settings, message):
   with pytest.raises(ConfigError, match=message):
     bottleneck.make_key(run[0], CONTRACT, run[2], **settings)
 
 
-def test_a_checkpoint_of_another_network_leaves_no_file(run, tmp_path):
+def test_a_checkpoint_of_another_network_writes_no_file(run, tmp_path):
   contract = dataclasses.replace(CONTRACT, model='vgg_b@4')
   key = bottleneck.make_key(run[0], contract, run[2])
   with pytest.raises(CheckpointError, match='does not fit the network'):

@@ -20,7 +20,7 @@ def batches(sizes=(3, 2)):
     )
 
 
-def test_what_is_written_reads_back(tmp_path):
+def test_features_can_be_read_back(tmp_path):
   path = cache.features_path(tmp_path, 'train')
   cache.write_features(path, [5, 2, 2, 4], batches())
   got = cache.read_features(path)
@@ -30,13 +30,13 @@ def test_what_is_written_reads_back(tmp_path):
   assert [file.name for file in tmp_path.iterdir()] == ['train.npz']
 
 
-def test_a_wrong_count_leaves_nothing(tmp_path):
-  with pytest.raises(DataError, match=r'train.npz: 5 images came, expected 6'):
+def test_a_wrong_number_of_rows_writes_no_file(tmp_path):
+  with pytest.raises(DataError, match=r'train.npz: expected 6 images, got 5'):
     cache.write_features(tmp_path / 'train.npz', [6, 2, 2, 4], batches())
   assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_is_for_one_key(tmp_path):
+def test_a_folder_holds_features_of_one_key(tmp_path):
   folder = tmp_path / 'features'
   cache.open_folder(folder, KEY)
   cache.open_folder(folder, KEY)
@@ -48,7 +48,7 @@ def test_a_folder_is_for_one_key(tmp_path):
     cache.open_folder(folder, other)
 
 
-def test_what_is_no_folder_of_features(tmp_path):
+def test_missing_or_damaged_features_are_refused(tmp_path):
   with pytest.raises(DataError, match=r'holds no features: features.json: No such file'):
     cache.read_key(tmp_path)
   (tmp_path / cache.KEY_FILE).write_text('{"model": 1}')

@@ -18,7 +18,7 @@ from vgg_slim.nets import specs
 
 @pytest.fixture(scope='module')
 def features(tmp_path_factory):
-  """(trunk checkpoint, key, features, encoded pictures) of 40 px pictures of two classes."""
+  """(trunk checkpoint, key, features, encoded images) of 40 px images of two classes."""
   folder = tmp_path_factory.mktemp('graft')
   data_dir, manifest = make_data_set(folder / 'data', 6, 2, side=40)
   trunk = save_random(str(folder / 'trunk'), CONTRACT)
@@ -28,16 +28,16 @@ def features(tmp_path_factory):
   with tf.Graph().as_default(), tf.Session() as session:
     serialized = tf.placeholder(tf.string, [])
     encoded = records.parse_example(serialized).encoded
-    pictures = [
+    images = [
       session.run(encoded, {serialized: record})
       for shard in manifests.shard_paths(data_dir, manifest, 'train')
       for record in tf.io.tf_record_iterator(shard)
     ]
-  return trunk, key, cache.read_features(path), pictures
+  return trunk, key, cache.read_features(path), images
 
 
 def head_by_hand(weights, features, average):
-  """Class probabilities of the hidden layer and the scores, in NumPy."""
+  """Class probabilities of a head with one hidden layer, in NumPy."""
   net = features.mean((1, 2), keepdims=True) if average else features
   hidden = np.maximum(np.tensordot(net, weights['fc6/weights'], 3) + weights['fc6/biases'], 0)
   scores = hidden.reshape(len(net), -1) @ weights['fc8/weights'][0, 0] + weights['fc8/biases']
@@ -50,31 +50,33 @@ def head_by_hand(weights, features, average):
 @pytest.mark.parametrize(
   ('head', 'activation'), [('fc256', 'sigmoid'), ('fc256', 'softmax'), ('average_fc256', 'softmax')]
 )
-def test_same_probabilities_as_the_head_on_features(features, tmp_path, head, activation):
-  trunk, key, data, pictures = features
+def test_the_combined_checkpoint_gives_the_probabilities_of_the_head_on_features(
+  features, tmp_path, head, activation
+):
+  trunk, key, data, images = features
   config = HeadConfig(head, activation, epochs=1, learning_rate=1e-4)
   trained = run_head_training(config, key, data)
   prefix = str(tmp_path / 'whole')
-  graft.write_grafted_checkpoint(prefix, trunk, trained, graft.make_contract(key, config))
-  found, contract = load_contract(prefix)
-  assert found == prefix
+  graft.write_combined_checkpoint(prefix, trunk, trained, graft.make_contract(key, config))
+  loaded_prefix, contract = load_contract(prefix)
+  assert loaded_prefix == prefix
   assert search.global_step(prefix) == trained.steps
   with CheckpointPredictor(prefix, contract, View(central_crop=True)) as predictor:
-    got = predictor.probabilities([predictor.prepare(picture) for picture in pictures])
+    got = predictor.probabilities([predictor.prepare(image) for image in images])
   scope = specs.get(key.model).scope
   weights = {name.removeprefix(f'{scope}/'): value for name, value in trained.weights.items()}
   expected = head_by_hand(weights, data.features, head.startswith('average'))
-  assert np.ptp(expected[:, 0]) > 1e-3  # ten times what is tolerated
-  # The trunk in batches of another size, and NumPy's sums: float32 through ten layers.
+  assert np.ptp(expected[:, 0]) > 1e-3  # ten times the tolerance
+  # Other batch sizes and NumPy sum float32 values in another order, through ten layers.
   np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_nothing_is_overwritten(features, tmp_path):
+def test_an_existing_checkpoint_is_not_overwritten(features, tmp_path):
   trunk, key, data, _ = features
   (tmp_path / 'whole.index').touch()
   config = HeadConfig('linear', epochs=1)
   with pytest.raises(ConfigError, match=r'whole.index exists; give another --output'):
-    graft.write_grafted_checkpoint(
+    graft.write_combined_checkpoint(
       str(tmp_path / 'whole'),
       trunk,
       run_head_training(config, key, data),

@@ -15,14 +15,14 @@ SCOPE = specs.get(KEY.model).scope
 
 
 def two_clouds(n, seed):
-  """Features [n, 2, 2, 3] whose sum tells the class."""
+  """Features [n, 2, 2, 3] of two classes, whose sums have opposite signs on average."""
   rng = np.random.default_rng(seed)
   labels = rng.integers(0, 2, n).astype(np.int32)
   features = rng.normal(size=[n, 2, 2, 3]) + (labels * 2.0 - 1)[:, None, None, None]
   return FeatureSet(features.astype(np.float32), labels, np.array([''] * n))
 
 
-TRAIN, HELD_OUT = two_clouds(64, 0), two_clouds(600, 1)
+TRAIN, VALIDATION = two_clouds(64, 0), two_clouds(600, 1)
 LINEAR = HeadConfig('linear', optimizer='momentum', learning_rate=0.1, batch_size=64, epochs=1)
 
 
@@ -30,8 +30,8 @@ def train(config, key=KEY, data=TRAIN, validation=None):
   return run_head_training(config, key, data, validation)
 
 
-def test_one_step_by_hand():
-  """Momentum's first step is plain gradient descent, W -= rate * mean(x (p - y)) + decay."""
+def test_one_step_matches_hand_arithmetic():
+  """The first momentum step is gradient descent: W -= rate * (mean(x (p - y)) + decay * W)."""
   config = dataclasses.replace(LINEAR, weight_decay=0.5)
   start = train(dataclasses.replace(config, learning_rate=1e-30)).weights
   after = train(config)
@@ -52,28 +52,28 @@ def test_one_step_by_hand():
 
 @pytest.mark.parametrize('activation', ['softmax', 'sigmoid'])
 @pytest.mark.parametrize('head', ['fc256', 'average', 'cifar'])
-def test_heads_learn_and_score_what_they_hold(head, activation):
+def test_heads_learn_and_validation_scores_match_their_weights(head, activation):
   config = HeadConfig(head, activation, learning_rate=0.1, batch_size=16, epochs=8)
-  trained = train(config, validation=HELD_OUT)
+  trained = train(config, validation=VALIDATION)
   last = trained.history[-1]
   assert last.validation_accuracy > 0.9
   assert trained.steps == 8 * 4
   if head == 'fc256':
     layers = [trained.weights[f'{SCOPE}/{fc}/weights'] for fc in ('fc6', 'fc8')]
     hidden = np.maximum(
-      np.tensordot(HELD_OUT.features, layers[0], 3) + trained.weights[f'{SCOPE}/fc6/biases'], 0
+      np.tensordot(VALIDATION.features, layers[0], 3) + trained.weights[f'{SCOPE}/fc6/biases'], 0
     )
     scores = hidden @ layers[1][0, 0] + trained.weights[f'{SCOPE}/fc8/biases']
     if activation == 'sigmoid':
       scores = np.concatenate([0 * scores, scores], axis=1)
-    losses = np.log(np.exp(scores).sum(1)) - scores[np.arange(600), HELD_OUT.labels]
-    # 600 rows come in two unequal chunks; float32 against NumPy's.
+    losses = np.log(np.exp(scores).sum(1)) - scores[np.arange(600), VALIDATION.labels]
+    # 600 rows are scored in two unequal batches; float32 against NumPy.
     assert last.validation_loss == pytest.approx(losses.mean(), rel=1e-4)
-    assert last.validation_accuracy == np.mean(scores.argmax(1) == HELD_OUT.labels)
+    assert last.validation_accuracy == np.mean(scores.argmax(1) == VALIDATION.labels)
 
 
 @pytest.mark.parametrize('optimizer', ['rmsprop', 'adam'])
-def test_same_seed_same_head(optimizer):
+def test_the_seed_determines_the_head(optimizer):
   config = HeadConfig('fc256', optimizer=optimizer, epochs=2)
   one, two, other = (train(dataclasses.replace(config, seed=s)).history for s in (3, 3, 4))
   assert one == two != other
@@ -82,11 +82,11 @@ def test_same_seed_same_head(optimizer):
 @pytest.mark.parametrize(
   ('layer', 'config', 'error', 'message'),
   [
-    ('conv5/conv5_2', LINEAR, ConfigError, 'features of conv5/conv5_2; .* stands on pool5'),
+    ('conv5/conv5_2', LINEAR, ConfigError, 'conv5/conv5_2, but .* takes those of pool5'),
     ('pool5', dataclasses.replace(LINEAR, head='x'), ConfigError, "Unknown head 'x'"),
     ('pool5', dataclasses.replace(LINEAR, learning_rate=1e38, epochs=3), TrainingError, 'Lower'),
   ],
 )
-def test_what_cannot_be_trained(layer, config, error, message):
+def test_heads_that_cannot_be_trained_are_refused(layer, config, error, message):
   with pytest.raises(error, match=message):
     train(config, dataclasses.replace(KEY, layer=layer))

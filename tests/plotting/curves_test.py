@@ -10,10 +10,13 @@ def history(validation):
   )
 
 
-def test_a_line_for_training_and_one_for_validation_of_each_run(tmp_path):
+def test_each_run_has_a_training_and_a_validation_curve(tmp_path):
   figure = draw_history({'a': history((0.5, 0.75, 0.75)), 'b': history((None, 0.25, 0.5))})
   loss, accuracy = figure.axes
-  assert [len(axes.lines) for axes in figure.axes] == [5, 5]  # the last explains the dashes
+  assert [len(axes.lines) for axes in figure.axes] == [
+    5,
+    5,
+  ]  # the last one is the legend entry of dashed lines
   np.testing.assert_array_equal(loss.lines[0].get_ydata(), [0.9, 0.5, 0.4])
   np.testing.assert_array_equal(accuracy.lines[3].get_ydata(), [np.nan, 0.25, 0.5])
   assert accuracy.lines[0].get_color() == accuracy.lines[1].get_color()
@@ -23,6 +26,6 @@ def test_a_line_for_training_and_one_for_validation_of_each_run(tmp_path):
   figure.savefig(tmp_path / 'history.png')
 
 
-def test_a_run_without_validation_is_named_by_its_training():
+def test_without_validation_the_training_curve_has_the_name_of_the_run():
   loss, _ = draw_history({'a': history((None,) * 3)}).axes
   assert [text.get_text() for text in loss.get_legend().get_texts()] == ['a', 'dashed: training']

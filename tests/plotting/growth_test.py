@@ -19,7 +19,7 @@ def line(name, medians, linear):
   )
 
 
-def test_milliseconds_and_the_linear_bound_of_each_system(tmp_path):
+def test_milliseconds_and_linear_cost_of_each_system_are_drawn(tmp_path):
   lines = [line('ours', (0.5, 0.2, 0.3), (0.5, 0.2, 0.2)), line('theirs', (1, 1, 1), (1, 1, 1))]
   figure = draw_growth(lines, 'images per batch')
   (axes,) = figure.axes

@@ -21,13 +21,13 @@ def test_every_slab_has_three_faces_and_two_bars(model):
   assert [text.get_text() for text in work.get_xticklabels()] == [s.label for s in slabs]
 
 
-def test_each_residual_unit_has_an_arc():
+def test_every_residual_unit_has_an_arc():
   slabs, figure = draw('resnet50')
   arcs = [p for p in figure.axes[0].patches if isinstance(p, matplotlib.patches.FancyArrowPatch)]
   assert len(arcs) == sum(slab.kind == 'unit' for slab in slabs) == 3 + 4 + 6 + 3
 
 
-def test_sides_and_channels_are_written_once_where_they_change():
+def test_sides_and_channels_are_labeled_where_they_change():
   texts = [text.get_text() for text in draw('vgg16')[1].axes[0].texts]
   sides = [text for text in texts if '\u00d7' in text]
   assert sides == [f'{side}\u00d7{side}' for side in (224, 112, 56, 28, 14, 7, 1)]
@@ -36,6 +36,6 @@ def test_sides_and_channels_are_written_once_where_they_change():
   assert channels[-3:] == ['512', '4096', '1000']
 
 
-def test_it_can_be_written(tmp_path):
+def test_the_figure_can_be_written(tmp_path):
   draw('vgg_a')[1].savefig(tmp_path / 'a.png')
   assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')

@@ -3,7 +3,7 @@ import numpy as np
 from vgg_slim.plotting import reliability
 
 
-def test_bars_are_accuracies_and_counts():
+def test_bars_show_accuracies_and_counts():
   edges = np.array([0, 0.5, 1])
   accuracy, confidence = np.array([np.nan, 0.7]), np.array([np.nan, 0.8])
   figure = reliability.draw_reliability(edges, accuracy, confidence, np.array([0, 9]))

@@ -3,7 +3,7 @@ import numpy as np
 from vgg_slim.plotting import samples
 
 
-def test_pictures_and_labels_in_the_order_of_reading(tmp_path):
+def test_images_and_labels_are_drawn_row_by_row(tmp_path):
   images = np.random.default_rng(0).integers(0, 256, [5, 4, 6, 3], np.uint8)
   figure = samples.draw_samples(images, ['a', 'b', 'c', 'd', 'e'], 'five')
   grid = figure.axes
@@ -11,8 +11,8 @@ def test_pictures_and_labels_in_the_order_of_reading(tmp_path):
   assert [axes.get_title() for axes in grid] == ['a', 'b', 'c', 'd', 'e', '']
   for axes, image in zip(grid, images, strict=False):
     np.testing.assert_array_equal(axes.images[0].get_array(), image)
-  places = [axes.get_subplotspec() for axes in grid]
-  assert [(p.rowspan.start, p.colspan.start) for p in places[:4]] == [
+  cells = [axes.get_subplotspec() for axes in grid]
+  assert [(cell.rowspan.start, cell.colspan.start) for cell in cells[:4]] == [
     (0, 0),
     (0, 1),
     (0, 2),

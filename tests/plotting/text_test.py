@@ -23,7 +23,7 @@ CURVE = curves.Curve([1.0], [0.5], [0.5])
 
 @pytest.fixture
 def only_dejavu(monkeypatch):
-  """A machine where no font but matplotlib's own is installed."""
+  """Simulates a machine where only the fonts of matplotlib are installed."""
   monkeypatch.setattr(text, '_installed', list)
   text._family.cache_clear()
   yield
@@ -31,13 +31,13 @@ def only_dejavu(monkeypatch):
 
 
 def drawn(string):
-  """What matplotlib makes of `plain(string)`: the characters, and whether it reads a formula."""
+  """How matplotlib draws `plain(string)`: the characters, and whether as a formula."""
   artist = Figure().text(0, 0, text.plain(string))
   return artist._preprocess_math(artist.get_text())
 
 
 @pytest.mark.parametrize('string', ['$$', 'a_$b^{', 'costs $5 to $6', r'\$x$ \alpha', '$', ''])
-def test_dollars_and_backslashes_are_drawn_as_they_are(string):
+def test_dollars_and_backslashes_are_drawn_literally(string):
   assert drawn(string) == (string, False)
 
 
@@ -48,18 +48,18 @@ def test_dollars_and_backslashes_are_drawn_as_they_are(string):
     ('猫 cat', r'\u732b cat'),
     ('\U0001f9ff', '\\U0001f9ff'),
     ('Žluťoučký', 'Žluťoučký'),
-    ('Ａｂ', 'Ab'),  # wide forms, which DejaVu lacks
+    ('Ａｂ', 'Ab'),  # fullwidth forms, which DejaVu lacks
     ('bell\x07', r'bell\x07'),
     ('broken\udcff', r'broken\udcff'),
     ('two\n lines', 'two lines'),
   ],
 )
-def test_what_no_font_has_is_transliterated_or_escaped(string, expected):
+def test_characters_that_no_font_has_are_transliterated_or_escaped(string, expected):
   assert text.plain(string) == expected
   assert text.families(string) == ['DejaVu Sans']
 
 
-def test_long_names_lose_their_middle():
+def test_the_middle_of_a_long_name_is_left_out():
   name = 'n' * 100 + 'end'
   assert len(text.plain(name)) == 40
   assert text.plain(name).startswith('nnn')
@@ -95,7 +95,7 @@ def test_long_labels_leave_room_for_a_confusion_matrix(name, count):
   assert area.height * height >= 0.3 * count
 
 
-def test_lines_stay_apart():
+def test_plain_lines_keeps_line_breaks():
   assert text.plain_lines('a$\nb') == 'a\\$\nb'
 
 
@@ -110,7 +110,7 @@ def draw_all(names):
 
 
 @pytest.mark.parametrize('fonts', ['installed', 'DejaVu Sans only'])
-def test_every_figure_draws_any_name_without_a_warning(tmp_path, request, fonts):
+def test_every_figure_draws_any_name_without_warnings(tmp_path, request, fonts):
   if fonts != 'installed':
     request.getfixturevalue('only_dejavu')
   with warnings.catch_warnings():
@@ -119,13 +119,13 @@ def test_every_figure_draws_any_name_without_a_warning(tmp_path, request, fonts)
       figure.savefig(tmp_path / 'figure.png')
 
 
-def test_a_font_that_has_the_glyphs_is_used():
-  foreign = [character for character in '猫अก한' if len(text.families(character)) > 1]
-  if not foreign:
-    pytest.skip('no font is installed that has more than DejaVu Sans')
-  assert text.plain(foreign[0]) == foreign[0]
-  artist = samples.draw_samples(PIXELS[np.newaxis], foreign[:1]).axes[0].title
-  assert artist.get_fontfamily() == text.families(foreign[0])
+def test_a_font_with_the_glyphs_is_used():
+  drawable = [character for character in '猫अก한' if len(text.families(character)) > 1]
+  if not drawable:
+    pytest.skip('no installed font has glyphs that DejaVu Sans lacks')
+  assert text.plain(drawable[0]) == drawable[0]
+  artist = samples.draw_samples(PIXELS[np.newaxis], drawable[:1]).axes[0].title
+  assert artist.get_fontfamily() == text.families(drawable[0])
 
 
 def test_simplified_chinese_forms_come_first_and_medium_weights_are_used():

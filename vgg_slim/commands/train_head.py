@@ -85,7 +85,7 @@ def main() -> None:
       config, key, train, validation, lambda scores: report(scores.epoch, config.epochs)
     )
   print(_summary(trained.history, time.monotonic() - started))
-  graft.write_grafted_checkpoint(_OUTPUT.value, trunk, trained, graft.make_contract(key, config))
+  graft.write_combined_checkpoint(_OUTPUT.value, trunk, trained, graft.make_contract(key, config))
   print(f'Wrote {_OUTPUT.value}.index, .data-00000-of-00001 and .json.')
 
 

@@ -1,1 +1,1 @@
-"""What could stop a run, looked at one by one: the machine, the data set, the network."""
+"""Checks of what could stop a training run: the machine, the data set, the network."""

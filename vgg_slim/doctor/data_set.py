@@ -1,4 +1,4 @@
-"""A converted data set: manifest, records, labels, and pixels against what the network is fed."""
+"""Checks of a converted data set: manifest, records, labels, pixels and network input."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,108 +10,116 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.conversion import pixel_moments
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, found
+from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
-_PICTURES = 64  # decoded
-_RECORDS = 1000  # looked at in each shard, unless all are
-_SHARDS = 8  # that the pictures come from
-_STANDARD_ERRORS = 5.0
-_ROUNDING = 1.0  # of 255
+_NUM_IMAGES = 64  # images that are decoded
+_NUM_RECORDS = 1000  # records that are read of each shard, unless all are
+_NUM_SHARDS = 8  # shards that the decoded images come from
+_STANDARD_ERRORS = 5.0  # tolerance of means, in standard errors
+_ROUNDING = 1.0  # additional tolerance of means, for pixels of 0..255
 _CONVERT = 'Convert the data set again with tools/convert_to_tfrecord.'
 
 
 def examine_all(
   data_dir: str, manifest: Manifest, preprocessing: PreprocessingConfig, thorough: bool
 ) -> Iterator[Finding]:
-  """Everything here.
+  """Runs all checks of this module.
 
   Args:
-    data_dir: of the data set.
-    manifest: as read from it.
-    preprocessing: of the run.
-    thorough: whether every byte and every label are read.
+    data_dir: folder of the data set.
+    manifest: manifest of the data set.
+    preprocessing: preprocessing of the run.
+    thorough: whether to read all bytes and labels, instead of some.
   """
   yield examine_classes(manifest)
   if thorough:
     yield examine_checksums(data_dir, manifest)
-  yield examine_labels(data_dir, manifest, manifest.num_classes, None if thorough else _RECORDS)
+  yield examine_labels(data_dir, manifest, manifest.num_classes, None if thorough else _NUM_RECORDS)
   yield from examine_pixels(data_dir, manifest, preprocessing)
 
 
 def examine_classes(manifest: Manifest) -> Finding:
-  """Whether there is something to learn of every class, and a split to validate on."""
+  """Checks that every class has training images, and that there is a validation split."""
   counts = manifest.split('train').examples_per_class
   splits = ', '.join(f'{name} {split.num_examples}' for name, split in manifest.splits.items())
-  text = f'{manifest.dataset}, {manifest.num_classes} classes; pictures: {splits}'
+  text = f'{manifest.dataset}, {manifest.num_classes} classes; images: {splits}'
   empty = [name for name, count in zip(manifest.class_names, counts, strict=True) if not count]
   if empty:
     remedy = f'Add some, or leave the class out. {_CONVERT}'
     more = ', ...' if len(empty) > 3 else ''
-    text = f'no training picture of {len(empty)} classes: {", ".join(empty[:3])}{more}'
+    text = f'{len(empty)} classes have no training images: {", ".join(empty[:3])}{more}'
     return Finding(WARN, 'data set', text, remedy)
   if 'validation' not in manifest.splits:
-    remedy = 'Convert with --validation_fraction=0.1 to see how training goes.'
+    remedy = 'Convert with --validation_fraction=0.1 to measure accuracy during training.'
     return Finding(WARN, 'data set', f'{text}; no validation split', remedy)
   return Finding(OK, 'data set', text)
 
 
 def examine_checksums(data_dir: str, manifest: Manifest) -> Finding:
-  """Reads every byte of every shard."""
+  """Checks the checksums of all shards."""
 
-  def read() -> str:
+  def check() -> str:
     manifests.check_checksums(data_dir, manifest)
-    return f'{sum(len(split.shards) for split in manifest.splits.values())} shards as written'
+    return f'{sum(len(split.shards) for split in manifest.splits.values())} shards are unchanged'
 
-  return found('checksums', read, _CONVERT)
+  return run_check('checksums', check, _CONVERT)
 
 
 def examine_labels(
   data_dir: str, manifest: Manifest, num_classes: int, limit: int | None = None
 ) -> Finding:
-  """Whether the labels of all splits are 0 .. num_classes - 1; see `records.check_records`."""
+  """Checks that the labels of all splits are in 0 .. num_classes - 1.
 
-  def read() -> str:
+  Args:
+    data_dir: folder of the data set.
+    manifest: manifest of the data set.
+    num_classes: number of classes.
+    limit: maximum number of records to read per shard; None for all.
+  """
+
+  def check() -> str:
     for split in manifest.splits:
       records.check_records(manifests.shard_paths(data_dir, manifest, split), num_classes, limit)
-    looked_at = 'all' if limit is None else f'at most {limit} of each shard'
-    return f'0 to {num_classes - 1}, {looked_at} read'
+    extent = 'all records' if limit is None else f'at most {limit} records of each shard'
+    return f'0 to {num_classes - 1}, in {extent}'
 
-  return found('labels', read, _CONVERT)
+  return run_check('labels', check, _CONVERT)
 
 
 def examine_pixels(
-  data_dir: str, manifest: Manifest, preprocessing: PreprocessingConfig, count: int = _PICTURES
+  data_dir: str, manifest: Manifest, preprocessing: PreprocessingConfig, count: int = _NUM_IMAGES
 ) -> Iterator[Finding]:
-  """Decodes pictures of the training split: are they those of the manifest, and well fed?
+  """Decodes training images, and checks their mean and that of the network input.
 
   Args:
-    data_dir: of the data set.
-    manifest: its `rgb_mean` is compared, within what so few pictures can say.
-    preprocessing: the network is fed (RGB - rgb_mean) * pixel_scale.
-    count: pictures at most.
+    data_dir: folder of the data set.
+    manifest: manifest of the data set; the mean of the sample must match its `rgb_mean`, up to the
+      sampling error.
+    preprocessing: preprocessing of the run; the network input is (RGB - rgb_mean) * pixel_scale.
+    count: maximum number of images to decode.
   """
   try:
     means, statistics = _sample(data_dir, manifest, count)
   except DataError as error:
     yield failure('pixels', error, _CONVERT)
     return
-  off = np.abs(np.subtract(statistics.mean, manifest.rgb_mean))
+  deviation = np.abs(np.subtract(statistics.mean, manifest.rgb_mean))
   allowed = _STANDARD_ERRORS * np.std(means, axis=0) / np.sqrt(len(means)) + _ROUNDING
-  text = f'mean of {len(means)} pictures {_rgb(statistics.mean)}, of all {_rgb(manifest.rgb_mean)}'
-  if (off > allowed).any():
-    yield Finding(WARN, 'pixels', text, f'The manifest may be of other pictures. {_CONVERT}')
+  text = f'mean of {len(means)} images {_rgb(statistics.mean)}, of all {_rgb(manifest.rgb_mean)}'
+  if (deviation > allowed).any():
+    yield Finding(WARN, 'pixels', text, f'The manifest may belong to other images. {_CONVERT}')
   else:
     yield Finding(OK, 'pixels', text)
-  fed = np.subtract(statistics.mean, preprocessing.rgb_mean)
+  input_mean = np.subtract(statistics.mean, preprocessing.rgb_mean)
   std = np.array(statistics.std)
   scale = preprocessing.pixel_scale
-  text = f'mean {_rgb(fed * scale)}, deviation {_rgb(std * scale)}'
+  text = f'mean {_rgb(input_mean * scale)}, standard deviation {_rgb(std * scale)}'
   if not std.any():
     yield Finding(FAIL, 'network input', 'every pixel has the same value.', _CONVERT)
-  elif (np.abs(fed) > np.maximum(std, allowed)).any():
-    remedy = "The mean that is subtracted is another data set's; right only with its weights."
+  elif (np.abs(input_mean) > np.maximum(std, allowed)).any():
+    remedy = "The subtracted mean is another data set's; keep it only for weights trained with it."
     yield Finding(WARN, 'network input', text, remedy)
   else:
     yield Finding(OK, 'network input', text)
@@ -120,8 +128,8 @@ def examine_pixels(
 def _sample(
   data_dir: str, manifest: Manifest, count: int
 ) -> tuple[np.ndarray, pixel_moments.RgbStatistics]:
-  """Mean of each picture, [N, 3], and statistics of all their pixels."""
-  paths = manifests.shard_paths(data_dir, manifest, 'train')[:_SHARDS]
+  """Mean of each image, [N, 3], and statistics of the pixels of all."""
+  paths = manifests.shard_paths(data_dir, manifest, 'train')[:_NUM_SHARDS]
   moments, means = np.zeros(pixel_moments.SHAPE, np.int64), []
   for path in paths:
     for name, encoded in itertools.islice(records.read_examples([path]), -(-count // len(paths))):
@@ -134,7 +142,7 @@ def _sample(
       num_pixels, *sums = counter.moments[0, 0]
       means.append(np.array(sums) / num_pixels)
   if not means:
-    raise DataError(f'{data_dir} has no training picture.')
+    raise DataError(f'{data_dir} has no training images.')
   return np.array(means), pixel_moments.statistics_of(moments)
 
 

@@ -1,4 +1,4 @@
-"""What a check found: ok, warn or fail, in one line, and what to do about it. No TensorFlow."""
+"""Result of a check: ok, warn or fail, a one-line description, a remedy. No TensorFlow."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,13 +9,13 @@ OK, WARN, FAIL = 'ok', 'warn', 'fail'
 
 
 class Finding(NamedTuple):
-  """One line.
+  """Result of a check.
 
   Attributes:
-    level: OK, WARN for what may be meant so, or FAIL for what a run will not survive.
-    about: what was looked at.
-    text: what was found.
-    remedy: what to do; empty where nothing is needed or `text` says it.
+    level: OK, WARN for what may be intended, or FAIL for what would stop a run.
+    about: subject of the check.
+    text: description of the result.
+    remedy: what to do; empty if nothing needs to be done or `text` says it.
   """
 
   level: str
@@ -25,13 +25,13 @@ class Finding(NamedTuple):
 
 
 def failure(about: str, error: Exception, remedy: str = '') -> Finding:
-  """FAIL with the error's message in one line."""
+  """FAIL, with the message of an error on one line."""
   return Finding(FAIL, about, ' '.join(str(error).split()), remedy)
 
 
-def found(about: str, work: Callable[[], str], remedy: str = '') -> Finding:
-  """OK with the text that `work` returns, or FAIL with the VggSlimError that it raises."""
+def run_check(about: str, check: Callable[[], str], remedy: str = '') -> Finding:
+  """OK with the text that `check` returns, or FAIL with the VggSlimError that it raises."""
   try:
-    return Finding(OK, about, work())
+    return Finding(OK, about, check())
   except VggSlimError as error:
     return failure(about, error, remedy)

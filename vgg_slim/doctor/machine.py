@@ -1,4 +1,4 @@
-"""Packages, processor, memory and disk. No TensorFlow, which may be what is missing."""
+"""Checks of packages, processor, memory and disk. No TensorFlow, as it may be missing."""
 
 import os
 import pathlib
@@ -12,28 +12,31 @@ from vgg_slim import memory
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding
 from vgg_slim.nets.summary import format_bytes
 
-# What compat is written for; later versions move the private modules that it joins.
+# Versions that compat supports; later ones move the private modules that it uses.
 PINNED = {'tensorflow': '2.21.0', 'tf-keras': '2.21.0', 'tf-slim': '1.1.0'}
 PYTHONS = ((3, 10), (3, 12))
 
-# Flag in /proc/cpuinfo -> its name, in the order in which they came to processors.
+# Name of each flag in /proc/cpuinfo, oldest instruction set first.
 _VECTORS = {'avx': 'AVX', 'avx2': 'AVX2', 'avx512f': 'AVX-512'}
 _BFLOAT16 = {'avx512_bf16': 'AVX-512 BF16', 'amx_bf16': 'AMX'}
 
 
 def examine_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
-  """Whether TensorFlow and tf-keras have wheels for this Python."""
+  """Checks that TensorFlow and tf-keras have wheels for this Python."""
   text = '.'.join(map(str, version))
   if PYTHONS[0] <= version <= PYTHONS[1]:
     return Finding(OK, 'Python', text)
-  return Finding(WARN, 'Python', f'{text}; 3.10 to 3.12 are tested.', 'Make a .venv with one.')
+  return Finding(
+    WARN, 'Python', f'{text}; 3.10 to 3.12 are tested.', 'Make a .venv with one of these.'
+  )
 
 
 def examine_packages(version_of: Callable[[str], str] = metadata.version) -> Finding:
-  """The three packages whose versions have to go together.
+  """Checks the three packages whose versions must match each other.
 
   Args:
-    version_of: a package's version; raises `metadata.PackageNotFoundError` where there is none.
+    version_of: function that returns the version of a package, or raises
+      `metadata.PackageNotFoundError` if it is not installed.
   """
   versions = {}
   for name in PINNED:
@@ -43,31 +46,31 @@ def examine_packages(version_of: Callable[[str], str] = metadata.version) -> Fin
       versions[name] = None
   text = ', '.join(f'{name} {version or "missing"}' for name, version in versions.items())
   if None in versions.values():
-    return Finding(FAIL, 'packages', text, "'make venv', or 'pip install vgg_slim'.")
+    return Finding(FAIL, 'packages', text, "Run 'make venv' or 'pip install vgg_slim'.")
   if versions != PINNED:
     wanted = ', '.join(f'{name}=={version}' for name, version in PINNED.items())
-    return Finding(WARN, 'packages', text, f'Made for {wanted}.')
+    return Finding(WARN, 'packages', text, f'Install {wanted}.')
   return Finding(OK, 'packages', text)
 
 
 def examine_cpu(
   root: pathlib.Path = pathlib.Path('/'), environment: Mapping[str, str] = os.environ
 ) -> Finding:
-  """Vector instructions, and whether oneDNN is on, which TensorFlow's convolutions are from.
+  """Checks vector instructions, and that oneDNN, which computes convolutions, is on.
 
   Args:
-    root: where /proc is.
-    environment: of this process.
+    root: folder that contains proc.
+    environment: environment variables of the process.
   """
   flags = _cpu_flags(root)
   cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
   text = f'{platform.machine()}, {cores} cores'
   if flags is None:
-    return Finding(OK, 'processor', f'{text}; this system does not say what it can do.')
+    return Finding(OK, 'processor', f'{text}; this system does not list its instruction sets')
   names = [name for flag, name in {**_VECTORS, **_BFLOAT16}.items() if flag in flags]
   text += f', {", ".join(names) or "no AVX"}'
   if 'avx' not in flags:
-    remedy = "TensorFlow's wheels end with 'Illegal instruction' here: use another machine."
+    remedy = "TensorFlow's wheels crash with 'Illegal instruction' here: use another machine."
     return Finding(FAIL, 'processor', text, remedy)
   if 'avx2' not in flags:
     return Finding(WARN, 'processor', text, 'Without AVX2 a step takes several times as long.')
@@ -75,38 +78,38 @@ def examine_cpu(
     return Finding(WARN, 'processor', f'{text}, oneDNN off', 'Unset TF_ENABLE_ONEDNN_OPTS.')
   text += ', oneDNN on'
   if not flags.isdisjoint(_BFLOAT16):
-    text += '; --precision=bfloat16 may pay'
+    text += '; --precision=bfloat16 may be faster'
   return Finding(OK, 'processor', text)
 
 
 def examine_memory(available: int | None) -> Finding:
-  """Memory that is free, as `memory.available_bytes` says."""
+  """Reports the free memory; `available` is the result of `memory.available_bytes`."""
   if available is None:
-    return Finding(OK, 'memory', 'this system does not say how much is free')
+    return Finding(OK, 'memory', 'this system does not report how much is free')
   return Finding(OK, 'memory', f'{format_bytes(available)} free')
 
 
 def examine_disk(folder: str, needed: int) -> Finding:
-  """Whether `needed` bytes fit on the disk of `folder`, which need not exist yet."""
+  """Checks that `needed` bytes fit on the disk of `folder`, which need not exist yet."""
   path = nearest_folder(folder)
   free = shutil.disk_usage(path).free
   text = f'{format_bytes(free)} free in {path}, checkpoints take {format_bytes(needed)}'
   if not os.access(path, os.W_OK):
-    return Finding(FAIL, 'disk', f'{path} cannot be written.', 'Give another --train_dir.')
+    return Finding(FAIL, 'disk', f'{path} is not writable.', 'Give another --train_dir.')
   if free < needed:
-    remedy = 'Make room, lower --keep_checkpoints, or give a --train_dir on another disk.'
+    remedy = 'Free some space, lower --keep_checkpoints, or give a --train_dir on another disk.'
     return Finding(FAIL, 'disk', f'{text}.', remedy)
   return Finding(OK, 'disk', text)
 
 
 def nearest_folder(folder: str) -> pathlib.Path:
-  """`folder`, or the lowest one above it that exists."""
+  """`folder`, or its nearest ancestor that exists."""
   path = pathlib.Path(folder).absolute()
   return next(parent for parent in (path, *path.parents) if parent.is_dir())
 
 
 def examine_all() -> Iterator[Finding]:
-  """All that can be said before TensorFlow is loaded, and without a run in mind."""
+  """Runs all checks that need neither TensorFlow nor the configuration of a run."""
   yield examine_python()
   yield examine_packages()
   yield examine_cpu()
@@ -114,7 +117,7 @@ def examine_all() -> Iterator[Finding]:
 
 
 def _cpu_flags(root: pathlib.Path) -> set[str] | None:
-  """None where there are none to read: outside of Linux, and on other processors than x86."""
+  """Flags of the first processor; None on systems other than Linux on x86."""
   try:
     lines = (root / 'proc/cpuinfo').read_text().splitlines()
   except OSError:

@@ -1,4 +1,4 @@
-"""A run before it is one: its checkpoint, what it takes of memory and disk, and one step of it."""
+"""Checks of a run before it starts: its checkpoint, memory and disk space, one trial step."""
 
 import dataclasses
 import io
@@ -16,27 +16,27 @@ from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, found
+from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import VggSlimError
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.training import history, loop, preflight
 from vgg_slim.training.hooks import progress
 
-_PICTURES = 2  # in the step: batch norm needs more than one
-_FAR_FROM_CHANCE = 3.0  # times ln(K)
+_BATCH_SIZE = 2  # of the trial step: batch norm needs more than one image
+_MAX_INITIAL_LOSS = 3.0  # multiple of the loss of guessing, ln(K)
 
 
 def examine_checkpoint(path: str) -> Finding:
-  """Contract and weights of a checkpoint: they fit each other, and every number is finite.
+  """Checks that contract and weights of a checkpoint fit each other, and all weights are finite.
 
   Args:
-    path: a train_dir, for its newest checkpoint, or a prefix.
+    path: a train_dir, of which the newest checkpoint is taken, or the prefix of a checkpoint.
   """
   try:
     prefix = search.find(path)
     if prefix and contracts.find_contract(prefix) is None:
       text = f'{prefix} has no {contracts.contract_path(prefix).name} beside it.'
-      return Finding(WARN, 'checkpoint', text, 'Its pixels and classes cannot be compared.')
+      return Finding(WARN, 'checkpoint', text, 'Its preprocessing and classes cannot be checked.')
     prefix, contract = contracts.load_contract(prefix or path)
     broken = _not_finite(prefix, search.inference_names(prefix, _variables(contract)))
   except VggSlimError as error:
@@ -44,58 +44,58 @@ def examine_checkpoint(path: str) -> Finding:
   if broken:
     more = ', ...' if len(broken) > 3 else ''
     text = f'{prefix} holds NaN or infinity in {", ".join(broken[:3])}{more}.'
-    return Finding(FAIL, 'checkpoint', text, 'Go back to an earlier one, or import it again.')
+    return Finding(FAIL, 'checkpoint', text, 'Use an earlier checkpoint, or import it again.')
   classes = 'a trunk' if contract.num_classes is None else f'{contract.num_classes} classes'
-  text = f'{prefix}: {contract.model}, {classes}, {contract.image_size} px, all numbers finite'
+  text = f'{prefix}: {contract.model}, {classes}, {contract.image_size} px, all weights finite'
   return Finding(OK, 'checkpoint', text)
 
 
 def examine_run(config: TrainConfig) -> Finding:
-  """Which run it is."""
+  """Describes a run."""
   net, batch = config.net, config.run.batch_size
   return Finding(OK, 'run', f'{net.model} at {net.image_size} px, batches of {batch}')
 
 
 def examine_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> Finding:
-  """The estimate of a step, and the largest batch that fits into `available` bytes."""
+  """Checks that a training step fits into `available` bytes; reports the largest batch."""
   batch = config.run.batch_size // config.optimizer.gradient_accumulation_steps
   needed = format_bytes(preflight.needed_memory(config, batch))
-  text = f'at least {needed} for {batch} pictures at once'
+  text = f'at least {needed} for a batch of {batch} images'
   if available is None or on_gpu:
     return Finding(OK, 'training step', text)
 
-  def read() -> str:
+  def check() -> str:
     preflight.check_memory(config, available)
-    return f'{text}; at most {preflight.largest_batch(config, available)} fit'
+    return f'{text}; at most {preflight.largest_batch(config, available)} images fit'
 
-  return found('training step', read)
+  return run_check('training step', check)
 
 
 def checkpoint_bytes(config: TrainConfig) -> int:
-  """Disk that the checkpoints of a run take: those kept, the next one, and the best."""
-  one = preflight.checkpoint_bytes(config)
-  return one * (config.run.keep_checkpoints + 1 + config.run.keep_best)
+  """Disk space of the checkpoints of a run: those kept, the next one, and the best."""
+  size = preflight.checkpoint_bytes(config)
+  return size * (config.run.keep_checkpoints + 1 + config.run.keep_best)
 
 
 def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
-  """Trains one step with two pictures, in a temporary folder in `folder`, as a real run would.
+  """Trains one step on two images, as the run would, in a temporary folder inside `folder`.
 
   Args:
-    config: of the run; what it starts from is restored.
-    manifest: of the data set in `config.data_dir`.
-    folder: has room for a checkpoint.
+    config: configuration of the run, including the checkpoint that it starts from.
+    manifest: manifest of the data set in `config.data_dir`.
+    folder: existing folder with space for a checkpoint.
 
   Raises:
-    KeyboardInterrupt: Ctrl-C.
+    KeyboardInterrupt: the user pressed Ctrl-C.
   """
-  batch_size = min(_PICTURES, config.run.batch_size)
+  batch_size = min(_BATCH_SIZE, config.run.batch_size)
   trial = dataclasses.replace(
     config,
     run=dataclasses.replace(config.run, batch_size=batch_size, max_steps=1, profile_steps=()),
     optimizer=dataclasses.replace(config.optimizer, gradient_accumulation_steps=1),
   )
   chance = math.log(config.net.num_classes)
-  # Some schedules follow the validation, which would take a whole split.
+  # Some schedules need validation results; a real validation would score a whole split.
   validation = SimpleNamespace(loss=chance, top_1_accuracy=0.0)
   evaluate_fn = (lambda _: validation) if 'validation' in manifest.splits else None
   silent = progress.Reporter(io.StringIO())
@@ -105,16 +105,18 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
       result = loop.run_training(trial, manifest, train_dir, evaluate_fn, silent)
     except VggSlimError as error:
       return failure('dry step', error)
-    except tf.errors.OpError as error:  # of a GPU, mostly: its memory, or cuDNN's version
+    except (
+      tf.errors.OpError
+    ) as error:  # mostly from a GPU: out of memory, or the wrong version of cuDNN
       text = f'{type(error).__name__}: {error.message.splitlines()[0]}'
       return Finding(FAIL, 'dry step', text, 'Try --gpus=none, a smaller --model or --image_size.')
-    if result.stopped_by:  # Ctrl-C, which the loop takes for itself
+    if result.stopped_by:  # the training loop catches Ctrl-C
       raise KeyboardInterrupt
     loss = history.read_history(train_dir)[-1].train_loss
   seconds = time.monotonic() - started
-  text = f'loss {loss:.3g} of {batch_size} pictures (guessing: {chance:.3g}), in {seconds:.0f} s'
-  if loss > _FAR_FROM_CHANCE * chance:
-    remedy = 'A smaller --pixel_scale such as 0.0078, or --initializer=glorot, starts nearer.'
+  text = f'loss {loss:.3g} on {batch_size} images (guessing: {chance:.3g}), in {seconds:.0f} s'
+  if loss > _MAX_INITIAL_LOSS * chance:
+    remedy = 'Lower --pixel_scale, for example to 0.0078, or use --initializer=glorot.'
     return Finding(WARN, 'dry step', text, remedy)
   return Finding(OK, 'dry step', text)
 

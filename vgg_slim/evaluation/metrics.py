@@ -91,6 +91,7 @@ class ScoreTable:
     if wrong.size:
       raise DataError(
         f'{wrong.size} of the {len(self._num_scored)} images of the manifest were not scored '
-        f'{num_crops} times: image {wrong[0]} was scored {self._num_scored[wrong[0]]} times.'
+        f'exactly {num_crops} times: image {wrong[0]} was scored '
+        f'{self._num_scored[wrong[0]]} times.'
       )
     return self._sums / num_crops

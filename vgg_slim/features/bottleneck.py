@@ -1,4 +1,4 @@
-"""Bottleneck features: the trunk runs once over a data set, and one layer's output is kept."""
+"""Bottleneck features: runs the trunk once over a data set, and stores the output of a layer."""
 
 import pathlib
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph, test_scales
 from vgg_slim.weights import formats
 
-_UNCHANGED = 0.5  # the middle of all crops, and no flip
+_NO_AUGMENTATION = 0.5  # as a random draw: the central crop, and no flip
 
 
 def make_key(
@@ -35,28 +35,28 @@ def make_key(
   passes: int = 1,
   seed: int = 0,
 ) -> FeatureKey:
-  """What the features of a checkpoint on a data set depend on; hashes the checkpoint's files.
+  """Makes the key of the features of a checkpoint on a data set; hashes the checkpoint's files.
 
   Args:
-    checkpoint: prefix.
-    contract: of it.
-    manifest: of the data set.
-    layer: as `geometry.find_layer` takes it; by default the trunk's last map.
-    image_size: side of the crop, in pixels; the contract's by default.
-    test_scale: smaller side before the crop; by default the contract's, or what
-      `test_scales.default` gives for another `image_size`.
-    passes: of the train split.
-    seed: of the augmented passes.
+    checkpoint: prefix of the checkpoint.
+    contract: contract of the checkpoint.
+    manifest: manifest of the data set.
+    layer: name of the layer, see `geometry.find_layer`; by default the last layer of the trunk.
+    image_size: side of the crop, in pixels; by default that of the contract.
+    test_scale: smaller side of the image before the crop, in pixels; by default that of the
+      contract, or `test_scales.default` if `image_size` differs from that of the contract.
+    passes: number of passes over the training split.
+    seed: random seed of the augmented passes.
 
   Raises:
-    ConfigError: no such layer, or sides that do not fit.
+    ConfigError: the network has no such layer, or the sides do not fit.
   """
   spec = specs.get(contract.model)
   layer, _ = geometry.find_layer(spec, layer or spec.trunk_layers()[-1].name)
   image_size = image_size or contract.image_size
   if test_scale is None:
-    is_its_own = image_size == contract.image_size
-    test_scale = contract.test_scale if is_its_own else test_scales.default(image_size)
+    is_contract_size = image_size == contract.image_size
+    test_scale = contract.test_scale if is_contract_size else test_scales.default(image_size)
   spec.map_side(image_size)
   if test_scale < image_size:
     raise ConfigError(f'test_scale={test_scale} is smaller than image_size={image_size}.')
@@ -87,24 +87,26 @@ def run_extraction(
   batch_size: int,
   progress: Callable[[int, int], None] | None = None,
 ) -> None:
-  """Writes the features of a split in the order of its records; a batch is in memory at a time.
+  """Writes the features of a split in the order of its records; one batch is in memory at a time.
 
-  The first pass sees the central crop. Further passes, of the train split alone, see random crops,
-  and mirror images where the data set allows it: functions of (seed, place in the run).
+  The first pass takes the central crop. Further passes, over the training split only, take random
+  crops, and random flips if the data set allows them; both depend on the seed and on the index of
+  the image over all passes.
 
   Args:
-    key: of `make_key`.
-    checkpoint: prefix; it may hold more than the trunk.
+    key: key from `make_key`.
+    checkpoint: prefix of the checkpoint; it may hold more than the trunk.
     data_dir: folder of the data set.
-    manifest: of it.
+    manifest: manifest of the data set.
     split: name of the split.
-    path: the file to write.
-    batch_size: pictures at once.
-    progress: called with (pictures done, in all).
+    path: output file.
+    batch_size: number of images per batch.
+    progress: function called with (number of images done, total number of images).
 
   Raises:
-    CheckpointError: the checkpoint cannot be read or is of another network.
-    DataError: no such split, or shards that cannot be read or hold another number of pictures.
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
+    DataError: there is no such split, or its shards cannot be read or hold a different number of
+      images than the manifest says.
     NonFiniteError: a feature is not finite.
   """
   passes = key.passes if split == 'train' else 1
@@ -142,22 +144,22 @@ def run_extraction(
 def _build_input(
   key: FeatureKey, paths: list[str], passes: int, may_flip: bool, batch_size: int
 ) -> tf.data.Iterator:
-  def make_example(index: tf.Tensor, of_pass: tf.Tensor, serialized: tf.Tensor) -> tuple:
+  def make_example(index: tf.Tensor, pass_index: tf.Tensor, serialized: tf.Tensor) -> tuple:
     example = records.parse_example(serialized)
     random = tf.random.stateless_uniform([3], [key.seed, index])
-    y, x, mirror = tf.unstack(tf.where(of_pass > 0, random, tf.fill([3], _UNCHANGED)))
+    y, x, flip = tf.unstack(tf.where(pass_index > 0, random, tf.fill([3], _NO_AUGMENTATION)))
     image = graph.resize_smaller_side(
       graph.decode_rgb(example.encoded), key.test_scale, key.resize_filter
     )
     image = graph.crop(image, key.image_size, y, x)
     if may_flip:
-      image = graph.flip(image, mirror)
+      image = graph.flip(image, flip)
     image = graph.normalize(image, key.rgb_mean, key.pixel_scale)
     image.set_shape([key.image_size, key.image_size, 3])
     return image, example.label, example.filename
 
-  def read_pass(of_pass: tf.Tensor) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(paths).map(lambda serialized: (of_pass, serialized))
+  def read_pass(pass_index: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(paths).map(lambda serialized: (pass_index, serialized))
 
   dataset = tf.data.Dataset.range(passes).flat_map(read_pass).enumerate()
   dataset = dataset.map(

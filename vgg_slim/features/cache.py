@@ -1,8 +1,8 @@
-"""Folders of features: what they were made from, and one `.npz` a split. No TensorFlow.
+"""Folders of features: the key of the features, and one `.npz` file per split. No TensorFlow.
 
-`features.json` is the key: the weights by their hash, the preprocessing, the data set by its
-fingerprint, the layer and the sides. A folder with the same key is never computed again; one with
-another key is never mixed with it.
+`features.json` holds the key: the hash of the weights, the preprocessing, the fingerprint of the
+data set, the layer and the sides. Features with the same key are never computed again, and features
+with different keys are never mixed in one folder.
 """
 
 import dataclasses
@@ -25,22 +25,22 @@ KEY_FILE = 'features.json'
 
 @dataclasses.dataclass(frozen=True)
 class FeatureKey:
-  """All that the features depend on.
+  """Everything that features depend on.
 
   Attributes:
-    weights_sha256: of the checkpoint's files.
+    weights_sha256: SHA-256 of the checkpoint's files.
     model: name of the network.
-    layer: whose output the features are, a name of its end points.
-    image_size: side of the central crop, in pixels.
-    test_scale: smaller side of the picture before the crop, in pixels.
-    rgb_mean: subtracted from R, G, B, 0..255.
-    pixel_scale: factor after that.
-    data_fingerprint: `Manifest.fingerprint`.
-    class_names: in the order of the labels.
-    passes: of the train split; every pass but the first is augmented.
-    seed: of the augmentation.
-    resize_filter: see `description.Preprocessing`.
-    stored_side: see `description.Preprocessing`.
+    layer: name of the end point whose output the features are.
+    image_size: side of the crop, in pixels.
+    test_scale: smaller side of the image before the crop, in pixels.
+    rgb_mean: mean that is subtracted from R, G and B, 0..255.
+    pixel_scale: factor applied after the subtraction.
+    data_fingerprint: fingerprint of the data set, see `Manifest.fingerprint`.
+    class_names: class names in the order of the labels.
+    passes: number of passes over the training split; all but the first are augmented.
+    seed: random seed of the augmentation.
+    resize_filter: filter for resizing, see `description.Preprocessing`.
+    stored_side: side of the stored images, see `description.Preprocessing`.
   """
 
   weights_sha256: str
@@ -66,9 +66,10 @@ class FeatureSet(NamedTuple):
   """Features of a split.
 
   Attributes:
-    features: float32 [N, h, w, C], pass by pass, each in the order of the files.
-    labels: int32 [N].
-    names: str [N], of the pictures in their source.
+    features: output of the layer, float32 [N, h, w, C]; one pass after another, each in the order
+      of the records.
+    labels: class indices, int32 [N].
+    names: names of the images in their source, str [N].
   """
 
   features: np.ndarray
@@ -77,15 +78,15 @@ class FeatureSet(NamedTuple):
 
 
 def features_path(folder: pathlib.Path, split: str) -> pathlib.Path:
-  """File of a split's features."""
+  """Path of the features of a split."""
   return folder / f'{split}.npz'
 
 
 def open_folder(folder: pathlib.Path, key: FeatureKey) -> None:
-  """Makes a folder for the features of `key`, or checks that it is one.
+  """Creates a folder for the features of `key`, or checks that an existing one has this key.
 
   Raises:
-    ConfigError: it holds others; says which fields differ.
+    ConfigError: the folder has another key; the message lists the fields that differ.
   """
   if (folder / KEY_FILE).exists():
     before, now = dataclasses.asdict(read_key(folder)), dataclasses.asdict(key)
@@ -107,12 +108,12 @@ def read_key(folder: pathlib.Path) -> FeatureKey:
   """Reads the key of a folder.
 
   Raises:
-    DataError: there is none, or it cannot be read.
+    DataError: the folder has no key, or it cannot be read.
   """
   path = folder / KEY_FILE
   try:
     values = json.loads(path.read_text(encoding='utf-8'))
-    if isinstance(values, dict):  # vgg_slim 0.1 wrote neither
+    if isinstance(values, dict):  # vgg_slim 0.1 did not write these
       values = {'resize_filter': description.FILTER_OF_0_1, 'stored_side': None, **values}
     check_fields(values, FeatureKey, 'the top level')
     return FeatureKey(**values)
@@ -123,15 +124,15 @@ def read_key(folder: pathlib.Path) -> FeatureKey:
 
 
 def write_features(path: pathlib.Path, shape: Sequence[int], batches: Iterable[FeatureSet]) -> None:
-  """Writes a `.npz` that `np.load` reads; one batch is in memory at a time.
+  """Writes a `.npz` file that `np.load` can read; one batch is in memory at a time.
 
   Args:
-    path: is there when all is written, and not before.
-    shape: [N, h, w, C] of all features.
-    batches: N rows in all.
+    path: output file; it appears only once it is complete.
+    shape: shape of all features, [N, h, w, C].
+    batches: batches with N rows in total.
 
   Raises:
-    DataError: another number of rows.
+    DataError: the batches do not have N rows in total.
   """
   labels, names = [], []
   with files.open_whole(path) as file, zipfile.ZipFile(file, 'w') as archive:
@@ -143,7 +144,7 @@ def write_features(path: pathlib.Path, shape: Sequence[int], batches: Iterable[F
         names.append(batch.names)
     rows = sum(map(len, labels))
     if rows != shape[0]:
-      raise DataError(f'{path.name}: {rows} images came, expected {shape[0]}.')
+      raise DataError(f'{path.name}: expected {shape[0]} images, got {rows}.')
     for name, parts in (('labels', labels), ('names', names)):
       with archive.open(f'{name}.npy', 'w') as stream:
         np.lib.format.write_array(stream, np.concatenate(parts), allow_pickle=False)
@@ -158,13 +159,15 @@ def read_features(path: pathlib.Path) -> FeatureSet:
   """Reads what `write_features` wrote.
 
   Raises:
-    DataError: no such file, or a damaged one.
+    DataError: the file is missing or damaged.
     NonFiniteError: a feature is not finite.
   """
   try:
     with np.load(path, allow_pickle=False) as arrays:
-      found = FeatureSet(*(arrays[name] for name in FeatureSet._fields))
+      features = FeatureSet(*(arrays[name] for name in FeatureSet._fields))
   except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
     raise DataError(f'{path} cannot be read as features: {error}.') from error
-  check_finite(found.features, f'The checkpoint that {path} was made with', found.names.__getitem__)
-  return found
+  check_finite(
+    features.features, f'The checkpoint that {path} was made with', features.names.__getitem__
+  )
+  return features

@@ -1,4 +1,4 @@
-"""A trained head on its trunk again: one checkpoint like any other."""
+"""Combines a trained head with its trunk into one ordinary checkpoint."""
 
 from vgg_slim import sessions
 from vgg_slim.checkpoints import restore, search, staging
@@ -10,7 +10,7 @@ from vgg_slim.features.head_config import HeadConfig
 
 
 def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
-  """The contract of the network whose head was trained on features of `key`."""
+  """Makes the contract of the network whose head was trained on the features of `key`."""
   return Contract(
     model=key.model,
     num_classes=len(key.class_names),
@@ -27,20 +27,20 @@ def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
   )
 
 
-def write_grafted_checkpoint(
+def write_combined_checkpoint(
   prefix: str, trunk_checkpoint: str, trained: TrainedHead, contract: Contract
 ) -> None:
-  """Writes the whole network at `prefix`, and its contract.
+  """Writes a checkpoint of the whole network, and its contract.
 
   Args:
-    prefix: of the new checkpoint.
-    trunk_checkpoint: prefix of the one that the features were extracted with.
-    trained: the head.
-    contract: of the whole network.
+    prefix: prefix of the new checkpoint.
+    trunk_checkpoint: prefix of the checkpoint that the features were extracted with.
+    trained: trained head.
+    contract: contract of the whole network.
 
   Raises:
-    CheckpointError: the trunk's checkpoint cannot be read or is of another network.
-    ConfigError: there is a checkpoint at `prefix`.
+    CheckpointError: the checkpoint of the trunk cannot be read or does not fit the network.
+    ConfigError: a checkpoint exists at `prefix`.
   """
   staging.check_checkpoint_is_free(prefix)
   with tf.Graph().as_default():

@@ -1,4 +1,4 @@
-"""Trains a head on features that were extracted once: seconds in the place of hours."""
+"""Trains a head on extracted features, which takes seconds instead of hours."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -16,17 +16,25 @@ from vgg_slim.nets.heads import build_head
 from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.outputs import as_two_classes
 
-# Keras's settings where TensorFlow 1 has others, as the tutorials of this method are Keras's.
+# Defaults of Keras where TensorFlow 1 differs: the tutorials of this method use Keras.
 OPTIMIZERS: dict[str, Callable[[float], tf.train.Optimizer]] = {
   'rmsprop': lambda rate: tf.train.RMSPropOptimizer(rate, decay=0.9, epsilon=1e-7),
   'momentum': lambda rate: tf.train.MomentumOptimizer(rate, momentum=0.9),
   'adam': lambda rate: tf.train.AdamOptimizer(rate, epsilon=1e-7),
 }
-_SCORED_AT_ONCE = 512
+_SCORING_BATCH_SIZE = 512
 
 
 class EpochScores(NamedTuple):
-  """One epoch; training's are means over its batches, with dropout; None without validation."""
+  """Loss and accuracy of one epoch.
+
+  Attributes:
+    epoch: number of the epoch, from 1.
+    train_loss: mean cross-entropy of the training batches, with dropout.
+    train_accuracy: accuracy on the training batches, with dropout.
+    validation_loss: mean cross-entropy on the validation split; None if there is none.
+    validation_accuracy: accuracy on the validation split; None if there is none.
+  """
 
   epoch: int
   train_loss: float
@@ -36,12 +44,12 @@ class EpochScores(NamedTuple):
 
 
 class TrainedHead(NamedTuple):
-  """What training leaves.
+  """Result of training a head.
 
   Attributes:
-    weights: arrays by variable name, the network's scope included.
-    steps: batches trained on.
-    history: one row an epoch.
+    weights: arrays by variable name, including the scope of the network.
+    steps: number of training steps.
+    history: scores of each epoch.
   """
 
   weights: dict[str, np.ndarray]
@@ -49,12 +57,13 @@ class TrainedHead(NamedTuple):
   history: list[EpochScores]
 
 
-def check_can_graft(key: FeatureKey) -> None:
-  """Raises ConfigError unless the features are those that the network's heads stand on."""
+def check_features_fit_head(key: FeatureKey) -> None:
+  """Raises ConfigError unless the features are the input of the network's heads."""
   last = specs.get(key.model).trunk_layers()[-1].name
   if key.layer not in (last, last.partition('/')[0]):
     raise ConfigError(
-      f'These are features of {key.layer}; a head of {key.model} stands on {last}: extract those.'
+      f'These are features of {key.layer}, but a head of {key.model} takes those of {last}: '
+      f'extract them with tools/extract_features --layer={last}.'
     )
 
 
@@ -68,17 +77,17 @@ def run_head_training(
   """Trains the head of a network on features in memory.
 
   Args:
-    config: the head and its training.
-    key: what the features are of.
-    train: rows to train on.
-    validation: rows to score after every epoch.
-    report: called after every epoch.
+    config: head and training settings.
+    key: key of the features.
+    train: features to train on.
+    validation: features to score after every epoch.
+    report: function called with the scores after every epoch.
 
   Raises:
-    ConfigError: no such head, or features that no head stands on.
-    TrainingError: the loss is no longer finite.
+    ConfigError: there is no such head, or the features are not the input of the network's heads.
+    TrainingError: the loss is not finite.
   """
-  check_can_graft(key)
+  check_features_fit_head(key)
   with tf.Graph().as_default(), sessions.open_session() as session:
     tf.set_random_seed(config.seed)
     graph = _Graph(config, key, train.features.shape[1:])
@@ -91,11 +100,11 @@ def run_head_training(
       ]
       train_loss, train_accuracy = _mean(scores)
       _check_loss('training', train_loss, epoch)
-      held_out = (None, None)
+      validation_scores = (None, None)
       if validation:
-        held_out = graph.score(session, validation)
-        _check_loss('validation', held_out[0], epoch)
-      history.append(EpochScores(epoch, train_loss, train_accuracy, *held_out))
+        validation_scores = graph.score(session, validation)
+        _check_loss('validation', validation_scores[0], epoch)
+      history.append(EpochScores(epoch, train_loss, train_accuracy, *validation_scores))
       if report:
         report(history[-1])
     weights, steps = session.run([graph.weights, graph.step])
@@ -108,7 +117,7 @@ def _check_loss(split: str, loss: float, epoch: int) -> None:
 
 
 class _Graph:
-  """Placeholders, one tower that trains and one that scores, with the same variables."""
+  """Placeholders, and a training and a scoring tower that share variables."""
 
   def __init__(self, config: HeadConfig, key: FeatureKey, shape: tuple[int, int, int]) -> None:
     self._features = tf.placeholder(tf.float32, [None, *shape], 'features')
@@ -130,8 +139,8 @@ class _Graph:
 
   def score(self, session: tf.Session, data: FeatureSet) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
-    starts = range(0, len(data.labels), _SCORED_AT_ONCE)
-    chunks = [slice(start, start + _SCORED_AT_ONCE) for start in starts]
+    starts = range(0, len(data.labels), _SCORING_BATCH_SIZE)
+    chunks = [slice(start, start + _SCORING_BATCH_SIZE) for start in starts]
     return _mean(
       [
         (len(data.labels[rows]), *session.run(self._scores, self.feed(data, rows)))
@@ -142,7 +151,7 @@ class _Graph:
   def _build_tower(
     self, config: HeadConfig, key: FeatureKey, mode: Mode
   ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean cross-entropy of the batch, and the share of its rows that are right."""
+    """Builds mean cross-entropy and accuracy of a batch."""
     spec = specs.get(key.model)
     num_classes = len(key.class_names)
     sigmoid = config.classifier_activation == 'sigmoid'
@@ -176,6 +185,6 @@ def _shuffled_batches(
 
 
 def _mean(scores: list[tuple[int, float, float]]) -> tuple[float, float]:
-  """Means of (rows, loss, accuracy), each row counting the same."""
+  """Means of loss and accuracy over (number of rows, loss, accuracy), weighted by rows."""
   rows, losses, accuracies = np.array(scores, np.float64).T
   return float(losses @ rows / rows.sum()), float(accuracies @ rows / rows.sum())

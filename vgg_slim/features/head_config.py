@@ -1,4 +1,4 @@
-"""What a head on features is, and how it is trained. No TensorFlow."""
+"""Configuration of a head and its training on features. No TensorFlow."""
 
 import dataclasses
 
@@ -10,18 +10,21 @@ OPTIMIZERS = ('rmsprop', 'momentum', 'adam')
 
 @dataclasses.dataclass(frozen=True)
 class HeadConfig:
-  """The head and its training.
+  """Settings of a head and its training.
 
   Attributes:
-    head: a name of `head_specs.HEADS`; those that start with 'average' average the map first, the
+    head: name from `head_specs.HEADS`. Heads that start with 'average' average the feature map; the
       others flatten it.
     classifier_activation: 'softmax', or 'sigmoid' for one logit and two classes.
-    fc_units: of the hidden layers whose head leaves them open.
-    dropout_keep_prob: of every dropout of the head.
-    optimizer: a name of OPTIMIZERS.
-    weight_decay: multiplies sum(w**2) / 2.
-    batch_size: rows in a step; the last batch of an epoch may be short.
-    seed: of weights, order and dropout.
+    fc_units: number of units of the hidden layers, for heads that do not define it.
+    dropout_keep_prob: probability that a unit is kept, for every dropout layer of the head.
+    initializer: initializer of the weights.
+    optimizer: name from OPTIMIZERS.
+    learning_rate: learning rate of all steps.
+    weight_decay: factor of sum(w**2) / 2 in the loss.
+    batch_size: number of images per step; the last batch of an epoch may be smaller.
+    epochs: number of passes over the features.
+    seed: random seed for weight initialization, shuffling and dropout.
   """
 
   head: str = 'fc256'
@@ -39,8 +42,8 @@ class HeadConfig:
   def __post_init__(self):
     checks = Checks(self)
     checks.require(self.optimizer in OPTIMIZERS, 'optimizer', f'one of {OPTIMIZERS}')
-    known = self.classifier_activation in CLASSIFIER_ACTIVATIONS
-    checks.require(known, 'classifier_activation', f'one of {CLASSIFIER_ACTIVATIONS}')
+    is_known = self.classifier_activation in CLASSIFIER_ACTIVATIONS
+    checks.require(is_known, 'classifier_activation', f'one of {CLASSIFIER_ACTIVATIONS}')
     checks.require(self.learning_rate > 0, 'learning_rate', 'positive')
     checks.require(0 < self.dropout_keep_prob <= 1, 'dropout_keep_prob', 'in (0, 1]')
     checks.require(self.weight_decay >= 0, 'weight_decay', 'at least 0')

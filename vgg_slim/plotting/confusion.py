@@ -1,4 +1,4 @@
-"""Confusion matrix as a picture."""
+"""Figure of a confusion matrix."""
 
 from collections.abc import Sequence
 
@@ -8,31 +8,32 @@ from matplotlib.figure import Figure
 from vgg_slim.plotting.text import columns_of, families, plain
 
 _TEXT = '#333333'
-_MOST_NUMBERS = 20  # classes up to which counts can be read in their cells
+_MAX_LABELED = 20  # classes; with more, counts would be unreadable in their cells
 _COLUMN_INCHES = 0.085  # width of a Latin letter in a label
 _LABEL_INCHES = 0.8  # for labels, in a figure that is not enlarged
 
 
 def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
-  """Draws the share of every row, and the counts where there is room.
+  """Draws the fraction of each row, and the counts if there is room.
 
   Args:
-    counts: int [K, K], row label, column predicted class; a column more is of all other classes.
-    class_names: K texts.
+    counts: number of images by label (row) and predicted class (column), int [K, K]. An additional
+      column counts all other classes.
+    class_names: K class names.
 
   Returns:
-    a figure of its own, on no screen.
+    A new figure that is not shown.
   """
   num_classes = len(class_names)
-  has_numbers = num_classes <= _MOST_NUMBERS
+  has_numbers = num_classes <= _MAX_LABELED
   names, family = list(map(plain, class_names)), families(*class_names)
   longest = _COLUMN_INCHES * max(map(columns_of, names))
   side = 2.5 + 0.45 * num_classes + max(0.0, longest - _LABEL_INCHES) if has_numbers else 9
   figure = Figure(figsize=(side + 0.8, side), dpi=100, layout='constrained')
   axes = figure.subplots()
-  shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-  image = axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
-  figure.colorbar(image, shrink=0.7, label='share of the label')
+  fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+  image = axes.imshow(fractions, cmap='Blues', vmin=0, vmax=1)
+  figure.colorbar(image, shrink=0.7, label='fraction of the label')
   axes.set_xlabel('predicted', color=_TEXT)
   axes.set_ylabel('label', color=_TEXT)
   if not has_numbers:
@@ -41,7 +42,7 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   axes.set_xticks(range(len(columns)), columns, rotation=45, ha='right', fontfamily=family)
   axes.set_yticks(range(num_classes), names, fontfamily=family)
   for row, column in np.argwhere(counts):
-    colour = 'white' if shares[row, column] > 0.5 else _TEXT
-    style = {'ha': 'center', 'va': 'center', 'fontsize': 8, 'color': colour}
+    color = 'white' if fractions[row, column] > 0.5 else _TEXT
+    style = {'ha': 'center', 'va': 'center', 'fontsize': 8, 'color': color}
     axes.text(column, row, f'{counts[row, column]}', **style)
   return figure

@@ -1,4 +1,4 @@
-"""Loss and accuracy over epochs, of one run or of several to compare."""
+"""Figure of loss and accuracy over epochs, for one or more runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ _INCHES = (10, 4.2)
 
 
 class Curve(NamedTuple):
-  """One quantity of a run; a value is None where there was no validation.
+  """One metric of a run over its epochs.
 
   Attributes:
-    epochs: in order.
-    train: of the training split, with dropout and augmentation.
-    validation: of the validation split.
+    epochs: epochs, in ascending order.
+    train: values on the training split, with dropout and augmentation.
+    validation: values on the validation split; None for epochs without validation.
   """
 
   epochs: Sequence[float]
@@ -27,43 +27,43 @@ class Curve(NamedTuple):
 
 
 class History(NamedTuple):
-  """A run: mean cross-entropies, and accuracies as fractions."""
+  """Loss (mean cross-entropy) and accuracy (fraction) of a run."""
 
   loss: Curve
   accuracy: Curve
 
 
 def draw_history(runs: Mapping[str, History]) -> Figure:
-  """Draws loss and accuracy side by side, a colour for each run; training is dashed.
+  """Draws loss and accuracy side by side, one color per run; training curves are dashed.
 
   Args:
-    runs: by name, at least one.
+    runs: histories by name of the run, at least one.
 
   Returns:
-    a figure of its own, on no screen; `figure.savefig(path)` writes it.
+    A new figure that is not shown; `figure.savefig(path)` writes it.
   """
   figure = Figure(figsize=_INCHES, layout='constrained')
   loss, accuracy = figure.subplots(1, 2)
   for number, (name, history) in enumerate(runs.items()):
-    colour, label = f'C{number}', plain(name)
-    _draw(loss, history.loss, colour, label)
-    _draw(accuracy, history.accuracy, colour, _with_best(label, history.accuracy))
+    color, label = f'C{number}', plain(name)
+    _draw(loss, history.loss, color, label)
+    _draw(accuracy, history.accuracy, color, _with_best(label, history.accuracy))
   loss.set(xlabel='epoch', ylabel='loss')
   accuracy.set(xlabel='epoch', ylabel='accuracy')
   accuracy.yaxis.set_major_formatter(lambda value, _: f'{value:.0%}')
   for axes in (loss, accuracy):
-    axes.plot([], [], '--', color='grey', label='dashed: training')
+    axes.plot([], [], '--', color='gray', label='dashed: training')
     axes.grid(alpha=0.3)
     axes.legend(prop={'size': 'small', 'family': families(*runs)})
   return figure
 
 
-def _draw(axes: Axes, curve: Curve, colour: str, name: str) -> None:
+def _draw(axes: Axes, curve: Curve, color: str, name: str) -> None:
   has_validation = any(value is not None for value in curve.validation)
   train_label = None if has_validation else name
-  axes.plot(curve.epochs, _numbers(curve.train), '--', color=colour, alpha=0.6, label=train_label)
+  axes.plot(curve.epochs, _numbers(curve.train), '--', color=color, alpha=0.6, label=train_label)
   if has_validation:
-    axes.plot(curve.epochs, _numbers(curve.validation), 'o-', color=colour, ms=3, label=name)
+    axes.plot(curve.epochs, _numbers(curve.validation), 'o-', color=color, ms=3, label=name)
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
@@ -71,12 +71,12 @@ def _numbers(values: Sequence[float | None]) -> list[float]:
 
 
 def _with_best(name: str, curve: Curve) -> str:
-  found = [
+  candidates = [
     (value, -epoch)
     for epoch, value in zip(curve.epochs, curve.validation, strict=True)
     if value is not None
   ]
-  if not found:
+  if not candidates:
     return name
-  best, epoch = max(found)
+  best, epoch = max(candidates)
   return f'{name}: {best:.2%} at epoch {-epoch:.4g}'

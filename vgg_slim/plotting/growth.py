@@ -1,4 +1,4 @@
-"""Cost per image against one parameter of a workload."""
+"""Figure of the time per image against a parameter of the workload."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,7 +18,7 @@ class Quartiles(Protocol):
 
 
 class Point(Protocol):
-  """Seconds per image at `value`, above 0; more than `linear` is worse than linear growth."""
+  """Seconds per image at a positive value of the parameter; more than `linear` is superlinear."""
 
   value: float
   image_seconds: Quartiles
@@ -26,38 +26,40 @@ class Point(Protocol):
 
 
 class Line(Protocol):
-  """A system, at rising values."""
+  """A system, at ascending values of the parameter."""
 
   name: str
   points: Sequence[Point]
 
 
 def draw_growth(lines: Sequence[Line], label: str) -> Figure:
-  """Draws milliseconds against values, both logarithmic, a colour for each line; linear is dashed.
+  """Draws milliseconds against values on logarithmic axes, one color per line.
+
+  Linear cost is dashed.
 
   Args:
-    lines: at least one, of equal values.
-    label: of the values.
+    lines: one or more lines, all at the same values.
+    label: label of the axis of values.
 
   Returns:
-    a figure of its own, on no screen; `figure.savefig(path)` writes it.
+    A new figure that is not shown; `figure.savefig(path)` writes it.
   """
   figure = Figure(figsize=_INCHES, layout='constrained')
   axes = figure.subplots()
   for number, line in enumerate(lines):
-    colour = f'C{number}'
+    color = f'C{number}'
     values = [point.value for point in line.points]
     linear = [1e3 * point.linear for point in line.points]
     medians, lower, upper = (
       [1e3 * getattr(point.image_seconds, name) for point in line.points]
       for name in ('median', 'lower', 'upper')
     )
-    axes.fill_between(values, lower, upper, color=colour, alpha=0.2, linewidth=0)
-    axes.plot(values, linear, '--', color=colour, alpha=0.6)
-    axes.plot(values, medians, 'o-', color=colour, label=line.name)
-  axes.plot([], [], '--', color='grey', label='dashed: linear from the cheapest smaller value')
+    axes.fill_between(values, lower, upper, color=color, alpha=0.2, linewidth=0)
+    axes.plot(values, linear, '--', color=color, alpha=0.6)
+    axes.plot(values, medians, 'o-', color=color, label=line.name)
+  axes.plot([], [], '--', color='gray', label='dashed: linear from the cheapest smaller value')
   axes.set(xscale='log', yscale='log', xlabel=label, ylabel='ms per image')
-  # A flat line would fill the height with its noise.
+  # Without this margin, the noise of a flat line would fill the axes.
   low, high = axes.get_ylim()
   axes.set_ylim(low / 2, high * 2)
   axes.set_xticks(values, [f'{value:g}' for value in values])

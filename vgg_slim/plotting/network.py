@@ -1,4 +1,4 @@
-"""The picture of a network: its feature maps as slabs, above what each costs."""
+"""Figure of a network: its feature maps as slabs, above bars of their cost."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,19 +17,19 @@ KINDS = {
   'fc': ('#59a14f', 'fully connected'),
 }
 
-# Units of the picture are such that a 1x1 map is 1.6 high.
-_HEIGHT = 1.6
-_WIDTH = 0.5
+# In units of the drawing.
+_HEIGHT = 1.6  # of a 1x1 map
+_WIDTH = 0.5  # of a map with one channel
 _GAP = 1.5
-_DEPTH = 0.25  # of the oblique faces, as a share of the slab's height
+_DEPTH = 0.25  # of the oblique faces, as a fraction of the slab's height
 _INCHES_PER_UNIT = 0.12
 _BARS_INCHES = 1.2
-_TEXT_INCHES = 2.0  # title, and the layers' names
+_TEXT_INCHES = 2.0  # title, and names of the layers
 _TEXT = '#333333'
 
 
 class Slab(Protocol):
-  """What is drawn of a layer; `label`, and a `kind` of KINDS."""
+  """Properties of a layer that are drawn; `kind` is a key of KINDS."""
 
   label: str
   kind: str
@@ -39,17 +39,17 @@ class Slab(Protocol):
 
 
 def draw_network(slabs: Sequence[Slab], title: str) -> Figure:
-  """Draws slabs from left to right: height is the map's side, thickness its channels.
+  """Draws slabs from left to right; their height shows the side, their thickness the channels.
 
-  Both are compressed (square root of the side, cube root of the channels), so that 7x7 maps can be
-  seen beside 224x224 ones. Bars below them are to scale.
+  Height grows with the square root of the side and thickness with the cube root of the channels, so
+  that 7x7 maps are visible beside 224x224 maps. The bars below are to scale.
 
   Args:
-    slabs: in the order of the network.
-    title: above the picture.
+    slabs: layers in the order of the network.
+    title: title of the figure.
 
   Returns:
-    a figure of its own, on no screen; `figure.savefig(path)` writes it.
+    A new figure that is not shown; `figure.savefig(path)` writes it.
   """
   heights = _HEIGHT * np.sqrt([slab.output_shape[0] for slab in slabs])
   widths = _WIDTH * np.cbrt([slab.output_shape[2] for slab in slabs])
@@ -71,18 +71,18 @@ def draw_network(slabs: Sequence[Slab], title: str) -> Figure:
   maps.set_xlim(-2, right + 2)
   maps.set_ylim(bottom, top)
   maps.axis('off')
-  centres = lefts + widths / 2
+  centers = lefts + widths / 2
   millions = [slab.parameters / 1e6 for slab in slabs]
   billions = [slab.multiply_adds / 1e9 for slab in slabs]
-  _draw_bars(parameters, slabs, centres, millions, 'parameters,\nmillions')
-  _draw_bars(work, slabs, centres, billions, 'multiply-adds,\nbillions')
-  work.set_xticks(centres, [slab.label for slab in slabs], rotation=90, fontsize=9, color=_TEXT)
+  _draw_bars(parameters, slabs, centers, millions, 'parameters,\nmillions')
+  _draw_bars(work, slabs, centers, billions, 'multiply-adds,\nbillions')
+  work.set_xticks(centers, [slab.label for slab in slabs], rotation=90, fontsize=9, color=_TEXT)
   return figure
 
 
 def _draw_slab(axes: Axes, kind: str, left: float, width: float, height: float) -> None:
-  """A box seen from its left, front and above, standing in the middle of the picture."""
-  colour, _ = KINDS[kind]
+  """Draws a box that shows its front, top and right side, centered vertically."""
+  color, _ = KINDS[kind]
   right, low, high = left + width, -height / 2, height / 2
   back = _DEPTH * height
   faces = {
@@ -92,7 +92,7 @@ def _draw_slab(axes: Axes, kind: str, left: float, width: float, height: float) 
   }
   for light, corners in faces.items():
     axes.add_patch(
-      patches.Polygon(corners, facecolor=_shade(colour, light), edgecolor='white', linewidth=0.7)
+      patches.Polygon(corners, facecolor=_shade(color, light), edgecolor='white', linewidth=0.7)
     )
   if kind == 'unit':
     arrow = {'arrowstyle': '-|>', 'mutation_scale': 7, 'color': '#777777', 'linewidth': 0.9}
@@ -104,10 +104,10 @@ def _draw_slab(axes: Axes, kind: str, left: float, width: float, height: float) 
     )
 
 
-def _shade(colour: str, light: float) -> tuple[float, float, float]:
-  """Towards white for positive `light`, towards black for negative."""
-  goal = np.ones(3) if light > 0 else np.zeros(3)
-  return tuple(np.array(colors.to_rgb(colour)) * (1 - abs(light)) + goal * abs(light))
+def _shade(color: str, light: float) -> tuple[float, float, float]:
+  """Blends a color towards white for positive `light`, towards black for negative `light`."""
+  target = np.ones(3) if light > 0 else np.zeros(3)
+  return tuple(np.array(colors.to_rgb(color)) * (1 - abs(light)) + target * abs(light))
 
 
 def _label_shapes(
@@ -117,7 +117,7 @@ def _label_shapes(
   widths: np.ndarray,
   heights: np.ndarray,
 ) -> None:
-  """Writes the channels below each slab where they change, and the side below each run of one."""
+  """Labels slabs with their channels where the shape changes, and runs of one side with it."""
   style = {'ha': 'center', 'va': 'top', 'color': _TEXT}
   floor = -heights.max() / 2 - 3.2
   start = 0
@@ -135,8 +135,8 @@ def _label_shapes(
 def _add_legend(figure: Figure, slabs: Sequence[Slab]) -> None:
   present = {slab.kind for slab in slabs}
   handles = [
-    patches.Patch(color=colour, label=label)
-    for kind, (colour, label) in KINDS.items()
+    patches.Patch(color=color, label=label)
+    for kind, (color, label) in KINDS.items()
     if kind in present
   ]
   figure.legend(
@@ -150,9 +150,9 @@ def _add_legend(figure: Figure, slabs: Sequence[Slab]) -> None:
 
 
 def _draw_bars(
-  axes: Axes, slabs: Sequence[Slab], centres: np.ndarray, values: Sequence[float], label: str
+  axes: Axes, slabs: Sequence[Slab], centers: np.ndarray, values: Sequence[float], label: str
 ) -> None:
-  axes.bar(centres, values, width=2.6, color=[KINDS[slab.kind][0] for slab in slabs])
+  axes.bar(centers, values, width=2.6, color=[KINDS[slab.kind][0] for slab in slabs])
   axes.set_ylabel(label, fontsize=9, color=_TEXT)
   axes.yaxis.set_major_locator(MaxNLocator(3))
   axes.tick_params(axis='both', length=0, labelsize=9, labelcolor=_TEXT)

@@ -1,4 +1,4 @@
-"""A picture with what a network says of it."""
+"""Figure of an image and its predictions."""
 
 from collections.abc import Sequence
 
@@ -14,23 +14,23 @@ _TEXT = '#333333'
 def draw_bar_chart(
   pixels: np.ndarray, class_names: Sequence[str], probabilities: Sequence[float], title: str
 ) -> Figure:
-  """Draws a picture and, beside it, a bar with its percentage for each class.
+  """Draws an image and, beside it, one labeled bar per class.
 
   Args:
-    pixels: uint8 [H, W, 3], RGB.
-    class_names: from top to bottom.
-    probabilities: 0..1, one for each name.
-    title: above both.
+    pixels: image, uint8 [H, W, 3], RGB.
+    class_names: class names, from top to bottom.
+    probabilities: probability of each class, 0..1.
+    title: title of the figure.
 
   Returns:
-    a figure of its own, on no screen.
+    A new figure that is not shown.
   """
   rows = len(class_names)
   figure = Figure(figsize=(9, max(3.5, 0.4 * rows + 1.2)), dpi=100, layout='constrained')
-  picture, bars = figure.subplots(1, 2, width_ratios=(2, 3))
+  image, bars = figure.subplots(1, 2, width_ratios=(2, 3))
   figure.suptitle(text.title(title), color=_TEXT, fontfamily=text.families(title))
-  picture.imshow(pixels)
-  picture.axis('off')
+  image.imshow(pixels)
+  image.axis('off')
   percentages = 100 * np.asarray(probabilities)
   drawn = bars.barh(range(rows), percentages, color=_BAR, height=0.7)
   bars.bar_label(drawn, [f'{p:.1f} %' for p in percentages], padding=3, color=_TEXT)

@@ -1,4 +1,4 @@
-"""Reliability diagram: accuracy above confidence, and how many pictures stand behind it."""
+"""Reliability diagram: accuracy against confidence, and the number of images in each bin."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,16 +10,16 @@ _LINE = '#e07b54'
 def draw_reliability(
   edges: np.ndarray, accuracy: np.ndarray, confidence: np.ndarray, counts: np.ndarray
 ) -> Figure:
-  """Draws one bar a bin; a perfectly calibrated network's bars end on the diagonal.
+  """Draws one bar per bin; the bars of a perfectly calibrated network end on the diagonal.
 
   Args:
-    edges: float [B + 1], bounds of the bins, 0..1.
-    accuracy: float [B], NaN where a bin is empty.
-    confidence: float [B], mean probability in the bin, NaN where it is empty.
-    counts: int [B], pictures in the bin.
+    edges: edges of the bins, float [B + 1], 0..1.
+    accuracy: fraction of correct predictions in each bin, float [B]; NaN for an empty bin.
+    confidence: mean probability in each bin, float [B]; NaN for an empty bin.
+    counts: number of images in each bin, int [B].
 
   Returns:
-    a figure of its own, on no screen.
+    A new figure that is not shown.
   """
   figure = Figure(figsize=(6, 6), dpi=100, layout='constrained')
   upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -31,7 +31,7 @@ def draw_reliability(
   upper.set_ylim(0, 1.02)
   figure.legend(frameon=False, loc='outside upper center', ncols=2)
   lower.bar(edges[:-1], counts, **style)
-  lower.set_ylabel('pictures')
+  lower.set_ylabel('images')
   lower.set_xlabel('probability of the most probable class')
   lower.set_xlim(0, 1)
   for axes in (upper, lower):

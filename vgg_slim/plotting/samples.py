@@ -1,4 +1,4 @@
-"""A grid of pictures with their labels."""
+"""Figure of a grid of images with their labels."""
 
 import math
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ _LABEL_INCHES = 0.3
 
 
 def draw_samples(images: np.ndarray, labels: Sequence[str], title: str = '') -> Figure:
-  """Draws pictures in the order of reading, in a grid about as wide as high.
+  """Draws images row by row in a nearly square grid.
 
   Args:
-    images: uint8 [N, H, W, 3], RGB, N at least 1.
-    labels: N texts of one or more lines, each above its image.
-    title: above the grid.
+    images: images, uint8 [N, H, W, 3], RGB, N at least 1.
+    labels: N labels of one or more lines, each drawn above its image.
+    title: title of the figure.
 
   Returns:
-    a figure of its own, on no screen; `figure.savefig(path)` writes it.
+    A new figure that is not shown; `figure.savefig(path)` writes it.
   """
   columns = math.ceil(math.sqrt(len(images)))
   rows = math.ceil(len(images) / columns)

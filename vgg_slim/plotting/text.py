@@ -1,4 +1,4 @@
-"""Text of users, such as class names, as matplotlib can draw it."""
+"""Prepares text of users, such as class names, for matplotlib."""
 
 import contextlib
 import functools
@@ -9,36 +9,36 @@ from collections.abc import Iterable
 from matplotlib import font_manager
 
 _FAMILY = 'DejaVu Sans'  # comes with matplotlib
-_LONGEST = 40  # columns of `columns_of`; longer names leave constrained layout no room for the axes
-_TITLE = 80  # columns across a whole figure
+_MAX_WIDTH = 40  # columns of `columns_of`; wider names leave constrained layout no room for axes
+_MAX_TITLE_WIDTH = 80  # columns across a whole figure
 _ELLIPSIS = '…'
 
 
-def plain(text: str, longest: int = _LONGEST) -> str:
-  """One short line that is drawn as it is written, to be drawn in `families(text)`.
+def plain(text: str, max_width: int = _MAX_WIDTH) -> str:
+  """Converts text to one short line that matplotlib draws literally, in `families(text)`.
 
-  White space becomes single spaces, and a long text loses its middle. A character that no installed
-  font has is written as its letter without accents, or as its Python escape such as \\u732b. Dollar
-  signs are escaped: matplotlib would read what stands between two of them as a formula.
+  Whitespace becomes single spaces, and an ellipsis replaces the middle of a long text. A character
+  that no installed font has is replaced by its letter without accents, or by its Python escape such
+  as \\u732b. Dollar signs are escaped: matplotlib draws text between two of them as a formula.
   """
   pieces = [_drawable(character) for character in ' '.join(text.split())]
-  return ''.join(_shortened(pieces, longest)).replace('$', r'\$')
+  return ''.join(_shortened(pieces, max_width)).replace('$', r'\$')
 
 
 def plain_lines(text: str) -> str:
-  """`plain` for each line of `text`."""
+  """Applies `plain` to each line of `text`."""
   return '\n'.join(map(plain, text.split('\n')))
 
 
 def title(text: str) -> str:
-  """`plain` for what stands above a whole figure."""
-  return plain(text, _TITLE)
+  """Applies `plain` to the title of a figure, which may be longer."""
+  return plain(text, _MAX_TITLE_WIDTH)
 
 
 def families(*texts: str) -> list[str]:
-  """The font families that draw these texts, for matplotlib's `fontfamily`."""
-  found = {_family(character) for text in texts for character in text}
-  return [_FAMILY, *sorted(family for family in found if family and family != _FAMILY)]
+  """Font families that can draw these texts, for matplotlib's `fontfamily`."""
+  needed = {_family(character) for text in texts for character in text}
+  return [_FAMILY, *sorted(family for family in needed if family and family != _FAMILY)]
 
 
 def columns_of(piece: str) -> int:
@@ -46,13 +46,13 @@ def columns_of(piece: str) -> int:
   return sum(1 + (unicodedata.east_asian_width(character) in 'WF') for character in piece)
 
 
-def _shortened(pieces: list[str], longest: int) -> list[str]:
-  """The first and last of `pieces` around an ellipsis, if all are wider than `longest`."""
-  if sum(map(columns_of, pieces)) <= longest:
+def _shortened(pieces: list[str], max_width: int) -> list[str]:
+  """The first and last of `pieces` around an ellipsis, if all are wider than `max_width`."""
+  if sum(map(columns_of, pieces)) <= max_width:
     return pieces
-  tail = longest // 3
+  tail = max_width // 3
   return [
-    *_fitting(pieces, longest - tail - 1),
+    *_fitting(pieces, max_width - tail - 1),
     _ELLIPSIS,
     *reversed(_fitting(reversed(pieces), tail)),
   ]
@@ -81,7 +81,7 @@ def _family(character: str) -> str | None:
 
 
 def _fonts() -> Iterable[tuple[str, frozenset[int]]]:
-  """Upright families of normal weight with their code points, matplotlib's own first."""
+  """Upright families with their code points, the default family first."""
   yield _FAMILY, _glyphs(font_manager.findfont(_FAMILY))
   for font in _installed():
     yield font.name, _glyphs(font.fname)
@@ -89,7 +89,7 @@ def _fonts() -> Iterable[tuple[str, frozenset[int]]]:
 
 @functools.cache
 def _installed() -> list[font_manager.FontEntry]:
-  """The fonts of this machine, those included that matplotlib's cached list does not have yet."""
+  """Installed fonts, including those that are missing from matplotlib's cached list."""
   manager = font_manager.fontManager
   for path in sorted(
     set(font_manager.findSystemFonts()) - {font.fname for font in manager.ttflist}
@@ -104,7 +104,7 @@ def _for_text(fonts: Iterable[font_manager.FontEntry]) -> list[font_manager.Font
 
   Noto CJK has a family for each region, all with the same characters. WenQuanYi Zen Hei is medium.
   """
-  # matplotlib's STIX and Computer Modern are for formulas and have code points of their own.
+  # STIX and Computer Modern of matplotlib are for formulas and use non-standard code points.
   others = ('STIX', 'cm', 'DejaVu', 'Last Resort')
   upright = [font for font in fonts if font.style == 'normal' and font.weight in (400, 500)]
   upright = [font for font in upright if not font.name.startswith(others)]
@@ -115,5 +115,5 @@ def _for_text(fonts: Iterable[font_manager.FontEntry]) -> list[font_manager.Font
 def _glyphs(path: str) -> frozenset[int]:
   try:
     return frozenset(font_manager.get_font(path).get_charmap())
-  except (OSError, RuntimeError):  # a bitmap font, such as those of coloured emoji
+  except (OSError, RuntimeError):  # a bitmap font, such as color emoji
     return frozenset()
