@@ -147,16 +147,16 @@ def _errors(
   read_images: ReadImages,
 ) -> Section:
   wrong = class_scores.most_confident_errors(probabilities, labels, NUM_ERRORS)
-  pictures = []
+  figures = []
   for index, (name, encoded) in zip(wrong, read_images(wrong), strict=True):
     best = int(np.argmax(probabilities[index]))
     caption = (
       f'{class_names[labels[index]]}, predicted as {class_names[best]} '
       f'({probabilities[index, best]:.1%}): {name}'
     )
-    pictures.append(html_report.Figure(_thumbnail(encoded), caption, _ERROR_WIDTH))
-  text = '' if pictures else 'There are none.'
-  return Section('Most confident errors', text, pictures=pictures)
+    figures.append(html_report.Figure(_thumbnail(encoded), caption, _ERROR_WIDTH))
+  text = '' if figures else 'There are none.'
+  return Section('Most confident errors', text, pictures=figures)
 
 
 def _embed(figure: confusion.Figure, caption: str) -> html_report.Figure:
