@@ -28,7 +28,10 @@ def test_the_pinned_versions_are_the_installed_ones():
     (['/physical_device:GPU:0'], True, True, {}, OK, '1: /physical_device:GPU:0'),
     ([], True, False, {}, OK, 'no NVIDIA driver'),
     ([], True, True, {'CUDA_VISIBLE_DEVICES': '-1'}, WARN, 'hidden by CUDA_VISIBLE_DEVICES'),
+    ([], True, True, {'CUDA_VISIBLE_DEVICES': ''}, WARN, 'hidden by CUDA_VISIBLE_DEVICES'),
     ([], True, True, {'CUDA_VISIBLE_DEVICES': '0'}, WARN, 'cannot load CUDA or cuDNN'),
+    ([], True, True, {'CUDA_VISIBLE_DEVICES': '1'}, WARN, 'cannot load CUDA or cuDNN'),
+    ([], True, True, {'CUDA_VISIBLE_DEVICES': '-1,0'}, WARN, 'hidden by CUDA_VISIBLE_DEVICES'),
     ([], False, True, {}, WARN, 'built without CUDA'),
   ],
 )

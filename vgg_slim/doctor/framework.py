@@ -57,7 +57,8 @@ def examine_gpus(
   if not (root / _DRIVER).exists():
     return Finding(OK, 'GPU', 'none: this machine has no NVIDIA driver; training uses the CPU')
   visible = environment.get('CUDA_VISIBLE_DEVICES')
-  if visible is not None and not visible.strip('-1 '):
+  # CUDA ignores everything after an invalid index such as -1.
+  if visible is not None and visible.partition(',')[0].strip() in ('', '-1'):
     text = f'hidden by CUDA_VISIBLE_DEVICES={visible!r}'
     return Finding(WARN, 'GPU', text, 'Unset it to train on the GPU.')
   if not is_cuda_build:
