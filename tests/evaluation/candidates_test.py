@@ -23,10 +23,10 @@ def run(tmp_path):
 
 @pytest.mark.parametrize('path', ['run', 'run/model.ckpt-2'])
 def test_the_checkpoint_of_a_training_run(tmp_path, run, path):
-  found = find_candidate(str(tmp_path / path))
-  assert found.checkpoint == str(tmp_path / 'run' / 'model.ckpt-2')
-  assert (found.net, found.preprocessing) == (run.net, run.preprocessing)
-  assert (found.class_names, found.data_dir) == (run.class_names, run.data_dir)
+  candidate = find_candidate(str(tmp_path / path))
+  assert candidate.checkpoint == str(tmp_path / 'run' / 'model.ckpt-2')
+  assert (candidate.net, candidate.preprocessing) == (run.net, run.preprocessing)
+  assert (candidate.class_names, candidate.data_dir) == (run.class_names, run.data_dir)
 
 
 def write_imported(folder, **fields):
@@ -39,11 +39,12 @@ def write_imported(folder, **fields):
 
 def test_an_imported_checkpoint(tmp_path):
   described = write_imported(tmp_path, pixel_scale=0.5, rgb_mean=(1.0, 2.0, 3.0), head='fc256')
-  found = find_candidate(str(tmp_path / 'w'))
-  assert (found.net.model, found.net.head, found.net.image_size) == ('vgg_a', 'fc256', 64)
-  assert (found.preprocessing.rgb_mean, found.preprocessing.pixel_scale) == ((1, 2, 3), 0.5)
-  assert found.test_scale == described.test_scale == 64
-  assert (found.class_names, found.data_dir) == (None, None)
+  candidate = find_candidate(str(tmp_path / 'w'))
+  net = candidate.net
+  assert (net.model, net.head, net.image_size) == ('vgg_a', 'fc256', 64)
+  assert (candidate.preprocessing.rgb_mean, candidate.preprocessing.pixel_scale) == ((1, 2, 3), 0.5)
+  assert candidate.test_scale == described.test_scale == 64
+  assert (candidate.class_names, candidate.data_dir) == (None, None)
 
 
 def test_the_contract_decides_how_images_are_resized(tmp_path, run):
@@ -54,8 +55,8 @@ def test_the_contract_decides_how_images_are_resized(tmp_path, run):
   contract.write_contract(
     path, dataclasses.replace(described, resize_filter='bilinear', stored_side=99)
   )
-  found = find_candidate(str(tmp_path / 'run')).preprocessing
-  assert (found.resize_filter, found.stored_side) == ('bilinear', 99)
+  candidate = find_candidate(str(tmp_path / 'run')).preprocessing
+  assert (candidate.resize_filter, candidate.stored_side) == ('bilinear', 99)
 
 
 def test_a_trunk_without_a_head_is_refused(tmp_path):

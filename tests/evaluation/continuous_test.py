@@ -14,16 +14,16 @@ from vgg_slim.evaluation import continuous, runner
 from vgg_slim.evaluation.class_map import ClassMap
 
 LABELS = np.array([0, 1, 1, 0])
-SURE = {1: 0.625, 2: 0.75}  # by step
+CONFIDENCE = {1: 0.625, 2: 0.75}  # by step
 # No image is misclassified, so no shard is read for a figure of errors.
 SCORED = {
   step: dataclasses.replace(
     scored_checkpoint(
-      {('center', 64): probabilities_of(LABELS, sure, 2)}, LABELS, ('center',), split='train'
+      {('center', 64): probabilities_of(LABELS, confidence, 2)}, LABELS, ('center',), split='train'
     ),
     step=step,
   )
-  for step, sure in SURE.items()
+  for step, confidence in CONFIDENCE.items()
 }
 
 
@@ -87,7 +87,7 @@ def events(train_dir):
 
 def line(step):
   # Four images in half a second; every prediction is correct.
-  return f'step {step}  top-1 error 0.00%  loss {-np.log(SURE[step]):.4f}  8.0 images/s'
+  return f'step {step}  top-1 error 0.00%  loss {-np.log(CONFIDENCE[step]):.4f}  8.0 images/s'
 
 
 @pytest.mark.usefixtures('score')
@@ -101,7 +101,9 @@ def test_each_checkpoint_gives_a_line_and_a_point_of_the_curves(train_dir):
     for value in event.summary.value
     if value.tag == 'loss'
   ]
-  assert losses == [(step, pytest.approx(-np.log(sure), rel=1e-6)) for step, sure in SURE.items()]
+  assert losses == [
+    (step, pytest.approx(-np.log(confidence), rel=1e-6)) for step, confidence in CONFIDENCE.items()
+  ]
 
 
 @pytest.mark.usefixtures('score')

@@ -6,11 +6,11 @@ from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.results import Pass, ScoredCheckpoint
 
 
-def probabilities_of(predicted, sure=0.9, num_classes=3):
-  """Probabilities, float32 [N, K]: `sure` for each class of `predicted`, the rest spread evenly."""
-  rest = (1 - sure) / (num_classes - 1)
+def probabilities_of(predicted, confidence=0.9, num_classes=3):
+  """Probabilities, float32 [N, K]: `confidence` for each class of `predicted`."""
+  rest = (1 - confidence) / (num_classes - 1)
   rows = np.full([len(predicted), num_classes], rest, np.float32)
-  rows[np.arange(len(predicted)), predicted] = sure
+  rows[np.arange(len(predicted)), predicted] = confidence
   return rows
 
 

@@ -35,8 +35,8 @@ def drawn(monkeypatch):
   return recorded
 
 
-def validate(predicted, sure=0.9):
-  scores = probabilities_of(predicted, sure)
+def validate(predicted, confidence=0.9):
+  scores = probabilities_of(predicted, confidence)
   scores[2] = probabilities_of([predicted[2]], 0.95)[0]
   scored = scored_checkpoint({('center', 64): scores}, LABELS, ('center',))
   evaluator = types.SimpleNamespace(score=lambda checkpoint: scored)

@@ -35,5 +35,5 @@ def _build_average(
   if not flip:
     return tf.identity(build_scores(images), name)
   views = tf.concat([images, tf.reverse(images, [2])], axis=0, name='flip_views')
-  straight, mirrored = tf.split(build_scores(views), 2)
-  return tf.multiply(0.5, straight + mirrored, name=name)
+  unflipped, mirrored = tf.split(build_scores(views), 2)
+  return tf.multiply(0.5, unflipped + mirrored, name=name)
