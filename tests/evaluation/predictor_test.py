@@ -131,7 +131,7 @@ def test_an_image_too_large_to_be_scored_gets_a_reason_and_a_way_out(tmp_path, c
   with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
     (answer,) = predict_files(predictor, [path], 1, 1)
   assert answer.file == path
-  assert re.match('9000 x 2 pixels become .* score its central square', answer.reason)
+  assert re.match('9000 x 2 pixels become .* score the central square', answer.reason)
   with CheckpointPredictor(checkpoint, CONTRACT, View(central_crop=True)) as predictor:
     (answer,) = predict_files(predictor, [path], 1, 1)
   assert answer.top[0].probability > 0
