@@ -165,9 +165,9 @@ def smooth(height, width):
 
 def test_a_large_jpeg_that_needs_no_repair_is_decoded_at_an_eighth():
   data = fabricated.encoded(smooth(132, 160), 'JPEG', quality=95)
-  result = host.read_image(data, eighth_will_do=True)
+  result = host.read_image(data, allow_eighth_scale=True)
   assert (result.height, result.width, result.encoded) == (132, 160, data)
-  assert result.is_eighth
+  assert result.is_eighth_scale
   assert result.image.size == (20, 17)
   # The last row averages four rows of pixels and four rows of padding by the encoder.
   means = np.asarray(Image.open(io.BytesIO(data)).reduce(8))[:16]
@@ -178,7 +178,7 @@ def test_a_large_jpeg_that_needs_no_repair_is_decoded_at_an_eighth():
 def test_128_pixels_are_large_enough_to_be_decoded_at_an_eighth():
   for size in ((128, 128), (128, 160), (160, 128)):
     data = fabricated.encoded(smooth(*size), 'JPEG')
-    assert host.read_image(data, 128, eighth_will_do=True).is_eighth
+    assert host.read_image(data, 128, allow_eighth_scale=True).is_eighth_scale
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ def test_128_pixels_are_large_enough_to_be_decoded_at_an_eighth():
   ids=['small', 'to be reduced', 'png', 'cmyk', 'rotated'],
 )
 def test_other_images_are_decoded_at_full_size(data, smaller_side):
-  result = host.read_image(data, smaller_side, eighth_will_do=True)
-  assert not result.is_eighth
+  result = host.read_image(data, smaller_side, allow_eighth_scale=True)
+  assert not result.is_eighth_scale
   assert result.image.size == (result.width, result.height)
 
 
@@ -202,9 +202,9 @@ def test_decoding_at_an_eighth_detects_the_same_damage():
   whole = fabricated.encoded(fabricated.pixels(0, 128, 160), 'JPEG')
   rng = np.random.default_rng(0)
 
-  def outcome(data, eighth_will_do):
+  def outcome(data, allow_eighth_scale):
     try:
-      return host.read_image(data, eighth_will_do=eighth_will_do).fixes
+      return host.read_image(data, allow_eighth_scale=allow_eighth_scale).fixes
     except DataError as error:
       return str(error)
 

@@ -143,7 +143,7 @@ def _sample(
       means.append(np.array(sums) / num_pixels)
   if not means:
     raise DataError(f'{data_dir} has no training images.')
-  return np.array(means), pixel_moments.statistics_of(moments)
+  return np.array(means), pixel_moments.compute_statistics(moments)
 
 
 def _rgb(values: np.ndarray | tuple[float, ...]) -> str:

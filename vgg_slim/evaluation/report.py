@@ -127,7 +127,7 @@ def _count(classes: ClassMap) -> str:
 def _confusions(line: Line, classes: ClassMap) -> Section:
   matrix = class_scores.confusion_matrix(line.labels, line.predicted, classes)
   figure = confusion.draw_confusion(matrix, classes.data_names)
-  return Section('Confusions', pictures=[_embed(figure, 'Images by label and prediction')])
+  return Section('Confusions', figures=[_embed(figure, 'Images by label and prediction')])
 
 
 def _calibration(probabilities: np.ndarray, labels: np.ndarray) -> Section:
@@ -137,7 +137,7 @@ def _calibration(probabilities: np.ndarray, labels: np.ndarray) -> Section:
     'below the diagonal mean that the network is overconfident.'
   )
   figure = reliability.draw_reliability(bins.edges, bins.accuracy, bins.confidence, bins.counts)
-  return Section('Calibration', text, pictures=[_embed(figure, 'Reliability diagram')])
+  return Section('Calibration', text, figures=[_embed(figure, 'Reliability diagram')])
 
 
 def _errors(
@@ -156,7 +156,7 @@ def _errors(
     )
     figures.append(html_report.Figure(_thumbnail(encoded), caption, _ERROR_WIDTH))
   text = '' if figures else 'There are none.'
-  return Section('Most confident errors', text, pictures=figures)
+  return Section('Most confident errors', text, figures=figures)
 
 
 def _embed(figure: confusion.Figure, caption: str) -> html_report.Figure:

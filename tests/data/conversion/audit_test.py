@@ -27,7 +27,7 @@ def plain(found):
 
 def test_counts_by_hand():
   found = make_audit(0, 20)
-  assert (found.num_good, found.num_pictures) == (16, 20)
+  assert (found.num_good, found.num_images) == (16, 20)
   assert found.per_class.tolist() == [8, 8]
   assert (found.heights, found.widths) == ((20, 38), (40, 40))
   # Smaller sides 20 .. 31 without 24 and 29 are ten, 32 .. 38 without 34 are six.
@@ -55,15 +55,15 @@ def test_json_and_back():
 
 def test_equal_pictures_by_their_places():
   # 0 and 1 share a digest, 2 and 3, then 4 is left out, so that 5 is alone, and so on.
-  assert audit.equal_pictures(make_audit(0, 12).digests) == [[0, 1], [2, 3], [6, 7], [10, 11]]
-  assert audit.equal_pictures(b'') == []
+  assert audit.group_duplicates(make_audit(0, 12).digests) == [[0, 1], [2, 3], [6, 7], [10, 11]]
+  assert audit.group_duplicates(b'') == []
 
 
 def test_digests_that_agree_in_one_half_are_not_equal():
   halves = [b'a' * 8, b'b' * 8]
   digests = [one + other for one in halves for other in halves]
-  assert audit.equal_pictures(b''.join(digests)) == []
-  assert audit.equal_pictures(b''.join([*digests, digests[1], digests[2], digests[1]])) == [
+  assert audit.group_duplicates(b''.join(digests)) == []
+  assert audit.group_duplicates(b''.join([*digests, digests[1], digests[2], digests[1]])) == [
     [1, 4, 6],
     [2, 5],
   ]

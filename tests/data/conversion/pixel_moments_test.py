@@ -18,7 +18,7 @@ def statistics_of(*pictures):
   counter = pixel_moments.MomentCounter()
   for picture in pictures:
     counter.add(picture)
-  return pixel_moments.statistics_of(counter.moments)
+  return pixel_moments.compute_statistics(counter.moments)
 
 
 @pytest.mark.parametrize('form', [Image.fromarray, np.asarray])
@@ -79,7 +79,7 @@ def test_a_sample_says_what_the_means_of_the_others_lack():
       counter.add_means(means)
     else:
       counter.add_sample(image, means)
-  statistics = pixel_moments.statistics_of(counter.moments)
+  statistics = pixel_moments.compute_statistics(counter.moments)
   exact = statistics_of(*(image for image, _ in pictures))
   # Means of 8x8 are rounded to whole numbers: 0.5 at most, alike in every picture.
   np.testing.assert_allclose(statistics.mean, exact.mean, atol=0.02)
@@ -87,7 +87,7 @@ def test_a_sample_says_what_the_means_of_the_others_lack():
   np.testing.assert_allclose(statistics.std, exact.std, rtol=0.004)
   of_means = statistics_of(*(means for _, means in pictures))
   assert np.all(np.array(of_means.std) < 0.9 * np.array(exact.std))
-  assert pixel_moments.share_of_means(counter.moments) == 50 / 60
+  assert pixel_moments.fraction_from_means(counter.moments) == 50 / 60
 
 
 def test_a_sample_of_all_pictures_is_exact():
@@ -96,4 +96,4 @@ def test_a_sample_of_all_pictures_is_exact():
   for image, means in pictures:
     counter.add_sample(image, means)
   exact = statistics_of(*(image for image, _ in pictures))
-  assert pixel_moments.statistics_of(counter.moments) == exact
+  assert pixel_moments.compute_statistics(counter.moments) == exact

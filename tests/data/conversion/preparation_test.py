@@ -47,8 +47,8 @@ def test_good_ones_become_examples_and_bad_ones_notes():
   }
   assert found.quarantined == [audit.Note('b/1.png', 1, 'the file is empty')]
   assert found.moments[0].tolist() == (2 * np.array(fabricated.moments_by_loops(RGB))).tolist()
-  assert audit.equal_pictures(found.digests) == [[0, 2]]
-  assert (found.num_pictures, found.num_good) == (3, 2)
+  assert audit.group_duplicates(found.digests) == [[0, 2]]
+  assert (found.num_images, found.num_good) == (3, 2)
 
 
 def test_pixels_become_png_and_are_reduced_where_asked():

@@ -45,8 +45,8 @@ def test_classes_and_images_are_sorted(tmp_path, monkeypatch):
 def test_which_files_are_images_and_which_are_passed_over(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 1})
   kept = ['1.JPG', '2.jpeg', '3.Png', '4.webp', '5.TIF', '6.heic', 'deep/er/7.gif', 'é.bmp']
-  passed_over = ['Thumbs.db', 'notes.txt', '.hidden.png', '.cache/8.png', 'png', 'a.png.part']
-  for name in kept + passed_over:
+  skipped_files = ['Thumbs.db', 'notes.txt', '.hidden.png', '.cache/8.png', 'png', 'a.png.part']
+  for name in kept + skipped_files:
     (root / 'a' / name).parent.mkdir(parents=True, exist_ok=True)
     (root / 'a' / name).write_bytes(b'x')
   fabricated.write_image_folder(root / '.git', {'c': 1})
@@ -56,7 +56,7 @@ def test_which_files_are_images_and_which_are_passed_over(tmp_path):
   assert source.class_names == ('a', 'b')
   names = [image.name for image in source.splits['train'] if image.label == 0]
   assert names == sorted(f'a/{name}' for name in [*kept, '000.png', 'a photo'])
-  assert source.passed_over == ('a/Thumbs.db', 'a/a.png.part', 'a/notes.txt', 'a/png')
+  assert source.skipped_files == ('a/Thumbs.db', 'a/a.png.part', 'a/notes.txt', 'a/png')
 
 
 def test_link_loops_end_and_broken_links_are_listed(tmp_path):
@@ -73,13 +73,13 @@ def test_link_loops_end_and_broken_links_are_listed(tmp_path):
 
 def test_the_state_changes_with_names_and_times(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})
-  states = {image_folder.open_folder(root).state}
-  assert states == {image_folder.open_folder(root).state}
+  fingerprints = {image_folder.open_folder(root).fingerprint}
+  assert fingerprints == {image_folder.open_folder(root).fingerprint}
   os.utime(root / 'a' / '000.png', (1, 1))
-  states.add(image_folder.open_folder(root).state)
+  fingerprints.add(image_folder.open_folder(root).fingerprint)
   (root / 'a' / '000.png').rename(root / 'a' / '00.png')
-  states.add(image_folder.open_folder(root).state)
-  assert len(states) == 3
+  fingerprints.add(image_folder.open_folder(root).fingerprint)
+  assert len(fingerprints) == 3
 
 
 def test_class_folders_may_be_links(tmp_path):

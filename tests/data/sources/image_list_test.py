@@ -70,10 +70,10 @@ def test_integer_labels_are_sorted_as_integers(tmp_path):
 
 def test_the_state_changes_with_the_list_and_its_images(tmp_path):
   text = 'a/1.png,cat\nb c/2.png,dog\n'
-  before = open_text(tmp_path, text).state
-  assert open_text(tmp_path, text + '\n').state != before
+  before = open_text(tmp_path, text).fingerprint
+  assert open_text(tmp_path, text + '\n').fingerprint != before
   (tmp_path / 'a' / '1.png').write_bytes(b'longer than before')
-  assert image_list.open_list(tmp_path / 'list.csv').state != before
+  assert image_list.open_list(tmp_path / 'list.csv').fingerprint != before
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_images_are_read_without_extracting_them(tmp_path, mode):
     ('rose/1', 1, JPEGS[0]),
     ('rose/2.JPG', 1, JPEGS[1]),
   ]
-  assert [pathlib.PurePath(name).name for name in source.passed_over] == [
+  assert [pathlib.PurePath(name).name for name in source.skipped_files] == [
     'LICENSE.txt',
     'device.jpg',
     'hard.jpg',

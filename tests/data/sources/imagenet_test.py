@@ -64,7 +64,7 @@ def test_validation_in_synset_folders(tmp_path):
   images = source.splits['validation']
   assert [image.label for image in images] == [0, 0, 1, 1, 2, 2]
   assert images[5].name == f'val/{SYNSETS[2]}/001.JPEG'
-  assert source.passed_over == tuple(f'{s}/{SYNSETS[0]}/notes.txt' for s in ('train', 'val'))
+  assert source.skipped_files == tuple(f'{s}/{SYNSETS[0]}/notes.txt' for s in ('train', 'val'))
 
 
 @pytest.mark.parametrize(

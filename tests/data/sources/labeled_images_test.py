@@ -42,15 +42,15 @@ def test_pictures_of_an_array():
 
 
 def test_state_follows_pixels_labels_and_shape():
-  states = set()
+  fingerprints = set()
   for change in ('none', 'pixel', 'label', 'count'):
     changed = arrays(4 if change == 'count' else 3)
     images, labels = changed['train']
     images[0, 0, 0, 0] ^= change == 'pixel'
     labels[0] ^= change == 'label'
-    states.add(labeled_images.from_arrays('npz', NAMES, changed, True).state)
-  assert len(states) == 4
-  assert labeled_images.from_arrays('npz', NAMES, arrays(), True).state in states
+    fingerprints.add(labeled_images.from_arrays('npz', NAMES, changed, True).fingerprint)
+  assert len(fingerprints) == 4
+  assert labeled_images.from_arrays('npz', NAMES, arrays(), True).fingerprint in fingerprints
 
 
 def test_a_label_without_a_class():
@@ -71,6 +71,6 @@ def test_pictures_in_files(tmp_path):
 
 def test_state_of_files_that_are_not_there(tmp_path):
   paths = [tmp_path / 'x']
-  before = labeled_images.state_of_files(paths)
+  before = labeled_images.fingerprint_files(paths)
   (tmp_path / 'x').write_text('1')
-  assert labeled_images.state_of_files(paths) != before
+  assert labeled_images.fingerprint_files(paths) != before

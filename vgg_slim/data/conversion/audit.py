@@ -74,7 +74,7 @@ class Audit:
     return int(self.per_class.sum())
 
   @property
-  def num_pictures(self) -> int:
+  def num_images(self) -> int:
     """Good or not."""
     return len(self.digests) // DIGEST_BYTES
 
@@ -141,7 +141,7 @@ def digest_of(data: bytes | np.ndarray) -> bytes:
   return digest.digest()[:DIGEST_BYTES]
 
 
-def equal_pictures(digests: bytes | bytearray) -> list[list[int]]:
+def group_duplicates(digests: bytes | bytearray) -> list[list[int]]:
   """Finds digests that come more than once.
 
   Args:

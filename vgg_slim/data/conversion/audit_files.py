@@ -98,7 +98,7 @@ def find_duplicates(
     image = plan.images[plan.order[index - starts[split]]]
     return Place(split, image.name, class_names[image.label])
 
-  return [[place(index) for index in group] for group in audit.equal_pictures(digests)]
+  return [[place(index) for index in group] for group in audit.group_duplicates(digests)]
 
 
 def _title(source: Source) -> str:
@@ -118,11 +118,11 @@ def _sections(
     _duplicates_section(groups),
     _pixels_section(audits, written),
     _classes_section(source, audits),
-    _passed_over_section(source),
+    _skipped_files_section(source),
     html_report.Section(
       'Contact sheet',
       text='The first pictures of the training split, by class.',
-      pictures=[
+      figures=[
         html_report.Figure(found.jpeg, f'{source.class_names[found.label]}: {found.name}')
         for found in sorted(audits['train'].thumbnails, key=lambda found: found.label)
       ],
@@ -148,8 +148,8 @@ def _splits_section(
         f'{split.num_bytes / 1e6:.1f}',
       )
     )
-  heads = ('split', 'pictures', 'per class', 'mended', 'left out', 'shards', 'MB')
-  return html_report.Section('Splits', table=html_report.Table(heads, rows))
+  headings = ('split', 'pictures', 'per class', 'mended', 'left out', 'shards', 'MB')
+  return html_report.Section('Splits', table=html_report.Table(headings, rows))
 
 
 def _notes_section(
@@ -163,8 +163,8 @@ def _notes_section(
   for note in notes:
     names[note.text].append(note.name)
   rows = [
-    (text, count, html_report.some(names[text], csv_name))
-    for text, count in counts.most_common(html_report.NAMED)
+    (text, count, html_report.join_names(names[text], csv_name))
+    for text, count in counts.most_common(html_report.MAX_NAMES)
   ]
   return html_report.Section(title, table=html_report.Table(('what', 'pictures', 'which'), rows))
 
@@ -180,8 +180,8 @@ def _duplicates_section(groups: Sequence[Sequence[Place]]) -> html_report.Sectio
     f'groups across splits, {labels} with more than one class.'
   )
   rows = [
-    (html_report.some([f'{place.split}: {place.name}' for place in group], DUPLICATES_FILE),)
-    for group in groups[: html_report.NAMED]
+    (html_report.join_names([f'{place.split}: {place.name}' for place in group], DUPLICATES_FILE),)
+    for group in groups[: html_report.MAX_NAMES]
   ]
   return html_report.Section(title, text=text, table=html_report.Table(('group',), rows))
 
@@ -198,7 +198,7 @@ def _pixels_section(
     ('covariance', '; '.join(triple(row) for row in written.rgb_covariance)),
     (
       'pixels of these counted as means of 8x8',
-      f'{pixel_moments.share_of_means(audits["train"].moments):.0%}',
+      f'{pixel_moments.fraction_from_means(audits["train"].moments):.0%}',
     ),
     ('smallest side, largest side (pixels)', f'{written.smallest_side}, {written.largest_side}'),
     ('all of one size', 'yes' if written.same_size else 'no'),
@@ -210,7 +210,7 @@ def _pixels_section(
   ]
   tiny = [name for found in audits.values() for name in found.tiny]
   if tiny and not written.same_size:
-    rows.append((f'smaller side below {audit.TINY_SIDE} pixels', html_report.some(tiny)))
+    rows.append((f'smaller side below {audit.TINY_SIDE} pixels', html_report.join_names(tiny)))
   return html_report.Section('Pixels', table=html_report.Table(('what', 'value'), rows))
 
 
@@ -227,12 +227,12 @@ def _classes_section(source: Source, audits: Mapping[str, audit.Audit]) -> html_
       zip(source.class_names, (train / largest).tolist(), strict=True)
     )
   ]
-  heads = ('class', *audits, 'training split')
-  return html_report.Section('Classes', text=text, table=html_report.Table(heads, rows))
+  headings = ('class', *audits, 'training split')
+  return html_report.Section('Classes', text=text, table=html_report.Table(headings, rows))
 
 
-def _passed_over_section(source: Source) -> html_report.Section:
-  text = html_report.some(source.passed_over) if source.passed_over else 'None.'
+def _skipped_files_section(source: Source) -> html_report.Section:
+  text = html_report.join_names(source.skipped_files) if source.skipped_files else 'None.'
   return html_report.Section('Files that are no pictures', text=text)
 
 
@@ -240,12 +240,12 @@ def _rows(notes: Iterable[audit.Note], class_names: Sequence[str]) -> list[tuple
   return [(note.name, class_names[note.label], note.text) for note in notes]
 
 
-def _write_csv(path: pathlib.Path, heads: Sequence[str], rows: Sequence[Sequence]) -> None:
+def _write_csv(path: pathlib.Path, headings: Sequence[str], rows: Sequence[Sequence]) -> None:
   if not rows:
     return
   stream = io.StringIO(newline='')
   writer = csv.writer(stream, lineterminator='\n')
-  writer.writerow(heads)
+  writer.writerow(headings)
   writer.writerows(rows)
   # Names of files need not be UTF-8.
   text = stream.getvalue().encode('utf-8', errors='backslashreplace').decode()

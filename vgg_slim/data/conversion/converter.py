@@ -144,7 +144,7 @@ def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan])
     source.dataset,
     source.class_names,
     source.mirror_safe,
-    source.state,
+    source.fingerprint,
     dataclasses.asdict(options),
     ANTIALIASED,
   )
@@ -168,15 +168,15 @@ def _write_shards(
 ) -> None:
   """Writes, on this machine, those shards that the journal lacks."""
   pending = _pending(folder, planned)
-  total = _num_pictures(planned)
-  done = total - _num_pictures(pending)
+  total = _num_images(planned)
+  done = total - _num_images(pending)
   side = options.smaller_side
   tasks = (task for shard in pending for task in shard_plans.make_tasks(source, shard, side))
 
   def check(found: audit.Audit) -> None:
     _check_strict(options, found.quarantined)
     if progress:
-      progress(done + found.num_pictures, total)
+      progress(done + found.num_images, total)
 
   with workers.map_in_order(preparation.prepare, tasks, num_workers) as results:
     for shard in pending:
@@ -205,14 +205,14 @@ def _convert_shard(
   folder: pathlib.Path, num_classes: int, job: tuple[str, Sequence[preparation.Task]]
 ) -> None:
   file, tasks = job
-  num_pictures = sum(len(task.images) for task in tasks)
-  _write_shard(folder, file, num_pictures, num_classes, map(preparation.prepare, tasks))
+  num_images = sum(len(task.images) for task in tasks)
+  _write_shard(folder, file, num_images, num_classes, map(preparation.prepare, tasks))
 
 
 def _write_shard(
   folder: pathlib.Path,
   file: str,
-  num_pictures: int,
+  num_images: int,
   num_classes: int,
   results: Iterator[preparation.Prepared],
   check: Callable[[audit.Audit], None] | None = None,
@@ -222,7 +222,7 @@ def _write_shard(
   Args:
     folder: of the shards.
     file: name of the shard.
-    num_pictures: good or not.
+    num_images: good or not.
     num_classes: of the data set.
     results: are taken until so many pictures are done.
     check: called with what was found so far.
@@ -230,7 +230,7 @@ def _write_shard(
   found = audit.Audit.empty(num_classes)
 
   def frames() -> Iterator[bytes]:
-    while found.num_pictures < num_pictures:
+    while found.num_images < num_images:
       prepared = next(results)
       found.merge(prepared.audit)
       if check:
@@ -246,7 +246,7 @@ def _pending(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> list[ShardPl
   return [shard for shard in planned if not done.has(shard.file)]
 
 
-def _num_pictures(planned: Iterable[ShardPlan]) -> int:
+def _num_images(planned: Iterable[ShardPlan]) -> int:
   return sum(len(shard.plan.order) for shard in planned)
 
 
@@ -304,7 +304,7 @@ def _manifest(
   options: Options,
   fraction: float,
 ) -> manifest.Manifest:
-  rgb = pixel_moments.statistics_of(audits['train'].moments)
+  rgb = pixel_moments.compute_statistics(audits['train'].moments)
   heights = [side for found in audits.values() for side in found.heights]
   widths = [side for found in audits.values() for side in found.widths]
   return manifest.Manifest(

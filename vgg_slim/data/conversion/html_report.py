@@ -5,7 +5,7 @@ import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
-NAMED = 50  # names that a cell lists before it says how many more there are
+MAX_NAMES = 50  # names that a cell lists before it says how many more there are
 
 _STYLE = """
 body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; }
@@ -40,7 +40,7 @@ Cell = str | int | Bar | Number
 class Table(NamedTuple):
   """Cells are texts, numbers or bars."""
 
-  heads: Sequence[str]
+  headings: Sequence[str]
   rows: Sequence[Sequence[Cell]]
 
 
@@ -58,7 +58,7 @@ class Section(NamedTuple):
   title: str
   text: str = ''
   table: Table | None = None
-  pictures: Sequence[Figure] = ()
+  figures: Sequence[Figure] = ()
 
 
 def render(sections: Sequence[Section], title: str) -> str:
@@ -71,12 +71,12 @@ def render(sections: Sequence[Section], title: str) -> str:
   return '\n'.join(parts).encode('utf-8', errors='backslashreplace').decode() + '\n'
 
 
-def some(names: Sequence[str], elsewhere: str | None = None) -> str:
+def join_names(names: Sequence[str], elsewhere: str | None = None) -> str:
   """The first names, how many more there are, and in which file."""
-  text = ', '.join(names[:NAMED])
-  if len(names) <= NAMED:
+  text = ', '.join(names[:MAX_NAMES])
+  if len(names) <= MAX_NAMES:
     return text
-  return f'{text} and {len(names) - NAMED} more' + (f', see {elsewhere}' if elsewhere else '')
+  return f'{text} and {len(names) - MAX_NAMES} more' + (f', see {elsewhere}' if elsewhere else '')
 
 
 def _section(section: Section) -> str:
@@ -85,15 +85,15 @@ def _section(section: Section) -> str:
     parts.append(f'<p>{html.escape(section.text)}</p>')
   if section.table:
     parts.append(_table(section.table))
-  parts += [_figure(picture) for picture in section.pictures]
+  parts += [_figure(picture) for picture in section.figures]
   return '\n'.join(parts)
 
 
 def _table(table: Table) -> str:
   first = table.rows[0] if table.rows else ()
-  heads = ''.join(map(_head, table.heads, [*first, *[''] * len(table.heads)]))
+  headings = ''.join(map(_head, table.headings, [*first, *[''] * len(table.headings)]))
   rows = '\n'.join(f'<tr>{"".join(map(_cell, row))}</tr>' for row in table.rows)
-  return f'<table>\n<tr>{heads}</tr>\n{rows}\n</table>'
+  return f'<table>\n<tr>{headings}</tr>\n{rows}\n</table>'
 
 
 def _head(head: str, cell: Cell) -> str:

@@ -89,7 +89,7 @@ def _planes_of(picture: Image.Image | np.ndarray) -> list[np.ndarray]:
   return [pixels[..., channel].reshape(-1) for channel in range(3)]
 
 
-def statistics_of(moments: np.ndarray) -> RgbStatistics:
+def compute_statistics(moments: np.ndarray) -> RgbStatistics:
   """Makes statistics of `MomentCounter.moments`; the only rounding is that of the last division."""
   (count, *sums), *rows = _total(moments).tolist()
   covariance = tuple(
@@ -103,7 +103,7 @@ def statistics_of(moments: np.ndarray) -> RgbStatistics:
   )
 
 
-def share_of_means(moments: np.ndarray) -> float:
+def fraction_from_means(moments: np.ndarray) -> float:
   """Part of the pixels that was counted as means of 8x8 only."""
   by_means = _PIXELS_OF_A_MEAN * int(moments[3, 0, 0])
   return by_means / max(1, int(moments[:2, 0, 0].sum()) + by_means)

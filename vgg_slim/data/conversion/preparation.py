@@ -46,17 +46,17 @@ def prepare(task: Task) -> Prepared:
   found = audit.Audit.empty(len(task.class_names))
   counter = pixel_moments.MomentCounter()
   frames = []
-  eighth_will_do = task.sampled is not None or not task.count_pixels
+  allow_eighth_scale = task.sampled is not None or not task.count_pixels
   for place, image in enumerate(task.images):
     try:
       data = image.read()
-      picture = _picture(data, task.smaller_side, eighth_will_do and place not in task.on_sheet)
+      picture = _picture(data, task.smaller_side, allow_eighth_scale and place not in task.on_sheet)
     except (DataError, OSError) as error:
       found.add_quarantined(image.name, image.label, str(error))
       continue
     size = (picture.height, picture.width)
     found.add_good(image.name, image.label, size, audit.digest_of(data))
-    if task.count_pixels and not picture.is_eighth:
+    if task.count_pixels and not picture.is_eighth_scale:
       counter.add(picture.image)
     elif task.count_pixels and place in task.sampled:
       counter.add_sample(host.read_image(data).image, picture.image)
@@ -84,10 +84,10 @@ def prepare(task: Task) -> Prepared:
 
 
 def _picture(
-  data: bytes | np.ndarray, smaller_side: int | None, eighth_will_do: bool
+  data: bytes | np.ndarray, smaller_side: int | None, allow_eighth_scale: bool
 ) -> host.StoredImage:
   if not isinstance(data, np.ndarray):
-    return host.read_image(data, smaller_side, eighth_will_do)
+    return host.read_image(data, smaller_side, allow_eighth_scale)
   if smaller_side is not None and min(data.shape[:2]) > smaller_side:
     return host.read_image(host.encode_png(data), smaller_side)
   return host.store_pixels(data)

@@ -149,5 +149,5 @@ def _on_sheet(plan: SplitPlan, num_classes: int) -> set[int]:
   }
 
 
-def _sample_every(num_pictures: int) -> int:
-  return num_pictures // _COUNTED_BY_PIXEL if num_pictures >= _SAMPLED_SPLIT else 1
+def _sample_every(num_images: int) -> int:
+  return num_images // _COUNTED_BY_PIXEL if num_images >= _SAMPLED_SPLIT else 1

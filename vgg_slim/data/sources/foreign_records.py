@@ -15,7 +15,7 @@ import numpy as np
 
 from vgg_slim.data import example_proto, record_framing
 from vgg_slim.data.labels import LABELS_FILE, check_class_names, read_labels
-from vgg_slim.data.sources.labeled_images import LabeledImage, Source, state_of_files
+from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
 
 # Word in a file's name -> split: flowers_train_00000-of-00005.tfrecord, mnist-test.tfrecord-00...
@@ -112,7 +112,7 @@ def open_records(folder: pathlib.Path) -> Source:
     _name_classes(folder, names, texts, labels, offset),
     {split: RecordImages(records, offset) for split, records in splits.items()},
     mirror_safe=True,
-    state=state_of_files(paths),
+    fingerprint=fingerprint_files(paths),
   )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim.data.labels import check_class_names
-from vgg_slim.data.sources.labeled_images import FileImages, Source, state_of_files
+from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
@@ -24,13 +24,13 @@ class Listing(NamedTuple):
       system.
     names: Names of the images, 'class/name', sorted within each class.
     labels: Index into `class_names` for each image.
-    passed_over: Files that are not images by their extension or first bytes, 'class/name', sorted.
+    skipped_files: Files that are not images by their extension or first bytes, 'class/name', sorted.
   """
 
   class_names: tuple[str, ...]
   names: list[str]
   labels: list[int]
-  passed_over: list[str]
+  skipped_files: list[str]
 
 
 def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) -> Source:
@@ -66,11 +66,16 @@ def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) ->
     prefix = f'{name}/' if name else ''
     splits[SPLIT_FOLDERS.get(name, 'train')] = FileImages(root / name, names, labels, prefix)
     paths += [os.path.join(root, name, image) for image in names]
-  passed_over = [
-    os.path.join(name, file) for name, listing in listings.items() for file in listing.passed_over
+  skipped_files = [
+    os.path.join(name, file) for name, listing in listings.items() for file in listing.skipped_files
   ]
   return Source(
-    'folder', class_names, splits, True, state_of_files(paths), passed_over=tuple(passed_over)
+    'folder',
+    class_names,
+    splits,
+    True,
+    fingerprint_files(paths),
+    skipped_files=tuple(skipped_files),
   )
 
 
@@ -92,19 +97,19 @@ def list_class_folders(
     DataError: See `make_listing`.
     OSError: A folder cannot be read.
   """
-  by_class, passed_over = {}, []
+  by_class, skipped_files = {}, []
   for class_name in list_folders(root):
     by_class[class_name] = []
     for name in _walk(root / class_name):
-      names = by_class[class_name] if _is_image(root / class_name / name) else passed_over
+      names = by_class[class_name] if _is_image(root / class_name / name) else skipped_files
       names.append(f'{class_name}/{name}')
-  return make_listing(root, by_class, sorted(passed_over), class_names, may_be_empty)
+  return make_listing(root, by_class, sorted(skipped_files), class_names, may_be_empty)
 
 
 def make_listing(
   where: object,
   by_class: Mapping[str, Sequence[str]],
-  passed_over: list[str],
+  skipped_files: list[str],
   class_names: Sequence[str] | None = None,
   may_be_empty: bool = False,
 ) -> Listing:
@@ -113,7 +118,7 @@ def make_listing(
   Args:
     where: Folder or archive to name in messages.
     by_class: Names of the images by class name.
-    passed_over: See `Listing`.
+    skipped_files: See `Listing`.
     class_names: All classes in the order of their labels; any of them may have no images. By
       default the classes of `by_class`, sorted.
     may_be_empty: Whether a class of `by_class` may have no images; has no effect when
@@ -131,7 +136,7 @@ def make_listing(
   names_of_classes = [sorted(by_class.get(class_name, ())) for class_name in class_names]
   names = [name for class_ in names_of_classes for name in class_]
   labels = [label for label, class_ in enumerate(names_of_classes) for _ in class_]
-  return Listing(tuple(class_names), names, labels, passed_over)
+  return Listing(tuple(class_names), names, labels, skipped_files)
 
 
 def _check_classes(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vgg_slim.data.labels import check_class_names
-from vgg_slim.data.sources.labeled_images import FileImages, Source, state_of_files
+from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 
 # Accepted names of the columns; without a header they are path, label and optionally split.
@@ -64,8 +64,8 @@ def open_list(path: pathlib.Path) -> Source:
       splits[split] = FileImages(root, paths, labels)
   if 'train' not in splits:
     raise DataError(f'{path} has no lines for the train split.')
-  state = state_of_files([path, *(root / row.path for row in rows)])
-  return Source('list', class_names, splits, mirror_safe=True, state=state)
+  fingerprint = fingerprint_files([path, *(root / row.path for row in rows)])
+  return Source('list', class_names, splits, mirror_safe=True, fingerprint=fingerprint)
 
 
 def _read_rows(path: pathlib.Path) -> list[_Row]:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Collection, Sequence
 
 from vgg_slim.data.sources import image_folder
-from vgg_slim.data.sources.labeled_images import LabeledImage, Source, state_of_files
+from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
@@ -60,7 +60,7 @@ def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> So
     OSError: The archive cannot be read.
   """
   plain, temporary_file = _decompress(path)
-  members, passed_over = _read_members(path, plain)
+  members, skipped_files = _read_members(path, plain)
   member_names = _strip_shared_folders(list(members))
   splits = _by_split(member_names)
   listings = {
@@ -78,7 +78,7 @@ def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> So
     ]
     split = image_folder.SPLIT_FOLDERS.get(folder, 'train')
     images[split] = TarImages(str(plain), entries, temporary_file)
-  return Source('tar', class_names, images, True, state_of_files([path]), tuple(passed_over))
+  return Source('tar', class_names, images, True, fingerprint_files([path]), tuple(skipped_files))
 
 
 def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
@@ -103,7 +103,7 @@ def _read_members(
   path: pathlib.Path, plain: pathlib.Path
 ) -> tuple[dict[str, tuple[int, int]], list[str]]:
   """Returns {name: (offset, size)} of the images, and the sorted names of all other files."""
-  members, passed_over = {}, []
+  members, skipped_files = {}, []
   try:
     with tarfile.open(plain, 'r:') as archive, plain.open('rb') as stream:
       for member in archive:
@@ -117,10 +117,10 @@ def _read_members(
         if member.isreg() and not member.issparse() and host.is_image_file(name.suffix, head):
           members[name.as_posix()] = (member.offset_data, member.size)
         else:
-          passed_over.append(name.as_posix())
+          skipped_files.append(name.as_posix())
   except tarfile.TarError as error:
     raise DataError(f'{path} is not a tar archive: {error}.') from error
-  return members, sorted(passed_over)
+  return members, sorted(skipped_files)
 
 
 def _strip_shared_folders(names: list[str]) -> dict[str, str]:

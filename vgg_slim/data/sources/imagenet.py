@@ -8,7 +8,7 @@ import os
 import pathlib
 
 from vgg_slim.data.sources import image_folder
-from vgg_slim.data.sources.labeled_images import FileImages, Source, state_of_files
+from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 
 _KAGGLE_FOLDER = pathlib.Path('ILSVRC', 'Data', 'CLS-LOC')
@@ -43,12 +43,12 @@ def open_imagenet(root: pathlib.Path) -> Source:
   if not (data / 'train').is_dir() or validation is None:
     raise DataError(f'{data} must have the folders train and {" or ".join(_VALIDATION_FOLDERS)}.')
   train = image_folder.list_class_folders(data / 'train')
-  passed_over = [f'train/{file}' for file in train.passed_over]
+  skipped_files = [f'train/{file}' for file in train.skipped_files]
   if image_folder.list_folders(validation):
     listing = image_folder.list_class_folders(validation)
     image_folder.check_same_classes(data, train.class_names, validation.name, listing.class_names)
     names, labels = listing.names, listing.labels
-    passed_over += [f'{validation.name}/{file}' for file in listing.passed_over]
+    skipped_files += [f'{validation.name}/{file}' for file in listing.skipped_files]
   else:
     names, labels = _read_validation(root, validation, train.class_names)
   files = ((data / 'train', train.names), (validation, names))
@@ -62,8 +62,8 @@ def open_imagenet(root: pathlib.Path) -> Source:
     _with_words(root, train.class_names),
     splits,
     mirror_safe=True,
-    state=state_of_files(paths),
-    passed_over=tuple(passed_over),
+    fingerprint=fingerprint_files(paths),
+    skipped_files=tuple(skipped_files),
   )
 
 

@@ -42,19 +42,19 @@ class Source:
     dataset: a name of sources.DATASETS.
     class_names: in the order of the labels.
     splits: 'train' and perhaps 'validation' and 'test', in an order that never changes.
-    mirror_safe: whether a left-right mirrored picture is still one of its class.
-    state: is another when any picture may be another; a conversion that was killed is resumed only
-      in the same state.
-    passed_over: names of files that are no pictures and were left out.
-    classes_given: whether the user listed the classes, so that some may have no image.
+    mirror_safe: whether a horizontally flipped image still belongs to its class.
+    fingerprint: digest of the input files; changes whenever any image may have changed. An
+      interrupted conversion is resumed only if the fingerprint is the same.
+    skipped_files: names of files that are not images and were skipped.
+    classes_given: whether the user listed the classes, in which case some may have no images.
   """
 
   dataset: str
   class_names: tuple[str, ...]
   splits: Mapping[str, Sequence[LabeledImage]]
   mirror_safe: bool
-  state: str = ''
-  passed_over: tuple[str, ...] = ()
+  fingerprint: str = ''
+  skipped_files: tuple[str, ...] = ()
   classes_given: bool = False
 
   @property
@@ -160,7 +160,7 @@ def from_arrays(
   return Source(dataset, tuple(class_names), splits, mirror_safe, state.hexdigest())
 
 
-def state_of_files(paths: Sequence[str | os.PathLike]) -> str:
+def fingerprint_files(paths: Sequence[str | os.PathLike]) -> str:
   """Digest of path, size and time of change of files; a file that is not there counts as such."""
   state = hashlib.sha256()
   for path in paths:
