@@ -66,7 +66,7 @@ def test_failed_checks_are_lines_and_exit_code_1(doctor, made, tmp_path, capsys)
   assert error.startswith('doctor: error: ')
   shutil.rmtree(other)
   for arguments, words in (
-    ((f'--data_dir={other}',), 'is no folder. Make one with tools/convert_to_tfrecord.'),
+    ((f'--data_dir={other}',), 'is not a folder. Create it with tools/convert_to_tfrecord.'),
     (('--data_dir=data', '--model=vgg-16'), "Did you mean 'vgg16'?"),
   ):
     assert run_tool(doctor, *arguments) == 1

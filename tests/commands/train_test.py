@@ -91,7 +91,7 @@ def test_the_digits_are_the_default_data_set(data_dir, tmp_path, monkeypatch, ca
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
-    (['--data_dir=nowhere'], 1, 'nowhere is no folder'),
+    (['--data_dir=nowhere'], 1, 'nowhere is not a folder'),
     (['--model=vgg17'], 1, "Unknown model 'vgg17'"),
     (['--data_dir=.'], 1, 'has no manifest.json'),
     (['--batch_size=many'], 2, '--batch_size=many'),

@@ -37,16 +37,16 @@ def by_protobuf(values):
   return tf.train.Example(features=features).SerializeToString(deterministic=True)
 
 
-def test_the_keys_are_slims():
+def test_keys_are_those_of_slim():
   features = tf.train.Example.FromString(encode()).features.feature
   assert {
     key: (value.bytes_list.value or value.int64_list.value)[0] for key, value in features.items()
   } == VALUES
 
 
-# Lengths and numbers around those where a varint grows by a byte.
+# Lengths and numbers around those at which a varint grows by a byte.
 @pytest.mark.parametrize('size', [0, 1, 90, 127, 128, 16_383, 16_384, 3_000_000])
-def test_bytes_are_those_of_protobuf(size):
+def test_bytes_equal_those_of_protobuf(size):
   changes = {'image/encoded': b'x' * size, 'image/height': size, 'image/class/label': size}
   got = encode(encoded=b'x' * size, height=size, label=size)
   assert got == by_protobuf({**VALUES, **changes})
@@ -58,7 +58,7 @@ def test_a_file_name_that_is_not_utf8_is_escaped():
 
 
 class TestDecode:
-  def test_gives_what_was_encoded(self):
+  def test_round_trip(self):
     assert example_proto.decode_example(encode()) == {key: [v] for key, v in VALUES.items()}
 
   def test_reads_what_protobuf_writes(self):
@@ -76,7 +76,7 @@ class TestDecode:
       'empty': [],
     }
 
-  def test_numbers_that_are_not_packed(self):
+  def test_reads_numbers_that_are_not_packed(self):
     key, numbers = b'\x0a\x01k', b'\x1a\x05\x08\x05\x08\xac\x02'  # fields 1: 5, 1: 300
     entry = key + b'\x12\x07' + numbers
     serialized = bytes((0x0A, len(entry) + 2, 0x0A, len(entry))) + entry
@@ -86,13 +86,13 @@ class TestDecode:
     ]
     assert example_proto.decode_example(serialized) == {'k': [5, 300]}
 
-  def test_every_cut_is_refused(self):
+  def test_every_truncation_is_refused(self):
     whole = encode()
     for size in range(1, len(whole)):
       with pytest.raises(ValueError, match='tf.train.Example'):
         example_proto.decode_example(whole[:size])
 
   @pytest.mark.parametrize('other', [b'\xff\xd8\xff\xe0', b'\x08\x01', b'\x80' * 12])
-  def test_no_example(self, other):
-    with pytest.raises(ValueError, match=r'no tf\.train\.Example'):
+  def test_other_bytes_are_refused(self, other):
+    with pytest.raises(ValueError, match=r'not a tf\.train\.Example'):
       example_proto.decode_example(other)

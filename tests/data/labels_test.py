@@ -14,12 +14,12 @@ def test_a_label_file_is_read_as_it_was_written(tmp_path):
   labels.check_labels(path, NAMES)
 
 
-def test_all_names_that_cannot_be_used_are_listed(tmp_path):
+def test_all_unusable_names_are_listed(tmp_path):
   with pytest.raises(DataError) as caught:
     labels.write_labels(tmp_path / 'labels.txt', ['', 'a\nb', 'x', 'x', 'caf\udce9'])
   assert "'' is empty or has a line break" in str(caught.value)
   assert "'a\\nb' is empty or has a line break" in str(caught.value)
-  assert "'x' comes twice" in str(caught.value)
+  assert "'x' occurs more than once" in str(caught.value)
   assert 'is not UTF-8' in str(caught.value)
   assert not list(tmp_path.iterdir())
 
@@ -28,7 +28,7 @@ def test_all_names_that_cannot_be_used_are_listed(tmp_path):
   ('text', 'line', 'got'),
   [('0:a\n2:b\n', 2, "'2:b'"), ('cat\n', 1, "'cat'"), ('0:a\n1:\n', 2, "'1:'"), ('\n', 1, "''")],
 )
-def test_a_line_out_of_form_is_named(tmp_path, text, line, got):
+def test_a_malformed_line_is_named(tmp_path, text, line, got):
   path = tmp_path / 'labels.txt'
   path.write_text(text)
   with pytest.raises(DataError, match=rf'labels\.txt, line {line}: expected .*NAME, got {got}'):
@@ -40,7 +40,7 @@ def test_a_missing_file_is_named(tmp_path):
     labels.read_labels(tmp_path / 'labels.txt')
 
 
-def test_differences_name_line_got_and_expected(tmp_path):
+def test_differences_name_line_actual_and_expected(tmp_path):
   path = tmp_path / 'labels.txt'
   path.write_text('0:cat\n1:cow\n')
   with pytest.raises(DataError) as caught:
@@ -49,7 +49,7 @@ def test_differences_name_line_got_and_expected(tmp_path):
   assert 'it has 2 lines, expected 3' in str(caught.value)
 
 
-def test_a_list_of_classes_is_a_name_a_line_or_a_label_file(tmp_path):
+def test_a_class_list_has_one_name_per_line_or_is_a_label_file(tmp_path):
   path = tmp_path / 'classes.txt'
   path.write_text('dog\ncat, tabby\n2:1 ratio\n')
   assert labels.read_class_list(path) == ('dog', 'cat, tabby', '2:1 ratio')
@@ -60,13 +60,13 @@ def test_a_list_of_classes_is_a_name_a_line_or_a_label_file(tmp_path):
 @pytest.mark.parametrize(
   ('text', 'message'),
   [
-    ('', 'at least two classes, one a line; it has 0'),
+    ('', 'at least two classes, one per line; it has 0'),
     ('dog\n', 'it has 1'),
-    ('dog\ncat\ndog\n', "'dog' comes twice"),
+    ('dog\ncat\ndog\n', "'dog' occurs more than once"),
     ('dog\n\ncat\n', "'' is empty"),
   ],
 )
-def test_lists_that_cannot_be_used(tmp_path, text, message):
+def test_unusable_class_lists_are_refused(tmp_path, text, message):
   path = tmp_path / 'classes.txt'
   path.write_text(text)
   with pytest.raises(DataError, match=f'classes.txt.*{message}'):

@@ -54,7 +54,7 @@ def test_a_manifest_is_read_as_it_was_written(data_dir):
   assert (data_dir / 'labels.txt').read_text() == '0:cat\n1:dog\n'
 
 
-def test_split_and_its_paths(data_dir):
+def test_splits_give_their_size_and_paths(data_dir):
   m = manifest.read_manifest(data_dir)
   assert m.split('train').num_bytes == 12
   assert manifest.shard_paths(data_dir, m, 'train') == [str(data_dir / name) for name in SHARDS]
@@ -62,7 +62,7 @@ def test_split_and_its_paths(data_dir):
     manifest.shard_paths(data_dir, m, 'test')
 
 
-def test_fingerprint_follows_names_and_bytes_only():
+def test_fingerprint_depends_on_names_and_bytes_only():
   m = example_manifest()
   assert len(m.fingerprint) == 16
   assert dataclasses.replace(m, vgg_slim_version='9', seed=8).fingerprint == m.fingerprint
@@ -73,32 +73,32 @@ def test_fingerprint_follows_names_and_bytes_only():
   assert dataclasses.replace(m, splits=changed).fingerprint != m.fingerprint
 
 
-def test_pixels_of_an_image_where_all_have_one_size():
+def test_uniform_pixels_is_known_only_if_all_sizes_are_equal():
   m = example_manifest()
   assert m.uniform_pixels is None
   assert dataclasses.replace(m, same_size=True).uniform_pixels == 35
 
 
-def test_no_folder_and_no_manifest(tmp_path):
-  with pytest.raises(DataError, match='nowhere is no folder'):
+def test_missing_folder_and_missing_manifest_are_named(tmp_path):
+  with pytest.raises(DataError, match='nowhere is not a folder'):
     manifest.read_manifest(tmp_path / 'nowhere')
   with pytest.raises(DataError, match=r'has no manifest\.json'):
     manifest.read_manifest(tmp_path)
 
 
-def test_not_json(data_dir):
+def test_a_manifest_that_is_not_json_is_refused(data_dir):
   (data_dir / 'manifest.json').write_text('{"format_version": 1,')
   with pytest.raises(DataError, match=r'manifest\.json: not JSON: .*line 1'):
     manifest.read_manifest(data_dir)
 
 
-def test_another_format_version(data_dir):
+def test_another_format_version_is_refused(data_dir):
   edit(data_dir, lambda values: values.update(format_version=3, something_new=0))
   with pytest.raises(DataError, match=r'format_version is 3; vgg_slim \S+ reads 2'):
     manifest.read_manifest(data_dir)
 
 
-def test_all_wrong_keys_are_listed(data_dir):
+def test_all_problems_are_listed(data_dir):
   def change(values):
     del values['seed'], values['dataset']
     values.update(colour=1, rgb_mean=[1, 2], rgb_covariance=[[1, 2, 3]], same_size='no')
@@ -129,7 +129,7 @@ def test_a_broken_split_is_named(data_dir, change, message):
     manifest.read_manifest(data_dir)
 
 
-def test_numbers_may_be_0(data_dir):
+def test_numbers_may_be_zero(data_dir):
   def change(values):
     values.update(seed=0, validation_fraction=0, rgb_mean=[0, 0, 0])
     values['splits']['train'].update(examples_per_class=[0, 4])
@@ -142,9 +142,9 @@ def test_numbers_may_be_0(data_dir):
 @pytest.mark.parametrize(
   ('wrong', 'message'),
   [
-    ({'seed': -1}, 'seed must be a whole number, at least 0, got -1'),
-    ({'seed': 1.0}, 'seed must be a whole number'),
-    ({'seed': True}, 'seed must be a whole number'),
+    ({'seed': -1}, 'seed must be an integer of at least 0, got -1'),
+    ({'seed': 1.0}, 'seed must be an integer'),
+    ({'seed': True}, 'seed must be an integer'),
     ({'validation_fraction': True}, 'validation_fraction must be a number'),
     ({'validation_fraction': float('nan')}, 'validation_fraction must be a number'),
     ({'class_names': ['cat', 3]}, 'class_names must be a list of strings'),
@@ -155,19 +155,19 @@ def test_numbers_may_be_0(data_dir):
     ({'splits': []}, 'splits must be an object'),
   ],
 )
-def test_values_of_a_wrong_kind(data_dir, wrong, message):
+def test_values_of_the_wrong_type_are_refused(data_dir, wrong, message):
   edit(data_dir, lambda values: values.update(wrong))
   with pytest.raises(DataError, match=message):
     manifest.read_manifest(data_dir)
 
 
-def test_a_list_is_no_manifest(data_dir):
+def test_a_list_is_not_a_manifest(data_dir):
   (data_dir / 'manifest.json').write_text('[]')
   with pytest.raises(DataError, match='must be an object, got list'):
     manifest.read_manifest(data_dir)
 
 
-def test_label_file_missing_or_of_another_data_set(data_dir):
+def test_a_missing_or_different_label_file_is_an_error(data_dir):
   (data_dir / 'labels.txt').write_text('0:cat\n1:cow\n')
   with pytest.raises(DataError, match=r"labels\.txt disagrees .* line 2 is 'cow', expected 'dog'"):
     manifest.read_manifest(data_dir)
@@ -176,7 +176,7 @@ def test_label_file_missing_or_of_another_data_set(data_dir):
     manifest.read_manifest(data_dir)
 
 
-def test_shards_missing_or_of_another_size_are_all_named(data_dir):
+def test_all_missing_and_resized_shards_are_named(data_dir):
   first, second = (data_dir / name for name in SHARDS)
   first.unlink()
   second.write_bytes(b'longer than before')
@@ -186,7 +186,7 @@ def test_shards_missing_or_of_another_size_are_all_named(data_dir):
   assert f'{second} has 18 bytes, expected 7' in str(caught.value)
 
 
-def test_checksums_find_a_changed_byte_of_equal_size(data_dir):
+def test_checksums_find_a_changed_byte_in_a_shard_of_the_same_size(data_dir):
   m = manifest.read_manifest(data_dir)
   manifest.check_checksums(data_dir, m)
   path = data_dir / 'train-00001-of-00002.tfrecord'

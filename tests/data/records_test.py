@@ -19,8 +19,8 @@ def example(i=0, filename=None):
 
 def write_shard(path, serialized):
   with tf.io.TFRecordWriter(str(path)) as writer:
-    for one in serialized:
-      writer.write(one)
+    for record in serialized:
+      writer.write(record)
 
 
 def test_parse_example_in_a_dataset():
@@ -36,13 +36,13 @@ def test_parse_example_in_a_dataset():
     assert session.run(parsed)[:3] == (b'bytes 1', 1, '\u00e9.png'.encode())
 
 
-def test_names_and_bytes_without_a_graph(tmp_path):
+def test_read_examples_yields_names_and_bytes_in_order(tmp_path):
   paths = [tmp_path / 'a', tmp_path / 'b']
   for i, path in enumerate(paths):
     write_shard(path, [example(2 * i), example(2 * i + 1, filename='\u00e9.png')])
-  found = list(records.read_examples(map(str, paths)))
-  assert [encoded for _, encoded in found] == [b'bytes 0', b'bytes 1', b'bytes 2', b'bytes 3']
-  assert [name for name, _ in found] == ['cat/0.png', '\u00e9.png', 'cat/2.png', '\u00e9.png']
+  examples = list(records.read_examples(map(str, paths)))
+  assert [encoded for _, encoded in examples] == [b'bytes 0', b'bytes 1', b'bytes 2', b'bytes 3']
+  assert [name for name, _ in examples] == ['cat/0.png', '\u00e9.png', 'cat/2.png', '\u00e9.png']
 
 
 def test_a_shard_that_cannot_be_read_is_named(tmp_path):
@@ -59,7 +59,7 @@ class TestCheckRecords:
     write_shard(paths[1], [example(1), example(2)])
     return [str(path) for path in paths]
 
-  def test_a_label_beyond_the_classes_is_named(self, paths):
+  def test_an_out_of_range_label_is_named(self, paths):
     assert records.check_records(paths, num_classes=3) is None
     with pytest.raises(
       DataError, match='b.tfrecord: record 1 .from 0. has label 2; with 2 classes'
@@ -67,7 +67,7 @@ class TestCheckRecords:
       records.check_records(paths, num_classes=2)
     assert records.check_records(paths, num_classes=2, limit=1) is None
 
-  def test_a_record_without_label_is_named(self, paths, tmp_path):
+  def test_a_record_without_a_label_is_named(self, paths, tmp_path):
     path = tmp_path / 'c.tfrecord'
     write_shard(path, [tf.train.Example().SerializeToString()])
     with pytest.raises(DataError, match='c.tfrecord: record 0 .from 0. has label none'):

@@ -1,7 +1,7 @@
-"""tf.train.Example on the wire: the only home of the feature keys, which are slim's.
+"""Encodes and decodes tf.train.Example without TensorFlow; defines the feature keys, those of slim.
 
-Worker processes of the converter encode without TensorFlow, whose import costs each of them
-seconds and hundreds of megabytes. Format: protocol buffers' encoding, fields of `example.proto`.
+Importing TensorFlow would cost each worker process of a conversion seconds and hundreds of
+megabytes. The format is the wire encoding of protocol buffers with the fields of `example.proto`.
 """
 
 import functools
@@ -34,15 +34,15 @@ def encode_example(
   """Returns a serialized tf.train.Example; equal arguments give equal bytes.
 
   Args:
-    encoded: the picture's file, untouched.
+    encoded: content of the image file.
     image_format: 'jpeg' or 'png'.
-    filename: the picture's name in the source; bytes that are not UTF-8 become escapes.
-    label: 0 .. num_classes - 1.
-    class_name: text of the label.
-    height: in pixels, as is `width`.
-    width: see `height`.
+    filename: name of the image in the source; bytes that are not UTF-8 become escapes.
+    label: index of the class, 0 .. num_classes - 1.
+    class_name: name of the class.
+    height: height of the image in pixels.
+    width: width of the image in pixels.
   """
-  # A protobuf map has no order of its own; sorted is what TensorFlow's deterministic mode writes.
+  # A protobuf map is unordered; TensorFlow sorts the keys when it serializes deterministically.
   entries = (
     _repeated_entry(LABEL, label),
     _repeated_entry(TEXT, class_name.encode()),
@@ -56,10 +56,10 @@ def encode_example(
 
 
 def decode_example(serialized: bytes) -> dict[str, list[bytes] | list[int]]:
-  """The features of a serialized tf.train.Example by key; of those of floats, an empty list.
+  """Returns the features of a serialized tf.train.Example by key; float features become [].
 
   Raises:
-    ValueError: it is no Example.
+    ValueError: `serialized` is not a tf.train.Example.
   """
   features = {}
   for entries in _messages(serialized):
@@ -70,7 +70,7 @@ def decode_example(serialized: bytes) -> dict[str, list[bytes] | list[int]]:
 
 
 def _entry(key: str, value: bytes | int) -> bytes:
-  """One entry of the map: key and Feature."""
+  """Encodes one entry of the feature map: key and Feature."""
   if isinstance(value, bytes):
     feature = _field(_BYTES_LIST, _field(1, value))
   else:
@@ -78,7 +78,7 @@ def _entry(key: str, value: bytes | int) -> bytes:
   return _field(1, _field(1, key.encode()) + _field(2, feature))
 
 
-# Five of the seven are the same in many examples: 5.5 us an example in place of 14.
+# Five of the seven entries recur in many examples: 5.5 us per example instead of 14.
 _repeated_entry = functools.lru_cache(maxsize=4096)(_entry)
 
 
@@ -87,7 +87,7 @@ def _field(number: int, payload: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-  """Seven bits a byte, lowest first; the top bit says that more follow. `value` is at least 0."""
+  """Encodes `value` >= 0, seven bits per byte, lowest first; the top bit says that more follow."""
   groups = bytearray()
   while value > 0x7F:
     groups.append(value & 0x7F | 0x80)
@@ -103,53 +103,53 @@ def _values(feature: bytes | int) -> list[bytes] | list[int]:
       values += _messages(_as_message(container))
     elif kind == _INT64_LIST:
       for _, value in _fields(_as_message(container)):
-        # Packed by most writers, one by one by some.
+        # Most writers pack the numbers into one field; some write a field per number.
         values += [value] if isinstance(value, int) else _read_varints(value)
   return values
 
 
 def _messages(message: bytes) -> Iterator[bytes]:
-  """The content of fields that are messages or bytes."""
+  """Yields the content of every field; all must be messages or bytes."""
   return (_as_message(content) for _, content in _fields(message))
 
 
 def _as_message(content: bytes | int) -> bytes:
   if isinstance(content, int):
-    raise ValueError('no tf.train.Example: a number where a message is expected')
+    raise ValueError('not a tf.train.Example: a number where a message is expected')
   return content
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
-  """Number and content of each field of a message."""
-  place = 0
-  while place < len(message):
-    tag, place = _read_varint(message, place)
-    content, place = _read_varint(message, place)
+  """Yields number and content of each field of a message."""
+  offset = 0
+  while offset < len(message):
+    tag, offset = _read_varint(message, offset)
+    content, offset = _read_varint(message, offset)
     if tag & 7 == _LENGTH_DELIMITED:
       size = content
-      content, place = message[place : place + size], place + size
+      content, offset = message[offset : offset + size], offset + size
       if not 0 <= size == len(content):
-        raise ValueError('no tf.train.Example: a field goes beyond its message')
+        raise ValueError('not a tf.train.Example: a field extends beyond its message')
     elif tag & 7 != _VARINT:
-      raise ValueError(f'no tf.train.Example: a field of wire type {tag & 7}')
+      raise ValueError(f'not a tf.train.Example: a field of wire type {tag & 7}')
     yield tag >> 3, content
 
 
 def _read_varints(packed: bytes) -> list[int]:
-  values, place = [], 0
-  while place < len(packed):
-    value, place = _read_varint(packed, place)
+  values, offset = [], 0
+  while offset < len(packed):
+    value, offset = _read_varint(packed, offset)
     values.append(value)
   return values
 
 
-def _read_varint(message: bytes, place: int) -> tuple[int, int]:
-  """An int64 and the place behind it."""
+def _read_varint(message: bytes, offset: int) -> tuple[int, int]:
+  """Returns the int64 at `offset` and the offset after it."""
   value = shift = 0
-  while place < len(message) and shift < 64:
-    byte = message[place]
+  while offset < len(message) and shift < 64:
+    byte = message[offset]
     value |= (byte & 0x7F) << shift
-    place, shift = place + 1, shift + 7
+    offset, shift = offset + 1, shift + 7
     if byte < 0x80:
-      return (value + (1 << 63)) % (1 << 64) - (1 << 63), place
-  raise ValueError('no tf.train.Example: a number does not end')
+      return (value + (1 << 63)) % (1 << 64) - (1 << 63), offset
+  raise ValueError('not a tf.train.Example: a number does not end')

@@ -1,4 +1,4 @@
-"""The label file: one line `id:name` per class, ids 0, 1, 2, ... No TensorFlow."""
+"""The label file: one line `id:name` per class, with ids 0, 1, 2, ... No TensorFlow."""
 
 import collections
 import pathlib
@@ -11,23 +11,23 @@ LABELS_FILE = 'labels.txt'
 
 
 def check_class_names(class_names: Sequence[str]) -> None:
-  """Raises DataError that lists every name that cannot stand in a label file."""
+  """Raises DataError that lists every name that a label file cannot hold."""
   problems = []
   for name in class_names:
     if len(name.splitlines()) != 1:
       problems.append(f'{name!r} is empty or has a line break')
     elif not _is_utf8(name):
       problems.append(f'{name!r} is not UTF-8')
-  problems += [f'{name!r} comes twice' for name in _repeated(class_names)]
+  problems += [f'{name!r} occurs more than once' for name in _repeated(class_names)]
   if problems:
     raise DataError(f'Class names that cannot be used: {"; ".join(problems)}.')
 
 
 def write_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
-  """Writes the label file, UTF-8.
+  """Writes the label file in UTF-8.
 
   Raises:
-    DataError: a name is empty, repeated, not UTF-8 or has a line break.
+    DataError: a name is empty, repeated or not UTF-8, or contains a line break.
   """
   check_class_names(class_names)
   lines = [f'{label}:{name}\n' for label, name in enumerate(class_names)]
@@ -35,10 +35,10 @@ def write_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
 
 
 def read_labels(path: pathlib.Path) -> tuple[str, ...]:
-  """Reads a label file; the name of class i stands at place i.
+  """Reads a label file; element i is the name of the class with label i.
 
   Raises:
-    DataError: no such file, or a line that is not `id:name` with the id that is next.
+    DataError: the file cannot be read, or a line is not `id:name` with the next id.
   """
   try:
     lines = path.read_text(encoding='utf-8').split('\n')
@@ -56,10 +56,11 @@ def read_labels(path: pathlib.Path) -> tuple[str, ...]:
 
 
 def read_class_list(path: pathlib.Path) -> tuple[str, ...]:
-  """Reads class names in the order of their labels: one a line, or a label file.
+  """Reads class names in the order of their labels, one per line or from a label file.
 
   Raises:
-    DataError: it cannot be read, has fewer than two names, or one that no label file can hold.
+    DataError: the file cannot be read, has fewer than two names, or has a name that a label file
+      cannot hold.
   """
   try:
     lines = path.read_text(encoding='utf-8-sig').splitlines()
@@ -68,7 +69,7 @@ def read_class_list(path: pathlib.Path) -> tuple[str, ...]:
   if lines and all(line.startswith(f'{label}:') for label, line in enumerate(lines)):
     return read_labels(path)
   if len(lines) < 2:
-    raise DataError(f'{path} must have at least two classes, one a line; it has {len(lines)}.')
+    raise DataError(f'{path} must name at least two classes, one per line; it has {len(lines)}.')
   try:
     check_class_names(lines)
   except DataError as error:
@@ -77,7 +78,7 @@ def read_class_list(path: pathlib.Path) -> tuple[str, ...]:
 
 
 def check_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
-  """Raises DataError unless `path` holds exactly `class_names`; names the lines that differ."""
+  """Raises DataError that names the lines of `path` that differ from `class_names`."""
   names = read_labels(path)
   problems = [
     f'line {label + 1} is {got!r}, expected {expected!r}'

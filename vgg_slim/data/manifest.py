@@ -1,4 +1,4 @@
-"""What a converted data set is: `manifest.json`, read, written and checked. No TensorFlow."""
+"""The description of a converted data set: `manifest.json`. No TensorFlow."""
 
 import dataclasses
 import hashlib
@@ -18,7 +18,7 @@ FORMAT_VERSION = 2
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-  """One TFRecord file; `file` is its name in the data folder, `sha256` in hex digits."""
+  """One TFRecord file; `file` is its name in the data folder, `sha256` is in hex digits."""
 
   file: str
   num_examples: int
@@ -28,7 +28,7 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-  """A part of the data set; `examples_per_class` is indexed by label."""
+  """A split of the data set; `examples_per_class` is indexed by label."""
 
   num_examples: int
   examples_per_class: tuple[int, ...]
@@ -46,20 +46,21 @@ class Manifest:
   Attributes:
     format_version: FORMAT_VERSION of the code that wrote it.
     vgg_slim_version: version of the library that wrote it.
-    dataset: a name of sources.DATASETS.
-    class_names: in the order of the labels.
-    rgb_mean: mean over all pixels of the train split, R, G, B, 0..255; grey counts as R = G = B.
-      See `pixel_moments` for how near it is in large splits.
-    rgb_std: standard deviation of the same pixels, same scale.
-    rgb_covariance: of the same pixels, three rows of three; its diagonal is `rgb_std` squared.
-    smallest_side: min(height, width) of the picture where that is smallest, all splits, pixels.
-    largest_side: max(height, width) of the picture where that is largest, all splits, pixels.
-    same_size: whether all pictures of all splits have one height and one width.
-    mirror_safe: whether a left-right mirrored picture is still one of its class.
-    seed: seed of the validation split and of the order of the train split.
-    validation_fraction: part of the source's train split that became the validation split.
-    splits: 'train' and perhaps 'validation' and 'test'.
-    stored_side: smaller side in pixels to which larger images were reduced; None if none was.
+    dataset: kind of source, a key of `catalog.DATASETS`.
+    class_names: class names in the order of the labels.
+    rgb_mean: mean over all pixels of the training split, R, G, B, 0..255; grey counts as R = G = B.
+      `pixel_moments` says how accurate it is for large splits.
+    rgb_std: standard deviation of the same pixels, on the same scale.
+    rgb_covariance: 3x3 covariance matrix of the same pixels; its diagonal is `rgb_std` squared.
+    smallest_side: shortest side of any image of any split, in pixels.
+    largest_side: longest side of any image of any split, in pixels.
+    same_size: whether all images of all splits have the same height and the same width.
+    mirror_safe: whether a horizontally flipped image still belongs to its class.
+    seed: random seed of the validation split and of the order of the training split.
+    validation_fraction: fraction of the source's training split that became the validation split.
+    splits: splits by name: 'train' and possibly 'validation' and 'test'.
+    stored_side: smaller side in pixels to which larger images were reduced; None if sizes were
+      kept.
   """
 
   format_version: int
@@ -84,12 +85,12 @@ class Manifest:
 
   @property
   def uniform_pixels(self) -> int | None:
-    """Height times width of every picture, or None where they differ."""
+    """Number of pixels of every image, or None if sizes differ."""
     return self.smallest_side * self.largest_side if self.same_size else None
 
   @property
   def fingerprint(self) -> str:
-    """16 hex digits that change when a class name or any byte of any shard does."""
+    """16 hex digits that change whenever a class name or any byte of a shard changes."""
     content = [list(self.class_names)]
     content += [
       [name, *(s.sha256 for s in self.splits[name].shards)] for name in sorted(self.splits)
@@ -100,7 +101,7 @@ class Manifest:
     """Returns a split.
 
     Raises:
-      DataError: there is none of this name; the message says which there are.
+      DataError: there is no split of this name; the message lists the splits.
     """
     if name not in self.splits:
       raise DataError(f'There is no split {name!r}; this data set has {", ".join(self.splits)}.')
@@ -116,20 +117,20 @@ def write_manifest(data_dir: str | pathlib.Path, manifest: Manifest) -> None:
 
 
 def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
-  """Reads `manifest.json` and checks it against the files that it speaks of.
+  """Reads `manifest.json` and checks it against the files that it lists.
 
-  Shards are checked by size only; `check_checksums` reads every byte.
+  Only the sizes of shards are checked; `check_checksums` reads every byte.
 
   Raises:
-    DataError: the folder, the manifest, the label file or a shard is missing, broken or does not
-      agree with the others; names the file.
+    DataError: the folder, the manifest, the label file or a shard is missing, broken or
+      inconsistent with the others; the message names the file.
   """
   folder = pathlib.Path(data_dir)
   path = folder / MANIFEST_FILE
   if not folder.is_dir():
-    raise DataError(f'{folder} is no folder. Make one with tools/convert_to_tfrecord.')
+    raise DataError(f'{folder} is not a folder. Create it with tools/convert_to_tfrecord.')
   if not path.is_file():
-    raise DataError(f'{folder} has no {MANIFEST_FILE}: it is not a whole converted data set.')
+    raise DataError(f'{folder} has no {MANIFEST_FILE}, so it is not a complete converted data set.')
   try:
     manifest = _manifest_from_json(path.read_text(encoding='utf-8'))
   except (DataError, OSError, UnicodeDecodeError) as error:
@@ -140,29 +141,29 @@ def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
 
 
 def shard_paths(data_dir: str | pathlib.Path, manifest: Manifest, split: str) -> list[str]:
-  """Paths of a split's TFRecord files, in order.
+  """Returns the paths of a split's TFRecord files, in order.
 
   Raises:
-    DataError: no such split.
+    DataError: there is no such split.
   """
   return [str(pathlib.Path(data_dir, shard.file)) for shard in manifest.split(split).shards]
 
 
 def check_checksums(data_dir: str | pathlib.Path, manifest: Manifest) -> None:
-  """Reads every shard; raises DataError that lists those whose SHA-256 is another."""
+  """Reads every shard and raises DataError that lists those whose SHA-256 is wrong."""
   problems = []
   for split in manifest.splits.values():
     for shard in split.shards:
       path = pathlib.Path(data_dir, shard.file)
-      got = sha256_of(path)
-      if got != shard.sha256:
-        problems.append(f'{path} has {got}, expected {shard.sha256}')
+      actual = sha256_of(path)
+      if actual != shard.sha256:
+        problems.append(f'{path} has {actual}, expected {shard.sha256}')
   if problems:
     raise DataError(f'Checksums (SHA-256) differ: {"; ".join(problems)}.')
 
 
 def sha256_of(path: pathlib.Path) -> str:
-  """SHA-256 of a file in hex digits.
+  """Returns the SHA-256 of a file in hex digits.
 
   Raises:
     DataError: the file cannot be read.
@@ -187,7 +188,7 @@ def _check_shard_sizes(folder: pathlib.Path, manifest: Manifest) -> None:
       elif path.stat().st_size != shard.num_bytes:
         problems.append(f'{path} has {path.stat().st_size} bytes, expected {shard.num_bytes}')
   if problems:
-    raise DataError(f'Shards do not agree with {MANIFEST_FILE}: {"; ".join(problems)}.')
+    raise DataError(f'Shards are inconsistent with {MANIFEST_FILE}: {"; ".join(problems)}.')
 
 
 def _is_count(value: Any) -> bool:
@@ -218,17 +219,17 @@ def _is_file_name(value: Any) -> bool:
   return isinstance(value, str) and value not in ('', '.', '..') and '/' not in value
 
 
-_COUNT = (_is_count, 'a whole number, at least 0')
+_COUNT = (_is_count, 'an integer of at least 0')
 _SIDE = (
   lambda value: value is None or (_is_count(value) and value > 0),
-  'a number of pixels or null',
+  'a positive number of pixels or null',
 )
 _TEXT = (_is(str), 'a string')
 _TRUTH = (_is(bool), 'true or false')
 _RGB = (_is_rgb, 'three numbers')
 _RGB_ROWS = (_is_rgb_matrix, 'three rows of three numbers')
 
-# What each object of manifest.json must hold, and in which words to say so.
+# Members of each JSON object of the manifest: a check, and the allowed values for messages.
 _SHARD = {
   'file': (_is_file_name, 'the name of a file in this folder'),
   'num_examples': _COUNT,
@@ -237,7 +238,7 @@ _SHARD = {
 }
 _SPLIT = {
   'num_examples': _COUNT,
-  'examples_per_class': (_is_list_of(_is_count), 'a list of whole numbers'),
+  'examples_per_class': (_is_list_of(_is_count), 'a list of integers of at least 0'),
   'shards': (_is_list_of(_is(dict)), 'a list of objects'),
 }
 _MANIFEST = {
@@ -308,7 +309,7 @@ def _split_from_json(values: Any, where: str, num_classes: int) -> Split:
 
 
 def _check_object(values: Any, schema: dict[str, Any], where: str) -> None:
-  """Raises DataError that lists all missing, unknown and wrong members of a JSON object."""
+  """Raises DataError that lists all missing, unknown and invalid members of a JSON object."""
   if not isinstance(values, dict):
     raise DataError(f'{where} must be an object, got {type(values).__name__}.')
   problems = []

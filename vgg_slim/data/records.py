@@ -1,4 +1,4 @@
-"""TFRecord shards, read by TensorFlow."""
+"""Reads TFRecord shards with TensorFlow."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,13 +10,13 @@ from vgg_slim.errors import DataError
 
 
 class ParsedExample(NamedTuple):
-  """One picture of a TFRecord.
+  """One image of a TFRecord file.
 
   Attributes:
     encoded: string [], JPEG or PNG bytes.
     label: int32 [], 0 .. num_classes - 1.
-    filename: string [], UTF-8, the picture's name in the source; '' where the writer gave none.
-    size: int64 [2], height and width in pixels, as the writer gives them: known without decoding.
+    filename: string [], UTF-8, name of the image in the source; '' if the record has none.
+    size: int64 [2], height and width in pixels as recorded, so they are known without decoding.
   """
 
   encoded: tf.Tensor
@@ -26,7 +26,7 @@ class ParsedExample(NamedTuple):
 
 
 def parse_example(serialized: tf.Tensor) -> ParsedExample:
-  """Takes one serialized Example, string [], apart; for `tf.data.Dataset.map`."""
+  """Parses one serialized Example, string []; for `tf.data.Dataset.map`."""
   sides = (example_proto.HEIGHT, example_proto.WIDTH)
   features = tf.io.parse_single_example(
     serialized,
@@ -46,7 +46,7 @@ def parse_example(serialized: tf.Tensor) -> ParsedExample:
 
 
 def read_examples(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-  """Yields name and encoded bytes of every picture, in the order of the shards, outside of a graph.
+  """Yields name and encoded bytes of every image in the order of the shards, without a graph.
 
   Raises:
     DataError: a record cannot be read.
@@ -62,26 +62,26 @@ def read_examples(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def check_records(paths: Iterable[str], num_classes: int, limit: int | None = None) -> None:
-  """Reads records and their labels; pictures stay encoded.
+  """Checks records and their labels without decoding images.
 
   Args:
-    paths: TFRecord files.
-    num_classes: labels are 0 .. num_classes - 1.
-    limit: records of each file that are read; None for all.
+    paths: paths of TFRecord files.
+    num_classes: number of classes; labels must be in 0 .. num_classes - 1.
+    limit: number of records to read from each file; None reads all.
 
   Raises:
-    DataError: a record is damaged, or its label is none of these; names file and record.
+    DataError: a record is damaged or its label is out of range; the message names file and record.
   """
   for path in paths:
     number = 0
     try:
       for serialized in islice(tf.io.tf_record_iterator(path), limit):
         example = tf.train.Example.FromString(serialized)
-        found = list(example.features.feature[example_proto.LABEL].int64_list.value)
-        if len(found) != 1 or not 0 <= found[0] < num_classes:
+        labels = list(example.features.feature[example_proto.LABEL].int64_list.value)
+        if len(labels) != 1 or not 0 <= labels[0] < num_classes:
           raise DataError(
-            f'{path}: record {number} (from 0) has label {", ".join(map(str, found)) or "none"}; '
-            f'with {num_classes} classes 0 to {num_classes - 1} are allowed.'
+            f'{path}: record {number} (from 0) has label {", ".join(map(str, labels)) or "none"}; '
+            f'with {num_classes} classes, 0 to {num_classes - 1} are allowed.'
           )
         number += 1
     except tf.errors.DataLossError as error:

@@ -1,4 +1,4 @@
-"""TFRecord shards, written. No TensorFlow."""
+"""Writes TFRecord shards. No TensorFlow."""
 
 import hashlib
 import pathlib
@@ -9,16 +9,16 @@ from vgg_slim.data import manifest
 
 
 def shard_name(split: str, index: int, num_shards: int) -> str:
-  """File name such as 'train-00007-of-00128.tfrecord'; `index` counts from 0."""
+  """Returns a file name such as 'train-00007-of-00128.tfrecord'; `index` counts from 0."""
   return f'{split}-{index:05d}-of-{num_shards:05d}.tfrecord'
 
 
 def write_shard(path: pathlib.Path, frames: Iterable[bytes]) -> manifest.Shard:
-  """Writes framed records (see `record_framing.frame`) in their order to one file, whole or not.
+  """Writes framed records (see `record_framing.frame`) in order to one file, or leaves no file.
 
   Args:
-    path: of the file; its folder exists.
-    frames: is consumed one at a time.
+    path: path of the file; its folder must exist.
+    frames: frames of the records, consumed one at a time.
 
   Raises:
     OSError: the file cannot be written.

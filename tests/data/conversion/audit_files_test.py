@@ -11,7 +11,7 @@ from vgg_slim.data.sources import image_folder
 
 @pytest.fixture(scope='module')
 def data_dir(tmp_path_factory):
-  """Four cats and eight dogs; one dog is also a cat and a test picture, one file is broken."""
+  """Four cats and eight dogs; one dog is also a cat and a test image, one file is broken."""
   root = tmp_path_factory.mktemp('audit')
   photos = root / 'photos'
   fabricated.write_image_folder(photos / 'train', {'cat': 4, 'dog': 8})
@@ -31,7 +31,7 @@ def data_dir(tmp_path_factory):
   return root / 'out'
 
 
-def test_lists_by_hand(data_dir):
+def test_lists_hold_what_was_planted(data_dir):
   assert (data_dir / 'quarantine.csv').read_text() == (
     'file,class,reason\ntrain/dog/007.png,dog,the file is empty\n'
   )
@@ -49,19 +49,19 @@ def test_lists_by_hand(data_dir):
   }
 
 
-def test_the_report_counts_the_same(data_dir):
+def test_report_agrees_with_the_lists(data_dir):
   text = (data_dir / 'report.html').read_text(encoding='utf-8')
-  assert '1 groups of 3 pictures with the same bytes; 1 groups across splits, 1 with more' in text
-  assert 'has 7 pictures, the smallest 4: 1.75 to 1.' in text
+  assert 'same bytes: 1 (3 images). Groups across splits: 1; across classes: 1.' in text
+  assert 'has 7 images, the smallest 4: 1.75 to 1.' in text
   assert 'train/dog/notes.txt' in text
-  assert '<td>smaller side of 32 to 63 pixels</td><td>12 pictures</td>' in text
+  assert '<td>smaller side of 32 to 63 pixels</td><td>12 images</td>' in text
   assert '<td>smaller side below 32 pixels</td><td>train/dog/006.png</td>' in text
-  assert text.count('<figure ') == 11  # all of the training split
+  assert text.count('<figure ') == 11  # all images of the training split
   tags = collections.Counter({'http': text.count('http:'), 'src': text.count('src="data:image')})
   assert tags == {'src': 11, 'http': 0}
 
 
-def test_nothing_to_list_leaves_no_list(tmp_path):
+def test_empty_lists_are_not_written(tmp_path):
   photos = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})
   source = image_folder.open_folder(photos)
   converter.convert(source, tmp_path / 'out', converter.Options(SplitRule(0)))

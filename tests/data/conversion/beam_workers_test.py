@@ -1,4 +1,4 @@
-"""Needs no TensorFlow, so that an environment with Beam need not hold it."""
+"""Runs without TensorFlow, so that an environment with Beam does not need it."""
 
 import os
 import pathlib
@@ -38,20 +38,20 @@ def photos(folder):
 @pytest.mark.parametrize(
   'options', [(), ('--direct_num_workers=2', '--direct_running_mode=multi_processing')]
 )
-def test_the_same_bytes_as_without_beam(tmp_path, monkeypatch, options):
-  # Beam's processes import this library by themselves.
+def test_beam_writes_the_same_bytes(tmp_path, monkeypatch, options):
+  # Beam's worker processes have to find this library.
   monkeypatch.setenv('PYTHONPATH', str(pathlib.Path(__file__).parents[3]), prepend=os.pathsep)
   source = photos(tmp_path / 'photos')
   plan = converter.Options(num_shards=3)
-  converter.convert(source, tmp_path / 'alone', plan)
+  converter.convert(source, tmp_path / 'local', plan)
   runner = DIRECT._replace(options=options)
   converter.convert(source, tmp_path / 'beam', plan, runner=runner)
-  assert contents(tmp_path / 'beam') == contents(tmp_path / 'alone')
+  assert contents(tmp_path / 'beam') == contents(tmp_path / 'local')
   assert {'quarantine.csv', 'duplicates.csv'} <= set(contents(tmp_path / 'beam'))
 
 
 @pytest.mark.usefixtures('beam')
-def test_strict_is_strict_with_beam_as_well(tmp_path):
+def test_strict_refuses_broken_images_with_beam_too(tmp_path):
   options = converter.Options(strict=True)
   with pytest.raises(DataError, match=r'cannot be used: a/001\.jpg: the file is empty\.'):
     converter.convert(photos(tmp_path / 'photos'), tmp_path / 'out', options, runner=DIRECT)
@@ -59,14 +59,14 @@ def test_strict_is_strict_with_beam_as_well(tmp_path):
 
 
 @pytest.mark.usefixtures('beam')
-def test_an_error_of_a_worker_and_an_unknown_runner_are_said(tmp_path):
+def test_worker_errors_and_unknown_runners_are_reported(tmp_path):
   with pytest.raises(DataError, match='Beam, DirectRunner: .*the disk is full'):
     beam_workers.for_each(fail, [1], DIRECT)
   with pytest.raises(DataError, match='Beam, NoRunner: Unexpected pipeline runner'):
     beam_workers.for_each(fail, [1], beam_workers.Runner('NoRunner'))
 
 
-def test_without_beam_it_is_said_how_to_get_it(monkeypatch):
+def test_without_beam_the_error_says_how_to_install_it(monkeypatch):
   monkeypatch.setitem(sys.modules, 'apache_beam', None)
   with pytest.raises(ConfigError, match=r"FlinkRunner needs .* pip install 'vgg_slim\[beam\]'"):
     beam_workers.for_each(print, [1], beam_workers.Runner('FlinkRunner'))

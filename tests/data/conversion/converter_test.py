@@ -27,13 +27,13 @@ from vgg_slim.preprocessing import host
 def convert(
   source, folder, validation_fraction=None, seed=0, *, progress=None, num_workers=1, **options
 ):
-  """`conversion.convert` with the rule of the split spelled out."""
+  """Calls `converter.convert`, with the split rule as plain arguments."""
   options = converter.Options(SplitRule(validation_fraction, seed=seed), **options)
   return converter.convert(source, folder, options, num_workers, progress)
 
 
 def read_split(data_dir, m, split):
-  """The Examples of a split as {feature: value}, in order."""
+  """Returns the Examples of a split as {feature: value}, in order."""
   examples = []
   for path in manifest.shard_paths(data_dir, m, split):
     for record in tf.io.tf_record_iterator(path):
@@ -51,7 +51,7 @@ def labels_of(data_dir, m, split):
   return [example['class/label'] for example in read_split(data_dir, m, split)]
 
 
-def test_jpeg_bytes_arrive_untouched(tmp_path):
+def test_jpeg_bytes_are_stored_untouched(tmp_path):
   root = tmp_path / 'photos'
   fabricated.write_image_folder(root, {'cat': 3, 'dog': 4}, 'JPEG', '.JPG')
   m = convert(catalog.open_source('folder', root), tmp_path / 'out', 0.25)
@@ -77,7 +77,7 @@ def test_jpeg_bytes_arrive_untouched(tmp_path):
   ]
 
 
-def test_mean_and_std_are_those_of_the_train_split_by_loops(tmp_path):
+def test_mean_and_std_agree_with_loops_over_the_training_split(tmp_path):
   root = tmp_path / 'x'
   (root / 'a').mkdir(parents=True)
   (root / 'b').mkdir()
@@ -97,14 +97,14 @@ def test_mean_and_std_are_those_of_the_train_split_by_loops(tmp_path):
     mean = math.fsum(values[channel]) / n
     variance = math.fsum((value - mean) ** 2 for value in values[channel]) / n
     assert m.rgb_mean[channel] == mean
-    # The loop rounds at every pixel, the library at the last division only.
+    # The loop rounds at every pixel, the library only at the last division.
     assert m.rgb_std[channel] == pytest.approx(math.sqrt(variance), rel=1e-12)
   np.testing.assert_allclose(m.rgb_covariance, np.cov(values, bias=True), rtol=1e-12)
   assert m.rgb_mean[0] != m.rgb_mean[1]
   assert (m.smallest_side, m.largest_side, m.same_size) == (3, 9, False)
 
 
-def test_large_sets_are_counted_by_a_sample_whatever_the_shards(tmp_path, monkeypatch):
+def test_statistics_from_a_sample_do_not_depend_on_the_shards(tmp_path, monkeypatch):
   monkeypatch.setattr(shard_plans, '_SAMPLED_SPLIT', 16)
   monkeypatch.setattr(shard_plans, '_COUNTED_BY_PIXEL', 4)
   root = tmp_path / 'x'
@@ -112,14 +112,14 @@ def test_large_sets_are_counted_by_a_sample_whatever_the_shards(tmp_path, monkey
     path = root / 'ab'[i % 2] / f'{i}.jpg'
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(fabricated.encoded(fabricated.pixels(i, 128, 136), 'JPEG'))
-  # Pictures of the contact sheet are decoded whole.
+  # Images of the contact sheet would be decoded at full scale.
   monkeypatch.setattr(shard_plans, '_on_sheet', lambda plan, num_classes: set())
   source = catalog.open_source('folder', root)
   one = convert(source, tmp_path / 'one', 0, num_shards=1)
   three = convert(source, tmp_path / 'three', 0, num_shards=3)
   assert (one.rgb_mean, one.rgb_std) == (three.rgb_mean, three.rgb_std)
   pixels = np.concatenate([np.asarray(Image.open(path)) for path in root.rglob('*.jpg')])
-  # Noise that is alike in all of them: what the sample says of it holds for the others.
+  # The noise has one distribution in all images, so the sample is representative.
   np.testing.assert_allclose(one.rgb_mean, pixels.mean((0, 1)), atol=0.2)
   np.testing.assert_allclose(one.rgb_std, pixels.std((0, 1)), rtol=0.01)
   assert '<td>75%</td>' in (tmp_path / 'one' / 'report.html').read_text()
@@ -134,8 +134,8 @@ def test_mean_of_one_known_pixel_value(tmp_path):
   assert (m.smallest_side, m.largest_side, m.same_size, m.mirror_safe) == (2, 3, True, False)
 
 
-def test_stratification_counts_by_hand(tmp_path):
-  # 10, 20 and 5 pictures, a fifth of each: 2, 4 and 1, in all ceil(0.2 * 35) = 7.
+def test_stratified_counts_agree_with_hand_arithmetic(tmp_path):
+  # A fifth of 10, 20 and 5 images is 2, 4 and 1; ceil(0.2 * 35) = 7 in total.
   m = convert(fabricated.source((10, 20, 5), test=(1, 0, 2)), tmp_path / 'out')
   assert m.validation_fraction == 0.2
   assert {name: split.examples_per_class for name, split in m.splits.items()} == {
@@ -161,7 +161,7 @@ def test_every_shard_mixes_classes(tmp_path):
   assert len(m.splits['train'].shards) == 4
   assert list(m.splits) == ['train']
   for shard in range(4):
-    # 30 draws of 60 + 60: fewer than 6 of a class has a probability below 1 in 4000.
+    # 30 draws from 60 + 60: the probability of fewer than 6 of a class is below 1 in 4000.
     assert 6 <= sum(labels[30 * shard : 30 * (shard + 1)]) <= 24
 
 
@@ -169,7 +169,7 @@ def digests(folder):
   return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
-def test_same_arguments_give_the_same_bytes_another_seed_others(tmp_path):
+def test_bytes_depend_on_the_arguments_and_the_seed_only(tmp_path):
   for name, seed in (('one', 5), ('two', 5), ('three', 6)):
     convert(fabricated.source((6, 7), test=(2, 2)), tmp_path / name, seed=seed, num_shards=2)
   assert digests(tmp_path / 'one') == digests(tmp_path / 'two')
@@ -180,7 +180,7 @@ def test_same_arguments_give_the_same_bytes_another_seed_others(tmp_path):
   }
 
 
-def test_own_validation_split_is_kept(tmp_path):
+def test_validation_split_of_the_source_is_kept(tmp_path):
   source = fabricated.source((4, 4), validation=(1, 2))
   m = convert(source, tmp_path / 'out')
   assert m.validation_fraction == 0
@@ -190,8 +190,8 @@ def test_own_validation_split_is_kept(tmp_path):
     convert(source, tmp_path / 'other', 0.5)
 
 
-def test_progress_counts_every_picture_of_every_split(tmp_path, monkeypatch):
-  monkeypatch.setattr(shard_plans, '_TASK_PICTURES', 3)
+def test_progress_counts_every_image_of_every_split(tmp_path, monkeypatch):
+  monkeypatch.setattr(shard_plans, '_TASK_IMAGES', 3)
   calls = []
   convert(
     fabricated.source((4, 4), test=(1, 1)),
@@ -210,35 +210,35 @@ def test_progress_counts_every_picture_of_every_split(tmp_path, monkeypatch):
     ({'num_workers': 0}, 'num_workers must be at least 1, got 0'),
   ],
 )
-def test_arguments_out_of_range(tmp_path, arguments, message):
+def test_out_of_range_arguments_are_refused(tmp_path, arguments, message):
   with pytest.raises(ConfigError, match=message):
     convert(fabricated.source((4, 4)), tmp_path / 'out', **arguments)
   assert not list(tmp_path.iterdir())
 
 
-def test_a_smaller_side_of_one_pixel_is_in_range():
+def test_a_smaller_side_of_one_pixel_is_allowed():
   assert converter.Options(smaller_side=1).smaller_side == 1
 
 
 def test_an_empty_split_is_named(tmp_path):
-  with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
+  with pytest.raises(DataError, match="Split 'test' of folder has no images"):
     convert(fabricated.source((4, 4), test=(0, 0)), tmp_path / 'out')
 
 
-def test_an_output_that_exists_is_left_alone(tmp_path):
+def test_an_existing_output_folder_is_left_alone(tmp_path):
   (tmp_path / 'out').mkdir()
-  with pytest.raises(DataError, match='out cannot be written: exists already'):
+  with pytest.raises(DataError, match='out cannot be written: it exists already'):
     convert(fabricated.source((4, 4)), tmp_path / 'out')
   assert not list((tmp_path / 'out').iterdir())
 
 
-def test_an_output_that_cannot_be_made_is_named(tmp_path):
+def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
   (tmp_path / 'file').write_text('x')
   with pytest.raises(DataError, match='file/out cannot be written: .*Not a directory'):
     convert(fabricated.source((4, 4)), tmp_path / 'file' / 'out')
 
 
-def test_a_picture_that_cannot_be_used_is_left_out_and_named(tmp_path):
+def test_an_unusable_image_is_left_out_and_named(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 3})
   (root / 'b' / '001.png').write_bytes(b'<html>')
   source = catalog.open_source('folder', root)
@@ -252,7 +252,7 @@ def test_a_picture_that_cannot_be_used_is_left_out_and_named(tmp_path):
   assert sorted(lines[1:])[1] == 'b/001.png,b,not an image that Pillow can read'
 
 
-def test_strict_makes_it_an_error_that_leaves_nothing(tmp_path):
+def test_strict_fails_on_an_unusable_image_and_leaves_nothing(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 3})
   (root / 'b' / '001.png').write_bytes(b'')
   with pytest.raises(DataError, match=r'cannot be used: b/001\.png: the file is empty\.'):
@@ -260,17 +260,15 @@ def test_strict_makes_it_an_error_that_leaves_nothing(tmp_path):
   assert [path.name for path in tmp_path.iterdir()] == ['x']
 
 
-def test_a_class_without_a_good_picture_is_an_error(tmp_path):
+def test_a_class_without_a_usable_image_is_an_error(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 1})
   (root / 'b' / '000.png').write_bytes(b'')
-  with pytest.raises(
-    DataError, match=r'class b has none to train with\. .*b/000\.png: the file is'
-  ):
+  with pytest.raises(DataError, match=r'class b has none for training\. .*b/000\.png: the file is'):
     convert(catalog.open_source('folder', root), tmp_path / 'out', 0)
   assert [path.name for path in tmp_path.iterdir()] == ['x']
 
 
-def test_larger_pictures_are_reduced(tmp_path):
+def test_larger_images_are_reduced(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})
   (root / 'a' / 'large.png').write_bytes(fabricated.encoded(fabricated.pixels(9, 40, 90)))
   m = convert(catalog.open_source('folder', root), tmp_path / 'out', 0, smaller_side=20)
@@ -293,12 +291,12 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path):
   assert {'quarantine.csv', 'duplicates.csv', 'report.html'} <= set(digests(tmp_path / '1'))
 
 
-def stop_after(count, how):
-  """A progress function that stops the run when `count` pictures are done."""
+def stop_after(count, stop):
+  """A progress function that stops the run when `count` images are done."""
 
   def progress(done, _):
     if done >= count:
-      how()
+      stop()
 
   return progress
 
@@ -308,20 +306,20 @@ def interrupt():
 
 
 @pytest.fixture
-def one_picture_a_task(monkeypatch):
-  monkeypatch.setattr(shard_plans, '_TASK_PICTURES', 1)
+def one_image_per_task(monkeypatch):
+  monkeypatch.setattr(shard_plans, '_TASK_IMAGES', 1)
 
 
 @pytest.mark.parametrize('suffix', ['', '.json'])
-@pytest.mark.usefixtures('one_picture_a_task')
-def test_an_interrupted_conversion_goes_on_with_what_it_lacks(tmp_path, suffix):
+@pytest.mark.usefixtures('one_image_per_task')
+def test_an_interrupted_conversion_resumes_with_the_missing_shards(tmp_path, suffix):
   source = fabricated.source((8, 8))
   convert(source, tmp_path / 'whole', 0, num_shards=4)
   with pytest.raises(KeyboardInterrupt):
     convert(source, tmp_path / 'out', 0, num_shards=4, progress=stop_after(10, interrupt))
   (left,) = (path for path in tmp_path.iterdir() if path.name.startswith('.'))
   assert not (left / 'manifest.json').exists()
-  # The second of the two shards that were whole, or its journal, is cut short meanwhile.
+  # Meanwhile the second of the two finished shards, or its journal entry, is truncated.
   (left / f'train-00001-of-00004.tfrecord{suffix}').write_bytes(b'')
   calls = []
   convert(source, tmp_path / 'out', 0, num_shards=4, progress=lambda *call: calls.append(call))
@@ -334,11 +332,11 @@ def kill_a_worker():
   multiprocessing.active_children()[0].kill()
 
 
-@pytest.mark.usefixtures('one_picture_a_task')
-def test_finished_shards_outlive_a_killed_worker(tmp_path):
+@pytest.mark.usefixtures('one_image_per_task')
+def test_finished_shards_survive_a_killed_worker(tmp_path):
   source = fabricated.source((12, 12))
   convert(source, tmp_path / 'whole', 0, num_shards=6)
-  # Those that a worker has done before its death may still arrive: 8 of 24 images, or a few more.
+  # Results that a worker finished before its death may still arrive: 8 of 24 images, or a few more.
   with pytest.raises(UnfinishedError) as ended:
     convert(
       source,
@@ -349,8 +347,7 @@ def test_finished_shards_outlive_a_killed_worker(tmp_path):
       progress=stop_after(8, kill_a_worker),
     )
   assert re.search(
-    r'A worker process died.*The conversion is not finished; [2-4] of 6 shards are, and are kept: '
-    'the same command goes on with the others',
+    r'A worker process died.*The conversion is not finished: [2-4] of 6 shards are written',
     str(ended.value),
   )
   calls = []
@@ -359,7 +356,7 @@ def test_finished_shards_outlive_a_killed_worker(tmp_path):
   assert digests(tmp_path / 'out') == digests(tmp_path / 'whole')
 
 
-def test_finished_shards_outlive_a_full_disk(tmp_path, monkeypatch):
+def test_finished_shards_survive_a_full_disk(tmp_path, monkeypatch):
   source = fabricated.source((8, 8))
   convert(source, tmp_path / 'whole', 0, num_shards=4)
   open_whole = files.open_whole
@@ -373,7 +370,7 @@ def test_finished_shards_outlive_a_full_disk(tmp_path, monkeypatch):
 
   monkeypatch.setattr(files, 'open_whole', open_on_a_full_disk)
   with pytest.raises(
-    UnfinishedError, match='No space left on device.*; 2 of 4 shards are, and are'
+    UnfinishedError, match='No space left on device.*: 2 of 4 shards are written and'
   ):
     convert(source, tmp_path / 'out', 0, num_shards=4)
   monkeypatch.undo()
@@ -382,8 +379,8 @@ def test_finished_shards_outlive_a_full_disk(tmp_path, monkeypatch):
   assert sorted(path.name for path in tmp_path.iterdir()) == ['out', 'whole']
 
 
-@pytest.mark.usefixtures('one_picture_a_task')
-def test_what_another_conversion_left_is_not_gone_on_with(tmp_path):
+@pytest.mark.usefixtures('one_image_per_task')
+def test_shards_of_another_conversion_are_not_resumed(tmp_path):
   with pytest.raises(KeyboardInterrupt):
     convert(fabricated.source((8, 8)), tmp_path / 'out', 0, progress=stop_after(3, interrupt))
   convert(fabricated.source((8, 8)), tmp_path / 'out', 0, seed=1)
@@ -392,10 +389,10 @@ def test_what_another_conversion_left_is_not_gone_on_with(tmp_path):
   assert sorted(path.name for path in tmp_path.iterdir()) == ['fresh', 'out']
 
 
-@pytest.mark.usefixtures('one_picture_a_task')
-def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
+@pytest.mark.usefixtures('one_image_per_task')
+def test_a_killed_conversion_leaves_nothing_that_looks_complete(tmp_path):
   kill = stop_after(5, lambda: os.kill(os.getpid(), signal.SIGKILL))
-  # Forked, as a new process would spend seconds on loading TensorFlow.
+  # Forked because a new process would take seconds to load TensorFlow.
   child = multiprocessing.get_context('fork').Process(
     target=convert, args=(fabricated.source((4, 4)), tmp_path / 'out'), kwargs={'progress': kill}
   )
@@ -409,7 +406,7 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
   manifest.read_manifest(tmp_path / 'out')
 
 
-def test_classes_without_an_image_are_in_the_manifest(tmp_path):
+def test_classes_without_images_are_in_the_manifest(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'cat': 3, 'dog': 4})
   names = ('owl', 'dog', 'cat')
   m = convert(catalog.open_source('folder', root, names), tmp_path / 'out', 0.3)

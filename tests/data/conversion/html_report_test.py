@@ -4,7 +4,7 @@ from vgg_slim.data.conversion import html_report
 
 
 class Reader(HTMLParser):
-  """Collects tags, texts and pictures."""
+  """Collects tags, texts, image sources and the stack of open tags."""
 
   def __init__(self):
     super().__init__()
@@ -29,7 +29,7 @@ def read(text):
   return reader
 
 
-def test_names_cannot_break_out_and_nothing_is_fetched():
+def test_names_are_escaped_and_nothing_is_fetched():
   bad = '<script>alert("1")</script>&\'.png'
   section = html_report.Section(
     bad,
@@ -41,7 +41,7 @@ def test_names_cannot_break_out_and_nothing_is_fetched():
   assert 'script' not in reader.tags
   assert (
     reader.texts.count(bad) == 9
-  )  # title twice, heading, text, head, cell, number, two captions
+  )  # title twice, section title, text, heading, cell, number, two captions
   assert '7' in reader.texts
   assert reader.sources == ['data:image/jpeg;base64,/9g=', 'data:image/png;base64,iVBORw==']
   assert reader.open == ['html']
@@ -51,7 +51,7 @@ def test_names_that_are_not_utf8_are_escaped():
   assert 'caf\\udce9' in html_report.render([html_report.Section('caf\udce9')], 'x')
 
 
-def test_long_lists_say_how_many_more():
+def test_long_lists_end_with_the_number_left_out():
   names = [str(number) for number in range(53)]
   assert html_report.join_names(names[:2]) == '0, 1'
   assert html_report.join_names(names, 'list.csv').endswith(', 49 and 3 more, see list.csv')

@@ -33,8 +33,8 @@ def features_of(frame):
   }
 
 
-def test_good_ones_become_examples_and_bad_ones_notes():
-  examples, found = prepare(PNG, b'', PNG)
+def test_good_images_become_examples_and_broken_ones_are_quarantined():
+  examples, task_audit = prepare(PNG, b'', PNG)
   assert [features_of(example)['filename'] for example in examples] == [b'b/0.png', b'b/2.png']
   assert features_of(examples[0]) == {
     'encoded': PNG,
@@ -45,36 +45,36 @@ def test_good_ones_become_examples_and_bad_ones_notes():
     'height': 9,
     'width': 12,
   }
-  assert found.quarantined == [audit.Note('b/1.png', 1, 'the file is empty')]
-  assert found.moments[0].tolist() == (2 * np.array(fabricated.moments_by_loops(RGB))).tolist()
-  assert audit.group_duplicates(found.digests) == [[0, 2]]
-  assert (found.num_images, found.num_good) == (3, 2)
+  assert task_audit.quarantined == [audit.Note('b/1.png', 1, 'the file is empty')]
+  assert task_audit.moments[0].tolist() == (2 * np.array(fabricated.moments_by_loops(RGB))).tolist()
+  assert audit.group_duplicates(task_audit.digests) == [[0, 2]]
+  assert (task_audit.num_images, task_audit.num_good) == (3, 2)
 
 
-def test_pixels_become_png_and_are_reduced_where_asked():
-  (example,), found = prepare(RGB)
+def test_arrays_become_png_and_are_reduced_on_request():
+  (example,), task_audit = prepare(RGB)
   decoded = np.asarray(Image.open(io.BytesIO(features_of(example)['encoded'])))
   np.testing.assert_array_equal(decoded, RGB)
-  (small,), found = prepare(RGB, smaller_side=3)
-  assert (found.heights, found.widths) == ((3, 3), (4, 4))
+  (small,), task_audit = prepare(RGB, smaller_side=3)
+  assert (task_audit.heights, task_audit.widths) == ((3, 3), (4, 4))
   assert (features_of(small)['height'], features_of(small)['width']) == (3, 4)
 
 
-def test_an_extension_that_says_another_format_is_noted_and_the_bytes_kept():
-  (example,), found = prepare(PNG, extension='.JPG')
+def test_a_wrong_extension_is_noted_and_the_bytes_are_kept():
+  (example,), task_audit = prepare(PNG, extension='.JPG')
   assert features_of(example)['encoded'] == PNG
-  assert found.fixed == [audit.Note('b/0.JPG', 1, 'PNG file named .jpg')]
+  assert task_audit.fixed == [audit.Note('b/0.JPG', 1, 'PNG file named .jpg')]
 
 
 def large(seed):
-  """A JPEG file that may be decoded to an 8th of its size."""
+  """A JPEG file that is large enough for eighth-scale decoding."""
   return fabricated.encoded(fabricated.pixels(seed, 128, 160), 'JPEG')
 
 
 @pytest.mark.parametrize(
   ('options', 'counts'),
   [
-    # Pictures counted whole, pixels of the sample, means of the sample, means of the others.
+    # Images counted whole, sampled by pixels, sampled by block means, others by block means.
     ({}, [4, 0, 0, 0]),
     ({'sampled': [1]}, [0, 1, 1, 3]),
     ({'sampled': [1], 'on_sheet': [0, 1]}, [2, 0, 0, 2]),
@@ -82,19 +82,19 @@ def large(seed):
     ({'count_pixels': False}, [0, 0, 0, 0]),
   ],
 )
-def test_what_is_counted_of_large_jpeg_files(options, counts):
-  frames, found = prepare(*map(large, range(4)), extension='.jpg', **options)
+def test_moments_of_large_jpeg_files(options, counts):
+  frames, task_audit = prepare(*map(large, range(4)), extension='.jpg', **options)
   size = (16, 20) if 'smaller_side' in options else (128, 160)
   whole, eighth = size[0] * size[1], 16 * 20
-  assert (found.moments[:, 0, 0] / (whole, whole, eighth, eighth)).tolist() == counts
-  assert (found.heights, found.widths) == tuple((side, side) for side in size)
+  assert (task_audit.moments[:, 0, 0] / (whole, whole, eighth, eighth)).tolist() == counts
+  assert (task_audit.heights, task_audit.widths) == tuple((side, side) for side in size)
   if 'smaller_side' not in options:
     assert [features_of(frame)['encoded'] for frame in frames] == [large(i) for i in range(4)]
 
 
-def test_thumbnails_of_those_that_are_asked_for():
-  _, found = prepare(PNG, PNG, PNG, on_sheet=(1,))
-  ((name, label, jpeg),) = found.thumbnails
+def test_thumbnails_of_requested_images():
+  _, task_audit = prepare(PNG, PNG, PNG, on_sheet=(1,))
+  ((name, label, jpeg),) = task_audit.thumbnails
   assert (name, label) == ('b/1.png', 1)
   assert Image.open(io.BytesIO(jpeg)).size == (12, 9)
 

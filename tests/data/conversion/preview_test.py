@@ -15,17 +15,17 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.parametrize(('split', 'expected'), [('train', 5), ('validation', 5)])
-def test_pictures_have_their_colours_back(run, split, expected):
+def test_images_have_their_original_colors(run, split, expected):
   config, manifest = run
   images, labels = preview.run_preview(config, manifest, split, count=5)
   assert images.shape == (expected, 32, 32, 3)
   assert images.dtype == np.uint8
-  # Each class of this set has a colour, with noise of 8 grey levels on every pixel.
-  colours = np.random.default_rng(0).integers(60, 196, [2, 3])
-  np.testing.assert_allclose(images.mean((1, 2)), colours[labels], atol=2)
+  # Each class of this data set has a color, with noise of 8 levels on every pixel.
+  colors = np.random.default_rng(0).integers(60, 196, [2, 3])
+  np.testing.assert_allclose(images.mean((1, 2)), colors[labels], atol=2)
 
 
-def test_no_more_than_there_are(run):
+def test_count_is_limited_to_the_split(run):
   config, manifest = run
   images, _ = preview.run_preview(config, manifest, 'validation', count=99)
   assert len(images) == manifest.split('validation').num_examples == 6

@@ -32,7 +32,7 @@ def test_565_birds_become_452_and_113():
   assert names_of(plans['validation']) == sorted(names_of(plans['validation']))
 
 
-def test_so_many_of_each_class():
+def test_a_number_of_images_per_class():
   source = fabricated.source((10, 20, 5), test=(1, 2, 1))
   plans = splitting.plan_splits(source, SplitRule(per_class=3))
   assert list(plans) == ['train', 'validation', 'test']
@@ -43,21 +43,21 @@ def test_so_many_of_each_class():
   assert names_of(other['validation']) != names_of(plans['validation'])
 
 
-def test_by_hash_nothing_changes_sides_when_pictures_are_added():
+def test_by_hash_no_image_changes_splits_when_images_are_added():
   rule = SplitRule(0.3, by_hash=True)
   few, many = (
     splitting.plan_splits(fabricated.source((count, 500)), rule)['validation']
     for count in (400, 500)
   )
-  # The names are numbers: those of 900 pictures are the first of those of 1000.
+  # Images are numbered: the names of 900 images are the first of those of 1000.
   assert set(names_of(few)) == set(names_of(many)) & {f'train/{i:05d}' for i in range(900)}
-  # 300 of 1000 expected with a deviation of 14.5.
+  # 300 of 1000 are expected, with a standard deviation of 14.5.
   assert 240 < len(many.order) < 360
   other = splitting.plan_splits(fabricated.source((400, 500)), SplitRule(0.3, by_hash=True, seed=1))
   assert names_of(other['validation']) != names_of(few)
 
 
-def test_own_validation_split_is_kept():
+def test_validation_split_of_the_source_is_kept():
   source = fabricated.source((4, 4), validation=(1, 2))
   plans = splitting.plan_splits(source, SplitRule())
   assert per_class(plans['validation'], 2) == [1, 2]
@@ -76,7 +76,7 @@ def test_own_validation_split_is_kept():
     ({'per_class': 1, 'by_hash': True}, 'excludes validation_fraction and split_by_hash'),
   ],
 )
-def test_rules_out_of_range(arguments, message):
+def test_out_of_range_rules_are_refused(arguments, message):
   with pytest.raises(ConfigError, match=message):
     SplitRule(**arguments)
 
@@ -86,10 +86,10 @@ def test_the_ends_of_each_range_are_allowed():
   assert SplitRule(per_class=1, seed=2**31 - 1).per_class == 1
 
 
-def test_without_a_rule_a_fifth_validates():
+def test_a_fifth_is_for_validation_by_default():
   plans = splitting.plan_splits(fabricated.source((10, 10)), SplitRule())
   assert [len(plans[name].order) for name in ('train', 'validation')] == [16, 4]
-  # One picture of each class on either side is enough.
+  # One image of each class in either split is enough.
   for fraction, expected in ((0.25, [6, 2]), (0.75, [2, 6])):
     plans = splitting.plan_splits(fabricated.source((4, 4)), SplitRule(fraction))
     assert [len(plans[name].order) for name in ('train', 'validation')] == expected
@@ -100,14 +100,14 @@ def test_without_a_rule_a_fifth_validates():
   [
     ((4, 4), SplitRule(0.1), ConfigError, '7 for training and 1 for validation'),
     ((4, 4), SplitRule(0.9), ConfigError, '0 for training and 8 for validation'),
-    ((40, 2), SplitRule(0.9), ConfigError, '1 classes without a training picture'),
-    ((4, 1, 1), SplitRule(), DataError, r'at least 2 training pictures, .*: b \(1\), c \(1\)\.'),
-    ((4, 0), SplitRule(0), DataError, r'at least 1 training pictures; .*: b \(0\)'),
-    ((9, 2), SplitRule(per_class=2), ConfigError, '_per_class=2 leaves 1 classes without a train'),
+    ((40, 2), SplitRule(0.9), ConfigError, '1 classes without training images'),
+    ((4, 1, 1), SplitRule(), DataError, r'at least 2 training images, .*: b \(1\), c \(1\)\.'),
+    ((4, 0), SplitRule(0), DataError, r'at least 1 training images; .*: b \(0\)'),
+    ((9, 2), SplitRule(per_class=2), ConfigError, '_per_class=2 leaves 1 classes without train'),
     ((4, 4), SplitRule(1e-9, by_hash=True), ConfigError, 'leaves the validation split without'),
   ],
 )
-def test_rules_that_do_not_fit_the_pictures(counts, rule, error, message):
+def test_rules_that_do_not_fit_the_images_are_refused(counts, rule, error, message):
   with pytest.raises(error, match=message):
     splitting.plan_splits(fabricated.source(counts), rule)
 
@@ -119,14 +119,14 @@ def test_a_second_validation_split_is_refused(rule):
 
 
 def test_an_empty_split_is_named():
-  with pytest.raises(DataError, match="Split 'test' of folder has no pictures"):
+  with pytest.raises(DataError, match="Split 'test' of folder has no images"):
     splitting.plan_splits(fabricated.source((4, 4), test=(0, 0)), SplitRule())
 
 
 @pytest.mark.parametrize(
   'rule', [SplitRule(0.5), SplitRule(per_class=1), SplitRule(0.5, by_hash=True), SplitRule(0)]
 )
-def test_classes_that_the_user_lists_may_be_empty(rule):
+def test_classes_listed_by_the_user_may_be_empty(rule):
   source = fabricated.source((4, 0, 6))
   with pytest.raises(DataError, match=r'too few: b \(0\)'):
     splitting.plan_splits(source, rule)

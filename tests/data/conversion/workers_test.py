@@ -25,39 +25,39 @@ def die(_):
   os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_one_worker_is_this_process_and_takes_tasks_one_at_a_time():
-  taken = []
+def test_one_worker_is_this_process_and_consumes_tasks_one_by_one():
+  consumed = []
 
   def tasks():
     for number in range(3):
-      taken.append(number)
+      consumed.append(number)
       yield number
 
   with workers.map_in_order(square_and_process, tasks(), 1) as results:
     assert next(results) == (0, os.getpid())
-    assert taken == [0]
+    assert consumed == [0]
     assert [square for square, _ in results] == [1, 4]
 
 
-def test_two_workers_keep_the_order_and_are_not_run_ahead_of():
-  taken = []
+def test_two_workers_keep_the_order_and_consume_few_tasks_ahead():
+  consumed = []
 
   def tasks():
     for number in range(50):
-      taken.append(number)
+      consumed.append(number)
       yield number
 
   with workers.map_in_order(square_and_process, tasks(), 2) as results:
     first = next(results)
-    assert len(taken) == 6  # three for each worker, whatever the number of tasks
-    found = [first, *results]
-  assert [square for square, _ in found] == [number**2 for number in range(50)]
-  processes = {process for _, process in found}
+    assert len(consumed) == 6  # three per worker, whatever the number of tasks
+    outcomes = [first, *results]
+  assert [square for square, _ in outcomes] == [number**2 for number in range(50)]
+  processes = {process for _, process in outcomes}
   assert os.getpid() not in processes
   assert len(processes) <= 2
 
 
-def test_an_error_comes_at_its_place():
+def test_an_error_is_raised_in_its_turn():
   with workers.map_in_order(fail_at_three, range(9), 2) as results:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(DataError, match='three'):
@@ -83,7 +83,7 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_end_when_their_parent_was_killed(tmp_path):
+def test_workers_end_when_their_parent_is_killed(tmp_path):
   script = tmp_path / 'sleeper.py'
   script.write_text(_SLEEPER)
   root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
@@ -91,7 +91,7 @@ def test_workers_end_when_their_parent_was_killed(tmp_path):
   with started(
     [sys.executable, script],
     stdout=subprocess.PIPE,
-    stderr=subprocess.DEVNULL,  # multiprocessing's last words of what the kill has left
+    stderr=subprocess.DEVNULL,  # multiprocessing reports resources that the kill has leaked
     env=environment,
   ) as parent:
     processes = [int(number) for number in parent.stdout.readline().split()]

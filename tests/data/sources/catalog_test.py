@@ -52,7 +52,9 @@ def test_a_label_without_a_class(tmp_path):
   files['test_batch.bin'] = b'\x07' + files['test_batch.bin'][1:]
   for name, data in files.items():
     (tmp_path / name).write_bytes(data)
-  with pytest.raises(DataError, match='cifar10, test: label 7 comes, but there are only 3 classes'):
+  with pytest.raises(
+    DataError, match='cifar10, test: label 7 occurs, but there are only 3 classes'
+  ):
     catalog.open_source('cifar10', tmp_path)
 
 

@@ -162,9 +162,9 @@ def _too_few_names(folder):
     ),
     (
       lambda folder: (folder / 'train-00000-of-00001').write_bytes(b'\xff\xd8\xff\xe0 no records'),
-      'train-00000-of-00001, byte 0: no uncompressed TFRecord file',
+      'train-00000-of-00001, byte 0: not an uncompressed TFRecord file',
     ),
-    (_damage, 'train-00000-of-00001, byte [1-9][0-9]*: the file ends within a record'),
+    (_damage, 'train-00000-of-00001, byte [1-9][0-9]*: the file ends inside a record'),
     (_too_few_names, 'labels range from 0 to 7, but there are names for 2 classes'),
     (
       lambda folder: write(folder / 'train-00000-of-00001', [0, 2]),

@@ -15,7 +15,7 @@ def arrays(count=3):
   return {'train': (images, np.arange(count) % 2)}
 
 
-def test_pictures_of_an_array():
+def test_images_of_an_array():
   source = labeled_images.from_arrays('npz', NAMES, arrays(), mirror_safe=False)
   images = source.splits['train']
   assert [(image.name, image.label) for image in images] == [
@@ -25,7 +25,7 @@ def test_pictures_of_an_array():
   ]
   sent = pickle.loads(pickle.dumps(images[1]))
   np.testing.assert_array_equal(sent.read(), arrays()['train'][0][1])
-  # One picture travels, not the array.
+  # Only one image is pickled, not the array.
   assert (
     len(
       pickle.dumps(
@@ -41,7 +41,7 @@ def test_pictures_of_an_array():
   )
 
 
-def test_state_follows_pixels_labels_and_shape():
+def test_fingerprint_depends_on_pixels_labels_and_shape():
   fingerprints = set()
   for change in ('none', 'pixel', 'label', 'count'):
     changed = arrays(4 if change == 'count' else 3)
@@ -53,12 +53,12 @@ def test_state_follows_pixels_labels_and_shape():
   assert labeled_images.from_arrays('npz', NAMES, arrays(), True).fingerprint in fingerprints
 
 
-def test_a_label_without_a_class():
-  with pytest.raises(DataError, match='npz, train: label 1 comes, but there are only 1 classes'):
+def test_a_label_without_a_class_is_an_error():
+  with pytest.raises(DataError, match='npz, train: label 1 occurs, but there are only 1 classes'):
     labeled_images.from_arrays('npz', NAMES[:1], arrays(), True)
 
 
-def test_pictures_in_files(tmp_path):
+def test_images_in_files(tmp_path):
   (tmp_path / 'a').mkdir()
   (tmp_path / 'a' / '1.png').write_bytes(b'one')
   images = labeled_images.FileImages(tmp_path, ['a/1.png', 'a/2.png'], [0, 1], 'train/')
@@ -69,7 +69,7 @@ def test_pictures_in_files(tmp_path):
     images[1].read()
 
 
-def test_state_of_files_that_are_not_there(tmp_path):
+def test_fingerprint_of_missing_files(tmp_path):
   paths = [tmp_path / 'x']
   before = labeled_images.fingerprint_files(paths)
   (tmp_path / 'x').write_text('1')

@@ -1,7 +1,8 @@
-"""What was found in the pictures of a shard or a split: counts and names. No TensorFlow.
+"""Counts and names of the images of a shard or a split, and of their faults. No TensorFlow.
 
-An audit is made in a worker process, added to that of its shard, journalled as JSON, and added to
-that of its split; none of it grows with the pictures but 16 bytes each and what is wrong with some.
+A worker process makes an audit, which is merged into the audit of its shard, written to the journal
+as JSON and merged into the audit of its split. It takes 16 bytes per image, plus one entry for each
+fault.
 """
 
 import base64
@@ -15,12 +16,12 @@ import numpy as np
 from vgg_slim.data.conversion import pixel_moments
 
 DIGEST_BYTES = 16
-TINY_SIDE = 32  # pixels; pictures whose smaller side is shorter are named, the first few of them
+TINY_SIDE = 32  # pixels; the first _TINY_NAMED images with a shorter smaller side are named
 _TINY_NAMED = 20
 
 
 class Note(NamedTuple):
-  """Something to say of one picture, such as ('cat/001.jpg', 3, 'EXIF rotation')."""
+  """A remark about one image, such as ('cat/001.jpg', 3, 'EXIF rotation')."""
 
   name: str
   label: int
@@ -28,7 +29,7 @@ class Note(NamedTuple):
 
 
 class Thumbnail(NamedTuple):
-  """One picture of the contact sheet; `jpeg` is a file."""
+  """One image of the contact sheet; `jpeg` is the content of a JPEG file."""
 
   name: str
   label: int
@@ -37,19 +38,21 @@ class Thumbnail(NamedTuple):
 
 @dataclasses.dataclass
 class Audit:
-  """Pictures of one shard or split.
+  """The images of one shard or split.
 
   Attributes:
-    per_class: good pictures by label.
-    moments: of the good pictures to train with, see `pixel_moments.MomentCounter`.
-    heights: smallest and largest, pixels; None before the first good picture.
-    widths: the same.
-    sides: good pictures by the bit length of their smaller side: key 6 counts 32..63 pixels.
-    tiny: names of the first pictures whose smaller side is below TINY_SIDE.
-    fixed: what was mended; the records hold the mended pictures.
-    quarantined: pictures that were left out, and why.
-    digests: DIGEST_BYTES for every picture in the order of the plan, zeros for those left out.
-    thumbnails: for the contact sheet.
+    per_class: int64 [num_classes], number of good images by label.
+    moments: int64 [4, 4, 4], sums over the good training images, see
+      `pixel_moments.MomentCounter`.
+    heights: smallest and largest height in pixels; None before the first good image.
+    widths: smallest and largest width in pixels; None before the first good image.
+    sides: number of good images by the bit length of their smaller side: key 6 counts 32..63
+      pixels.
+    tiny: names of the first images whose smaller side is below TINY_SIDE.
+    fixed: repairs; the records hold the repaired images.
+    quarantined: images that were left out, each with the reason.
+    digests: DIGEST_BYTES per image in the order of the plan; zeros for images that were left out.
+    thumbnails: images of the contact sheet.
   """
 
   per_class: np.ndarray
@@ -75,11 +78,11 @@ class Audit:
 
   @property
   def num_images(self) -> int:
-    """Good or not."""
+    """Number of images, including those that were left out."""
     return len(self.digests) // DIGEST_BYTES
 
   def add_good(self, name: str, label: int, size: tuple[int, int], digest: bytes) -> None:
-    """Counts a picture that goes into the records; `size` is (height, width) in pixels."""
+    """Counts an image that is written to the records; `size` is (height, width) in pixels."""
     height, width = size
     self.per_class[label] += 1
     self.heights = _span(self.heights, (height, height))
@@ -90,12 +93,12 @@ class Audit:
     self.digests += digest
 
   def add_quarantined(self, name: str, label: int, reason: str) -> None:
-    """Counts a picture that is left out."""
+    """Counts an image that is left out."""
     self.quarantined.append(Note(name, label, reason))
     self.digests += bytes(DIGEST_BYTES)
 
   def merge(self, other: 'Audit') -> None:
-    """Adds the pictures of `other`, which come after those that are here."""
+    """Adds the images of `other`, which follow those of this audit."""
     self.per_class += other.per_class
     self.moments += other.moments
     self.heights = _span(self.heights, other.heights)
@@ -113,8 +116,8 @@ class Audit:
       **vars(self),
       'per_class': self.per_class.tolist(),
       'moments': self.moments.tolist(),
-      'digests': _text(self.digests),
-      'thumbnails': [(name, label, _text(jpeg)) for name, label, jpeg in self.thumbnails],
+      'digests': _to_base64(self.digests),
+      'thumbnails': [(name, label, _to_base64(jpeg)) for name, label, jpeg in self.thumbnails],
     }
 
   @classmethod
@@ -134,7 +137,7 @@ class Audit:
 
 
 def digest_of(data: bytes | np.ndarray) -> bytes:
-  """What equal pictures share: the head of the SHA-256 of a file, or of pixels and their shape."""
+  """First DIGEST_BYTES of the SHA-256 of a file, or of an array's pixels and shape."""
   digest = hashlib.sha256(data)
   if isinstance(data, np.ndarray):
     digest.update(repr(data.shape).encode())
@@ -142,16 +145,18 @@ def digest_of(data: bytes | np.ndarray) -> bytes:
 
 
 def group_duplicates(digests: bytes | bytearray) -> list[list[int]]:
-  """Finds digests that come more than once.
+  """Finds digests that occur more than once.
 
   Args:
-    digests: DIGEST_BYTES for each picture; zeros stand for a picture that was left out.
+    digests: DIGEST_BYTES per image; zeros stand for an image that was left out.
 
   Returns:
-    groups of places, each ascending, in the order of their first place.
+    Groups of indices of equal images. Indices ascend within a group; groups are ordered by their
+    first index.
   """
   values = np.frombuffer(digests, f'V{DIGEST_BYTES}')
-  # Sorted as two numbers, which is many times faster than as bytes; stable, so places ascend.
+  # Sorting pairs of uint64 is many times faster than sorting bytes. The sort is stable, so indices
+  # ascend within a group.
   words = values.view(np.uint64).reshape(-1, 2)
   order = np.lexsort((words[:, 1], words[:, 0]))
   sorted_words = words[order]
@@ -173,5 +178,5 @@ def _span(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[i
   return min(one[0], other[0]), max(one[1], other[1])
 
 
-def _text(data: bytes | bytearray) -> str:
+def _to_base64(data: bytes | bytearray) -> str:
   return base64.b64encode(data).decode()

@@ -1,4 +1,4 @@
-"""Work on the machines of an Apache Beam runner. No TensorFlow."""
+"""Runs a function on the workers of an Apache Beam runner. No TensorFlow."""
 
 import pickle
 from collections.abc import Callable, Iterable
@@ -10,11 +10,12 @@ Item = TypeVar('Item')
 
 
 class Runner(NamedTuple):
-  """Whom Beam hands the work to.
+  """The Beam runner that executes the work.
 
   Attributes:
-    name: such as 'DirectRunner' (this machine), 'FlinkRunner', 'SparkRunner' or 'DataflowRunner'.
-    options: flags of Beam and of the runner, such as '--flink_master=host:8081'.
+    name: name of the runner: 'DirectRunner' (this machine), 'FlinkRunner', 'SparkRunner',
+      'DataflowRunner' ...
+    options: command-line flags of Beam and of the runner, such as '--flink_master=host:8081'.
   """
 
   name: str
@@ -22,35 +23,36 @@ class Runner(NamedTuple):
 
 
 def for_each(function: Callable[[Item], None], items: Iterable[Item], runner: Runner) -> None:
-  """Calls `function(item)` for each item, in any order, perhaps more than once, and waits.
+  """Calls `function(item)` for every item, in any order and perhaps more than once, and waits.
 
   Args:
-    function: like the items it is pickled and sent to the workers, which import this library.
-    items: are all in memory at once.
-    runner: see `Runner`.
+    function: function to call. It and the items are pickled and sent to the workers, which import
+      this library.
+    items: arguments of the calls; all are in memory at once.
+    runner: runner that executes the calls.
 
   Raises:
     ConfigError: Beam is not installed.
-    DataError: the runner cannot be had, or `function` failed after all of its attempts.
+    DataError: the runner is not available, or `function` failed in every attempt.
   """
   try:
     import apache_beam as beam
     from apache_beam.options import pipeline_options
   except ImportError as error:
     raise ConfigError(
-      f'runner={runner.name} needs Apache Beam, which is not installed: pip install '
-      "'vgg_slim[beam]', in an environment of its own."
+      f'runner={runner.name} needs Apache Beam, which is not installed. Install it in a separate '
+      "environment: pip install 'vgg_slim[beam]'."
     ) from error
 
-  def work(pickled: bytes) -> None:
+  def call(pickled: bytes) -> None:
     function(pickle.loads(pickled))
 
-  # As bytes, since Beam would take named tuples apart.
+  # Items travel as bytes because Beam would unpack named tuples.
   pickled = [pickle.dumps(item) for item in items]
   options = pipeline_options.PipelineOptions(list(runner.options), runner=runner.name)
   try:
     with beam.Pipeline(options=options) as pipeline:
-      _ = pipeline | beam.Create(pickled) | beam.Reshuffle() | beam.Map(work)
-  # Every runner has errors of its own.
+      _ = pipeline | beam.Create(pickled) | beam.Reshuffle() | beam.Map(call)
+  # Every runner raises exceptions of its own.
   except Exception as error:
     raise DataError(f'Beam, {runner.name}: {error}') from error

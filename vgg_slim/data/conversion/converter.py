@@ -1,4 +1,4 @@
-"""From a source of pictures to a folder of TFRecord shards with a manifest and an audit.
+"""Converts a source of images to a folder of TFRecord shards with a manifest and an audit.
 
 No TensorFlow.
 """
@@ -32,22 +32,22 @@ from vgg_slim.data.sources.labeled_images import Source
 from vgg_slim.errors import ConfigError, DataError, UnfinishedError
 from vgg_slim.preprocessing.description import ANTIALIASED
 
-_STRICT_NAMED = 10
+_MAX_NAMED = 10  # unusable images that an error names
 
 ProgressFn = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """How to convert.
+  """Options of a conversion.
 
   Attributes:
-    rule: of the validation split and of the order.
-    num_shards: of the train split; the others have as many in proportion to their pictures. None:
-      about 128 MB a shard.
-    smaller_side: larger pictures are reduced until their smaller side has so many pixels; None
-      leaves them as they are.
-    strict: whether a picture that cannot be used is an error.
+    rule: how the validation split is drawn and the training split shuffled.
+    num_shards: number of shards of the training split; other splits get shards in proportion to
+      their number of images. None means about 128 MB per shard.
+    smaller_side: side in pixels; images whose smaller side is longer are reduced to it. None keeps
+      their size.
+    strict: whether an unusable image is an error.
   """
 
   rule: SplitRule = SplitRule()
@@ -70,25 +70,26 @@ def convert(
 ) -> manifest.Manifest:
   """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
 
-  The same source and options give the same bytes, whoever works. Every picture is read once. A
-  conversion that was killed, or that an error of the machine ended, goes on after its last whole
-  shard when it is called again with the same arguments.
+  The same source and options give the same bytes, whatever the workers. Every image is read once.
+  A conversion that was killed, or that failed for lack of memory or disk space, keeps its finished
+  shards and continues after them when called again with the same arguments.
 
   Args:
-    source: from `sources.open_source`.
-    output_dir: does not exist; appears when all is written, and not at all after an error.
-    options: see `Options`.
-    num_workers: processes that decode; with more than one, `__main__` must be importable.
-    progress: called with (pictures done, pictures in all) as they are done; with a `runner`, when
-      all are.
-    runner: of Apache Beam, whose workers convert a shard each in place of processes of this
-      machine; they need the pictures and the output folder at the same paths.
+    source: data set from `catalog.open_source`.
+    output_dir: folder to create; it appears when everything is written, and not at all after an
+      error.
+    options: options of the conversion.
+    num_workers: number of decoding processes; with more than one, `__main__` must be importable.
+    progress: function called with (images done, images in total) as they are done. Not called if
+      there is a `runner`.
+    runner: Apache Beam runner whose workers convert one shard each, instead of processes on this
+      machine; they need the images and the output folder at the same paths.
 
   Raises:
-    ConfigError: an option out of range.
+    ConfigError: an option is out of range.
     UnfinishedError: a worker process died or the disk is full; the finished shards are kept.
-    DataError: `output_dir` exists or cannot be written, a split or class is empty or too small, or,
-      where `options.strict`, pictures cannot be used (the first are named).
+    DataError: `output_dir` exists or cannot be written, a split or class is empty or too small, or
+      `options.strict` is set and images are unusable (the first ones are named).
   """
   output = pathlib.Path(output_dir)
   if num_workers < 1:
@@ -100,7 +101,7 @@ def convert(
       files.resumable_folder(
         output, _fingerprint(source, options, planned), mistakes=(ConfigError, DataError)
       ) as staging,
-      _going_on_explained(staging, planned),
+      _explain_how_to_resume(staging, planned),
     ):
       files.remove_temporaries(staging)
       if runner:
@@ -108,7 +109,7 @@ def convert(
       else:
         _write_shards(staging, source, planned, options, num_workers, progress)
       written = journal.Journal(staging)
-      splits, audits = _add_up(source, planned, written)
+      splits, audits = _merge_shards(source, planned, written)
       _check_outcome(source, plans, audits, options)
       fraction = splitting.validation_fraction(source, plans, options.rule)
       result = _manifest(source, splits, audits, options, fraction)
@@ -117,28 +118,28 @@ def convert(
         written.remove(shard.file)
       manifest.write_manifest(staging, result)
   except OSError as error:
-    reason = 'exists already, give a folder to make' if output.exists() else error
+    reason = 'it exists already; give a folder that does not exist' if output.exists() else error
     raise DataError(f'{output} cannot be written: {reason}.') from error
   return result
 
 
 @contextlib.contextmanager
-def _going_on_explained(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> Iterator[None]:
-  """Errors of the machine within the block say what is kept, and how to go on."""
+def _explain_how_to_resume(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> Iterator[None]:
+  """Makes errors of the machine in the block say what is kept and how to resume."""
   try:
     yield
   except (OSError, UnfinishedError) as error:
     finished = len(planned) - len(_pending(folder, planned))
     raise UnfinishedError(
-      f'{str(error).rstrip(".")}. The conversion is not finished; {finished} of {len(planned)} '
-      'shards are, and are kept: the same command goes on with the others.'
+      f'{str(error).rstrip(".")}. The conversion is not finished: {finished} of {len(planned)} '
+      'shards are written and kept. Run the same command again to write the others.'
     ) from error
 
 
 def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan]) -> str:
-  """16 hex digits that change when any byte of the output may."""
+  """Returns 16 hex digits that change whenever any byte of the output may change."""
   digest = hashlib.sha256()
-  about = (
+  inputs = (
     __version__,
     manifest.FORMAT_VERSION,
     source.dataset,
@@ -148,7 +149,7 @@ def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan])
     dataclasses.asdict(options),
     ANTIALIASED,
   )
-  digest.update(json.dumps(about).encode())
+  digest.update(json.dumps(inputs).encode())
   for images in source.splits.values():
     for image in images:
       digest.update(f'{image.name}\0{image.label}\n'.encode('utf-8', 'surrogateescape'))
@@ -166,17 +167,17 @@ def _write_shards(
   num_workers: int,
   progress: ProgressFn | None,
 ) -> None:
-  """Writes, on this machine, those shards that the journal lacks."""
+  """Writes the shards that the journal lacks, on this machine."""
   pending = _pending(folder, planned)
   total = _num_images(planned)
   done = total - _num_images(pending)
   side = options.smaller_side
   tasks = (task for shard in pending for task in shard_plans.make_tasks(source, shard, side))
 
-  def check(found: audit.Audit) -> None:
-    _check_strict(options, found.quarantined)
+  def check(so_far: audit.Audit) -> None:
+    _check_strict(options, so_far.quarantined)
     if progress:
-      progress(done + found.num_images, total)
+      progress(done + so_far.num_images, total)
 
   with workers.map_in_order(preparation.prepare, tasks, num_workers) as results:
     for shard in pending:
@@ -192,13 +193,13 @@ def _write_shards_by_beam(
   options: Options,
   runner: beam_workers.Runner,
 ) -> None:
-  """Has Beam write those shards that the journal lacks, each whole by one of its workers."""
+  """Has Beam write the shards that the journal lacks; one worker writes a whole shard."""
   jobs = [
     (shard.file, list(shard_plans.make_tasks(source, shard, options.smaller_side)))
     for shard in _pending(folder, planned)
   ]
   beam_workers.for_each(functools.partial(_convert_shard, folder, source.num_classes), jobs, runner)
-  files.remove_temporaries(folder)  # of attempts that failed, or were not needed
+  files.remove_temporaries(folder)  # left by failed or redundant attempts
 
 
 def _convert_shard(
@@ -217,28 +218,28 @@ def _write_shard(
   results: Iterator[preparation.Prepared],
   check: Callable[[audit.Audit], None] | None = None,
 ) -> None:
-  """Writes a shard of so many of the next pictures, and its journal.
+  """Writes a shard of the next `num_images` images, and its journal entry.
 
   Args:
-    folder: of the shards.
+    folder: folder of the shards.
     file: name of the shard.
-    num_images: good or not.
-    num_classes: of the data set.
-    results: are taken until so many pictures are done.
-    check: called with what was found so far.
+    num_images: number of images of the shard, including those that are left out.
+    num_classes: number of classes of the data set.
+    results: results of tasks; consumed until they hold `num_images` images.
+    check: function called after every task with the audit so far.
   """
-  found = audit.Audit.empty(num_classes)
+  shard_audit = audit.Audit.empty(num_classes)
 
   def frames() -> Iterator[bytes]:
-    while found.num_images < num_images:
+    while shard_audit.num_images < num_images:
       prepared = next(results)
-      found.merge(prepared.audit)
+      shard_audit.merge(prepared.audit)
       if check:
-        check(found)
+        check(shard_audit)
       yield from prepared.frames
 
   written = shards.write_shard(folder / file, frames())
-  journal.Journal(folder).record(written, found)
+  journal.Journal(folder).record(written, shard_audit)
 
 
 def _pending(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> list[ShardPlan]:
@@ -250,32 +251,32 @@ def _num_images(planned: Iterable[ShardPlan]) -> int:
   return sum(len(shard.plan.order) for shard in planned)
 
 
-def _cannot_be_used(notes: Sequence[audit.Note]) -> str:
-  named = '; '.join(f'{note.name}: {note.text}' for note in notes[:_STRICT_NAMED])
-  more = f'; and {len(notes) - _STRICT_NAMED} more' if len(notes) > _STRICT_NAMED else ''
-  return f'Pictures that cannot be used: {named}{more}.'
+def _describe_unusable(notes: Sequence[audit.Note]) -> str:
+  named = '; '.join(f'{note.name}: {note.text}' for note in notes[:_MAX_NAMED])
+  more = f'; and {len(notes) - _MAX_NAMED} more' if len(notes) > _MAX_NAMED else ''
+  return f'Images that cannot be used: {named}{more}.'
 
 
-def _add_up(
+def _merge_shards(
   source: Source, planned: Sequence[ShardPlan], done: journal.Journal
 ) -> tuple[dict[str, manifest.Split], dict[str, audit.Audit]]:
-  """Returns the splits and their audits; pictures that were left out count in the latter only."""
+  """Returns the splits and their audits; only the audits count images that were left out."""
   written = {shard.split: [] for shard in planned}
   audits = {split: audit.Audit.empty(source.num_classes) for split in written}
   for shard in planned:
-    entry, found = done.read(shard.file)
+    entry, shard_audit = done.read(shard.file)
     written[shard.split].append(entry)
-    audits[shard.split].merge(found)
+    audits[shard.split].merge(shard_audit)
   splits = {
-    name: manifest.Split(found.num_good, tuple(found.per_class.tolist()), tuple(written[name]))
-    for name, found in audits.items()
+    name: manifest.Split(total.num_good, tuple(total.per_class.tolist()), tuple(written[name]))
+    for name, total in audits.items()
   }
   return splits, audits
 
 
 def _check_strict(options: Options, quarantined: Sequence[audit.Note]) -> None:
   if options.strict and quarantined:
-    raise DataError(_cannot_be_used(quarantined))
+    raise DataError(_describe_unusable(quarantined))
 
 
 def _check_outcome(
@@ -284,17 +285,17 @@ def _check_outcome(
   audits: dict[str, audit.Audit],
   options: Options,
 ) -> None:
-  """Raises DataError unless each class of the plan can be trained and no split is empty."""
-  notes = [note for found in audits.values() for note in found.quarantined]
+  """Raises DataError if a split has no usable image, or a class none for training."""
+  notes = [note for split_audit in audits.values() for note in split_audit.quarantined]
   _check_strict(options, notes)
-  problems = [f'split {name!r} has none' for name, found in audits.items() if not found.num_good]
+  problems = [f'split {name!r} has none' for name, total in audits.items() if not total.num_good]
   problems += [
-    f'class {source.class_names[label]} has none to train with'
+    f'class {source.class_names[label]} has none for training'
     for label in np.unique(plans['train'].labels())
     if not audits['train'].per_class[label]
   ]
   if problems:
-    raise DataError(f'Good pictures: {"; ".join(problems)}. {_cannot_be_used(notes)}')
+    raise DataError(f'Too few usable images: {"; ".join(problems)}. {_describe_unusable(notes)}')
 
 
 def _manifest(
@@ -305,8 +306,8 @@ def _manifest(
   fraction: float,
 ) -> manifest.Manifest:
   rgb = pixel_moments.compute_statistics(audits['train'].moments)
-  heights = [side for found in audits.values() for side in found.heights]
-  widths = [side for found in audits.values() for side in found.widths]
+  heights = [side for split_audit in audits.values() for side in split_audit.heights]
+  widths = [side for split_audit in audits.values() for side in split_audit.widths]
   return manifest.Manifest(
     format_version=manifest.FORMAT_VERSION,
     vgg_slim_version=__version__,

@@ -1,11 +1,11 @@
-"""Tables and pictures as one HTML file that needs no other. No TensorFlow."""
+"""Tables and figures as one self-contained HTML file. No TensorFlow."""
 
 import base64
 import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
-MAX_NAMES = 50  # names that a cell lists before it says how many more there are
+MAX_NAMES = 50  # longer lists are cut and end in the number of names left out
 
 _STYLE = """
 body { font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; }
@@ -23,13 +23,13 @@ figcaption { font-size: 10px; line-height: 1.3; min-height: 2.8em; overflow-wrap
 
 
 class Bar(NamedTuple):
-  """A cell that is a bar; `share` of the full width, in [0, 1]."""
+  """A cell with a bar; `share` is its fraction of the full width, in [0, 1]."""
 
   share: float
 
 
 class Number(NamedTuple):
-  """A cell with a number as it is to be read, such as '7.22 %'."""
+  """A cell with a formatted number, such as '7.22 %'."""
 
   text: str
 
@@ -38,14 +38,14 @@ Cell = str | int | Bar | Number
 
 
 class Table(NamedTuple):
-  """Cells are texts, numbers or bars."""
+  """A table; a heading is aligned like the cells below it."""
 
   headings: Sequence[str]
   rows: Sequence[Sequence[Cell]]
 
 
 class Figure(NamedTuple):
-  """A JPEG or PNG file, what to write below it, and how many pixels wide to show it."""
+  """Content of a JPEG or PNG file, its caption, and its displayed width in pixels."""
 
   image: bytes
   caption: str
@@ -53,7 +53,7 @@ class Figure(NamedTuple):
 
 
 class Section(NamedTuple):
-  """One heading of the report and what stands below it."""
+  """One heading of the report and the content below it."""
 
   title: str
   text: str = ''
@@ -62,7 +62,7 @@ class Section(NamedTuple):
 
 
 def render(sections: Sequence[Section], title: str) -> str:
-  """Returns the HTML text; what cannot be written in UTF-8 is escaped."""
+  """Returns the HTML text; characters that cannot be encoded as UTF-8 are escaped."""
   parts = [
     '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">',
     f'<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n<h1>{html.escape(title)}</h1>',
@@ -71,12 +71,12 @@ def render(sections: Sequence[Section], title: str) -> str:
   return '\n'.join(parts).encode('utf-8', errors='backslashreplace').decode() + '\n'
 
 
-def join_names(names: Sequence[str], elsewhere: str | None = None) -> str:
-  """The first names, how many more there are, and in which file."""
+def join_names(names: Sequence[str], full_list: str | None = None) -> str:
+  """Joins the first MAX_NAMES names, and says how many more there are and in which file."""
   text = ', '.join(names[:MAX_NAMES])
   if len(names) <= MAX_NAMES:
     return text
-  return f'{text} and {len(names) - MAX_NAMES} more' + (f', see {elsewhere}' if elsewhere else '')
+  return f'{text} and {len(names) - MAX_NAMES} more' + (f', see {full_list}' if full_list else '')
 
 
 def _section(section: Section) -> str:
@@ -85,21 +85,21 @@ def _section(section: Section) -> str:
     parts.append(f'<p>{html.escape(section.text)}</p>')
   if section.table:
     parts.append(_table(section.table))
-  parts += [_figure(picture) for picture in section.figures]
+  parts += [_figure(figure) for figure in section.figures]
   return '\n'.join(parts)
 
 
 def _table(table: Table) -> str:
   first = table.rows[0] if table.rows else ()
-  headings = ''.join(map(_head, table.headings, [*first, *[''] * len(table.headings)]))
+  headings = ''.join(map(_heading, table.headings, [*first, *[''] * len(table.headings)]))
   rows = '\n'.join(f'<tr>{"".join(map(_cell, row))}</tr>' for row in table.rows)
   return f'<table>\n<tr>{headings}</tr>\n{rows}\n</table>'
 
 
-def _head(head: str, cell: Cell) -> str:
-  """A heading on the side on which the cells below it stand."""
+def _heading(heading: str, cell: Cell) -> str:
+  """A heading, aligned like `cell`, which stands below it."""
   kind = ' class="number"' if isinstance(cell, int | Number) else ''
-  return f'<th{kind}>{html.escape(head)}</th>'
+  return f'<th{kind}>{html.escape(heading)}</th>'
 
 
 def _cell(cell: Cell) -> str:
@@ -112,12 +112,12 @@ def _cell(cell: Cell) -> str:
   return f'<td>{html.escape(cell)}</td>'
 
 
-def _figure(picture: Figure) -> str:
-  kind = 'png' if picture.image.startswith(b'\x89PNG') else 'jpeg'
-  data = base64.b64encode(picture.image).decode()
-  caption = html.escape(picture.caption)
+def _figure(figure: Figure) -> str:
+  kind = 'png' if figure.image.startswith(b'\x89PNG') else 'jpeg'
+  data = base64.b64encode(figure.image).decode()
+  caption = html.escape(figure.caption)
   return (
-    f'<figure style="width:{picture.width}px">'
+    f'<figure style="width:{figure.width}px">'
     f'<img src="data:image/{kind};base64,{data}" alt="{caption}" title="{caption}">'
     f'<figcaption>{caption}</figcaption></figure>'
   )

@@ -1,4 +1,4 @@
-"""From listed pictures to framed examples, in a worker process. No TensorFlow."""
+"""Turns listed images into framed examples, in a worker process. No TensorFlow."""
 
 import os
 from collections.abc import Sequence
@@ -14,16 +14,17 @@ from vgg_slim.preprocessing import host
 
 
 class Task(NamedTuple):
-  """Some pictures of one shard.
+  """Part of the images of one shard.
 
   Attributes:
-    images: in the order of the shard.
-    class_names: of all labels.
-    smaller_side: see `host.read_image`.
-    count_pixels: whether to add up `Audit.moments`, which only the train split needs.
-    sampled: places in `images` of which all pixels are counted, where of other large JPEG files the
-      means of 8x8 will do; None counts all pixels of all.
-    on_sheet: places in `images` that the contact sheet wants.
+    images: images in the order of the shard.
+    class_names: names of all classes in the order of their labels.
+    smaller_side: side in pixels; images whose smaller side is longer are reduced to it. None keeps
+      their size.
+    count_pixels: whether to compute `Audit.moments`, which only the training split needs.
+    sampled: indices in `images` of which all pixels are counted; for other large JPEG files, means
+      of 8x8 blocks are counted. None counts all pixels of all images.
+    on_sheet: indices in `images` of images that the contact sheet shows.
   """
 
   images: Sequence[LabeledImage]
@@ -35,55 +36,55 @@ class Task(NamedTuple):
 
 
 class Prepared(NamedTuple):
-  """What became of a task: framed Examples of the good pictures, in order, and what was found."""
+  """The result of a task: framed Examples of the good images in order, and their audit."""
 
   frames: list[bytes]
   audit: audit.Audit
 
 
 def prepare(task: Task) -> Prepared:
-  """Reads and decodes each picture; what cannot be used is noted, never raised."""
-  found = audit.Audit.empty(len(task.class_names))
+  """Reads and decodes each image; unusable images are quarantined and never raise."""
+  task_audit = audit.Audit.empty(len(task.class_names))
   counter = pixel_moments.MomentCounter()
   frames = []
   allow_eighth_scale = task.sampled is not None or not task.count_pixels
-  for place, image in enumerate(task.images):
+  for index, image in enumerate(task.images):
     try:
       data = image.read()
-      picture = _picture(data, task.smaller_side, allow_eighth_scale and place not in task.on_sheet)
+      stored = _store(data, task.smaller_side, allow_eighth_scale and index not in task.on_sheet)
     except (DataError, OSError) as error:
-      found.add_quarantined(image.name, image.label, str(error))
+      task_audit.add_quarantined(image.name, image.label, str(error))
       continue
-    size = (picture.height, picture.width)
-    found.add_good(image.name, image.label, size, audit.digest_of(data))
-    if task.count_pixels and not picture.is_eighth_scale:
-      counter.add(picture.image)
-    elif task.count_pixels and place in task.sampled:
-      counter.add_sample(host.read_image(data).image, picture.image)
+    size = (stored.height, stored.width)
+    task_audit.add_good(image.name, image.label, size, audit.digest_of(data))
+    if task.count_pixels and not stored.is_eighth_scale:
+      counter.add(stored.image)
+    elif task.count_pixels and index in task.sampled:
+      counter.add_sample(host.read_image(data).image, stored.image)
     elif task.count_pixels:
-      counter.add_means(picture.image)
-    found.fixed += [
+      counter.add_means(stored.image)
+    task_audit.fixed += [
       audit.Note(image.name, image.label, fix)
-      for fix in (*_wrong_extension(image.name, picture.found_format), *picture.fixes)
+      for fix in (*_wrong_extension(image.name, stored.found_format), *stored.fixes)
     ]
-    if place in task.on_sheet:
-      jpeg = host.thumbnail(picture.image)
-      found.thumbnails.append(audit.Thumbnail(image.name, image.label, jpeg))
+    if index in task.on_sheet:
+      jpeg = host.thumbnail(stored.image)
+      task_audit.thumbnails.append(audit.Thumbnail(image.name, image.label, jpeg))
     example = example_proto.encode_example(
-      encoded=picture.encoded,
-      image_format=picture.image_format,
+      encoded=stored.encoded,
+      image_format=stored.image_format,
       filename=image.name,
       label=image.label,
       class_name=task.class_names[image.label],
-      height=picture.height,
-      width=picture.width,
+      height=stored.height,
+      width=stored.width,
     )
     frames.append(record_framing.frame(example))
-  found.moments = counter.moments
-  return Prepared(frames, found)
+  task_audit.moments = counter.moments
+  return Prepared(frames, task_audit)
 
 
-def _picture(
+def _store(
   data: bytes | np.ndarray, smaller_side: int | None, allow_eighth_scale: bool
 ) -> host.StoredImage:
   if not isinstance(data, np.ndarray):
@@ -95,7 +96,7 @@ def _picture(
 
 def _wrong_extension(name: str, found_format: str) -> list[str]:
   extension = os.path.splitext(name)[1].lower()
-  meant = host.EXTENSIONS.get(extension)
-  if meant is None or found_format in meant:
+  expected = host.EXTENSIONS.get(extension)
+  if expected is None or found_format in expected:
     return []
   return [f'{found_format} file named {extension}']

@@ -1,4 +1,4 @@
-"""Pictures as the network sees them, for people to look at."""
+"""Images as the network sees them, for people to look at."""
 
 import numpy as np
 
@@ -15,30 +15,30 @@ from vgg_slim.preprocessing import graph
 def run_preview(
   config: TrainConfig, manifest: Manifest, split: str, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the first pictures that a run sees: augmented of 'train', else the central crop.
+  """Returns the first images that a run sees: augmented for 'train', else central crops.
 
   Args:
-    config: preprocessing, image_size, seed and data_dir are used.
-    manifest: of the data set in `config.data_dir`.
+    config: configuration whose preprocessing, image_size, seed, test_scale and data_dir are used.
+    manifest: manifest of the data set in `config.data_dir`.
     split: name of the split.
-    count: how many pictures, at most as many as the split has.
+    count: number of images; all images of the split if it has fewer.
 
   Returns:
-    uint8 [count, side, side, 3], RGB, and int32 labels [count].
+    Images, uint8 [count, side, side, 3], RGB, and labels, int32 [count].
 
   Raises:
-    DataError: no such split, or a record cannot be read.
+    DataError: there is no such split, or a record cannot be read.
   """
   preprocessing, side = config.preprocessing, config.net.image_size
-  described = manifest.split(split)
+  split_info = manifest.split(split)
   paths = manifests.shard_paths(config.data_dir, manifest, split)
-  count = min(count, described.num_examples)
+  count = min(count, split_info.num_examples)
   with tf.Graph().as_default(), sessions.open_session() as session:
     if split == 'train':
       batch = pipeline.build_train_batch(
         paths,
-        described.num_examples,
-        described.num_bytes,
+        split_info.num_examples,
+        split_info.num_bytes,
         preprocessing,
         side,
         count,
@@ -50,9 +50,9 @@ def run_preview(
       batch = pipeline.build_eval_batch(
         paths, preprocessing, config.test_scale, count, crop_size=side
       )
-    seen = graph.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    images = graph.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
     try:
       session.run(batch.initializer)
-      return session.run((seen, batch.labels))
+      return session.run((images, batch.labels))
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
       raise DataError(f'A record cannot be read: {error.message.splitlines()[0]}') from error

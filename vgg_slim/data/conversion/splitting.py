@@ -1,4 +1,4 @@
-"""Which pictures of a source train and which validate. No TensorFlow."""
+"""Assigns the images of a source to the training and validation splits. No TensorFlow."""
 
 import dataclasses
 import hashlib
@@ -18,16 +18,18 @@ Images = Sequence[LabeledImage]
 
 @dataclasses.dataclass(frozen=True)
 class SplitRule:
-  """How the validation split is taken out of the source's train split; at most one is given.
+  """How the validation split is drawn from the source's training split.
 
-  With neither it is DEFAULT_VALIDATION_FRACTION, or nothing where the source has its own.
+  At most one of `fraction` and `per_class` may be given. With neither, the fraction is
+  DEFAULT_VALIDATION_FRACTION, or 0 if the source has a validation split of its own.
 
   Attributes:
-    fraction: in [0, 1), equal in every class up to rounding; 0 for none.
-    by_hash: `fraction` is drawn picture by picture from (seed, name), so that no picture changes
-      sides when others are added; the classes' shares then vary by chance.
-    per_class: so many pictures of every class.
-    seed: of the draw and of the order of the train split, in [0, 2**31).
+    fraction: fraction of the images, in [0, 1), the same in every class up to rounding; 0 for no
+      validation split.
+    by_hash: whether each image is drawn on its own, from a hash of seed and name. No image then
+      changes splits when others are added, but the fractions of the classes vary by chance.
+    per_class: number of images of every class.
+    seed: random seed of the draw and of the order of the training split, in [0, 2**31).
   """
 
   fraction: float | None = None
@@ -50,45 +52,46 @@ class SplitRule:
 
 
 class SplitPlan(NamedTuple):
-  """Pictures of one split: `images[i]` for each i of `order`, int64 [N]."""
+  """The images of one split: `images[i]` for each i of `order`, int64 [N]."""
 
   images: Images
   order: np.ndarray
 
   def labels(self) -> np.ndarray:
-    """int64 [N], in the order of the split."""
+    """Returns the labels in the order of the split, int64 [N]."""
     return labels_of(self.images)[self.order]
 
 
 def labels_of(images: Images) -> np.ndarray:
-  """int64 [len(images)]."""
+  """Returns the labels of images, int64 [len(images)]."""
   return np.fromiter((image.label for image in images), np.int64, len(images))
 
 
 def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
-  """Returns 'train', 'validation' if any, 'test' if any, in the order in which they are written.
+  """Plans 'train' and, if they exist, 'validation' and 'test', in the order of writing.
 
-  The train split is shuffled, so that every shard mixes classes; others keep the source's order.
+  The training split is shuffled so that every shard mixes classes; other splits keep the order of
+  the source.
 
   Raises:
-    ConfigError: the rule leaves a split or a class without pictures, or the source has a
-      validation split of its own.
-    DataError: an empty split, or classes with too few training pictures; all are named.
+    ConfigError: the rule leaves a split or a class without images, or asks for a validation split
+      although the source has its own.
+    DataError: a split is empty, or classes have too few training images; all classes are named.
   """
   for name, images in source.splits.items():
     if not len(images):
-      raise DataError(f'Split {name!r} of {source.dataset} has no pictures.')
+      raise DataError(f'Split {name!r} of {source.dataset} has no images.')
   fraction = _effective_fraction(source, rule)
-  takes_some = bool(fraction) or rule.per_class is not None
+  draws_validation = bool(fraction) or rule.per_class is not None
   labels = labels_of(source.splits['train'])
-  _check_class_counts(source, labels, least=2 if takes_some else 1)
+  _check_class_counts(source, labels, minimum=2 if draws_validation else 1)
   plans = {
     name: SplitPlan(images, np.arange(len(images))) for name, images in source.splits.items()
   }
   train = np.arange(len(labels))
-  if takes_some:
+  if draws_validation:
     is_validation = _draw(source.splits['train'], labels, fraction, rule)
-    _check_left(labels, is_validation, rule)
+    _check_remaining(labels, is_validation, rule)
     train = np.flatnonzero(~is_validation)
     plans['validation'] = SplitPlan(source.splits['train'], np.flatnonzero(is_validation))
   # RandomState's stream is frozen by NumPy's policy; default_rng's may change.
@@ -98,8 +101,10 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
 
 
 def validation_fraction(source: Source, plans: dict[str, SplitPlan], rule: SplitRule) -> float:
-  """The part of the source's train split that became the validation split, as asked for or, where
-  no fraction was asked for, as it came out."""
+  """Returns the fraction of the source's training split that became the validation split.
+
+  It is the requested fraction; if a number per class was requested, the fraction that resulted.
+  """
   if rule.per_class is None:
     return _effective_fraction(source, rule)
   num_validation = len(plans['validation'].order)
@@ -120,7 +125,7 @@ def _effective_fraction(source: Source, rule: SplitRule) -> float:
 
 
 def _draw(images: Images, labels: np.ndarray, fraction: float, rule: SplitRule) -> np.ndarray:
-  """bool [N], true for the pictures of the validation split."""
+  """Returns bool [N], true for images of the validation split."""
   if rule.per_class is not None:
     return _draw_per_class(labels, rule.per_class, rule.seed)
   if rule.by_hash:
@@ -138,22 +143,23 @@ def _draw_per_class(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def _uniform(seed: int, name: str) -> float:
-  """In [0, 1), the same for the same arguments everywhere."""
+  """Returns a number in [0, 1) that depends on the arguments only."""
   digest = hashlib.sha256(f'{seed}/{name}'.encode('utf-8', 'surrogateescape')).digest()
   return int.from_bytes(digest[:6], 'big') / 2**48
 
 
 def _draw_stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-  from sklearn import model_selection  # a second or two, which worker processes need not wait for
+  # Imported here because it takes a second or two, which every worker process would spend.
+  from sklearn import model_selection
 
   num_classes = len(np.unique(labels))
   num_validation = math.ceil(fraction * len(labels))
   num_train = len(labels) - num_validation
   if min(num_validation, num_train) < num_classes:
     raise ConfigError(
-      f'validation_fraction={fraction} parts {len(labels)} pictures into {num_train} for training '
-      f'and {num_validation} for validation; each needs at least one for each of {num_classes} '
-      'classes.'
+      f'validation_fraction={fraction} divides {len(labels)} images into {num_train} for training '
+      f'and {num_validation} for validation; each split needs at least one image of each of '
+      f'{num_classes} classes.'
     )
   _, validation = model_selection.train_test_split(
     np.arange(len(labels)), test_size=num_validation, stratify=labels, random_state=seed
@@ -163,28 +169,28 @@ def _draw_stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarr
   return is_validation
 
 
-def _check_class_counts(source: Source, labels: np.ndarray, least: int) -> None:
+def _check_class_counts(source: Source, labels: np.ndarray, minimum: int) -> None:
   counts = np.bincount(labels, minlength=source.num_classes)
   few = [
     f'{name} ({count})'
     for name, count in zip(source.class_names, counts, strict=True)
-    if count < least and (count or not source.classes_given)
+    if count < minimum and (count or not source.classes_given)
   ]
   if few:
-    reason = ', one of them for validation' if least > 1 else ''
+    reason = ', one of them for validation' if minimum > 1 else ''
     raise DataError(
-      f'Every class needs at least {least} training pictures{reason}; too few: {", ".join(few)}.'
+      f'Every class needs at least {minimum} training images{reason}; too few: {", ".join(few)}.'
     )
 
 
-def _check_left(labels: np.ndarray, is_validation: np.ndarray, rule: SplitRule) -> None:
+def _check_remaining(labels: np.ndarray, is_validation: np.ndarray, rule: SplitRule) -> None:
   empty = len(np.unique(labels)) - len(np.unique(labels[~is_validation]))
-  share = (
+  setting = (
     f'validation_fraction={rule.fraction}'
     if rule.per_class is None
     else f'validation_per_class={rule.per_class}'
   )
   if empty:
-    raise ConfigError(f'{share} leaves {empty} classes without a training picture.')
+    raise ConfigError(f'{setting} leaves {empty} classes without training images.')
   if not is_validation.any():
-    raise ConfigError(f'{share} leaves the validation split without a picture.')
+    raise ConfigError(f'{setting} leaves the validation split without images.')

@@ -1,4 +1,4 @@
-"""Work on several processors of one machine, results in order, memory bounded."""
+"""Runs tasks in worker processes of one machine, with ordered results and bounded memory."""
 
 import collections
 import concurrent.futures
@@ -13,14 +13,14 @@ from typing import TypeVar
 
 from vgg_slim.errors import UnfinishedError
 
-_AHEAD = 3  # tasks for each worker that may wait or be finished before their turn
+_AHEAD = 3  # tasks per worker that are queued, running or finished but not yet taken
 
 Task = TypeVar('Task')
 Result = TypeVar('Result')
 
 
 def available() -> int:
-  """Processors that this process may use."""
+  """Returns the number of processors that this process may use."""
   return len(os.sched_getaffinity(0))
 
 
@@ -28,14 +28,14 @@ def available() -> int:
 def map_in_order(
   function: Callable[[Task], Result], tasks: Iterable[Task], num_workers: int
 ) -> Iterator[Iterator[Result]]:
-  """Yields an iterator over `function(task)`, in the order of `tasks`, which are taken lazily.
+  """Yields an iterator over `function(task)` in the order of `tasks`, which are consumed lazily.
 
   Args:
-    function: of a module's top level when there is more than one worker, like its argument and
-      result picklable.
-    tasks: what to work on.
-    num_workers: processes to start; 1 works in this process. Started by `spawn`, so that nothing
-      of this process (threads, TensorFlow) leaks into them.
+    function: function to call. With more than one worker it must be defined at the top level of a
+      module, and its argument and result must be picklable.
+    tasks: arguments of the calls.
+    num_workers: number of processes; 1 runs the tasks in this process. Processes are started with
+      `spawn`, so that they inherit nothing (threads, TensorFlow) from this one.
 
   Raises:
     UnfinishedError: a worker process died.
@@ -68,12 +68,12 @@ def _in_order(
       yield window.popleft().result()
   except process.BrokenProcessPool as error:
     raise UnfinishedError(
-      'A worker process died; is there enough memory for num_workers?'
+      'A worker process died; memory may be too small for num_workers.'
     ) from error
 
 
 def _enter_worker() -> None:
-  """Leaves Ctrl-C to the parent, and ends when the parent was killed."""
+  """Leaves Ctrl-C to the parent, and ends this process when the parent is killed."""
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -24,7 +24,7 @@ class Listing(NamedTuple):
       system.
     names: Names of the images, 'class/name', sorted within each class.
     labels: Index into `class_names` for each image.
-    skipped_files: Files that are not images by their extension or first bytes, 'class/name', sorted.
+    skipped_files: Files that are not images by extension or first bytes, 'class/name', sorted.
   """
 
   class_names: tuple[str, ...]

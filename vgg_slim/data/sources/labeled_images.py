@@ -1,6 +1,6 @@
-"""What a source of pictures is, before conversion. No TensorFlow.
+"""Labeled images of a data set before its conversion. No TensorFlow.
 
-A label is the place of its class in `Source.class_names`.
+A label is the index of a class in `Source.class_names`.
 """
 
 import dataclasses
@@ -20,13 +20,13 @@ Arrays = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 class LabeledImage(NamedTuple):
-  """One picture of a source.
+  """One image of a source.
 
   Attributes:
-    name: such as 'cat/001.jpg' or 'train/00017'; no two of a split are equal.
-    label: place of the class in `Source.class_names`.
-    read: returns the encoded picture, or its pixels, uint8 [H, W] or [H, W, 3]; raises OSError.
-      Worker processes are sent it, so it can be pickled.
+    name: name such as 'cat/001.jpg' or 'train/00017', unique within its split.
+    label: index of the class in `Source.class_names`.
+    read: function that returns the encoded image, or its pixels, uint8 [H, W] or [H, W, 3], or
+      raises OSError. It is sent to worker processes, so it must be picklable.
   """
 
   name: str
@@ -39,9 +39,10 @@ class Source:
   """A data set before conversion.
 
   Attributes:
-    dataset: a name of sources.DATASETS.
-    class_names: in the order of the labels.
-    splits: 'train' and perhaps 'validation' and 'test', in an order that never changes.
+    dataset: kind of source, a key of `catalog.DATASETS`.
+    class_names: class names in the order of the labels.
+    splits: images by split: 'train' and possibly 'validation' and 'test'. The order of the images
+      never changes.
     mirror_safe: whether a horizontally flipped image still belongs to its class.
     fingerprint: digest of the input files; changes whenever any image may have changed. An
       interrupted conversion is resumed only if the fingerprint is the same.
@@ -63,13 +64,13 @@ class Source:
 
 
 class FileImages(Sequence):
-  """Pictures in files of their own, made when asked for: a million names are all that is held.
+  """Images in one file each, created on access: only names and labels are kept in memory.
 
   Args:
     root: folder that the names are relative to.
     names: paths below `root`, with '/'.
-    labels: one for each name.
-    prefix: what goes before the names to tell splits apart, such as 'train/'.
+    labels: label of each name.
+    prefix: prefix of the image names that distinguishes splits, such as 'train/'.
   """
 
   def __init__(
@@ -90,7 +91,7 @@ class FileImages(Sequence):
 
 
 class ArrayImages(Sequence):
-  """Pictures of one array, uint8 [N, H, W] or [N, H, W, 3], made when asked for."""
+  """Images of one array, uint8 [N, H, W] or [N, H, W, 3], created on access."""
 
   def __init__(self, split: str, images: np.ndarray, labels: np.ndarray):
     self._split = split
@@ -106,7 +107,7 @@ class ArrayImages(Sequence):
 
 
 class RelabeledImages(Sequence):
-  """Images with other labels: `labels[i]` in the place of i."""
+  """Images whose label i is replaced by `labels[i]`."""
 
   def __init__(self, images: Sequence[LabeledImage], labels: Sequence[int]):
     self._images = images
@@ -121,17 +122,17 @@ class RelabeledImages(Sequence):
 
 
 def with_classes(source: Source, class_names: Sequence[str]) -> Source:
-  """The source with all of `class_names`, in this order, some of which may have no image.
+  """Returns the source with `class_names` as its classes; some of them may have no images.
 
   Raises:
-    DataError: the source has other classes; all are named.
+    DataError: the source has classes that are not in `class_names`; all are named.
   """
   if unknown := [name for name in source.class_names if name not in set(class_names)]:
     raise DataError(
       f'{source.dataset} has classes that --labels does not name: {", ".join(unknown)}.'
     )
-  place = {name: label for label, name in enumerate(class_names)}
-  labels = [place[name] for name in source.class_names]
+  label_of = {name: label for label, name in enumerate(class_names)}
+  labels = [label_of[name] for name in source.class_names]
   splits = {name: RelabeledImages(images, labels) for name, images in source.splits.items()}
   return dataclasses.replace(
     source, class_names=tuple(class_names), splits=splits, classes_given=True
@@ -141,40 +142,40 @@ def with_classes(source: Source, class_names: Sequence[str]) -> Source:
 def from_arrays(
   dataset: str, class_names: Sequence[str], arrays: Arrays, mirror_safe: bool
 ) -> Source:
-  """Makes a source of arrays.
+  """Returns a source of the images in arrays.
 
   Raises:
-    DataError: a label without a class.
+    DataError: a label has no class.
   """
-  state = hashlib.sha256()
+  digest = hashlib.sha256()
   for split, (images, labels) in arrays.items():
     if len(labels) and labels.max() >= len(class_names):
       raise DataError(
-        f'{dataset}, {split}: label {labels.max()} comes, but there are only '
+        f'{dataset}, {split}: label {labels.max()} occurs, but there are only '
         f'{len(class_names)} classes.'
       )
     for array in (images, labels):
-      state.update(repr((split, array.shape, array.dtype)).encode())
-      state.update(np.ascontiguousarray(array))
+      digest.update(repr((split, array.shape, array.dtype)).encode())
+      digest.update(np.ascontiguousarray(array))
   splits = {name: ArrayImages(name, *pair) for name, pair in arrays.items()}
-  return Source(dataset, tuple(class_names), splits, mirror_safe, state.hexdigest())
+  return Source(dataset, tuple(class_names), splits, mirror_safe, digest.hexdigest())
 
 
 def fingerprint_files(paths: Sequence[str | os.PathLike]) -> str:
-  """Digest of path, size and time of change of files; a file that is not there counts as such."""
-  state = hashlib.sha256()
+  """Returns a digest of the paths, sizes and modification times of files, missing ones included."""
+  digest = hashlib.sha256()
   for path in paths:
     try:
       status = os.stat(path)
       stamp = (status.st_size, status.st_mtime_ns)
     except OSError:
       stamp = None
-    state.update(f'{os.fspath(path)}\0{stamp}\n'.encode('utf-8', 'surrogateescape'))
-  return state.hexdigest()
+    digest.update(f'{os.fspath(path)}\0{stamp}\n'.encode('utf-8', 'surrogateescape'))
+  return digest.hexdigest()
 
 
 def _read_file(path: str) -> bytes:
   if not stat.S_ISREG(os.stat(path).st_mode):
-    raise OSError('not a regular file')  # a pipe would keep its reader waiting for ever
+    raise OSError('not a regular file')  # reading a pipe would block forever
   with open(path, 'rb') as stream:
     return stream.read()
