@@ -1,4 +1,4 @@
-"""Small data sets in the formats of their authors, written byte by byte."""
+"""Builds small data sets byte by byte in the formats in which they are published."""
 
 import functools
 import gzip
@@ -21,7 +21,7 @@ def pixels(seed, height=5, width=7, channels=3):
 
 
 def moments_by_loops(array):
-  """Sum of the outer products of (1, R, G, B) over uint8 [H, W, 3], as lists of whole numbers."""
+  """Sum of the outer products of (1, R, G, B) over uint8 [H, W, 3], as lists of integers."""
   total = [[0] * 4 for _ in range(4)]
   for pixel in array.reshape(-1, 3).tolist():
     row = [1, *pixel]
@@ -38,12 +38,12 @@ def encoded(array, image_format='PNG', **options):
 
 
 def source(counts, **other_splits):
-  """A source of distinct 3x4 grey pictures; counts[i] of class i in train, alike in the others."""
+  """Returns a source of distinct 3x4 gray images; train has counts[i] images of class i."""
 
   def images(split, counts):
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
     return [
-      LabeledImage(f'{split}/{i:05d}', label, functools.partial(_grey_png, i, len(split)))
+      LabeledImage(f'{split}/{i:05d}', label, functools.partial(_gray_png, i, len(split)))
       for i, label in enumerate(labels)
     ]
 
@@ -51,12 +51,12 @@ def source(counts, **other_splits):
   return Source('folder', tuple('abcdefgh'[: len(counts)]), splits, mirror_safe=True)
 
 
-def _grey_png(*seed):
+def _gray_png(*seed):
   return host.encode_png(pixels(seed, 3, 4, channels=1))
 
 
 def write_image_folder(root, counts, image_format='PNG', extension='.png'):
-  """Writes counts[class_name] pictures per class folder; every picture is another."""
+  """Writes counts[class_name] images to each class folder; all images differ."""
   seed = 0
   for class_name, count in counts.items():
     (root / class_name).mkdir(parents=True)

@@ -101,13 +101,13 @@ def test_another_format_version_is_refused(data_dir):
 def test_all_problems_are_listed(data_dir):
   def change(values):
     del values['seed'], values['dataset']
-    values.update(colour=1, rgb_mean=[1, 2], rgb_covariance=[[1, 2, 3]], same_size='no')
+    values.update(color=1, rgb_mean=[1, 2], rgb_covariance=[[1, 2, 3]], same_size='no')
 
   edit(data_dir, change)
   with pytest.raises(DataError) as caught:
     manifest.read_manifest(data_dir)
   assert "missing ['dataset', 'seed']" in str(caught.value)
-  assert "unknown ['colour']" in str(caught.value)
+  assert "unknown ['color']" in str(caught.value)
   assert 'rgb_mean must be three numbers, got [1, 2]' in str(caught.value)
   assert 'rgb_covariance must be three rows of three numbers, got [[1, 2, 3]]' in str(caught.value)
   assert "same_size must be true or false, got 'no'" in str(caught.value)

@@ -48,7 +48,7 @@ class Manifest:
     vgg_slim_version: version of the library that wrote it.
     dataset: kind of source, a key of `catalog.DATASETS`.
     class_names: class names in the order of the labels.
-    rgb_mean: mean over all pixels of the training split, R, G, B, 0..255; grey counts as R = G = B.
+    rgb_mean: mean over all pixels of the training split, R, G, B, 0..255; gray counts as R = G = B.
       `pixel_moments` says how accurate it is for large splits.
     rgb_std: standard deviation of the same pixels, on the same scale.
     rgb_covariance: 3x3 covariance matrix of the same pixels; its diagonal is `rgb_std` squared.

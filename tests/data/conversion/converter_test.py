@@ -127,8 +127,8 @@ def test_statistics_from_a_sample_do_not_depend_on_the_shards(tmp_path, monkeypa
 
 def test_mean_of_one_known_pixel_value(tmp_path):
   source = fabricated.source((2, 2))
-  grey = host.encode_png(np.full((2, 3), 200, np.uint8))
-  images = [image._replace(read=lambda: grey) for image in source.splits['train']]
+  gray = host.encode_png(np.full((2, 3), 200, np.uint8))
+  images = [image._replace(read=lambda: gray) for image in source.splits['train']]
   m = convert(catalog.Source('folder', ('a', 'b'), {'train': images}, False), tmp_path / 'out', 0)
   assert (m.rgb_mean, m.rgb_std) == ((200.0, 200.0, 200.0), (0.0, 0.0, 0.0))
   assert (m.smallest_side, m.largest_side, m.same_size, m.mirror_safe) == (2, 3, True, False)

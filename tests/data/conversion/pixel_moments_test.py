@@ -30,10 +30,10 @@ def test_moments_agree_with_loops_over_the_pixels(form):
 
 
 @pytest.mark.parametrize('form', [Image.fromarray, np.asarray])
-def test_grey_counts_as_three_equal_channels(form):
-  grey = fabricated.pixels(1, channels=1)
-  moments = moments_of(form(grey))
-  assert moments.tolist() == fabricated.moments_by_loops(np.stack([grey] * 3, axis=-1))
+def test_gray_counts_as_three_equal_channels(form):
+  gray = fabricated.pixels(1, channels=1)
+  moments = moments_of(form(gray))
+  assert moments.tolist() == fabricated.moments_by_loops(np.stack([gray] * 3, axis=-1))
 
 
 @pytest.mark.parametrize('value', [1, 255])

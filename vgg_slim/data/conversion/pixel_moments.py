@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 SHAPE = (4, 4, 4)  # shape of `MomentCounter.moments`
-_GREY_AS_RGB = np.ix_((0, 1, 1, 1), (0, 1, 1, 1))
+_GRAY_AS_RGB = np.ix_((0, 1, 1, 1), (0, 1, 1, 1))
 _PIXELS_PER_MEAN = 64
 _STRIP = 2**16  # pixels whose products, at most 255 * 255 each, have a sum below 2**32
 
@@ -54,7 +54,7 @@ class MomentCounter:
     self._product = np.empty(_STRIP, np.uint16)
 
   def add(self, image: Image.Image | np.ndarray) -> None:
-    """Counts an image of mode RGB or L, or uint8 [H, W, 3] or [H, W]; grey is R = G = B."""
+    """Counts an image of mode RGB or L, or uint8 [H, W, 3] or [H, W]; gray is R = G = B."""
     self.moments[0] += self._matrix(image)
 
   def add_sample(self, image: Image.Image, means: Image.Image) -> None:
@@ -79,11 +79,11 @@ class MomentCounter:
           np.multiply(one, other, out=product, dtype=np.uint16)
           sums[i, j] += product.sum(dtype=np.uint32)
     sums += np.triu(sums, 1).T
-    return sums if len(planes) == 3 else sums[_GREY_AS_RGB]
+    return sums if len(planes) == 3 else sums[_GRAY_AS_RGB]
 
 
 def _planes_of(image: Image.Image | np.ndarray) -> list[np.ndarray]:
-  """Returns R, G and B, or grey alone, each uint8 [H * W]."""
+  """Returns R, G and B, or gray alone, each uint8 [H * W]."""
   pixels = np.asarray(image)
   if pixels.ndim == 2:
     return [pixels.reshape(-1)]
