@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from vgg_slim.benchmarks import picture_folder
+from vgg_slim.benchmarks import image_folder
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest
@@ -21,7 +21,7 @@ def build_step(workload: Workload) -> Callable[[], tuple[tf.Tensor, tf.Tensor]]:
   import keras
   from keras import layers
 
-  folder = picture_folder.make_folder(workload.data_dir)
+  folder = image_folder.make_folder(workload.data_dir)
   smallest, largest = workload.scales
   middle, side = (smallest + largest) // 2, workload.image_size
   augment = keras.Sequential(
@@ -43,5 +43,5 @@ def build_step(workload: Workload) -> Callable[[], tuple[tf.Tensor, tf.Tensor]]:
     lambda images, labels: (augment(images, training=True) - rgb_mean, labels),
     num_parallel_calls=tf.data.AUTOTUNE,
   )
-  batches = picture_folder.iterate(dataset.prefetch(tf.data.AUTOTUNE), folder)
+  batches = image_folder.iterate(dataset.prefetch(tf.data.AUTOTUNE), folder)
   return lambda: next(batches)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from vgg_slim.benchmarks import picture_folder
+from vgg_slim.benchmarks import image_folder
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.data import manifest
 
@@ -20,7 +20,7 @@ def build_step(workload: Workload) -> Callable[[], Any]:
   from torchvision import datasets
   from torchvision.transforms import v2
 
-  folder = picture_folder.make_folder(workload.data_dir)
+  folder = image_folder.make_folder(workload.data_dir)
   smallest, largest = workload.scales
   rgb_mean = manifest.read_manifest(workload.data_dir).rgb_mean
   transform = v2.Compose(
@@ -41,5 +41,5 @@ def build_step(workload: Workload) -> Callable[[], Any]:
     persistent_workers=True,
   )
   epochs = itertools.chain.from_iterable(itertools.repeat(loader))
-  batches = picture_folder.iterate(epochs, folder)
+  batches = image_folder.iterate(epochs, folder)
   return lambda: next(batches)

@@ -167,14 +167,14 @@ def _draw(
   made_for: contract.Contract,
   grid: BinaryIO | None,
 ) -> None:
-  from vgg_slim.evaluation import prediction_pictures
+  from vgg_slim.evaluation import prediction_images
 
   if _BAR_CHARTS.value:
-    prediction_pictures.write_bar_charts(pathlib.Path(_BAR_CHARTS.value), answers)
+    prediction_images.write_bar_charts(pathlib.Path(_BAR_CHARTS.value), answers)
   if grid:
-    prediction_pictures.write_grid(grid, answers)
+    prediction_images.write_grid(grid, answers)
   if _HEAT_MAPS.value:
-    prediction_pictures.write_heat_maps(
+    prediction_images.write_heat_maps(
       pathlib.Path(_HEAT_MAPS.value), answers, network, made_for, _LAYER.value
     )
 

@@ -72,7 +72,7 @@ def main() -> None:
   validation = cache.read_features(held_out) if held_out.exists() else None
 
   invocation.load_tensorflow()
-  from vgg_slim.features import graft, head
+  from vgg_slim.features import combine, head
   from vgg_slim.weights import formats
 
   if formats.sha256(trunk) != key.weights_sha256:
@@ -85,7 +85,9 @@ def main() -> None:
       config, key, train, validation, lambda scores: report(scores.epoch, config.epochs)
     )
   print(_summary(trained.history, time.monotonic() - started))
-  graft.write_combined_checkpoint(_OUTPUT.value, trunk, trained, graft.make_contract(key, config))
+  combine.write_combined_checkpoint(
+    _OUTPUT.value, trunk, trained, combine.make_contract(key, config)
+  )
   print(f'Wrote {_OUTPUT.value}.index, .data-00000-of-00001 and .json.')
 
 

@@ -10,7 +10,7 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation.predictor import CheckpointPredictor, View
-from vgg_slim.features import bottleneck, cache, graft
+from vgg_slim.features import bottleneck, cache, combine
 from vgg_slim.features.head import run_head_training
 from vgg_slim.features.head_config import HeadConfig
 from vgg_slim.nets import specs
@@ -19,7 +19,7 @@ from vgg_slim.nets import specs
 @pytest.fixture(scope='module')
 def features(tmp_path_factory):
   """(trunk checkpoint, key, features, encoded images) of 40 px images of two classes."""
-  folder = tmp_path_factory.mktemp('graft')
+  folder = tmp_path_factory.mktemp('combine')
   data_dir, manifest = make_data_set(folder / 'data', 6, 2, side=40)
   trunk = save_random(str(folder / 'trunk'), CONTRACT)
   key = bottleneck.make_key(trunk, CONTRACT, manifest, image_size=64, test_scale=70)
@@ -57,7 +57,7 @@ def test_the_combined_checkpoint_gives_the_probabilities_of_the_head_on_features
   config = HeadConfig(head, activation, epochs=1, learning_rate=1e-4)
   trained = run_head_training(config, key, data)
   prefix = str(tmp_path / 'whole')
-  graft.write_combined_checkpoint(prefix, trunk, trained, graft.make_contract(key, config))
+  combine.write_combined_checkpoint(prefix, trunk, trained, combine.make_contract(key, config))
   loaded_prefix, contract = load_contract(prefix)
   assert loaded_prefix == prefix
   assert search.global_step(prefix) == trained.steps
@@ -76,9 +76,9 @@ def test_an_existing_checkpoint_is_not_overwritten(features, tmp_path):
   (tmp_path / 'whole.index').touch()
   config = HeadConfig('linear', epochs=1)
   with pytest.raises(ConfigError, match=r'whole.index exists; give another --output'):
-    graft.write_combined_checkpoint(
+    combine.write_combined_checkpoint(
       str(tmp_path / 'whole'),
       trunk,
       run_head_training(config, key, data),
-      graft.make_contract(key, config),
+      combine.make_contract(key, config),
     )

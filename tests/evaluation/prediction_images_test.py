@@ -4,7 +4,7 @@ import pytest
 
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation import prediction_pictures
+from vgg_slim.evaluation import prediction_images
 from vgg_slim.evaluation.predictions import ClassScore, Prediction
 from vgg_slim.evaluation.predictor import Explanation
 
@@ -35,10 +35,10 @@ def predictions(tmp_path):
 
 
 def test_images_with_the_same_name_get_separate_files(predictions, tmp_path):
-  prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)
+  prediction_images.write_bar_charts(tmp_path / 'charts', predictions)
   names = sorted(path.name for path in (tmp_path / 'charts').iterdir())
   assert names == ['cat.png', 'cat_2.png', 'dog.png']
-  prediction_pictures.write_bar_charts(tmp_path / 'charts', predictions)  # overwrites
+  prediction_images.write_bar_charts(tmp_path / 'charts', predictions)  # overwrites
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_images_with_the_same_name_get_separate_files(predictions, tmp_path):
 def test_the_most_probable_class_is_explained(predictions, tmp_path, layer, expected):
   predictor = FakePredictor()
   folder = tmp_path / 'maps'
-  prediction_pictures.write_heat_maps(folder, predictions[:1], predictor, CONTRACT, layer)
+  prediction_images.write_heat_maps(folder, predictions[:1], predictor, CONTRACT, layer)
   assert predictor.calls == [((256, 320, 3), 1, expected)]
   assert (folder / 'cat.png').read_bytes().startswith(b'\x89PNG')
 
 
 def test_an_unknown_layer_writes_nothing(predictions, tmp_path):
   with pytest.raises(ConfigError, match="no layer 'conv9'"):
-    prediction_pictures.write_heat_maps(
+    prediction_images.write_heat_maps(
       tmp_path / 'maps', predictions, FakePredictor(), CONTRACT, 'conv9'
     )
   assert not (tmp_path / 'maps').exists()
