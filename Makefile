@@ -36,7 +36,7 @@ train: venv  ## trains the small reference network, evaluates it, says where the
 
 .PHONY: test
 test: venv  ## runs all tests on every core; ARGS='-k vgg' selects some
-	$(RUN) pytest -n auto --dist loadfile $(ARGS)
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: coverage
 coverage: venv  ## lines that no test runs, as a table; commands in processes of their own do not count
