@@ -68,7 +68,7 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> None:
   """Refuses a page that would make a browser contact another host.
 
   Raises:
-    PluginError: The page fetches from another host. This ends the build.
+    PluginError: the page fetches from another host. This ends the build.
   """
   fetched = FETCHED.search(output)
   if fetched:

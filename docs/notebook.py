@@ -12,13 +12,13 @@ def run_notebook(path: pathlib.Path) -> nbformat.NotebookNode:
   """Runs all cells with the kernel of this environment, in the root folder of the repository.
 
   Args:
-    path: Path of the notebook, whose file is not changed.
+    path: path of the notebook, whose file is not changed.
 
   Returns:
     The notebook with its outputs except stderr, where notices name files of the machine.
 
   Raises:
-    nbclient.exceptions.CellExecutionError: A cell failed.
+    nbclient.exceptions.CellExecutionError: a cell failed.
   """
   notebook = nbformat.read(path, as_version=4)
   client = nbclient.NotebookClient(

@@ -20,7 +20,7 @@ def make_folder(data_dir: str) -> tempfile.TemporaryDirectory:
     data_dir: folder of a converted data set.
 
   Returns:
-    a temporary folder with subfolders '0000', '0001', ... of files '000000.jpeg' or '000000.png';
+    A temporary folder with subfolders '0000', '0001', ... of files '000000.jpeg' or '000000.png';
     it is deleted together with the returned object.
 
   Raises:

@@ -117,7 +117,7 @@ def run_all(
 
   Args:
     settings: keys of TABLE_3.
-    recipe: how all of them are trained.
+    recipe: training recipe that all of them share.
     data_dir: folder of a converted data set with a validation split.
     manifest: the data set's manifest.
     folder: folder in which each setting gets its train_dir.
@@ -237,7 +237,7 @@ def find_disagreements(rows: Sequence[Row]) -> tuple[list[tuple[Row, Row]], int]
   """Finds the pairs of rows whose order by error is the reverse of the paper's.
 
   Returns:
-    these pairs, and the number of pairs that are tied neither in the paper nor here.
+    These pairs, and the number of pairs that are tied neither in the paper nor here.
   """
   pairs = [
     (a, b, (a.paper_error - b.paper_error) * (_error(a) - _error(b)))

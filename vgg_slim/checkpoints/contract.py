@@ -178,7 +178,7 @@ def load_contract(path: str) -> tuple[str, Contract]:
       checkpoint by name; `checkpoints.find` returns the prefix of the newest intact one.
 
   Returns:
-    the checkpoint's prefix and its contract.
+    The checkpoint's prefix and its contract.
 
   Raises:
     CheckpointError: there is no checkpoint, or its contract is missing or cannot be read.
@@ -202,7 +202,7 @@ def find_contract(prefix: str) -> Contract | None:
   """Returns the contract of a checkpoint: from the file beside it, or from its run's config.json.
 
   Returns:
-    the contract, or None if there is neither of the two files.
+    The contract, or None if there is neither of the two files.
 
   Raises:
     CheckpointError: the contract cannot be read, and no config.json can replace it.

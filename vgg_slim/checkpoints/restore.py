@@ -17,7 +17,7 @@ def build_network(
   Args:
     contract: contract of the checkpoint.
     images: float32 [N, H, W, 3], normalized according to the contract; H and W may be unknown.
-    mode: how the network is computed; `restore` fills its cached inference weights.
+    mode: mode of inference; `restore` fills its cached inference weights.
   """
   if contract.num_classes is None:
     return registry.build(contract.model, images, None, mode)

@@ -18,7 +18,7 @@ class EvalConfig:
     views: names from `views.VIEWS`; several joined by '+' are averaged.
     split: name of the split to score.
     flip: whether to score horizontally flipped images as well, and average.
-    average: what is averaged over views: 'probabilities', as in the paper, or 'logits'.
+    average: quantity that is averaged over views: 'probabilities', as in the paper, or 'logits'.
     use_averages: whether to use the moving averages of the weights where a checkpoint has them.
     pool_rounding: rounding of pooling output sizes, see `nets.mode.Inference`.
     batch_size: maximum number of crops per batch; batches of whole images hold at most as many

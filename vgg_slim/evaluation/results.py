@@ -61,7 +61,7 @@ class EvalResult(metrics.Scores):
     flip: whether mirror images were averaged in.
     pool_rounding: rounding of the last network's pooling sizes, see `nets.mode.Inference`.
     view: names of the views, joined by '+'.
-    average: what was averaged over views, 'probabilities' or 'logits'.
+    average: quantity that was averaged over views, 'probabilities' or 'logits'.
     split: name of the split.
     model: names of the networks, joined by ' + '.
     train_scale: smaller sides S of their training images, joined by ' + ' where they differ.

@@ -145,7 +145,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
   Nothing is left of the export after an error.
 
   Args:
-    request: what to export, and where to.
+    request: checkpoint to export, with format and output folder.
     say: function called with the steps and the comparison, as text.
 
   Raises:

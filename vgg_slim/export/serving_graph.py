@@ -27,7 +27,7 @@ def build_outputs(
     contract: contract of the checkpoint.
     images: float32 or uint8 [N, H, W, 3], RGB, 0..255; H and W may be unknown, and larger than the
       contract's `image_size`.
-    mode: how the network is computed.
+    mode: mode of inference.
 
   Returns:
     class_score_map: class scores before softmax, float32 [N, h', w', K] (VGG paper, 3.2).
@@ -74,7 +74,7 @@ def build_outputs_of_files(contract: Contract, encoded_images: tf.Tensor) -> dic
     encoded_images: content of files, string [N], see `preprocessing.graph_decoding`.
 
   Returns:
-    logits, probabilities and classes as in `build_outputs`, but no class score map, because maps of
+    Logits, probabilities and classes as in `build_outputs`, but no class score map, because maps of
     different sizes do not fit into one tensor. For a trunk features, which requires that all files
     have the same size after resizing.
   """

@@ -32,14 +32,14 @@ class Preprocessing:
   side is `test_scale`; scored as a whole or cropped; and fed as (RGB - rgb_mean) * pixel_scale.
 
   Attributes:
-    rgb_mean: Mean of R, G and B, 0..255.
-    pixel_scale: One factor, or one each for R, G and B.
-    test_scale: Smaller side Q in pixels, see `test_scales`.
-    resize_filter: One of RESIZE_FILTERS.
-    stored_side: Smaller side in pixels to which the converter reduced larger images before storing
+    rgb_mean: mean of R, G and B, 0..255.
+    pixel_scale: one factor, or one each for R, G and B.
+    test_scale: smaller side Q in pixels, see `test_scales`.
+    resize_filter: one of RESIZE_FILTERS.
+    stored_side: smaller side in pixels to which the converter reduced larger images before storing
       them; None if it stored them at full size.
-    background: Color under transparent pixels, always BACKGROUND.
-    orientation: Always ORIENTATION: images are turned as their EXIF data say.
+    background: color under transparent pixels, always BACKGROUND.
+    orientation: always ORIENTATION: images are turned as their EXIF data say.
   """
 
   rgb_mean: Rgb

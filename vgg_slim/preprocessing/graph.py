@@ -25,8 +25,8 @@ def resize_smaller_side(image: tf.Tensor, side: Scalar, resize_filter: str) -> t
 
   Args:
     image: RGB image, 0..255, uint8 or float32 [H, W, 3].
-    side: Smaller side of the result in pixels, int or int32 [].
-    resize_filter: One of `description.RESIZE_FILTERS`. They differ only where an image is reduced.
+    side: smaller side of the result in pixels, int or int32 [].
+    resize_filter: one of `description.RESIZE_FILTERS`. They differ only where an image is reduced.
 
   Returns:
     float32 [H', W', 3], 0..255, with min(H', W') == side. H' and W' are rounded, not truncated:
@@ -55,10 +55,10 @@ def resample(
   This is Pillow's BILINEAR. At the edges the filter is cut off and its weights are normalized.
 
   Args:
-    image: Image, uint8 or float32 [H, W, C].
-    size: Height and width of the result, int32 [2].
-    factors: Factors by which y and x are multiplied, float32 [2].
-    translation: Offsets in pixels of the result, added to y and x afterwards, float32 [2].
+    image: image, uint8 or float32 [H, W, C].
+    size: height and width of the result, int32 [2].
+    factors: factors by which y and x are multiplied, float32 [2].
+    translation: offsets in pixels of the result, added to y and x afterwards, float32 [2].
 
   Returns:
     float32 [size[0], size[1], C].
@@ -88,10 +88,10 @@ def crop(image: tf.Tensor, side: int, draw_y: Scalar = 0.5, draw_x: Scalar = 0.5
   """Cuts a square out of `image`; by default its center.
 
   Args:
-    image: Image [H, W, C] of any type, with H and W at least `side`.
-    side: Side of the square in pixels.
-    draw_y: Draw in [0, 1) that selects one of the H - side + 1 first rows.
-    draw_x: Draw in [0, 1) that selects one of the W - side + 1 first columns.
+    image: image [H, W, C] of any type, with H and W at least `side`.
+    side: side of the square in pixels.
+    draw_y: draw in [0, 1) that selects one of the H - side + 1 first rows.
+    draw_x: draw in [0, 1) that selects one of the W - side + 1 first columns.
 
   Returns:
     [side, side, C].
@@ -105,8 +105,8 @@ def crops_at(image: tf.Tensor, side: int, positions: Sequence[tuple[float, float
   """Cuts one square per position out of `image`.
 
   Args:
-    image: Image [H, W, C] of any type, with H and W at least `side`.
-    side: Side of the squares in pixels.
+    image: image [H, W, C] of any type, with H and W at least `side`.
+    side: side of the squares in pixels.
     positions: V pairs (y, x) in [0, 1], the fractions of the free rows above and of the free
       columns left of the square; (0, 0) is the top left corner, (0.5, 0.5) the default of `crop`.
 

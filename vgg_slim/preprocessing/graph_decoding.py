@@ -40,8 +40,8 @@ def build_image(encoded: tf.Tensor, rules: Preprocessing) -> tf.Tensor:
   and the network after it, over a batch.
 
   Args:
-    encoded: Content of a file, string [].
-    rules: Description of a checkpoint's preprocessing.
+    encoded: content of a file, string [].
+    rules: description of a checkpoint's preprocessing.
 
   Returns:
     float32 [h, w, 3], RGB, 0..255, with min(h, w) == `rules.test_scale`.

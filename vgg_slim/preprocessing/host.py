@@ -65,15 +65,15 @@ class StoredImage(NamedTuple):
 
   Attributes:
     encoded: JPEG or PNG bytes.
-    image_format: Format of `encoded`, 'jpeg' or 'png'.
-    height: Height of `encoded` in pixels.
-    width: Width of `encoded` in pixels.
-    fixes: Descriptions of the repairs. Empty if `encoded` is the original file, or if the image was
+    image_format: format of `encoded`, 'jpeg' or 'png'.
+    height: height of `encoded` in pixels.
+    width: width of `encoded` in pixels.
+    fixes: descriptions of the repairs. Empty if `encoded` is the original file, or if the image was
       only reduced.
     found_format: Pillow's name for the format of the original file, such as 'WEBP'; 'pixels' for an
       array.
-    image: Pixels of `encoded` in mode L or RGB; for an array, the uint8 [H, W] or [H, W, 3] given.
-    is_eighth_scale: Whether `image` has an eighth of the height and width, as means of 8x8 pixels.
+    image: pixels of `encoded` in mode L or RGB; for an array, the uint8 [H, W] or [H, W, 3] given.
+    is_eighth_scale: whether `image` has an eighth of the height and width, as means of 8x8 pixels.
   """
 
   encoded: bytes
@@ -129,15 +129,15 @@ def read_image(
   JPEG files then stay JPEG, at quality 95 and without chroma subsampling; others become PNG.
 
   Args:
-    data: Content of the file.
-    smaller_side: Smaller side in pixels to which larger images are reduced, with the antialiased
+    data: content of the file.
+    smaller_side: smaller side in pixels to which larger images are reduced, with the antialiased
       filter; None keeps their size.
-    allow_eighth_scale: Whether large JPEG files that need no repair may be decoded at an eighth of
+    allow_eighth_scale: whether large JPEG files that need no repair may be decoded at an eighth of
       their height and width. The whole file is still read, so errors in it are still found: 0.4 ms
       for 500x375 pixels, against 1.2 ms.
 
   Raises:
-    DataError: The data are not an image, are damaged, have more pixels than Pillow's limit of 89
+    DataError: the data are not an image, are damaged, have more pixels than Pillow's limit of 89
       million, or have pixels that no 8-bit range is defined for; the message gives only the reason.
   """
   if not data:
@@ -165,14 +165,14 @@ def prepare(data: bytes, rules: description.Preprocessing) -> np.ndarray:
   """Preprocesses an image up to, but not including, the crop and normalization.
 
   Args:
-    data: Content of an image file.
-    rules: Description of a checkpoint's preprocessing.
+    data: content of an image file.
+    rules: description of a checkpoint's preprocessing.
 
   Returns:
     float32 [h, w, 3], RGB, 0..255, with min(h, w) == `rules.test_scale`.
 
   Raises:
-    DataError: See `read_image`.
+    DataError: see `read_image`.
   """
   stored = read_image(data, rules.stored_side)
   return resize_smaller_side(decode_rgb(stored.encoded), rules.test_scale, rules.resize_filter)

@@ -28,13 +28,13 @@ def check_area(height: int, width: int, test_scale: int, is_cropped: bool = Fals
   Elongated images become large: 2 x 300 pixels become 256 x 38400.
 
   Args:
-    height: Height of the image in pixels.
-    width: Width of the image in pixels.
-    test_scale: Smaller side Q in pixels.
-    is_cropped: Whether crops are scored instead of the whole image.
+    height: height of the image in pixels.
+    width: width of the image in pixels.
+    test_scale: smaller side Q in pixels.
+    is_cropped: whether crops are scored instead of the whole image.
 
   Raises:
-    DataError: The image is too large; says both sizes and the limit.
+    DataError: the image is too large; says both sizes and the limit.
   """
   longer = round(max(height, width) * test_scale / min(height, width))
   limit = max_pixels(test_scale, is_cropped)

@@ -13,8 +13,8 @@ def round_down(side: int, image_size: int) -> int:
   would show objects larger than in training. See docs/decisions/0019.
 
   Args:
-    side: Smaller side in pixels.
-    image_size: Side of the training crop in pixels.
+    side: smaller side in pixels.
+    image_size: side of the training crop in pixels.
   """
   return max(image_size, side // _NETWORK_STRIDE * _NETWORK_STRIDE)
 

@@ -24,14 +24,14 @@ class Assembly(NamedTuple):
   """A run that is complete but for its session.
 
   Attributes:
-    epochs: Positions at which the epochs of the run end.
-    total_steps: Global step at which the run is complete.
-    ops: Handles of the training graph.
-    hooks: Hooks of the run, in the order in which they are called.
-    agreement: Exchange of numbers between the workers.
-    checkpointer: Saves all variables of the graph.
-    scaffold: Initializes or restores them.
-    build_loss: Function that adds the loss of the step after the given one to the default graph,
+    epochs: positions at which the epochs of the run end.
+    total_steps: global step at which the run is complete.
+    ops: handles of the training graph.
+    hooks: hooks of the run, in the order in which they are called.
+    agreement: exchange of numbers between the workers.
+    checkpointer: writer of checkpoints with all variables of the graph.
+    scaffold: TensorFlow's scaffold, which initializes or restores the variables.
+    build_loss: function that adds the loss of the step after the given one to the default graph,
       and returns it with the operation that initializes its input; used to diagnose a failed step.
   """
 
@@ -62,18 +62,18 @@ def build_assembly(
   """Adds the whole run to the default graph; call it in the scope of the distribution's strategy.
 
   Args:
-    config: Config of the run.
-    manifest: Manifest of its data set.
-    start: Checkpoint from which the run starts, if any.
-    folder: Folder for the files of this process.
-    distribution: Devices and workers of the run.
-    reporter: Receives the progress lines, and the report of a warm start.
-    summarize_validation: Function that returns a TensorBoard summary of the last validation, shown
+    config: config of the run.
+    manifest: manifest of its data set.
+    start: checkpoint from which the run starts, if any.
+    folder: folder for the files of this process.
+    distribution: devices and workers of the run.
+    reporter: receiver of the progress lines, and the report of a warm start.
+    summarize_validation: function that returns a TensorBoard summary of the last validation, shown
       in addition to loss and accuracy.
 
   Raises:
-    CheckpointError: The checkpoint of `start` or of `config.fine_tune` does not fit.
-    ConfigError: A scope of `config.fine_tune` matches no variable.
+    CheckpointError: the checkpoint of `start` or of `config.fine_tune` does not fit.
+    ConfigError: a scope of `config.fine_tune` matches no variable.
   """
   epochs = Epochs(manifest.split('train').num_examples, config.run.batch_size)
   total_steps = config.run.total_steps(epochs.num_examples)

@@ -17,8 +17,8 @@ class Cluster:
   """All workers of a run, and the index of this process among them; worker 0 is the chief.
 
   Attributes:
-    workers: Address of each worker, 'host:port'.
-    index: Index of this process.
+    workers: address of each worker, 'host:port'.
+    index: index of this process.
   """
 
   workers: tuple[str, ...]

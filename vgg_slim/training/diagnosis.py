@@ -19,10 +19,10 @@ def explain_data_errors(check_data: Callable[[], None]) -> Iterator[None]:
   """Translates TensorFlow's errors about the input, also those of opening a session.
 
   Args:
-    check_data: Function that reads all records and raises DataError for the first damaged one.
+    check_data: function that reads all records and raises DataError for the first damaged one.
 
   Raises:
-    DataError: A record is damaged, or its image or label is invalid.
+    DataError: a record is damaged, or its image or label is invalid.
   """
   try:
     yield
@@ -45,14 +45,14 @@ def explain_non_finite_loss(
   """Translates TensorFlow's error about a loss that is not finite.
 
   Args:
-    session: Session of the training graph.
-    build_loss: Function that adds the forward pass of the step after the given one to the default
+    session: session of the training graph.
+    build_loss: function that adds the forward pass of the step after the given one to the default
       graph; returns its loss and the operation that initializes its input.
-    describe_recovery: Function that says what the user can do if the weights of the given step are
+    describe_recovery: function that says what the user can do if the weights of the given step are
       the cause.
 
   Raises:
-    TrainingError: The loss is not finite. The step is repeated to find the first tensor that is
+    TrainingError: the loss is not finite. The step is repeated to find the first tensor that is
       not.
   """
   try:
@@ -75,9 +75,9 @@ def describe_first_non_finite(
   """Describes the first tensor of a step that is not finite.
 
   Args:
-    build_loss: Function that adds a forward pass to the default graph; returns its loss, and the
+    build_loss: function that adds a forward pass to the default graph; returns its loss, and the
       operation to run before it.
-    values: Values of the variables before the step, by variable name.
+    values: values of the variables before the step, by variable name.
   """
   for name, value in values.items():
     if not np.isfinite(value).all():

@@ -42,10 +42,10 @@ class Replica(NamedTuple):
   """Index of one copy of the network, globally and within its process.
 
   Attributes:
-    index: Index among all replicas of the run.
-    count: Number of all replicas of the run.
-    local_index: Index among the replicas of this process.
-    local_count: Number of replicas of this process.
+    index: index among all replicas of the run.
+    count: number of all replicas of the run.
+    local_index: index among the replicas of this process.
+    local_count: number of replicas of this process.
   """
 
   index: int
@@ -66,9 +66,9 @@ class Distribution:
 
   Attributes:
     strategy: TensorFlow's distribution strategy; the default strategy for a single device.
-    session_config: Config of the `tf.Session`; None for TensorFlow's default.
-    cluster: Workers of the run, or None for a single process.
-    server: Server of this worker, which listens as long as this object holds it.
+    session_config: config of the `tf.Session`; None for TensorFlow's default.
+    cluster: workers of the run, or None for a single process.
+    server: server of this worker, which listens as long as this object holds it.
   """
 
   strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
@@ -210,14 +210,14 @@ def create_distribution(
   Call it in the graph of the run.
 
   Args:
-    config: Devices of each process. Devices are GPUs; without GPUs, the CPU is split into that many
+    config: devices of each process. Devices are GPUs; without GPUs, the CPU is split into that many
       virtual devices.
-    cluster: Workers of the run, or None for a single process.
-    session_config: Session config of this process, to which the distribution adds its own settings.
+    cluster: workers of the run, or None for a single process.
+    session_config: session config of this process, to which the distribution adds its own settings.
 
   Raises:
-    ConfigError: There are fewer devices than configured.
-    WorkerLostError: The port is already in use.
+    ConfigError: there are fewer devices than configured.
+    WorkerLostError: the port is already in use.
   """
   gpus, num_devices = sessions.num_gpus(), config.num_devices
   if gpus and num_devices > gpus:

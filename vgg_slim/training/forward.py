@@ -14,10 +14,10 @@ class Forward(NamedTuple):
   """Handles of one forward pass; scalars are float32 [].
 
   Attributes:
-    losses: Losses, see `losses.Losses`.
-    accuracy: Accuracy on these images, with dropout and augmentation.
-    logits: Logits, float32 [N, K].
-    end_points: Output of every layer of the network, by name.
+    losses: losses, see `losses.Losses`.
+    accuracy: accuracy on these images, with dropout and augmentation.
+    logits: logits, float32 [N, K].
+    end_points: output of every layer of the network, by name.
   """
 
   losses: losses.Losses
@@ -40,13 +40,13 @@ def build_forward(
   decay.
 
   Args:
-    config: Config of the run, of which network, optimizer, seed and precision are used.
-    images: Preprocessed images, float32 [N, side, side, 3].
-    labels: Labels, int32 [N], or class weights, float32 [N, K], where images are mixed.
-    global_step: Global step, int64 variable.
-    micro_batch: Index of these images among the micro-batches of all replicas. Dropout drops the
+    config: config of the run, of which network, optimizer, seed and precision are used.
+    images: preprocessed images, float32 [N, side, side, 3].
+    labels: labels, int32 [N], or class weights, float32 [N, K], where images are mixed.
+    global_step: global step, int64 variable.
+    micro_batch: index of these images among the micro-batches of all replicas. Dropout drops the
       same units as it would in one pass over the whole batch.
-    sync_batch_norm: Whether to synchronize batch norm over replicas, see `mode.Training`.
+    sync_batch_norm: whether to synchronize batch norm over replicas, see `mode.Training`.
   """
   optimizer = config.optimizer
   with tf.name_scope('dropout_seed'):
@@ -79,9 +79,9 @@ def _updates_before(global_step: tf.Tensor, micro_batch: int, steps: int) -> tf.
   """Number of earlier updates of a replica's moving statistics, one for each micro-batch.
 
   Args:
-    global_step: Global step, int64 [].
-    micro_batch: Index among the micro-batches of all replicas.
-    steps: Number of micro-batches of each replica in a training step.
+    global_step: global step, int64 [].
+    micro_batch: index among the micro-batches of all replicas.
+    steps: number of micro-batches of each replica in a training step.
   """
   with tf.name_scope('batch_norm_updates'):
     return global_step * steps + micro_batch % steps

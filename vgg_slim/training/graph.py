@@ -24,18 +24,18 @@ class TrainOps(NamedTuple):
   """Handles of the training graph; scalars are float32 [].
 
   Attributes:
-    train_op: Total loss before the update; fetching it makes one step, which updates variables,
+    train_op: total loss before the update; fetching it makes one step, which updates variables,
       batch-norm statistics and moving averages.
-    losses: Losses of the batch, see `losses.Losses`.
-    accuracy: Accuracy on the batch, with dropout and augmentation.
-    learning_rate: Learning rate of this step.
-    learning_rate_scale: Variable scale of the rate, see `schedules.LearningRate`.
-    global_step: Global step, int64 variable.
-    samples: First images of the batch as the network sees them, uint8 [n, side, side, 3], and their
+    losses: losses of the batch, see `losses.Losses`.
+    accuracy: accuracy on the batch, with dropout and augmentation.
+    learning_rate: learning rate of this step.
+    learning_rate_scale: variable scale of the rate, see `schedules.LearningRate`.
+    global_step: global step, int64 variable.
+    samples: first images of the batch as the network sees them, uint8 [n, side, side, 3], and their
       labels.
-    start_averages: Operation that sets the moving averages to the variables; None without averages.
-    end_points: Output of every layer of the network, by name, for the first micro-batch.
-    gradients: Pairs of gradient and variable of the step.
+    start_averages: operation that sets the moving averages to the variables; None without averages.
+    end_points: output of every layer of the network, by name, for the first micro-batch.
+    gradients: pairs of gradient and variable of the step.
   """
 
   train_op: tf.Tensor
@@ -60,11 +60,11 @@ def build_train_graph(
   """Adds the training graph to the default graph; runs nothing.
 
   Args:
-    config: Config of the run.
-    images: This process's share of the batch, preprocessed, float32 [N, side, side, 3].
-    labels: Labels, int32 [N], or class weights, float32 [N, K], where images are mixed.
-    steps_per_epoch: Number of training images divided by the batch size.
-    distribution: Distribution in whose scope this is called; None for a single replica.
+    config: config of the run.
+    images: this process's share of the batch, preprocessed, float32 [N, side, side, 3].
+    labels: labels, int32 [N], or class weights, float32 [N, K], where images are mixed.
+    steps_per_epoch: number of training images divided by the batch size.
+    distribution: distribution in whose scope this is called; None for a single replica.
   """
   distribution = distribution or Distribution()
   global_step = tf.train.get_or_create_global_step()
@@ -176,7 +176,7 @@ def trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:
   """The trainable variables under `trainable_scopes`; all of them where it is empty.
 
   Raises:
-    ConfigError: A scope matches no variable.
+    ConfigError: a scope matches no variable.
   """
   variables = tf.trainable_variables()
   if not trainable_scopes:
@@ -195,11 +195,11 @@ def _micro_batch_gradients(
   """Gradients of one micro-batch's loss; weight decay is added once, to the first micro-batch.
 
   Args:
-    optimizer: Optimizer that computes the gradients.
-    outputs: Forward pass of the micro-batch.
-    variables: Variables to train.
-    total: Number of micro-batches of all replicas.
-    index: Index of this micro-batch among them.
+    optimizer: optimizer that computes the gradients.
+    outputs: forward pass of the micro-batch.
+    variables: variables to train.
+    total: number of micro-batches of all replicas.
+    index: index of this micro-batch among them.
   """
   loss = outputs.losses.total
   if total > 1:

@@ -32,14 +32,14 @@ class MetricsFile:
   """The metrics file of a run in progress.
 
   Attributes:
-    rows: Rows up to the step at which the run starts, then the rows that it adds.
+    rows: rows up to the step at which the run starts, then the rows that it adds.
   """
 
   def __init__(self, train_dir: str, last_step: int) -> None:
     """Reads the rows up to `last_step`; the run will repeat the steps of later rows.
 
     Raises:
-      CheckpointError: The file is not a metrics file; the message names it.
+      CheckpointError: the file is not a metrics file; the message names it.
     """
     self._path = pathlib.Path(train_dir, METRICS_FILE)
     self.rows = [row for row in _read_rows(self._path) if row.step <= last_step]
@@ -63,7 +63,7 @@ def read_history(train_dir: str) -> list[EpochMetrics]:
   """The rows of a run, in order.
 
   Raises:
-    CheckpointError: The file has no rows or is not a metrics file; the message names it.
+    CheckpointError: the file has no rows or is not a metrics file; the message names it.
   """
   path = pathlib.Path(train_dir, METRICS_FILE)
   rows = _read_rows(path)

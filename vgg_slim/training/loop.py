@@ -34,12 +34,12 @@ class TrainResult:
   """State of the run at the end of training.
 
   Attributes:
-    step: Global step of the last checkpoint.
-    total_steps: Global step at which training is complete.
-    checkpoint: Prefix of the last checkpoint.
-    stopped_by: What interrupted training: 'SIGINT', 'SIGTERM', 'Another worker' or None.
-    validation: Validation at the last end of an epoch in this process, or None.
-    ended_early: Reason why a hook ended the run before `total_steps`, or None.
+    step: global step of the last checkpoint.
+    total_steps: global step at which training is complete.
+    checkpoint: prefix of the last checkpoint.
+    stopped_by: cause of an interruption: 'SIGINT', 'SIGTERM', 'Another worker' or None.
+    validation: validation at the last end of an epoch in this process, or None.
+    ended_early: reason why a hook ended the run before `total_steps`, or None.
   """
 
   step: int
@@ -63,31 +63,31 @@ def run_training(
   """Trains from the newest whole checkpoint in `train_dir`, or from step 0, to the configured end.
 
   A checkpoint is written after every epoch, every `save_every_steps`, at the end, and after SIGINT
-  or SIGTERM; `evaluate_fn` is called with the checkpoint of each end of an epoch.
+  or SIGTERM; `evaluate_fn` is called with the checkpoint that is written at the end of each epoch.
 
   Args:
-    config: Config of the run; `config.data_dir` holds the data set.
-    manifest: Manifest of that data set.
-    train_dir: Folder of the run, created if necessary, for `config.json`, checkpoints,
+    config: config of the run; `config.data_dir` holds the data set.
+    manifest: manifest of that data set.
+    train_dir: folder of the run, created if necessary, for `config.json`, checkpoints,
       `metrics.csv` and event files.
-    evaluate_fn: Function that validates a checkpoint; None for no validation.
-    reporter: Receives the progress lines.
-    cluster: Workers that train together, or None for this process alone. All of them get the same
+    evaluate_fn: function that validates a checkpoint; None for no validation.
+    reporter: receiver of the progress lines.
+    cluster: workers that train together, or None for this process alone. All of them get the same
       `train_dir`, to which only the chief writes.
-    summarize_validation: Function that returns a TensorBoard summary of the last validation, shown
+    summarize_validation: function that returns a TensorBoard summary of the last validation, shown
       in addition to loss and accuracy.
-    overwrite: Whether to remove the run in `train_dir` and start at step 0.
+    overwrite: whether to remove the run in `train_dir` and start at step 0.
 
   Raises:
-    FolderInUseError: Another process is training in `train_dir`.
-    TrainingError: There is too little memory, the disk is full, or the loss is not finite; for the
+    FolderInUseError: another process is training in `train_dir`.
+    TrainingError: there is too little memory, the disk is full, or the loss is not finite; for the
       latter the message names the first tensor that is not.
-    DataError: A record is damaged.
-    CheckpointError: The checkpoints in `train_dir` are damaged or belong to another network, or
+    DataError: a record is damaged.
+    CheckpointError: the checkpoints in `train_dir` are damaged or belong to another network, or
       `checkpoint_path` does not fit.
-    ConfigError: A scope of `config.fine_tune` matches no variable, the config needs validations but
+    ConfigError: a scope of `config.fine_tune` matches no variable, the config needs validations but
       there are none, or there are too few devices.
-    WorkerLostError: Another worker is gone.
+    WorkerLostError: another worker is gone.
   """
   starts.check_is_not_best_folder(train_dir)
   if overwrite:
@@ -198,9 +198,9 @@ class _Loop:
     """Runs the steps after `start`.
 
     Args:
-      session: Session with all variables initialized or restored.
-      start: Checkpoint from which they were restored, if any.
-      stop: Request that ends the run after the current step.
+      session: session with all variables initialized or restored.
+      start: checkpoint from which they were restored, if any.
+      stop: request that ends the run after the current step.
     """
     built, total_steps = self._built, self._built.total_steps
     built.agreement.check_same(session, start.step)

@@ -21,9 +21,9 @@ def build_losses(logits: tf.Tensor, labels: tf.Tensor, label_smoothing: float = 
   """Softmax cross-entropy, averaged over the batch, plus the collected weight decay.
 
   Args:
-    logits: Logits, float32 [N, K].
-    labels: Labels in 0 .. K - 1, int32 [N], or weights of all classes, float32 [N, K].
-    label_smoothing: Smoothing s in [0, 1): the target is 1 - s + s / K for the label and s / K for
+    logits: logits, float32 [N, K].
+    labels: labels in 0 .. K - 1, int32 [N], or weights of all classes, float32 [N, K].
+    label_smoothing: smoothing s in [0, 1): the target is 1 - s + s / K for the label and s / K for
       the other classes (Szegedy et al., arXiv:1512.00567, section 7).
   """
   with tf.name_scope('loss'):

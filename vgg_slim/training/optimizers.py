@@ -31,7 +31,7 @@ class SummedGradientsMixin:
   """Lets an optimizer of `tf.train` apply gradients that are already summed over the replicas.
 
   Attributes:
-    gradients_are_summed: Whether every replica passes the sums, as after clipping. Summing them
+    gradients_are_summed: whether every replica passes the sums, as after clipping. Summing them
       again would exchange another 553 MB per step for VGG16.
   """
 
@@ -123,9 +123,9 @@ def build_optimizer(
   """The optimizer of `config.optimizer`.
 
   Args:
-    config: Config of the optimizer.
-    learning_rate: Learning rate, float32 [].
-    decayed: Variables that 'adamw' decays; for the other optimizers the loss holds weight decay.
+    config: config of the optimizer.
+    learning_rate: learning rate, float32 [].
+    decayed: variables that 'adamw' decays; for the other optimizers the loss holds weight decay.
   """
   optimizer = _OPTIMIZERS[config.optimizer](config, learning_rate, decayed)
   optimizer.gradients_are_summed = config.clip_gradient_norm is not None  # see `gradients.clip`

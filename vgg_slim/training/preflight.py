@@ -15,8 +15,8 @@ def check_memory(config: TrainConfig, available: int) -> None:
   memory.
 
   Args:
-    config: Config of the run.
-    available: Available memory in bytes.
+    config: config of the run.
+    available: available memory in bytes.
   """
   batch, steps = config.run.batch_size, config.optimizer.gradient_accumulation_steps
   needed = needed_memory(config, batch // steps)

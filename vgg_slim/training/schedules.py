@@ -16,9 +16,9 @@ class Horizon(NamedTuple):
   """Length of a run, and the conversion of epochs to steps.
 
   Attributes:
-    steps_per_epoch: Number of training images divided by the batch size; need not be an integer.
-    total_steps: Length of the run in steps.
-    batch_size: Number of images per step.
+    steps_per_epoch: number of training images divided by the batch size; need not be an integer.
+    total_steps: length of the run in steps.
+    batch_size: number of images per step.
   """
 
   steps_per_epoch: float
@@ -33,8 +33,8 @@ class LearningRate(NamedTuple):
   """Handles of a schedule in the graph.
 
   Attributes:
-    value: Learning rate of the current step, float32 [].
-    scale: Factor of the rate that 'plateau' sets, float32 variable; None for other schedules.
+    value: learning rate of the current step, float32 [].
+    scale: factor of the rate that 'plateau' sets, float32 variable; None for other schedules.
   """
 
   value: tf.Tensor
@@ -50,9 +50,9 @@ def build_learning_rate(
   starts w steps later.
 
   Args:
-    config: Config of the schedule.
-    global_step: Global step, int64 [].
-    horizon: Length of the run.
+    config: config of the schedule.
+    global_step: global step, int64 [].
+    horizon: length of the run.
   """
   warmup = horizon.steps(config.warmup_epochs)
   scale = None

@@ -32,10 +32,10 @@ class Start(NamedTuple):
   """Where a run starts.
 
   Attributes:
-    checkpoint: Prefix of the checkpoint from which the run resumes; None for a new run.
-    step: Global step of the checkpoint, or 0.
-    passed_over: Newer checkpoints, which are damaged.
-    is_recorded: Whether the end of an epoch at this step was recorded. This is its last action; the
+    checkpoint: prefix of the checkpoint from which the run resumes; None for a new run.
+    step: global step of the checkpoint, or 0.
+    passed_over: newer checkpoints, which are damaged.
+    is_recorded: whether the end of an epoch at this step was recorded. This is its last action; the
       checkpoint is written before.
   """
 
@@ -56,11 +56,11 @@ def decide(train_dir: str, overwrite: bool = False) -> Start:
   """Finds the newest whole checkpoint in `train_dir`.
 
   Args:
-    train_dir: Folder of the run; it need not exist.
-    overwrite: Whether the run starts at step 0, whatever the folder holds.
+    train_dir: folder of the run; it need not exist.
+    overwrite: whether the run starts at step 0, whatever the folder holds.
 
   Raises:
-    CheckpointError: The folder holds a run, but none of its checkpoints is whole.
+    CheckpointError: the folder holds a run, but none of its checkpoints is whole.
   """
   if overwrite:
     return Start(None, 0)

@@ -17,9 +17,9 @@ class PeriodicSummary(NamedTuple):
   """A summary that is made every few steps.
 
   Attributes:
-    fetch: Fetches of the step, any structure that `tf.Session.run` accepts.
-    every_steps: Steps between two summaries; 0 for none.
-    summarize: Function that makes a summary of the fetched values; None if the fetched value is
+    fetch: fetches of the step, any structure that `tf.Session.run` accepts.
+    every_steps: steps between two summaries; 0 for none.
+    summarize: function that makes a summary of the fetched values; None if the fetched value is
       itself a serialized summary.
   """
 
@@ -34,9 +34,9 @@ def summarize_samples(
   """A grid of images with their labels, under the tag 'samples'.
 
   Args:
-    samples: Images, uint8 [n, side, side, 3], RGB, and their labels, int [n], or the class weights
+    samples: images, uint8 [n, side, side, 3], RGB, and their labels, int [n], or the class weights
       of mixed images, float [n, K].
-    class_names: Names of the K classes.
+    class_names: names of the K classes.
   """
   from vgg_slim.plotting import samples as grid  # imports matplotlib, which takes 0.5 s
 
@@ -56,8 +56,8 @@ def build_histograms(gradients: Gradients, end_points: Mapping[str, tf.Tensor]) 
   """Histograms of weights, gradients and activations, and the sparsity of activations.
 
   Args:
-    gradients: Pairs of gradient and variable.
-    end_points: Activations by name.
+    gradients: pairs of gradient and variable.
+    end_points: activations by name.
 
   Returns:
     Serialized summary, string [].
@@ -77,7 +77,7 @@ def build_filters(variables: Sequence[tf.Variable]) -> tf.Tensor | None:
   """An image of the filters of the first convolution over three channels; None if there is none.
 
   Args:
-    variables: Variables of the network, in the order in which they were built.
+    variables: variables of the network, in the order in which they were built.
 
   Returns:
     Serialized summary, string [], or None.
@@ -90,7 +90,7 @@ def draw_filters(kernel: tf.Tensor) -> tf.Tensor:
   """Draws filters in a nearly square grid, from black for the smallest weight to white.
 
   Args:
-    kernel: Kernel of a convolution, float32 [kh, kw, 3, n].
+    kernel: kernel of a convolution, float32 [kh, kw, 3, n].
 
   Returns:
     Image, float32 [1, H, W, 3], 0..1.

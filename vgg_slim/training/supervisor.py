@@ -40,13 +40,13 @@ class Supervisor:
     """Starts nothing yet.
 
     Args:
-      command: Program and arguments.
-      num_workers: Number of processes on this machine. A single one inherits TF_CONFIG; several get
+      command: program and arguments.
+      num_workers: number of processes on this machine. A single one inherits TF_CONFIG; several get
         a TF_CONFIG that names only them.
-      report_fn: Function that receives a line about every lost worker.
+      report_fn: function that receives a line about every lost worker.
 
     Raises:
-      ConfigError: There are several workers, but TF_CONFIG already names others.
+      ConfigError: there are several workers, but TF_CONFIG already names others.
     """
     if num_workers > 1 and os.environ.get(cluster.TF_CONFIG):
       raise ConfigError(

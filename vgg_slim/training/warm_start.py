@@ -34,11 +34,11 @@ class RestorePlan:
   """Names of every variable of the network and of the file, each in one list.
 
   Attributes:
-    matched: Variables to restore: name in the network -> name in the file.
-    excluded: Variables that keep their initial values because a flag excludes them.
-    clashes: Variables whose shapes differ, as 'name: file [..], network [..]'.
-    initial: Variables that are not in the file and keep their initial values.
-    unused: Variables that are in the file but not in the network.
+    matched: variables to restore: name in the network -> name in the file.
+    excluded: variables that keep their initial values because a flag excludes them.
+    clashes: variables whose shapes differ, as 'name: file [..], network [..]'.
+    initial: variables that are not in the file and keep their initial values.
+    unused: variables that are in the file but not in the network.
   """
 
   matched: dict[str, str]
@@ -68,16 +68,16 @@ def build_warm_start(
   """Plans the restore and adds its operations to the default graph.
 
   Args:
-    variables: Variables of the network, including batch-norm statistics.
-    spec: Spec of the network.
-    fine_tune: Config with a `checkpoint_path`.
+    variables: variables of the network, including batch-norm statistics.
+    spec: spec of the network.
+    fine_tune: config with a `checkpoint_path`.
 
   Returns:
     The plan, and a saver that restores exactly what the plan matched.
 
   Raises:
-    CheckpointError: The checkpoint cannot be read, or does not hold what the flags ask for.
-    ConfigError: A scope matches no variable.
+    CheckpointError: the checkpoint cannot be read, or does not hold what the flags ask for.
+    ConfigError: a scope matches no variable.
   """
   by_name = {variable.op.name: variable for variable in variables}
   shapes = {name: variable.shape.as_list() for name, variable in by_name.items()}
@@ -93,14 +93,14 @@ def plan_restore(
   """Compares the network's variables with a checkpoint's.
 
   Args:
-    variables: Shapes of the network's variables by name, without those of the optimizer.
-    file_shapes: Shapes of all variables of the checkpoint, by name.
-    spec: Spec of the network, for its head and scope.
-    fine_tune: Config that says which scopes are excluded, whether the head is new, and whether net
+    variables: shapes of the network's variables by name, without those of the optimizer.
+    file_shapes: shapes of all variables of the checkpoint, by name.
+    spec: spec of the network, for its head and scope.
+    fine_tune: config that says which scopes are excluded, whether the head is new, and whether net
       A is the source.
 
   Raises:
-    ConfigError: A scope matches no variable; the message suggests the nearest one.
+    ConfigError: a scope matches no variable; the message suggests the nearest one.
   """
   excluded_scopes = list(fine_tune.checkpoint_exclude_scopes)
   if fine_tune.new_head:

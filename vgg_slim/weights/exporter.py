@@ -38,7 +38,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   """Writes `output` completely, or raises and writes nothing.
 
   Args:
-    request: what to export, and how.
+    request: checkpoint to export, with format and output file.
     say: function called with the report as text.
 
   Raises:

@@ -30,7 +30,7 @@ class ImportRequest:
     output: prefix of the checkpoint to write.
     num_classes, image_size, fc_units: sizes of the network; by default from the file's shapes.
     trunk_only: whether the head is left out.
-    change: how the source network's input differs from ours.
+    change: difference between the source network's input and ours.
     batch_norm_epsilon: epsilon of the source network; by default from the file or its framework.
     rgb_mean, pixel_scale, class_names: values for the contract.
   """
@@ -58,7 +58,7 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
   """Writes `output`.index, .data-00000-of-00001 and .json, or raises and writes nothing.
 
   Args:
-    request: what to import, and how.
+    request: file to import, and the settings of the import.
     say: function called with the report and the comparison with the source framework, as text.
 
   Raises:
@@ -210,7 +210,7 @@ def write_checkpoint(
     images: float32 [N, H, W, 3], preprocessed.
 
   Returns:
-    logits [N, K], or a trunk's last map [N, h, w, C], of the network restored from the checkpoint.
+    Logits [N, K], or a trunk's last map [N, h, w, C], of the network restored from the checkpoint.
 
   Raises:
     WeightMismatchError: the arrays do not match the network's variables exactly.

@@ -33,7 +33,7 @@ def dense_hwc_to_conv(matrix: Array, side: int) -> Array:
     side: side of the map, in pixels.
 
   Returns:
-    a kernel [side, side, channels, out], a view of `matrix` where NumPy allows it.
+    A kernel [side, side, channels, out], a view of `matrix` where NumPy allows it.
   """
   return matrix.reshape(side, side, -1, matrix.shape[1])
 
@@ -51,7 +51,7 @@ def dense_chw_to_conv(matrix: Array, side: int) -> Array:
     side: side of the map, in pixels.
 
   Returns:
-    a kernel [side, side, channels, out].
+    A kernel [side, side, channels, out].
   """
   return matrix.reshape(-1, side, side, matrix.shape[1]).transpose(1, 2, 0, 3)
 
@@ -102,7 +102,7 @@ def move_epsilon(
     target_epsilon: epsilon that will be added to the returned variance.
 
   Returns:
-    gamma and moving variance, float32 [channels]; the arguments themselves if the epsilons are
+    Gamma and moving variance, float32 [channels]; the arguments themselves if the epsilons are
     equal.
   """
   if source_epsilon == target_epsilon:

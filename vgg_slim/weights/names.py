@@ -121,7 +121,7 @@ def link(spec: NetSpec, foreign: ForeignWeights) -> dict[str, Slot]:
   its layers, if the file keeps their order.
 
   Returns:
-    slots by foreign name, in the order of the file.
+    Slots by foreign name, in the order of the file.
 
   Raises:
     WeightMismatchError: two arrays have the same slot, or a ResNet has its strides elsewhere.

@@ -122,7 +122,7 @@ def convert(
     foreign: contents of the file.
     slots: slots by foreign name, of `names.link`.
     shapes: shapes of our variables by name below the network's scope; other layers are left out.
-    change: how the source network's input differs from ours.
+    change: difference between the source network's input and ours.
     epsilon: epsilon of the source's batch norms; by default from the file or its framework.
   """
   converted = Converted()

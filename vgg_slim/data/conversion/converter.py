@@ -42,7 +42,7 @@ class Options:
   """Options of a conversion.
 
   Attributes:
-    rule: how the validation split is drawn and the training split shuffled.
+    rule: rule for drawing the validation split and shuffling the training split.
     num_shards: number of shards of the training split; other splits get shards in proportion to
       their number of images. None means about 128 MB per shard.
     smaller_side: side in pixels; images whose smaller side is longer are reduced to it. None keeps

@@ -26,7 +26,7 @@ def digits_folder(cache: pathlib.Path) -> pathlib.Path:
   """Returns the folder in `cache` of the converted digits; converts them on first use.
 
   Raises:
-    DataError: The folder cannot be written.
+    DataError: the folder cannot be written.
   """
   folder = digits_path(cache)
   if not folder.exists():

@@ -44,8 +44,8 @@ class Mix(NamedTuple):
   """What mixing adds to the labels of a batch.
 
   Attributes:
-    labels: Labels of the images mixed in, int32 [N].
-    weight: Weight of each image's own label, float32 [N].
+    labels: labels of the images mixed in, int32 [N].
+    weight: weight of each image's own label, float32 [N].
   """
 
   labels: tf.Tensor
@@ -73,9 +73,9 @@ def draw(seed: int, first_index: tf.Tensor, count: int) -> tf.Tensor:
   seed, so an image gets the same draws alone as in a batch.
 
   Args:
-    seed: Random seed of the run.
-    first_index: Index of the first image, counted from step 0 of the run, int64 [].
-    count: Number of images.
+    seed: random seed of the run.
+    first_index: index of the first image, counted from step 0 of the run, int64 [].
+    count: number of images.
   """
   counter = tf.cast(first_index * (NUM_DRAWS // _PHILOX_WORDS), tf.uint64)
   return tf.raw_ops.StatelessRandomUniformV2(
@@ -92,10 +92,10 @@ def draw_window(
   """Draws the training window of an image, or of every image of a batch.
 
   Args:
-    size: Height and width of the original, int32 [2].
-    config: Configuration of which scale, flip, shift and zoom are used.
-    side: Side of the crop in pixels.
-    draws: Draws of the image or images, float32 [..., NUM_DRAWS].
+    size: height and width of the original, int32 [2].
+    config: configuration of which scale, flip, shift and zoom are used.
+    side: side of the crop in pixels.
+    draws: draws of the image or images, float32 [..., NUM_DRAWS].
 
   Returns:
     A window with coordinates of shape [...].
@@ -114,8 +114,8 @@ def change_pixels(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tens
 
   Args:
     images: RGB images, 0..255, float32 [N, h, w, 3].
-    config: Configuration of which everything is used but the window and mixing settings.
-    draws: Draws of the images, float32 [N, NUM_DRAWS].
+    config: configuration of which everything is used but the window and mixing settings.
+    draws: draws of the images, float32 [N, NUM_DRAWS].
 
   Returns:
     Normalized images, float32 [N, h, w, 3].
@@ -132,10 +132,10 @@ def mix(
   """Applies mixup or cutmix; image i is mixed with the i-th image from the end of its batch.
 
   Args:
-    images: Normalized images, float32 [N, h, w, 3].
-    labels: Labels of the images, int32 [N].
-    config: Configuration of which `mixup` and `cutmix` are used; at least one must be on.
-    draws: Draws of the images, float32 [N, NUM_DRAWS].
+    images: normalized images, float32 [N, h, w, 3].
+    labels: labels of the images, int32 [N].
+    config: configuration of which `mixup` and `cutmix` are used; at least one must be on.
+    draws: draws of the images, float32 [N, NUM_DRAWS].
 
   Returns:
     The mixed images, float32 [N, h, w, 3], and the second labels with their weights.

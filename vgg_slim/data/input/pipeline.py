@@ -31,12 +31,12 @@ class Batch(NamedTuple):
   """Tensors of the next batch; each session run advances the iterator.
 
   Attributes:
-    images: Normalized images, float32 [N, h, w, 3], RGB.
-    labels: Labels of the images, int32 [N].
-    indices: Index of each image in the split (evaluation), or in the run, counted from step 0
+    images: normalized images, float32 [N, h, w, 3], RGB.
+    labels: labels of the images, int32 [N].
+    indices: index of each image in the split (evaluation), or in the run, counted from step 0
       (training), int64 [N].
-    initializer: Operation to run before the first batch.
-    mix: Second labels and weights if training mixes images, else None.
+    initializer: operation to run before the first batch.
+    mix: second labels and weights if training mixes images, else None.
   """
 
   images: tf.Tensor
@@ -69,17 +69,17 @@ def build_train_batch(
   epoch whatever the batch size.
 
   Args:
-    paths: Paths of the shards of the split.
-    num_examples: Number of images in the split.
-    num_bytes: Size of the shards in bytes, which decides whether they are held in memory.
-    preprocessing: See `PreprocessingConfig`.
-    image_size: Side of the crop in pixels.
-    batch_size: Number of images per step, over all workers.
-    seed: Random seed for shuffling and augmentation.
-    start_step: Step of the first batch.
+    paths: paths of the shards of the split.
+    num_examples: number of images in the split.
+    num_bytes: size of the shards in bytes, which decides whether they are held in memory.
+    preprocessing: see `PreprocessingConfig`.
+    image_size: side of the crop in pixels.
+    batch_size: number of images per step, over all workers.
+    seed: random seed for shuffling and augmentation.
+    start_step: step of the first batch.
     share: (k, n) for the k-th of n equal parts of every batch, counted from 0; the images of other
       parts are read but not decoded.
-    uniform_pixels: Number of pixels per image if all images have the same height and width.
+    uniform_pixels: number of pixels per image if all images have the same height and width.
 
   Raises:
     ConfigError: `batch_size` is not a multiple of the number of parts.
@@ -185,17 +185,17 @@ def build_eval_batch(
   """Adds one pass over a split to the default graph; batches may be short, no image is dropped.
 
   Args:
-    paths: Paths of the shards of the split.
-    preprocessing: Mean, scale and resize filter.
-    test_scale: Smaller side Q in pixels; a placeholder must be fed when the initializer runs.
-    batch_size: Maximum number of images, or crops, per batch.
-    crop_size: Side of the crops in pixels; None keeps the whole image, and images of equal size
+    paths: paths of the shards of the split.
+    preprocessing: mean, scale and resize filter.
+    test_scale: smaller side Q in pixels; a placeholder must be fed when the initializer runs.
+    batch_size: maximum number of images, or crops, per batch.
+    crop_size: side of the crops in pixels; None keeps the whole image, and images of equal size
       then share a batch.
-    crop_positions: Positions of the crops, see `graph.crops_at`; by default the center. With
+    crop_positions: positions of the crops, see `graph.crops_at`; by default the center. With
       several, each image yields its crops one after another, and batches run across images.
-    max_pixels: Maximum total number of pixels of the whole images in a batch, to bound the memory;
+    max_pixels: maximum total number of pixels of the whole images in a batch, to bound the memory;
       a single image is a batch whatever its size. None for no maximum.
-    max_waiting: Maximum number of whole images, still encoded, that wait for others of their size;
+    max_waiting: maximum number of whole images, still encoded, that wait for others of their size;
       once it is reached all of them are put into batches, full or not.
   """
 

@@ -14,10 +14,10 @@ class View(NamedTuple):
   """One view, or a batch of them.
 
   Attributes:
-    image: Normalized image, float32 [..., side, side, 3], RGB.
-    label: Label of the image, int32 [...].
-    index: Index of the image in the run, counted from step 0, int64 [...].
-    draws: Draws of the image, float32 [..., augment.NUM_DRAWS]; mixing still needs some of them.
+    image: normalized image, float32 [..., side, side, 3], RGB.
+    label: label of the image, int32 [...].
+    index: index of the image in the run, counted from step 0, int64 [...].
+    draws: draws of the image, float32 [..., augment.NUM_DRAWS]; mixing still needs some of them.
   """
 
   image: tf.Tensor
@@ -31,9 +31,9 @@ class ViewMaker:
   """Makes views, which depend only on the image, the seed and the image's index in the run.
 
   Attributes:
-    preprocessing: See `PreprocessingConfig`.
-    image_size: Side of the views in pixels.
-    seed: Random seed of the draws.
+    preprocessing: see `PreprocessingConfig`.
+    image_size: side of the views in pixels.
+    seed: random seed of the draws.
   """
 
   preprocessing: PreprocessingConfig
@@ -55,10 +55,10 @@ class ViewMaker:
     """Returns the views of a batch.
 
     Args:
-      indices: Consecutive indices, int64 [count].
+      indices: consecutive indices, int64 [count].
       images: RGB images, uint8 [count, H, W, 3].
-      labels: Labels of the images, int32 [count].
-      count: Number of images.
+      labels: labels of the images, int32 [count].
+      count: number of images.
     """
     draws = augment.draw(self.seed, indices[0], count)
     size = tf.shape(images)[1:3]
@@ -81,10 +81,10 @@ def view_of_encoded(
   """Samples the training window of a JPEG or PNG file; decodes no more of a JPEG than that.
 
   Args:
-    encoded: Content of the file, string [].
-    preprocessing: See `PreprocessingConfig`.
-    image_size: Side of the crop in pixels.
-    draws: Draws of the image, float32 [augment.NUM_DRAWS].
+    encoded: content of the file, string [].
+    preprocessing: see `PreprocessingConfig`.
+    image_size: side of the crop in pixels.
+    draws: draws of the image, float32 [augment.NUM_DRAWS].
 
   Returns:
     float32 [image_size, image_size, 3], RGB, 0..255.

@@ -36,11 +36,11 @@ def resized_crop(
   """Returns the window of `graph.crop(graph.resize_smaller_side(image, scale, ...), side, ...)`.
 
   Args:
-    size: Height and width of the original, int32 [2].
-    scale: Smaller side of the resized image in pixels, int32.
-    side: Side of the crop in pixels, at most `scale`.
-    draw_y: Draw in [0, 1), float32, that selects the first row of the crop.
-    draw_x: Draw in [0, 1), float32, that selects the first column of the crop.
+    size: height and width of the original, int32 [2].
+    scale: smaller side of the resized image in pixels, int32.
+    side: side of the crop in pixels, at most `scale`.
+    draw_y: draw in [0, 1), float32, that selects the first row of the crop.
+    draw_x: draw in [0, 1), float32, that selects the first column of the crop.
   """
   resized = graph.resized_size(size, scale)
   pitch = tf.cast(size, tf.float32) / tf.cast(resized, tf.float32)
@@ -76,10 +76,10 @@ def sample(images: tf.Tensor, window: Window, side: int, resize_filter: str) -> 
   """Samples one window of each image; edge pixels are repeated outside an image.
 
   Args:
-    images: One image per window, uint8 or float32 [N, H, W, C].
-    window: Windows, with coordinates of shape [N].
-    side: Side of the views in pixels, at least 2.
-    resize_filter: One of `description.RESIZE_FILTERS`.
+    images: one image per window, uint8 or float32 [N, H, W, C].
+    window: windows, with coordinates of shape [N].
+    side: side of the views in pixels, at least 2.
+    resize_filter: one of `description.RESIZE_FILTERS`.
 
   Returns:
     float32 [N, side, side, C].
@@ -124,11 +124,11 @@ def decode_window(
   """Decodes only the part of a JPEG file under one window, and samples it as `sample` does.
 
   Args:
-    encoded: Content of a JPEG file, string [].
-    size: Height and width of the image, int32 [2].
-    window: Window with scalar coordinates.
-    side: Side of the view in pixels.
-    resize_filter: One of `description.RESIZE_FILTERS`.
+    encoded: content of a JPEG file, string [].
+    size: height and width of the image, int32 [2].
+    window: window with scalar coordinates.
+    side: side of the view in pixels.
+    resize_filter: one of `description.RESIZE_FILTERS`.
 
   Returns:
     float32 [side, side, 3], RGB, 0..255.

@@ -31,14 +31,14 @@ def open_source(
   """Opens a data set.
 
   Args:
-    dataset: A name in DATASETS.
-    input_dir: Folder or file of the data set; see DATASETS.
-    class_names: All classes in the order of their labels; some may have no images. By default the
+    dataset: a name in DATASETS.
+    input_dir: folder or file of the data set; see DATASETS.
+    class_names: all classes in the order of their labels; some may have no images. By default the
       classes of the data set in its own order.
 
   Raises:
-    ConfigError: The dataset is unknown, or input_dir is missing or not allowed.
-    DataError: The files are missing or damaged.
+    ConfigError: the dataset is unknown, or input_dir is missing or not allowed.
+    DataError: the files are missing or damaged.
   """
   if dataset not in DATASETS:
     raise ConfigError(f'dataset must be one of {", ".join(DATASETS)}, got {dataset!r}.')
@@ -89,10 +89,10 @@ class _Kind(NamedTuple):
   """A kind of data set.
 
   Attributes:
-    open: Function that opens the folder or file.
-    input: Description of input_dir for users; None if the data set takes none.
-    default_dir: Folder to use by default.
-    has_class_folders: Whether `open` also takes the names of all classes, so that class folders may
+    open: function that opens the folder or file.
+    input: description of input_dir for users; None if the data set takes none.
+    default_dir: folder to use by default.
+    has_class_folders: whether `open` also takes the names of all classes, so that class folders may
       be missing.
   """
 

@@ -24,14 +24,14 @@ class _Version(NamedTuple):
   """The files of one version of a data set, and where its labels are.
 
   Attributes:
-    folder: Name of the folder in the archive.
-    archive: File name of the archive.
-    splits: Names of the batch files by split, {'train': ..., 'test': ...}.
-    meta: Name of the file with the class names.
-    names_key: Key of the class names in `meta`; None for the binary version, where `meta` is text.
-    labels_key: Key of the labels in a batch; for the binary version the index of the label among
+    folder: name of the folder in the archive.
+    archive: file name of the archive.
+    splits: names of the batch files by split, {'train': ..., 'test': ...}.
+    meta: name of the file with the class names.
+    names_key: key of the class names in `meta`; None for the binary version, where `meta` is text.
+    labels_key: key of the labels in a batch; for the binary version the index of the label among
       the `label_bytes` bytes before each image.
-    label_bytes: Number of label bytes before each image of the binary version.
+    label_bytes: number of label bytes before each image of the binary version.
   """
 
   folder: str
@@ -105,7 +105,7 @@ def read_cifar(dataset: str, path: pathlib.Path) -> tuple[tuple[str, ...], Array
 
   Args:
     dataset: 'cifar10', 'cifar100' (100 fine classes) or 'cifar100_coarse' (20 coarse classes).
-    path: An archive, the folder of the extracted files, or a folder that holds either; extracted
+    path: an archive, the folder of the extracted files, or a folder that holds either; extracted
       files are preferred to archives, and then the binary version to the Python version.
 
   Returns:
@@ -113,8 +113,8 @@ def read_cifar(dataset: str, path: pathlib.Path) -> tuple[tuple[str, ...], Array
     0..255; labels uint8 [N].
 
   Raises:
-    DataError: There are no CIFAR files, some are missing (all are named), or one is damaged.
-    OSError: A file cannot be read.
+    DataError: there are no CIFAR files, some are missing (all are named), or one is damaged.
+    OSError: a file cannot be read.
   """
   version, contents = _read_files(_VERSIONS[dataset], path)
   missing = [name for name in version.names() if name not in contents]
@@ -216,7 +216,7 @@ def load_pickle(data: bytes) -> dict[str, Any]:
     The dict, with its keys as str.
 
   Raises:
-    DataError: The pickle is damaged, asks for any other object, or does not hold a dict.
+    DataError: the pickle is damaged, asks for any other object, or does not hold a dict.
   """
   try:
     values = _SafeUnpickler(io.BytesIO(data), encoding='bytes').load()

@@ -42,11 +42,11 @@ class _Records:
   """Index of the records of one split.
 
   Attributes:
-    paths: Paths of the files.
-    files: Index into `paths` of the file of each record.
-    offsets: Offset of each record in its file, in bytes.
-    labels: Label of each record, as stored.
-    names: Name of each record.
+    paths: paths of the files.
+    files: index into `paths` of the file of each record.
+    offsets: offset of each record in its file, in bytes.
+    labels: label of each record, as stored.
+    names: name of each record.
   """
 
   paths: list[str] = dataclasses.field(default_factory=list)
@@ -60,8 +60,8 @@ class RecordImages(Sequence):
   """Images in TFRecord files, read on access.
 
   Args:
-    records: Index of the records.
-    label_offset: Number to subtract from the stored labels.
+    records: index of the records.
+    label_offset: number to subtract from the stored labels.
   """
 
   def __init__(self, records: _Records, label_offset: int):
@@ -89,9 +89,9 @@ def open_records(folder: pathlib.Path) -> Source:
   Labels that count from 1 are shifted to count from 0, see `label_offset`.
 
   Raises:
-    DataError: There are no training records, a record has no image or label (names the file), or
+    DataError: there are no training records, a record has no image or label (names the file), or
       labels and class names do not match.
-    OSError: A file cannot be read, or is not a TFRecord file.
+    OSError: a file cannot be read, or is not a TFRecord file.
   """
   paths = sorted(p for p in folder.iterdir() if _SHARD.search(p.name) and p.is_file())
   splits = collections.defaultdict(_Records)
@@ -123,8 +123,8 @@ def label_offset(labels: Sequence[int], names: Sequence[str]) -> int:
   'background' (1001 names for 1000 classes), or the largest label is the number of names.
 
   Args:
-    labels: All labels that occur, ascending.
-    names: Class names, or an empty sequence.
+    labels: all labels that occur, ascending.
+    names: class names, or an empty sequence.
   """
   if labels[0] != 1:
     return 0

@@ -42,7 +42,7 @@ def read_fashion_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.n
     {'train': (images, labels), 'test': ...}: images uint8 [N, H, W], 0..255; labels uint8 [N].
 
   Raises:
-    DataError: Files are missing (all are named) or damaged, or the numbers of images and labels
+    DataError: files are missing (all are named) or damaged, or the numbers of images and labels
       differ.
   """
   return _read_pairs(folder, _PREFIXES, "Debian's package dataset-fashion-mnist has them.")
@@ -78,7 +78,7 @@ def read_idx_folder(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndar
     {'train': (images, labels), ...}; a pair with `t10k` or `test` in its name is the test split.
 
   Raises:
-    DataError: There are no such files, two pairs for one split, or see `read_fashion_mnist`.
+    DataError: there are no such files, two pairs for one split, or see `read_fashion_mnist`.
   """
   prefixes = {}
   for path in sorted(folder.iterdir()):
@@ -98,7 +98,7 @@ def read_idx(path: pathlib.Path, ndim: int) -> np.ndarray:
   """Reads an IDX file of `ndim` dimensions as a read-only uint8 array.
 
   Raises:
-    DataError: The file cannot be read, has another type or number of dimensions, or does not have
+    DataError: the file cannot be read, has another type or number of dimensions, or does not have
       the size that its header gives.
   """
   data = _read_bytes(path)

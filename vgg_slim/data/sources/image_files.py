@@ -15,11 +15,11 @@ def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]
   """Expands files, folders, patterns and `-` into a list of files.
 
   Args:
-    arguments: Paths of files; folders, which stand for all images below them, sorted; patterns
+    arguments: paths of files; folders, which stand for all images below them, sorted; patterns
       such as 'photos/**/*.jpg', which stand for the files they match, sorted; and `-`, which stands
       for the lines of `stdin`. An existing file whose name looks like a pattern is a file. A name
       that matches nothing is kept, so the caller fails to read it and can name it.
-    stdin: Lines with one name each.
+    stdin: lines with one name each.
 
   Returns:
     Paths in the order given, without repetitions.
@@ -34,7 +34,7 @@ def read_file(path: str, smaller_side: int | None = None) -> host.StoredImage:
   """Reads one image as the converter does: upright, as JPEG or PNG, see `host.read_image`.
 
   Raises:
-    DataError: The file does not exist or is not an image; the message gives only the reason.
+    DataError: the file does not exist or is not an image; the message gives only the reason.
   """
   try:
     data = pathlib.Path(path).read_bytes()

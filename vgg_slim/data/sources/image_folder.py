@@ -20,11 +20,11 @@ class Listing(NamedTuple):
   """Contents of a folder of class folders.
 
   Attributes:
-    class_names: Class names as given; by default sorted, so labels do not depend on the file
+    class_names: class names as given; by default sorted, so labels do not depend on the file
       system.
-    names: Names of the images, 'class/name', sorted within each class.
-    labels: Index into `class_names` for each image.
-    skipped_files: Files that are not images by extension or first bytes, 'class/name', sorted.
+    names: names of the images, 'class/name', sorted within each class.
+    labels: index into `class_names` for each image.
+    skipped_files: files that are not images by extension or first bytes, 'class/name', sorted.
   """
 
   class_names: tuple[str, ...]
@@ -37,14 +37,14 @@ def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) ->
   """Opens a folder of class folders, or of `train`, `validation` (or `val`) and `test` folders.
 
   Args:
-    root: The folder.
-    class_names: All classes in the order of their labels; class folders may then be missing or
+    root: the folder.
+    class_names: all classes in the order of their labels; class folders may then be missing or
       empty. By default the class folders of train, which must not be empty and which every split
       must have.
 
   Raises:
-    DataError: See `list_class_folders`; or the splits have different classes.
-    OSError: A folder cannot be read.
+    DataError: see `list_class_folders`; or the splits have different classes.
+    OSError: a folder cannot be read.
   """
   folders = list_folders(root)
   if 'train' not in folders or not set(folders) <= set(SPLIT_FOLDERS):
@@ -89,13 +89,13 @@ def list_class_folders(
   but no folder is entered twice for one class, so loops end.
 
   Args:
-    root: The folder.
-    class_names: See `make_listing`.
-    may_be_empty: See `make_listing`.
+    root: the folder.
+    class_names: see `make_listing`.
+    may_be_empty: see `make_listing`.
 
   Raises:
-    DataError: See `make_listing`.
-    OSError: A folder cannot be read.
+    DataError: see `make_listing`.
+    OSError: a folder cannot be read.
   """
   by_class, skipped_files = {}, []
   for class_name in list_folders(root):
@@ -116,16 +116,16 @@ def make_listing(
   """Makes a listing from the names of the images of each class.
 
   Args:
-    where: Folder or archive to name in messages.
-    by_class: Names of the images by class name.
-    skipped_files: See `Listing`.
-    class_names: All classes in the order of their labels; any of them may have no images. By
+    where: folder or archive to name in messages.
+    by_class: names of the images by class name.
+    skipped_files: see `Listing`.
+    class_names: all classes in the order of their labels; any of them may have no images. By
       default the classes of `by_class`, sorted.
-    may_be_empty: Whether a class of `by_class` may have no images; has no effect when
+    may_be_empty: whether a class of `by_class` may have no images; has no effect when
       `class_names` is given.
 
   Raises:
-    DataError: There are fewer than two classes, classes without images, classes missing from
+    DataError: there are fewer than two classes, classes without images, classes missing from
       `class_names` (all are named), or class names that a label file cannot hold.
   """
   if class_names is None:

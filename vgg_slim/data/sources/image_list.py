@@ -45,8 +45,8 @@ def open_list(path: pathlib.Path) -> Source:
   are sorted as integers.
 
   Raises:
-    DataError: The file is not such a list; names the lines.
-    OSError: The file cannot be read.
+    DataError: the file is not such a list; names the lines.
+    OSError: the file cannot be read.
   """
   rows = _read_rows(path)
   labels = {row.label for row in rows}

@@ -25,9 +25,9 @@ class TarImages(Sequence):
   """Images in one tar file, read on access.
 
   Args:
-    path: The tar file, not compressed.
-    members: Name, label, offset and size in bytes of each image.
-    keep_alive: An object to hold as long as the images, such as the temporary file at `path`.
+    path: the tar file, not compressed.
+    members: name, label, offset and size in bytes of each image.
+    keep_alive: an object to hold as long as the images, such as the temporary file at `path`.
   """
 
   def __init__(
@@ -52,12 +52,12 @@ def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> So
   temporary file, because its images are read in random order. Links and devices are passed over.
 
   Args:
-    path: The archive.
-    class_names: See `image_folder.open_folder`.
+    path: the archive.
+    class_names: see `image_folder.open_folder`.
 
   Raises:
-    DataError: The archive is damaged, has names that point outside it, or has no such folders.
-    OSError: The archive cannot be read.
+    DataError: the archive is damaged, has names that point outside it, or has no such folders.
+    OSError: the archive cannot be read.
   """
   plain, temporary_file = _decompress(path)
   members, skipped_files = _read_members(path, plain)

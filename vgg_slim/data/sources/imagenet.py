@@ -31,12 +31,12 @@ def open_imagenet(root: pathlib.Path) -> Source:
   A class is called 'n01440764 tench, Tinca tinca' if there is a file of words, else 'n01440764'.
 
   Args:
-    root: Folder with `train/SYNSET/*.JPEG` and either `val/*.JPEG` and one of the lists, or
+    root: folder with `train/SYNSET/*.JPEG` and either `val/*.JPEG` and one of the lists, or
       `val/SYNSET/*.JPEG`.
 
   Raises:
-    DataError: A part is missing, or the list does not match the files; names them.
-    OSError: A folder cannot be read.
+    DataError: a part is missing, or the list does not match the files; names them.
+    OSError: a folder cannot be read.
   """
   data = root / _KAGGLE_FOLDER if (root / _KAGGLE_FOLDER).is_dir() else root
   validation = next((data / n for n in _VALIDATION_FOLDERS if (data / n).is_dir()), None)

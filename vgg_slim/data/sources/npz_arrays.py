@@ -27,7 +27,7 @@ def open_npz(path: pathlib.Path) -> Source:
   The class names are the labels unless there is an array `class_names`. Pickled arrays are refused.
 
   Raises:
-    DataError: The file is not of this kind; says which arrays it has.
+    DataError: the file is not of this kind; says which arrays it has.
   """
   arrays = _read(path)
   splits, problems = {}, []

@@ -62,10 +62,10 @@ class DeadUnits(Hook):
     """Adds the checks to the graph; a step that does not fetch them does not pay for them.
 
     Args:
-      end_points: End points of the training network; those that are the output of a ReLU are
+      end_points: end points of the training network; those that are the output of a ReLU are
         checked.
-      steps: Steps between two checks.
-      reporter: Receives a line about the layers that were not reported before.
+      steps: steps between two checks.
+      reporter: receiver of a line about layers that were not reported before.
     """
     self._steps, self._reporter = steps, reporter
     self._reported: set[str] = set()

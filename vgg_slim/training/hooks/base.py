@@ -18,8 +18,8 @@ class Step(NamedTuple):
   """A completed training step.
 
   Attributes:
-    number: Global step after it.
-    scalars: Values by tag, such as 'loss', the cross-entropy.
+    number: global step after it.
+    scalars: values by tag, such as 'loss', the cross-entropy.
   """
 
   number: int
@@ -30,10 +30,10 @@ class EpochEnd(NamedTuple):
   """The end of an epoch, or of the run.
 
   Attributes:
-    step: Global step.
-    checkpoint: Prefix of the checkpoint.
-    is_whole: Whether the epoch is complete; False if the run ends within an epoch.
-    validation: Validation result of the checkpoint, or None.
+    step: global step.
+    checkpoint: prefix of the checkpoint.
+    is_whole: whether the epoch is complete; False if the run ends within an epoch.
+    validation: validation result of the checkpoint, or None.
   """
 
   step: int
@@ -46,10 +46,10 @@ class Hook:
   """Base class of hooks, whose methods do nothing by default.
 
   Attributes:
-    state: Numbers that a resumed run needs, or None. This class restores and saves them.
-    needs_validation: Whether the hook depends on validation results. A run that resumes at the end
+    state: numbers that a resumed run needs, or None. This class restores and saves them.
+    needs_validation: whether the hook depends on validation results. A run that resumes at the end
       of an epoch then repeats its validation, since the checkpoint was written before it.
-    stop_reason: Reason to end the run, or None to continue.
+    stop_reason: reason to end the run, or None to continue.
   """
 
   state: HostState | None = None

@@ -26,16 +26,16 @@ class Checkpointer:
   """Writes checkpoints of all variables that are in the graph when it is constructed.
 
   Attributes:
-    saver: Restores the variables.
+    saver: saver that restores the variables.
   """
 
   def __init__(self, config: TrainConfig, folder: str, start: Start) -> None:
     """Adds a check for non-finite variables to the graph, and lists the checkpoints in `folder`.
 
     Args:
-      config: Config of the run.
-      folder: Folder for the checkpoints.
-      start: Checkpoint from which the run starts, and damaged ones that it skipped.
+      config: config of the run.
+      folder: folder for the checkpoints.
+      start: checkpoint from which the run starts, and damaged ones that it skipped.
     """
     self._folder, self._max_kept = folder, config.run.keep_checkpoints
     self._contract = contract.from_train_config(config)
@@ -51,7 +51,7 @@ class Checkpointer:
     """Saves a checkpoint and returns its prefix.
 
     Raises:
-      TrainingError: A variable is not finite, or the files cannot be written; nothing was saved.
+      TrainingError: a variable is not finite, or the files cannot be written; nothing was saved.
     """
     self._check_finite(session, step)
     prefix = os.path.join(self._folder, f'{prefixes.RUN_NAME}-{step}')

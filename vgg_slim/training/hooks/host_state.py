@@ -21,8 +21,8 @@ class HostState:
     """Adds the variable `host_state/NAME` to the default graph.
 
     Args:
-      name: Name of the variable.
-      **initial: Initial numbers of a new run by name, in the order in which they are saved.
+      name: name of the variable.
+      **initial: initial numbers of a new run by name, in the order in which they are saved.
     """
     self._name, self._initial = name, initial
     self._values = dict(initial)
@@ -52,7 +52,7 @@ class HostState:
     """Reads the numbers from the session's variable.
 
     Raises:
-      CheckpointError: The variable holds more numbers than this version knows.
+      CheckpointError: the variable holds more numbers than this version knows.
     """
     numbers = session.run(self._variable)
     if len(numbers) > len(self._initial):

@@ -25,7 +25,7 @@ class Patience:
   is better for both, since a score holds the negative loss.
 
   Attributes:
-    state: The counters.
+    state: the counters.
   """
 
   def __init__(
@@ -38,10 +38,10 @@ class Patience:
     """Adds the counters to the checkpoint.
 
     Args:
-      name: Name of the variable that holds them.
-      metric: Metric to compare, one of BEST_METRICS.
-      min_delta: Smallest difference of the metric that counts as an improvement.
-      counters: Initial values of COUNTERS, LATER_COUNTERS and others, in the order in which they
+      name: name of the variable that holds them.
+      metric: metric to compare, one of BEST_METRICS.
+      min_delta: smallest difference of the metric that counts as an improvement.
+      counters: initial values of COUNTERS, LATER_COUNTERS and others, in the order in which they
         are saved.
     """
     self._metric, self._min_delta = metric, min_delta

@@ -12,8 +12,8 @@ class Estimate(NamedTuple):
   """The remaining time.
 
   Attributes:
-    seconds: Time of all remaining steps and pauses whose duration is known.
-    is_whole: Whether all durations are known; False if a pause is still to come of a kind that has
+    seconds: time of all remaining steps and pauses whose duration is known.
+    is_whole: whether all durations are known; False if a pause is still to come of a kind that has
       not been timed yet.
   """
 
@@ -78,7 +78,7 @@ class Stopwatch:
     """Begins a pause, which lasts until the next step starts.
 
     Args:
-      kind: Kind of pause, such as 'save'; pauses of one kind take about the same time.
+      kind: kind of pause, such as 'save'; pauses of one kind take about the same time.
     """
     self._step_started = None
     self._pause_started, self._pause_kind = self._clock(), kind
@@ -125,13 +125,13 @@ def format_line(
   """The progress line, of at most 79 characters; the epoch is left out if it does not fit.
 
   Args:
-    step: Number of the completed step.
-    total_steps: Length of the run in steps.
-    epoch: Number of passes over the training split.
-    loss: Cross-entropy of the batch, without weight decay.
-    accuracy: Accuracy on the batch, 0..1.
-    images_per_second: Throughput; 0 if it is not known yet.
-    left: Remaining time; '>' marks a lower bound, as long as some pauses have not been timed.
+    step: number of the completed step.
+    total_steps: length of the run in steps.
+    epoch: number of passes over the training split.
+    loss: cross-entropy of the batch, without weight decay.
+    accuracy: accuracy on the batch, 0..1.
+    images_per_second: throughput; 0 if it is not known yet.
+    left: remaining time; '>' marks a lower bound, as long as some pauses have not been timed.
   """
   speed = (
     f'{images_per_second:.{1 if images_per_second < 100 else 0}f}' if images_per_second else '-'

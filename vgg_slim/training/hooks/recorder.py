@@ -37,14 +37,14 @@ class Recorder(Hook):
     """Adds the averages to the checkpoint; opens no file yet.
 
     Args:
-      config: Config of the run.
-      epochs: Positions at which the epochs of the run end.
-      train_dir: Folder for the files.
-      total_steps: Length of the run in steps.
-      periodic_summaries: Summaries for TensorBoard that are made every few steps.
-      graph_def: Serialized graph that TensorBoard shows.
-      reporter: Receives the lines.
-      summarize_validation: Function that returns a TensorBoard summary of the last validation,
+      config: config of the run.
+      epochs: positions at which the epochs of the run end.
+      train_dir: folder for the files.
+      total_steps: length of the run in steps.
+      periodic_summaries: summaries for TensorBoard that are made every few steps.
+      graph_def: serialized graph that TensorBoard shows.
+      reporter: receiver of the progress lines.
+      summarize_validation: function that returns a TensorBoard summary of the last validation,
         shown in addition to loss and accuracy.
     """
     self._config, self._run = config, config.run

@@ -30,11 +30,11 @@ class Plateau(Hook):
     """Adds the counters to the checkpoint.
 
     Args:
-      optimizer: Config with patience, decay factor and number of decays.
-      metric: Metric to compare, one of BEST_METRICS.
-      scale: Variable factor of the learning rate; None for other schedules, where the hook does
+      optimizer: config with patience, decay factor and number of decays.
+      metric: metric to compare, one of BEST_METRICS.
+      scale: variable factor of the learning rate; None for other schedules, where the hook does
         nothing.
-      reporter: Receives a line about each decay.
+      reporter: receiver of a line about each decay.
     """
     self._settings, self._scale, self._reporter = optimizer, scale, reporter
     counters = {**COUNTERS, 'falls': 0, **LATER_COUNTERS, 'learning_rate': UNKNOWN, 'scale': 1.0}

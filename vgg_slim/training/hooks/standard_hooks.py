@@ -24,13 +24,13 @@ def build_hooks(
   """All hooks of a run, in order; the recorder is last, since its row marks an epoch as done.
 
   Args:
-    config: Config of the run.
-    ops: Handles of the training graph, which is the default graph and has no saver yet.
-    train_dir: Folder for the files.
-    epochs: Positions at which the epochs of the run end.
-    total_steps: Length of the run in steps.
-    reporter: Receives the lines.
-    summarize_validation: Function that returns a TensorBoard summary of the last validation, shown
+    config: config of the run.
+    ops: handles of the training graph, which is the default graph and has no saver yet.
+    train_dir: folder for the files.
+    epochs: positions at which the epochs of the run end.
+    total_steps: length of the run in steps.
+    reporter: receiver of the progress lines.
+    summarize_validation: function that returns a TensorBoard summary of the last validation, shown
       in addition to loss and accuracy.
   """
   run, metric = config.run, config.run.best_metric

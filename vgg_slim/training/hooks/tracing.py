@@ -18,8 +18,8 @@ class Tracer(Hook):
     """Writes nothing yet.
 
     Args:
-      steps: First and last step to trace, counted from 1; empty for none.
-      train_dir: Folder in which the folder of traces is created.
+      steps: first and last step to trace, counted from 1; empty for none.
+      train_dir: folder in which the folder of traces is created.
     """
     self._steps = range(steps[0], steps[1] + 1) if steps else range(0)
     self._folder = pathlib.Path(train_dir, PROFILE_FOLDER)
