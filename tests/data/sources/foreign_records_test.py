@@ -154,7 +154,7 @@ def _too_few_names(folder):
     (_empty_validation, 'has no records for validation; expected file names such as'),
     (
       lambda folder: write(folder / 'all-00000-of-00001', [0, 1]),
-      'file name must contain one of',
+      'file name must contain the name of a split',
     ),
     (
       lambda folder: write(folder / 'train-00000-of-00001', [0], keys=('pixels', 'label')),

@@ -137,7 +137,7 @@ def test_split_folders_with_different_classes(tmp_path):
 def test_two_validation_folders(tmp_path):
   for split in ('train', 'val', 'validation'):
     fabricated.write_image_folder(tmp_path / split, {'cat': 1, 'dog': 1})
-  with pytest.raises(DataError, match='both a val and a validation folder'):
+  with pytest.raises(DataError, match='the folders val, validation both name the validation split'):
     image_folder.open_folder(tmp_path)
 
 

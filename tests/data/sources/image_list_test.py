@@ -83,8 +83,8 @@ def test_the_state_changes_with_the_list_and_its_images(tmp_path):
     ('a/1.png,cat\n', 'at least two classes, found cat'),
     ('path,label\na/1.png,\n,dog\n', 'line 2 needs a path and a label; line 3 needs'),
     (
-      'a/1.png,cat,dev\nd/3.png,dog',
-      "line 1 has the unknown split 'dev'.* splits are train, training",
+      'a/1.png,cat,extra\nd/3.png,dog',
+      "line 1 has the unknown split 'extra', expected train, validation and test",
     ),
     ('a/1.png,cat\na/1.png,dog\nd/3.png,dog', 'a/1.png is listed 2 times'),
     ('a/1.png,cat,test\nd/3.png,dog,test', 'no lines for the train split'),

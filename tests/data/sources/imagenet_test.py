@@ -86,5 +86,5 @@ def test_validation_lists_that_do_not_match_the_files(tmp_path, name, text, mess
 
 
 def test_missing_folders(tmp_path):
-  with pytest.raises(DataError, match='must have the folders train and val or validation'):
+  with pytest.raises(DataError, match='must have the folders train and val, or'):
     imagenet.open_imagenet(tmp_path)

@@ -15,17 +15,10 @@ import numpy as np
 
 from vgg_slim.data import example_proto, record_framing
 from vgg_slim.data.labels import LABELS_FILE, check_class_names, read_labels
+from vgg_slim.data.sources import split_names
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
 
-# Word in a file's name -> split: flowers_train_00000-of-00005.tfrecord, mnist-test.tfrecord-00...
-_SPLITS = {
-  'train': 'train',
-  'validation': 'validation',
-  'valid': 'validation',
-  'val': 'validation',
-  'test': 'test',
-}
 _SHARD = re.compile(r'\d+-of-\d+|\.tfrecords?\b')
 _TFDS_LABELS_FILE = 'label.labels.txt'
 
@@ -132,10 +125,13 @@ def label_offset(labels: Sequence[int], names: Sequence[str]) -> int:
 
 
 def _split_of(path: pathlib.Path) -> str:
+  """Finds the split in names such as flowers_train_00000-of-00005.tfrecord."""
   words = re.split(r'[^a-z0-9]+', path.name.lower())
-  splits = [_SPLITS[word] for word in words if word in _SPLITS]
+  splits = [split for word in words if (split := split_names.split_of(word))]
   if not splits:
-    raise DataError(f'{path}: the file name must contain one of the words {", ".join(_SPLITS)}.')
+    raise DataError(
+      f'{path}: the file name must contain the name of a split: {split_names.EXAMPLES}.'
+    )
   return splits[-1]
 
 

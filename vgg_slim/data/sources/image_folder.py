@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim.data.labels import check_class_names
+from vgg_slim.data.sources import split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
-
-# A folder that has `train` and no folders but these holds splits, each with its class folders.
-SPLIT_FOLDERS = {'train': 'train', 'validation': 'validation', 'val': 'validation', 'test': 'test'}
 
 _HEAD_BYTES = 16
 
@@ -34,28 +32,26 @@ class Listing(NamedTuple):
 
 
 def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) -> Source:
-  """Opens a folder of class folders, or of `train`, `validation` (or `val`) and `test` folders.
+  """Opens a folder of class folders, or of folders of splits that hold class folders.
 
   Args:
-    root: the folder.
+    root: the folder; see `split_names` for the names of splits.
     class_names: all classes in the order of their labels; class folders may then be missing or
       empty. By default the class folders of train, which must not be empty and which every split
       must have.
 
   Raises:
-    DataError: see `list_class_folders`; or the splits have different classes.
+    DataError: see `list_class_folders` and `split_names.group_folders`; or the splits have
+      different classes.
     OSError: a folder cannot be read.
   """
-  folders = list_folders(root)
-  if 'train' not in folders or not set(folders) <= set(SPLIT_FOLDERS):
+  split_by_folder = _splits_in(root, class_names)
+  if not split_by_folder:
     listings = {'': list_class_folders(root, class_names)}
-  elif {'val', 'validation'} <= set(folders):
-    raise DataError(f'{root} has both a val and a validation folder.')
   else:
     listings = {
-      name: list_class_folders(root / name, class_names, may_be_empty=name != 'train')
-      for name in SPLIT_FOLDERS
-      if name in folders
+      name: list_class_folders(root / name, class_names, may_be_empty=split != 'train')
+      for name, split in split_by_folder.items()
     }
   class_names = next(iter(listings.values())).class_names
   for name, listing in listings.items():
@@ -64,7 +60,7 @@ def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) ->
   paths = []
   for name, (_, names, labels, _) in listings.items():
     prefix = f'{name}/' if name else ''
-    splits[SPLIT_FOLDERS.get(name, 'train')] = FileImages(root / name, names, labels, prefix)
+    splits[split_by_folder.get(name, 'train')] = FileImages(root / name, names, labels, prefix)
     paths += [os.path.join(root, name, image) for image in names]
   skipped_files = [
     os.path.join(name, file) for name, listing in listings.items() for file in listing.skipped_files
@@ -77,6 +73,15 @@ def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) ->
     fingerprint_files(paths),
     skipped_files=tuple(skipped_files),
   )
+
+
+def _splits_in(root: pathlib.Path, class_names: Sequence[str] | None) -> dict[str, str]:
+  """Returns the split of each folder in `root`; empty if the folders are classes."""
+  folders = list_folders(root)
+  if class_names is not None and set(folders) <= set(class_names):
+    return {}
+  contents = {name: list_folders(root / name) for name in folders}
+  return split_names.group_folders(root, contents)
 
 
 def list_class_folders(
@@ -171,7 +176,12 @@ def check_same_classes(
 def list_folders(root: pathlib.Path) -> list[str]:
   """Lists the names of the folders in `root` that are not hidden, sorted; follows links."""
   with os.scandir(root) as entries:
-    return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
+    return sorted(e.name for e in entries if e.is_dir() and not is_ignored(e.name))
+
+
+def is_ignored(name: str) -> bool:
+  """Whether a file or folder is hidden, or what macOS adds to archives."""
+  return name.startswith('.') or name == '__MACOSX'
 
 
 def _walk(folder: pathlib.Path) -> Iterator[str]:
@@ -185,7 +195,7 @@ def _walk(folder: pathlib.Path) -> Iterator[str]:
       continue
     seen.add(identity)
     # Sorted, so that of several paths to one folder the same is chosen on every file system.
-    folders[:] = sorted(name for name in folders if not name.startswith('.'))
+    folders[:] = sorted(name for name in folders if not is_ignored(name))
     relative = pathlib.Path(where).relative_to(folder)
     yield from ((relative / name).as_posix() for name in names if not name.startswith('.'))
 

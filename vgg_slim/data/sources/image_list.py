@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vgg_slim.data.labels import check_class_names
+from vgg_slim.data.sources import split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 
@@ -15,15 +16,6 @@ _COLUMNS = {
   'path': ('path', 'file', 'filename', 'file_name', 'filepath', 'image', 'image_path'),
   'label': ('label', 'class', 'class_name', 'category', 'target'),
   'split': ('split', 'set', 'subset'),
-}
-SPLITS = {
-  '': 'train',
-  'train': 'train',
-  'training': 'train',
-  'val': 'validation',
-  'valid': 'validation',
-  'validation': 'validation',
-  'test': 'test',
 }
 _MAX_PROBLEMS = 10  # in one message
 
@@ -57,8 +49,8 @@ def open_list(path: pathlib.Path) -> Source:
   label_of = {name: label for label, name in enumerate(class_names)}
   root = path.parent
   splits = {}
-  for split in ('train', 'validation', 'test'):
-    selected = [row for row in rows if SPLITS[row.split] == split]
+  for split in split_names.SPLITS:
+    selected = [row for row in rows if _split_of(row) == split]
     if selected:
       paths, labels = [r.path for r in selected], [label_of[r.label] for r in selected]
       splits[split] = FileImages(root, paths, labels)
@@ -84,18 +76,24 @@ def _read_rows(path: pathlib.Path) -> list[_Row]:
   rows, problems = [], []
   for number, fields in numbered:
     values = {name: fields[i].strip() if i < len(fields) else '' for name, i in columns.items()}
-    row = _Row(number, values['path'], values['label'], values.get('split', '').lower())
+    row = _Row(number, values['path'], values['label'], values.get('split', ''))
     if not row.path or not row.label:
       problems.append(f'line {number} needs a path and a label')
-    elif row.split not in SPLITS:
-      problems.append(f'line {number} has the unknown split {row.split!r}')
+    elif _split_of(row) is None:
+      problems.append(
+        f'line {number} has the unknown split {row.split!r}, expected {split_names.EXAMPLES}'
+      )
     rows.append(row)
   problems += _repeated(rows)
   if problems:
     more = len(problems) - _MAX_PROBLEMS
     named = '; '.join(problems[:_MAX_PROBLEMS]) + (f'; and {more} more' if more > 0 else '')
-    raise DataError(f'{path}: {named}. The splits are {", ".join(filter(None, SPLITS))}.')
+    raise DataError(f'{path}: {named}.')
   return rows
+
+
+def _split_of(row: _Row) -> str | None:
+  return split_names.split_of(row.split) if row.split else 'train'
 
 
 def _split(lines: Sequence[str]) -> list[list[str]]:
@@ -119,5 +117,5 @@ def _header(fields: Sequence[str]) -> dict[str, int] | None:
 
 
 def _repeated(rows: Sequence[_Row]) -> list[str]:
-  counts = collections.Counter((SPLITS.get(row.split), row.path) for row in rows)
+  counts = collections.Counter((_split_of(row), row.path) for row in rows)
   return [f'{path} is listed {count} times' for (_, path), count in counts.items() if count > 1]

@@ -9,9 +9,9 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from vgg_slim.data.sources import image_folder
+from vgg_slim.data.sources import image_folder, split_names
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
@@ -46,7 +46,7 @@ class TarImages(Sequence):
 
 
 def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> Source:
-  """Opens an archive of class folders, or of `train`, `validation` and `test` folders of these.
+  """Opens an archive of class folders, or of folders of splits that hold class folders.
 
   Leading folders that all images share are ignored. A compressed archive is decompressed into a
   temporary file, because its images are read in random order. Links and devices are passed over.
@@ -62,7 +62,8 @@ def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> So
   plain, temporary_file = _decompress(path)
   members, skipped_files = _read_members(path, plain)
   member_names = _strip_shared_folders(list(members))
-  splits = _by_split(member_names)
+  split_by_folder = _splits_in(path, member_names, class_names)
+  splits = _by_folder(member_names, split_by_folder)
   listings = {
     split: image_folder.make_listing(f'{path}, {split or "/"}', _by_class(names), [], class_names)
     for split, names in splits.items()
@@ -76,7 +77,7 @@ def open_tar(path: pathlib.Path, class_names: Sequence[str] | None = None) -> So
       (prefix + name, label, *members[member_names[prefix + name]])
       for name, label in zip(listing.names, listing.labels, strict=True)
     ]
-    split = image_folder.SPLIT_FOLDERS.get(folder, 'train')
+    split = split_by_folder.get(folder, 'train')
     images[split] = TarImages(str(plain), entries, temporary_file)
   return Source('tar', class_names, images, True, fingerprint_files([path]), tuple(skipped_files))
 
@@ -110,7 +111,7 @@ def _read_members(
         name = pathlib.PurePosixPath(member.name)
         if name.is_absolute() or '..' in name.parts:
           raise DataError(f'{path}: {member.name!r} points outside the archive.')
-        if member.isdir() or any(part.startswith('.') for part in name.parts):
+        if member.isdir() or any(map(image_folder.is_ignored, name.parts)):
           continue
         stream.seek(member.offset_data)
         head = stream.read(min(_HEAD_BYTES, member.size))
@@ -132,16 +133,27 @@ def _strip_shared_folders(names: list[str]) -> dict[str, str]:
   return {'/'.join(p[shared:]): name for p, name in zip(parts, names, strict=True)}
 
 
-def _by_split(names: Collection[str]) -> dict[str, list[str]]:
-  """Groups names by split folder; all are under '' where there are no split folders."""
-  tops = {name.split('/', 1)[0] for name in names}
-  if 'train' not in tops or not tops <= set(image_folder.SPLIT_FOLDERS):
+def _splits_in(
+  path: pathlib.Path, names: Collection[str], class_names: Sequence[str] | None
+) -> dict[str, str]:
+  """Returns the split of each top folder; empty if these folders are classes."""
+  contents: dict[str, set[str]] = {}
+  for folder, *others in (name.split('/') for name in names):
+    contents.setdefault(folder, set()).update(others[:-1][:1])
+  if class_names is not None and set(contents) <= set(class_names):
+    return {}
+  return split_names.group_folders(path, contents)
+
+
+def _by_folder(names: Collection[str], split_by_folder: Mapping[str, str]) -> dict[str, list[str]]:
+  """Groups names by folder of a split; all are under '' where there are no splits."""
+  if not split_by_folder:
     return {'': list(names)}
-  splits = {split: [] for split in image_folder.SPLIT_FOLDERS if split in tops}
+  by_folder: dict[str, list[str]] = {folder: [] for folder in split_by_folder}
   for name in names:
-    split, rest = name.split('/', 1)
-    splits[split].append(rest)
-  return splits
+    folder, rest = name.split('/', 1)
+    by_folder[folder].append(rest)
+  return by_folder
 
 
 def _by_class(names: list[str]) -> dict[str, list[str]]:

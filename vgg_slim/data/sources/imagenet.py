@@ -7,12 +7,11 @@ import csv
 import os
 import pathlib
 
-from vgg_slim.data.sources import image_folder
+from vgg_slim.data.sources import image_folder, split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 
 _KAGGLE_FOLDER = pathlib.Path('ILSVRC', 'Data', 'CLS-LOC')
-_VALIDATION_FOLDERS = ('val', 'validation')
 # A line holds a file, its synset and bounding boxes (Kaggle); the synset of one file, in the order
 # of the sorted file names (slim); or a file and the index of its synset among all, sorted (Caffe).
 _VALIDATION_LISTS = (
@@ -39,9 +38,10 @@ def open_imagenet(root: pathlib.Path) -> Source:
     OSError: a folder cannot be read.
   """
   data = root / _KAGGLE_FOLDER if (root / _KAGGLE_FOLDER).is_dir() else root
-  validation = next((data / n for n in _VALIDATION_FOLDERS if (data / n).is_dir()), None)
-  if not (data / 'train').is_dir() or validation is None:
-    raise DataError(f'{data} must have the folders train and {" or ".join(_VALIDATION_FOLDERS)}.')
+  names_by_split = {split_names.split_of(name): name for name in image_folder.list_folders(data)}
+  if not (data / 'train').is_dir() or 'validation' not in names_by_split:
+    raise DataError(f'{data} must have the folders train and val, or validation.')
+  validation = data / names_by_split['validation']
   train = image_folder.list_class_folders(data / 'train')
   skipped_files = [f'train/{file}' for file in train.skipped_files]
   if image_folder.list_folders(validation):
