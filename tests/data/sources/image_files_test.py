@@ -40,6 +40,22 @@ def test_arguments_are_expanded_to_files(folder, arguments, expected):
   assert list_files(arguments, ['photos/b.jpg\n', '\n', 'gone.png\r\n']) == expected
 
 
+def test_a_folder_means_what_the_converter_takes(folder):
+  photo = fabricated.encoded(fabricated.pixels(0), 'JPEG')
+  for name in (
+    'photos/IMG_1',
+    'photos/x.jpg_large',
+    'elsewhere/linked.png',
+    'photos/__MACOSX/a.png',
+  ):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(photo)
+  (folder / 'photos/link').symlink_to(folder / 'elsewhere')
+  (folder / 'photos/loop').symlink_to(folder / 'photos')
+  others = ['photos/IMG_1', 'photos/link/linked.png', 'photos/x.jpg_large']
+  assert list_files(['photos']) == sorted([*ALL, *others])
+
+
 def test_an_existing_file_is_preferred_to_a_pattern(folder):
   (folder / 'x[1].jpg').touch()
   (folder / 'x1.jpg').touch()  # which the name matches as a pattern

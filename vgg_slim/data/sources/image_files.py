@@ -1,4 +1,4 @@
-"""Image files that do not belong to a data set. No TensorFlow."""
+"""Finding image files in folders: of a data set, or named by a user. No TensorFlow."""
 
 import glob
 import os
@@ -9,6 +9,7 @@ from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
 STDIN = '-'
+_HEAD_BYTES = 16  # enough for the signature of every format
 
 
 def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]:
@@ -53,7 +54,67 @@ def _expand(name: str) -> Iterator[str]:
 
 
 def _images_below(folder: pathlib.Path) -> Iterator[str]:
-  for path in sorted(folder.rglob('*')):
-    is_hidden = any(part.startswith('.') for part in path.relative_to(folder).parts)
-    if path.suffix.lower() in host.EXTENSIONS and not is_hidden and path.is_file():
-      yield str(path)
+  images, _ = list_images(folder)
+  return (str(folder / name) for name in images)
+
+
+def list_images(folder: pathlib.Path) -> tuple[list[str], list[str]]:
+  """Lists the files below a folder.
+
+  A file is an image by its extension, in upper or lower case, or by its first bytes; hidden files
+  and folders are ignored. Links are followed, but no folder is entered twice, so loops end.
+
+  Returns:
+    Names of the images and of all other files, relative to `folder` with '/', both sorted.
+
+  Raises:
+    OSError: a folder cannot be read.
+  """
+  images: list[str] = []
+  others: list[str] = []
+  for name in _walk(folder):
+    (images if _is_image(folder / name) else others).append(name)
+  return sorted(images), sorted(others)
+
+
+def list_folders(root: pathlib.Path) -> list[str]:
+  """Lists the names of the folders in `root` that are not hidden, sorted; follows links."""
+  with os.scandir(root) as entries:
+    return sorted(e.name for e in entries if e.is_dir() and not is_ignored(e.name))
+
+
+def is_ignored(name: str) -> bool:
+  """Whether a file or folder is hidden, or what macOS adds to archives."""
+  return name.startswith('.') or name == '__MACOSX'
+
+
+def _walk(folder: pathlib.Path) -> Iterator[str]:
+  """Yields the names of all files below `folder`, relative to it with '/', in arbitrary order."""
+  seen = set()
+  for where, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+    status = os.stat(where)
+    identity = (status.st_dev, status.st_ino)
+    if identity in seen:
+      folders.clear()
+      continue
+    seen.add(identity)
+    # Sorted, so that of several paths to one folder the same is chosen on every file system.
+    folders[:] = sorted(name for name in folders if not is_ignored(name))
+    relative = pathlib.Path(where).relative_to(folder)
+    yield from ((relative / name).as_posix() for name in names if not name.startswith('.'))
+
+
+def _is_image(path: pathlib.Path) -> bool:
+  if path.suffix.lower() in host.EXTENSIONS:
+    return True  # without opening the file: a million files are listed in seconds
+  if not path.is_file():
+    return False
+  try:
+    with path.open('rb') as stream:
+      return host.is_image_file(path.suffix, stream.read(_HEAD_BYTES))
+  except OSError:
+    return False
+
+
+def _raise(error: OSError) -> None:
+  raise error

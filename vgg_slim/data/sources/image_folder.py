@@ -2,16 +2,14 @@
 
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim.data.labels import check_class_names
 from vgg_slim.data.sources import split_names
+from vgg_slim.data.sources.image_files import list_folders, list_images
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host
-
-_HEAD_BYTES = 16
 
 
 class Listing(NamedTuple):
@@ -89,9 +87,7 @@ def list_class_folders(
 ) -> Listing:
   """Lists a folder of class folders.
 
-  A file is an image by its extension, in upper or lower case, or by its first bytes; hidden files
-  and folders are ignored. Folders inside a class folder belong to the class. Links are followed,
-  but no folder is entered twice for one class, so loops end.
+  Folders inside a class folder belong to the class, see `image_files.list_images`.
 
   Args:
     root: the folder.
@@ -104,10 +100,9 @@ def list_class_folders(
   """
   by_class, skipped_files = {}, []
   for class_name in list_folders(root):
-    by_class[class_name] = []
-    for name in _walk(root / class_name):
-      names = by_class[class_name] if _is_image(root / class_name / name) else skipped_files
-      names.append(f'{class_name}/{name}')
+    images, others = list_images(root / class_name)
+    by_class[class_name] = [f'{class_name}/{name}' for name in images]
+    skipped_files += [f'{class_name}/{name}' for name in others]
   return make_listing(root, by_class, sorted(skipped_files), class_names, may_be_empty)
 
 
@@ -171,46 +166,3 @@ def check_same_classes(
       f'only in train {sorted(set(train) - set(others))}, '
       f'only in {split} {sorted(set(others) - set(train))}.'
     )
-
-
-def list_folders(root: pathlib.Path) -> list[str]:
-  """Lists the names of the folders in `root` that are not hidden, sorted; follows links."""
-  with os.scandir(root) as entries:
-    return sorted(e.name for e in entries if e.is_dir() and not is_ignored(e.name))
-
-
-def is_ignored(name: str) -> bool:
-  """Whether a file or folder is hidden, or what macOS adds to archives."""
-  return name.startswith('.') or name == '__MACOSX'
-
-
-def _walk(folder: pathlib.Path) -> Iterator[str]:
-  """Yields the names of all files below `folder`, relative to it with '/', in arbitrary order."""
-  seen = set()
-  for where, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-    status = os.stat(where)
-    identity = (status.st_dev, status.st_ino)
-    if identity in seen:
-      folders.clear()
-      continue
-    seen.add(identity)
-    # Sorted, so that of several paths to one folder the same is chosen on every file system.
-    folders[:] = sorted(name for name in folders if not is_ignored(name))
-    relative = pathlib.Path(where).relative_to(folder)
-    yield from ((relative / name).as_posix() for name in names if not name.startswith('.'))
-
-
-def _is_image(path: pathlib.Path) -> bool:
-  if path.suffix.lower() in host.EXTENSIONS:
-    return True  # without opening the file: a million files are listed in seconds
-  if not path.is_file():
-    return False
-  try:
-    with path.open('rb') as stream:
-      return host.is_image_file(path.suffix, stream.read(_HEAD_BYTES))
-  except OSError:
-    return False
-
-
-def _raise(error: OSError) -> None:
-  raise error

@@ -11,7 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 
-from vgg_slim.data.sources import image_folder, split_names
+from vgg_slim.data.sources import image_files, image_folder, split_names
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
@@ -111,7 +111,7 @@ def _read_members(
         name = pathlib.PurePosixPath(member.name)
         if name.is_absolute() or '..' in name.parts:
           raise DataError(f'{path}: {member.name!r} points outside the archive.')
-        if member.isdir() or any(map(image_folder.is_ignored, name.parts)):
+        if member.isdir() or any(map(image_files.is_ignored, name.parts)):
           continue
         stream.seek(member.offset_data)
         head = stream.read(min(_HEAD_BYTES, member.size))

@@ -7,7 +7,7 @@ import csv
 import os
 import pathlib
 
-from vgg_slim.data.sources import image_folder, split_names
+from vgg_slim.data.sources import image_files, image_folder, split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 
@@ -38,13 +38,13 @@ def open_imagenet(root: pathlib.Path) -> Source:
     OSError: a folder cannot be read.
   """
   data = root / _KAGGLE_FOLDER if (root / _KAGGLE_FOLDER).is_dir() else root
-  names_by_split = {split_names.split_of(name): name for name in image_folder.list_folders(data)}
+  names_by_split = {split_names.split_of(name): name for name in image_files.list_folders(data)}
   if not (data / 'train').is_dir() or 'validation' not in names_by_split:
     raise DataError(f'{data} must have the folders train and val, or validation.')
   validation = data / names_by_split['validation']
   train = image_folder.list_class_folders(data / 'train')
   skipped_files = [f'train/{file}' for file in train.skipped_files]
-  if image_folder.list_folders(validation):
+  if image_files.list_folders(validation):
     listing = image_folder.list_class_folders(validation)
     image_folder.check_same_classes(data, train.class_names, validation.name, listing.class_names)
     names, labels = listing.names, listing.labels
