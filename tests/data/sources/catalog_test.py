@@ -61,13 +61,13 @@ def test_a_label_without_a_class(tmp_path):
 @pytest.mark.parametrize(
   ('dataset', 'input_dir', 'error', 'message'),
   [
-    ('mnist', None, ConfigError, "one of folder, tar, list, .*cifar100_coarse, got 'mnist'"),
+    ('mnist', None, ConfigError, "one of folder, tar, zip, list, .*cifar100_coarse, got 'mnist'"),
     ('folder', None, ConfigError, 'dataset=folder needs an input_dir'),
     ('cifar10', '', ConfigError, 'dataset=cifar10 needs an input_dir'),
     ('digits', 'x', ConfigError, "dataset=digits takes no input_dir, got 'x'"),
     ('folder', 'no/where', DataError, 'input_dir no/where does not exist'),
     ('fashion_mnist', 'no/where', DataError, 'no/where/train-images-idx3-ubyte'),
-    ('folder', __file__, DataError, 'folder cannot be read: .*Not a directory'),
+    ('folder', __file__, DataError, 'is a file; --dataset=tar or zip reads an archive'),
   ],
 )
 def test_missing_and_unexpected_arguments(dataset, input_dir, error, message):

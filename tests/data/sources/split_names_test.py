@@ -1,3 +1,5 @@
+import pathlib
+import shutil
 import tarfile
 
 import pytest
@@ -30,6 +32,8 @@ def write(root, kind, paths):
     file.write_bytes(fabricated.encoded(fabricated.pixels(number), 'PNG'))
   if kind == 'folder':
     return root / 'x'
+  if kind == 'zip':
+    return pathlib.Path(shutil.make_archive(root / 'x', 'zip', root, 'x'))
   with tarfile.open(root / 'x.tar', 'w') as archive:
     archive.add(root / 'x', arcname='photos')
   return root / 'x.tar'
@@ -39,7 +43,7 @@ def layout(outer, inner=('cat', 'dog')):
   return [f'{a}/{b}/{n}' for a in outer for b in inner for n in range(2)]
 
 
-@pytest.mark.parametrize('kind', ['folder', 'tar'])
+@pytest.mark.parametrize('kind', ['folder', 'tar', 'zip'])
 @pytest.mark.parametrize(
   'outer',
   [
@@ -57,11 +61,11 @@ def test_folders_of_splits(tmp_path, kind, outer):
   assert list(source.splits) == [split_names.split_of(name) for name in outer]
   assert {len(images) for images in source.splits.values()} == {4}
   # Folders that an archive has around everything are not part of the names.
-  prefix = '' if (kind, outer) == ('tar', ('train',)) else f'{outer[0]}/'
+  prefix = '' if kind != 'folder' and outer == ('train',) else f'{outer[0]}/'
   assert source.splits['train'][3].name == f'{prefix}dog/1.png'
 
 
-@pytest.mark.parametrize('kind', ['folder', 'tar'])
+@pytest.mark.parametrize('kind', ['folder', 'tar', 'zip'])
 @pytest.mark.parametrize(
   ('paths', 'message'),
   [
@@ -80,7 +84,7 @@ def test_what_looks_like_splits_is_never_taken_for_classes(tmp_path, kind, paths
     catalog.open_source(kind, write(tmp_path, kind, paths))
 
 
-@pytest.mark.parametrize('kind', ['folder', 'tar'])
+@pytest.mark.parametrize('kind', ['folder', 'tar', 'zip'])
 @pytest.mark.parametrize(
   ('paths', 'class_names'),
   [
@@ -96,7 +100,7 @@ def test_classes_may_have_such_names_and_folders(tmp_path, kind, paths, class_na
   assert list(source.splits) == ['train']
 
 
-@pytest.mark.parametrize('kind', ['folder', 'tar'])
+@pytest.mark.parametrize('kind', ['folder', 'tar', 'zip'])
 def test_given_classes_settle_it(tmp_path, kind):
   path = write(tmp_path, kind, layout(('maple', 'oak'), ('color', 'gray')))
   source = catalog.open_source(kind, path, ['maple', 'oak'])

@@ -11,9 +11,9 @@ from vgg_slim.data.sources import (
   cifar,
   foreign_records,
   idx,
+  image_archive,
   image_folder,
   image_list,
-  image_tar,
   imagenet,
   npz_arrays,
 )
@@ -50,6 +50,11 @@ def open_source(
   path = pathlib.Path(input_dir or kind.default_dir)
   if kind.input and not kind.default_dir and not path.exists():
     raise DataError(f'input_dir {path} does not exist.')
+  if dataset == 'folder' and path.is_file():
+    raise DataError(
+      f'input_dir {path} is a file; --dataset=tar or zip reads an archive, and --dataset=list a '
+      'text file that lists images.'
+    )
   try:
     if class_names is None:
       return kind.open(path)
@@ -112,10 +117,11 @@ DATASETS = {
     has_class_folders=True,
   ),
   'tar': _Kind(
-    image_tar.open_tar,
+    image_archive.open_archive,
     'a tar archive of such folders, compressed or not',
     has_class_folders=True,
   ),
+  'zip': _Kind(image_archive.open_archive, 'a zip archive of such folders', has_class_folders=True),
   'list': _Kind(
     image_list.open_list,
     'a text file with path,label or path,label,split per line, with or without a header',

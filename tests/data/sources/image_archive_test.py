@@ -3,11 +3,12 @@ import io
 import pathlib
 import pickle
 import tarfile
+import zipfile
 
 import pytest
 
 from tests.data import fabricated
-from vgg_slim.data.sources import image_tar
+from vgg_slim.data.sources import image_archive
 from vgg_slim.errors import DataError
 
 JPEGS = [fabricated.encoded(fabricated.pixels(seed), 'JPEG') for seed in range(4)]
@@ -41,7 +42,7 @@ FLOWERS = {
 
 @pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:bz2', 'w:xz'])
 def test_images_are_read_without_extracting_them(tmp_path, mode):
-  source = image_tar.open_tar(write_tar(tmp_path / 'x.tar', FLOWERS, mode))
+  source = image_archive.open_archive(write_tar(tmp_path / 'x.tar', FLOWERS, mode))
   assert source.class_names == ('daisy', 'rose')
   images = pickle.loads(pickle.dumps(list(source.splits['train'])))
   assert [(image.name, image.label, image.read()) for image in images] == [
@@ -59,8 +60,8 @@ def test_images_are_read_without_extracting_them(tmp_path, mode):
 
 
 def test_the_decompressed_copy_is_deleted_with_its_source(tmp_path, monkeypatch):
-  monkeypatch.setattr(image_tar.tempfile, 'tempdir', str(tmp_path))
-  source = image_tar.open_tar(write_tar(tmp_path / 'x.tgz', FLOWERS, 'w:gz'))
+  monkeypatch.setattr(image_archive.tempfile, 'tempdir', str(tmp_path))
+  source = image_archive.open_archive(write_tar(tmp_path / 'x.tgz', FLOWERS, 'w:gz'))
   assert len(list(tmp_path.iterdir())) == 2
   del source
   gc.collect()
@@ -73,28 +74,28 @@ def test_splits(tmp_path):
     for split in ('train', 'val')
     for i, name in enumerate('ab')
   }
-  source = image_tar.open_tar(write_tar(tmp_path / 'x.tar', files))
+  source = image_archive.open_archive(write_tar(tmp_path / 'x.tar', files))
   assert list(source.splits) == ['train', 'validation']
   image = source.splits['validation'][1]
   assert (image.name, image.label, image.read()) == ('val/b/1.jpg', 1, JPEGS[1])
   del files['data/val/b/1.jpg']
   files['data/val/c/1.jpg'] = JPEGS[0]
   with pytest.raises(DataError, match=r"only in train \['b'\], only in val \['c'\]"):
-    image_tar.open_tar(write_tar(tmp_path / 'x.tar', files))
+    image_archive.open_archive(write_tar(tmp_path / 'x.tar', files))
 
 
 @pytest.mark.parametrize('name', ['../a/1.jpg', 'a/../../1.jpg', '/a/1.jpg'])
 def test_names_that_point_outside_the_archive(tmp_path, name):
   path = write_tar(tmp_path / 'x.tar', {**FLOWERS, name: JPEGS[3]})
   with pytest.raises(DataError, match='points outside the archive'):
-    image_tar.open_tar(path)
+    image_archive.open_archive(path)
 
 
 def test_no_class_folders(tmp_path):
   with pytest.raises(DataError, match='at least two class folders, found 1: a'):
-    image_tar.open_tar(write_tar(tmp_path / 'x.tar', {'a/1.jpg': JPEGS[0]}))
+    image_archive.open_archive(write_tar(tmp_path / 'x.tar', {'a/1.jpg': JPEGS[0]}))
   with pytest.raises(DataError, match='found 0: none'):
-    image_tar.open_tar(write_tar(tmp_path / 'x.tar', {'1.jpg': JPEGS[0]}))
+    image_archive.open_archive(write_tar(tmp_path / 'x.tar', {'1.jpg': JPEGS[0]}))
 
 
 @pytest.mark.parametrize('mode', ['w', 'w:gz', 'w:xz'])
@@ -102,10 +103,10 @@ def test_damaged_archives(tmp_path, mode):
   path = write_tar(tmp_path / 'x.tar', FLOWERS, mode)
   path.write_bytes(path.read_bytes()[:700] if mode == 'w' else path.read_bytes()[:-20])
   with pytest.raises(DataError, match=r'x\.tar '):
-    image_tar.open_tar(path)
+    image_archive.open_archive(path)
   path.write_bytes(b'hello' * 300)
-  with pytest.raises(DataError, match='not a tar archive'):
-    image_tar.open_tar(path)
+  with pytest.raises(DataError, match='neither a tar nor a zip archive'):
+    image_archive.open_archive(path)
 
 
 def test_class_folders_may_be_missing_if_the_classes_are_given(tmp_path):
@@ -113,6 +114,60 @@ def test_class_folders_may_be_missing_if_the_classes_are_given(tmp_path):
   fabricated.write_image_folder(tmp_path / 'x' / 'test', {'dog': 1})
   with tarfile.open(tmp_path / 'x.tar', 'w') as archive:
     archive.add(tmp_path / 'x', '.')
-  source = image_tar.open_tar(tmp_path / 'x.tar', ('dog', 'owl', 'cat'))
+  source = image_archive.open_archive(tmp_path / 'x.tar', ('dog', 'owl', 'cat'))
   assert sorted(image.label for image in source.splits['train']) == [0, 0, 2]
   assert [image.label for image in source.splits['test']] == [0]
+
+
+def write_zip(path, files, compression=zipfile.ZIP_DEFLATED):
+  with zipfile.ZipFile(path, 'w', compression) as archive:
+    for name, data in files.items():
+      archive.writestr(name, data)
+  return path
+
+
+PETS = {
+  'PetImages/Cat/0.jpg': JPEGS[0],
+  'PetImages/Cat/Thumbs.db': b'x' * 100,
+  'PetImages/Dog/1': JPEGS[1],
+  'PetImages/Dog/2.jpg': JPEGS[2],
+  '__MACOSX/PetImages/Cat/._0.jpg': b'x',
+  'readme[1].txt': b'hello',
+}
+
+
+@pytest.mark.parametrize('compression', [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_zip_archives(tmp_path, compression):
+  source = image_archive.open_archive(write_zip(tmp_path / 'x.zip', PETS, compression))
+  assert (source.dataset, source.class_names) == ('zip', ('Cat', 'Dog'))
+  images = pickle.loads(pickle.dumps(list(source.splits['train'])))
+  assert [(image.name, image.label, image.read()) for image in images] == [
+    ('Cat/0.jpg', 0, JPEGS[0]),
+    ('Dog/1', 1, JPEGS[1]),
+    ('Dog/2.jpg', 1, JPEGS[2]),
+  ]
+  assert source.skipped_files == ('PetImages/Cat/Thumbs.db', 'readme[1].txt')
+
+
+def test_zip_archives_that_cannot_be_read_in_place(tmp_path):
+  path = write_zip(tmp_path / 'x.zip', PETS, zipfile.ZIP_LZMA)
+  with pytest.raises(DataError, match='unusual way. Unpack the archive'):
+    image_archive.open_archive(path)
+  with pytest.raises(DataError, match='points outside the archive'):
+    image_archive.open_archive(write_zip(path, {**PETS, '../x/1.jpg': JPEGS[0]}))
+  data = bytearray(write_zip(path, PETS).read_bytes())
+  data[:4] = b'junk'
+  path.write_bytes(data)
+  with pytest.raises(DataError, match="'PetImages/Cat/0.jpg' is not where its index says"):
+    image_archive.open_archive(path)
+
+
+def test_a_damaged_image_in_a_zip_archive(tmp_path):
+  path = write_zip(tmp_path / 'x.zip', PETS)
+  data = bytearray(path.read_bytes())
+  start = data.index(b'PetImages/Cat/0.jpg') + len('PetImages/Cat/0.jpg')
+  data[start : start + 8] = b'\xff' * 8
+  path.write_bytes(data)
+  image = image_archive.open_archive(path).splits['train'][0]
+  with pytest.raises(OSError, match='compressed bytes are damaged'):
+    image.read()
