@@ -118,7 +118,7 @@ def test_damage_is_found_and_the_previous_checkpoint_is_used(checkpoint, tmp_pat
     caplog.messages[0],
   )
   with pytest.raises(CheckpointError, match=f'model.ckpt-42 is damaged: {reason}'):
-    search.check_whole(newer)
+    search.check_intact(newer)
   prefixes.remove(checkpoint)
   with pytest.raises(CheckpointError, match=f'no intact checkpoint: .*ckpt-42 .*: {reason}'):
     search.find(str(tmp_path))

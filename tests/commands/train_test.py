@@ -210,7 +210,7 @@ def test_only_overwrite_removes_a_run(data_dir, tmp_path, capsys):
   capsys.readouterr()
   assert run_tool(train, *run) == 1
   error = capsys.readouterr().err
-  assert 'run holds a run without a whole checkpoint: run/model.ckpt-2 is damaged' in error
+  assert 'run holds a run without an intact checkpoint: run/model.ckpt-2 is damaged' in error
   assert error.count('\n') == 1
   after = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
   assert after == before

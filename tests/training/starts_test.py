@@ -56,7 +56,7 @@ def test_a_damaged_run_is_only_started_again_with_overwrite(run):
   with pytest.raises(CheckpointError) as refused:
     starts.decide(str(run))
   message = str(refused.value)
-  assert message.startswith(f'{run} holds a run without a whole checkpoint: ')
+  assert message.startswith(f'{run} holds a run without an intact checkpoint: ')
   assert message.count('is damaged: its index cannot be read') == 2
   assert 'Give --overwrite to remove this run' in message
   assert starts.decide(str(run), overwrite=True) == starts.Start(None, 0)

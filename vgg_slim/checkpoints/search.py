@@ -34,22 +34,22 @@ class Search(NamedTuple):
 
   Attributes:
     newest: prefix of the newest intact checkpoint, or None.
-    passed_over: newer checkpoints, which are damaged, newest first.
+    skipped: newer checkpoints, which are damaged, newest first.
   """
 
   newest: str | None
-  passed_over: tuple[Damage, ...]
+  skipped: tuple[Damage, ...]
 
 
 def search(folder: str) -> Search:
   """Finds the newest intact checkpoint in `folder`; reads every checkpoint that it considers."""
-  passed_over = []
+  skipped = []
   for prefix in prefixes.list_candidates(folder):
     reason = find_damage(prefix)
     if reason is None:
-      return Search(prefix, tuple(passed_over))
-    passed_over.append(Damage(prefix, reason))
-  return Search(None, tuple(passed_over))
+      return Search(prefix, tuple(skipped))
+    skipped.append(Damage(prefix, reason))
+  return Search(None, tuple(skipped))
 
 
 def find(path: str) -> str | None:
@@ -65,10 +65,10 @@ def find(path: str) -> str | None:
   if not os.path.isdir(path):
     return prefixes.find_prefix(path)
   result = search(path)
-  if result.newest is None and result.passed_over:
-    damages = '; '.join(map(str, result.passed_over))
+  if result.newest is None and result.skipped:
+    damages = '; '.join(map(str, result.skipped))
     raise DamagedCheckpointError(f'{path} holds no intact checkpoint: {damages}.')
-  for damage in result.passed_over:
+  for damage in result.skipped:
     _logger.warning('%s. Using %s instead.', damage, result.newest)
   return result.newest
 
@@ -101,7 +101,7 @@ def find_damage(checkpoint: str) -> str | None:
   return None
 
 
-def check_whole(checkpoint: str) -> None:
+def check_intact(checkpoint: str) -> None:
   """Raises DamagedCheckpointError if `checkpoint` is damaged."""
   reason = find_damage(checkpoint)
   if reason is not None:

@@ -137,7 +137,7 @@ def _build_init_fn(
   spec = specs.get(config.net.model)
   warm_start.check_contract(config)
   plan, saver = warm_start.build_warm_start(slim.get_model_variables(), spec, fine_tune)
-  search.check_whole(fine_tune.checkpoint_path)
+  search.check_intact(fine_tune.checkpoint_path)
   reporter.line(f'Starting from {fine_tune.checkpoint_path}.')
   reporter.line(plan.text())
 

@@ -47,7 +47,7 @@ class MetricsFile:
   def add(self, metrics: EpochMetrics) -> None:
     """Adds a row, unless there is already one for its step.
 
-    The file is replaced atomically: a killed run leaves it whole, with or without the new row.
+    The file is replaced atomically: a killed run leaves it complete, with or without the new row.
     """
     if any(row.step == metrics.step for row in self.rows):
       return

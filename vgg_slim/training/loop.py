@@ -60,7 +60,7 @@ def run_training(
   summarize_validation: Callable[[], tf.Summary] | None = None,
   overwrite: bool = False,
 ) -> TrainResult:
-  """Trains from the newest whole checkpoint in `train_dir`, or from step 0, to the configured end.
+  """Trains from the newest intact checkpoint in `train_dir`, or from step 0, to the configured end.
 
   A checkpoint is written after every epoch, every `save_every_steps`, at the end, and after SIGINT
   or SIGTERM; `evaluate_fn` is called with the checkpoint that is written at the end of each epoch.

@@ -34,44 +34,44 @@ class Start(NamedTuple):
   Attributes:
     checkpoint: prefix of the checkpoint from which the run resumes; None for a new run.
     step: global step of the checkpoint, or 0.
-    passed_over: newer checkpoints, which are damaged.
+    skipped: newer checkpoints, which are damaged.
     is_recorded: whether the end of an epoch at this step was recorded. This is its last action; the
       checkpoint is written before.
   """
 
   checkpoint: str | None
   step: int
-  passed_over: tuple[search.Damage, ...] = ()
+  skipped: tuple[search.Damage, ...] = ()
   is_recorded: bool = False
 
   def lines(self) -> Iterator[str]:
     """Lines that tell the user where the run starts."""
-    for damage in self.passed_over:
+    for damage in self.skipped:
       yield f'{damage}. It is removed when the next checkpoint is saved.'
     if self.checkpoint:
       yield f'Resuming from {self.checkpoint}.'
 
 
 def decide(train_dir: str, overwrite: bool = False) -> Start:
-  """Finds the newest whole checkpoint in `train_dir`.
+  """Finds the newest intact checkpoint in `train_dir`.
 
   Args:
     train_dir: folder of the run; it need not exist.
     overwrite: whether the run starts at step 0, whatever the folder holds.
 
   Raises:
-    CheckpointError: the folder holds a run, but none of its checkpoints is whole.
+    CheckpointError: the folder holds a run, but none of its checkpoints is intact.
   """
   if overwrite:
     return Start(None, 0)
-  newest, passed_over = search.search(train_dir)
+  newest, skipped = search.search(train_dir)
   if newest:
     step = search.global_step(newest)
-    return Start(newest, step, passed_over, history.has_row(train_dir, step))
-  if passed_over or os.path.exists(os.path.join(train_dir, history.METRICS_FILE)):
-    damages = '; '.join(map(str, passed_over)) or f'there is only {history.METRICS_FILE}'
+    return Start(newest, step, skipped, history.has_row(train_dir, step))
+  if skipped or os.path.exists(os.path.join(train_dir, history.METRICS_FILE)):
+    damages = '; '.join(map(str, skipped)) or f'there is only {history.METRICS_FILE}'
     raise CheckpointError(
-      f'{train_dir} holds a run without a whole checkpoint: {damages}. Give --overwrite to '
+      f'{train_dir} holds a run without an intact checkpoint: {damages}. Give --overwrite to '
       'remove this run and start again at step 0, or another --train_dir.'
     )
   return Start(None, 0)

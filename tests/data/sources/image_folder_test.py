@@ -42,7 +42,7 @@ def test_classes_and_images_are_sorted(tmp_path, monkeypatch):
   assert images[0].read() == (root / 'Cat' / '000.png').read_bytes()
 
 
-def test_which_files_are_images_and_which_are_passed_over(tmp_path):
+def test_which_files_are_images_and_which_are_skipped(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 1})
   kept = ['1.JPG', '2.jpeg', '3.Png', '4.webp', '5.TIF', '6.heic', 'deep/er/7.gif', 'é.bmp']
   skipped_files = ['Thumbs.db', 'notes.txt', '.hidden.png', '.cache/8.png', 'png', 'a.png.part']

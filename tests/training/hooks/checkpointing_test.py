@@ -86,12 +86,12 @@ def test_damaged_checkpoints_are_removed_when_the_next_one_is_saved(tmp_path):
   save(tmp_path, 1, 2)
   os.truncate(tmp_path / 'model.ckpt-2.data-00000-of-00001', 0)
   result = search.search(str(tmp_path))
-  start = Start(result.newest, 1, result.passed_over)
+  start = Start(result.newest, 1, result.skipped)
   save(tmp_path, start=start)
   assert steps_of(tmp_path, 'index') == [1, 2]  # nothing has been saved yet
   save(tmp_path, 4, start=start)
   assert steps_of(tmp_path, 'index') == [1, 4]
-  assert search.search(str(tmp_path)).passed_over == ()
+  assert search.search(str(tmp_path)).skipped == ()
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])

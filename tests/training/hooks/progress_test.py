@@ -73,8 +73,8 @@ def test_format_duration(seconds, text):
   assert progress.format_duration(seconds) == text
 
 
-def line(total_steps, seconds, is_whole=True, speed=20.0):
-  left = progress.Estimate(seconds, is_whole)
+def line(total_steps, seconds, is_complete=True, speed=20.0):
+  left = progress.Estimate(seconds, is_complete)
   return progress.format_line(7, total_steps, 0.4, 1.25, 0.5, speed, left)
 
 
@@ -82,7 +82,7 @@ def test_format_line():
   assert line(120, 65) == (
     'step   7/120  epoch  0.40  loss 1.2500  accuracy 50.0%  20.0 images/s  ETA 1:05'
   )
-  assert line(120, 65, is_whole=False).endswith('s ETA >1:05')
+  assert line(120, 65, is_complete=False).endswith('s ETA >1:05')
   first = progress.format_line(1, 120, 0.4, 1.25, 0.5, 0.0, None)
   assert first.endswith('     - images/s  ETA -')
 

@@ -20,8 +20,8 @@ class Scores:
   loss: float = 1.0
 
 
-def end(step, accuracy, is_whole=True, **scores):
-  return EpochEnd(step, f'model.ckpt-{step}', is_whole, Scores(accuracy, **scores))
+def end(step, accuracy, is_complete=True, **scores):
+  return EpochEnd(step, f'model.ckpt-{step}', is_complete, Scores(accuracy, **scores))
 
 
 class TestPlateau:
@@ -151,7 +151,7 @@ class TestKeepBest:
     assert prefixes.find_prefix(str(train_dir / 'best')).endswith('model.ckpt-2')
 
   def test_the_best_by_loss_is_never_within_an_epoch(self, train_dir):
-    ends = [end(1, 0.5, loss=0.3), end(2, 0.9, loss=0.4), end(3, 0.9, is_whole=False, loss=0.1)]
+    ends = [end(1, 0.5, loss=0.3), end(2, 0.9, loss=0.4), end(3, 0.9, is_complete=False, loss=0.1)]
     assert self.run(train_dir, ends, best_metric='loss').state['best_step'] == 1
 
   def test_a_repeated_epoch_changes_nothing(self, train_dir):

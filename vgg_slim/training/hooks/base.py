@@ -32,13 +32,13 @@ class EpochEnd(NamedTuple):
   Attributes:
     step: global step.
     checkpoint: prefix of the checkpoint.
-    is_whole: whether the epoch is complete; False if the run ends within an epoch.
+    is_complete: whether the epoch is complete; False if the run ends within an epoch.
     validation: validation result of the checkpoint, or None.
   """
 
   step: int
   checkpoint: str
-  is_whole: bool
+  is_complete: bool
   validation: Validation | None
 
 

@@ -2,7 +2,7 @@
 
 A checkpoint consists of contract, data and index, which are all written and synced to disk before
 the state file lists it. If the process is killed or the machine loses power, all checkpoints that
-were listed before are therefore still whole. The state file holds relative names, and nothing
+were listed before are therefore still intact. The state file holds relative names, and nothing
 outside the folder is ever removed.
 """
 
@@ -42,7 +42,7 @@ class Checkpointer:
     self._is_shared = tf.distribute.has_strategy()
     self.saver = tf.train.Saver(max_to_keep=None)
     self._are_finite = _build_finite_checks()
-    damaged = {damage.checkpoint for damage in start.passed_over}
+    damaged = {damage.checkpoint for damage in start.skipped}
     oldest_first = prefixes.list_candidates(folder)[::-1]
     self._kept = [prefix for prefix in oldest_first if prefix not in damaged]
     self._damaged = [prefix for prefix in oldest_first if prefix in damaged]
@@ -72,10 +72,10 @@ class Checkpointer:
     return prefix
 
   def repair(self) -> None:
-    """Restores missing or damaged files that belong to whole checkpoints.
+    """Restores missing or damaged files that belong to intact checkpoints.
 
     A contract is written again where it is damaged or missing, and the state file where it does not
-    list every whole checkpoint. The run may already be at its end and save no other checkpoint.
+    list every intact checkpoint. The run may already be at its end and save no other checkpoint.
     """
     for path in map(contract.contract_path, self._kept):
       if contract.find_damage(path) is not None:

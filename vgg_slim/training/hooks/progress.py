@@ -13,12 +13,12 @@ class Estimate(NamedTuple):
 
   Attributes:
     seconds: time of all remaining steps and pauses whose duration is known.
-    is_whole: whether all durations are known; False if a pause is still to come of a kind that has
-      not been timed yet.
+    is_complete: whether all durations are known; False if the run still has a kind of pause that
+      has not been timed yet.
   """
 
   seconds: float
-  is_whole: bool
+  is_complete: bool
 
 
 class _Mean:
@@ -136,7 +136,7 @@ def format_line(
   speed = (
     f'{images_per_second:.{1 if images_per_second < 100 else 0}f}' if images_per_second else '-'
   )
-  eta = f'{"" if left.is_whole else ">"}{format_duration(left.seconds)}' if left else '-'
+  eta = f'{"" if left.is_complete else ">"}{format_duration(left.seconds)}' if left else '-'
   fields = [
     f'step {step:{len(str(total_steps))}d}/{total_steps}',
     f'epoch {epoch:5.2f}',

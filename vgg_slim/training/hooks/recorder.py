@@ -58,7 +58,7 @@ class Recorder(Hook):
 
   def begin(self, session: tf.Session, step: int) -> None:
     super().begin(session, step)
-    # A row that was written within an epoch is replaced by the row of the whole epoch.
+    # A row that was written within an epoch is replaced by the row of the complete epoch.
     is_kept = self._epochs.ends(step) or step == self._total_steps
     self._metrics = MetricsFile(self._train_dir, step if is_kept else step - 1)
     for name in ('', VALIDATION_FOLDER):

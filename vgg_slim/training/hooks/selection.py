@@ -74,7 +74,7 @@ class Plateau(Hook):
       )
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
-    if self._scale is None or end.validation is None or not end.is_whole:
+    if self._scale is None or end.validation is None or not end.is_complete:
       return
     if self._patience.record_epoch(end.validation, end.step):
       return
@@ -90,7 +90,7 @@ class Plateau(Hook):
 
 
 class KeepBest(Hook):
-  """Keeps the checkpoint of the best whole epoch in `train_dir/best`."""
+  """Keeps the checkpoint of the best complete epoch in `train_dir/best`."""
 
   def __init__(self, run: RunConfig, train_dir: str, reporter: progress.Reporter) -> None:
     self._is_on, self._train_dir, self._reporter = run.keep_best, train_dir, reporter
@@ -104,7 +104,7 @@ class KeepBest(Hook):
       self._reporter.line(f'keep_best: {change}.')
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
-    if not self._is_on or end.validation is None or not end.is_whole:
+    if not self._is_on or end.validation is None or not end.is_complete:
       return
     if self._patience.record_epoch(end.validation, end.step):
       keep_checkpoint(end.checkpoint, pathlib.Path(self._train_dir, BEST_FOLDER))
@@ -126,7 +126,7 @@ class EarlyStopping(Hook):
       self._reporter.line(f'early_stop_patience: {change}.')
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
-    if not self.needs_validation or end.validation is None or not end.is_whole:
+    if not self.needs_validation or end.validation is None or not end.is_complete:
       return
     self._patience.record_epoch(end.validation, end.step)
     if self.state['waited'] >= self._run.early_stop_patience:
@@ -140,7 +140,7 @@ def keep_checkpoint(checkpoint: str, folder: pathlib.Path) -> None:
   """Makes `folder` a train_dir with this checkpoint alone.
 
   Files are hard-linked where the file system supports it, and copied otherwise. If the process is
-  killed, the newest checkpoint of `folder` is the old one or the new one, and is whole.
+  killed, the newest checkpoint of `folder` is the old one or the new one, and is intact.
   """
   folder.mkdir(exist_ok=True)
   source = pathlib.Path(checkpoint)
