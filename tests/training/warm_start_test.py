@@ -39,7 +39,7 @@ def test_every_variable_is_in_exactly_one_list():
   assert result == warm_start.RestorePlan(
     matched={n: n for n in ('vgg_16/fc8/weights', 'vgg_16/fc8/biases')},
     excluded=('vgg_16/conv1/conv1_1/weights',),
-    clashes=(),
+    mismatches=(),
     initial=('vgg_16/fc7/weights',),
     unused=('vgg_16/conv1/conv1_1/weights', 'vgg_16/fc9/weights'),
   )
@@ -66,7 +66,7 @@ def test_a_new_head_on_a_trunk_excludes_all_layers_of_the_head():
   assert set(result.matched) == set(trunk)
 
 
-def test_a_clash_below_the_last_layer_does_not_suggest_a_new_head():
+def test_a_mismatch_below_the_last_layer_does_not_suggest_a_new_head():
   with pytest.raises(CheckpointError) as error:
     plan({**NETWORK, 'vgg_16/fc7/weights': [1, 1, 9, 9]})
   assert 'vgg_16/fc7/weights: file [1, 1, 9, 9], network [1, 1, 8, 8].' in str(error.value)

@@ -37,7 +37,7 @@ def test_every_name_is_in_exactly_one_list_of_the_report():
     '  vgg_16/conv1/conv1_1/biases [4]\n'
     'unexpected in the file: 1\n'
     '  gate/kernel [2, 2]\n'
-    'shape clash: 1\n'
+    'shape mismatch: 1\n'
     '  vgg_16/fc8/biases: file predictions/bias [5], network [2]\n'
     'not imported: head of the file: 0\n'
     'not imported: training state: 1\n'
@@ -45,7 +45,7 @@ def test_every_name_is_in_exactly_one_list_of_the_report():
   )
   with pytest.raises(
     WeightMismatchError,
-    match=r'do not fit vgg_d: 1 missing: .*; 1 unexpected: .*; 1 shape clash: .* Hint',
+    match=r'do not fit vgg_d: 1 missing: .*; 1 unexpected: .*; 1 shape mismatch: .* Hint',
   ):
     assign.check(report, SPEC, 'Hint.')
 

@@ -168,9 +168,9 @@ def vgg_b_file(tmp_path_factory):
     (
       'vgg_b',
       {'num_classes': 9},
-      f'2 shape clash: .*has {CLASSES} classes: .*--checkpoint_exclude_scopes=vgg_b/fc8',
+      f'2 shape mismatch: .*has {CLASSES} classes: .*--checkpoint_exclude_scopes=vgg_b/fc8',
     ),
-    ('vgg_b', {'fc_units': UNITS + 1}, f'shape clash: vgg_b/fc6/.* is for .*--fc_units={UNITS}'),
+    ('vgg_b', {'fc_units': UNITS + 1}, f'shape mismatch: vgg_b/fc6/.* is for .*--fc_units={UNITS}'),
     (
       'vgg_b',
       {'image_size': 96},

@@ -240,9 +240,9 @@ def check_preprocessing(
     ('rgb_mean', contract.rgb_mean, rgb_mean),
     ('pixel_scale', contract.pixel_scale, pixel_scale),
   )
-  clashes = [f'{name} {theirs}, here {ours}' for name, theirs, ours in pairs if theirs != ours]
-  if clashes:
-    raise CheckpointError(f'{checkpoint} expects other pixel values: {"; ".join(clashes)}.')
+  differences = [f'{name} {theirs}, here {ours}' for name, theirs, ours in pairs if theirs != ours]
+  if differences:
+    raise CheckpointError(f'{checkpoint} expects other pixel values: {"; ".join(differences)}.')
 
 
 def check_class_names(

@@ -43,8 +43,8 @@ _IMAGE_PROPERTIES = 2
 
 _DESCRIPTIONS = {
   'probabilities': 'Probability of each class.',
-  'logits': 'Score of each class before soft-max.',
-  'class_score_map': 'Score of each class at each position, before soft-max.',
+  'logits': 'Score of each class before softmax.',
+  'class_score_map': 'Score of each class at each position, before softmax.',
   'features': 'Last feature map of the trunk.',
 }
 

@@ -36,14 +36,14 @@ class RestorePlan:
   Attributes:
     matched: variables to restore: name in the network -> name in the file.
     excluded: variables that keep their initial values because a flag excludes them.
-    clashes: variables whose shapes differ, as 'name: file [..], network [..]'.
+    mismatches: variables whose shapes differ, as 'name: file [..], network [..]'.
     initial: variables that are not in the file and keep their initial values.
     unused: variables that are in the file but not in the network.
   """
 
   matched: dict[str, str]
   excluded: tuple[str, ...]
-  clashes: tuple[str, ...]
+  mismatches: tuple[str, ...]
   initial: tuple[str, ...]
   unused: tuple[str, ...]
 
@@ -52,7 +52,7 @@ class RestorePlan:
     sections = (
       ('restored', tuple(self.matched)),
       ('excluded, left at their initial value', self.excluded),
-      ('shape clash', self.clashes),
+      ('shape mismatch', self.mismatches),
       ('not in the file, left at their initial value', self.initial),
       ('in the file, not used', self.unused),
     )
@@ -116,7 +116,7 @@ def plan_restore(
     for name in wanted
     if sources[name] in file_shapes and list(file_shapes[sources[name]]) == list(variables[name])
   }
-  clashes = [
+  mismatches = [
     f'{name}: file {list(file_shapes[sources[name]])}, network {list(variables[name])}'
     for name in wanted
     if sources[name] in file_shapes and name not in matched
@@ -125,7 +125,9 @@ def plan_restore(
   absent += [name for name in variables if name not in excluded and name not in sources]
   used = {sources[name] for name in wanted}
   unused = [name for name in file_shapes if name not in used and not is_bookkeeping(name)]
-  return RestorePlan(matched, tuple(excluded), tuple(clashes), tuple(absent), tuple(sorted(unused)))
+  return RestorePlan(
+    matched, tuple(excluded), tuple(mismatches), tuple(absent), tuple(sorted(unused))
+  )
 
 
 def _new_layers(variables: Shapes, file_shapes: Shapes, spec: NetSpec) -> list[str]:
@@ -143,14 +145,14 @@ def check_plan(
 ) -> None:
   """Raises CheckpointError if training would not start from the weights that the flags ask for.
 
-  These are the cases: shapes clash, nothing is restored at all, or the file lacks a variable and
+  These are the cases: shapes differ, nothing is restored at all, or the file lacks a variable and
   neither --ignore_missing_vars nor --from_net_a allows that.
   """
   head = f'{spec.scope}/{spec.fc_scopes[-1]}/'
-  if plan.clashes:
-    only_head = all(clash.startswith(head) for clash in plan.clashes)
+  if plan.mismatches:
+    only_head = all(mismatch.startswith(head) for mismatch in plan.mismatches)
     hint = ' It has other classes: give --new_head to train a new last layer.' if only_head else ''
-    raise CheckpointError(f'{checkpoint} does not fit: {"; ".join(plan.clashes)}.{hint}')
+    raise CheckpointError(f'{checkpoint} does not fit: {"; ".join(plan.mismatches)}.{hint}')
   if not plan.matched:
     raise CheckpointError(
       f'{checkpoint} holds no variables of {spec.name}, only {_some(plan.unused)}.'

@@ -24,7 +24,7 @@ class Report:
     matched: our variables that the file provides.
     missing: our variables that the file lacks.
     unexpected: arrays of the file that belong to no variable.
-    clashes: variables whose shape differs in the file.
+    mismatches: variables whose shape differs in the file.
     left_out: arrays of the file's head, which are left out for a trunk.
     skipped: training state in the file, which is not read.
   """
@@ -32,7 +32,7 @@ class Report:
   matched: tuple[str, ...]
   missing: tuple[str, ...]
   unexpected: tuple[str, ...]
-  clashes: tuple[str, ...]
+  mismatches: tuple[str, ...]
   left_out: tuple[str, ...]
   skipped: tuple[str, ...]
 
@@ -42,7 +42,7 @@ class Report:
       ('matched', self.matched),
       ('missing in the file', self.missing),
       ('unexpected in the file', self.unexpected),
-      ('shape clash', self.clashes),
+      ('shape mismatch', self.mismatches),
       ('not imported: head of the file', self.left_out),
       ('not imported: training state', self.skipped),
     )
@@ -71,7 +71,7 @@ def compare(
     trunk_only: whether arrays of the head and of unknown layers may be left out. Unknown
       convolutions may not, because they belong to a different trunk.
   """
-  matched, clashes = [], []
+  matched, mismatches = [], []
   for name, array in converted.arrays.items():
     origins = converted.origins[name]
     given = ' + '.join(f'{o} {list(foreign.arrays[o].shape)}' for o in origins) or 'constant'
@@ -79,7 +79,7 @@ def compare(
       matched.append(f'{spec.scope}/{name} {list(array.shape)} <- {given}')
     else:
       expected = list(shapes.get(name, ()))
-      clashes.append(f'{spec.scope}/{name}: file {given}, network {expected}')
+      mismatches.append(f'{spec.scope}/{name}: file {given}, network {expected}')
   missing = [f'{spec.scope}/{n} {list(s)}' for n, s in shapes.items() if n not in converted.arrays]
   used = {origin for origins in converted.origins.values() for origin in origins}
   rest = [name for name in foreign.arrays if name not in used]
@@ -93,7 +93,7 @@ def compare(
     tuple(matched),
     tuple(missing),
     with_shapes(unexpected),
-    tuple(clashes),
+    tuple(mismatches),
     with_shapes(left_out),
     foreign.skipped,
   )
@@ -125,7 +125,7 @@ def check(report: Report, spec: NetSpec, hint: str = '') -> None:
   for title, entries in (
     ('missing', report.missing),
     ('unexpected', report.unexpected),
-    ('shape clash', report.clashes),
+    ('shape mismatch', report.mismatches),
   ):
     if entries:
       more = f', and {len(entries) - _SHOWN} more (see the report)' if len(entries) > _SHOWN else ''

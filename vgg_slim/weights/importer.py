@@ -79,7 +79,7 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
   report = assign.compare(spec, shapes, foreign, slots, converted, request.trunk_only)
   say(_headline(spec, request, foreign, sizes))
   say(report.text())
-  if report.missing or report.unexpected or report.clashes:
+  if report.missing or report.unexpected or report.mismatches:
     assign.check(report, spec, _hint(spec, foreign, request, guess, report))
   run, reason = _run_source(spec, request, foreign, sizes)
   with staging.staged_checkpoint(request.output) as prefix:
@@ -171,7 +171,7 @@ def _fits(spec: NetSpec, foreign: ForeignWeights) -> bool:
   shapes = sizes.shapes(spec)
   converted = transform.convert(spec, foreign, slots, shapes, InputChange())
   report = assign.compare(spec, shapes, foreign, slots, converted)
-  return not (report.missing or report.unexpected or report.clashes)
+  return not (report.missing or report.unexpected or report.mismatches)
 
 
 def _run_source(

@@ -167,9 +167,9 @@ def _check_unique(slots: dict[str, Slot]) -> None:
   owners: dict[Slot, list[str]] = {}
   for name, slot in slots.items():
     owners.setdefault(slot, []).append(name)
-  clashes = [f'{our_name(s)} <- {" and ".join(n)}' for s, n in owners.items() if len(n) > 1]
-  if clashes:
-    raise WeightMismatchError(f'Several arrays belong to one variable: {"; ".join(clashes)}.')
+  repeated = [f'{our_name(s)} <- {" and ".join(n)}' for s, n in owners.items() if len(n) > 1]
+  if repeated:
+    raise WeightMismatchError(f'Several arrays belong to one variable: {"; ".join(repeated)}.')
 
 
 def _check_strides(spec: NetSpec, styles: set[str]) -> None:

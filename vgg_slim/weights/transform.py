@@ -82,7 +82,7 @@ def guess_sizes(spec: NetSpec, foreign: ForeignWeights, slots: dict[str, Slot]) 
   """Derives the sizes from the shapes of the head's kernels.
 
   Sizes that the file does not determine take their published values, such as the image size where
-  the map is not square; the comparison of shapes then reports the clash.
+  the map is not square; the comparison of shapes then reports the mismatch.
   """
   arrays = {slot: foreign.arrays[name] for name, slot in slots.items()}
   heads = names.head_scopes(spec)
