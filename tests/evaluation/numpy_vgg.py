@@ -78,7 +78,7 @@ def crops(image, side, view):
 
 
 def images_of_view(image, side, view):
-  """The crops of a view, or the whole image, then their mirror images: [V, h, w, 3]."""
+  """The crops of a view, or the whole image, then their horizontal flips: [V, h, w, 3]."""
   images = image[np.newaxis] if view == 'dense' else crops(image, side, view)
   return np.concatenate([images, images[:, :, ::-1]])
 

@@ -63,8 +63,8 @@ def time_stream(
 ) -> list[float]:
   """Times batches that are made in the background; returns their mean, `num_batches` times.
 
-  Prefetched batches are taken first and do not count. Times of single batches say little: two
-  background processes may each have a batch ready at once, and then none for twice as long.
+  Prefetched batches are consumed first and do not count. Times of single batches are misleading:
+  two background processes may each have a batch ready at once, and then none for twice as long.
   """
   for _ in range(_PREFETCHED):
     take_batch()

@@ -1,7 +1,7 @@
 """The contract beside a checkpoint: its network, and the input that the network expects.
 
 `CHECKPOINT.json` accompanies every checkpoint, imported or trained. Later commands read network,
-classes, image size, mean and scale from it, so nobody has to state them again or can get them
+classes, image size, mean and scale from it, so users neither have to repeat them nor can get them
 wrong. No TensorFlow.
 
     prefix, contract = load_contract('runs/photos')
@@ -52,7 +52,7 @@ class Contract:
   """The network of a checkpoint, its input and its classes.
 
   Attributes:
-    model: a name of `nets.specs.MODEL_NAMES`.
+    model: one of `nets.specs.MODEL_NAMES`.
     num_classes: number of classes K; None for a trunk, whose checkpoint has no head.
     image_size: side, in pixels, at which the class score map is 1x1.
     fc_units: number of hidden units of the head; None for a trunk.
@@ -63,7 +63,7 @@ class Contract:
     class_names: names of the classes in the order of the labels, or None if they are unknown.
     vgg_slim_version: version of vgg_slim that wrote the checkpoint.
     format_version: version of the format of this file.
-    head: a name of `nets.head_specs.HEADS`; None for the network's own head.
+    head: name of a head in `nets.head_specs.HEADS`; None for the network's own head.
     classifier_activation: one of `config.CLASSIFIER_ACTIVATIONS`.
     test_scale: see `description.Preprocessing`; defaults to `test_scales.default`.
     resize_filter: see `description.Preprocessing`.
@@ -209,13 +209,13 @@ def find_contract(prefix: str) -> Contract | None:
   """
   path = contract_path(prefix)
   folder = path.parent
-  is_of_a_run = (folder / config.CONFIG_FILE).is_file()
+  has_run_config = (folder / config.CONFIG_FILE).is_file()
   if path.is_file():
-    damage = find_damage(path) if is_of_a_run else None
+    damage = find_damage(path) if has_run_config else None
     if damage is None:
       return read_contract(path)
     _logger.warning('%s Using %s of the run instead.', damage, config.CONFIG_FILE)
-  if is_of_a_run:
+  if has_run_config:
     return from_train_config(config.read_train_config(str(folder)))
   return None
 

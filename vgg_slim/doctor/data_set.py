@@ -15,7 +15,7 @@ from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
 _NUM_IMAGES = 64  # images that are decoded
-_NUM_RECORDS = 1000  # records that are read of each shard, unless all are
+_NUM_RECORDS = 1000  # records that are read from each shard if the check is not thorough
 _NUM_SHARDS = 8  # shards that the decoded images come from
 _STANDARD_ERRORS = 5.0  # tolerance of means, in standard errors
 _ROUNDING = 1.0  # additional tolerance of means, for pixels of 0..255
@@ -31,7 +31,7 @@ def examine_all(
     data_dir: folder of the data set.
     manifest: manifest of the data set.
     preprocessing: preprocessing of the run.
-    thorough: whether to read all bytes and labels, instead of some.
+    thorough: whether to read all bytes and labels instead of a sample.
   """
   yield examine_classes(manifest)
   if thorough:
@@ -119,7 +119,9 @@ def examine_pixels(
   if not std.any():
     yield Finding(FAIL, 'network input', 'every pixel has the same value.', _CONVERT)
   elif (np.abs(input_mean) > np.maximum(std, allowed)).any():
-    remedy = "The subtracted mean is another data set's; keep it only for weights trained with it."
+    remedy = (
+      'The subtracted mean belongs to another data set; keep it only for weights trained with it.'
+    )
     yield Finding(WARN, 'network input', text, remedy)
   else:
     yield Finding(OK, 'network input', text)
@@ -128,7 +130,7 @@ def examine_pixels(
 def _sample(
   data_dir: str, manifest: Manifest, count: int
 ) -> tuple[np.ndarray, pixel_moments.RgbStatistics]:
-  """Mean of each image, [N, 3], and statistics of the pixels of all."""
+  """Mean of each sampled image, [N, 3], and statistics of the pixels of all of them."""
   paths = manifests.shard_paths(data_dir, manifest, 'train')[:_NUM_SHARDS]
   moments, means = np.zeros(pixel_moments.SHAPE, np.int64), []
   for path in paths:

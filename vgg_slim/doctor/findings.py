@@ -12,10 +12,10 @@ class Finding(NamedTuple):
   """Result of a check.
 
   Attributes:
-    level: OK, WARN for what may be intended, or FAIL for what would stop a run.
+    level: OK; WARN for something that may be intended; FAIL for something that would stop a run.
     about: subject of the check.
     text: description of the result.
-    remedy: what to do; empty if nothing needs to be done or `text` says it.
+    remedy: advice on what to do; empty if nothing needs to be done or `text` says it.
   """
 
   level: str

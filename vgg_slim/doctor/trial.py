@@ -30,7 +30,7 @@ def examine_checkpoint(path: str) -> Finding:
   """Checks that contract and weights of a checkpoint fit each other, and all weights are finite.
 
   Args:
-    path: a train_dir, of which the newest checkpoint is taken, or the prefix of a checkpoint.
+    path: a train_dir, which stands for its newest checkpoint, or the prefix of a checkpoint.
   """
   try:
     prefix = search.find(path)

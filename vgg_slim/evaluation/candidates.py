@@ -31,7 +31,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
   """Finds a checkpoint and reads the description of its network.
 
   Args:
-    path: a train_dir, of which the newest checkpoint is taken, or the prefix of a checkpoint.
+    path: a train_dir, which stands for its newest checkpoint, or the prefix of a checkpoint.
     train_dir: folder of the run that wrote `path`; by default the folder that contains `path`.
 
   Raises:

@@ -68,7 +68,7 @@ class ScoreTable:
     """Adds the scores of one batch of crops.
 
     Args:
-      indices: position of each image in the split, int [N].
+      indices: index of each image in the split, int [N].
       scores: probabilities or logits, float [N, K].
       labels: class indices, int [N].
 

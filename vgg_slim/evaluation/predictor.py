@@ -85,7 +85,7 @@ class Predictor:
     self._view, self._test_scale = view, scale
     self._session = session
     self._pixels, self._probabilities = pixels, probabilities
-    with session.graph.as_default(), tf.name_scope('picture'):
+    with session.graph.as_default(), tf.name_scope('image'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
       decoded = graph.decode_rgb(self._encoded)
       image = graph.resize_smaller_side(decoded, scale, contract.resize_filter)

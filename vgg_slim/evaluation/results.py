@@ -17,7 +17,7 @@ class Pass(NamedTuple):
   """Scores of every image of a split, in one view at one scale.
 
   Attributes:
-    scores: mean probabilities or logits over crops and mirror images, float32 [N, K].
+    scores: mean probabilities or logits over crops and horizontal flips, float32 [N, K].
     seconds: wall time of scoring, input pipeline included.
   """
 
@@ -56,10 +56,10 @@ class EvalResult(metrics.Scores):
     top_1_interval: 95 % confidence interval of the top-1 error (Wilson).
     top_5_interval: 95 % confidence interval of the top-5 error (Wilson).
     images_per_second: number of images / wall seconds of all views, input pipeline included.
-    num_views: number of inputs scored per image: crops x mirror images x scales x networks.
+    num_views: number of inputs scored per image: crops x flips x scales x networks.
     test_scales: smaller sides Q of the resized images, in pixels.
-    flip: whether mirror images were averaged in.
-    pool_rounding: rounding of the last network's pooling sizes, see `nets.mode.Inference`.
+    flip: whether horizontally flipped images were averaged in.
+    pool_rounding: rounding of output sides by the last network's pools, see `nets.mode.Inference`.
     view: names of the views, joined by '+'.
     average: quantity that was averaged over views, 'probabilities' or 'logits'.
     split: name of the split.

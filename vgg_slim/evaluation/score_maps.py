@@ -9,7 +9,7 @@ BuildNetwork = Callable[[tf.Tensor], NetOutputs]
 
 
 def build_probabilities(build_network: BuildNetwork, images: tf.Tensor, flip: bool) -> tf.Tensor:
-  """Softmax of the spatially averaged score map, averaged over the image and its mirror image.
+  """Softmax of the spatially averaged score map, averaged over the image and its horizontal flip.
 
   Args:
     build_network: function that builds the network; called once, with both views in one batch.
@@ -35,5 +35,5 @@ def _build_average(
   if not flip:
     return tf.identity(build_scores(images), name)
   views = tf.concat([images, tf.reverse(images, [2])], axis=0, name='flip_views')
-  unflipped, mirrored = tf.split(build_scores(views), 2)
-  return tf.multiply(0.5, unflipped + mirrored, name=name)
+  unflipped, flipped = tf.split(build_scores(views), 2)
+  return tf.multiply(0.5, unflipped + flipped, name=name)

@@ -14,8 +14,8 @@ def _grid(steps: int) -> CropPositions:
 
 WHOLE = 'dense'
 
-# Positions of the crops of each view, see `graph.crops_at`; None for the whole image. Mirror images
-# double them, to the 10 crops of Krizhevsky et al. (2012) and the 50 crops per scale of
+# Positions of the crops of each view, see `graph.crops_at`; None for the whole image. Horizontal
+# flips double them, to the 10 crops of Krizhevsky et al. (2012) and the 50 crops per scale of
 # arXiv:1409.1556, 3.2.
 VIEWS: dict[str, CropPositions | None] = {
   WHOLE: None,
@@ -26,7 +26,7 @@ VIEWS: dict[str, CropPositions | None] = {
 
 
 def num_crops(view: str) -> int:
-  """Number of network inputs per image, without mirror images."""
+  """Number of network inputs per image, without horizontal flips."""
   positions = VIEWS[view]
   return 1 if positions is None else len(positions)
 

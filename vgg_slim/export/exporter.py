@@ -152,7 +152,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
     CheckpointError: there is no checkpoint, it has no contract, or it does not fit the network.
     ConfigError: the options are incompatible, a package is missing, or `output` exists.
     DataError: an image cannot be read.
-    ExportMismatchError: the export computes something else than the checkpoint.
+    ExportMismatchError: the export does not compute the same as the checkpoint.
   """
   check_request(request)
   kind = FORMATS[request.format]

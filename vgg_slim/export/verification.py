@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
 
 class ExportMismatchError(VggSlimError):
-  """An export computes something else than its checkpoint."""
+  """An export does not compute the same as its checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)

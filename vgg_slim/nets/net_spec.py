@@ -46,7 +46,8 @@ class Layer(NamedTuple):
     biases: whether the layer has a bias.
     batch_norm: whether batch norm follows.
     relu: whether a ReLU follows.
-    drop_rate: share of the outputs that dropout in the trunk drops; the head's is the caller's.
+    drop_rate: fraction of the outputs that dropout in the trunk drops; the caller sets the rate of
+      dropout in the head.
   """
 
   name: str

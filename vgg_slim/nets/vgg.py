@@ -132,7 +132,7 @@ VGG: dict[str, VggSpec] = {
     f'{name}_bn': VggSpec(f'{name}_bn', f'{scope}_bn', stages, batch_norm=_BATCH_NORM)
     for name, (scope, stages) in _ROWS.items()
   },
-  # PaddlePaddle's `vgg_bn_drop` for 32x32 images. The convolutions there also have biases, which
+  # PaddlePaddle's `vgg_bn_drop` for 32x32 images. Its convolutions also have biases, which
   # batch norm cancels; they are omitted here.
   'vgg_cifar': VggSpec(
     'vgg_cifar',

@@ -117,7 +117,7 @@ def _label_shapes(
   widths: np.ndarray,
   heights: np.ndarray,
 ) -> None:
-  """Labels slabs with their channels where the shape changes, and runs of one side with it."""
+  """Labels slabs with their channels where these change, and groups of equal side with the side."""
   style = {'ha': 'center', 'va': 'top', 'color': _TEXT}
   floor = -heights.max() / 2 - 3.2
   start = 0

@@ -130,7 +130,7 @@ def normalize(
   image: tf.Tensor, rgb_mean: Sequence[float], pixel_scale: float | Sequence[float]
 ) -> tf.Tensor:
   """Returns (image - rgb_mean) * pixel_scale for float32 [..., H, W, 3], RGB, 0..255."""
-  # Tiled to whole rows: 0.02 ms for 224 x 224 pixels, against 0.3 ms with three numbers broadcast.
+  # Tiled to complete rows: 0.02 ms for 224 x 224 pixels; broadcasting three numbers takes 0.3 ms.
   width = tf.shape(image)[-2]
   mean = tf.tile(tf.constant(rgb_mean, tf.float32), [width])
   scale = tf.tile(tf.broadcast_to(tf.constant(pixel_scale, tf.float32), [3]), [width])

@@ -149,7 +149,7 @@ class Distribution:
 
 
 class AgreedValidation(NamedTuple):
-  """See `hooks.Validation`."""
+  """Mean of the validations of all workers, see `hooks.base.Validation`."""
 
   loss: float
   top_1_accuracy: float
@@ -191,8 +191,8 @@ class Agreement:
     """Raises TrainingError unless all workers start at the same step."""
     if self.mean(session, [step])[0] != step:
       raise TrainingError(
-        f'The newest checkpoint of this worker is of step {step}, and that of another worker is '
-        'not: all of them need the same --train_dir, on a disk that they share.'
+        f'The newest checkpoint of this worker was written at step {step}, that of another worker '
+        'at a different step: all workers need the same --train_dir, on a shared disk.'
       )
 
   def on_validation(self, session: tf.Session, validation: Validation) -> Validation:

@@ -209,7 +209,7 @@ class _Loop:
       for hook in built.hooks:
         stack.callback(hook.close)
         hook.begin(session, start.step)
-      if self._owes_epoch_end(start):
+      if self._must_repeat_epoch_end(start):
         validation = self._end_epoch(session, step, checkpoint)
       while step < total_steps and not self._is_over(session, stop):
         step += 1
@@ -226,7 +226,7 @@ class _Loop:
       stopped_by = 'Another worker'
     return TrainResult(step, total_steps, checkpoint, stopped_by, validation, reason)
 
-  def _owes_epoch_end(self, start: Start) -> bool:
+  def _must_repeat_epoch_end(self, start: Start) -> bool:
     """Whether the run starts at the end of an epoch whose hooks have to be called again."""
     if start.checkpoint is None:
       return False

@@ -8,7 +8,7 @@ from vgg_slim.compat import tf
 from vgg_slim.configs.schedule import ScheduleConfig
 
 # Smith & Topin (arXiv:1708.07120) leave both values to the user; these are PyTorch's defaults.
-_ONE_CYCLE_RISE = 0.3  # share of the schedule in which the rate rises
+_ONE_CYCLE_RISE = 0.3  # fraction of the schedule in which the rate rises
 _ONE_CYCLE_START = 25.0  # peak learning rate / initial learning rate
 
 

@@ -31,7 +31,7 @@ _NET_A_LAYERS = (
 
 @dataclasses.dataclass(frozen=True)
 class RestorePlan:
-  """Names of every variable of the network and of the file, each in one list.
+  """Names of all variables of the network and of the file, each in exactly one list.
 
   Attributes:
     matched: variables to restore: name in the network -> name in the file.

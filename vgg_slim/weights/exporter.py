@@ -21,7 +21,7 @@ class ExportRequest:
   Attributes:
     checkpoint: prefix of a checkpoint, or a train_dir, which stands for its newest checkpoint.
     output: path of the file to write; its suffix, one of SUFFIXES, decides the format.
-    model: a name of `specs.MODEL_NAMES`; by default from the contract beside the checkpoint or the
+    model: one of `specs.MODEL_NAMES`; by default from the contract beside the checkpoint or the
       train_dir's config.json.
     trunk_only: whether the head is left out.
     bgr: whether to reverse the input channels of the first convolution, for BGR images.

@@ -26,7 +26,7 @@ class ImportRequest:
 
   Attributes:
     source: path of a file, or prefix of a checkpoint.
-    model: a name of `specs.MODEL_NAMES`.
+    model: one of `specs.MODEL_NAMES`.
     output: prefix of the checkpoint to write.
     num_classes, image_size, fc_units: sizes of the network; by default from the file's shapes.
     trunk_only: whether the head is left out.

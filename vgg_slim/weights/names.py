@@ -64,7 +64,7 @@ _NORM_PARTS = {
   **dict.fromkeys(('moving_variance', 'running_var'), 'variance'),
 }
 
-# Where bottlenecks of each style have the stride: unit of a block, index of its convolution.
+# Position of the stride in the bottlenecks of each style: unit of a block, index of a convolution.
 _RESNET_STRIDES = {'slim': ('last', 1), 'keras': ('first', 0), 'torch': ('first', 1)}
 _STYLE_OWNERS = {'slim': 'tf_slim', 'keras': 'Keras applications', 'torch': 'torchvision'}
 
@@ -173,7 +173,7 @@ def _check_unique(slots: dict[str, Slot]) -> None:
 
 
 def _check_strides(spec: NetSpec, styles: set[str]) -> None:
-  """Raises WeightMismatchError if a ResNet has its strides elsewhere, which shapes cannot show."""
+  """Raises WeightMismatchError if a ResNet has its strides elsewhere, which no shape reveals."""
   if not isinstance(spec, ResNetSpec) or spec.unit_kind != BOTTLENECK:
     return
   ours = (spec.stride_unit, spec.stride_conv)
@@ -267,5 +267,5 @@ def _no_rows(spec: NetSpec) -> Iterator[Row]:
   yield from ()
 
 
-# A family that is not here has tf-slim's names alone.
+# Families that are not listed have only tf-slim's names.
 _ROWS: dict[type, Callable[..., Iterator[Row]]] = {VggSpec: _vgg_rows, ResNetSpec: _resnet_rows}

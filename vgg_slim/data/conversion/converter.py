@@ -70,9 +70,9 @@ def convert(
 ) -> manifest.Manifest:
   """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
 
-  The same source and options give the same bytes, whatever the workers. Every image is read once.
-  A conversion that was killed, or that failed for lack of memory or disk space, keeps its finished
-  shards and continues after them when called again with the same arguments.
+  The same source and options give the same bytes, with any number of workers. Every image is read
+  once. A conversion that was killed, or that failed for lack of memory or disk space, keeps its
+  finished shards and continues after them when called again with the same arguments.
 
   Args:
     source: data set from `catalog.open_source`.
@@ -80,7 +80,7 @@ def convert(
       error.
     options: options of the conversion.
     num_workers: number of decoding processes; with more than one, `__main__` must be importable.
-    progress: function called with (images done, images in total) as they are done. Not called if
+    progress: function called with (number of images done, total number of images). Not called if
       there is a `runner`.
     runner: Apache Beam runner whose workers convert one shard each, instead of processes on this
       machine; they need the images and the output folder at the same paths.
@@ -125,7 +125,7 @@ def convert(
 
 @contextlib.contextmanager
 def _explain_how_to_resume(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> Iterator[None]:
-  """Makes errors of the machine in the block say what is kept and how to resume."""
+  """Adds to errors of disk, memory and workers in the block what is kept and how to resume."""
   try:
     yield
   except (OSError, UnfinishedError) as error:
@@ -285,7 +285,7 @@ def _check_outcome(
   audits: dict[str, audit.Audit],
   options: Options,
 ) -> None:
-  """Raises DataError if a split has no usable image, or a class none for training."""
+  """Raises DataError if a split has no usable image, or a class has no usable training image."""
   notes = [note for split_audit in audits.values() for note in split_audit.quarantined]
   _check_strict(options, notes)
   problems = [f'split {name!r} has none' for name, total in audits.items() if not total.num_good]

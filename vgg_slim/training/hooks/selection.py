@@ -51,10 +51,10 @@ class Plateau(Hook):
       return
     if change:
       self._reporter.line(f'plateau: {change}.')
-    self._take_rate()
+    self._restore_rate()
     session.run(self._assign, {self._feed: self.state['scale']})
 
-  def _take_rate(self) -> None:
+  def _restore_rate(self) -> None:
     """Continues at the decayed rate, or starts again if --learning_rate has changed."""
     settings, before = self._settings, self.state['learning_rate']
     rate, falls = settings.learning_rate, self.state['falls']
