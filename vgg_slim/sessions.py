@@ -26,8 +26,8 @@ def configure(runtime: RuntimeConfig) -> None:
   """Sets the threads and GPUs of all sessions in this process; call it before the first one.
 
   Args:
-    runtime: config of which `num_threads`, `gpus` and `gpu_memory_growth` are used; the other
-      fields apply to single sessions.
+    runtime: config of the runtime; only `num_threads`, `gpus` and `gpu_memory_growth` are used
+      here, the other fields apply to single sessions.
 
   Raises:
     ConfigError: there is no such GPU, or TensorFlow has already started with other values.
@@ -72,8 +72,8 @@ def session_config(runtime: RuntimeConfig = _AS_BUILT) -> tf.ConfigProto:
   variables and its checkpoints do not change.
 
   Args:
-    runtime: config of which `precision` and `xla` are used; threads and GPUs are those of the
-      process, see `configure`.
+    runtime: config of the runtime; only `precision` and `xla` are used here, threads and GPUs are
+      those of the process, see `configure`.
   """
   proto = tf.ConfigProto(
     allow_soft_placement=True,

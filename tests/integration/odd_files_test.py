@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(1800)
 RGB = (np.add.outer(np.arange(24) * 4, np.arange(32) * 3)[..., np.newaxis] + (0, 30, 60)).astype(
   np.uint8
 )
-GREY = RGB[..., 0]
+GRAY = RGB[..., 0]
 IMAGE = Image.fromarray(RGB)
 NUM_PLAIN = 4  # plain images in each of the two classes, besides the unusual ones
 
@@ -80,7 +80,7 @@ DEEP_ROWS = b''.join(b'\0' + row.astype('>u2').tobytes() for row in RGB.astype(i
 ODD_FILES = {
   # Every decoder reads these, so they are stored unchanged.
   'progressive.jpg': (save(image_format='JPEG', progressive=True), KEPT),
-  'grey.jpg': (save(Image.fromarray(GREY), 'JPEG'), KEPT),
+  'gray.jpg': (save(Image.fromarray(GRAY), 'JPEG'), KEPT),
   'no_chroma_loss.jpg': (save(image_format='JPEG', subsampling=0), KEPT),
   'restart_markers.jpg': (save(image_format='JPEG', restart_marker_blocks=2), KEPT),
   'upright_by_exif.jpg': (with_orientation(1, 'JPEG'), KEPT),
@@ -106,12 +106,12 @@ ODD_FILES = {
   'ycck.jpg': (CMYK[: ADOBE + 11] + b'\x02' + CMYK[ADOBE + 12 :], repaired('CMYK')),
   'rotated.jpg': (with_orientation(6, 'JPEG'), repaired('EXIF rotation')),
   'mirrored.png': (with_orientation(2, 'PNG'), repaired('EXIF rotation')),
-  'deep_grey.png': (save(Image.fromarray(GREY.astype(np.uint16) * 257)), repaired('16 bit')),
+  'deep_gray.png': (save(Image.fromarray(GRAY.astype(np.uint16) * 257)), repaired('16 bit')),
   'deep_rgb.png': (png(32, 24, 16, 2, DEEP_ROWS), repaired('16 bit')),
   'palette.png': (save(PALETTE), repaired('palette')),
   'palette_alpha.png': (save(PALETTE, transparency=bytes(range(16))), repaired('palette', 'alpha')),
   'alpha.png': (save(IMAGE.convert('RGBA')), repaired('alpha')),
-  'grey_alpha.png': (save(Image.fromarray(GREY).convert('LA')), repaired('alpha')),
+  'gray_alpha.png': (save(Image.fromarray(GRAY).convert('LA')), repaired('alpha')),
   'color_key.png': (save(transparency=(0, 30, 60)), repaired('alpha')),
   'one_bit.png': (save(IMAGE.convert('1')), repaired('1 bit')),
   'animated.png': (
@@ -136,7 +136,7 @@ ODD_FILES = {
     repaired('TIFF file', 'first of several frames'),
   ),
   'deep.tif': (
-    save(Image.fromarray(GREY.astype(np.uint16) * 256), 'TIFF'),
+    save(Image.fromarray(GRAY.astype(np.uint16) * 256), 'TIFF'),
     repaired('TIFF file', '16 bit'),
   ),
   'cmyk.tif': (save(IMAGE.convert('CMYK'), 'TIFF'), repaired('TIFF file', 'CMYK')),
@@ -273,10 +273,10 @@ def test_tensorflow_and_pillow_decode_every_record_alike(records):
   ('name', 'pixels', 'atol'),
   [
     ('deep_rgb.png', RGB, 0),
-    ('deep_grey.png', GREY, 0),
-    ('deep.tif', GREY, 0),
+    ('deep_gray.png', GRAY, 0),
+    ('deep.tif', GRAY, 0),
     ('alpha.png', RGB, 0),
-    ('grey_alpha.png', GREY, 0),
+    ('gray_alpha.png', GRAY, 0),
     ('x.bmp', RGB, 0),
     ('x.tif', RGB, 0),
     ('pages.tiff', RGB, 0),

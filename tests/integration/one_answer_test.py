@@ -38,7 +38,7 @@ def write_images(folder):
         'rgb.jpg': (image, {'quality': 90}),
         'rotated.jpg': (image, {'exif': exif_with(6)}),
         'cmyk.jpg': (image.convert('CMYK'), {}),
-        'grey.jpg': (image.convert('L'), {}),
+        'gray.jpg': (image.convert('L'), {}),
         'alpha.png': (transparent, {}),
         'palette.png': (image.quantize(30), {}),
         'deep.png': (deep, {}),

@@ -30,14 +30,14 @@ def make_files(seed: int, side: int) -> dict[str, bytes]:
     return _draw(rng, side + extra_height, side + extra_width)
 
   rgb = draw(0, 9)
-  grey = draw(3, 14)[..., 0]
+  gray = draw(3, 14)[..., 0]
   alpha = draw(0, 21)[..., :1]
   return {
     'rgb.jpg': _save(rgb, 'JPEG'),
     'exif_6.jpg': _rotated_jpeg(draw(4, 31)),
     'rgba.png': _save(np.concatenate([draw(0, 21), alpha], axis=2), 'PNG'),
     'palette.png': _save(Image.fromarray(draw(13, 0)).quantize(64), 'PNG'),
-    'grey.png': _save(grey, 'PNG'),
+    'gray.png': _save(gray, 'PNG'),
     'deep.png': _deep_png(draw(17, 2)),
     'cmyk.jpg': _save(Image.fromarray(draw(2, 27)).convert('CMYK'), 'JPEG'),
     'still.gif': _save(Image.fromarray(draw(23, 1)).quantize(64), 'GIF'),

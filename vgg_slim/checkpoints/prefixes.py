@@ -36,8 +36,8 @@ def find_prefix(path: str) -> str | None:
 def list_candidates(folder: str) -> list[str]:
   """Returns the prefixes of the checkpoints in a folder, newest first; some may be damaged.
 
-  These are the checkpoints of the state file of which any file exists, and all others of the run
-  that have an index, which TensorFlow writes last.
+  These are the checkpoints that the state file lists and that have at least one file, and all other
+  checkpoints of the run that have an index, which TensorFlow writes last.
   """
   listed, run_files = read_state(folder), _run_files(folder)
   names = dict.fromkeys(name for name in listed if list_files(os.path.join(folder, name)))

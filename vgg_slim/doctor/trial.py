@@ -81,7 +81,7 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
   """Trains one step on two images, as the run would, in a temporary folder inside `folder`.
 
   Args:
-    config: configuration of the run, including the checkpoint that it starts from.
+    config: config of the run, including the checkpoint that it starts from.
     manifest: manifest of the data set in `config.data_dir`.
     folder: existing folder with space for a checkpoint.
 

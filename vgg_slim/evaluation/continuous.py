@@ -26,7 +26,7 @@ def run_continuous_evaluation(
 
   Args:
     train_dir: folder of the run; it may not contain a checkpoint yet.
-    trained: configuration of the run.
+    trained: config of the run.
     data_dir: folder of the converted data set.
     manifest: manifest of the data set.
     config: settings of the evaluation; its first view is reported.

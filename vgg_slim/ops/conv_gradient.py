@@ -77,7 +77,7 @@ def _kernel_gradient_by_taps(images: tf.Tensor, kernel: tf.Tensor, grad: tf.Tens
 
   Args:
     images: float [N, H, W, C], input of the convolution.
-    kernel: [kh, kw, C, K], of which only the shape is used.
+    kernel: [kh, kw, C, K]; only its shape is used.
     grad: float [N, H, W, K], gradient of the output.
   """
   kh, kw, n_in, n_out = kernel.shape.as_list()

@@ -1,4 +1,4 @@
-"""Layers in the style of tf-slim that tf-slim lacks, or of which its own are slower."""
+"""Layers in the style of tf-slim that tf-slim lacks, or that are faster here."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -269,7 +269,7 @@ def _cross_replica_batch_norm(
 
 
 def _moving_average(name: str, shape: list[int], initializer: Callable) -> tf.Variable:
-  """Variable of which every replica updates its own copy; checkpoints contain their mean."""
+  """Variable with one copy per replica, each updated on its own; checkpoints contain their mean."""
   return slim.model_variable(
     name,
     shape,

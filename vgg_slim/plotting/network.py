@@ -14,7 +14,7 @@ KINDS = {
   'conv': ('#4c78a8', 'convolution'),
   'unit': ('#7a6fb0', 'residual unit'),
   'pool': ('#e07b54', 'pool'),
-  'fc': ('#59a14f', 'fully connected'),
+  'fc': ('#59a14f', 'fully-connected'),
 }
 
 # In units of the drawing.

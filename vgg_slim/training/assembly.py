@@ -21,7 +21,7 @@ from vgg_slim.training.starts import Start
 
 
 class Assembly(NamedTuple):
-  """A run that is complete but for its session.
+  """A run that is complete except for its session.
 
   Attributes:
     epochs: positions at which the epochs of the run end.

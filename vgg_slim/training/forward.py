@@ -40,7 +40,7 @@ def build_forward(
   decay.
 
   Args:
-    config: config of the run, of which network, optimizer, seed and precision are used.
+    config: config of the run; only network, optimizer, seed and precision are used.
     images: preprocessed images, float32 [N, side, side, 3].
     labels: labels, int32 [N], or class weights, float32 [N, K], where images are mixed.
     global_step: global step, int64 variable.

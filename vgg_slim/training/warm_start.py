@@ -69,7 +69,7 @@ def build_warm_start(
 
   Args:
     variables: variables of the network, including batch-norm statistics.
-    spec: spec of the network.
+    spec: specification of the network.
     fine_tune: config with a `checkpoint_path`.
 
   Returns:
@@ -95,7 +95,7 @@ def plan_restore(
   Args:
     variables: shapes of the network's variables by name, without those of the optimizer.
     file_shapes: shapes of all variables of the checkpoint, by name.
-    spec: spec of the network, for its head and scope.
+    spec: specification of the network, for its head and scope.
     fine_tune: config that says which scopes are excluded, whether the head is new, and whether net
       A is the source.
 

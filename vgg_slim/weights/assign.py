@@ -63,7 +63,7 @@ def compare(
   """Puts every variable and every array of the file into exactly one list of the report.
 
   Args:
-    spec: spec of our network.
+    spec: specification of our network.
     shapes: shapes of our variables, by name below the network's scope.
     foreign: contents of the file.
     slots: slots of the file's arrays, by foreign name.
@@ -118,7 +118,7 @@ def check(report: Report, spec: NetSpec, hint: str = '') -> None:
 
   Args:
     report: result of `compare`.
-    spec: spec of our network.
+    spec: specification of our network.
     hint: advice on what to do, appended to the message.
   """
   problems = []

@@ -46,7 +46,7 @@ class ForeignWeights:
 
 
 def is_bookkeeping(name: str) -> bool:
-  """Whether `name` is training state, which is of no use to another network."""
+  """Whether `name` is training state, which other networks cannot use."""
   return _BOOKKEEPING.search(name) is not None
 
 

@@ -139,7 +139,7 @@ def _run_onnx(request: Request) -> SourceRun:
   tap = taps.logits if request.num_classes is not None else taps.trunk
   if tap is None:
     raise NotComparedError(
-      'the model has no fully connected layer that would mark the end of the trunk'
+      'the model has no fully-connected layer that would mark the end of the trunk'
     )
   model = onnx_model.load(request.path)
   model.graph.ClearField('output')

@@ -203,7 +203,7 @@ def write_checkpoint(
   """Saves `arrays` as a checkpoint at `prefix`, in format V2, and runs the restored network.
 
   Args:
-    spec: spec of the network.
+    spec: specification of the network.
     sizes: sizes of the network.
     arrays: values of all variables, by name below the network's scope.
     prefix: prefix of the checkpoint to write.

@@ -1,6 +1,6 @@
 """Layout transforms between frameworks, from NumPy arrays to NumPy arrays.
 
-Our layout is TensorFlow's: [kh, kw, in, out] (HWIO) for convolutions and for fully connected
+Our layout is TensorFlow's: [kh, kw, in, out] (HWIO) for convolutions and for fully-connected
 layers, where kh and kw are the side of the map that the layer reads. kernels_test.py checks for
 each transform that the output of the layer stays the same.
 """

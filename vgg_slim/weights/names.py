@@ -89,7 +89,7 @@ def weight_layers(spec: NetSpec) -> list[Layer]:
 
 
 def head_scopes(spec: NetSpec) -> list[str]:
-  """Scopes of the fully connected layers, in order."""
+  """Scopes of the fully-connected layers, in order."""
   return [layer.name for layer in weight_layers(spec) if layer.kind == 'fc']
 
 

@@ -37,7 +37,7 @@ class Taps(NamedTuple):
     shape: shape of the input; None for a free axis.
     channels_first: whether the input is [N, C, H, W].
     logits: name of the class scores, before a softmax at the end of the model.
-    trunk: name of the map that the first fully connected layer flattens, NCHW; None if the model
+    trunk: name of the map that the first fully-connected layer flattens, NCHW; None if the model
       has no such layer.
   """
 
@@ -73,7 +73,7 @@ def load(path: str) -> Any:
 
 
 def read(path: str) -> ForeignWeights:
-  """Reads the weights of all convolutions, fully connected layers and batch norms, and the rest.
+  """Reads the weights of all convolutions, fully-connected layers and batch norms, and the rest.
 
   Raises:
     CheckpointError: see `load`.
@@ -151,7 +151,7 @@ class _Walk:
     }
 
   def flattened_map(self) -> tuple[str | None, bool]:
-    """Returns the map that the first fully connected layer reads, and whether it is NHWC there."""
+    """Returns the map that the first fully-connected layer reads, and whether it is NHWC there."""
     dense = next((n for n in self.nodes if n.op_type in ('Gemm', 'MatMul')), None)
     name = dense.input[0] if dense else None
     channels_last = False

@@ -15,7 +15,7 @@ def list_layers(spec: NetSpec, arrays: dict[str, np.ndarray]) -> list[KerasLayer
   """Returns the layers with weights in the order of `Model.layers`.
 
   Args:
-    spec: spec of the network.
+    spec: specification of the network.
     arrays: values of the variables, by name below the network's scope; without the head's for a
       trunk.
   """

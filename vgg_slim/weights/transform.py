@@ -18,11 +18,11 @@ _TORCH_EPSILON = 1e-5  # default of torch.nn.BatchNorm2d; state dicts do not hol
 
 @dataclasses.dataclass(frozen=True)
 class InputChange:
-  """How the source network's input differs from ours.
+  """Difference between the source network's input and ours.
 
   Attributes:
     bgr: whether its channels are in the order B, G, R instead of R, G, B.
-    rgb_std: divisors of R, G and B that its pixels have after the mean is subtracted, or None.
+    rgb_std: divisors of R, G and B after the mean is subtracted, or None.
   """
 
   bgr: bool = False
@@ -100,7 +100,7 @@ def guess_sizes(spec: NetSpec, foreign: ForeignWeights, slots: dict[str, Slot]) 
 
 
 def _dense_shape(foreign: ForeignWeights, kernel: np.ndarray) -> tuple[int, int]:
-  """Returns the numbers of (inputs, outputs) of a fully connected layer in any layout."""
+  """Returns the numbers of (inputs, outputs) of a fully-connected layer in any layout."""
   shape = kernel.shape
   if foreign.dense_out_in if kernel.ndim == 2 else foreign.channels_first:
     return math.prod(shape[1:]), shape[0]
@@ -118,9 +118,9 @@ def convert(
   """Converts every array that has a slot; shapes are not checked here.
 
   Args:
-    spec: spec of our network.
+    spec: specification of our network.
     foreign: contents of the file.
-    slots: slots by foreign name, of `names.link`.
+    slots: slots by foreign name, from `names.link`.
     shapes: shapes of our variables by name below the network's scope; other layers are left out.
     change: difference between the source network's input and ours.
     epsilon: epsilon of the source's batch norms; by default from the file or its framework.
@@ -170,7 +170,10 @@ def _put_norm(
   parts: dict[str, str],
   epsilon: float | None,
 ) -> None:
-  """Converts a batch norm whose bias in front, scale, shift or epsilon may differ from ours."""
+  """Converts a batch norm.
+
+  The file may have a bias before it, lack its scale or shift, or use another epsilon.
+  """
   arrays = {part: foreign.arrays[name] for part, name in parts.items()}
   mean, mean_origins = arrays['mean'], [parts['mean']]
   if 'bias' in parts and biases:

@@ -22,9 +22,9 @@ class Task(NamedTuple):
     smaller_side: side in pixels; images whose smaller side is longer are reduced to it. None keeps
       their size.
     count_pixels: whether to compute `Audit.moments`, which only the training split needs.
-    sampled: indices in `images` of which all pixels are counted; for other large JPEG files, means
-      of 8x8 blocks are counted. None counts all pixels of all images.
-    on_sheet: indices in `images` of images that the contact sheet shows.
+    sampled: indices in `images` of the images whose pixels are all counted; for other large JPEG
+      files, means of 8x8 blocks are counted. None counts all pixels of all images.
+    on_sheet: indices in `images` of the images that the contact sheet shows.
   """
 
   images: Sequence[LabeledImage]

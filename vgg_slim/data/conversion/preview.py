@@ -18,7 +18,7 @@ def run_preview(
   """Returns the first images that a run sees: augmented for 'train', else central crops.
 
   Args:
-    config: configuration whose preprocessing, image_size, seed, test_scale and data_dir are used.
+    config: config whose preprocessing, image_size, seed, test_scale and data_dir are used.
     manifest: manifest of the data set in `config.data_dir`.
     split: name of the split.
     count: number of images; all images of the split if it has fewer.

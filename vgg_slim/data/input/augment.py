@@ -25,7 +25,7 @@ _DRAWS = {
   'rgb_shift': 3,  # one for each principal axis
   'random_erasing': 5,  # whether to erase, area, aspect ratio, y, x
   'cutout': 2,  # y, x
-  'mix': 4,  # cutmix or mixup, share of the image's own pixels, y, x
+  'mix': 4,  # cutmix or mixup, fraction of the image's own pixels, y, x
   'spare': 1,
 }
 NUM_DRAWS = sum(_DRAWS.values())
@@ -41,7 +41,7 @@ _BETA_QUANTILES = 4097
 
 
 class Mix(NamedTuple):
-  """What mixing adds to the labels of a batch.
+  """Second labels that mixing adds to a batch, and weights.
 
   Attributes:
     labels: labels of the images mixed in, int32 [N].
@@ -93,7 +93,7 @@ def draw_window(
 
   Args:
     size: height and width of the original, int32 [2].
-    config: configuration of which scale, flip, shift and zoom are used.
+    config: config of the preprocessing; only scale, flip, shift and zoom are used.
     side: side of the crop in pixels.
     draws: draws of the image or images, float32 [..., NUM_DRAWS].
 
@@ -114,7 +114,7 @@ def change_pixels(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tens
 
   Args:
     images: RGB images, 0..255, float32 [N, h, w, 3].
-    config: configuration of which everything is used but the window and mixing settings.
+    config: config of the preprocessing; settings of windows and mixing are not used.
     draws: draws of the images, float32 [N, NUM_DRAWS].
 
   Returns:
@@ -134,7 +134,7 @@ def mix(
   Args:
     images: normalized images, float32 [N, h, w, 3].
     labels: labels of the images, int32 [N].
-    config: configuration of which `mixup` and `cutmix` are used; at least one must be on.
+    config: config of the preprocessing; only `mixup` and `cutmix` are used, and one must be on.
     draws: draws of the images, float32 [N, NUM_DRAWS].
 
   Returns:
@@ -213,7 +213,7 @@ def _random_erasing(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Te
   area = _between(*_ERASED_AREA, area) * height * width
   aspect = tf.exp(_between(*np.log(_ERASED_ASPECT), aspect))
   half_height, half_width = tf.sqrt(area * aspect) / 2, tf.sqrt(area / aspect) / 2
-  # A rectangle longer than the image covers it from edge to edge whatever the draw.
+  # A rectangle longer than the image covers it from edge to edge for every draw.
   middle_y = half_height + y * (height - 2 * half_height)
   middle_x = half_width + x * (width - 2 * half_width)
   erased = _rectangles(height, width, middle_y, middle_x, half_height, half_width)

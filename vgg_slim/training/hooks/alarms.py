@@ -13,7 +13,7 @@ from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Hook, Step
 
 _CHANCE_TOLERANCE = 0.01  # relative difference to ln(K) up to which a loss is at chance level
-_DEAD_SHARE = 0.9  # share of a layer's channels above which the layer is reported
+_DEAD_FRACTION = 0.9  # fraction of a layer's channels above which the layer is reported
 
 
 def build_alarms(config: TrainConfig, ops: TrainOps, reporter: progress.Reporter) -> list[Hook]:
@@ -69,19 +69,19 @@ class DeadUnits(Hook):
     """
     self._steps, self._reporter = steps, reporter
     self._reported: set[str] = set()
-    self._dead_shares = {}
+    self._dead_fractions = {}
     with tf.name_scope('dead_units'):
       for name, layer in end_points.items():
         if layer.op.type == 'Relu':
           maxima = tf.reduce_max(layer, list(range(layer.shape.rank - 1)))
-          self._dead_shares[name] = tf.reduce_mean(tf.cast(maxima <= 0, tf.float32))
+          self._dead_fractions[name] = tf.reduce_mean(tf.cast(maxima <= 0, tf.float32))
 
   def fetches(self, step: int) -> Any:
-    return self._dead_shares if step % self._steps == 0 else {}
+    return self._dead_fractions if step % self._steps == 0 else {}
 
   def after_step(self, step: Step, fetched: Any) -> None:
-    dead = {n: share for n, share in fetched.items() if share > _DEAD_SHARE} if fetched else {}
-    new = [f'{name} ({share:.0%})' for name, share in dead.items() if name not in self._reported]
+    dead = {n: value for n, value in fetched.items() if value > _DEAD_FRACTION} if fetched else {}
+    new = [f'{name} ({value:.0%})' for name, value in dead.items() if name not in self._reported]
     if new:
       self._reporter.line(
         f'ALARM: dead channels, 0 for a whole batch, at step {step.number}: {", ".join(new)}. '
@@ -92,7 +92,7 @@ class DeadUnits(Hook):
 
 
 class StaleStatistics(Hook):
-  """Reports once that batch norm's moving means are still 0, which spoils evaluation."""
+  """Reports once that batch norm's moving means are still 0, which makes evaluation meaningless."""
 
   def __init__(self, reporter: progress.Reporter) -> None:
     self._reporter = reporter

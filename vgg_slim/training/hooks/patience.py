@@ -48,7 +48,7 @@ class Patience:
     self.state = HostState(name, **counters)
 
   def read(self, session: tf.Session) -> str | None:
-    """Reads the counters from the session; returns a message if they are of another metric.
+    """Reads the counters from the session; returns a message if they belong to another metric.
 
     In that case the best epoch is kept, is compared by the new metric, and the patience starts
     again.
