@@ -21,7 +21,7 @@ def build_step(workload: Workload) -> Callable[[], tuple[tf.Tensor, tf.Tensor]]:
   import keras
   from keras import layers
 
-  folder = image_folder.make_folder(workload.data_dir)
+  folder = image_folder.make_folder(workload.data_set)
   smallest, largest = workload.scales
   middle, side = (smallest + largest) // 2, workload.image_size
   augment = keras.Sequential(
@@ -31,7 +31,7 @@ def build_step(workload: Workload) -> Callable[[], tuple[tf.Tensor, tf.Tensor]]:
       layers.RandomFlip('horizontal'),
     ]
   )
-  rgb_mean = tf.constant(manifest.read_manifest(workload.data_dir).rgb_mean)
+  rgb_mean = tf.constant(manifest.read_manifest(workload.data_set).rgb_mean)
   dataset = keras.utils.image_dataset_from_directory(
     folder.name,
     image_size=(middle, middle),

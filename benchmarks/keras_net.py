@@ -86,7 +86,7 @@ def build_model(workload: Workload) -> Any:
     net = layers.Add()([left, right])
     return layers.ReLU()(net) if layer.relu else net
 
-  kinds = {
+  kinds: layer_walk.Kinds = {
     'conv': conv,
     'fc': fc,
     'max_pool': max_pool,

@@ -22,7 +22,8 @@ def build_step(workload: Workload) -> Callable[[], None]:
   side = workload.image_size
   images = torch.randn(workload.batch_size, 3, side, side)
   exported = io.BytesIO()
-  with warnings.catch_warnings(action='ignore'):  # deprecation of this exporter
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # deprecation of this exporter
     torch.onnx.export(model, (images,), exported, input_names=['images'], dynamo=False)
   options = onnxruntime.SessionOptions()
   options.intra_op_num_threads = workload.threads

@@ -66,7 +66,7 @@ def build_logits(workload: Workload, images: tf.Tensor, is_training: bool) -> tf
   def dropout(layer: Layer, net: tf.Tensor) -> tf.Tensor:
     return slim.dropout(net, 1 - layer_walk.DROPOUT_RATE, is_training=is_training)
 
-  kinds = {
+  kinds: layer_walk.Kinds = {
     'conv': conv,
     'fc': lambda layer, net: conv(layer, net, 'VALID'),
     'max_pool': max_pool,

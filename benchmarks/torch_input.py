@@ -20,9 +20,9 @@ def build_step(workload: Workload) -> Callable[[], Any]:
   from torchvision import datasets
   from torchvision.transforms import v2
 
-  folder = image_folder.make_folder(workload.data_dir)
+  folder = image_folder.make_folder(workload.data_set)
   smallest, largest = workload.scales
-  rgb_mean = manifest.read_manifest(workload.data_dir).rgb_mean
+  rgb_mean = manifest.read_manifest(workload.data_set).rgb_mean
   transform = v2.Compose(
     [
       v2.RandomResize(smallest, largest + 1),

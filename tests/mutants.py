@@ -8,7 +8,7 @@ import ast
 import copy
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Keyword arguments that are names or only affect speed, and `strict=`, which ruff requires.
 IGNORED_KEYWORDS = {'encoding', 'help', 'name', 'num_parallel_calls', 'stacklevel', 'strict'}
@@ -85,7 +85,7 @@ class Mutant(NamedTuple):
 
 
 class _Fault(NamedTuple):
-  node: ast.AST  # whose source is replaced
+  node: Any  # the ast.AST whose source is replaced
   kind: str
   text: str
 
@@ -97,7 +97,7 @@ def make_mutants(path: str, source: str) -> list[Mutant]:
     path: path of the file, relative to the root of the repository.
     source: source of the module.
   """
-  by_source = {}
+  by_source: dict[str, Mutant] = {}
   for scope, node in _walk(ast.parse(source), ''):
     for fault in _faults(node):
       mutant = _apply(path, source, scope, fault)
@@ -176,7 +176,9 @@ def _with(node: ast.AST, **fields: object) -> str:
   return _unparse(changed)
 
 
-def _swap_comparison(table: dict[type, type]) -> Callable[[ast.Compare], _Replacements]:
+def _swap_comparison(
+  table: dict[type[ast.cmpop], type[ast.cmpop]],
+) -> Callable[[ast.Compare], _Replacements]:
   def swap(node: ast.Compare) -> _Replacements:
     for i, operator in enumerate(node.ops):
       if type(operator) in table:
@@ -269,7 +271,7 @@ def _swap_function(node: ast.Call) -> _Replacements:
     yield node.func, _with(node.func, **{'attr' if attribute else 'id': name})
 
 
-MAKERS = {
+MAKERS: dict[type, list[tuple[str, Callable[[Any], _Replacements]]]] = {
   ast.Compare: [
     ('boundary', _swap_comparison(BOUNDARIES)),
     ('comparison', _swap_comparison(OPPOSITES)),

@@ -52,7 +52,7 @@ def draw(root: pathlib.Path, package: str, sample: int, seed: int) -> list[mutan
     if (root / test_file(relative)).exists():
       made += mutants.make_mutants(relative.as_posix(), path.read_text(encoding='utf-8'))
   # Kinds take turns, so that frequent ones (arguments) do not crowd out rare ones (boundaries).
-  by_kind = {}
+  by_kind: dict[str, list[mutants.Mutant]] = {}
   random.Random(seed).shuffle(made)
   for mutant in made:
     by_kind.setdefault(mutant.kind, []).append(mutant)
@@ -163,7 +163,7 @@ class Judge:
   def __init__(self, copy: pathlib.Path, with_importers: bool) -> None:
     self._copy = copy
     self._with_importers = with_importers
-    self._plain = {}  # test file -> seconds
+    self._plain: dict[str, float] = {}  # test file -> seconds
 
   def __call__(self, mutant: mutants.Mutant) -> str:
     """Returns 'caught', 'caught elsewhere', 'survived' or 'timeout'."""
@@ -228,7 +228,7 @@ def report(
   sample: list[mutants.Mutant], results: dict[str, dict], equivalent: dict[str, str]
 ) -> str:
   """Returns a list of the survivors, and the score."""
-  outcomes = Counter()
+  outcomes: Counter[str] = Counter()
   lines = []
   for mutant in sorted(sample):
     outcome = results.get(mutant.key, {}).get('outcome', 'not run')

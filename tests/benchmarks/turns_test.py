@@ -14,7 +14,7 @@ LOAD = Workload('forward', 'vgg_a@4', 1, 32, num_classes=2, fc_units=4)
 class FakeWorker:
   """Records its calls; `absent` cannot start, and `late` fails only when its turn comes."""
 
-  log = []
+  log: list[tuple] = []
 
   def __init__(self, case, module):
     self.name = case.system

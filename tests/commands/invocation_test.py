@@ -21,7 +21,7 @@ _ONE = flags.DEFINE_string('invocation_test_one', None, 'Not given.')
 _TWO = flags.DEFINE_string('invocation_test_two', None, 'Not given.')
 
 THIS = sys.modules[__name__]
-seen = []
+seen: list[object] = []
 
 
 def main():

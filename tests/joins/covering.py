@@ -26,7 +26,8 @@ def cover_pairs(
     The rows, chosen greedily: each is the one with the most new pairs of several random rows.
   """
   draw = random.Random(seed)
-  rows, missing = [], all_pairs(axes)
+  rows: list[Row] = []
+  missing = all_pairs(axes)
   while missing:
     in_order = sorted(missing, key=repr)  # the order of a set differs between processes
     # Each candidate contains a pair that is still missing, so that every round makes progress.

@@ -6,7 +6,7 @@ from vgg_slim.compat import tf
 from vgg_slim.errors import DataError, TrainingError
 from vgg_slim.training import diagnosis, graph
 
-VALUES = {'weights': np.float32([1.0, -1.0]), 'global_step': np.int64(7)}
+VALUES = {'weights': np.array([1.0, -1.0], np.float32), 'global_step': np.int64(7)}
 
 
 def build_loss():

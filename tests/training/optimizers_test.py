@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def rmsprop(weights, settings):
 
 
 # Different from TensorFlow's defaults, which would apply if a setting were not passed on.
-UNUSUAL = {
+UNUSUAL: dict[str, Any] = {
   'momentum': 0.7,
   'adam_beta1': 0.6,
   'adam_beta2': 0.8,

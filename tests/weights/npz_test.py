@@ -4,7 +4,10 @@ import pytest
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights import npz
 
-ARRAYS = {'vgg_16/conv1/conv1_1/weights': np.float32([[1, 2]]), 'conv1_2_b': np.float32([3])}
+ARRAYS = {
+  'vgg_16/conv1/conv1_1/weights': np.array([[1, 2]], np.float32),
+  'conv1_2_b': np.array([3], np.float32),
+}
 
 
 def test_round_trip_skips_training_state(tmp_path):

@@ -8,7 +8,7 @@ from vgg_slim.errors import CheckpointError
 from vgg_slim.weights import slim_ckpt
 
 ARRAYS = {
-  'vgg_16/conv1/conv1_1/weights': np.float32([[1, 2]]),
+  'vgg_16/conv1/conv1_1/weights': np.array([[1, 2]], np.float32),
   'vgg_16/fc8/biases': np.ones(3, 'f'),
 }
 

@@ -14,7 +14,7 @@ from vgg_slim.data.sources.labeled_images import LabeledImage, Source
 _CLASSES = ('even', 'odd')
 
 
-class NoiseImages(Sequence):
+class NoiseImages(Sequence[LabeledImage]):
   """Noise images, all different, generated on reading: a million of them takes no memory.
 
   Args:
@@ -29,7 +29,8 @@ class NoiseImages(Sequence):
   def __len__(self) -> int:
     return len(self._seeds)
 
-  def __getitem__(self, index: int) -> LabeledImage:
+  # Nobody asks for slices.
+  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]
     seed = self._seeds[index]
     read = functools.partial(_noise, seed, self._side)
     return LabeledImage(f'{seed:07d}', seed % len(_CLASSES), read)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,11 @@ class Point(NamedTuple):
   growth: timing.Ratio | None
   peak_bytes: int | None
 
+  @property
+  def relative_cost(self) -> float:
+    """Cost per unit divided by that at `cheapest`; 1 at the first value."""
+    return self.growth.value if self.growth else 1.0
+
 
 class Growth(NamedTuple):
   """The costs of one system along an axis, at two or more increasing values."""
@@ -81,12 +86,12 @@ class Growth(NamedTuple):
   @property
   def worst(self) -> Point:
     """The point with the largest growth of the cost per unit."""
-    return max(self.points[1:], key=lambda point: point.growth.value)
+    return max(self.points[1:], key=lambda point: point.relative_cost)
 
   @property
   def is_linear(self) -> bool:
     """Whether the total cost grows no worse than linearly, within TOLERANCE."""
-    return self.worst.growth.value <= 1 + TOLERANCE
+    return self.worst.relative_cost <= 1 + TOLERANCE
 
   def __str__(self) -> str:
     worst = self.worst
@@ -114,7 +119,8 @@ def vary(axis: Axis, workload: Workload, values: Sequence[int]) -> list[Workload
     raise ConfigError(
       f'values={",".join(map(str, values))}: growth needs two or more different values.'
     )
-  return [dataclasses.replace(workload, **{axis.field: value}) for value in distinct]
+  changes: list[dict[str, Any]] = [{axis.field: value} for value in distinct]
+  return [dataclasses.replace(workload, **change) for change in changes]
 
 
 def find_growth(axis: Axis, outcomes: Sequence[Outcome]) -> list[Growth]:
@@ -124,7 +130,7 @@ def find_growth(axis: Axis, outcomes: Sequence[Outcome]) -> list[Growth]:
     axis: the only parameter in which the workloads differ.
     outcomes: outcomes measured in turns with each other, in the order of `vary`.
   """
-  by_system = {}
+  by_system: dict[str, list[Outcome]] = {}
   for outcome in outcomes:
     if outcome.turns:
       by_system.setdefault(outcome.system, []).append(outcome)

@@ -1,6 +1,6 @@
 """A loop over a network's list of layers, shared by the peer frameworks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vgg_slim.benchmarks.systems import NotMeasuredError
@@ -13,7 +13,7 @@ LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 
-Kinds = dict[str, Callable[..., Any]]
+Kinds = Mapping[str, Callable[..., Any]]
 
 
 def walk(layers: Sequence[Layer], images: Any, kinds: Kinds) -> Any:

@@ -126,7 +126,8 @@ def run_all(
   Raises:
     TrainingError: the loss became infinite or NaN, or training was interrupted.
   """
-  scored, checkpoints = {}, {}
+  scored: Scored = {}
+  checkpoints: dict[Setting, str] = {}
   settings = list(settings)
   for i, setting in enumerate(settings, start=1):
     start = find_start(setting, checkpoints)

@@ -69,7 +69,7 @@ def make_rows(outcomes: Sequence[Outcome]) -> list[Row]:
 def _make_row(outcome: Outcome, best: dict[str, float], ours: Outcome | None) -> Row:
   statistics = timing.describe(outcome.seconds)
   speed = flop(outcome.workload) / statistics.median
-  is_peer = ours is not None and outcome.system != OURS
+  is_peer = outcome.system != OURS
   return Row(
     system=outcome.system,
     workload=outcome.workload,
@@ -77,7 +77,7 @@ def _make_row(outcome: Outcome, best: dict[str, float], ours: Outcome | None) ->
     images_per_second=outcome.workload.batch_size / statistics.median,
     gflop_per_second=speed / 1e9,
     shares={name: speed / fastest for name, fastest in best.items()},
-    ours=timing.ratio_of_turns(ours.turns, outcome.turns) if is_peer else None,
+    ours=timing.ratio_of_turns(ours.turns, outcome.turns) if ours and is_peer else None,
     peak_bytes=outcome.peak_bytes,
   )
 
@@ -159,7 +159,7 @@ class Bottleneck:
   def name(self) -> str:
     """The part that takes the longest."""
     parts = dataclasses.asdict(self)
-    return max(parts, key=parts.get)
+    return max(parts, key=parts.__getitem__)
 
   def __str__(self) -> str:
     parts = dataclasses.asdict(self)

@@ -1,6 +1,7 @@
 """This project's implementation of each workload: one graph and one session."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from vgg_slim import sessions
 from vgg_slim.benchmarks import synthetic
@@ -15,7 +16,7 @@ from vgg_slim.ops import cached_weights
 from vgg_slim.training import graph, losses
 
 RunBatch = Callable[[], None]
-Fetches = tf.Tensor | tf.Operation | list
+Fetches: TypeAlias = tf.Tensor | tf.Operation | list
 
 # Packing the kernels pays off in a process that keeps serving images, but not in a cold start.
 _FROZEN = ('forward',)
@@ -26,7 +27,7 @@ def build_step(workload: Workload) -> RunBatch:
 
   Raises:
     ConfigError: no network can be built from the values of `workload`.
-    DataError: `data_dir` holds no converted data set.
+    DataError: `data_dir` holds no converted data set, or is not given.
   """
   with tf.Graph().as_default():
     tf.set_random_seed(0)
@@ -80,11 +81,11 @@ def _build_end_to_end(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
 
 
 def _build_pipeline(workload: Workload) -> tuple[TrainConfig, pipeline.Batch]:
-  manifest = manifests.read_manifest(workload.data_dir)
+  manifest = manifests.read_manifest(workload.data_set)
   config = synthetic.train_config(workload, manifest.rgb_mean)
   split = manifest.split('train')
   batch = pipeline.build_train_batch(
-    manifests.shard_paths(workload.data_dir, manifest, 'train'),
+    manifests.shard_paths(workload.data_set, manifest, 'train'),
     split.num_examples,
     split.num_bytes,
     config.preprocessing,

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TextIO
+from typing import IO, Any, NamedTuple, TextIO, cast
 
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.errors import BenchmarkError
@@ -77,6 +77,9 @@ class Worker:
       text=True,
       env=_environment(case.workload.threads),
     )
+    # Both are pipes, as asked for above.
+    self._stdin = cast(IO[str], self._process.stdin)
+    self._stdout = cast(IO[str], self._process.stdout)
     try:
       self._send(case.system)
       answer = self._ask(dataclasses.asdict(case.workload))
@@ -91,8 +94,8 @@ class Worker:
 
   def __exit__(self, *exception: object) -> None:
     with contextlib.suppress(BrokenPipeError):
-      self._process.stdin.close()
-    self._process.stdout.close()
+      self._stdin.close()
+    self._stdout.close()
     if exception and exception[0]:
       self._process.terminate()
     self._process.wait()
@@ -105,11 +108,11 @@ class Worker:
 
   def _send(self, value: Any) -> None:
     with contextlib.suppress(BrokenPipeError):  # `_ask` explains the missing answer
-      print(json.dumps(value), file=self._process.stdin, flush=True)
+      print(json.dumps(value), file=self._stdin, flush=True)
 
   def _ask(self, value: Any) -> dict[str, Any]:
     self._send(value)
-    line = self._process.stdout.readline()
+    line = self._stdout.readline()
     if not line:
       self._process.wait()
       raise BenchmarkError(
@@ -164,12 +167,13 @@ def run_turns(
   """
   outcomes = [Outcome(*case) for case in cases]
   with contextlib.ExitStack() as stack:
-    workers = []
+    workers: list[tuple[Worker | ColdStart, Outcome]] = []
     for outcome in outcomes:
-      cold = outcome.workload.what == 'cold_start'
-      start = ColdStart if cold else Worker
+      start: type[Worker] | type[ColdStart]
+      start = ColdStart if outcome.workload.what == 'cold_start' else Worker
       try:
-        worker = stack.enter_context(start(Case(outcome.system, outcome.workload), module))
+        worker = start(Case(outcome.system, outcome.workload), module)
+        stack.enter_context(worker)
         worker.run(0 if outcome.workload.what in _WITHOUT_WARMUP else warmup)
       except AbsentError as error:
         outcome.absent = str(error)

@@ -77,6 +77,13 @@ class Workload:
       )
 
   @property
+  def data_set(self) -> str:
+    """`data_dir`, for a workload that reads a data set."""
+    if self.data_dir is None:
+      raise ConfigError(f'what={self.what} reads a converted data set: give data_dir.')
+    return self.data_dir
+
+  @property
   def net_side(self) -> int:
     """Side in pixels at which the network gives a 1x1 score map: `image_size`, unless 'dense'."""
     return specs.get(self.model).image_size if self.what == 'dense' else self.image_size

@@ -38,7 +38,7 @@ def examine_packages(version_of: Callable[[str], str] = metadata.version) -> Fin
     version_of: function that returns the version of a package, or raises
       `metadata.PackageNotFoundError` if it is not installed.
   """
-  versions = {}
+  versions: dict[str, str | None] = {}
   for name in PINNED:
     try:
       versions[name] = version_of(name)

@@ -55,7 +55,7 @@ def run_continuous_evaluation(
       if result is None:
         report(outcome.problem)
         continue
-      step = result.step
+      step = result.step or 0
       writer = writer or stack.enter_context(tensorboard.open_events(events_dir, step))
       validator.add_events(writer)
       report(

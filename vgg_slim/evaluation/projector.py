@@ -79,7 +79,7 @@ def run_features(checkpoint: str, trained: Trained, shards: Sequence[str]) -> Fe
     with sessions.open_session() as session:
       restore.restore(session, checkpoint)
       session.run(batch.initializer)
-      batches = []
+      batches: list[list[np.ndarray]] = []
       while sum(len(labels) for _, labels, _ in batches) < MAX_IMAGES:
         try:
           batches.append(session.run([values, batch.labels, tiles]))

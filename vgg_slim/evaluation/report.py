@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 
 from vgg_slim.data.conversion import html_report
-from vgg_slim.data.conversion.html_report import Number, Section
+from vgg_slim.data.conversion.html_report import Cell, Number, Section
 from vgg_slim.evaluation import calibration, class_scores, tables
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.results import Line
@@ -71,7 +71,7 @@ def _describe(line: Line) -> str:
 
 
 def _table(table: tables.Table) -> Section:
-  rows = []
+  rows: list[Sequence[Cell]] = []
   for line in table.lines:
     cells = tables.cells(line.result)
     rows.append((*cells[:_TEXT_COLUMNS], *map(Number, cells[_TEXT_COLUMNS:])))
@@ -146,7 +146,7 @@ def _errors(
   class_names: Sequence[str],
   read_images: ReadImages,
 ) -> Section:
-  wrong = class_scores.most_confident_errors(probabilities, labels, NUM_ERRORS)
+  wrong = class_scores.most_confident_errors(probabilities, labels, NUM_ERRORS).tolist()
   figures = []
   for index, (name, encoded) in zip(wrong, read_images(wrong), strict=True):
     best = int(np.argmax(probabilities[index]))

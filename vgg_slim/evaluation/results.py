@@ -165,7 +165,7 @@ def combine(
 
 
 def _average(passes: Sequence[Pass], average: str) -> np.ndarray:
-  scores = sum(one.scores.astype(np.float64) for one in passes) / len(passes)
+  scores = np.stack([one.scores for one in passes]).mean(axis=0, dtype=np.float64)
   return _softmax(scores) if average == 'logits' else scores
 
 

@@ -1,9 +1,10 @@
 """Scores checkpoints on a converted split: densely or by crops, at one or more scales."""
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,10 +35,14 @@ class Trained(Protocol):
     test_scale: smaller side Q of test images that matches the training scale, in pixels.
   """
 
-  net: NetConfig
-  preprocessing: PreprocessingConfig
-  class_names: tuple[str, ...] | None
-  test_scale: int
+  @property
+  def net(self) -> NetConfig: ...
+  @property
+  def preprocessing(self) -> PreprocessingConfig: ...
+  @property
+  def class_names(self) -> tuple[str, ...] | None: ...
+  @property
+  def test_scale(self) -> int: ...
 
 
 class _View(NamedTuple):
@@ -117,7 +122,7 @@ class Evaluator:
         table = metrics.ScoreTable(self._num_images, self._trained.net.num_classes)
         started = time.monotonic()
         for indices, scores, labels in self._batches(view, scale):
-          check_finite(scores, checkpoint, lambda row, of=indices: self._image_name(of[row]))
+          check_finite(scores, checkpoint, functools.partial(self._image_name, indices))
           table.add(indices, scores, self.classes.to_network(labels))
           done += len(indices)
           if progress:
@@ -147,13 +152,14 @@ class Evaluator:
       search.restore(self._savers[stored], self._session, checkpoint)
     cached_weights.fill(self._session)
 
-  def _image_name(self, index: int) -> str:
-    name, _ = next(itertools.islice(records.read_examples(self._paths), int(index), None))
+  def _image_name(self, indices: np.ndarray, row: int) -> str:
+    index = int(indices[row])
+    name, _ = next(itertools.islice(records.read_examples(self._paths), index, None))
     return name or f'number {index}'
 
   def _build_view(self, name: str) -> _View:
     positions, side = views.VIEWS[name], self._trained.net.image_size
-    crops = {
+    crops: dict[str, Any] = {
       'max_pixels': self._config.batch_size * side**2,
       'max_waiting': self._max_waiting,
     }

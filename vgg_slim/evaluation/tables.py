@@ -103,8 +103,8 @@ def _interval(bounds: tuple[float, float]) -> str:
 def describe(comparison: Comparison) -> tuple[str, str]:
   """Names of both lines: network, S and view, or their checkpoints where these are the same."""
   first, second = comparison.first.result, comparison.second.result
-  names = tuple(f'{r.model}, S={r.train_scale}, {r.view}' for r in (first, second))
-  return names if names[0] != names[1] else (first.checkpoint, second.checkpoint)
+  a, b = (f'{r.model}, S={r.train_scale}, {r.view}' for r in (first, second))
+  return (a, b) if a != b else (first.checkpoint, second.checkpoint)
 
 
 def compare(scored: Sequence[ScoredCheckpoint]) -> list[Comparison]:

@@ -38,7 +38,7 @@ class Validator:
     """
     self._evaluator, self._view = evaluator, config.views[0]
     self._classes, self._shards = classes, shards
-    self._line: Line | None = None
+    self._line: Line  # of the last `run`
 
   def run(self, checkpoint: str) -> EvalResult:
     """Scores a checkpoint; raises as `Evaluator.score` does."""
@@ -73,7 +73,7 @@ def summarize(line: Line, classes: ClassMap, shards: Sequence[str]) -> tf.Summar
   probabilities = line.probabilities()
   wrong = class_scores.most_confident_errors(probabilities, line.labels, _NUM_ERRORS)
   if wrong.size:
-    tiles = [_tile(encoded) for _, encoded in outputs.read_images(shards, wrong)]
+    tiles = [_tile(encoded) for _, encoded in outputs.read_images(shards, wrong.tolist())]
     captions = [
       f'{classes.names[line.labels[i]]}, predicted as\n'
       f'{classes.names[line.predicted[i]]} ({probabilities[i, line.predicted[i]]:.0%})'

@@ -19,12 +19,12 @@ class Outcome(NamedTuple):
   Attributes:
     checkpoint: prefix of the checkpoint.
     result: result of the evaluation; None if there is none.
-    problem: reason why there is no result; None if there is one.
+    problem: reason why there is no result; empty if there is one.
   """
 
   checkpoint: str
   result: EvalResult | None
-  problem: str | None = None
+  problem: str = ''
 
 
 def last_step(trained: TrainConfig, manifest: Manifest) -> int | None:
@@ -71,7 +71,7 @@ def watch(
       done.add(checkpoint)
       outcome = _evaluate(checkpoint, evaluate_fn)
       yield outcome
-      if outcome.result and last_step is not None and outcome.result.step >= last_step:
+      if outcome.result and last_step is not None and (outcome.result.step or 0) >= last_step:
         return
     if new:
       idle_since = clock()

@@ -27,7 +27,7 @@ def default_images() -> list[bytes]:
   folder = importlib.resources.files('sklearn.datasets') / 'images'
   photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
   digits = catalog.open_source('digits').splits['train']
-  return photographs + [host.encode_png(digits[i].read()) for i in range(_DIGITS)]
+  return photographs + [host.encode_png(np.asarray(digits[i].read())) for i in range(_DIGITS)]
 
 
 def read_images(folder: str, most: int) -> list[bytes]:

@@ -180,7 +180,11 @@ def _predict(prefix: str, contract: Contract, files: Sequence[bytes]) -> np.ndar
 
 def _check_outputs(outputs: Outputs, source: str, number: int) -> None:
   for name, values in outputs.items():
-    check_finite(values, source, lambda _, name=name: f'{number} of the verification, in {name},')
+    _check_output(values, source, f'{number} of the verification, in {name},')
+
+
+def _check_output(values: np.ndarray, source: str, where: str) -> None:
+  check_finite(values, source, lambda _: where)
 
 
 def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> Comparison:

@@ -1,6 +1,7 @@
 """Figure of a confusion matrix."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -43,6 +44,6 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   axes.set_yticks(range(num_classes), names, fontfamily=family)
   for row, column in np.argwhere(counts):
     color = 'white' if fractions[row, column] > 0.5 else _TEXT
-    style = {'ha': 'center', 'va': 'center', 'fontsize': 8, 'color': color}
+    style: dict[str, Any] = {'ha': 'center', 'va': 'center', 'fontsize': 8, 'color': color}
     axes.text(column, row, f'{counts[row, column]}', **style)
   return figure

@@ -1,7 +1,7 @@
 """Figure of a network: its feature maps as slabs, above bars of their cost."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib import colors, patches
@@ -95,7 +95,12 @@ def _draw_slab(axes: Axes, kind: str, left: float, width: float, height: float) 
       patches.Polygon(corners, facecolor=_shade(color, light), edgecolor='white', linewidth=0.7)
     )
   if kind == 'unit':
-    arrow = {'arrowstyle': '-|>', 'mutation_scale': 7, 'color': '#777777', 'linewidth': 0.9}
+    arrow: dict[str, Any] = {
+      'arrowstyle': '-|>',
+      'mutation_scale': 7,
+      'color': '#777777',
+      'linewidth': 0.9,
+    }
     top = high + back + 0.4
     axes.add_patch(
       patches.FancyArrowPatch(
@@ -118,7 +123,7 @@ def _label_shapes(
   heights: np.ndarray,
 ) -> None:
   """Labels slabs with their channels where these change, and groups of equal side with the side."""
-  style = {'ha': 'center', 'va': 'top', 'color': _TEXT}
+  style: dict[str, Any] = {'ha': 'center', 'va': 'top', 'color': _TEXT}
   floor = -heights.max() / 2 - 3.2
   start = 0
   for i, slab in enumerate(slabs):

@@ -12,11 +12,13 @@ _CELL_INCHES = 1.6
 _LABEL_INCHES = 0.3
 
 
-def draw_samples(images: np.ndarray, labels: Sequence[str], title: str = '') -> Figure:
+def draw_samples(
+  images: Sequence[np.ndarray] | np.ndarray, labels: Sequence[str], title: str = ''
+) -> Figure:
   """Draws images row by row in a nearly square grid.
 
   Args:
-    images: images, uint8 [N, H, W, 3], RGB, N at least 1.
+    images: N images, uint8 [H, W, 3], RGB, at least one; sizes may differ.
     labels: N labels of one or more lines, each drawn above its image.
     title: title of the figure.
 

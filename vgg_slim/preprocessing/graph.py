@@ -5,11 +5,12 @@ thus depends only on the bytes and the draws, in a session as in `tf.data`.
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from vgg_slim.compat import tf
 from vgg_slim.preprocessing.description import ANTIALIASED
 
-Scalar = int | float | tf.Tensor
+Scalar: TypeAlias = int | float | tf.Tensor
 
 # Decodes to exactly Pillow's pixels; TensorFlow's default is the fast method, which does not.
 DCT_METHOD = 'INTEGER_ACCURATE'

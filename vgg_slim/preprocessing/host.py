@@ -45,7 +45,7 @@ _PNG_BIT_DEPTH_OFFSET = 24
 _MODES = {'1': '1 bit', 'P': 'palette', 'PA': 'palette'}
 _ORIENTATION = 0x0112
 # EXIF orientation -> transposition that makes the image upright; other values need none.
-_UPRIGHT = {
+_UPRIGHT: dict[int | None, Image.Transpose] = {
   2: Image.Transpose.FLIP_LEFT_RIGHT,
   3: Image.Transpose.ROTATE_180,
   4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -108,7 +108,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
     (
       _PNG_SIGNATURE,
       _png_chunk(b'IHDR', header),
-      _png_chunk(b'IDAT', zlib.compress(rows)),
+      _png_chunk(b'IDAT', zlib.compress(rows.data)),
       _png_chunk(b'IEND', b''),
     )
   )
@@ -209,7 +209,7 @@ def normalize(
   pixels: np.ndarray, rgb_mean: description.Rgb, pixel_scale: float | description.Rgb
 ) -> np.ndarray:
   """Returns (pixels - rgb_mean) * pixel_scale for float32 [..., 3], RGB, 0..255."""
-  return (pixels - np.float32(rgb_mean)) * np.float32(pixel_scale)
+  return (pixels - np.asarray(rgb_mean, np.float32)) * np.asarray(pixel_scale, np.float32)
 
 
 def thumbnail(image: Image.Image | np.ndarray) -> bytes:
@@ -235,9 +235,9 @@ def _read(data: bytes, smaller_side: int | None, allow_eighth_scale: bool) -> St
     repaired, fixes = _repair(image, is_16_bit)
   if image_format is None:
     fixes.insert(0, f'{found_format} file')
-  is_reduced = smaller_side is not None and min(repaired.size) > smaller_side
-  if is_reduced:
-    repaired = _reduce(repaired, smaller_side)
+  is_reduced = False
+  if smaller_side is not None and min(repaired.size) > smaller_side:
+    repaired, is_reduced = _reduce(repaired, smaller_side), True
   encoded = data
   if fixes or is_reduced:
     encoded = _encode(repaired, image_format or 'png')

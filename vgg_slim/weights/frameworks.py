@@ -27,7 +27,8 @@ class Request(NamedTuple):
     num_classes: number of classes; None to compute the last map of the trunk instead of logits.
     image_size: side of the images in pixels, where the file does not fix it.
     fc_units: number of hidden units of the head.
-    epsilon: epsilon of batch norm, for frameworks whose files do not hold it.
+    epsilon: epsilon of batch norm, for frameworks whose files do not hold it; None for a network
+      without batch norm.
     images_of: function from a side in pixels to the source network's input, float32
       [1, side, side, 3].
   """
@@ -38,7 +39,7 @@ class Request(NamedTuple):
   num_classes: int | None
   image_size: int
   fc_units: int
-  epsilon: float
+  epsilon: float | None
   images_of: Callable[[int], np.ndarray]
 
 
@@ -176,7 +177,7 @@ def _run_torch(request: Request) -> SourceRun:
 
 def _layers(state: dict[str, Any], pattern: str) -> dict[Any, dict[str, Any]]:
   """Groups a state dict by the part of its names that the group of `pattern` matches."""
-  layers = {}
+  layers: dict[Any, dict[str, Any]] = {}
   for name, tensor in state.items():
     match = re.search(pattern + r'\.(\w+)$', name)
     if match:
@@ -184,7 +185,7 @@ def _layers(state: dict[str, Any], pattern: str) -> dict[Any, dict[str, Any]]:
   return layers
 
 
-def _norm(torch: Any, net: Any, norm: dict[str, Any], epsilon: float) -> Any:
+def _norm(torch: Any, net: Any, norm: dict[str, Any], epsilon: float | None) -> Any:
   return torch.nn.functional.batch_norm(
     net, norm['running_mean'], norm['running_var'], norm['weight'], norm['bias'], eps=epsilon
   )

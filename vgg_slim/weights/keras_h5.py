@@ -113,7 +113,7 @@ def _legacy_layers(path: str, root: Any) -> Iterator[tuple[str, list[np.ndarray]
       f'{path} was written by Keras on Theano, whose kernels are flipped; expected the file for '
       'TensorFlow ("tf_dim_ordering_tf_kernels").'
     )
-  for group in _text_list(root, 'layer_names'):
+  for group in _text_list(root, 'layer_names') or []:
     weights = _text_list(root[group], 'weight_names') or []
     layers = [name.split('/')[-2] if '/' in name else group for name in weights]
     if len(set(layers)) == 1:
@@ -168,7 +168,7 @@ def _text_list(group: Any, attribute: str) -> list[str] | None:
   """Reads a list of strings, which may be split into numbered chunks (HDF5 limits attributes)."""
   if attribute in group.attrs:
     return [_text(value) for value in group.attrs[attribute]]
-  chunks = []
+  chunks: list[Any] = []
   while f'{attribute}{len(chunks)}' in group.attrs:
     chunks.append(group.attrs[f'{attribute}{len(chunks)}'])
   return [_text(value) for chunk in chunks for value in chunk] if chunks else None
@@ -184,7 +184,7 @@ def write_weights(path: str, layers: list[KerasLayer], epsilon: float | None) ->
   """
   import h5py
 
-  used = {}
+  used: dict[str, int] = {}
   with h5py.File(path, 'w') as file:
     if epsilon is not None:
       file.attrs[EPSILON_ATTRIBUTE] = epsilon

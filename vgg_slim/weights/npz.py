@@ -51,4 +51,4 @@ def read(path: str) -> ForeignWeights:
 def write_weights(path: str, arrays: dict[str, np.ndarray]) -> None:
   """Writes `arrays` by name, uncompressed, because trained weights hardly compress."""
   with open(path, 'wb') as file:
-    np.savez(file, **arrays)
+    np.savez(file, **arrays)  # type: ignore[arg-type]  # taken for allow_pickle

@@ -121,7 +121,7 @@ class _Walk:
 
   def read_node(self, node: Any) -> None:
     """Collects the arrays of `node` if it has weights."""
-    constants = [name if name in self._constants else None for name in node.input]
+    constants = [name if name in self._constants else '' for name in node.input]
     if node.op_type == 'BatchNormalization' and all(constants[1:5]):
       layer = self._layer_name(node, constants[1])
       self.epsilons[layer] = _attribute(node, 'epsilon', 1e-5)

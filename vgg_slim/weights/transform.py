@@ -126,7 +126,7 @@ def convert(
     epsilon: epsilon of the source's batch norms; by default from the file or its framework.
   """
   converted = Converted()
-  by_layer = {}
+  by_layer: dict[str, dict[str, str]] = {}
   for name, slot in slots.items():
     by_layer.setdefault(slot.layer, {})[slot.part] = name
   first = names.weight_layers(spec)[0].name
@@ -188,7 +188,7 @@ def _put_norm(
   gamma = arrays.get('gamma', np.ones_like(mean))
   if 'variance' in parts and gamma.shape == arrays['variance'].shape:
     gamma, variance = kernels.move_epsilon(
-      gamma, arrays['variance'], source_epsilon, spec.batch_norm.epsilon
+      gamma, arrays['variance'], source_epsilon, _own_epsilon(spec)
     )
     converted.put(f'{layer}/BatchNorm/moving_variance', variance, parts['variance'])
   converted.put(f'{layer}/BatchNorm/gamma', gamma, *filter(None, [parts.get('gamma')]))
@@ -203,4 +203,10 @@ def default_epsilon(spec: NetSpec, foreign: ForeignWeights) -> float:
     return _TORCH_EPSILON
   if foreign.framework == 'keras' and not isinstance(spec, ResNetSpec):
     return _KERAS_EPSILON
+  return _own_epsilon(spec)
+
+
+def _own_epsilon(spec: NetSpec) -> float:
+  if spec.batch_norm is None:
+    raise ConfigError(f'{spec.name} has no batch norm.')
   return spec.batch_norm.epsilon

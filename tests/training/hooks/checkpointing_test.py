@@ -140,7 +140,7 @@ def test_a_saved_checkpoint_that_is_not_listed_gets_listed(tmp_path, state):
   save(tmp_path, 1)
   listing = tmp_path / 'checkpoint'
   before = listing.read_text()
-  first, second = f'{tmp_path}/model.ckpt-1', *save(tmp_path, 2)
+  first, (second,) = f'{tmp_path}/model.ckpt-1', save(tmp_path, 2)
   if state is None:
     listing.unlink()
   else:
