@@ -16,6 +16,7 @@ class Import(NamedTuple):
   name: str
   line: int
   in_function: bool
+  only_types: bool = False  # below `if TYPE_CHECKING`, so that it is not executed
 
 
 class Module(NamedTuple):
@@ -58,23 +59,28 @@ def read_modules(root: pathlib.Path = ROOT) -> dict[str, Module]:
   return modules
 
 
-def _imports(node: ast.AST, in_function: bool = False) -> Iterator[Import]:
+def _imports(
+  node: ast.AST, in_function: bool = False, only_types: bool = False
+) -> Iterator[Import]:
   for child in ast.iter_child_nodes(node):
     if isinstance(child, ast.Import):
       for alias in child.names:
-        yield Import(alias.name, child.lineno, in_function)
+        yield Import(alias.name, child.lineno, in_function, only_types)
     elif isinstance(child, ast.ImportFrom):
       for alias in child.names:
         name = f'{"." * child.level}{child.module or ""}.{alias.name}'
-        yield Import(name, child.lineno, in_function)
+        yield Import(name, child.lineno, in_function, only_types)
     else:
       inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-      yield from _imports(child, in_function or inside)
+      for_checkers = isinstance(child, ast.If) and ast.unparse(child.test) == 'TYPE_CHECKING'
+      yield from _imports(child, in_function or inside, only_types or for_checkers)
 
 
 def internal_imports(module: Module, modules: dict[str, Module]) -> set[str]:
   """Modules of this repository that importing `module` loads directly, including its package."""
-  names = {module.package} | {_module_of(i.name, modules) for i in module.imports}
+  names = {module.package} | {
+    _module_of(i.name, modules) for i in module.imports if not i.only_types
+  }
   if module.is_package:
     names.add(module.package.rpartition('.')[0])
   return names & set(modules) - {module.name}

@@ -28,7 +28,6 @@ from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.commands import invocation, phases, run_plan
 from vgg_slim.commands.flags import checkpoint_flags, config_flags, run_flags
 from vgg_slim.configs.config import BEST_FOLDER
-from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
 
@@ -126,12 +125,9 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   config, manifest, train_dir = plan.config, plan.manifest, plan.train_dir
   output_files.check_outputs(folders={'--train_dir': train_dir})
   invocation.load_tensorflow()
-  from vgg_slim import sessions
-  from vgg_slim.evaluation import eval_config, runner, validation
-  from vgg_slim.training import loop
+  from vgg_slim import api
   from vgg_slim.training.hooks import progress
 
-  sessions.configure(config.runtime)
   reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
   train = manifest.split('train')
   reporter.line(
@@ -143,24 +139,14 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     reporter.line(f'{config.run.epochs:g} epochs, {steps} steps; set the length with --epochs.')
   for change in plan.changes:
     reporter.line(change)
-  if 'validation' not in manifest.splits:
-    reporter.line('The data set has no validation split: training without validation.')
-    return loop.run_training(
-      config, manifest, train_dir, None, reporter, workers, overwrite=_OVERWRITE.value
-    )
-  central_crops = eval_config.EvalConfig(
-    test_scales=(config.test_scale,),
-    views=('center',),
-    flip=False,
-    batch_size=_VALIDATION_BATCH_SIZE.value,
+  return api.train(
+    config,
+    train_dir,
+    overwrite=_OVERWRITE.value,
+    validation_batch_size=_VALIDATION_BATCH_SIZE.value,
+    cluster=workers,
+    quiet=invocation.is_quiet(),
   )
-  shards = manifests.shard_paths(config.data_dir, manifest, 'validation')
-  with runner.Evaluator(config, config.data_dir, manifest, central_crops) as evaluator:
-    validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
-    summarize = validator.summarize if config.run.image_summary_every_steps else None
-    return loop.run_training(
-      config, manifest, train_dir, validator.run, reporter, workers, summarize, _OVERWRITE.value
-    )
 
 
 def run() -> None:

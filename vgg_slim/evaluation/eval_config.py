@@ -3,10 +3,17 @@
 import dataclasses
 
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.preprocessing import PreprocessingConfig
 from vgg_slim.constants import POOL_ROUNDINGS
+from vgg_slim.data.manifest import Manifest
 from vgg_slim.evaluation import views
 
 AVERAGES = ('probabilities', 'logits')
+
+
+def flips_by_default(preprocessing: PreprocessingConfig, manifest: Manifest) -> bool:
+  """Whether mirror images are averaged in by default: training flipped them, and they are valid."""
+  return preprocessing.random_flip and manifest.mirror_safe
 
 
 @dataclasses.dataclass(frozen=True)

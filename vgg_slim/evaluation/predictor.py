@@ -17,7 +17,6 @@ from vgg_slim.errors import CheckpointError, DataError, NonFiniteError
 from vgg_slim.evaluation import heat_maps, score_maps, views
 from vgg_slim.evaluation.predictions import Answer, Failure, Prediction, top_classes
 from vgg_slim.finite import check_finite
-from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.preprocessing import graph, image_area
 
@@ -155,15 +154,12 @@ class CheckpointPredictor(Predictor):
     if contract.num_classes is None:
       raise CheckpointError(f'{checkpoint} has no head, and a trunk alone predicts no classes.')
     self._explainers: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
-    with tf.Graph().as_default():
-      pixels = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
-      fed = graph.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
-      self._outputs = restore.build_network(contract, fed, Inference.fast())
-      probabilities = score_maps.build_probabilities(lambda _: self._outputs, fed, flip=False)
+    network = restore.open_network(checkpoint, contract)
+    images, self._outputs = network.images, network.outputs
+    with network.session.graph.as_default():
+      probabilities = score_maps.build_probabilities(lambda _: self._outputs, images, flip=False)
       self._class_id = tf.placeholder(tf.int32, [], 'class_id')
-      session = sessions.open_session()
-      restore.restore(session, checkpoint)
-    super().__init__(checkpoint, contract, session, pixels, probabilities, view)
+    super().__init__(checkpoint, contract, network.session, images, probabilities, view)
 
   def explain(self, image: np.ndarray, class_id: int, layer: str) -> Explanation:
     """Computes heat maps of the evidence for a class in one prepared image.

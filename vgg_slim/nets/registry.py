@@ -19,7 +19,7 @@ def build(
   model: str | specs.NetSpec,
   images: tf.Tensor,
   num_classes: int | None,
-  mode: Mode,
+  mode: Mode = Inference(),
   image_size: int | None = None,
   fc_units: int = FC_UNITS,
   dropout_keep_prob: float = 0.5,
@@ -27,6 +27,14 @@ def build(
   head: str | None = None,
 ) -> NetOutputs:
   """Adds the network `model` to the default graph.
+
+  >>> with tf.Graph().as_default():
+  ...   images = tf.placeholder(tf.float32, [None, 224, 256, 3])
+  ...   outputs = vgg_slim.build('vgg16@8', images, num_classes=10)
+  >>> outputs.logits.shape.as_list()  # the spatial average of the class score map
+  [None, 10]
+  >>> outputs.score_map.shape.as_list()
+  [None, 1, 2, 10]
 
   Args:
     model: name of the network in `specs.MODEL_NAMES`, or a specification.

@@ -70,7 +70,7 @@ def eval_config_from_flags(
   """
   values = flags.FLAGS
   manifest.split(values.split)
-  preprocessing = model.preprocessing
+  default_flip = eval_config.flips_by_default(model.preprocessing, manifest)
   specs.get(model.net.model).check_pool_rounding(values.pool_rounding)
   test_scales = _test_scales(values.test_scales, model)
   views.check_test_scales(test_scales, model.net.image_size)
@@ -78,7 +78,7 @@ def eval_config_from_flags(
     test_scales=test_scales,
     views=tuple(values.views),
     split=values.split,
-    flip=preprocessing.random_flip and manifest.mirror_safe if values.flip is None else values.flip,
+    flip=default_flip if values.flip is None else values.flip,
     average=values.average,
     pool_rounding=values.pool_rounding,
     batch_size=values.batch_size,

@@ -10,8 +10,10 @@ from vgg_slim.training.hooks.host_state import HostState
 class Validation(Protocol):
   """A validation result as training uses it: mean cross-entropy and accuracy, 0..1."""
 
-  loss: float
-  top_1_accuracy: float
+  @property
+  def loss(self) -> float: ...
+  @property
+  def top_1_accuracy(self) -> float: ...
 
 
 class Step(NamedTuple):
