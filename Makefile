@@ -47,9 +47,10 @@ mutants: venv  ## measures how many small faults the tests notice; PACKAGE=data 
 	$(RUN) tests.mutation --package=$(PACKAGE) --sample=$(SAMPLE) --seed=$(SEED) $(ARGS)
 
 .PHONY: lint
-lint: venv buildifier  ## runs ruff, import-linter and buildifier; changes nothing
+lint: venv buildifier  ## runs ruff, mypy, import-linter and buildifier; changes nothing
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
+	$(RUN) mypy vgg_slim benchmarks tests
 	.venv/bin/lint-imports --no-logo
 	$(if $(BUILDIFIER),$(BUILDIFIER) -mode=check -lint=warn -r $(BAZEL_FILES),@echo '$(NO_BUILDIFIER)')
 

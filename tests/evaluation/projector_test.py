@@ -25,7 +25,8 @@ def test_files_of_the_projector(tmp_path):
   folder = tmp_path / 'new'
   assert (folder / 'labels.tsv').read_text() == 'b c\na\n'
   np.testing.assert_allclose(np.loadtxt(folder / 'features.tsv'), features.values)
-  assert PIL.Image.open(folder / 'sprite.png').size == (8, 8)
+  with PIL.Image.open(folder / 'sprite.png') as sprite:
+    assert sprite.size == (8, 8)
   config = (folder / projector.CONFIG_FILE).read_text()
   assert 'tensor_name: "fc7"' in config
   assert config.count('single_image_dim: 4') == 2

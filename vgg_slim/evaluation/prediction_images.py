@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
+import PIL.Image
 
 from vgg_slim import tensorboard
 from vgg_slim.checkpoints.contract import Contract
@@ -93,6 +94,6 @@ def file_names(predictions: Sequence[Prediction]) -> list[str]:
 
 def _thumbnail(file: str, side: int) -> np.ndarray:
   """Thumbnail, uint8 [H, W, 3], RGB, no side longer than `side` pixels."""
-  image = image_files.read_file(file).image.convert('RGB')
+  image = PIL.Image.fromarray(np.asarray(image_files.read_file(file).image)).convert('RGB')
   image.thumbnail((side, side))
   return np.asarray(image)

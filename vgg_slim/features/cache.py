@@ -10,7 +10,7 @@ import json
 import pathlib
 import zipfile
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -150,7 +150,7 @@ def write_features(path: pathlib.Path, shape: Sequence[int], batches: Iterable[F
         np.lib.format.write_array(stream, np.concatenate(parts), allow_pickle=False)
 
 
-def _write_header(stream: zipfile.ZipExtFile, shape: tuple[int, ...]) -> None:
+def _write_header(stream: IO[bytes], shape: tuple[int, ...]) -> None:
   header = {'descr': '<f4', 'fortran_order': False, 'shape': shape}
   np.lib.format.write_array_header_1_0(stream, header)
 

@@ -100,10 +100,11 @@ def run_head_training(
       ]
       train_loss, train_accuracy = _mean(scores)
       _check_loss('training', train_loss, epoch)
-      validation_scores = (None, None)
+      validation_scores: tuple[float, float] | tuple[None, None] = (None, None)
       if validation:
-        validation_scores = graph.score(session, validation)
-        _check_loss('validation', validation_scores[0], epoch)
+        validation_loss, validation_accuracy = graph.score(session, validation)
+        _check_loss('validation', validation_loss, epoch)
+        validation_scores = validation_loss, validation_accuracy
       history.append(EpochScores(epoch, train_loss, train_accuracy, *validation_scores))
       if report:
         report(history[-1])
