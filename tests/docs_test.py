@@ -20,6 +20,7 @@ from tests import imports, testing
 from vgg_slim import __main__ as listing
 from vgg_slim.checkpoints import contract
 from vgg_slim.compat import tf
+from vgg_slim.configs import config
 from vgg_slim.data import example_proto, manifest
 from vgg_slim.evaluation import results
 from vgg_slim.features import cache
@@ -226,13 +227,23 @@ def run_python(page, **names):
 
 
 @pytest.mark.parametrize('page', ['README.md', 'README.zh-CN.md'])
-def test_the_code_in_the_readme_builds_a_network(page):
+def test_the_code_in_the_readme_builds_and_uses_networks(page, first_hour, monkeypatch):
+  monkeypatch.chdir(first_hour)
+  given = {
+    'pixels': np.zeros([2, 32, 32, 3], np.float32),
+    'config': config.read_train_config('runs/photos'),
+  }
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, [2, 224, 256, 3])
-    outputs = run_python(page, images=images)['outputs']
+    names = run_python(page, images=images, **given)
+  outputs = names['outputs']
   assert outputs.logits.shape.as_list() == [2, 1000]
   assert outputs.score_map.shape.as_list() == [2, 1, 2, 1000]
   assert {'conv1/conv1_1', 'pool5', 'fc7'} <= set(outputs.end_points)
+  assert names['logits'].shape == (2, 2)
+  assert {score.class_name for score in names['answers'][0].top} == {'0', '1'}
+  assert 0 <= names['error'] <= 1
+  assert names['result'].checkpoint.startswith('runs/photos/model.ckpt-')
 
 
 def test_the_tutorial_on_layers_learns():

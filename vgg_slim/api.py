@@ -192,6 +192,7 @@ def train(
   ...   class_names=photos.class_names,
   ... )
   >>> result = vgg_slim.train(settings, 'runs/new', quiet=True)
+  epoch 0.89: train loss ..., validation loss ...
   >>> result.checkpoint
   'runs/new/model.ckpt-2'
 
@@ -201,7 +202,7 @@ def train(
     overwrite: whether to remove the run in `train_dir` and start at step 0.
     validation_batch_size: number of images per batch in the validation.
     cluster: workers that train together, or None for this process alone.
-    quiet: whether progress is not printed.
+    quiet: whether only the end of each epoch is printed.
 
   Raises:
     ConfigError: the data set in `config.data_dir` is not the one that `config` was made for.

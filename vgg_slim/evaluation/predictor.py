@@ -231,11 +231,11 @@ def predict_files(
   with futures.ThreadPoolExecutor(_LOADERS) as pool:
     for start in range(0, len(paths), batch_size):
       chunk = paths[start : start + batch_size]
-      loaded = dict(zip(chunk, pool.map(functools.partial(_load, predictor), chunk), strict=True))
-      images = {path: image for path, image in loaded.items() if not isinstance(image, Failure)}
-      rows = dict(zip(images, predictor.probabilities(list(images.values())), strict=True))
-      for path in chunk:
-        yield _answer(predictor, path, rows[path], top) if path in rows else loaded[path]
+      loaded = list(pool.map(functools.partial(_load, predictor), chunk))
+      images = [image for image in loaded if not isinstance(image, Failure)]
+      rows = iter(predictor.probabilities(images))
+      for path, image in zip(chunk, loaded, strict=True):
+        yield image if isinstance(image, Failure) else _answer(predictor, path, next(rows), top)
 
 
 def _load(predictor: Predictor, path: str) -> np.ndarray | Failure:
