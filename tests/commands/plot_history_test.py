@@ -26,7 +26,8 @@ def test_the_curves_of_two_runs_are_drawn(tmp_path):
     metrics.add(EpochMetrics(5, 1.0, 0.5, 0.75, 0.6, 0.7, 0.01, 9.0))
   run = plot(tmp_path, '--train_dir=a,b')
   assert (run.returncode, run.stdout) == (0, 'Wrote history.png.\n'), run.stderr
-  assert PIL.Image.open(tmp_path / 'history.png').width > 500
+  with PIL.Image.open(tmp_path / 'history.png') as image:
+    assert image.width > 500
 
 
 def test_an_error_names_a_folder_without_a_history(tmp_path):

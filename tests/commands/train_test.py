@@ -39,7 +39,7 @@ def test_a_run_learns_and_prints_the_next_commands(data_dir, tmp_path, capsys):
   assert 'Evaluate:    tools/evaluate --train_dir=runs/folder_vgg_a' in output
   run = tmp_path / 'runs' / 'folder_vgg_a'
   assert config.read_train_config(str(run)).run.max_steps == 60
-  last = list(csv.DictReader((run / 'metrics.csv').open()))[-1]
+  last = list(csv.DictReader((run / 'metrics.csv').read_text().splitlines()))[-1]
   shown = {
     value.tag
     for path in (run / 'validation').iterdir()

@@ -127,7 +127,7 @@ def test_another_metric_and_another_rate_reset_their_counters(folder):
     'plateau: starts again at the new learning rate 0.001, with no decays so far.',
   ):
     assert line in output.splitlines()
-  rows = list(csv.DictReader((folder / 'run' / 'metrics.csv').open()))
+  rows = list(csv.DictReader((folder / 'run' / 'metrics.csv').read_text().splitlines()))
   assert float(rows[-1]['learning_rate']) == pytest.approx(1e-3)
   state = final_values(folder / 'run' / 'model.ckpt-20')['host_state/best']
   # `best` is the negative of the smallest loss; earlier epochs count with their own losses.
