@@ -23,13 +23,14 @@ def read(path: str) -> ForeignWeights:
   arrays, skipped = {}, []
   name = ''
   try:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-      raise CheckpointError(
-        f'{path} holds one array {list(loaded.shape)} without names; expected an .npz with one '
-        'array per variable.'
-      )
-    with loaded:
+    # NumPy does not close a file that it opened itself and cannot read.
+    with open(path, 'rb') as file:
+      loaded = np.load(file, allow_pickle=False)
+      if isinstance(loaded, np.ndarray):
+        raise CheckpointError(
+          f'{path} holds one array {list(loaded.shape)} without names; expected an .npz with one '
+          'array per variable.'
+        )
       for name in loaded.files:
         if is_bookkeeping(name):
           skipped.append(name)

@@ -57,10 +57,11 @@ def open_npz(path: pathlib.Path) -> Source:
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
-    loaded = np.load(path, allow_pickle=False)
-    if not isinstance(loaded, np.lib.npyio.NpzFile):
-      raise DataError(f'{path} holds a single array, expected a .npz file of images and labels.')
-    with loaded:
+    # NumPy does not close a file that it opened itself and cannot read.
+    with path.open('rb') as file:
+      loaded = np.load(file, allow_pickle=False)
+      if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise DataError(f'{path} holds a single array, expected a .npz file of images and labels.')
       return {name: loaded[name] for name in loaded.files}
   except (ValueError, zipfile.BadZipFile, EOFError) as error:
     if isinstance(error, DataError):
