@@ -161,7 +161,7 @@ def test_classes_in_another_order_are_matched_by_name(folder):
     )
     assert run.returncode == 0, run.stderr
     results[name] = json.loads((folder / f'{name}.json').read_text())['top_1_error']
-  assert 'data has 2 of the 2 classes of the network, found by name: label 0 is 1' in run.stdout
+  assert 'data has 2 of the 2 classes of the network, matched by name: label 0 is 1' in run.stdout
   # Swapping the names of the two scores makes correct answers wrong and wrong ones correct.
   assert results['imported'] + results['swapped'] == 1
 

@@ -14,7 +14,7 @@ def test_classes_are_found_by_name():
   assert classes.to_network(np.array([0, 1, 1])).tolist() == [3, 0, 0]
   assert not classes.is_identity
   assert classes.describe('data/x') == (
-    'data/x has 2 of the 5 classes of the network, found by name: label 0 is 3 (cat), 1 is 0 '
+    'data/x has 2 of the 5 classes of the network, matched by name: label 0 is 3 (cat), 1 is 0 '
     '(airplane).'
   )
 

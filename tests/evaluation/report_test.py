@@ -67,7 +67,7 @@ def test_a_split_without_errors_says_so():
 def test_only_the_classes_of_the_data_set_are_listed():
   some = ClassMap(ALL.names, np.array([2, 0]))  # there is no image of a cat
   text, _ = build(predicted=[2, 1, 2, 2], other=(2, 2, 2, 2), labels=[2, 2, 2, 2], classes=some)
-  assert '4 images of 2 of the network&#x27;s 3 classes, found by name' in text
+  assert '4 images of 2 of the network&#x27;s 3 classes, matched by name' in text
   assert '<td>owl</td><td class="number">100.00%</td><td class="number">75.00%</td>' in text
   dash = '<td class="number">-</td>'
   assert f'<td>cat</td>{dash}{dash}{dash}<td class="number">0</td>' in text

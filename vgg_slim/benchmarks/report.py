@@ -46,7 +46,7 @@ class Row:
 
   @property
   def key(self) -> tuple[str, Workload]:
-    """Key by which rows of different runs are compared: system and workload, less the data set."""
+    """Key for comparing rows of different runs: system, and workload without its data set."""
     return self.system, dataclasses.replace(self.workload, data_dir=None)
 
 

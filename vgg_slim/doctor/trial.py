@@ -1,4 +1,4 @@
-"""Checks of a run before it starts: its checkpoint, memory and disk space, one trial step."""
+"""Checks of a run before it starts: its checkpoint, memory and disk space, one dry step."""
 
 import dataclasses
 import io
@@ -22,7 +22,7 @@ from vgg_slim.nets.summary import format_bytes
 from vgg_slim.training import history, loop, preflight
 from vgg_slim.training.hooks import progress
 
-_BATCH_SIZE = 2  # of the trial step: batch norm needs more than one image
+_BATCH_SIZE = 2  # of the dry step: batch norm needs more than one image
 _MAX_INITIAL_LOSS = 3.0  # multiple of the loss of guessing, ln(K)
 
 
@@ -105,9 +105,8 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
       result = loop.run_training(trial, manifest, train_dir, evaluate_fn, silent)
     except VggSlimError as error:
       return failure('dry step', error)
-    except (
-      tf.errors.OpError
-    ) as error:  # mostly from a GPU: out of memory, or the wrong version of cuDNN
+    # Mostly from a GPU: out of memory, or the wrong version of cuDNN.
+    except tf.errors.OpError as error:
       text = f'{type(error).__name__}: {error.message.splitlines()[0]}'
       return Finding(FAIL, 'dry step', text, 'Try --gpus=none, a smaller --model or --image_size.')
     if result.stopped_by:  # the training loop catches Ctrl-C

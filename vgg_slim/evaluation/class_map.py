@@ -11,7 +11,7 @@ _MAX_SHOWN = 4  # names or pairs listed in a message
 
 
 class ClassMap(NamedTuple):
-  """The position of each class of a data set among the classes of a network.
+  """The index of each class of a data set among the classes of a network.
 
   Attributes:
     names: names of all K classes of the network, in the order of its scores.
@@ -47,8 +47,8 @@ class ClassMap(NamedTuple):
     """A one-line message that says how labels are mapped; `data_dir` names the data set."""
     pairs = [f'{i} is {label} ({self.names[label]})' for i, label in enumerate(self.labels)]
     return (
-      f'{data_dir} has {len(self.labels)} of the {len(self.names)} classes of the network, found '
-      f'by name: label {_first(pairs)}.'
+      f'{data_dir} has {len(self.labels)} of the {len(self.names)} classes of the network, '
+      f'matched by name: label {_first(pairs)}.'
     )
 
 

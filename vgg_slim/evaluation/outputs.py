@@ -68,7 +68,7 @@ def write_report(
 
 
 def read_images(shards: Sequence[str], indices: Sequence[int]) -> list[tuple[str, bytes]]:
-  """Reads names and encoded images at positions of a split; raises as `write_csv` does."""
+  """Reads names and encoded images by their indices in a split; raises as `write_csv` does."""
   wanted = set(map(int, indices))
   examples: dict[int, tuple[str, bytes]] = {}
   for index, example in enumerate(records.read_examples(shards)):

@@ -1,4 +1,4 @@
-"""HTML report of an evaluation: tables, significance, classes, calibration, worst errors."""
+"""HTML report of an evaluation: tables, significance, classes, calibration, confident errors."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ def render_report(
     shown: tables from `tables.make_tables`.
     comparisons: comparisons from `tables.compare`.
     classes: mapping from the classes of the data set to those of the network.
-    read_images: function from positions in the split to names and encoded images.
+    read_images: function from indices in the split to names and encoded images.
 
   Returns:
     HTML page with all images embedded.
@@ -85,7 +85,7 @@ def _comparisons(comparisons: Sequence[tables.Comparison]) -> list[Section]:
   text = (
     "McNemar's exact two-sided test on the images that only one of two lines gets right: p is the "
     'probability of a difference at least this large by chance alone. The tests are not corrected '
-    'for their number: of twenty between equals, one is expected below 0.05.'
+    'for their number: of twenty tests of equally good networks, one is expected below 0.05.'
   )
   headings = ('first', 'second', 'only first right', 'only second right', 'p')
   rows = [
@@ -121,7 +121,7 @@ def _class_row(name: str, scores: class_scores.ClassScores) -> tuple[html_report
 def _count(classes: ClassMap) -> str:
   if len(classes.labels) == len(classes.names):
     return f'{len(classes.names)} classes'
-  return f"{len(classes.labels)} of the network's {len(classes.names)} classes, found by name"
+  return f"{len(classes.labels)} of the network's {len(classes.names)} classes, matched by name"
 
 
 def _confusions(line: Line, classes: ClassMap) -> Section:

@@ -46,7 +46,7 @@ class Format(NamedTuple):
 
   Attributes:
     write: function of prefix, contract, an empty folder and the options below; writes the export.
-    load: function from the folder of an export to a function of a batch.
+    load: function from the folder of an export to a function that maps a batch to its outputs.
     tolerance: largest allowed difference of a class score, relative to the largest class score.
     takes_files: whether the model includes all preprocessing, and also takes files and uint8.
     extras: path of the folder of contract and labels, relative to the export.
@@ -102,7 +102,7 @@ class ExportRequest:
   Attributes:
     checkpoint: prefix of a checkpoint with a contract, or a train_dir, which stands for its newest
       checkpoint.
-    format: a name of FORMATS.
+    format: one of FORMATS.
     output: path of the folder to create.
     verify_dir: folder of images to compare on; None for images that come with scikit-learn.
     input_shape: one of INPUT_SHAPES for formats that offer the choice; None for their default.

@@ -182,7 +182,7 @@ def training_memory(
     rows: layers of the network, from `summarize`.
     image_size: side of the images, in pixels.
     batch_size: number of images per step.
-    precision: compute precision, a name in PRECISIONS.
+    precision: compute precision, one of PRECISIONS.
     copies: number of float32 slots that the optimizer keeps per trainable parameter.
 
   Raises:

@@ -31,7 +31,7 @@ def open_source(
   """Opens a data set.
 
   Args:
-    dataset: a name in DATASETS.
+    dataset: one of DATASETS.
     input_dir: folder or file of the data set; see DATASETS.
     class_names: all classes in the order of their labels; some may have no images. By default the
       classes of the data set in its own order.
