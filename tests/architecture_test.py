@@ -53,7 +53,7 @@ IN_FUNCTIONS_ONLY = (
 WITHOUT_TENSORFLOW = (
   'vgg_slim.commands.convert_to_tfrecord',
   'vgg_slim.commands.invocation',
-  'vgg_slim.commands.flags.optimizer_flags',
+  'vgg_slim.commands.flags.field_flags',
   'vgg_slim.__main__',
   'vgg_slim.benchmarks.conversion_step',
   'vgg_slim.benchmarks.growth',
@@ -112,8 +112,6 @@ WITHOUT_A_TEST = {
   'vgg_slim.commands.extract_features',
   'vgg_slim.commands.flags.eval_flags',
   'vgg_slim.commands.flags.flag_groups',
-  'vgg_slim.commands.flags.optimizer_flags',
-  'vgg_slim.commands.flags.run_flags',
   'vgg_slim.commands.result_tables',
 }
 

@@ -178,3 +178,15 @@ def _copy_registry(value):
   if not isinstance(value, dict):
     return value
   return {key: list(item) if isinstance(item, list) else item for key, item in value.items()}
+
+
+class Recorder:
+  """A stand-in for a config that records which of its settings are read."""
+
+  def __init__(self, config):
+    self._config = config
+    self.read = set()
+
+  def __getattr__(self, name):
+    self.read.add(name)
+    return getattr(self._config, name)

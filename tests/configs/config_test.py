@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from tests.configs import settings_table
 from vgg_slim.configs import config, resuming
 from vgg_slim.errors import CheckpointError, ConfigError
 
@@ -89,3 +90,32 @@ def test_a_run_of_version_0_1_keeps_its_resize_filter():
   resumed, changes = resuming.resume(saved, {'run.epochs': 99.0}, 'runs/photos')
   assert resumed.preprocessing.resize_filter == 'bilinear'
   assert len(changes) == 1
+
+
+def test_every_field_declares_its_meaning_and_what_a_resume_does():
+  undeclared = [
+    name
+    for name, setting in config.all_settings().items()
+    if setting is None or not setting.help.endswith('.') or setting.resume is None
+  ]
+  assert not undeclared, 'declare them with configs.fields.setting'
+
+
+def test_the_page_on_file_formats_lists_every_setting():
+  assert settings_table.documented_rows() == settings_table.rows(), (
+    'run python -m tests.configs.settings_table'
+  )
+
+
+def test_every_conflict_between_sections_is_listed_at_once():
+  with pytest.raises(ConfigError) as error:
+    dataclasses.replace(
+      a_config(batch_size=10),
+      net=config.NetConfig(2, image_size=40),
+      optimizer=config.OptimizerConfig(gradient_accumulation_steps=3),
+    )
+  assert str(error.value) == (
+    'train_scale_min=36 is smaller than image_size=40: no crop of 40 pixels fits; '
+    'num_classes=2, but there are 3 class names; batch_size=10 cannot be split into '
+    'gradient_accumulation_steps=3 equal micro-batches.'
+  )

@@ -9,8 +9,8 @@ SWITCH = fields.free_within(bool, 'off or on')
 
 @dataclasses.dataclass(frozen=True)
 class Some:
-  needed: int = fields.setting(resume=fields.REFUSED)
-  rate: float = fields.setting(0.5, resume=fields.FREE)
+  needed: int = fields.setting(help='A side.', resume=fields.REFUSED, has_flag=False)
+  rate: float = fields.setting(0.5, help='A rate.', resume=fields.FREE, heading='Rates')
   silent: int = 0
 
 
@@ -19,6 +19,13 @@ def test_a_setting_is_an_ordinary_field():
   assert Some.rate == 0.5
   with pytest.raises(TypeError, match='needed'):
     Some()
+
+
+def test_a_setting_says_what_it_means():
+  needed, rate, silent = map(fields.find_setting, dataclasses.fields(Some))
+  assert needed == fields.Setting('A side.', None, fields.REFUSED, None, has_flag=False)
+  assert rate == fields.Setting('A rate.', None, fields.FREE, 'Rates')
+  assert silent is None
 
 
 def test_a_field_declares_its_rule_and_is_refused_by_default():

@@ -19,7 +19,10 @@ def test_a_batch_may_hold_a_single_crop():
   [
     ({'views': ('dens',)}, "views=dens: .*not 'dens'"),
     ({'pool_rounding': 'round'}, r"pool_rounding must be one of \('floor', 'ceil'\), got 'round'"),
-    ({'average': 'mean', 'batch_size': 0}, 'average must be one of .*; batch_size must be'),
+    (
+      {'average': 'mean', 'batch_size': 0, 'views': ()},
+      'average must be one of .*; batch_size must be .*; views=: expected one or more',
+    ),
   ],
 )
 def test_invalid_values_are_refused(values, message):

@@ -3,10 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.testing import graph_session
+from tests.testing import Recorder, graph_session
 from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
-from vgg_slim.training.optimizers import build_optimizer, scale_loss
+from vgg_slim.training.optimizers import BUILDERS, build_optimizer, scale_loss
 
 RATE, STEPS = 0.1, 3
 START = np.array([1.0, -2.0])
@@ -84,6 +84,22 @@ def test_three_steps_match_a_numpy_loop(settings):
     got = session.run(weights)
   # Tolerance: float32 against float64.
   np.testing.assert_allclose(got, RULES[settings.optimizer](START, settings), rtol=1e-5)
+
+
+def test_every_optimizer_has_a_builder():
+  assert set(BUILDERS) == set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize(('name', 'optimizer'), OPTIMIZERS.items())
+def test_an_optimizer_has_the_settings_and_slots_of_its_row(name, optimizer):
+  config = Recorder(OptimizerConfig(optimizer=name))
+  with graph_session():
+    weights = tf.get_variable('weights', initializer=tf.ones([2]))
+    built = BUILDERS[name](config, tf.constant(0.1), [])
+    built.apply_gradients([(tf.zeros([2]), weights)])
+  decay = {'weight_decay'} if optimizer.decays_weights else set()
+  assert config.read == {*optimizer.settings, *decay}
+  assert len(built.get_slot_names()) == optimizer.num_slots
 
 
 def test_adamw_decays_only_the_given_variables():

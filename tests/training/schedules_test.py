@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from tests.testing import graph_session
+from tests.testing import Recorder, graph_session
 from vgg_slim.compat import tf
-from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
+from vgg_slim.configs.schedule import SCHEDULES, ScheduleConfig
 from vgg_slim.training import schedules
 from vgg_slim.training.schedules import Horizon
 
@@ -69,8 +69,21 @@ def test_schedules_by_hand(config, steps, expected):
   np.testing.assert_allclose(rates(config, steps), expected, rtol=1e-6, atol=1e-8)
 
 
-def test_every_type_has_a_schedule():
-  assert set(schedules.SCHEDULES) == set(DECAY_TYPES)
+BY_THE_HOOKS = {'plateau_patience', 'plateau_min_delta', 'plateau_max_falls'}
+
+
+def test_every_type_has_a_formula():
+  assert set(schedules.FORMULAS) == set(SCHEDULES)
+
+
+@pytest.mark.parametrize('name', SCHEDULES)
+def test_a_formula_reads_the_settings_in_its_row(name):
+  config = Recorder(schedule(name, learning_rate_boundaries=(2, 4)))
+  with graph_session():
+    schedules.FORMULAS[name](config, tf.constant(0, tf.int64), HORIZON)
+  of_all = {'learning_rate', 'schedule_epochs'}  # the horizon depends on the latter
+  by_others = BY_THE_HOOKS | {'learning_rate_decay_factor'} if name == 'plateau' else set()
+  assert config.read - of_all == set(SCHEDULES[name].settings) - of_all - by_others
 
 
 def test_a_warm_up_comes_before_the_schedule():

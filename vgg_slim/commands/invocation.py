@@ -29,10 +29,11 @@ _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
 _COMMON_HEADING = 'Every command'
 
 
-@flag_groups.headed(_COMMON_HEADING)
 def _define_flags() -> None:
   flags.DEFINE_bool('quiet', False, 'Show no progress, only results, warnings and errors.')
   flags.DEFINE_bool('verbose', False, 'Show the log of TensorFlow, and tracebacks of errors.')
+  for name in ('quiet', 'verbose'):
+    flag_groups.set_heading(name, _COMMON_HEADING)
 
 
 _define_flags()

@@ -26,7 +26,7 @@ from absl import flags
 from vgg_slim import output_files
 from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.commands import invocation, phases, run_plan
-from vgg_slim.commands.flags import checkpoint_flags, config_flags, run_flags
+from vgg_slim.commands.flags import checkpoint_flags, config_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
@@ -134,7 +134,7 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     f'{config.net.model} at {config.net.image_size} px on {train.num_examples} images of '
     f'{manifest.num_classes} classes from {config.data_dir}, into {train_dir}.'
   )
-  if run_flags.has_default_length() and not plan.is_resumed:
+  if config_flags.has_default_length() and not plan.is_resumed:
     steps = config.run.total_steps(train.num_examples)
     reporter.line(f'{config.run.epochs:g} epochs, {steps} steps; set the length with --epochs.')
   for change in plan.changes:

@@ -12,7 +12,6 @@ predicts what the head predicts on the features, and the other tools take it lik
 Heads whose names start with `average` average the feature map first (GAP), the others flatten it.
 """
 
-import dataclasses
 import pathlib
 import time
 
@@ -20,49 +19,21 @@ from absl import flags
 
 from vgg_slim.checkpoints import staging
 from vgg_slim.commands import invocation, progress
-from vgg_slim.commands.flags import checkpoint_flags
-from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS
+from vgg_slim.commands.flags import checkpoint_flags, field_flags
 from vgg_slim.errors import CheckpointError
 from vgg_slim.features import cache
-from vgg_slim.features.head_config import OPTIMIZERS, HeadConfig
-from vgg_slim.nets import head_specs
+from vgg_slim.features.head_config import HeadConfig
 
 checkpoint_flags.define()
 _FEATURES = flags.DEFINE_string('features', None, 'Folder made by tools/extract_features.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
-flags.DEFINE_enum('head', HeadConfig.head, sorted(head_specs.HEADS), 'Head to train.')
-flags.DEFINE_enum(
-  'classifier_activation',
-  HeadConfig.classifier_activation,
-  CLASSIFIER_ACTIVATIONS,
-  'Activation of the class scores: softmax, or sigmoid, a single logit for two classes.',
-)
-flags.DEFINE_integer('fc_units', HeadConfig.fc_units, 'Number of units per layer of --head=vgg.')
-flags.DEFINE_float(
-  'dropout_keep_prob', HeadConfig.dropout_keep_prob, 'Probability that dropout keeps a unit.'
-)
-flags.DEFINE_enum(
-  'initializer', HeadConfig.initializer, INITIALIZERS, 'Initializer of the weights.'
-)
-flags.DEFINE_enum('optimizer', HeadConfig.optimizer, OPTIMIZERS, 'Optimizer.')
-flags.DEFINE_float('learning_rate', HeadConfig.learning_rate, 'Constant learning rate.')
-flags.DEFINE_float(
-  'weight_decay',
-  HeadConfig.weight_decay,
-  'Factor of half the sum of squared weights in the loss.',
-)
-flags.DEFINE_integer('batch_size', HeadConfig.batch_size, 'Number of images per step.')
-flags.DEFINE_integer('epochs', HeadConfig.epochs, 'Number of passes over the features.')
-flags.DEFINE_integer(
-  'seed', HeadConfig.seed, 'Random seed for weight initialization, shuffling and dropout.'
-)
+field_flags.define(HeadConfig)
 
 
 def main() -> None:
   """Trains the head on the features and writes the checkpoint of the whole network."""
   invocation.check_given(_FEATURES, _OUTPUT)
-  names = [field.name for field in dataclasses.fields(HeadConfig)]
-  config = HeadConfig(**{name: flags.FLAGS[name].value for name in names})
+  config = field_flags.from_flags(HeadConfig)
   folder = pathlib.Path(_FEATURES.value)
   key = cache.read_key(folder)
   staging.check_checkpoint_is_free(_OUTPUT.value)

@@ -35,10 +35,10 @@ def check_fields(
   The error lists every missing and every unknown field.
 
   Args:
-    values: Value parsed from a JSON file.
-    config_class: Dataclass whose fields are expected.
-    where: Position in the file, for the message.
-    may_lack_defaults: Whether a field that has a default may be missing. Files written before the
+    values: value parsed from a JSON file.
+    config_class: dataclass whose fields are expected.
+    where: position in the file, for the message.
+    may_lack_defaults: whether a field that has a default may be missing. Files written before the
       field existed lack it, and its default is what the program did at that time.
   """
   if not isinstance(values, dict):

@@ -11,16 +11,17 @@ import json
 import pathlib
 
 from vgg_slim import files
-from vgg_slim.configs.checks import check_fields
+from vgg_slim.configs.base import Config
+from vgg_slim.configs.checks import Checks, check_fields
 from vgg_slim.configs.distribution import DistributionConfig
-from vgg_slim.configs.fields import REFUSED, free, setting
+from vgg_slim.configs.fields import REFUSED, Setting, find_setting, free, setting
 from vgg_slim.configs.fine_tune import FineTuneConfig
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
-from vgg_slim.configs.optimizer import DECAYED, OPTIMIZERS, OptimizerConfig
+from vgg_slim.configs.optimizer import OptimizerConfig
 from vgg_slim.configs.preprocessing import PreprocessingConfig
 from vgg_slim.configs.run import BEST_METRICS, RunConfig
 from vgg_slim.configs.runtime import NO_GPU, PRECISIONS, RuntimeConfig
-from vgg_slim.configs.schedule import DECAY_TYPES, ScheduleConfig
+from vgg_slim.configs.schedule import ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.preprocessing import test_scales
 from vgg_slim.preprocessing.description import FILTER_OF_0_1
@@ -30,11 +31,8 @@ __all__ = [
   'BEST_METRICS',
   'CLASSIFIER_ACTIVATIONS',
   'CONFIG_FILE',
-  'DECAYED',
-  'DECAY_TYPES',
   'INITIALIZERS',
   'NO_GPU',
-  'OPTIMIZERS',
   'PRECISIONS',
   'SECTIONS',
   'DistributionConfig',
@@ -46,6 +44,7 @@ __all__ = [
   'RuntimeConfig',
   'ScheduleConfig',
   'TrainConfig',
+  'all_settings',
   'check_fields',
   'read_train_config',
   'write_train_config',
@@ -57,20 +56,17 @@ _MOVED = free('the same images are read from there')
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Config):
   """A whole training run; `train_dir/config.json` is its JSON.
 
   Attributes:
-    net: Settings of the network.
-    preprocessing: Settings of preprocessing and augmentation.
-    optimizer: Settings of the loss, the update rule and the learning-rate schedule.
-    run: Length, random seed and intervals of the run.
-    fine_tune: What is restored from another checkpoint, and what is trained.
-    data_dir: Absolute path of the converted data set.
-    data_fingerprint: `Manifest.fingerprint` of the data set at step 0.
-    class_names: Class names in label order.
-    runtime: Devices, threads and compute precision.
-    distribution: Distribution over devices and workers.
+    net: settings of the network.
+    preprocessing: settings of preprocessing and augmentation.
+    optimizer: settings of the loss, the update rule and the learning-rate schedule.
+    run: length, random seed and intervals of the run.
+    fine_tune: what is restored from another checkpoint, and what is trained.
+    runtime: devices, threads and compute precision.
+    distribution: distribution over devices and workers.
   """
 
   net: NetConfig
@@ -78,29 +74,28 @@ class TrainConfig:
   optimizer: OptimizerConfig
   run: RunConfig
   fine_tune: FineTuneConfig
-  data_dir: str = setting(resume=_MOVED)
-  data_fingerprint: str = setting(resume=REFUSED)
-  class_names: tuple[str, ...] = setting(resume=REFUSED)
+  data_dir: str = setting(help='Absolute path of the converted data set.', resume=_MOVED)
+  data_fingerprint: str = setting(
+    help='Fingerprint of the manifest of the data set at step 0.', resume=REFUSED
+  )
+  class_names: tuple[str, ...] = setting(
+    help='Names of the classes in the order of the labels.', resume=REFUSED
+  )
   runtime: RuntimeConfig = RuntimeConfig()
   distribution: DistributionConfig = DistributionConfig()
 
-  def __post_init__(self):
-    object.__setattr__(self, 'class_names', tuple(self.class_names))
+  def _check_together(self, checks: Checks) -> None:
     side, scale = self.net.image_size, self.preprocessing.train_scale_min
-    if scale < side:
-      raise ConfigError(
-        f'train_scale_min={scale} is smaller than image_size={side}: no crop of {side} pixels fits.'
-      )
-    if self.net.num_classes != len(self.class_names):
-      raise ConfigError(
-        f'num_classes={self.net.num_classes}, but there are {len(self.class_names)} class names.'
-      )
-    batch, steps = self.run.batch_size, self.optimizer.gradient_accumulation_steps
-    if batch % steps:
-      raise ConfigError(
-        f'batch_size={batch} cannot be split into gradient_accumulation_steps={steps} equal '
-        'micro-batches.'
-      )
+    classes, names = self.net.num_classes, len(self.class_names)
+    batch, parts = self.run.batch_size, self.optimizer.gradient_accumulation_steps
+    problems = {
+      f'train_scale_min={scale} is smaller than image_size={side}: no crop of {side} pixels '
+      'fits': scale < side,
+      f'num_classes={classes}, but there are {names} class names': classes != names,
+      f'batch_size={batch} cannot be split into gradient_accumulation_steps={parts} equal '
+      'micro-batches': batch % parts,
+    }
+    checks.add(text for text, is_problem in problems.items() if is_problem)
 
   @property
   def test_scale(self) -> int:
@@ -116,7 +111,7 @@ class TrainConfig:
     """Inverse of `to_json`.
 
     Raises:
-      ConfigError: The text is not JSON, has unknown fields, or lacks fields that have no default.
+      ConfigError: the text is not JSON, has unknown fields, or lacks fields that have no default.
     """
     try:
       values = json.loads(text)
@@ -143,11 +138,23 @@ SECTIONS = {
 }
 
 
+def all_settings() -> dict[str, Setting | None]:
+  """What the field of each setting declares, by name, such as 'run.epochs' or 'data_dir'."""
+  declared = {}
+  for field in dataclasses.fields(TrainConfig):
+    if field.name in SECTIONS:
+      for inner in dataclasses.fields(SECTIONS[field.name]):
+        declared[f'{field.name}.{inner.name}'] = find_setting(inner)
+    else:
+      declared[field.name] = find_setting(field)
+  return declared
+
+
 def read_train_config(train_dir: str) -> TrainConfig:
   """Reads `train_dir/config.json`.
 
   Raises:
-    CheckpointError: The file does not exist, is damaged, or was written by an incompatible version;
+    CheckpointError: the file does not exist, is damaged, or was written by an incompatible version;
       the message names the file and the way out.
   """
   path = pathlib.Path(train_dir, CONFIG_FILE)

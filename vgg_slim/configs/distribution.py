@@ -1,27 +1,37 @@
 """How a run is distributed over devices and machines."""
 
 import dataclasses
+import functools
 
-from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.allowed import at_least, positive
+from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, REFUSED, setting
+
+_setting = functools.partial(setting, heading='Several devices')
 
 
 @dataclasses.dataclass(frozen=True)
-class DistributionConfig:
-  """Devices of each process; the processes themselves are listed in TF_CONFIG.
+class DistributionConfig(Config):
+  """Devices of each process; the processes themselves are listed in TF_CONFIG."""
 
-  Attributes:
-    num_devices: Number of devices that share the batch of a process.
-    sync_batch_norm: Whether batch norm computes its statistics over the images of all devices.
-    worker_timeout: Seconds after which a worker stops waiting for the others.
-  """
-
-  num_devices: int = setting(1, resume=FREE)
-  sync_batch_norm: bool = setting(False, resume=REFUSED)
-  worker_timeout: float = setting(300.0, resume=FREE)
-
-  def __post_init__(self):
-    checks = Checks(self)
-    checks.require(self.num_devices >= 1, 'num_devices', 'at least 1')
-    checks.require(self.worker_timeout > 0, 'worker_timeout', 'positive')
-    checks.raise_all()
+  num_devices: int = _setting(
+    1,
+    help='Number of GPUs of this machine, which share --batch_size equally. Without a GPU, the CPU '
+    'is split into that many virtual devices, which is useful for tests but not faster. See '
+    'docs/distributed.md.',
+    allowed=at_least(1),
+    resume=FREE,
+  )
+  sync_batch_norm: bool = _setting(
+    False,
+    help='Compute batch norm statistics over the images of all devices; otherwise each device uses '
+    'those of its own images.',
+    resume=REFUSED,
+  )
+  worker_timeout: float = _setting(
+    300.0,
+    help='Seconds after which one of several workers (TF_CONFIG) stops waiting for the others; it '
+    'must exceed the slowest step, checkpoint or validation.',
+    allowed=positive(),
+    resume=FREE,
+  )

@@ -1,29 +1,32 @@
-"""What a resumed run does with a changed setting, declared together with the setting.
+"""Settings: dataclass fields that say what they mean, what they may be, and what a resume does.
 
-    epochs: float = setting(14.0, resume=FREE)
-    seed: int = setting(0, resume=REFUSED)
+    epochs: float = setting(14.0, help='Number of epochs.', allowed=positive(), resume=FREE)
 
-`configs.resuming` applies these rules, and docs/file-formats.md lists them for all settings.
+All else follows from these declarations: `configs.base.Config` checks the values,
+`commands.flags.field_flags` defines the flags and their help, `configs.resuming` applies the rules
+of a resume, and docs/file-formats.md lists all settings.
 """
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-_KEY = 'resume'
+from vgg_slim.configs.allowed import Allowed
+
+_KEY = 'setting'
 
 
 class ResumeRule(NamedTuple):
   """What a resumed run does when one setting has a new value.
 
   Attributes:
-    is_refused: Whether a run cannot be resumed with a new value.
-    effect: Effect of a new value, as a clause without a full stop.
-    counters: Names of the host states whose counters start again.
-    is_kept: Whether the run keeps its old value, because the setting only matters at step 0.
-    kind_of: Function that returns the kind of a value. A new value of another kind is refused, one
+    is_refused: whether a run cannot be resumed with a new value.
+    effect: effect of a new value, as a clause without a full stop.
+    counters: names of the host states whose counters start again.
+    is_kept: whether the run keeps its old value, because the setting only matters at step 0.
+    kind_of: function that returns the kind of a value. A new value of another kind is refused, one
       of the same kind is not; None where all values are of one kind.
-    kinds: Reason why the kind cannot change, as a clause without a full stop.
+    kinds: reason why the kind cannot change, as a clause without a full stop.
   """
 
   is_refused: bool
@@ -74,11 +77,46 @@ def free_within(kind_of: Callable[[Any], Any], kinds: str) -> ResumeRule:
   return FREE._replace(kind_of=kind_of, kinds=kinds)
 
 
-def setting(default: Any = dataclasses.MISSING, *, resume: ResumeRule) -> Any:
-  """A dataclass field that declares what a resumed run does with a new value."""
-  return dataclasses.field(default=default, metadata={_KEY: resume})
+class Setting(NamedTuple):
+  """What a field declares besides its type and its default.
+
+  Attributes:
+    help: meaning of the setting, as whole sentences for `--help` and the documentation.
+    allowed: allowed values; None where the type says it all. A setting that is None by default may
+      always be None.
+    resume: what a resumed run does with a new value; None for configs that are not resumed.
+    heading: heading under which `--help` lists the flag; None for the general one.
+    has_flag: whether a flag of the same name sets the value. Other settings are properties of the
+      data set or of the checkpoint.
+  """
+
+  help: str
+  allowed: Allowed | None = None
+  resume: ResumeRule | None = None
+  heading: str | None = None
+  has_flag: bool = True
+
+
+def setting(
+  default: Any = dataclasses.MISSING,
+  *,
+  help: str,
+  allowed: Allowed | None = None,
+  resume: ResumeRule | None = None,
+  heading: str | None = None,
+  has_flag: bool = True,
+) -> Any:
+  """A dataclass field with the metadata that `Setting` describes."""
+  described = Setting(help, allowed, resume, heading, has_flag)
+  return dataclasses.field(default=default, metadata={_KEY: described})
+
+
+def find_setting(field: dataclasses.Field) -> Setting | None:
+  """What a field declares; None for an ordinary field."""
+  return field.metadata.get(_KEY)
 
 
 def resume_rule(field: dataclasses.Field) -> ResumeRule:
   """The rule of a field; a field that declares none is refused."""
-  return field.metadata.get(_KEY, REFUSED)
+  described = find_setting(field)
+  return (described and described.resume) or REFUSED

@@ -1,9 +1,11 @@
 """Where a new run starts from."""
 
 import dataclasses
+import functools
 
+from vgg_slim.configs.base import Config
+from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import REFUSED, kept, setting
-from vgg_slim.errors import ConfigError
 
 _NEED_A_CHECKPOINT = (
   'checkpoint_exclude_scopes',
@@ -14,39 +16,58 @@ _NEED_A_CHECKPOINT = (
 )
 
 _KEPT = kept('a resumed run continues from its own checkpoint')
+_setting = functools.partial(setting, heading='Fine-tuning')
 
 
 @dataclasses.dataclass(frozen=True)
-class FineTuneConfig:
+class FineTuneConfig(Config):
   """What a new run restores from a checkpoint, and what it trains.
 
-  Scopes are prefixes of variable names, such as 'vgg_16/fc8'.
-
-  Attributes:
-    checkpoint_path: Prefix of a checkpoint, or None to start from initialized weights. A resumed
-      run restores its own checkpoint instead.
-    checkpoint_exclude_scopes: Scopes that are not restored and keep their initial values.
-    new_head: Whether to initialize a new last layer, for other classes, together with any head
-      layers that a checkpoint of a trunk lacks.
-    from_net_a: Whether to initialize from a checkpoint of configuration A, as the paper does.
-    ignore_missing_vars: Whether variables that the checkpoint lacks may keep their initial values.
-    ignore_class_names: Whether the last layer is kept although the checkpoint has other names for
-      its classes.
-    trainable_scopes: Scopes to train; all else is frozen, including batch-norm statistics. Empty to
-      train everything.
+  Scopes are prefixes of variable names, such as 'vgg_16/fc8'. What is not trained is frozen,
+  including the statistics of batch norm.
   """
 
-  checkpoint_path: str | None = setting(None, resume=_KEPT)
-  checkpoint_exclude_scopes: tuple[str, ...] = setting((), resume=REFUSED)
-  new_head: bool = setting(False, resume=REFUSED)
-  from_net_a: bool = setting(False, resume=REFUSED)
-  ignore_missing_vars: bool = setting(False, resume=REFUSED)
-  ignore_class_names: bool = setting(False, resume=REFUSED)
-  trainable_scopes: tuple[str, ...] = setting((), resume=REFUSED)
+  checkpoint_path: str | None = _setting(
+    None,
+    help='Checkpoint to start a new run from: its prefix, or a train_dir, whose newest one is '
+    'used. A resumed run uses its own checkpoint.',
+    resume=_KEPT,
+  )
+  checkpoint_exclude_scopes: tuple[str, ...] = _setting(
+    (),
+    help='Comma-separated scopes that are not restored from --checkpoint_path, such as '
+    'vgg_16/fc7,vgg_16/fc8, or head for the whole head.',
+    resume=REFUSED,
+  )
+  new_head: bool = _setting(
+    False,
+    help='Restore everything except the last layer, to train on other classes; a checkpoint that '
+    'holds only a trunk is restored completely.',
+    resume=REFUSED,
+  )
+  from_net_a: bool = _setting(
+    False,
+    help='The checkpoint holds vgg_a: restore its first four convolutions and its fully-connected '
+    'layers, which is how the paper initializes its deeper networks.',
+    resume=REFUSED,
+  )
+  ignore_missing_vars: bool = _setting(
+    False,
+    help='Leave variables that are missing from the checkpoint at their initial values.',
+    resume=REFUSED,
+  )
+  ignore_class_names: bool = _setting(
+    False,
+    help='Restore the last layer although the class names of the checkpoint differ.',
+    resume=REFUSED,
+  )
+  trainable_scopes: tuple[str, ...] = _setting(
+    (),
+    help='Comma-separated scopes to train, or head; all other layers are frozen. Defaults to all.',
+    resume=REFUSED,
+  )
 
-  def __post_init__(self):
-    for name in ('checkpoint_exclude_scopes', 'trainable_scopes'):
-      object.__setattr__(self, name, tuple(getattr(self, name)))
+  def _check_together(self, checks: Checks) -> None:
     given = [name for name in _NEED_A_CHECKPOINT if getattr(self, name)]
     if given and self.checkpoint_path is None:
-      raise ConfigError(f'{", ".join(given)}: no effect without checkpoint_path.')
+      checks.add([f'{", ".join(given)}: no effect without checkpoint_path'])

@@ -1,12 +1,38 @@
 """Settings of the loss and of the update rule."""
 
 import dataclasses
+import functools
+from typing import NamedTuple
 
-from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.allowed import at_least, between, one_of, positive, some_of
 from vgg_slim.configs.fields import FREE, REFUSED, free, free_within, setting
+from vgg_slim.configs.kinds import users
 from vgg_slim.configs.schedule import ScheduleConfig
 
-OPTIMIZERS = ('momentum', 'sgd', 'adam', 'adamw', 'rmsprop')
+
+class Optimizer(NamedTuple):
+  """An optimizer, which `training.optimizers` builds by the same name.
+
+  Attributes:
+    num_slots: number of variables that it stores for each trainable variable.
+    settings: names of the settings of its update rule.
+    decays_weights: whether the update itself decays the weights. The loss contains the weight
+      decay of all other optimizers.
+  """
+
+  num_slots: int
+  settings: tuple[str, ...] = ()
+  decays_weights: bool = False
+
+
+_ADAM = ('adam_beta1', 'adam_beta2', 'opt_epsilon')
+OPTIMIZERS = {
+  'momentum': Optimizer(1, ('momentum', 'nesterov')),
+  'sgd': Optimizer(0),
+  'adam': Optimizer(2, _ADAM),
+  'adamw': Optimizer(2, _ADAM, decays_weights=True),
+  'rmsprop': Optimizer(2, ('momentum', 'rmsprop_decay', 'opt_epsilon')),
+}
 DECAYED = ('weights', 'biases', 'batch_norm')
 
 _MASKS = free('dropout draws different masks from this step on')
@@ -14,62 +40,91 @@ _WITHIN_AVERAGES = free_within(
   lambda decay: decay is None,
   'the averages are stored in the checkpoint, so they cannot be switched on or off',
 )
+_setting = functools.partial(setting, heading='Optimizer and loss')
+
+
+def _users(name: str) -> str:
+  return users(OPTIMIZERS, name)
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(ScheduleConfig):
-  """Update rule, weight decay and loss; the default is momentum SGD as in the paper, 3.1.
+  """Update rule, weight decay and loss; the default is momentum SGD as in the paper, 3.1."""
 
-  Attributes:
-    optimizer: One of OPTIMIZERS.
-    momentum: Momentum of 'momentum' and 'rmsprop', in [0, 1).
-    nesterov: Whether 'momentum' uses Nesterov's variant.
-    adam_beta1: Decay of the mean gradient, for 'adam' and 'adamw'.
-    adam_beta2: Decay of the mean squared gradient, for 'adam' and 'adamw'.
-    rmsprop_decay: Decay of the mean squared gradient, for 'rmsprop'.
-    opt_epsilon: Small constant added to the denominator of 'adam', 'adamw' and 'rmsprop', for
-      numerical stability.
-    weight_decay: Factor of sum(w**2) / 2 in the loss; for 'adamw' the factor of w in the update,
-      apart from the gradient.
-    weight_decay_on: Kinds of variables to decay, out of DECAYED: kernels, biases, and batch norm's
-      scale and shift.
-    clip_gradient_norm: Global norm above which gradients are scaled down; None for no limit.
-    gradient_accumulation_steps: Number of micro-batches that each batch is split into.
-    label_smoothing: Share of the target distribution that is spread evenly over all classes.
-    moving_average_decay: Decay of moving averages of all variables, stored next to them; None to
-      keep no averages.
-  """
-
-  optimizer: str = setting('momentum', resume=REFUSED)
-  momentum: float = setting(0.9, resume=FREE)
-  nesterov: bool = setting(False, resume=FREE)
-  adam_beta1: float = setting(0.9, resume=FREE)
-  adam_beta2: float = setting(0.999, resume=FREE)
-  rmsprop_decay: float = setting(0.9, resume=FREE)
-  opt_epsilon: float = setting(1e-8, resume=FREE)
-  weight_decay: float = setting(5e-4, resume=FREE)
-  weight_decay_on: tuple[str, ...] = setting(('weights',), resume=FREE)
-  clip_gradient_norm: float | None = setting(None, resume=FREE)
-  gradient_accumulation_steps: int = setting(1, resume=_MASKS)
-  label_smoothing: float = setting(0.0, resume=FREE)
-  moving_average_decay: float | None = setting(None, resume=_WITHIN_AVERAGES)
-
-  def __post_init__(self):
-    object.__setattr__(self, 'weight_decay_on', tuple(self.weight_decay_on))
-    super().__post_init__()
-
-  def _check(self, checks: Checks) -> None:
-    super()._check(checks)
-    checks.require(self.optimizer in OPTIMIZERS, 'optimizer', f'one of {OPTIMIZERS}')
-    for name in ('momentum', 'adam_beta1', 'adam_beta2', 'rmsprop_decay', 'label_smoothing'):
-      checks.require(0 <= getattr(self, name) < 1, name, 'in [0, 1)')
-    checks.require(self.opt_epsilon > 0, 'opt_epsilon', 'positive')
-    checks.require(self.weight_decay >= 0, 'weight_decay', 'at least 0')
-    kinds_ok = set(self.weight_decay_on) <= set(DECAYED)
-    checks.require(kinds_ok, 'weight_decay_on', f'some of {DECAYED}')
-    clip_ok = self.clip_gradient_norm is None or self.clip_gradient_norm > 0
-    checks.require(clip_ok, 'clip_gradient_norm', 'positive')
-    parts_ok = self.gradient_accumulation_steps >= 1
-    checks.require(parts_ok, 'gradient_accumulation_steps', 'at least 1')
-    average_ok = self.moving_average_decay is None or 0 < self.moving_average_decay < 1
-    checks.require(average_ok, 'moving_average_decay', 'in (0, 1)')
+  optimizer: str = _setting(
+    'momentum', help='Optimizer.', allowed=one_of(OPTIMIZERS), resume=REFUSED
+  )
+  momentum: float = _setting(
+    0.9,
+    help=f'Momentum of the {_users("momentum")} rules, in [0, 1).',
+    allowed=between('[0, 1)'),
+    resume=FREE,
+  )
+  nesterov: bool = _setting(False, help='Use Nesterov momentum.', resume=FREE)
+  adam_beta1: float = _setting(
+    0.9,
+    help=f'Decay of the moving average of gradients in {_users("adam_beta1")}.',
+    allowed=between('[0, 1)'),
+    resume=FREE,
+  )
+  adam_beta2: float = _setting(
+    0.999,
+    help=f'Decay of the moving average of squared gradients in {_users("adam_beta2")}.',
+    allowed=between('[0, 1)'),
+    resume=FREE,
+  )
+  rmsprop_decay: float = _setting(
+    0.9,
+    help=f'Decay of the moving average of squared gradients in {_users("rmsprop_decay")}.',
+    allowed=between('[0, 1)'),
+    resume=FREE,
+  )
+  opt_epsilon: float = _setting(
+    1e-8,
+    help=f'Small constant that keeps {_users("opt_epsilon")} from dividing by 0.',
+    allowed=positive(),
+    resume=FREE,
+  )
+  weight_decay: float = _setting(
+    5e-4,
+    help='Factor of half the sum of squared weights in the loss; in adamw the decay is decoupled '
+    'from the gradient.',
+    allowed=at_least(0),
+    resume=FREE,
+  )
+  weight_decay_on: tuple[str, ...] = _setting(
+    ('weights',),
+    help='Comma-separated kinds of variables to decay: weights, biases, batch_norm (its scale and '
+    'shift, which are usually better not decayed).',
+    allowed=some_of(DECAYED),
+    resume=FREE,
+  )
+  clip_gradient_norm: float | None = _setting(
+    None,
+    help='Largest global norm of the gradients, which are scaled down to it. By default not '
+    'limited.',
+    allowed=positive(),
+    resume=FREE,
+  )
+  gradient_accumulation_steps: int = _setting(
+    1,
+    help='Number of micro-batches that each batch is divided into, for batches that do not fit '
+    'into memory. The step is the same as with the whole batch, except that batch norm uses the '
+    'statistics of each micro-batch.',
+    allowed=at_least(1),
+    resume=_MASKS,
+  )
+  label_smoothing: float = _setting(
+    0.0,
+    help='Fraction of the target probability that is distributed evenly over all classes, usually '
+    '0.1; 0 disables label smoothing.',
+    allowed=between('[0, 1)'),
+    resume=FREE,
+  )
+  moving_average_decay: float | None = _setting(
+    None,
+    help='Decay, such as 0.999, of moving averages of all variables, which validation then uses. '
+    'By default there are none.',
+    allowed=between('(0, 1)'),
+    resume=_WITHIN_AVERAGES,
+  )

@@ -1,99 +1,126 @@
 """Settings of preprocessing and augmentation."""
 
 import dataclasses
+import functools
 
+from vgg_slim.configs.allowed import at_least, between, positive
+from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import REFUSED, setting
 from vgg_slim.preprocessing import description
 from vgg_slim.preprocessing.description import Rgb
 
+_setting = functools.partial(setting, resume=REFUSED, heading='Images')
+_augmentation = functools.partial(_setting, heading='Augmentation')
+
 
 @dataclasses.dataclass(frozen=True)
-class PreprocessingConfig:
+class PreprocessingConfig(Config):
   """How an image becomes the network's input: (RGB 0..255 - rgb_mean) * pixel_scale.
 
   The augmentations apply to training alone and are off by default, except for `random_flip`.
-
-  Attributes:
-    rgb_mean: Mean of the training split, R, G, B, 0..255.
-    pixel_scale: Factor applied after the mean is subtracted, one number or one each for R, G, B; 1
-      in the paper, 1 / standard deviation for featurewise normalization.
-    train_scale_min: Lower end of the range [min, max], in pixels, from which the smaller side S of
-      a training image is drawn (paper, 3.1).
-    train_scale_max: Upper end of that range; equal to `train_scale_min` for single-scale training.
-    random_flip: Whether training images are flipped left to right with probability 1/2.
-    rgb_shift: Standard deviation of the color shift along the principal axes of the pixels, in
-      eigenvalues of their covariance (paper, 3.1; 0.1 in Krizhevsky et al., 2012, 4.1).
-    rgb_covariance: Covariance of the pixels of the training split, 3 x 3, R, G, B, 0..255, used by
-      `rgb_shift`.
-    width_shift: Largest horizontal shift of the crop, as a share of its width.
-    height_shift: Largest vertical shift of the crop, as a share of its height.
-    zoom_min: Lower end of the range [min, max] from which two factors are drawn, one each for the
-      height and the width of the crop; below 1, objects appear larger.
-    zoom_max: Upper end of that range.
-    brightness_min: Lower end of the range [min, max] from which a factor of all pixels is drawn;
-      the product is clipped to 0..255.
-    brightness_max: Upper end of that range.
-    random_erasing: Probability that a rectangle of 2 to 33 % of the crop is filled with the mean
-      color (Zhong et al., arXiv:1708.04896).
-    cutout: Side of a square that is filled with the mean color, as a share of the crop's side
-      (DeVries and Taylor, arXiv:1708.04552).
-    mixup: Both parameters of the Beta distribution from which the weight is drawn for averaging an
-      image and its label with another image (Zhang et al., arXiv:1710.09412).
-    cutmix: Both parameters of the Beta distribution of the share of an image that remains when a
-      rectangle is pasted from another image (Yun et al., arXiv:1905.04899). With `mixup` as well,
-      one of the two is applied to each image.
-    resize_filter: Resize filter of training and evaluation, see `description.Preprocessing`.
-    stored_side: Side of the stored images, see `description.Preprocessing`; a property of the data
-      set.
   """
 
-  rgb_mean: Rgb = setting(resume=REFUSED)
-  pixel_scale: float | Rgb = setting(1.0, resume=REFUSED)
-  train_scale_min: int = setting(256, resume=REFUSED)
-  train_scale_max: int = setting(256, resume=REFUSED)
-  random_flip: bool = setting(True, resume=REFUSED)
-  rgb_shift: float = setting(0.0, resume=REFUSED)
-  rgb_covariance: tuple[Rgb, Rgb, Rgb] | None = setting(None, resume=REFUSED)
-  width_shift: float = setting(0.0, resume=REFUSED)
-  height_shift: float = setting(0.0, resume=REFUSED)
-  zoom_min: float = setting(1.0, resume=REFUSED)
-  zoom_max: float = setting(1.0, resume=REFUSED)
-  brightness_min: float = setting(1.0, resume=REFUSED)
-  brightness_max: float = setting(1.0, resume=REFUSED)
-  random_erasing: float = setting(0.0, resume=REFUSED)
-  cutout: float = setting(0.0, resume=REFUSED)
-  mixup: float = setting(0.0, resume=REFUSED)
-  cutmix: float = setting(0.0, resume=REFUSED)
-  resize_filter: str = setting(description.ANTIALIASED, resume=REFUSED)
-  stored_side: int | None = setting(None, resume=REFUSED)
+  rgb_mean: Rgb = _setting(
+    help='Mean of the pixels of the training split, R, G, B, 0..255.', has_flag=False
+  )
+  pixel_scale: float | Rgb = _setting(
+    1.0,
+    help='Factor that pixels of 0..255 are multiplied by after the mean is subtracted; '
+    '--featurewise_std sets one for each channel.',
+  )
+  train_scale_min: int = _setting(
+    256,
+    help='Smallest random S, in pixels: the smaller side that training images are resized to '
+    'before they are cropped.',
+    allowed=at_least(1),
+  )
+  train_scale_max: int = _setting(256, help='Largest random S, in pixels.')
+  random_flip: bool = _setting(True, help='Mirror images horizontally with probability 1/2.')
+  # Krizhevsky et al., 2012, section 4.1.
+  rgb_shift: float = _augmentation(
+    0.0,
+    help='Standard deviation of a random color shift along the principal components of the '
+    'training pixels, in multiples of their eigenvalues; the paper uses 0.1.',
+    allowed=at_least(0),
+  )
+  rgb_covariance: tuple[Rgb, Rgb, Rgb] | None = _setting(
+    None,
+    help='Covariance of the pixels of the training split, 3 x 3, R, G, B, 0..255, for rgb_shift.',
+    has_flag=False,
+  )
+  width_shift: float = _augmentation(
+    0.0,
+    help='Largest random horizontal shift of the crop, as a fraction of its width.',
+    allowed=between('[0, 1]'),
+  )
+  height_shift: float = _augmentation(
+    0.0,
+    help='Largest random vertical shift of the crop, as a fraction of its height.',
+    allowed=between('[0, 1]'),
+  )
+  zoom_min: float = _augmentation(
+    1.0,
+    help='Smallest factor by which height and width of the crop are randomly scaled.',
+    allowed=positive(),
+  )
+  zoom_max: float = _augmentation(
+    1.0, help='Largest factor by which height and width of the crop are randomly scaled.'
+  )
+  brightness_min: float = _augmentation(
+    1.0,
+    help='Smallest factor by which the pixels of an image are randomly multiplied.',
+    allowed=positive(),
+  )
+  brightness_max: float = _augmentation(
+    1.0, help='Largest factor by which the pixels of an image are randomly multiplied.'
+  )
+  # Zhong et al., arXiv:1708.04896.
+  random_erasing: float = _augmentation(
+    0.0,
+    help='Probability that a random rectangle is filled with the mean color.',
+    allowed=between('[0, 1]'),
+  )
+  # DeVries and Taylor, arXiv:1708.04552.
+  cutout: float = _augmentation(
+    0.0,
+    help='Side of a random square filled with the mean color, as a fraction of the side of the '
+    'crop.',
+    allowed=between('[0, 1]'),
+  )
+  # Zhang et al., arXiv:1710.09412.
+  mixup: float = _augmentation(
+    0.0,
+    help='Average pairs of images and their labels; the value is the parameter of the Beta '
+    'distribution of the weights, such as 0.2.',
+    allowed=at_least(0),
+  )
+  # Yun et al., arXiv:1905.04899. With mixup as well, one of the two is applied to each image.
+  cutmix: float = _augmentation(
+    0.0,
+    help='Paste a rectangle of another image; the value is the parameter of the Beta distribution '
+    'of its area, such as 1.',
+    allowed=at_least(0),
+  )
+  resize_filter: str = _setting(
+    description.ANTIALIASED,
+    help='Filter that resizes images in training and evaluation.',
+    has_flag=False,
+  )
+  stored_side: int | None = _setting(
+    None,
+    help='Smaller side in pixels to which the converter reduced larger images; null if it did not.',
+    has_flag=False,
+  )
 
-  def __post_init__(self):
-    object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
-    if isinstance(self.pixel_scale, (list, tuple)):
-      object.__setattr__(self, 'pixel_scale', tuple(self.pixel_scale))
-    if self.rgb_covariance is not None:
-      object.__setattr__(self, 'rgb_covariance', tuple(map(tuple, self.rgb_covariance)))
-    checks = Checks(self)
+  def _check_together(self, checks: Checks) -> None:
     checks.add(description.pixel_problems(self))
-    checks.require(self.train_scale_min >= 1, 'train_scale_min', 'at least 1')
-    self._check_range(checks, 'train_scale')
-    checks.require(self.rgb_shift >= 0, 'rgb_shift', 'at least 0')
     covariance_ok = self.rgb_covariance is not None or not self.rgb_shift
     checks.require(covariance_ok, 'rgb_covariance', 'given for rgb_shift')
-    for name in ('zoom', 'brightness'):
-      checks.require(getattr(self, f'{name}_min') > 0, f'{name}_min', 'positive')
-      self._check_range(checks, name)
-    for name in ('width_shift', 'height_shift', 'random_erasing', 'cutout'):
-      checks.require(0 <= getattr(self, name) <= 1, name, 'in [0, 1]')
-    for name in ('mixup', 'cutmix'):
-      checks.require(getattr(self, name) >= 0, name, 'at least 0')
-    checks.raise_all()
-
-  def _check_range(self, checks: Checks, name: str) -> None:
-    low = getattr(self, f'{name}_min')
-    in_order = low <= getattr(self, f'{name}_max')
-    checks.require(in_order, f'{name}_max', f'at least {name}_min={low}')
+    for name in ('train_scale', 'zoom', 'brightness'):
+      low = getattr(self, f'{name}_min')
+      in_order = low <= getattr(self, f'{name}_max')
+      checks.require(in_order, f'{name}_max', f'at least {name}_min={low}')
 
   @property
   def mixes(self) -> bool:

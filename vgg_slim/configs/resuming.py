@@ -8,10 +8,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import ResumeRule, resume_rule
 from vgg_slim.errors import CheckpointError
 
-Config = TypeVar('Config')
+SomeConfig = TypeVar('SomeConfig', bound=Config)
 
 _SHOWN = 80  # characters of a value in a message
 
@@ -29,18 +30,18 @@ class Change(NamedTuple):
 
 
 def resume(
-  saved: Config, given: Mapping[str, Any], train_dir: str
-) -> tuple[Config, tuple[str, ...]]:
+  saved: SomeConfig, given: Mapping[str, Any], train_dir: str
+) -> tuple[SomeConfig, tuple[str, ...]]:
   """Returns the config of the resumed run, and one line for each setting that changed.
 
   Args:
-    saved: Dataclass read from `config.json`; its sections are dataclasses, too.
-    given: New values by name, such as 'run.epochs' or 'data_dir'.
-    train_dir: Folder of the run, for messages.
+    saved: dataclass read from `config.json`; its sections are dataclasses, too.
+    given: new values by name, such as 'run.epochs' or 'data_dir'.
+    train_dir: folder of the run, for messages.
 
   Raises:
-    ConfigError: A value is out of range.
-    CheckpointError: The run cannot be resumed with some of the values; all of these are listed.
+    ConfigError: a value is out of range.
+    CheckpointError: the run cannot be resumed with some of the values; all of these are listed.
   """
   wanted = {
     field.name: _replace(getattr(saved, field.name), field.name, given)
@@ -56,25 +57,8 @@ def resume(
   return dataclasses.replace(saved, **wanted), lines
 
 
-def resume_rules(config_class: type, sections: Mapping[str, type]) -> dict[str, ResumeRule]:
-  """The rule of every setting, by name.
-
-  Args:
-    config_class: Dataclass of the whole config.
-    sections: Dataclasses of its sections, by field name.
-  """
-  rules = {}
-  for field in dataclasses.fields(config_class):
-    if field.name not in sections:
-      rules[field.name] = resume_rule(field)
-      continue
-    for inner in dataclasses.fields(sections[field.name]):
-      rules[f'{field.name}.{inner.name}'] = resume_rule(inner)
-  return rules
-
-
 def _replace(value: Any, name: str, given: Mapping[str, Any]) -> Any:
-  if not dataclasses.is_dataclass(value):
+  if not dataclasses.is_dataclass(value) or isinstance(value, type):
     return given.get(name, value)
   prefix = f'{name}.'
   own = {key.removeprefix(prefix): new for key, new in given.items() if key.startswith(prefix)}

@@ -1,17 +1,23 @@
 """Length of a run, and how often it reports, saves and validates."""
 
 import dataclasses
+import functools
 import math
+from collections.abc import Sequence
 
-from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.allowed import Allowed, at_least, between, one_of, positive
+from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, REFUSED, free, resets, setting
+from vgg_slim.configs.kinds import users
+from vgg_slim.configs.schedule import SCHEDULES
 
 # Minimum length of a run without --epochs and --max_steps; about that of the digits recipe.
 FEWEST_STEPS = 600
 BEST_METRICS = ('accuracy', 'loss')
 
 _LENGTH = free(
-  'the run ends there, and so do polynomial, cosine and one_cycle unless schedule_epochs is set'
+  f'the run ends there, and so do {users(SCHEDULES, "schedule_epochs")} unless schedule_epochs is '
+  'set'
 )
 _OLDER = free('older checkpoints are removed when the next one is saved')
 _BEST = free('it takes effect at the next validation')
@@ -19,71 +25,104 @@ _COMPARISON = resets(
   *('best', 'early_stop', 'plateau'),
   effect='epochs are compared by this metric from this step on',
 )
+_setting = functools.partial(setting, heading='Run')
+
+
+def _are_profile_steps(steps: Sequence[int]) -> bool:
+  return not steps or (len(steps) == 2 and 1 <= steps[0] <= steps[1])
 
 
 @dataclasses.dataclass(frozen=True)
-class RunConfig:
-  """Length, random seed, and the intervals of logging, checkpoints and summaries.
+class RunConfig(Config):
+  """Length, random seed, and the intervals of logging, checkpoints and summaries."""
 
-  Attributes:
-    batch_size: Number of images in each training step, over all devices and workers.
-    epochs: Passes over the training split; ignored when `max_steps` is given.
-    max_steps: Last global step, or None.
-    seed: Random seed for weight initialization, shuffling, augmentation and dropout.
-    log_every_steps: Steps between two progress lines and scalar summaries.
-    save_every_steps: Steps between two checkpoints, in addition to the one after every epoch.
-    image_summary_every_steps: Steps between two image summaries; 0 for none, also of validation.
-    histogram_every_steps: Steps between two histograms of weights, gradients and activations; 0 for
-      none.
-    profile_steps: First and last step whose operations are timed; empty for none.
-    keep_checkpoints: Number of newest checkpoints to keep.
-    keep_best: Whether the checkpoint of the best epoch is also kept, in `best/`.
-    best_metric: Metric that decides which epoch is better, one of BEST_METRICS; also used by early
-      stopping and 'plateau'.
-    early_stop_patience: Number of epochs without improvement after which the run ends; None to
-      never end early.
-    early_stop_min_delta: Smallest difference of the metric that counts as an improvement.
-    alarm_steps: Number of steps that the loss may stay at chance level before an alarm, and steps
-      between two checks for dead units; 0 for no alarms.
-  """
-
-  batch_size: int = setting(32, resume=REFUSED)
-  epochs: float = setting(14.0, resume=_LENGTH)
-  max_steps: int | None = setting(None, resume=_LENGTH)
-  seed: int = setting(0, resume=REFUSED)
-  log_every_steps: int = setting(10, resume=FREE)
-  save_every_steps: int = setting(1000, resume=FREE)
-  image_summary_every_steps: int = setting(500, resume=FREE)
-  histogram_every_steps: int = setting(0, resume=FREE)
-  profile_steps: tuple[int, ...] = setting((), resume=FREE)
-  keep_checkpoints: int = setting(3, resume=_OLDER)
-  keep_best: bool = setting(False, resume=_BEST)
-  best_metric: str = setting('accuracy', resume=_COMPARISON)
-  early_stop_patience: int | None = setting(None, resume=FREE)
-  early_stop_min_delta: float = setting(0.0, resume=FREE)
-  alarm_steps: int = setting(200, resume=FREE)
-
-  def __post_init__(self):
-    object.__setattr__(self, 'profile_steps', tuple(self.profile_steps))
-    checks = Checks(self)
-    checks.require(self.batch_size >= 1, 'batch_size', 'at least 1')
-    checks.require(self.epochs > 0, 'epochs', 'positive')
-    checks.require(self.max_steps is None or self.max_steps >= 1, 'max_steps', 'at least 1')
-    checks.require(0 <= self.seed < 2**31, 'seed', 'in [0, 2**31)')
-    checks.require(self.log_every_steps >= 1, 'log_every_steps', 'at least 1')
-    checks.require(self.save_every_steps >= 1, 'save_every_steps', 'at least 1')
-    for name in ('image_summary_every_steps', 'histogram_every_steps'):
-      checks.require(getattr(self, name) >= 0, name, 'at least 0')
-    steps = self.profile_steps
-    steps_ok = not steps or (len(steps) == 2 and 1 <= steps[0] <= steps[1])
-    checks.require(steps_ok, 'profile_steps', 'the first step, at least 1, and the last')
-    checks.require(self.keep_checkpoints >= 1, 'keep_checkpoints', 'at least 1')
-    checks.require(self.best_metric in BEST_METRICS, 'best_metric', f'one of {BEST_METRICS}')
-    patience_ok = self.early_stop_patience is None or self.early_stop_patience >= 1
-    checks.require(patience_ok, 'early_stop_patience', 'at least 1')
-    checks.require(self.early_stop_min_delta >= 0, 'early_stop_min_delta', 'at least 0')
-    checks.require(self.alarm_steps >= 0, 'alarm_steps', 'at least 0')
-    checks.raise_all()
+  batch_size: int = _setting(
+    32, help='Number of images per step.', allowed=at_least(1), resume=REFUSED
+  )
+  epochs: float = _setting(
+    14.0,
+    help='Number of passes over the training split; the paper has 74 over ImageNet.',
+    allowed=positive(),
+    resume=_LENGTH,
+  )
+  max_steps: int | None = _setting(
+    None, help='Last step of the run; overrides --epochs.', allowed=at_least(1), resume=_LENGTH
+  )
+  seed: int = _setting(
+    0,
+    help='Random seed for weight initialization, shuffling, augmentation and dropout.',
+    allowed=between('[0, 2**31)'),
+    resume=REFUSED,
+  )
+  log_every_steps: int = _setting(
+    10, help='Number of steps between two progress lines.', allowed=at_least(1), resume=FREE
+  )
+  save_every_steps: int = _setting(
+    1000,
+    help='Number of steps between two checkpoints, in addition to one after every epoch.',
+    allowed=at_least(1),
+    resume=FREE,
+  )
+  image_summary_every_steps: int = _setting(
+    500,
+    help='Number of steps between two summaries of images and first-layer filters in TensorBoard; '
+    '0 for none, and none of the errors in validation either.',
+    allowed=at_least(0),
+    resume=FREE,
+  )
+  histogram_every_steps: int = _setting(
+    0,
+    help='Number of steps between two histograms of weights, gradients and activations; 0 for '
+    'none.',
+    allowed=at_least(0),
+    resume=FREE,
+  )
+  profile_steps: tuple[int, ...] = _setting(
+    (),
+    help='First and last step to profile, such as 100,102. The times of all operations are written '
+    'to TRAIN_DIR/profile/step-100.json, for chrome://tracing and ui.perfetto.dev.',
+    allowed=Allowed('the first step, at least 1, and the last', _are_profile_steps),
+    resume=FREE,
+  )
+  keep_checkpoints: int = _setting(
+    3,
+    help='Number of checkpoints to keep; older ones are removed.',
+    allowed=at_least(1),
+    resume=_OLDER,
+  )
+  keep_best: bool = _setting(
+    False,
+    help='Also keep the checkpoint of the best epoch, in TRAIN_DIR/best, which is itself a '
+    'train_dir.',
+    resume=_BEST,
+  )
+  best_metric: str = _setting(
+    'accuracy',
+    help='Validation metric that decides whether an epoch is better, for --keep_best, early '
+    'stopping and plateau.',
+    allowed=one_of(BEST_METRICS),
+    resume=_COMPARISON,
+  )
+  early_stop_patience: int | None = _setting(
+    None,
+    help='Number of epochs without improvement after which the run ends. By default it does not '
+    'end early.',
+    allowed=at_least(1),
+    resume=FREE,
+  )
+  early_stop_min_delta: float = _setting(
+    0.0,
+    help='Smallest improvement that early stopping counts.',
+    allowed=at_least(0),
+    resume=FREE,
+  )
+  alarm_steps: int = _setting(
+    200,
+    help='Number of steps after which a loss that stays at that of guessing causes a warning, and '
+    'between two checks for dead units; 0 for no warnings.',
+    allowed=at_least(0),
+    resume=FREE,
+  )
 
   @classmethod
   def default_epochs(cls, num_examples: int, batch_size: int) -> float:

@@ -1,9 +1,11 @@
 """Settings of devices, threads and compute precision."""
 
 import dataclasses
+import functools
 import re
 
-from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.allowed import Allowed, at_least, one_of
+from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, free_within, setting
 
 PRECISIONS = ('float32', 'bfloat16', 'float16')
@@ -13,31 +15,44 @@ _WITHIN_PRECISION = free_within(
   lambda precision: precision == 'float16',
   'float16 stores a loss scale in the checkpoint, so it cannot be switched on or off',
 )
+_setting = functools.partial(setting, heading='Precision and device')
+
+
+def _are_gpus(text: str) -> bool:
+  return text == NO_GPU or re.fullmatch(r'\d+(,\d+)*', text) is not None
 
 
 @dataclasses.dataclass(frozen=True)
-class RuntimeConfig:
-  """How TensorFlow runs the graph.
+class RuntimeConfig(Config):
+  """How TensorFlow runs the graph."""
 
-  Attributes:
-    precision: Compute precision of convolutions and matrix products, one of PRECISIONS; variables
-      stay float32.
-    xla: Whether XLA compiles the operations that it supports.
-    num_threads: Number of threads that one operation may use; 0 for all cores.
-    gpus: Comma-separated GPU numbers, such as '0,2'; NO_GPU for none; None for all.
-    gpu_memory_growth: Whether GPU memory is allocated as needed, instead of all of it at the start.
-  """
-
-  precision: str = setting('float32', resume=_WITHIN_PRECISION)
-  xla: bool = setting(False, resume=FREE)
-  num_threads: int = setting(0, resume=FREE)
-  gpus: str | None = setting(None, resume=FREE)
-  gpu_memory_growth: bool = setting(False, resume=FREE)
-
-  def __post_init__(self):
-    checks = Checks(self)
-    checks.require(self.precision in PRECISIONS, 'precision', f'one of {PRECISIONS}')
-    checks.require(self.num_threads >= 0, 'num_threads', 'at least 0')
-    gpus_ok = self.gpus in (None, NO_GPU) or re.fullmatch(r'\d+(,\d+)*', self.gpus)
-    checks.require(bool(gpus_ok), 'gpus', f'comma-separated numbers or {NO_GPU!r}')
-    checks.raise_all()
+  precision: str = _setting(
+    'float32',
+    help='Compute precision of convolutions and matrix products; variables stay float32. bfloat16 '
+    'is for CPUs with AMX or AVX-512 BF16; float16, with loss scaling, is for GPUs.',
+    allowed=one_of(PRECISIONS),
+    resume=_WITHIN_PRECISION,
+  )
+  xla: bool = _setting(
+    False,
+    help='Compile the graph with XLA where possible. On CPUs TensorFlow also needs the environment '
+    'variable TF_XLA_FLAGS=--tf_xla_cpu_global_jit, and it is seldom faster: measure first.',
+    resume=FREE,
+  )
+  num_threads: int = _setting(
+    0,
+    help='Number of threads per operation; 0 for one per core.',
+    allowed=at_least(0),
+    resume=FREE,
+  )
+  gpus: str | None = _setting(
+    None,
+    help=f"Comma-separated indices of the GPUs to use, or '{NO_GPU}'. Defaults to all.",
+    allowed=Allowed(f'comma-separated numbers or {NO_GPU!r}', _are_gpus),
+    resume=FREE,
+  )
+  gpu_memory_growth: bool = _setting(
+    False,
+    help='Allocate GPU memory as it is needed; otherwise TensorFlow allocates all of it at once.',
+    resume=FREE,
+  )

@@ -1,14 +1,20 @@
 """Configuration of an evaluation. No TensorFlow."""
 
 import dataclasses
+import functools
 
+from vgg_slim.configs.allowed import at_least, one_of
+from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks
+from vgg_slim.configs.fields import setting
 from vgg_slim.configs.preprocessing import PreprocessingConfig
 from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.evaluation import views
 
 AVERAGES = ('probabilities', 'logits')
+
+_setting = functools.partial(setting, heading='Images and views')
 
 
 def flips_by_default(preprocessing: PreprocessingConfig, manifest: Manifest) -> bool:
@@ -17,38 +23,41 @@ def flips_by_default(preprocessing: PreprocessingConfig, manifest: Manifest) -> 
 
 
 @dataclasses.dataclass(frozen=True)
-class EvalConfig:
-  """Which images are scored, in which views, and how views are averaged (arXiv:1409.1556, 3.2).
+class EvalConfig(Config):
+  """Which images are scored, in which views, and how views are averaged (arXiv:1409.1556, 3.2)."""
 
-  Attributes:
-    test_scales: smaller sides Q of the resized images, in pixels.
-    views: names from `views.VIEWS`; several joined by '+' are averaged.
-    split: name of the split to score.
-    flip: whether to score horizontally flipped images as well, and average.
-    average: quantity that is averaged over views: 'probabilities', as in the paper, or 'logits'.
-    use_averages: whether to use the moving averages of the weights where a checkpoint has them.
-    pool_rounding: rounding of pooling output sizes, see `nets.mode.Inference`.
-    batch_size: maximum number of crops per batch; batches of whole images hold at most as many
-      pixels as this number of crops.
-  """
+  test_scales: tuple[int, ...] = _setting(
+    help='Comma-separated smaller sides Q of the resized images, in pixels.', has_flag=False
+  )
+  views: tuple[str, ...] = _setting(
+    (views.WHOLE,),
+    help=f'Comma-separated views to score: {", ".join(views.VIEWS)}; views joined by + are '
+    'averaged.',
+  )
+  split: str = _setting('validation', help='Split to score: train, validation or test.')
+  flip: bool = _setting(True, help='Also score horizontally flipped images, and average.')
+  average: str = _setting(
+    AVERAGES[0],
+    help='Values that are averaged over the views of an image.',
+    allowed=one_of(AVERAGES),
+  )
+  use_averages: bool = _setting(
+    True,
+    help='Use the moving averages of the weights where a checkpoint has them.',
+    has_flag=False,
+  )
+  pool_rounding: str = _setting(
+    POOL_ROUNDINGS[0],
+    help='Rounding of odd sides in the pools of VGG; ceil is the geometry of the paper, whose '
+    'networks were trained in Caffe. It makes no difference for images with sides that are '
+    'multiples of 32.',
+    allowed=one_of(POOL_ROUNDINGS),
+  )
+  batch_size: int = _setting(
+    32,
+    help='Largest number of crops per batch; batches of whole images have at most as many pixels.',
+    allowed=at_least(1),
+  )
 
-  test_scales: tuple[int, ...]
-  views: tuple[str, ...] = (views.WHOLE,)
-  split: str = 'validation'
-  flip: bool = True
-  average: str = AVERAGES[0]
-  use_averages: bool = True
-  pool_rounding: str = POOL_ROUNDINGS[0]
-  batch_size: int = 32
-
-  def __post_init__(self):
-    object.__setattr__(self, 'test_scales', tuple(self.test_scales))
-    object.__setattr__(self, 'views', tuple(self.views))
-    views.check_views(self.views)
-    checks = Checks(self)
-    checks.require(self.average in AVERAGES, 'average', f'one of {AVERAGES}')
-    checks.require(
-      self.pool_rounding in POOL_ROUNDINGS, 'pool_rounding', f'one of {POOL_ROUNDINGS}'
-    )
-    checks.require(self.batch_size >= 1, 'batch_size', 'at least 1')
-    checks.raise_all()
+  def _check_together(self, checks: Checks) -> None:
+    checks.add(views.problems(self.views))

@@ -41,14 +41,15 @@ def all_parts(views: Iterable[str]) -> tuple[str, ...]:
   return tuple(dict.fromkeys(part for view in views for part in parts(view)))
 
 
-def check_views(views: Sequence[str]) -> None:
-  """Raises ConfigError if there is no view, or an unknown one."""
+def problems(views: Sequence[str]) -> list[str]:
+  """Describes what is wrong if there is no view, or an unknown one."""
   unknown = sorted(set(all_parts(views)) - set(VIEWS))
-  if unknown or not views:
-    raise ConfigError(
-      f'views={",".join(views)}: expected one or more of {", ".join(VIEWS)}, or several joined by +'
-      + (f', not {", ".join(map(repr, unknown))}.' if unknown else '.')
-    )
+  if views and not unknown:
+    return []
+  return [
+    f'views={",".join(views)}: expected one or more of {", ".join(VIEWS)}, or several joined by +'
+    + (f', not {", ".join(map(repr, unknown))}' if unknown else '')
+  ]
 
 
 def check_test_scales(test_scales: Sequence[int], image_size: int) -> None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.configs.optimizer import OPTIMIZERS
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Training
 from vgg_slim.ops.layers import DropoutSeed
@@ -51,7 +52,7 @@ def build_forward(
   optimizer = config.optimizer
   with tf.name_scope('dropout_seed'):
     numbers = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
-  in_loss = () if optimizer.optimizer == 'adamw' else optimizer.weight_decay_on
+  in_loss = () if OPTIMIZERS[optimizer.optimizer].decays_weights else optimizer.weight_decay_on
   is_first = not tf.get_variable_scope().reuse
   mode = Training(
     dropout_seed=DropoutSeed(numbers, micro_batch),

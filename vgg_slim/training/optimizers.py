@@ -127,7 +127,7 @@ def build_optimizer(
     learning_rate: learning rate, float32 [].
     decayed: variables that 'adamw' decays; for the other optimizers the loss holds weight decay.
   """
-  optimizer = _OPTIMIZERS[config.optimizer](config, learning_rate, decayed)
+  optimizer = BUILDERS[config.optimizer](config, learning_rate, decayed)
   optimizer.gradients_are_summed = config.clip_gradient_norm is not None  # see `gradients.clip`
   return optimizer
 
@@ -150,7 +150,8 @@ def _adam_settings(config: OptimizerConfig) -> dict[str, float]:
   }
 
 
-_OPTIMIZERS: dict[str, Callable[..., tf.train.Optimizer]] = {
+# The builder of each row of `configs.optimizer.OPTIMIZERS`.
+BUILDERS: dict[str, Callable[..., tf.train.Optimizer]] = {
   'momentum': lambda config, rate, decayed: Momentum(
     rate, config.momentum, use_nesterov=config.nesterov
   ),

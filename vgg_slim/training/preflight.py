@@ -1,11 +1,9 @@
 """Checks before the first step: memory of a training step, size of a checkpoint."""
 
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.configs.optimizer import OPTIMIZERS
 from vgg_slim.errors import TrainingError
 from vgg_slim.nets import specs, summary
-
-# Number of slots per trained variable that each optimizer keeps.
-_SLOTS = {'sgd': 0, 'momentum': 1, 'adam': 2, 'adamw': 2, 'rmsprop': 2}
 
 
 def check_memory(config: TrainConfig, available: int) -> None:
@@ -66,4 +64,4 @@ def _rows(config: TrainConfig) -> list[summary.Row]:
 
 def _copies(config: TrainConfig) -> int:
   optimizer = config.optimizer
-  return _SLOTS[optimizer.optimizer] + (optimizer.moving_average_decay is not None)
+  return OPTIMIZERS[optimizer.optimizer].num_slots + (optimizer.moving_average_decay is not None)

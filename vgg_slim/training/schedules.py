@@ -67,7 +67,7 @@ def build_learning_rate(
   step = tf.maximum(tf.convert_to_tensor(global_step) - warmup, 0) if warmup else global_step
   length = config.schedule_epochs
   end = horizon.steps(length) if length else horizon.total_steps
-  rate = SCHEDULES[config.learning_rate_decay_type](
+  rate = FORMULAS[config.learning_rate_decay_type](
     config, step, horizon._replace(total_steps=max(1, end - warmup))
   )
   if scale is not None:
@@ -146,7 +146,8 @@ def _half_cosine(first: float, last: float, progress: tf.Tensor) -> tf.Tensor:
   return last + (first - last) * (1 + tf.cos(math.pi * progress)) / 2
 
 
-SCHEDULES: dict[str, Callable[[ScheduleConfig, tf.Tensor, Horizon], tf.Tensor]] = {
+# The formula of each row of `configs.schedule.SCHEDULES`.
+FORMULAS: dict[str, Callable[[ScheduleConfig, tf.Tensor, Horizon], tf.Tensor]] = {
   'fixed': _fixed,
   'exponential': _exponential,
   'piecewise': _piecewise,

@@ -115,7 +115,7 @@ def test_augmentation_flags_reach_the_preprocessing():
     ('--train_scale_min=20', 'train_scale_min=20 is smaller than image_size=32'),
     ('--learning_rate_values=2,x', '--learning_rate_values=2,x: expected comma-separated numbers'),
     ('--profile_steps=3', 'profile_steps must be the first step, at least 1, and the last'),
-    ('--profile_steps=3-5', '--profile_steps=3-5: expected two comma-separated integers'),
+    ('--profile_steps=3-5', '--profile_steps=3-5: expected comma-separated integers'),
     ('--batch_size=0', 'batch_size must be at least 1, got 0'),
   ],
 )

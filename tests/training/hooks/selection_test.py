@@ -6,8 +6,7 @@ import pytest
 from tests.testing import graph_session
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
-from vgg_slim.configs import resuming
-from vgg_slim.configs.config import SECTIONS, OptimizerConfig, RunConfig, TrainConfig
+from vgg_slim.configs.config import OptimizerConfig, RunConfig, all_settings
 from vgg_slim.training.hooks import selection
 from vgg_slim.training.hooks.base import EpochEnd
 from vgg_slim.training.hooks.host_state import HostState
@@ -177,7 +176,7 @@ def test_early_stopping_counts_epochs_and_gives_a_reason():
 
 
 def test_counters_named_by_resume_rules_exist():
-  rules = resuming.resume_rules(TrainConfig, SECTIONS).values()
+  rules = [setting.resume for setting in all_settings().values()]
   with tf.Graph().as_default():
     selection.Plateau(OptimizerConfig(), 'loss', None, Reporter(io.StringIO()))
     selection.KeepBest(RunConfig(), 'run', Reporter(io.StringIO()))

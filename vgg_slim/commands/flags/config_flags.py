@@ -1,7 +1,8 @@
-"""Flags for the config classes, defined once; each tool defines the groups that it reads.
+"""Flags of a training run: their computed defaults, and the config that they describe.
 
-The default of a flag that has none here depends on the data set, or on the checkpoint that a run
-starts from. Loads no TensorFlow, unless --checkpoint_path is a folder that has to be searched.
+`field_flags` defines the flags from the fields of the configs. This module knows the defaults that
+depend on the data set, on other flags, or on the checkpoint that a run starts from. Loads no
+TensorFlow, unless --checkpoint_path is a folder that has to be searched.
 """
 
 from typing import Any, NamedTuple
@@ -9,14 +10,10 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from vgg_slim.checkpoints import contract
-from vgg_slim.commands.flags import (
-  checkpoint_flags,
-  flag_groups,
-  flag_values,
-  optimizer_flags,
-  run_flags,
-)
+from vgg_slim.commands.flags import checkpoint_flags, field_flags, flag_groups
+from vgg_slim.commands.flags.field_flags import Computed
 from vgg_slim.configs import config
+from vgg_slim.configs.run import FEWEST_STEPS
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
@@ -30,23 +27,45 @@ _SMALL_IMAGES = 64  # pixels; data sets with larger images are trained at the pa
 _SMALL_IMAGE_SIDE = 32
 _SMALLEST_STD = 1.0  # pixel values of 0..255, for channels that are nearly constant
 
-# Augmentations of PreprocessingConfig, each enabled by a flag of the same name.
-_AUGMENTATION = {
-  'rgb_shift': 'Standard deviation of a random color shift along the principal components of the '
-  'training pixels, in multiples of their eigenvalues; the paper uses 0.1.',
-  'width_shift': 'Largest random horizontal shift of the crop, as a fraction of its width.',
-  'height_shift': 'Largest random vertical shift of the crop, as a fraction of its height.',
-  'zoom_min': 'Smallest factor by which height and width of the crop are randomly scaled.',
-  'zoom_max': 'Largest factor by which height and width of the crop are randomly scaled.',
-  'brightness_min': 'Smallest factor by which the pixels of an image are randomly multiplied.',
-  'brightness_max': 'Largest factor by which the pixels of an image are randomly multiplied.',
-  'random_erasing': 'Probability that a random rectangle is filled with the mean color.',
-  'cutout': 'Side of a random square filled with the mean color, as a fraction of the side of the '
-  'crop.',
-  'mixup': 'Average pairs of images and their labels; the value is the parameter of the Beta '
-  'distribution of the weights, such as 0.2.',
-  'cutmix': 'Paste a rectangle of another image; the value is the parameter of the Beta '
-  'distribution of its area, such as 1.',
+_NET = {
+  'model': Computed(
+    f'Networks: {", ".join(specs.MODEL_NAMES)}. Defaults to that of --checkpoint_path, else '
+    f'{config.NetConfig.model}.'
+  ),
+  'head': Computed(
+    "Defaults to that of --checkpoint_path, else the network's own.", sorted(head_specs.HEADS)
+  ),
+  'image_size': Computed(
+    'Defaults to that of the head in --checkpoint_path; else to '
+    f'{_SMALL_IMAGE_SIDE} if no image is larger than {_SMALL_IMAGES} pixels; else to the side '
+    f'that the network was published for, usually {IMAGE_SIDE}.'
+  ),
+  'fc_units': Computed(f'Defaults to that of --checkpoint_path, else {config.NetConfig.fc_units}.'),
+  'classifier_activation': Computed(
+    f'Defaults to that of --checkpoint_path, else {config.NetConfig.classifier_activation}.'
+  ),
+}
+_PREPROCESSING = {
+  'pixel_scale': Computed('Defaults to that of --checkpoint_path, else 1.'),
+  'train_scale_min': Computed(
+    'Defaults to 8/7 of --image_size, which is 256 for 224 as in the paper.'
+  ),
+  'train_scale_max': Computed('Defaults to --train_scale_min.'),
+  'random_flip': Computed(
+    'On by default, except for data sets such as the digits, in which a mirrored image is wrong.'
+  ),
+}
+_OPTIMIZER = {
+  'epochs_per_decay': Computed(
+    f'Defaults to {config.ScheduleConfig.epochs_per_decay:g}, or proportionally more if the '
+    'default of --epochs is larger.'
+  ),
+}
+_RUN = {
+  'epochs': Computed(
+    f'Defaults to {config.RunConfig.epochs:g}, or to more if that is less than {FEWEST_STEPS} '
+    'steps.'
+  ),
 }
 
 
@@ -77,48 +96,9 @@ def _checkpoint_path() -> str | None:
   return path and checkpoint_flags.resolve(path)
 
 
-@flag_groups.headed('Network')
 def define_net_flags() -> None:
   """Defines --model and the other flags of the network."""
-  net = config.NetConfig
-  flags.DEFINE_string(
-    'model',
-    None,
-    f'Network: {", ".join(specs.MODEL_NAMES)}; vgg_d@8 is vgg_d with 8 channels in its first stage '
-    'instead of 64, and proportionally fewer in all others. Defaults to that of --checkpoint_path, '
-    f'else {net.model}.',
-  )
-  flags.DEFINE_integer(
-    'image_size',
-    None,
-    'Side of the training crop, in pixels. Defaults to that of the head in --checkpoint_path; else '
-    f'to {_SMALL_IMAGE_SIDE} if no image is larger than {_SMALL_IMAGES} pixels; else to the side '
-    f'that the network was published for, usually {IMAGE_SIDE}.',
-  )
-  flags.DEFINE_enum(
-    'head',
-    None,
-    sorted(head_specs.HEADS),
-    "Head of the network. Defaults to that of --checkpoint_path, else the network's own.",
-  )
-  flags.DEFINE_integer(
-    'fc_units',
-    None,
-    f'Number of units of fc6 and fc7. Defaults to that of --checkpoint_path, else {net.fc_units}.',
-  )
-  flags.DEFINE_enum(
-    'classifier_activation',
-    None,
-    config.CLASSIFIER_ACTIVATIONS,
-    'Activation of the class scores: softmax, or sigmoid, a single logit for two classes. Defaults '
-    f'to that of --checkpoint_path, else {net.classifier_activation}.',
-  )
-  flags.DEFINE_float(
-    'dropout_keep_prob', net.dropout_keep_prob, 'Probability that dropout in the head keeps a unit.'
-  )
-  flags.DEFINE_enum(
-    'initializer', net.initializer, config.INITIALIZERS, 'Initializer of the weights.'
-  )
+  field_flags.define(config.NetConfig, _NET)
 
 
 def net_config_from_flags(manifest: Manifest, start: Start) -> config.NetConfig:
@@ -130,8 +110,7 @@ def net_config_from_flags(manifest: Manifest, start: Start) -> config.NetConfig:
     ConfigError: the model is unknown, `image_size` is too small for it, or a value is out of range.
   """
   values = flags.FLAGS
-  given = {name: values[name].value for name in ('model', 'head', 'image_size', 'fc_units')}
-  given['classifier_activation'] = values.classifier_activation
+  given = {name: values[name].value for name in _NET}
   chosen = _net_of(start.contract, manifest)
   chosen.update({name: value for name, value in given.items() if value is not None})
   chosen.setdefault('model', config.NetConfig.model)
@@ -139,12 +118,7 @@ def net_config_from_flags(manifest: Manifest, start: Start) -> config.NetConfig:
   small = manifest.largest_side <= _SMALL_IMAGES
   chosen.setdefault('image_size', _SMALL_IMAGE_SIDE if small else spec.image_size)
   spec.head_window(chosen['image_size'], chosen.get('head'))
-  return config.NetConfig(
-    num_classes=manifest.num_classes,
-    dropout_keep_prob=values.dropout_keep_prob,
-    initializer=values.initializer,
-    **chosen,
-  )
+  return field_flags.from_flags(config.NetConfig, num_classes=manifest.num_classes, **chosen)
 
 
 def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, Any]:
@@ -160,43 +134,16 @@ def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, 
   return chosen
 
 
-@flag_groups.headed('Images')
 def define_preprocessing_flags() -> None:
   """Defines the flags of training scale, flips, pixel range and augmentation."""
-  flags.DEFINE_integer(
-    'train_scale_min',
-    None,
-    'Smallest random S, in pixels: the smaller side that training images are resized to before '
-    'they are cropped. Defaults to 8/7 of --image_size, which is 256 for 224 as in the paper.',
-  )
-  flags.DEFINE_integer(
-    'train_scale_max', None, 'Largest random S, in pixels. Defaults to --train_scale_min.'
-  )
-  flags.DEFINE_bool(
-    'random_flip',
-    None,
-    'Mirror images horizontally with probability 1/2. On by default, except for data sets such as '
-    'the digits, in which a mirrored image is wrong.',
-  )
-  flags.DEFINE_float(
-    'pixel_scale',
-    None,
-    'Factor that pixels of 0..255 are multiplied by after the mean is subtracted. Defaults to that '
-    'of --checkpoint_path, else 1.',
-  )
   flags.DEFINE_bool(
     'featurewise_std',
     False,
     'Divide each channel by its standard deviation over the training pixels, instead of '
     'multiplying by --pixel_scale.',
   )
-  _define_augmentation_flags()
-
-
-@flag_groups.headed('Augmentation')
-def _define_augmentation_flags() -> None:
-  for name, text in _AUGMENTATION.items():
-    flags.DEFINE_float(name, getattr(config.PreprocessingConfig, name), text)
+  flag_groups.set_heading('featurewise_std', 'Images')
+  field_flags.define(config.PreprocessingConfig, _PREPROCESSING)
 
 
 def preprocessing_config_from_flags(
@@ -215,7 +162,8 @@ def preprocessing_config_from_flags(
     pixel_scale = started.pixel_scale if pixel_scale is None else pixel_scale
     contract.check_preprocessing(started, rgb_mean, pixel_scale, start.checkpoint)
   smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
-  return config.PreprocessingConfig(
+  return field_flags.from_flags(
+    config.PreprocessingConfig,
     rgb_mean=rgb_mean,
     pixel_scale=config.PreprocessingConfig.pixel_scale if pixel_scale is None else pixel_scale,
     train_scale_min=smallest,
@@ -223,7 +171,6 @@ def preprocessing_config_from_flags(
     random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,
     rgb_covariance=manifest.rgb_covariance if values.rgb_shift else None,
     stored_side=manifest.stored_side,
-    **{name: values[name].value for name in _AUGMENTATION},
   )
 
 
@@ -237,50 +184,6 @@ def _pixel_scale(manifest: Manifest) -> float | tuple[float, ...] | None:
   return tuple(1 / max(std, _SMALLEST_STD) for std in manifest.rgb_std)
 
 
-@flag_groups.headed('Fine-tuning')
-def define_fine_tune_flags() -> None:
-  """Defines the flags that choose the initial weights and the trainable layers."""
-  flags.DEFINE_string(
-    'checkpoint_path',
-    None,
-    'Checkpoint to start a new run from: its prefix, or a train_dir, whose newest one is used. A '
-    'resumed run uses its own checkpoint.',
-  )
-  flags.DEFINE_list(
-    'checkpoint_exclude_scopes',
-    [],
-    'Comma-separated scopes that are not restored from --checkpoint_path, such as '
-    'vgg_16/fc7,vgg_16/fc8, or head for the whole head.',
-  )
-  flags.DEFINE_bool(
-    'new_head',
-    False,
-    'Restore everything except the last layer, to train on other classes; a checkpoint that holds '
-    'only a trunk is restored completely.',
-  )
-  flags.DEFINE_bool(
-    'from_net_a',
-    False,
-    'The checkpoint holds vgg_a: restore its first four convolutions and its fully-connected '
-    'layers, which is how the paper initializes its deeper networks.',
-  )
-  flags.DEFINE_bool(
-    'ignore_missing_vars',
-    False,
-    'Leave variables that are missing from the checkpoint at their initial values.',
-  )
-  flags.DEFINE_bool(
-    'ignore_class_names',
-    False,
-    'Restore the last layer although the class names of the checkpoint differ.',
-  )
-  flags.DEFINE_list(
-    'trainable_scopes',
-    [],
-    'Comma-separated scopes to train, or head; all other layers are frozen. Defaults to all.',
-  )
-
-
 def fine_tune_config_from_flags(net: config.NetConfig, start: Start) -> config.FineTuneConfig:
   """Returns the config of the fine-tuning flags.
 
@@ -288,14 +191,16 @@ def fine_tune_config_from_flags(net: config.NetConfig, start: Start) -> config.F
     ConfigError: a flag is given that needs --checkpoint_path.
   """
   scopes = {name: _scopes(name, net) for name in _SCOPE_FLAGS}
-  return flag_values.from_flags(config.FineTuneConfig, checkpoint_path=start.checkpoint, **scopes)
+  return field_flags.from_flags(config.FineTuneConfig, checkpoint_path=start.checkpoint, **scopes)
 
 
 def _scopes(flag: str, net: config.NetConfig) -> list[str]:
   """Returns the scopes that a flag names, with 'head' expanded to those of the network's head."""
   head = specs.get(net.model).head_scopes(net.head)
   return [
-    scope for given in flags.FLAGS[flag].value for scope in (head if given == _HEAD else [given])
+    scope
+    for given in flags.FLAGS[flag].value or ()
+    for scope in (head if given == _HEAD else [given])
   ]
 
 
@@ -309,29 +214,42 @@ def given_settings(begun: config.TrainConfig, manifest: Manifest) -> dict[str, A
   given = {
     f'{section}.{name}': value
     for section, section_class in config.SECTIONS.items()
-    for name, value in flag_values.given(section_class).items()
+    for name, value in field_flags.given(section_class).items()
   }
   if 'run.epochs' in given:  # replaces a --max_steps that the run was started with
     given.setdefault('run.max_steps', None)
   for name in _SCOPE_FLAGS:
-    if flag_values.is_given(name):
+    if field_flags.is_given(name):
       given[f'fine_tune.{name}'] = _scopes(name, begun.net)
-  if flag_values.is_given('checkpoint_path'):
+  if field_flags.is_given('checkpoint_path'):
     given['fine_tune.checkpoint_path'] = _checkpoint_path()
   if flags.FLAGS.featurewise_std:
     given['preprocessing.pixel_scale'] = _pixel_scale(manifest)
   return given
 
 
+def has_default_length() -> bool:
+  """Whether the length of the run is not given by a flag."""
+  return flags.FLAGS.epochs is None and flags.FLAGS.max_steps is None
+
+
+def _epochs(num_examples: int | None) -> float:
+  """Returns --epochs, or its default for that many images; None if there is no training split."""
+  run = config.RunConfig
+  if num_examples and has_default_length() and flags.FLAGS.batch_size > 0:
+    return run.default_epochs(num_examples, flags.FLAGS.batch_size)
+  return run.epochs if flags.FLAGS.epochs is None else flags.FLAGS.epochs
+
+
 def define_train_flags() -> None:
-  """Defines all groups of flags that `train_config_from_flags` reads."""
+  """Defines all flags that `train_config_from_flags` reads."""
   define_net_flags()
   define_preprocessing_flags()
-  optimizer_flags.define_optimizer_flags()
-  run_flags.define_run_flags()
-  define_fine_tune_flags()
-  run_flags.define_runtime_flags()
-  run_flags.define_distribution_flags()
+  field_flags.define(config.OptimizerConfig, _OPTIMIZER)
+  field_flags.define(config.RunConfig, _RUN)
+  field_flags.define(config.FineTuneConfig)
+  field_flags.define(config.RuntimeConfig)
+  field_flags.define(config.DistributionConfig)
 
 
 def train_config_from_flags(
@@ -352,17 +270,19 @@ def train_config_from_flags(
   start = start or start_from_flags()
   net = net_config_from_flags(manifest, start)
   train = manifest.splits.get('train')  # a data set that is only plotted may have none
-  run = run_flags.run_config_from_flags(train and train.num_examples)
-  stretch = run.epochs / config.RunConfig.epochs if run_flags.has_default_length() else 1
+  epochs = _epochs(train.num_examples if train else None)
+  stretch = epochs / config.RunConfig.epochs if has_default_length() else 1
+  given_decay = flags.FLAGS.epochs_per_decay
+  decay = config.ScheduleConfig.epochs_per_decay * stretch if given_decay is None else given_decay
   return config.TrainConfig(
     net=net,
     preprocessing=preprocessing_config_from_flags(manifest, net.image_size, start),
-    optimizer=optimizer_flags.optimizer_config_from_flags(stretch),
-    run=run,
+    optimizer=field_flags.from_flags(config.OptimizerConfig, epochs_per_decay=decay),
+    run=field_flags.from_flags(config.RunConfig, epochs=epochs),
     fine_tune=fine_tune_config_from_flags(net, start),
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
-    runtime=run_flags.runtime_config_from_flags(),
-    distribution=run_flags.distribution_config_from_flags(),
+    runtime=field_flags.from_flags(config.RuntimeConfig),
+    distribution=field_flags.from_flags(config.DistributionConfig),
   )

@@ -4,62 +4,35 @@ from collections.abc import Iterable
 
 from absl import flags
 
-from vgg_slim.commands.flags import flag_groups
+from vgg_slim.commands.flags import field_flags, flag_groups
 from vgg_slim.configs import config
-from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation import candidates, eval_config, views
+from vgg_slim.evaluation import candidates, views
+from vgg_slim.evaluation.eval_config import EvalConfig, flips_by_default
 from vgg_slim.nets import specs
 from vgg_slim.preprocessing import test_scales as scales
 
 flags.disclaim_key_flags()
 
 
-@flag_groups.headed('Images and views')
 def define() -> None:
   """Defines --split, --views, --test_scales and related flags."""
-  flags.DEFINE_string('split', 'validation', 'Split to score: train, validation or test.')
-  flags.DEFINE_list(
-    'views',
-    [views.WHOLE],
-    f'Comma-separated views to score: {", ".join(views.VIEWS)}; views joined by + are averaged.',
-  )
   flags.DEFINE_string(
     'test_scales',
     None,
     "Comma-separated smaller sides Q in pixels; 'multi' for the paper's three. Defaults to the one "
     'that corresponds to the training scale.',
   )
-  flags.DEFINE_bool(
-    'flip',
-    None,
-    'Also score horizontally flipped images, and average. By default done if training flipped '
-    'images.',
-  )
-  flags.DEFINE_enum(
-    'average',
-    eval_config.AVERAGES[0],
-    eval_config.AVERAGES,
-    'Values that are averaged over the views of an image.',
-  )
-  flags.DEFINE_enum(
-    'pool_rounding',
-    POOL_ROUNDINGS[0],
-    POOL_ROUNDINGS,
-    'Rounding of odd sides in the pools of VGG; ceil is the geometry of the paper, whose networks '
-    'were trained in Caffe. It makes no difference for images with sides that are multiples of 32.',
-  )
-  flags.DEFINE_integer(
-    'batch_size',
-    32,
-    'Largest number of crops per batch; batches of whole images have at most as many pixels.',
+  flag_groups.set_heading('test_scales', 'Images and views')
+  field_flags.define(
+    EvalConfig, {'flip': field_flags.Computed('By default done if training flipped images.')}
   )
 
 
 def eval_config_from_flags(
   model: candidates.Candidate | config.TrainConfig, manifest: Manifest
-) -> eval_config.EvalConfig:
+) -> EvalConfig:
   """Returns how a network is evaluated on a data set.
 
   Flags that are not given take their values from the training of the network.
@@ -70,19 +43,12 @@ def eval_config_from_flags(
   """
   values = flags.FLAGS
   manifest.split(values.split)
-  default_flip = eval_config.flips_by_default(model.preprocessing, manifest)
+  default_flip = flips_by_default(model.preprocessing, manifest)
   specs.get(model.net.model).check_pool_rounding(values.pool_rounding)
   test_scales = _test_scales(values.test_scales, model)
   views.check_test_scales(test_scales, model.net.image_size)
-  return eval_config.EvalConfig(
-    test_scales=test_scales,
-    views=tuple(values.views),
-    split=values.split,
-    flip=default_flip if values.flip is None else values.flip,
-    average=values.average,
-    pool_rounding=values.pool_rounding,
-    batch_size=values.batch_size,
-  )
+  flip = default_flip if values.flip is None else values.flip
+  return field_flags.from_flags(EvalConfig, test_scales=test_scales, flip=flip)
 
 
 def _test_scales(text: str | None, model: candidates.Candidate | config.TrainConfig) -> list[int]:
