@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from vgg_slim.configs.checks import Checks, check_fields
+from vgg_slim.configs.checks import Checks, build_all, check_fields
 from vgg_slim.errors import ConfigError
 
 
@@ -43,3 +43,12 @@ def test_missing_and_unknown_fields_are_listed(values, may_lack_defaults, messag
 
 def test_a_field_with_a_default_may_be_missing():
   assert check_fields({'side': 1}, Section, 'here', may_lack_defaults=True) is None
+
+
+def test_what_is_built_has_its_name_and_all_errors_are_in_one():
+  def fail(text):
+    raise ConfigError(text)
+
+  assert build_all({'a': lambda: 1, 'b': lambda: 2}) == {'a': 1, 'b': 2}
+  with pytest.raises(ConfigError, match=r'^First[.] Second[.]$'):
+    build_all({'a': lambda: fail('First.'), 'b': lambda: 2, 'c': lambda: fail('Second.')})

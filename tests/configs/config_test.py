@@ -96,7 +96,7 @@ def test_every_field_declares_its_meaning_and_what_a_resume_does():
   undeclared = [
     name
     for name, setting in config.all_settings().items()
-    if setting is None or not setting.help.endswith('.') or setting.resume is None
+    if not setting.help.endswith('.') or setting.resume is None
   ]
   assert not undeclared, 'declare them with configs.fields.setting'
 

@@ -113,6 +113,11 @@ def test_values_out_of_range_are_named():
     resume(a_config(), run__epochs=-1)
 
 
+def test_values_out_of_range_in_two_sections_are_listed_at_once():
+  with pytest.raises(ConfigError, match='learning_rate must be .* epochs must be positive'):
+    resume(a_config(), run__epochs=-1, optimizer__learning_rate=0)
+
+
 def test_rules_of_two_settings():
   assert RULES['run.batch_size'] is fields.REFUSED
   assert RULES['optimizer.learning_rate'].counters == ('plateau',)

@@ -8,7 +8,7 @@ writes it again after a setting has changed.
 import pathlib
 
 from vgg_slim.configs import config
-from vgg_slim.configs.fields import Setting
+from vgg_slim.configs.fields import REFUSED, Setting
 
 PAGE = pathlib.Path(__file__).parents[2] / 'docs' / 'file-formats.md'
 _SECTION = '## train_dir: config.json\n'
@@ -39,7 +39,7 @@ def _row(name: str, setting: Setting) -> str:
     allowed = ', '.join(f'`{name}`' for name in setting.allowed.names)
   else:
     allowed = setting.allowed.text.replace("'", '`')
-  return f'| `{name}` | {setting.help} | {allowed} | {setting.resume.describe()} |'
+  return f'| `{name}` | {setting.help} | {allowed} | {(setting.resume or REFUSED).describe()} |'
 
 
 if __name__ == '__main__':

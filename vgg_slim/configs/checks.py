@@ -1,7 +1,7 @@
 """Validation of configs: every problem is reported at once."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from vgg_slim.errors import ConfigError
@@ -25,6 +25,23 @@ class Checks:
   def raise_all(self) -> None:
     if self._problems:
       raise ConfigError('; '.join(self._problems) + '.')
+
+
+def build_all(builders: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+  """Calls every function and returns the results by name.
+
+  Raises:
+    ConfigError: some functions raised it; the message contains those of all of them.
+  """
+  built, problems = {}, []
+  for name, build in builders.items():
+    try:
+      built[name] = build()
+    except ConfigError as error:
+      problems.append(str(error))
+  if problems:
+    raise ConfigError(' '.join(problems))
+  return built
 
 
 def check_fields(

@@ -14,7 +14,7 @@ from vgg_slim import files
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks, check_fields
 from vgg_slim.configs.distribution import DistributionConfig
-from vgg_slim.configs.fields import REFUSED, Setting, find_setting, free, setting
+from vgg_slim.configs.fields import REFUSED, UNDECLARED, Setting, find_setting, free, setting
 from vgg_slim.configs.fine_tune import FineTuneConfig
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.optimizer import OptimizerConfig
@@ -138,15 +138,15 @@ SECTIONS = {
 }
 
 
-def all_settings() -> dict[str, Setting | None]:
+def all_settings() -> dict[str, Setting]:
   """What the field of each setting declares, by name, such as 'run.epochs' or 'data_dir'."""
   declared = {}
   for field in dataclasses.fields(TrainConfig):
     if field.name in SECTIONS:
       for inner in dataclasses.fields(SECTIONS[field.name]):
-        declared[f'{field.name}.{inner.name}'] = find_setting(inner)
+        declared[f'{field.name}.{inner.name}'] = find_setting(inner) or UNDECLARED
     else:
-      declared[field.name] = find_setting(field)
+      declared[field.name] = find_setting(field) or UNDECLARED
   return declared
 
 

@@ -97,6 +97,9 @@ class Setting(NamedTuple):
   has_flag: bool = True
 
 
+UNDECLARED = Setting(help='')
+
+
 def setting(
   default: Any = dataclasses.MISSING,
   *,

@@ -5,10 +5,12 @@ does with a new value, see `configs.fields`.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from vgg_slim.configs.base import Config
+from vgg_slim.configs.checks import build_all
 from vgg_slim.configs.fields import ResumeRule, resume_rule
 from vgg_slim.errors import CheckpointError
 
@@ -40,13 +42,15 @@ def resume(
     train_dir: folder of the run, for messages.
 
   Raises:
-    ConfigError: a value is out of range.
+    ConfigError: values are out of range; all of them are listed.
     CheckpointError: the run cannot be resumed with some of the values; all of these are listed.
   """
-  wanted = {
-    field.name: _replace(getattr(saved, field.name), field.name, given)
-    for field in dataclasses.fields(saved)
-  }
+  wanted = build_all(
+    {
+      field.name: functools.partial(_replace, getattr(saved, field.name), field.name, given)
+      for field in dataclasses.fields(saved)
+    }
+  )
   changes = list(_changes(saved, wanted))
   _check(changes, train_dir)
   for change in changes:

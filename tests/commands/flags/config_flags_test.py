@@ -124,6 +124,14 @@ def test_errors_name_the_wrong_value(argument, message):
     from_flags(a_manifest(), argument)
 
 
+def test_wrong_values_of_every_section_are_listed_at_once():
+  arguments = ['--model=vgg99', '--learning_rate=-1', '--batch_size=0', '--num_threads=-1']
+  with pytest.raises(ConfigError) as error:
+    from_flags(a_manifest(), *arguments)
+  for name in ("'vgg99'", 'learning_rate', 'batch_size', 'num_threads'):
+    assert name in str(error.value)
+
+
 class TestImportedWeights:
   @pytest.fixture
   def checkpoint(self, tmp_path):

@@ -13,6 +13,7 @@ from vgg_slim.checkpoints import contract
 from vgg_slim.commands.flags import checkpoint_flags, field_flags, flag_groups
 from vgg_slim.commands.flags.field_flags import Computed
 from vgg_slim.configs import config
+from vgg_slim.configs.checks import build_all
 from vgg_slim.configs.run import FEWEST_STEPS
 from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
@@ -241,6 +242,15 @@ def _epochs(num_examples: int | None) -> float:
   return run.epochs if flags.FLAGS.epochs is None else flags.FLAGS.epochs
 
 
+def _optimizer_config(epochs: float) -> config.OptimizerConfig:
+  """Returns the optimizer; --epochs_per_decay defaults to the same share of a run of any length."""
+  given = flags.FLAGS.epochs_per_decay
+  if given is None:
+    stretch = epochs / config.RunConfig.epochs if has_default_length() else 1
+    given = config.ScheduleConfig.epochs_per_decay * stretch
+  return field_flags.from_flags(config.OptimizerConfig, epochs_per_decay=given)
+
+
 def define_train_flags() -> None:
   """Defines all flags that `train_config_from_flags` reads."""
   define_net_flags()
@@ -268,21 +278,27 @@ def train_config_from_flags(
     ConfigError: values are out of range or cannot be combined.
   """
   start = start or start_from_flags()
-  net = net_config_from_flags(manifest, start)
   train = manifest.splits.get('train')  # a data set that is only plotted may have none
   epochs = _epochs(train.num_examples if train else None)
-  stretch = epochs / config.RunConfig.epochs if has_default_length() else 1
-  given_decay = flags.FLAGS.epochs_per_decay
-  decay = config.ScheduleConfig.epochs_per_decay * stretch if given_decay is None else given_decay
+  sections = build_all(
+    {
+      'net': lambda: net_config_from_flags(manifest, start),
+      'optimizer': lambda: _optimizer_config(epochs),
+      'run': lambda: field_flags.from_flags(config.RunConfig, epochs=epochs),
+      'runtime': lambda: field_flags.from_flags(config.RuntimeConfig),
+      'distribution': lambda: field_flags.from_flags(config.DistributionConfig),
+    }
+  )
+  net = sections['net']
+  sections |= build_all(
+    {
+      'preprocessing': lambda: preprocessing_config_from_flags(manifest, net.image_size, start),
+      'fine_tune': lambda: fine_tune_config_from_flags(net, start),
+    }
+  )
   return config.TrainConfig(
-    net=net,
-    preprocessing=preprocessing_config_from_flags(manifest, net.image_size, start),
-    optimizer=field_flags.from_flags(config.OptimizerConfig, epochs_per_decay=decay),
-    run=field_flags.from_flags(config.RunConfig, epochs=epochs),
-    fine_tune=fine_tune_config_from_flags(net, start),
+    **sections,
     data_dir=data_dir,
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
-    runtime=field_flags.from_flags(config.RuntimeConfig),
-    distribution=field_flags.from_flags(config.DistributionConfig),
   )
