@@ -81,7 +81,7 @@ def make_files(folder, *names):
 DATA = 'data-00000-of-00001'
 
 
-def test_litter_of_killed_processes_is_removed(tmp_path):
+def test_leftovers_of_killed_processes_are_removed(tmp_path):
   intact = [f'model.ckpt-{step}.{ending}' for step in (3, 6) for ending in ('index', DATA, 'json')]
   damaged = ['model.ckpt-2.index', f'model.ckpt-1.{DATA}']  # kept because the state file lists them
   others = ['weights.index', f'notes.{DATA}', 'model.ckpt-best.json', '.hidden', 'a.tmp']
@@ -96,14 +96,14 @@ def test_litter_of_killed_processes_is_removed(tmp_path):
     '.checkpoint.0a1b.tmp',
   )
   prefixes.write_state(str(tmp_path), [f'model.ckpt-{step}' for step in (1, 2, 3)])
-  prefixes.remove_litter(str(tmp_path))
+  prefixes.remove_leftovers(str(tmp_path))
   expected = {*intact, *damaged, *others, 'checkpoint'}
   assert {path.name for path in tmp_path.iterdir()} == expected
 
 
-def test_without_a_state_file_an_index_is_never_litter(tmp_path):
+def test_without_a_state_file_an_index_is_never_a_leftover(tmp_path):
   make_files(tmp_path, 'model.ckpt-8.index', 'model.ckpt-8.json', f'model.ckpt-9.{DATA}')
-  prefixes.remove_litter(str(tmp_path))
+  prefixes.remove_leftovers(str(tmp_path))
   assert {path.name for path in tmp_path.iterdir()} == {'model.ckpt-8.index', 'model.ckpt-8.json'}
 
 

@@ -93,12 +93,12 @@ def test_the_kernel_may_be_a_variable():
     ([15, 4, 4, 128], [3, 3, 128, 128], 1, 'SAME', False),
   ],
 )
-def test_pays_for_large_convolutions(shape, kernel, stride, padding, expected):
+def test_is_faster_for_large_convolutions(shape, kernel, stride, padding, expected):
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, shape)
-    assert winograd.pays(images, kernel, stride, padding) is expected
+    assert winograd.is_faster(images, kernel, stride, padding) is expected
     halves = tf.placeholder(tf.bfloat16, shape)
-    assert not winograd.pays(halves, kernel, stride, padding)
+    assert not winograd.is_faster(halves, kernel, stride, padding)
 
 
 def network(mode, model='vgg_b_bn@16'):

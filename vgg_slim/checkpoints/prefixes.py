@@ -93,7 +93,7 @@ def remove(prefix: str) -> None:
     file.unlink(missing_ok=True)
 
 
-def remove_litter(folder: str) -> None:
+def remove_leftovers(folder: str) -> None:
   """Removes temporary files of killed processes, and files that belong to no checkpoint of the run.
 
   Call this only in the process that owns the folder. Damaged checkpoints that the state file lists

@@ -38,7 +38,7 @@ class Block(NamedTuple):
   """The units of one resolution.
 
   Attributes:
-    channels: number of channels of all convolutions of a unit, but for the expansion of the last.
+    channels: number of channels of each convolution of a unit, before the last one is expanded.
     units: number of units.
     stride: stride of the unit that `ResNetSpec.stride_unit` names.
   """

@@ -1,6 +1,6 @@
 """All networks by name, with their exact numbers of parameters. No TensorFlow.
 
-The tables are in `vgg_specs` and `resnet_specs`; `net_spec` contains what all rows share.
+The tables are in `vgg` and `resnet`; `net_spec` contains what all rows share.
 """
 
 import collections

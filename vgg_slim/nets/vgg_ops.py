@@ -1,7 +1,7 @@
-"""The networks of `nets.vgg`, built from `conv_op`, `fc_op` and `mpool_op`.
+"""The networks of `nets.vgg`, built from `conv_op`, `fc_op` and `mpool_op` instead of tf-slim.
 
-Scopes and variable names are the same, so that one checkpoint fits both; the tests check that the
-two styles have the same logits and gradients. Only `nets.vgg` builds batch norm.
+Scopes and variable names are those of `registry.build`, so that one checkpoint fits both; the tests
+check that both have the same logits and gradients. Only `registry.build` supports batch norm.
 """
 
 import dataclasses

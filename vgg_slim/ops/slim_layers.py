@@ -63,7 +63,7 @@ def conv2d(
     else:
       bias = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
 
-    if fast_cpu_conv and winograd.pays(inputs, kernel.shape.as_list(), stride, padding):
+    if fast_cpu_conv and winograd.is_faster(inputs, kernel.shape.as_list(), stride, padding):
       if cache_dtype:
         transformed = cached_weights.cache(
           winograd.transform_kernel(kernel), f'winograd_{cached_kind}'
@@ -255,7 +255,7 @@ def _bias(channels: int) -> tf.Variable:
 def _cross_replica_batch_norm(
   inputs: tf.Tensor, gamma: tf.Variable, beta: tf.Variable, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-  """`tf.nn.fused_batch_norm` over the images of all replicas, which have equally many.
+  """`tf.nn.fused_batch_norm` over the images of all replicas, which have the same number of images.
 
   The variance is computed in a second pass, since the mean of squares minus the squared mean loses
   precision if the variance is small.

@@ -51,7 +51,7 @@ _MIN_CHANNELS = 128
 _MIN_TILES = 16
 
 
-def pays(images: tf.Tensor, kernel_shape: Sequence[int], stride: int, padding: str) -> bool:
+def is_faster(images: tf.Tensor, kernel_shape: Sequence[int], stride: int, padding: str) -> bool:
   """Whether `convolve` supports this convolution and is faster than a direct one.
 
   Args:

@@ -157,7 +157,7 @@ def _prepare_folder(
     starts.remove_run(folder)
   for line in start.lines():
     reporter.line(line)
-  prefixes.remove_litter(folder)
+  prefixes.remove_leftovers(folder)
   built.checkpointer.repair()
   write_train_config(folder, config)
 

@@ -59,7 +59,7 @@ class Checkpointer:
       self._write(session, prefix)
     except (OSError, tf.errors.OpError) as error:
       prefixes.remove(prefix)
-      prefixes.remove_litter(self._folder)
+      prefixes.remove_leftovers(self._folder)
       # Reading the variables is a collective operation, which fails when a worker is lost.
       if self._is_shared and isinstance(error, distribution.WORKER_LOSSES):
         raise
