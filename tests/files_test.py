@@ -16,7 +16,7 @@ def test_write_text_replaces_a_file_and_leaves_no_others(tmp_path):
 def test_a_file_is_unchanged_after_an_error(tmp_path):
   path = tmp_path / 'file'
   path.write_text('old')
-  with pytest.raises(RuntimeError), files.open_whole(path) as stream:
+  with pytest.raises(RuntimeError), files.open_atomic(path) as stream:
     stream.write(b'new')
     raise RuntimeError
   assert path.read_text() == 'old'
@@ -26,7 +26,7 @@ def test_a_file_is_unchanged_after_an_error(tmp_path):
 def test_temporary_files_of_a_killed_writer_are_removed(tmp_path):
   (tmp_path / 'file').touch()
   # The file of the writer is gone, which also happens to a Beam worker that Beam gave up on.
-  with pytest.raises(FileNotFoundError), files.open_whole(tmp_path / 'file'):
+  with pytest.raises(FileNotFoundError), files.open_atomic(tmp_path / 'file'):
     assert len(list(tmp_path.iterdir())) == 2
     files.remove_temporaries(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['file']

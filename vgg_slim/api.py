@@ -80,7 +80,7 @@ class Predictor(predictor.CheckpointPredictor):
       test_scale: smaller side that images are resized to, in pixels; by default the one that
         corresponds to the training scale.
       central_crop: whether only the central square is scored instead of the whole image.
-      flip: whether the mirror image is averaged in.
+      flip: whether the horizontal flip is averaged in.
 
     Raises:
       CheckpointError: there is no checkpoint, its network is unknown or has no head, or it is
@@ -131,7 +131,7 @@ class Evaluator(runner.Evaluator):
       views: names of `evaluation.views.VIEWS`, or several joined by '+' for their average.
       test_scales: smaller sides of the images, in pixels; by default the one that corresponds to
         the training scale.
-      flip: whether mirror images are averaged in; by default as in training.
+      flip: whether horizontal flips are averaged in; by default as in training.
       batch_size: number of crops, or of as many pixels of whole images, in a batch.
 
     Raises:

@@ -15,12 +15,12 @@ _TEMPORARY = '.tmp'
 
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes `text` to `path` in UTF-8, through a temporary file in the same folder."""
-  with open_whole(path) as stream:
+  with open_atomic(path) as stream:
     stream.write(text.encode())
 
 
 @contextlib.contextmanager
-def open_whole(path: pathlib.Path) -> Iterator[BinaryIO]:
+def open_atomic(path: pathlib.Path) -> Iterator[BinaryIO]:
   """Yields a stream to a temporary file, which replaces `path` unless the block raises an error.
 
   After the block, the content and then the name have been flushed to disk.
@@ -47,7 +47,7 @@ def sync(path: pathlib.Path) -> None:
 
 
 def remove_temporaries(folder: pathlib.Path) -> None:
-  """Removes temporary files that `open_whole` left in a folder when it was killed."""
+  """Removes temporary files that `open_atomic` left in a folder when it was killed."""
   for path in folder.glob(f'.*{_TEMPORARY}'):
     path.unlink(missing_ok=True)
 

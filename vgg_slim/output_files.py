@@ -79,7 +79,7 @@ def _open(path: str) -> contextlib.AbstractContextManager[BinaryIO]:
   target = pathlib.Path(os.path.realpath(path))  # so that a symbolic link stays one
   if target.exists() and not target.is_file():
     return target.open('wb')  # a pipe or a device cannot be replaced
-  return files.open_whole(target)
+  return files.open_atomic(target)
 
 
 def _file_problem(path: str) -> str | None:

@@ -36,7 +36,7 @@ class PreprocessingConfig(Config):
     allowed=at_least(1),
   )
   train_scale_max: int = _setting(256, help='Largest random S, in pixels.')
-  random_flip: bool = _setting(True, help='Mirror images horizontally with probability 1/2.')
+  random_flip: bool = _setting(True, help='Flip images horizontally with probability 1/2.')
   # Krizhevsky et al., 2012, section 4.1.
   rgb_shift: float = _augmentation(
     0.0,

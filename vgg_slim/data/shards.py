@@ -25,7 +25,7 @@ def write_shard(path: pathlib.Path, frames: Iterable[bytes]) -> manifest.Shard:
   """
   num_examples = num_bytes = 0
   digest = hashlib.sha256()
-  with files.open_whole(path) as stream:
+  with files.open_atomic(path) as stream:
     for frame in frames:
       stream.write(frame)
       digest.update(frame)

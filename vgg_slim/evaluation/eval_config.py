@@ -18,7 +18,7 @@ _setting = functools.partial(setting, heading='Images and views')
 
 
 def flips_by_default(preprocessing: PreprocessingConfig, manifest: Manifest) -> bool:
-  """Whether mirror images are averaged in by default: training flipped them, and they are valid."""
+  """Whether flips are averaged in by default: training used them, and flipped images are valid."""
   return preprocessing.random_flip and manifest.mirror_safe
 
 

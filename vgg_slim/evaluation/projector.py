@@ -98,7 +98,7 @@ def write_projector(folder: pathlib.Path, features: Features, class_names: Seque
   files.write_text(folder / 'features.tsv', '\n'.join(rows) + '\n')
   labels = (' '.join(class_names[label].split()) for label in features.labels)
   files.write_text(folder / 'labels.tsv', '\n'.join(labels) + '\n')
-  with files.open_whole(folder / 'sprite.png') as stream:
+  with files.open_atomic(folder / 'sprite.png') as stream:
     PIL.Image.fromarray(draw_sprite(features.tiles)).save(stream, 'PNG')
   config = _CONFIG.format(layer=features.layer, side=features.tiles.shape[1])
   files.write_text(folder / CONFIG_FILE, config)

@@ -135,7 +135,7 @@ def write_features(path: pathlib.Path, shape: Sequence[int], batches: Iterable[F
     DataError: the batches do not have N rows in total.
   """
   labels, names = [], []
-  with files.open_whole(path) as file, zipfile.ZipFile(file, 'w') as archive:
+  with files.open_atomic(path) as file, zipfile.ZipFile(file, 'w') as archive:
     with archive.open('features.npy', 'w', force_zip64=True) as stream:
       _write_header(stream, tuple(shape))
       for batch in batches:

@@ -359,16 +359,16 @@ def test_finished_shards_survive_a_killed_worker(tmp_path):
 def test_finished_shards_survive_a_full_disk(tmp_path, monkeypatch):
   source = fabricated.source((8, 8))
   convert(source, tmp_path / 'whole', 0, num_shards=4)
-  open_whole = files.open_whole
+  open_atomic = files.open_atomic
 
   @contextlib.contextmanager
   def open_on_a_full_disk(path):
-    with open_whole(path) as stream:
+    with open_atomic(path) as stream:
       yield stream
       if path.name == 'train-00002-of-00004.tfrecord':
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-  monkeypatch.setattr(files, 'open_whole', open_on_a_full_disk)
+  monkeypatch.setattr(files, 'open_atomic', open_on_a_full_disk)
   with pytest.raises(
     UnfinishedError, match='No space left on device.*: 2 of 4 shards are written and'
   ):

@@ -102,7 +102,7 @@ def test_the_throughput_excludes_the_time_of_a_save(tmp_path, monkeypatch):
   assert row['images_per_second'] == '8'  # 4 images in half a second
 
 
-def test_a_row_within_an_epoch_is_replaced_by_the_whole_epoch(tmp_path):
+def test_a_row_within_an_epoch_is_replaced_by_the_complete_epoch(tmp_path):
   saved = Run(tmp_path, total_steps=2)(0, 2)
   assert rows(tmp_path) == [(2, 1.5, '0.25')]
   Run(tmp_path)(2, 2, saved)
