@@ -1,6 +1,6 @@
 import pytest
 
-from vgg_slim.configs.optimizer import OptimizerConfig
+from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
 from vgg_slim.errors import ConfigError
 
 
@@ -29,3 +29,12 @@ def test_every_wrong_value_is_listed_at_once():
     'moving_average_decay must be in (0, 1)',
   ):
     assert message in str(error.value)
+
+
+def test_only_adamw_decays_weights_in_its_update():
+  assert [name for name, row in OPTIMIZERS.items() if row.decays_weights] == ['adamw']
+
+
+def test_every_setting_of_a_row_is_a_field():
+  fields = set(OptimizerConfig.__dataclass_fields__)
+  assert {setting for row in OPTIMIZERS.values() for setting in row.settings} <= fields

@@ -1,6 +1,7 @@
 import pytest
 
-from vgg_slim.configs.schedule import ScheduleConfig
+from vgg_slim.configs.fields import find_setting
+from vgg_slim.configs.schedule import SCHEDULES, ScheduleConfig
 from vgg_slim.errors import ConfigError
 
 
@@ -32,3 +33,17 @@ def test_every_wrong_value_is_listed_at_once():
 def test_piecewise_needs_boundaries():
   with pytest.raises(ConfigError, match='learning_rate_boundaries must be given for .piecewise'):
     ScheduleConfig(learning_rate_decay_type='piecewise')
+
+
+def test_every_setting_of_a_row_is_a_field():
+  fields = set(ScheduleConfig.__dataclass_fields__)
+  assert {setting for row in SCHEDULES.values() for setting in row.settings} <= fields
+
+
+def test_the_help_names_the_schedules_that_read_a_setting():
+  for name, schedules in (
+    ('epochs_per_decay', 'between two decays of exponential.'),
+    ('end_learning_rate', 'at the end of polynomial, cosine and one_cycle.'),
+    ('learning_rate_decay_type', '; plateau: times the factor whenever validation stops'),
+  ):
+    assert schedules in find_setting(ScheduleConfig.__dataclass_fields__[name]).help

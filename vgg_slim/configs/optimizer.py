@@ -15,14 +15,16 @@ class Optimizer(NamedTuple):
 
   Attributes:
     num_slots: number of variables that it stores for each trainable variable.
-    settings: names of the settings of its update rule.
-    decays_weights: whether the update itself decays the weights. The loss contains the weight
-      decay of all other optimizers.
+    settings: names of the settings that its update rule reads.
   """
 
   num_slots: int
   settings: tuple[str, ...] = ()
-  decays_weights: bool = False
+
+  @property
+  def decays_weights(self) -> bool:
+    """Whether the update itself decays the weights; otherwise the loss contains the decay."""
+    return 'weight_decay' in self.settings
 
 
 _ADAM = ('adam_beta1', 'adam_beta2', 'opt_epsilon')
@@ -30,7 +32,7 @@ OPTIMIZERS = {
   'momentum': Optimizer(1, ('momentum', 'nesterov')),
   'sgd': Optimizer(0),
   'adam': Optimizer(2, _ADAM),
-  'adamw': Optimizer(2, _ADAM, decays_weights=True),
+  'adamw': Optimizer(2, (*_ADAM, 'weight_decay')),
   'rmsprop': Optimizer(2, ('momentum', 'rmsprop_decay', 'opt_epsilon')),
 }
 DECAYED = ('weights', 'biases', 'batch_norm')
@@ -87,8 +89,8 @@ class OptimizerConfig(ScheduleConfig):
   )
   weight_decay: float = _setting(
     5e-4,
-    help='Factor of half the sum of squared weights in the loss; in adamw the decay is decoupled '
-    'from the gradient.',
+    help='Factor of half the sum of squared weights in the loss; in '
+    f'{_users("weight_decay")} the decay is decoupled from the gradient.',
     allowed=at_least(0),
     resume=FREE,
   )
