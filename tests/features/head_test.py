@@ -83,7 +83,6 @@ def test_the_seed_determines_the_head(optimizer):
   ('layer', 'config', 'error', 'message'),
   [
     ('conv5/conv5_2', LINEAR, ConfigError, 'conv5/conv5_2, but .* takes those of pool5'),
-    ('pool5', dataclasses.replace(LINEAR, head='x'), ConfigError, "Unknown head 'x'"),
     ('pool5', dataclasses.replace(LINEAR, learning_rate=1e38, epochs=3), TrainingError, 'Lower'),
   ],
 )
