@@ -43,7 +43,7 @@ def load(path: str, mode: Inference = Inference.fast()) -> RestoredNetwork:
   Args:
     path: a train_dir, which stands for its newest intact checkpoint, or the prefix of a checkpoint,
       trained or imported.
-    mode: how the network is computed.
+    mode: mode of inference.
 
   Returns:
     The network in a graph and a session of its own; a context manager that closes the session.
