@@ -29,8 +29,7 @@ class NoiseImages(Sequence[LabeledImage]):
   def __len__(self) -> int:
     return len(self._seeds)
 
-  # Nobody asks for slices.
-  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]
+  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]  # no slices
     seed = self._seeds[index]
     read = functools.partial(_noise, seed, self._side)
     return LabeledImage(f'{seed:07d}', seed % len(_CLASSES), read)

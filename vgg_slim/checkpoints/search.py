@@ -43,7 +43,7 @@ class Search(NamedTuple):
 
 def search(folder: str) -> Search:
   """Finds the newest intact checkpoint in `folder`; reads every checkpoint that it considers."""
-  skipped = []
+  skipped: list[Damage] = []
   for prefix in prefixes.list_candidates(folder):
     reason = find_damage(prefix)
     if reason is None:

@@ -17,10 +17,14 @@ ORIENTATION = 'upright'
 class HasPixelRules(Protocol):
   """The part of a description that does not depend on the test scale, see `Preprocessing`."""
 
-  rgb_mean: Rgb
-  pixel_scale: float | Rgb
-  resize_filter: str
-  stored_side: int | None
+  @property
+  def rgb_mean(self) -> Rgb: ...
+  @property
+  def pixel_scale(self) -> float | Rgb: ...
+  @property
+  def resize_filter(self) -> str: ...
+  @property
+  def stored_side(self) -> int | None: ...
 
 
 @dataclasses.dataclass(frozen=True)

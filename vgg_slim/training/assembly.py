@@ -132,17 +132,18 @@ def _build_init_fn(
 ) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
   """Function that warm-starts a new run; the report is printed here, before the first step."""
   fine_tune = config.fine_tune
-  if fine_tune.checkpoint_path is None:
+  checkpoint = fine_tune.checkpoint_path
+  if checkpoint is None:
     return None
   spec = specs.get(config.net.model)
   warm_start.check_contract(config)
   plan, saver = warm_start.build_warm_start(slim.get_model_variables(), spec, fine_tune)
-  search.check_intact(fine_tune.checkpoint_path)
-  reporter.line(f'Starting from {fine_tune.checkpoint_path}.')
+  search.check_intact(checkpoint)
+  reporter.line(f'Starting from {checkpoint}.')
   reporter.line(plan.text())
 
   def restore(scaffold: tf.train.Scaffold, session: tf.Session) -> None:
-    search.restore(saver, session, fine_tune.checkpoint_path)
+    search.restore(saver, session, checkpoint)
     if ops.start_averages is not None:
       session.run(ops.start_averages)
 

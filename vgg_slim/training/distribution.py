@@ -38,7 +38,8 @@ WORKER_LOSSES = (
 )
 
 
-class Replica(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Replica:
   """Index of one copy of the network, globally and within its process.
 
   Attributes:

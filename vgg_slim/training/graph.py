@@ -44,7 +44,7 @@ class TrainOps(NamedTuple):
   learning_rate: tf.Tensor
   learning_rate_scale: tf.Variable | None
   global_step: tf.Variable
-  samples: tuple[tf.Tensor, tf.Tensor]
+  samples: tuple[tf.Tensor, tf.Tensor] | None
   start_averages: tf.Operation | None
   end_points: dict[str, tf.Tensor]
   gradients: gradients.Gradients

@@ -3,7 +3,7 @@
 import csv
 import io
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vgg_slim import files
 from vgg_slim.errors import CheckpointError
@@ -91,7 +91,9 @@ def _read_rows(path: pathlib.Path) -> list[EpochMetrics]:
 
 
 def _parse(row: dict[str, str]) -> EpochMetrics:
-  values = {name: float(row[name]) if row[name] else None for name in EpochMetrics._fields}
+  values: dict[str, Any] = {
+    name: float(row[name]) if row[name] else None for name in EpochMetrics._fields
+  }
   return EpochMetrics(**{**values, 'step': int(row['step'])})
 
 

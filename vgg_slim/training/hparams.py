@@ -43,11 +43,15 @@ def list_settings(config: TrainConfig) -> dict[str, Setting]:
 
 def best_so_far(epochs: Iterable[EpochMetrics]) -> dict[str, float]:
   """The best validation results of a run, by tag; empty if there are none."""
-  validated = [epoch for epoch in epochs if epoch.validation_loss is not None]
+  validated = [
+    (epoch.validation_accuracy, epoch.validation_loss)
+    for epoch in epochs
+    if epoch.validation_accuracy is not None and epoch.validation_loss is not None
+  ]
   if not validated:
     return {}
-  losses = [epoch.validation_loss for epoch in validated]
+  accuracies, losses = zip(*validated, strict=True)
   return {
-    'best/accuracy': max(epoch.validation_accuracy for epoch in validated),
+    'best/accuracy': max(accuracies),
     'best/loss': min((loss for loss in losses if not math.isnan(loss)), default=math.nan),
   }

@@ -96,7 +96,7 @@ def run_training(
   with locks.hold(train_dir) if is_chief else contextlib.nullcontext():
     start = starts.decide(train_dir, overwrite)
     total_steps = config.run.total_steps(manifest.split('train').num_examples)
-    if start.step >= total_steps and start.is_recorded:
+    if start.checkpoint and start.step >= total_steps and start.is_recorded:
       return TrainResult(start.step, total_steps, start.checkpoint)
     check_data = functools.partial(
       records.check_records,
@@ -209,8 +209,8 @@ class _Loop:
       for hook in built.hooks:
         stack.callback(hook.close)
         hook.begin(session, start.step)
-      if self._must_repeat_epoch_end(start):
-        validation = self._end_epoch(session, step, checkpoint)
+      if start.checkpoint and self._must_repeat_epoch_end(start):
+        validation = self._end_epoch(session, step, start.checkpoint)
       while step < total_steps and not self._is_over(session, stop):
         step += 1
         self._step(session, step)
@@ -228,8 +228,6 @@ class _Loop:
 
   def _must_repeat_epoch_end(self, start: Start) -> bool:
     """Whether the run starts at the end of an epoch whose hooks have to be called again."""
-    if start.checkpoint is None:
-      return False
     if not self._built.epochs.ends(start.step) and start.step < self._built.total_steps:
       return False
     return self._built.follows_validation or not start.is_recorded

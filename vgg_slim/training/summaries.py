@@ -47,7 +47,7 @@ def summarize_samples(
 
 def _label_text(label: np.ndarray, class_names: Sequence[str]) -> str:
   if not label.ndim:
-    return class_names[label]
+    return class_names[int(label)]
   classes = [index for index in np.argsort(-label, kind='stable') if label[index] > 0]
   return ', '.join(f'{class_names[index]} {label[index]:.0%}' for index in classes)
 

@@ -110,7 +110,9 @@ class Supervisor:
         return
       for number in self._signals[passed_on:]:
         for worker in workers:
-          worker.send_signal(_PASSED_ON[number] if passed_on == 0 else signal.SIGKILL)
+          worker.send_signal(
+            _PASSED_ON[signal.Signals(number)] if passed_on == 0 else signal.SIGKILL
+          )
         passed_on += 1
       time.sleep(_POLL_SECONDS)
 

@@ -81,7 +81,7 @@ def build_warm_start(
   """
   by_name = {variable.op.name: variable for variable in variables}
   shapes = {name: variable.shape.as_list() for name, variable in by_name.items()}
-  checkpoint = fine_tune.checkpoint_path
+  checkpoint = _source(fine_tune)
   plan = plan_restore(shapes, search.shapes(checkpoint), spec, fine_tune)
   check_plan(plan, checkpoint, spec, fine_tune)
   return plan, tf.train.Saver({source: by_name[name] for name, source in plan.matched.items()})
@@ -171,7 +171,7 @@ def check_contract(config: TrainConfig) -> None:
   checkpoint without a contract passes.
   """
   fine_tune, preprocessing = config.fine_tune, config.preprocessing
-  checkpoint = fine_tune.checkpoint_path
+  checkpoint = _source(fine_tune)
   contract = find_contract(checkpoint)
   if contract is None:
     return
@@ -184,6 +184,12 @@ def check_contract(config: TrainConfig) -> None:
     if contract.num_classes == config.net.num_classes:
       hint += ', or --ignore_class_names if they are the same under other names'
     check_class_names(contract, config.class_names, checkpoint, f'{hint}.')
+
+
+def _source(fine_tune: FineTuneConfig) -> str:
+  if fine_tune.checkpoint_path is None:
+    raise ConfigError('checkpoint_path is needed to start from other weights.')
+  return fine_tune.checkpoint_path
 
 
 def check_scopes(flag: str, scopes: Iterable[str], names: Iterable[str]) -> None:

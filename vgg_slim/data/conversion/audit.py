@@ -138,7 +138,7 @@ class Audit:
 
 def digest_of(data: bytes | np.ndarray) -> bytes:
   """First DIGEST_BYTES of the SHA-256 of a file, or of an array's pixels and shape."""
-  digest = hashlib.sha256(data)
+  digest = hashlib.sha256(data.data if isinstance(data, np.ndarray) else data)
   if isinstance(data, np.ndarray):
     digest.update(repr(data.shape).encode())
   return digest.digest()[:DIGEST_BYTES]

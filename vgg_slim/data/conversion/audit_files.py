@@ -221,7 +221,7 @@ def _classes_section(source: Source, audits: Mapping[str, audit.Audit]) -> html_
     f'The largest class of the training split has {largest} images, the smallest {smallest}: '
     f'{largest / max(1, smallest):.2f} to 1.'
   )
-  rows = [
+  rows: list[Sequence[html_report.Cell]] = [
     (name, *(int(counts.per_class[label]) for counts in audits.values()), html_report.Bar(share))
     for label, (name, share) in enumerate(
       zip(source.class_names, (train / largest).tolist(), strict=True)

@@ -155,7 +155,7 @@ def _fingerprint(source: Source, options: Options, planned: Sequence[ShardPlan])
       digest.update(f'{image.name}\0{image.label}\n'.encode('utf-8', 'surrogateescape'))
   for shard in planned:
     digest.update(shard.file.encode())
-    digest.update(shard.plan.order)
+    digest.update(shard.plan.order.data)
   return digest.hexdigest()[:16]
 
 
@@ -261,7 +261,7 @@ def _merge_shards(
   source: Source, planned: Sequence[ShardPlan], done: journal.Journal
 ) -> tuple[dict[str, manifest.Split], dict[str, audit.Audit]]:
   """Returns the splits and their audits; only the audits count images that were left out."""
-  written = {shard.split: [] for shard in planned}
+  written: dict[str, list[manifest.Shard]] = {shard.split: [] for shard in planned}
   audits = {split: audit.Audit.empty(source.num_classes) for split in written}
   for shard in planned:
     entry, shard_audit = done.read(shard.file)
@@ -306,8 +306,8 @@ def _manifest(
   fraction: float,
 ) -> manifest.Manifest:
   rgb = pixel_moments.compute_statistics(audits['train'].moments)
-  heights = [side for split_audit in audits.values() for side in split_audit.heights]
-  widths = [side for split_audit in audits.values() for side in split_audit.widths]
+  heights = [side for split_audit in audits.values() for side in split_audit.heights or ()]
+  widths = [side for split_audit in audits.values() for side in split_audit.widths or ()]
   return manifest.Manifest(
     format_version=manifest.FORMAT_VERSION,
     vgg_slim_version=__version__,

@@ -12,10 +12,13 @@ would be off by 4.5; from block means alone the standard deviation would be 4 % 
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from vgg_slim.preprocessing.description import Rgb
 
 SHAPE = (4, 4, 4)  # shape of `MomentCounter.moments`
 _GRAY_AS_RGB = np.ix_((0, 1, 1, 1), (0, 1, 1, 1))
@@ -32,9 +35,9 @@ class RgbStatistics(NamedTuple):
     covariance: 3x3 covariance matrix, normalized by the number of pixels.
   """
 
-  mean: tuple[float, ...]
-  std: tuple[float, ...]
-  covariance: tuple[tuple[float, ...], ...]
+  mean: Rgb
+  std: Rgb
+  covariance: tuple[Rgb, ...]
 
 
 class MomentCounter:
@@ -57,12 +60,12 @@ class MomentCounter:
     """Counts an image of mode RGB or L, or uint8 [H, W, 3] or [H, W]; gray is R = G = B."""
     self.moments[0] += self._matrix(image)
 
-  def add_sample(self, image: Image.Image, means: Image.Image) -> None:
+  def add_sample(self, image: Image.Image | np.ndarray, means: Image.Image | np.ndarray) -> None:
     """Counts an image of the sample; `means` has an eighth of its height and width."""
     self.moments[1] += self._matrix(image)
     self.moments[2] += self._matrix(means)
 
-  def add_means(self, means: Image.Image) -> None:
+  def add_means(self, means: Image.Image | np.ndarray) -> None:
     """Counts an image of which only the block means are known."""
     self.moments[3] += self._matrix(means)
 
@@ -94,14 +97,19 @@ def compute_statistics(moments: np.ndarray) -> RgbStatistics:
   """Computes statistics from `MomentCounter.moments`; only the last division rounds."""
   (count, *sums), *rows = _total(moments).tolist()
   covariance = tuple(
-    tuple((count * product - a * b) / count**2 for product, b in zip(row[1:], sums, strict=True))
+    _rgb((count * product - a * b) / count**2 for product, b in zip(row[1:], sums, strict=True))
     for row, a in zip(rows, sums, strict=True)
   )
   return RgbStatistics(
-    mean=tuple(total / count for total in sums),
-    std=tuple(math.sqrt(covariance[i][i]) for i in range(3)),
+    mean=_rgb(total / count for total in sums),
+    std=_rgb(math.sqrt(covariance[i][i]) for i in range(3)),
     covariance=covariance,
   )
+
+
+def _rgb(values: Iterable[float]) -> Rgb:
+  red, green, blue = values
+  return red, green, blue
 
 
 def fraction_from_means(moments: np.ndarray) -> float:

@@ -59,8 +59,8 @@ def prepare(task: Task) -> Prepared:
     task_audit.add_good(image.name, image.label, size, audit.digest_of(data))
     if task.count_pixels and not stored.is_eighth_scale:
       counter.add(stored.image)
-    elif task.count_pixels and index in task.sampled:
-      counter.add_sample(host.read_image(data).image, stored.image)
+    elif task.count_pixels and index in (task.sampled or ()):
+      counter.add_sample(host.read_image(bytes(data)).image, stored.image)
     elif task.count_pixels:
       counter.add_means(stored.image)
     task_audit.fixed += [

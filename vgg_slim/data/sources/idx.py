@@ -80,7 +80,7 @@ def read_idx_folder(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndar
   Raises:
     DataError: there are no such files, two pairs for one split, or see `read_fashion_mnist`.
   """
-  prefixes = {}
+  prefixes: dict[str, str] = {}
   for path in sorted(folder.iterdir()):
     name = path.name.removesuffix('.gz')
     if not name.endswith(_IMAGES_SUFFIX):

@@ -11,8 +11,8 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
 
 from vgg_slim.data.sources import image_files, image_folder, split_names
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
@@ -22,7 +22,11 @@ from vgg_slim.preprocessing import host
 _HEAD_BYTES = 16
 _DEFLATED_HEAD = 4096  # compressed bytes that give at least _HEAD_BYTES
 # First bytes of a file -> function that opens it for decompression.
-_COMPRESSIONS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ': lzma.open}
+_COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
+  b'\x1f\x8b': gzip.open,
+  b'BZh': bz2.open,
+  b'\xfd7zXZ': lzma.open,
+}
 
 
 # What precedes a file in a zip archive: its name and an extra field of these lengths follow.
@@ -44,7 +48,7 @@ class Member(NamedTuple):
   is_deflated: bool = False
 
 
-class ArchiveImages(Sequence):
+class ArchiveImages(Sequence[LabeledImage]):
   """Images in one archive, read on access.
 
   Args:
@@ -63,7 +67,7 @@ class ArchiveImages(Sequence):
   def __len__(self) -> int:
     return len(self._members)
 
-  def __getitem__(self, index: int) -> LabeledImage:
+  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]  # no slices
     name, label, member = self._members[index]
     return LabeledImage(name, label, functools.partial(_read_member, self._path, member))
 
@@ -230,7 +234,7 @@ def _by_folder(names: Collection[str], split_by_folder: Mapping[str, str]) -> di
 
 
 def _by_class(names: list[str]) -> dict[str, list[str]]:
-  by_class = {}
+  by_class: dict[str, list[str]] = {}
   for name in names:
     class_name, slash, _ = name.partition('/')
     if slash:

@@ -25,7 +25,7 @@ def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]
   Returns:
     Paths in the order given, without repetitions.
   """
-  names = []
+  names: list[str] = []
   for argument in arguments:
     names += (line.rstrip('\r\n') for line in stdin) if argument == STDIN else [argument]
   return list(dict.fromkeys(path for name in names if name for path in _expand(name)))

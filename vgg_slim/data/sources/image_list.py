@@ -52,8 +52,8 @@ def open_list(path: pathlib.Path) -> Source:
   for split in split_names.SPLITS:
     selected = [row for row in rows if _split_of(row) == split]
     if selected:
-      paths, labels = [r.path for r in selected], [label_of[r.label] for r in selected]
-      splits[split] = FileImages(root, paths, labels)
+      paths = [row.path for row in selected]
+      splits[split] = FileImages(root, paths, [label_of[row.label] for row in selected])
   if 'train' not in splits:
     raise DataError(f'{path} has no lines for the train split.')
   fingerprint = fingerprint_files([path, *(root / row.path for row in rows)])

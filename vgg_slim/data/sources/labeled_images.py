@@ -63,7 +63,7 @@ class Source:
     return len(self.class_names)
 
 
-class FileImages(Sequence):
+class FileImages(Sequence[LabeledImage]):
   """Images in one file each, created on access: only names and labels are kept in memory.
 
   Args:
@@ -84,13 +84,13 @@ class FileImages(Sequence):
   def __len__(self) -> int:
     return len(self._names)
 
-  def __getitem__(self, index: int) -> LabeledImage:
+  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]  # no slices
     name = self._names[index]
     read = functools.partial(_read_file, os.path.join(self._root, name))
     return LabeledImage(self._prefix + name, int(self._labels[index]), read)
 
 
-class ArrayImages(Sequence):
+class ArrayImages(Sequence[LabeledImage]):
   """Images of one array, uint8 [N, H, W] or [N, H, W, 3], created on access."""
 
   def __init__(self, split: str, images: np.ndarray, labels: np.ndarray):
@@ -101,12 +101,12 @@ class ArrayImages(Sequence):
   def __len__(self) -> int:
     return len(self._labels)
 
-  def __getitem__(self, index: int) -> LabeledImage:
+  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]  # no slices
     read = functools.partial(np.ascontiguousarray, self._images[index])
     return LabeledImage(f'{self._split}/{index:05d}', int(self._labels[index]), read)
 
 
-class RelabeledImages(Sequence):
+class RelabeledImages(Sequence[LabeledImage]):
   """Images whose label i is replaced by `labels[i]`."""
 
   def __init__(self, images: Sequence[LabeledImage], labels: Sequence[int]):
@@ -116,7 +116,7 @@ class RelabeledImages(Sequence):
   def __len__(self) -> int:
     return len(self._images)
 
-  def __getitem__(self, index: int) -> LabeledImage:
+  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]  # no slices
     image = self._images[index]
     return image._replace(label=self._labels[image.label])
 
@@ -156,7 +156,7 @@ def from_arrays(
       )
     for array in (images, labels):
       digest.update(repr((split, array.shape, array.dtype)).encode())
-      digest.update(np.ascontiguousarray(array))
+      digest.update(np.ascontiguousarray(array).data)
   splits = {name: ArrayImages(name, *pair) for name, pair in arrays.items()}
   return Source(dataset, tuple(class_names), splits, mirror_safe, digest.hexdigest())
 

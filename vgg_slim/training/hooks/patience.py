@@ -45,7 +45,7 @@ class Patience:
         are saved.
     """
     self._metric, self._min_delta = metric, min_delta
-    self.state = HostState(name, **counters)
+    self.state: HostState = HostState(name, **counters)
 
   def read(self, session: tf.Session) -> str | None:
     """Reads the counters from the session; returns a message if they belong to another metric.

@@ -67,7 +67,7 @@ class Stopwatch:
   def tick(self, images: int) -> None:
     """Ends a step of `images` images and begins the next one."""
     now = self._clock()
-    if self._is_warm:
+    if self._is_warm and self._step_started is not None:
       self._step_seconds.add(now - self._step_started)
       self._seconds += now - self._step_started
       self._images += images

@@ -53,7 +53,7 @@ class Recorder(Hook):
     self._graph_def, self._reporter = graph_def, reporter
     self._summarize_validation = summarize_validation
     self._stopwatch = progress.Stopwatch()
-    self.state = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
+    self.state: HostState = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
     self._writers: dict[str, tf.summary.FileWriter] = {}
 
   def begin(self, session: tf.Session, step: int) -> None:

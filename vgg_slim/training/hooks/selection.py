@@ -4,6 +4,7 @@ Their counters are saved in every checkpoint. A checkpoint is written before its
 that a resumed run repeats the validation.
 """
 
+import math
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ from vgg_slim.compat import tf
 from vgg_slim.configs.config import BEST_FOLDER, CONFIG_FILE, OptimizerConfig, RunConfig
 from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Hook
+from vgg_slim.training.hooks.host_state import HostState
 from vgg_slim.training.hooks.patience import COUNTERS, LATER_COUNTERS, UNKNOWN, Patience
 
 
@@ -39,7 +41,7 @@ class Plateau(Hook):
     self._settings, self._scale, self._reporter = optimizer, scale, reporter
     counters = {**COUNTERS, 'falls': 0, **LATER_COUNTERS, 'learning_rate': UNKNOWN, 'scale': 1.0}
     self._patience = Patience('plateau', metric, optimizer.plateau_min_delta, counters)
-    self.state = self._patience.state
+    self.state: HostState = self._patience.state
     self.needs_validation = scale is not None
     if scale is not None:
       self._feed = tf.placeholder(tf.float32, [])
@@ -95,7 +97,7 @@ class KeepBest(Hook):
   def __init__(self, run: RunConfig, train_dir: str, reporter: progress.Reporter) -> None:
     self._is_on, self._train_dir, self._reporter = run.keep_best, train_dir, reporter
     self._patience = Patience('best', run.best_metric)
-    self.state = self._patience.state
+    self.state: HostState = self._patience.state
     self.needs_validation = run.keep_best
 
   def begin(self, session: tf.Session, step: int) -> None:
@@ -117,7 +119,7 @@ class EarlyStopping(Hook):
   def __init__(self, run: RunConfig, reporter: progress.Reporter) -> None:
     self._run, self._reporter = run, reporter
     self._patience = Patience('early_stop', run.best_metric, run.early_stop_min_delta)
-    self.state = self._patience.state
+    self.state: HostState = self._patience.state
     self.needs_validation = run.early_stop_patience is not None
 
   def begin(self, session: tf.Session, step: int) -> None:
@@ -129,7 +131,7 @@ class EarlyStopping(Hook):
     if not self.needs_validation or end.validation is None or not end.is_complete:
       return
     self._patience.record_epoch(end.validation, end.step)
-    if self.state['waited'] >= self._run.early_stop_patience:
+    if self.state['waited'] >= (self._run.early_stop_patience or math.inf):
       self.stop_reason = (
         f'{self.state["waited"]:.0f} epochs without improvement on {self._patience.text} '
         '(--early_stop_patience)'
