@@ -13,12 +13,12 @@ def test_training_images_keep_their_bytes_in_the_folder_of_their_label(tmp_path)
   converter.convert(
     catalog.open_source('folder', root), tmp_path / 'out', converter.Options(SplitRule(0))
   )
-  folder = image_folder.make_folder(str(tmp_path / 'out'))
-  for label, class_name in enumerate(('cat', 'dog')):
-    written = pathlib.Path(folder.name, f'{label:04d}').glob('*.jpeg')
-    assert sorted(path.read_bytes() for path in written) == sorted(
-      path.read_bytes() for path in (root / class_name).iterdir()
-    )
+  with image_folder.make_folder(str(tmp_path / 'out')) as folder:
+    for label, class_name in enumerate(('cat', 'dog')):
+      written = pathlib.Path(folder, f'{label:04d}').glob('*.jpeg')
+      assert sorted(path.read_bytes() for path in written) == sorted(
+        path.read_bytes() for path in (root / class_name).iterdir()
+      )
 
 
 def test_the_folder_is_deleted_after_its_last_batch(tmp_path):
