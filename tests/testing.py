@@ -14,6 +14,7 @@ import PIL.Image
 from absl import flags
 from absl.testing import flagsaver
 
+from vgg_slim.checkpoints import contract
 from vgg_slim.commands import invocation
 from vgg_slim.compat import tf
 from vgg_slim.configs import config
@@ -109,6 +110,23 @@ def train_config(data_dir, manifest, **run):
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
   )
+
+
+def make_contract(model, num_classes, image_size, fc_units=None, source=None, **fields):
+  """Makes a contract from the flat fields of its file; by default the pixels are ImageNet's."""
+  values = {'model': model, 'num_classes': num_classes, 'image_size': image_size}
+  return contract.from_values({**values, 'fc_units': fc_units, 'source': source, **fields})
+
+
+def replace(described, **fields):
+  """Replaces fields of a contract or of its parts."""
+  parts = {
+    part: {name: fields.pop(name) for name in list(fields) if hasattr(value, name)}
+    for part, value in vars(described).items()
+    if part in ('network', 'preprocessing')
+  }
+  changed = {n: dataclasses.replace(getattr(described, n), **v) for n, v in parts.items()}
+  return dataclasses.replace(described, **changed, **fields)
 
 
 def run_tool(tool, *arguments, **options):

@@ -1,17 +1,17 @@
-import dataclasses
 import json
 
 import pytest
 
 from tests.configs import config_test
+from tests.testing import make_contract, replace
 from vgg_slim.checkpoints import contract
-from vgg_slim.checkpoints.contract import Contract, Source
+from vgg_slim.checkpoints.contract import Source
 from vgg_slim.configs import config
 from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.errors import CheckpointError, ConfigError
 
 SOURCE = Source('vgg16.keras', 'Keras .keras', '0' * 64)
-TWO_CLASSES = Contract('vgg16', 2, 64, 8, SOURCE, class_names=('cat', 'dog'))
+TWO_CLASSES = make_contract('vgg16', 2, 64, 8, SOURCE, class_names=('cat', 'dog'))
 
 
 def test_round_trip(tmp_path):
@@ -22,7 +22,7 @@ def test_round_trip(tmp_path):
 
 
 def test_defaults_are_those_of_the_paper():
-  values = json.loads(contract.to_json(Contract('vgg16', None, 224, None, SOURCE)))
+  values = json.loads(contract.to_json(make_contract('vgg16', None, 224, None, SOURCE)))
   assert values['format_version'] == 1
   assert tuple(values['rgb_mean']) == IMAGENET_RGB_MEAN
   assert values['pixel_scale'] == 1.0
@@ -32,25 +32,50 @@ def test_defaults_are_those_of_the_paper():
 
 
 def test_all_invalid_values_are_named_at_once():
-  with pytest.raises(
-    ConfigError,
-    match=r'rgb_mean must.*pixel_scale must.*channel_order.*1 class names for num_classes=2',
+  values = json.loads(contract.to_json(TWO_CLASSES))
+  wrong = {
+    'fc_units': 0,
+    'rgb_mean': (1, 2),
+    'pixel_scale': 0,
+    'channel_order': 'BGR',
+    'class_names': ('cat',),
+  }
+  with pytest.raises(ConfigError) as error:
+    contract.from_values({**values, **wrong})
+  for message in (
+    'fc_units must be at least 1, got 0; ',
+    'rgb_mean must be three numbers',
+    'pixel_scale must be positive',
+    "channel_order must be 'RGB', got 'BGR'",
+    'there are 1 class names for num_classes=2',
   ):
-    dataclasses.replace(
-      TWO_CLASSES, rgb_mean=(1, 2), pixel_scale=0, channel_order='BGR', class_names=('cat',)
-    )
+    assert message in str(error.value)
+  with pytest.raises(ConfigError, match=r'channel_order.*1 class names for num_classes=2'):
+    replace(TWO_CLASSES, channel_order='BGR', class_names=('cat',))
+
+
+def test_the_file_is_flat_and_a_trunk_has_no_units():
+  values = json.loads(contract.to_json(TWO_CLASSES))
+  assert values.keys() == {
+    *('format_version', 'vgg_slim_version', 'source', 'class_names', 'channel_order'),
+    *('model', 'head', 'num_classes', 'image_size', 'fc_units', 'classifier_activation'),
+    *('rgb_mean', 'pixel_scale', 'test_scale', 'resize_filter', 'stored_side'),
+    *('background', 'orientation'),
+  }
+  assert values['fc_units'] == 8
+  assert json.loads(contract.to_json(make_contract('vgg16', None, 64)))['fc_units'] is None
 
 
 def test_a_sigmoid_scores_two_classes_with_one_logit():
-  sigmoid = dataclasses.replace(TWO_CLASSES, classifier_activation='sigmoid')
-  assert (TWO_CLASSES.num_logits, sigmoid.num_logits) == (2, 1)
-  with pytest.raises(ConfigError, match='a sigmoid requires num_classes=2, got 3'):
-    Contract('vgg16', 3, 64, 8, classifier_activation='sigmoid')
+  sigmoid = replace(TWO_CLASSES, classifier_activation='sigmoid')
+  assert (TWO_CLASSES.network.num_logits, sigmoid.network.num_logits) == (2, 1)
+  with pytest.raises(ConfigError, match="num_classes must be 2 for .*'sigmoid', got 3"):
+    make_contract('vgg16', 3, 64, 8, classifier_activation='sigmoid')
 
 
 def test_default_test_scale_is_256_for_224_pixels():
-  assert Contract('vgg16', None, 224, None).test_scale == 256
-  assert dataclasses.replace(TWO_CLASSES, test_scale=70).test_scale == 70
+  assert make_contract('vgg16', None, 224).preprocessing.test_scale == 256
+  assert replace(TWO_CLASSES, test_scale=70).preprocessing.test_scale == 70
 
 
 def test_a_file_without_the_newer_optional_fields_is_read(tmp_path):
@@ -62,16 +87,16 @@ def test_a_file_without_the_newer_optional_fields_is_read(tmp_path):
 
 
 def test_a_file_of_version_0_1_gets_its_resize_filter_and_evaluated_scale(tmp_path):
-  values = json.loads(contract.to_json(dataclasses.replace(TWO_CLASSES, test_scale=70)))
+  values = json.loads(contract.to_json(replace(TWO_CLASSES, test_scale=70)))
   for name in ('resize_filter', 'stored_side', 'background', 'orientation'):
     del values[name]
   (tmp_path / 'x.json').write_text(json.dumps(values))
-  expected = dataclasses.replace(TWO_CLASSES, test_scale=64, resize_filter='bilinear')
+  expected = replace(TWO_CLASSES, test_scale=64, resize_filter='bilinear')
   assert contract.read_contract(tmp_path / 'x.json') == expected
 
 
 def test_a_contract_describes_its_preprocessing():
-  rules = dataclasses.replace(TWO_CLASSES, test_scale=70, stored_side=256).preprocessing
+  rules = replace(TWO_CLASSES, test_scale=70, stored_side=256).preprocessing
   assert (rules.test_scale, rules.stored_side) == (70, 256)
   assert (rules.resize_filter, rules.background, rules.orientation) == (
     'antialiased_bilinear',
@@ -126,11 +151,12 @@ class TestContractOfARun:
     return tmp_path
 
   def test_it_has_the_values_of_config_json(self, trained):
-    expected = Contract(
-      'vgg16', 3, 32, 4096, None, (1, 2, 3), class_names=('a', 'b', 'c'), test_scale=32
+    expected = make_contract(
+      'vgg16', 3, 32, 4096, rgb_mean=(1, 2, 3), class_names=('a', 'b', 'c'), test_scale=32
     )
     assert contract.from_train_config(trained) == expected
     assert contract.net_config(expected) == trained.net
+    assert expected.network == trained.net.network
 
   @pytest.mark.parametrize('path', ['', 'model.ckpt-7', 'model.ckpt-7.index'])
   def test_folder_prefix_and_file_all_name_the_checkpoint(self, train_dir, trained, path):
@@ -179,7 +205,7 @@ def test_different_class_names_are_refused(names, message):
 
 def test_equal_or_unknown_class_names_agree():
   assert contract.check_class_names(TWO_CLASSES, ('cat', 'dog'), 'c') is None
-  nameless = dataclasses.replace(TWO_CLASSES, class_names=None)
+  nameless = replace(TWO_CLASSES, class_names=None)
   assert contract.check_class_names(nameless, ('x', 'y'), 'c') is None
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.testing import graph_session
-from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
+from tests.testing import graph_session, make_contract
+from vgg_slim.checkpoints.contract import contract_path, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.export import exporter
 from vgg_slim.nets import registry
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, prefix, write_meta_graph=False)
   names = ('cat, tabby', 'dog [x]', 'bird')
-  write_contract(contract_path(prefix), Contract('vgg_a@4', 3, 32, 8, class_names=names))
+  write_contract(contract_path(prefix), make_contract('vgg_a@4', 3, 32, 8, class_names=names))
   return folder
 
 

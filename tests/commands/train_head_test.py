@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from tests.testing import graph_session, make_data_set
+from tests.testing import graph_session, make_contract, make_data_set
 from vgg_slim import locks
-from vgg_slim.checkpoints.contract import Contract, contract_path, load_contract, write_contract
+from vgg_slim.checkpoints.contract import contract_path, load_contract, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
@@ -36,7 +36,9 @@ def folder(tmp_path_factory):
     registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), None, Inference())
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, prefix, write_meta_graph=False)
-  write_contract(contract_path(prefix), Contract('vgg_a@4', None, 32, None, pixel_scale=1 / 64))
+  write_contract(
+    contract_path(prefix), make_contract('vgg_a@4', None, 32, None, pixel_scale=1 / 64)
+  )
   extracted = run(
     'vgg_slim.commands.extract_features',
     folder,
@@ -94,7 +96,7 @@ def test_a_trained_head_becomes_a_checkpoint(folder):
   assert trained.stdout.startswith('3 epochs in ')
   assert 'validation accuracy' in trained.stdout
   _, contract = load_contract(str(folder / 'whole'))
-  assert (contract.head, contract.num_logits, contract.class_names) == (
+  assert (contract.network.head, contract.network.num_logits, contract.class_names) == (
     'fc256',
     1,
     ('class_0', 'class_1'),

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.testing import make_data_set, thin_model, train_config
+from tests.testing import make_data_set, replace, thin_model, train_config
 from vgg_slim.checkpoints import contract, restore
 from vgg_slim.compat import tf
 from vgg_slim.configs import config as configs
@@ -67,7 +67,7 @@ def test_a_checkpoint_must_fit_its_contract_and_be_finite(made, tmp_path):
   finding = trial.examine_checkpoint(prefix)
   assert finding.level == OK
   assert finding.text == f'{prefix}: vgg_a, 2 classes, 32 px, all weights finite'
-  more_classes = dataclasses.replace(
+  more_classes = replace(
     contract.read_contract(contract.contract_path(prefix)), num_classes=3, class_names=None
   )
   contract.write_contract(contract.contract_path(prefix), more_classes)

@@ -1,8 +1,6 @@
-import dataclasses
-
 import pytest
 
-from tests.testing import make_data_set, train_config
+from tests.testing import make_contract, make_data_set, replace, train_config
 from vgg_slim.checkpoints import contract
 from vgg_slim.configs.config import write_train_config
 from vgg_slim.errors import CheckpointError
@@ -31,7 +29,7 @@ def test_the_checkpoint_of_a_training_run(tmp_path, run, path):
 
 def write_imported(folder, **fields):
   values = {'model': 'vgg_a', 'num_classes': 2, 'image_size': 64, 'fc_units': 8, **fields}
-  described = contract.Contract(**values)
+  described = make_contract(**values)
   (folder / 'w.index').touch()
   contract.write_contract(contract.contract_path(str(folder / 'w')), described)
   return described
@@ -43,7 +41,7 @@ def test_an_imported_checkpoint(tmp_path):
   net = candidate.net
   assert (net.model, net.head, net.image_size) == ('vgg_a', 'fc256', 64)
   assert (candidate.preprocessing.rgb_mean, candidate.preprocessing.pixel_scale) == ((1, 2, 3), 0.5)
-  assert candidate.test_scale == described.test_scale == 64
+  assert candidate.test_scale == described.preprocessing.test_scale == 64
   assert (candidate.class_names, candidate.data_dir) == (None, None)
 
 
@@ -52,9 +50,7 @@ def test_the_contract_decides_how_images_are_resized(tmp_path, run):
   described = contract.from_train_config(run)
   assert run.preprocessing.resize_filter != 'bilinear'
   path = contract.contract_path(str(tmp_path / 'run' / 'model.ckpt-2'))
-  contract.write_contract(
-    path, dataclasses.replace(described, resize_filter='bilinear', stored_side=99)
-  )
+  contract.write_contract(path, replace(described, resize_filter='bilinear', stored_side=99))
   candidate = find_candidate(str(tmp_path / 'run')).preprocessing
   assert (candidate.resize_filter, candidate.stored_side) == ('bilinear', 99)
 
@@ -79,14 +75,14 @@ def test_a_folder_without_a_run_or_checkpoint_is_refused(tmp_path):
 
 
 def test_a_checkpoint_with_other_class_names_than_the_run_is_refused(tmp_path, run):
-  described = dataclasses.replace(contract.from_train_config(run), class_names=('x', 'y'))
+  described = replace(contract.from_train_config(run), class_names=('x', 'y'))
   contract.write_contract(tmp_path / 'run' / 'model.ckpt-2.json', described)
   with pytest.raises(CheckpointError, match="0 is 'x', here 'class_0'"):
     find_candidate(str(tmp_path / 'run'))
 
 
 def test_the_test_scale_is_that_of_the_contract(tmp_path, run):
-  described = dataclasses.replace(contract.from_train_config(run), test_scale=96)
+  described = replace(contract.from_train_config(run), test_scale=96)
   contract.write_contract(tmp_path / 'run' / 'model.ckpt-2.json', described)
   assert find_candidate(str(tmp_path / 'run')).test_scale == 96
   write_imported(tmp_path, test_scale=70)  # not a default: these are multiples of 32

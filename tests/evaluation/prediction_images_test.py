@@ -2,13 +2,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vgg_slim.checkpoints.contract import Contract
+from tests.testing import make_contract
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import prediction_images
 from vgg_slim.evaluation.predictions import ClassScore, Prediction
 from vgg_slim.evaluation.predictor import Explanation
 
-CONTRACT = Contract('vgg16', 2, 224, 4096)
+CONTRACT = make_contract('vgg16', 2, 224, 4096)
 
 
 class FakePredictor:

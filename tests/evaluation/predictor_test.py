@@ -1,4 +1,3 @@
-import dataclasses
 import io
 import re
 import types
@@ -8,8 +7,7 @@ import PIL.Image
 import pytest
 
 from tests.data import fabricated
-from tests.testing import graph_session, random_values
-from vgg_slim.checkpoints.contract import Contract
+from tests.testing import graph_session, make_contract, random_values, replace
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
 from vgg_slim.evaluation.predictions import Failure
@@ -26,7 +24,7 @@ from vgg_slim.preprocessing import graph, host
 from vgg_slim.preprocessing.description import ANTIALIASED
 
 MEAN, SCALE, SIDE, Q = (90.0, 100.0, 110.0), 1 / 50, 32, 40
-CONTRACT = Contract('vgg_a@4', 3, SIDE, 8, None, MEAN, SCALE, test_scale=Q)
+CONTRACT = make_contract('vgg_a@4', 3, SIDE, 8, rgb_mean=MEAN, pixel_scale=SCALE, test_scale=Q)
 
 
 @pytest.fixture(scope='module')
@@ -155,7 +153,7 @@ def test_grayscale_is_converted_and_truncated_data_is_refused(checkpoint):
 )
 def test_a_contract_that_cannot_predict_is_refused(checkpoint, change, error, message):
   with pytest.raises(error, match=message):
-    CheckpointPredictor(checkpoint, dataclasses.replace(CONTRACT, **change))
+    CheckpointPredictor(checkpoint, replace(CONTRACT, **change))
 
 
 def test_a_saved_model_gives_the_same_probabilities(tmp_path, checkpoint):
@@ -171,7 +169,7 @@ def test_a_saved_model_gives_the_same_probabilities(tmp_path, checkpoint):
 
 
 def test_a_saved_model_without_probabilities_is_refused(tmp_path, checkpoint):
-  trunk = dataclasses.replace(CONTRACT, num_classes=None)
+  trunk = replace(CONTRACT, num_classes=None)
   saved_model.write(checkpoint, trunk, tmp_path)
   with pytest.raises(CheckpointError, match='gives features, but no probabilities'):
     SavedModelPredictor(str(tmp_path), trunk)

@@ -52,7 +52,7 @@ def test_invalid_requests_are_named_before_anything_is_written(tmp_path):
 
 
 def test_a_trunk_is_also_compared_on_files(tmp_path):
-  make_checkpoint(tmp_path, num_classes=None, fc_units=None, class_names=None)
+  make_checkpoint(tmp_path, num_classes=None, class_names=None)
   comparison = exporter.run_export(make_request(tmp_path, 'saved_model'), str)
   assert comparison.cases == 4 * 2 * 3 + 8
   assert comparison.same_class is None

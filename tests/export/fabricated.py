@@ -1,25 +1,27 @@
 """A checkpoint of a thin network whose outputs depend visibly on the image."""
 
-import dataclasses
-
 import numpy as np
 
-from tests.testing import assign, graph_session, random_values
+from tests.testing import assign, graph_session, make_contract, random_values, replace
 from vgg_slim.checkpoints import restore
-from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
+from vgg_slim.checkpoints.contract import contract_path, write_contract
 from vgg_slim.compat import tf
 
 # Q differs from the side of the crop, so that a confusion of the two shows.
-CONTRACT = Contract(
-  'vgg_a@4', 3, 32, 8, None, (120.0, 110.0, 100.0), 0.5, class_names=('a', 'b', 'c'), test_scale=36
+CONTRACT = make_contract(
+  *('vgg_a@4', 3, 32, 8),
+  rgb_mean=(120.0, 110.0, 100.0),
+  pixel_scale=0.5,
+  class_names=('a', 'b', 'c'),
+  test_scale=36,
 )
 
 
 def make_checkpoint(folder, **changes):
   """Writes a checkpoint and its contract; returns (prefix, contract)."""
-  contract = dataclasses.replace(CONTRACT, **changes)
+  contract = replace(CONTRACT, **changes)
   with graph_session() as session:
-    side = max(64, contract.image_size)
+    side = max(64, contract.network.image_size)
     restore.build_network(contract, tf.zeros([1, side, side, 3]))
     shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     values = random_values(shapes, scale=0.3)
@@ -37,7 +39,8 @@ def random_images(*shape, seed=0):
 def expected_outputs(prefix, contract, images):
   """Returns the checkpoint's outputs for images that are normalized by NumPy."""
   with graph_session() as session:
-    normalized = (images - np.float32(contract.rgb_mean)) * np.float32(contract.pixel_scale)
+    rules = contract.preprocessing
+    normalized = (images - np.float32(rules.rgb_mean)) * np.float32(rules.pixel_scale)
     network = restore.build_network(contract, tf.constant(normalized, tf.float32))
     restore.restore(session, prefix)
     score_map = session.run(network.score_map)

@@ -1,8 +1,7 @@
-import dataclasses
-
 import pytest
 
 from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint, random_images
+from tests.testing import replace
 from vgg_slim.errors import CheckpointError
 from vgg_slim.export import frozen, reload
 
@@ -36,4 +35,4 @@ def test_a_frozen_graph_holds_plain_operations_only(tmp_path):
 def test_a_checkpoint_of_a_different_network_is_refused(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
   with pytest.raises(CheckpointError, match='does not fit the network: .*fc6'):
-    frozen.freeze(prefix, dataclasses.replace(contract, fc_units=9))
+    frozen.freeze(prefix, replace(contract, fc_units=9))

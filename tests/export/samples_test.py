@@ -51,9 +51,11 @@ def test_a_folder_without_images_and_a_damaged_image_are_named(tmp_path):
 
 
 def test_crops_are_central_squares_of_the_resized_image():
-  pixels = np.random.default_rng(0).integers(0, 256, [CONTRACT.test_scale, 50, 3], np.uint8)
+  pixels = np.random.default_rng(0).integers(
+    0, 256, [CONTRACT.preprocessing.test_scale, 50, 3], np.uint8
+  )
   (crop,) = samples.prepare_crops(CONTRACT, [png(pixels)])
-  top, left = (CONTRACT.test_scale - 32) // 2, (50 - 32) // 2
+  top, left = (CONTRACT.preprocessing.test_scale - 32) // 2, (50 - 32) // 2
   np.testing.assert_array_equal(crop, pixels[top : top + 32, left : left + 32])
 
 

@@ -42,7 +42,7 @@ def outputs_of_files(prefix, contract, files):
 
 def test_files_of_several_sizes_in_one_batch(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
-  q = contract.test_scale
+  q = contract.preprocessing.test_scale
   # The smaller sides are Q, so that resizing changes nothing.
   images = [random_images(q, q + 24, seed=0), random_images(q + 56, q, seed=1)]
   got = outputs_of_files(prefix, contract, [png(image) for image in images])
@@ -54,7 +54,7 @@ def test_files_of_several_sizes_in_one_batch(tmp_path):
 
 def test_files_are_rotated_upright_and_composed_on_white(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
-  q = contract.test_scale
+  q = contract.preprocessing.test_scale
   pixels = random_images(q, q + 24)
   alpha = np.full([q, q + 24, 1], 255, np.uint8)
   alpha[: q // 2] = 0
@@ -81,16 +81,16 @@ def test_files_of_unsupported_formats_are_refused_with_a_message(tmp_path):
 
 def test_a_trunk_takes_files_of_one_size(tmp_path):
   prefix, contract = make_checkpoint(
-    tmp_path, model='vgg_a_bn@4', num_classes=None, fc_units=None, class_names=None
+    tmp_path, model='vgg_a_bn@4', num_classes=None, class_names=None
   )
-  files = [png(random_images(contract.test_scale, 70, seed=i)) for i in range(2)]
+  files = [png(random_images(contract.preprocessing.test_scale, 70, seed=i)) for i in range(2)]
   got = outputs_of_files(prefix, contract, files)
   assert {name: array.shape for name, array in got.items()} == {'features': (2, 1, 2, 32)}
 
 
 def test_a_trunk_gives_its_last_map(tmp_path):
   prefix, contract = make_checkpoint(
-    tmp_path, model='vgg_a_bn@4', num_classes=None, fc_units=None, class_names=None
+    tmp_path, model='vgg_a_bn@4', num_classes=None, class_names=None
   )
   with graph_session() as session:
     outputs = serving_graph.build_outputs(contract, tf.constant(random_images(1, 64, 96)))

@@ -131,7 +131,7 @@ def float_tensors(path):
 
 def test_a_trunk_outputs_its_features(tmp_path):
   prefix, contract = make_checkpoint(
-    tmp_path, model='vgg_a_bn@4', num_classes=None, fc_units=None, class_names=None
+    tmp_path, model='vgg_a_bn@4', num_classes=None, class_names=None
   )
   tflite.write(prefix, contract, tmp_path)
   got = reload.load_tflite(tmp_path)(random_images(1, 32, 32).astype('f'))

@@ -68,7 +68,7 @@ def test_probabilities_are_compared_with_those_of_predict(tmp_path):
 def test_every_image_is_scored_at_two_scales_and_as_a_crop(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
   cases = verification.run_on_pixels(prefix, contract, samples.default_images()[::2])
-  q, larger = contract.test_scale, contract.test_scale * 5 // 4
+  q, larger = contract.preprocessing.test_scale, contract.preprocessing.test_scale * 5 // 4
   assert [case.batch.shape for case in cases] == [
     # china.jpg has 640x427 pixels, a digit 8x8.
     *((1, q, round(q * 640 / 427), 3), (1, larger, round(larger * 640 / 427), 3), (1, 32, 32, 3)),

@@ -3,8 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.testing import graph_session, make_data_set, random_values
-from vgg_slim.checkpoints.contract import Contract
+from tests.testing import graph_session, make_contract, make_data_set, random_values, replace
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
@@ -15,14 +14,18 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.preprocessing import graph
 from vgg_slim.preprocessing.description import ANTIALIASED
 
-CONTRACT = Contract('vgg_a@4', 3, 32, 8, None, (90.0, 100.0, 110.0), 1 / 50, test_scale=36)
+CONTRACT = make_contract(
+  *('vgg_a@4', 3, 32, 8), rgb_mean=(90.0, 100.0, 110.0), pixel_scale=1 / 50, test_scale=36
+)
 
 
 def save_random(prefix, contract):
   """Saves the network of a contract with random weights; returns the prefix."""
   with graph_session() as session:
-    side = contract.image_size
-    registry.build(contract.model, tf.zeros([1, side, side, 3]), 3, Inference(), side, fc_units=8)
+    side = contract.network.image_size
+    registry.build(
+      contract.network.model, tf.zeros([1, side, side, 3]), 3, Inference(), side, fc_units=8
+    )
     variables = tf.global_variables()
     values = random_values({v.op.name: v.shape.as_list() for v in variables}, scale=0.13)
     session.run([v.assign(values[v.op.name]) for v in variables])
@@ -55,16 +58,17 @@ def one_by_one(run, key):
     serialized = tf.placeholder(tf.string, [])
     example = records.parse_example(serialized)
     image = graph.decode_rgb(example.encoded)
-    pixels = graph.resize_smaller_side(image, key.test_scale, ANTIALIASED)
-    images = tf.placeholder(tf.float32, [1, key.image_size, key.image_size, 3])
-    layer = registry.build(key.model, images, None, Inference()).end_points[key.layer]
+    side, rules = key.trunk.image_size, key.preprocessing
+    pixels = graph.resize_smaller_side(image, rules.test_scale, ANTIALIASED)
+    images = tf.placeholder(tf.float32, [1, side, side, 3])
+    layer = registry.build(key.trunk.model, images, None, Inference()).end_points[key.layer]
     tf.train.Saver().restore(session, checkpoint)
     for path in manifests.shard_paths(data_dir, manifest, 'train'):
       for record in tf.io.tf_record_iterator(path):
         image, *rest = session.run([pixels, example.label, example.filename], {serialized: record})
-        start = (key.test_scale - key.image_size + 1) // 2
-        image = image[start : start + key.image_size, start : start + key.image_size]
-        image = (image - np.array(key.rgb_mean)) * key.pixel_scale
+        start = (rules.test_scale - side + 1) // 2
+        image = image[start : start + side, start : start + side]
+        image = (image - np.array(rules.rgb_mean)) * rules.pixel_scale
         rows.append((session.run(layer, {images: [image]})[0], *rest))
   return rows
 
@@ -100,11 +104,15 @@ def test_further_passes_are_augmented_and_cover_only_the_training_split(run, tmp
 
 
 def test_the_key_changes_with_the_weights(run, tmp_path):
-  other = save_random(str(tmp_path / 'other'), dataclasses.replace(CONTRACT, image_size=64))
+  other = save_random(str(tmp_path / 'other'), replace(CONTRACT, image_size=64))
   keys = [bottleneck.make_key(path, CONTRACT, run[2]) for path in (run[0], run[0], other)]
   assert keys[0] == keys[1]
   assert keys[0].weights_sha256 != keys[2].weights_sha256
-  assert (keys[0].layer, keys[0].image_size, keys[0].test_scale) == ('pool5', 32, 36)
+  assert (keys[0].layer, keys[0].trunk.image_size, keys[0].preprocessing.test_scale) == (
+    'pool5',
+    32,
+    36,
+  )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +129,7 @@ def test_invalid_layers_and_sides_are_refused(run, settings, message):
 
 
 def test_a_checkpoint_of_another_network_writes_no_file(run, tmp_path):
-  contract = dataclasses.replace(CONTRACT, model='vgg_b@4')
+  contract = replace(CONTRACT, model='vgg_b@4')
   key = bottleneck.make_key(run[0], contract, run[2])
   with pytest.raises(CheckpointError, match='does not fit the network'):
     extract(run, tmp_path / 'x.npz', key)

@@ -4,11 +4,14 @@ import re
 import numpy as np
 import pytest
 
+from vgg_slim.configs.net import Network
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.features import cache
 from vgg_slim.features.cache import FeatureKey, FeatureSet
+from vgg_slim.preprocessing.description import Preprocessing
 
-KEY = FeatureKey('ab', 'vgg16', 'pool5', 64, 64, (1, 2, 3), 1.0, 'f1', ('a', 'b'))
+TRUNK, PIXELS = Network(None, 'vgg16', image_size=64), Preprocessing((1, 2, 3), 1.0, 64)
+KEY = FeatureKey('ab', TRUNK, 'pool5', PIXELS, 'f1', ('a', 'b'))
 
 
 def batches(sizes=(3, 2)):

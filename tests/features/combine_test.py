@@ -63,7 +63,7 @@ def test_the_combined_checkpoint_gives_the_probabilities_of_the_head_on_features
   assert search.global_step(prefix) == trained.steps
   with CheckpointPredictor(prefix, contract, View(central_crop=True)) as predictor:
     got = predictor.probabilities([predictor.prepare(image) for image in images])
-  scope = specs.get(key.model).scope
+  scope = specs.get(key.trunk.model).scope
   weights = {name.removeprefix(f'{scope}/'): value for name, value in trained.weights.items()}
   expected = head_by_hand(weights, data.features, head.startswith('average'))
   assert np.ptp(expected[:, 0]) > 1e-3  # ten times the tolerance

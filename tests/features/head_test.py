@@ -3,15 +3,18 @@ import dataclasses
 import numpy as np
 import pytest
 
+from vgg_slim.configs.net import Network
 from vgg_slim.errors import ConfigError, TrainingError
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.features.head import run_head_training
 from vgg_slim.features.head_config import HeadConfig
 from vgg_slim.nets import specs
+from vgg_slim.preprocessing.description import Preprocessing
 
-KEY = FeatureKey('ab', 'vgg_a@4', 'pool5', 64, 64, (0, 0, 0), 1.0, 'f1', ('a', 'b'))
+TRUNK, PIXELS = Network(None, 'vgg_a@4', image_size=64), Preprocessing((0, 0, 0), 1.0, 64)
+KEY = FeatureKey('ab', TRUNK, 'pool5', PIXELS, 'f1', ('a', 'b'))
 
-SCOPE = specs.get(KEY.model).scope
+SCOPE = specs.get(KEY.trunk.model).scope
 
 
 def two_clouds(n, seed):

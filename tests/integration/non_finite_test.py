@@ -8,8 +8,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.testing import graph_session, make_data_set
-from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
+from tests.testing import graph_session, make_contract, make_data_set
+from vgg_slim.checkpoints.contract import contract_path, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.features import cache
 from vgg_slim.nets import registry
@@ -45,7 +45,7 @@ def write_overflowing(prefix, num_classes, fc_units):
     tf.train.Saver().save(session, prefix, write_meta_graph=False)
   names = NAMES if num_classes else None
   write_contract(
-    contract_path(prefix), Contract('vgg_a@4', num_classes, 32, fc_units, class_names=names)
+    contract_path(prefix), make_contract('vgg_a@4', num_classes, 32, fc_units, class_names=names)
   )
 
 

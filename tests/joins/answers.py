@@ -46,19 +46,20 @@ class Reference(NamedTuple):
 def run_reference(path: str, encoded: Mapping[str, bytes], row: Row) -> Reference:
   """Scores files with the host's preprocessing and the plain network."""
   prefix, contract = contracts.load_contract(path)
+  rules = contract.preprocessing
   with tf.Graph().as_default(), tf.Session() as session:
     images = tf.placeholder(tf.float32, [1, None, None, 3])
     outputs = registry.build_from_config(contracts.net_config(contract), images, Inference())
     restore.restore(session, prefix)
 
     def score(pixels: np.ndarray) -> np.ndarray:
-      fed = host.normalize(pixels, contract.rgb_mean, contract.pixel_scale)
+      fed = host.normalize(pixels, rules.rgb_mean, rules.pixel_scale)
       return session.run(outputs.logits, {images: fed[np.newaxis]})[0]
 
     def scores_of_flips(pixels: np.ndarray) -> list[np.ndarray]:
       return [score(pixels), score(pixels[:, ::-1])] if row.flip else [score(pixels)]
 
-    prepared = {n: host.prepare(data, contract.preprocessing) for n, data in encoded.items()}
+    prepared = {n: host.prepare(data, rules) for n, data in encoded.items()}
     crops_by_view = {
       view: {name: _crops(pixels, row.side, views.VIEWS[view]) for name, pixels in prepared.items()}
       for view in {*row.views, 'center'}
@@ -105,8 +106,9 @@ def run_evaluation(path: str, data_dir: str, row: Row) -> dict[str, Scores]:
   trained = candidates.find_candidate(path)
   manifest = manifests.read_manifest(data_dir)
   prefix, contract = contracts.load_contract(path)
+  q = contract.preprocessing.test_scale
   wanted = EvalConfig(
-    (contract.test_scale,),
+    (q,),
     row.views,
     split='train',
     flip=row.flip,
@@ -117,10 +119,7 @@ def run_evaluation(path: str, data_dir: str, row: Row) -> dict[str, Scores]:
   names = [pathlib.PurePath(name).name for name, _ in records.read_examples(shards)]
   with runner.Evaluator(trained, data_dir, manifest, wanted) as evaluator:
     passes = evaluator.score(prefix).passes
-  return {
-    view: dict(zip(names, passes[view, contract.test_scale].scores, strict=True))
-    for view in row.views
-  }
+  return {view: dict(zip(names, passes[view, q].scores, strict=True)) for view in row.views}
 
 
 def run_prediction(path: str, files: Sequence[pathlib.Path], row: Row) -> Scores:

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from tests.configs import config_test
-from tests.testing import graph_session, random_values
-from vgg_slim.checkpoints.contract import Contract, write_contract
+from tests.testing import graph_session, make_contract, random_values
+from vgg_slim.checkpoints.contract import write_contract
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import FineTuneConfig
 from vgg_slim.errors import CheckpointError, ConfigError
@@ -149,7 +149,7 @@ class TestContract:
   @pytest.fixture
   def check(self, tmp_path):
     def check(class_names=('a', 'b', 'c'), rgb_mean=(1, 2, 3), wanted=('a', 'b', 'c'), **fine_tune):
-      started = Contract('vgg16', 3, 32, 16, rgb_mean=rgb_mean, class_names=class_names)
+      started = make_contract('vgg16', 3, 32, 16, rgb_mean=rgb_mean, class_names=class_names)
       write_contract(tmp_path / 'w.json', started)
       config = config_test.a_config()
       config = dataclasses.replace(

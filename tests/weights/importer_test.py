@@ -58,7 +58,7 @@ def test_imported_keras_networks_give_the_same_logits(small_spec, tmp_path, mode
   result, printed = import_file(path, model, tmp_path / 'm', image_size=SIDE)
   images = random_images() / 60
   check_logits(our_logits(spec, tmp_path / 'm', images), fabricated.keras_logits(network, images))
-  assert (result.num_classes, result.image_size) == (CLASSES, SIDE)
+  assert (result.network.num_classes, result.network.image_size) == (CLASSES, SIDE)
   assert contract.read_contract(tmp_path / 'm.json') == result
   if ending == 'weights.h5':
     assert 'not compared with the source: the file holds weights without their network' in printed
@@ -145,7 +145,7 @@ def test_a_trunk_is_imported_on_request_only(small_spec, tmp_path):
   ):
     import_file(path, 'vgg_a', tmp_path / 'm')
   result, printed = import_file(path, 'vgg_a', tmp_path / 'm', trunk_only=True)
-  assert (result.num_classes, result.fc_units) == (None, None)
+  assert result.network.is_trunk
   assert 'pool5 of the probe image, largest difference from Keras' in printed
   images = random_images() / 60
   got = our_logits(spec, tmp_path / 'm', images, Sizes(None, SIDE))

@@ -11,13 +11,15 @@ import dataclasses
 import json
 import logging
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import vgg_slim
 from vgg_slim import files
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.configs import config
+from vgg_slim.configs.checks import check_names
+from vgg_slim.configs.net import Network
 from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.preprocessing import description, test_scales
@@ -52,117 +54,60 @@ class Contract:
   """The network of a checkpoint, its input and its classes.
 
   Attributes:
-    model: one of `nets.specs.MODEL_NAMES`.
-    num_classes: number of classes K; None for a trunk, whose checkpoint has no head.
-    image_size: side, in pixels, at which the class score map is 1x1.
-    fc_units: number of hidden units of the head; None for a trunk.
-    source: the imported file; None for a checkpoint of a training run.
-    rgb_mean: mean of R, G and B, 0..255; the network takes (RGB - rgb_mean) * pixel_scale.
-    pixel_scale: one number, or one each for R, G, B; 1 in the VGG paper.
-    channel_order: always CHANNEL_ORDER.
+    network: identity of the network.
+    preprocessing: what images go through before the network.
     class_names: names of the classes in the order of the labels, or None if they are unknown.
+    source: the imported file; None for a checkpoint of a training run.
+    channel_order: always CHANNEL_ORDER.
     vgg_slim_version: version of vgg_slim that wrote the checkpoint.
-    format_version: version of the format of this file.
-    head: name of a head in `nets.head_specs.HEADS`; None for the network's own head.
-    classifier_activation: one of `config.CLASSIFIER_ACTIVATIONS`.
-    test_scale: see `description.Preprocessing`; defaults to `test_scales.default`.
-    resize_filter: see `description.Preprocessing`.
-    stored_side: see `description.Preprocessing`.
-    background: see `description.Preprocessing`.
-    orientation: see `description.Preprocessing`.
+    format_version: version of the format of the file.
   """
 
-  model: str
-  num_classes: int | None
-  image_size: int
-  fc_units: int | None
-  source: Source | None = None
-  rgb_mean: tuple[float, float, float] = IMAGENET_RGB_MEAN
-  pixel_scale: float | tuple[float, float, float] = 1.0
-  channel_order: str = CHANNEL_ORDER
+  network: Network
+  preprocessing: Preprocessing
   class_names: tuple[str, ...] | None = None
+  source: Source | None = None
+  channel_order: str = CHANNEL_ORDER
   vgg_slim_version: str = vgg_slim.__version__
   format_version: int = FORMAT_VERSION
-  head: str | None = None
-  classifier_activation: str = 'softmax'
-  test_scale: int | None = None
-  resize_filter: str = description.ANTIALIASED
-  stored_side: int | None = None
-  background: str = description.BACKGROUND
-  orientation: str = description.ORIENTATION
 
   def __post_init__(self):
-    object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
-    if isinstance(self.pixel_scale, list):
-      object.__setattr__(self, 'pixel_scale', tuple(self.pixel_scale))
     if self.class_names is not None:
       object.__setattr__(self, 'class_names', tuple(self.class_names))
-    if self.test_scale is None:
-      object.__setattr__(self, 'test_scale', test_scales.default(self.image_size))
-    problems = list(self._problems())
-    if problems:
-      raise ConfigError(f'{"; ".join(problems)}.')
+    _check(_problems(self.class_names, self.network.num_classes, self.channel_order))
 
-  def _problems(self) -> list[str]:
-    problems = self.preprocessing.problems()
-    if self.channel_order != CHANNEL_ORDER:
-      problems.append(f'channel_order must be {CHANNEL_ORDER!r}, got {self.channel_order!r}')
-    if self.class_names is not None and len(self.class_names) != self.num_classes:
-      problems.append(
-        f'there are {len(self.class_names)} class names for num_classes={self.num_classes}'
-      )
-    if self.num_classes is not None and self.num_classes < 2:
-      problems.append(f'num_classes must be at least 2, got {self.num_classes}')
-    if self.classifier_activation not in config.CLASSIFIER_ACTIVATIONS:
-      problems.append(
-        f'classifier_activation must be one of {config.CLASSIFIER_ACTIVATIONS}, got '
-        f'{self.classifier_activation!r}'
-      )
-    if self.classifier_activation == 'sigmoid' and self.num_classes != 2:
-      problems.append(f'a sigmoid requires num_classes=2, got {self.num_classes}')
-    return problems
 
-  @property
-  def preprocessing(self) -> Preprocessing:
-    """Description of the preprocessing that images go through before the network."""
-    fields = dataclasses.fields(Preprocessing)
-    return Preprocessing(**{field.name: getattr(self, field.name) for field in fields})
+def _problems(
+  class_names: Sequence[str] | None, num_classes: int | None, channel_order: str
+) -> list[str]:
+  problems = []
+  if channel_order != CHANNEL_ORDER:
+    problems.append(f'channel_order must be {CHANNEL_ORDER!r}, got {channel_order!r}')
+  if class_names is not None and len(class_names) != num_classes:
+    problems.append(f'there are {len(class_names)} class names for num_classes={num_classes}')
+  return problems
 
-  @property
-  def num_logits(self) -> int | None:
-    """Number of channels of the class score map; 1 for a sigmoid, None for a trunk."""
-    return 1 if self.classifier_activation == 'sigmoid' else self.num_classes
+
+def _check(problems: Sequence[str]) -> None:
+  if problems:
+    raise ConfigError(f'{"; ".join(problems)}.')
+
+
+# The file is flat: it holds the fields of these parts beside those of the contract itself.
+_PARTS: dict[str, type] = {'network': Network, 'preprocessing': Preprocessing}
+# Values of fields that the file lacks, besides those of the parts.
+_DEFAULTS = {'rgb_mean': IMAGENET_RGB_MEAN, 'pixel_scale': 1.0}
+_NEEDED = {'model', 'num_classes', 'image_size', 'fc_units'}  # every version has written these
 
 
 def net_config(contract: Contract) -> config.NetConfig:
   """Config of the network, for a checkpoint with a head; see `registry.build_from_config`."""
-  return config.NetConfig(
-    num_classes=contract.num_classes,
-    model=contract.model,
-    head=contract.head,
-    image_size=contract.image_size,
-    fc_units=contract.fc_units,
-    classifier_activation=contract.classifier_activation,
-  )
+  return config.NetConfig(**dataclasses.asdict(contract.network))
 
 
 def from_train_config(trained: config.TrainConfig) -> Contract:
   """The contract that all checkpoints of a training run share."""
-  net, preprocessing = trained.net, trained.preprocessing
-  return Contract(
-    model=net.model,
-    num_classes=net.num_classes,
-    image_size=net.image_size,
-    fc_units=net.fc_units,
-    rgb_mean=preprocessing.rgb_mean,
-    pixel_scale=preprocessing.pixel_scale,
-    class_names=trained.class_names,
-    head=net.head,
-    classifier_activation=net.classifier_activation,
-    test_scale=trained.test_scale,
-    resize_filter=preprocessing.resize_filter,
-    stored_side=preprocessing.stored_side,
-  )
+  return Contract(trained.net.network, trained.evaluation_preprocessing, trained.class_names)
 
 
 def contract_path(checkpoint: str) -> pathlib.Path:
@@ -237,8 +182,8 @@ def check_preprocessing(
 ) -> None:
   """Raises CheckpointError if the checkpoint's mean or scale differs; lists both values."""
   pairs = (
-    ('rgb_mean', contract.rgb_mean, rgb_mean),
-    ('pixel_scale', contract.pixel_scale, pixel_scale),
+    ('rgb_mean', contract.preprocessing.rgb_mean, rgb_mean),
+    ('pixel_scale', contract.preprocessing.pixel_scale, pixel_scale),
   )
   differences = [f'{name} {theirs}, here {ours}' for name, theirs, ours in pairs if theirs != ours]
   if differences:
@@ -277,9 +222,42 @@ def check_class_names(
 
 
 def to_json(contract: Contract) -> str:
-  """Returns the contract as a JSON object, `format_version` first, then in the order of fields."""
+  """Returns the contract as a flat JSON object; a trunk has no `fc_units`."""
   values = dataclasses.asdict(contract)
-  return json.dumps({'format_version': values.pop('format_version'), **values}, indent=2) + '\n'
+  flat = {'format_version': values.pop('format_version')}
+  for name, value in values.items():
+    flat.update(value if name in _PARTS else {name: value})
+  if contract.network.is_trunk:
+    flat['fc_units'] = None
+  return json.dumps(flat, indent=2) + '\n'
+
+
+def from_values(values: Mapping[str, Any]) -> Contract:
+  """Inverse of `to_json`, from the values of the JSON object.
+
+  Raises:
+    ConfigError: fields are missing or unknown, or values are invalid; all of these are listed.
+  """
+  names = {part: {f.name for f in dataclasses.fields(_PARTS[part])} for part in _PARTS}
+  own = {f.name for f in dataclasses.fields(Contract)} - _PARTS.keys()
+  check_names(values, 'contract', _NEEDED, own.union(*names.values()))
+  given = {**_DEFAULTS, **values}
+  if given['fc_units'] is None:
+    del given['fc_units']
+  if given.get('test_scale') is None:
+    given['test_scale'] = test_scales.default(given['image_size'])
+  own_values = {name: given[name] for name in own & given.keys()}
+  parts: dict[str, Any] = {}
+  problems: list[str] = []
+  for part, part_class in _PARTS.items():
+    try:
+      parts[part] = part_class(**{name: given[name] for name in names[part] & given.keys()})
+    except ConfigError as error:
+      problems.append(str(error).removesuffix('.'))
+  if problems:
+    channel_order = given.get('channel_order', CHANNEL_ORDER)
+    _check(problems + _problems(given.get('class_names'), given['num_classes'], channel_order))
+  return Contract(**parts, **own_values)
 
 
 def write_contract(path: pathlib.Path, contract: Contract) -> None:
@@ -304,13 +282,11 @@ def read_contract(path: pathlib.Path) -> Contract:
   if version != FORMAT_VERSION:
     raise CheckpointError(f'{path}: expected format_version {FORMAT_VERSION}, got {version!r}.')
   try:
-    config.check_fields(values, Contract, 'contract', may_lack_defaults=True)
-    values = _upgrade(values)
     source = values.get('source')
     if source is not None:
       config.check_fields(source, Source, 'source')
       values = {**values, 'source': Source(**source)}
-    return Contract(**values)
+    return from_values(_upgrade(values))
   except (ConfigError, TypeError) as error:
     raise CheckpointError(f'{path}: {error}') from error
 
@@ -320,6 +296,6 @@ def _upgrade(values: dict[str, Any]) -> dict[str, Any]:
   if 'resize_filter' in values:
     return values
   upgraded = {**values, 'resize_filter': description.FILTER_OF_0_1}
-  if values.get('test_scale') is not None:
+  if values.get('test_scale') is not None and 'image_size' in values:
     upgraded['test_scale'] = test_scales.round_down(values['test_scale'], values['image_size'])
   return upgraded

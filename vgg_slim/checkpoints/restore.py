@@ -71,8 +71,8 @@ def build_network(
     images: float32 [N, H, W, 3], normalized according to the contract; H and W may be unknown.
     mode: mode of inference; `restore` fills its cached inference weights.
   """
-  if contract.num_classes is None:
-    return registry.build(contract.model, images, None, mode)
+  if contract.network.is_trunk:
+    return registry.build(contract.network.model, images, None, mode)
   return registry.build_from_config(net_config(contract), images, mode)
 
 

@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> None:
     raise ConfigError('No images: give files, folders, patterns, or - for names on stdin.')
   source, made_for = _load_contract()
   if _LAYER.value:
-    geometry.find_layer(specs.get(made_for.model), _LAYER.value)
+    geometry.find_layer(specs.get(made_for.network.model), _LAYER.value)
   if _GRID.value:
     output_files.check_suffix('--grid', _GRID.value, ['.png'])
   if _OUTPUT.value:
@@ -111,7 +111,7 @@ def _predict(
 
   kind = predictor.SavedModelPredictor if _SAVED_MODEL.value else predictor.CheckpointPredictor
   view = predictor.View(_TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value)
-  top = min(_TOP.value, made_for.num_classes or _TOP.value)
+  top = min(_TOP.value, made_for.network.num_classes or _TOP.value)
   rows = prediction_rows.Printer(paths, made_for.class_names or (), top)
   writers = []
   if stream := streams.get('--output'):

@@ -1,7 +1,7 @@
 """Validation of configs: every problem is reported at once."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 from vgg_slim.errors import ConfigError
@@ -58,11 +58,16 @@ def check_fields(
     may_lack_defaults: whether a field that has a default may be missing. Files written before the
       field existed lack it, and its default is what the program did at that time.
   """
-  if not isinstance(values, dict):
-    raise ConfigError(f'{where} must be an object, got {type(values).__name__}.')
   fields = dataclasses.fields(config_class)
   needed = {f.name for f in fields if not (may_lack_defaults and _has_default(f))}
-  missing, unknown = sorted(needed - set(values)), sorted(set(values) - {f.name for f in fields})
+  check_names(values, where, needed, {f.name for f in fields})
+
+
+def check_names(values: Any, where: str, needed: Set[str], known: Set[str]) -> None:
+  """Raises ConfigError unless a JSON object has all `needed` names and only `known` ones."""
+  if not isinstance(values, dict):
+    raise ConfigError(f'{where} must be an object, got {type(values).__name__}.')
+  missing, unknown = sorted(needed - set(values)), sorted(set(values) - known)
   if missing or unknown:
     raise ConfigError(f'{where}: missing {missing}, unknown {unknown}.')
 

@@ -24,7 +24,7 @@ from vgg_slim.configs.runtime import NO_GPU, PRECISIONS, RuntimeConfig
 from vgg_slim.configs.schedule import ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.preprocessing import test_scales
-from vgg_slim.preprocessing.description import FILTER_OF_0_1
+from vgg_slim.preprocessing.description import FILTER_OF_0_1, Preprocessing
 
 __all__ = [
   'BEST_FOLDER',
@@ -102,6 +102,14 @@ class TrainConfig(Config):
     """The smaller side Q to which test images are resized, in pixels."""
     low, high = self.preprocessing.train_scale_min, self.preprocessing.train_scale_max
     return test_scales.choose(low, high, self.net.image_size)
+
+  @property
+  def evaluation_preprocessing(self) -> Preprocessing:
+    """Description of the preprocessing that images go through in evaluation."""
+    rules = self.preprocessing
+    return Preprocessing(
+      rules.rgb_mean, rules.pixel_scale, self.test_scale, rules.resize_filter, rules.stored_side
+    )
 
   def to_json(self) -> str:
     return json.dumps(dataclasses.asdict(self), indent=2) + '\n'

@@ -45,8 +45,9 @@ def examine_checkpoint(path: str) -> Finding:
     more = ', ...' if len(broken) > 3 else ''
     text = f'{prefix} holds NaN or infinity in {", ".join(broken[:3])}{more}.'
     return Finding(FAIL, 'checkpoint', text, 'Use an earlier checkpoint, or import it again.')
-  classes = 'a trunk' if contract.num_classes is None else f'{contract.num_classes} classes'
-  text = f'{prefix}: {contract.model}, {classes}, {contract.image_size} px, all weights finite'
+  network = contract.network
+  classes = 'a trunk' if network.is_trunk else f'{network.num_classes} classes'
+  text = f'{prefix}: {network.model}, {classes}, {network.image_size} px, all weights finite'
   return Finding(OK, 'checkpoint', text)
 
 
@@ -122,7 +123,8 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
 
 def _variables(contract: Contract) -> list[tf.Variable]:
   with tf.Graph().as_default():
-    images = tf.placeholder(tf.float32, [None, contract.image_size, contract.image_size, 3])
+    side = contract.network.image_size
+    images = tf.placeholder(tf.float32, [None, side, side, 3])
     restore.build_network(contract, images)
     return tf.global_variables()
 

@@ -40,6 +40,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
   if train_dir is not None:
     config.read_train_config(train_dir)  # raises if it is not a train_dir
   prefix, described = contract.load_contract(path)
+  pixels = described.preprocessing
   folder = pathlib.Path(train_dir or pathlib.Path(prefix).parent)
   if (folder / config.CONFIG_FILE).is_file():
     trained = config.read_train_config(str(folder))
@@ -49,8 +50,8 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
     # The contract decides how images are resized, as it does for prediction and exports.
     preprocessing = dataclasses.replace(
       trained.preprocessing,
-      resize_filter=described.resize_filter,
-      stored_side=described.stored_side,
+      resize_filter=pixels.resize_filter,
+      stored_side=pixels.stored_side,
     )
     contract.check_class_names(described, trained.class_names, prefix)
     return Candidate(
@@ -59,17 +60,17 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
       preprocessing,
       trained.class_names,
       trained.data_dir,
-      described.test_scale,
+      pixels.test_scale,
     )
-  if described.num_classes is None:
+  if described.network.is_trunk:
     raise CheckpointError(f'{prefix} has no head, so it gives no class scores to evaluate.')
   net = contract.net_config(described)
   preprocessing = PreprocessingConfig(
-    described.rgb_mean,
-    described.pixel_scale,
-    train_scale_min=described.test_scale,
-    train_scale_max=described.test_scale,
-    resize_filter=described.resize_filter,
-    stored_side=described.stored_side,
+    pixels.rgb_mean,
+    pixels.pixel_scale,
+    train_scale_min=pixels.test_scale,
+    train_scale_max=pixels.test_scale,
+    resize_filter=pixels.resize_filter,
+    stored_side=pixels.stored_side,
   )
-  return Candidate(prefix, net, preprocessing, described.class_names, None, described.test_scale)
+  return Candidate(prefix, net, preprocessing, described.class_names, None, pixels.test_scale)

@@ -58,9 +58,10 @@ def write_heat_maps(
   Raises:
     ConfigError: the network has no such layer.
   """
-  spec = specs.get(contract.model)
+  network = contract.network
+  spec = specs.get(network.model)
   layer, layer_grid = geometry.find_layer(spec, layer or geometry.last_features(spec))
-  score_grid = geometry.score_map_grid(spec, contract.image_size, contract.fc_units, contract.head)
+  score_grid = geometry.score_map_grid(spec, network.image_size, network.fc_units, network.head)
   folder.mkdir(parents=True, exist_ok=True)
   with tensorboard.open_events(str(folder)) as writer:
     for (file, (best, *_)), name in zip(predictions, file_names(predictions), strict=True):

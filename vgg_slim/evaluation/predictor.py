@@ -78,8 +78,8 @@ class Predictor:
     Raises:
       ConfigError: the test scale is too small for the network.
     """
-    scale = view.test_scale or contract.test_scale
-    views.check_test_scales([scale], contract.image_size)
+    scale = view.test_scale or contract.preprocessing.test_scale
+    views.check_test_scales([scale], contract.network.image_size)
     self.source, self.contract = source, contract
     self._view, self._test_scale = view, scale
     self._session = session
@@ -87,8 +87,8 @@ class Predictor:
     with session.graph.as_default(), tf.name_scope('image'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
       decoded = graph.decode_rgb(self._encoded)
-      image = graph.resize_smaller_side(decoded, scale, contract.resize_filter)
-      self._image = graph.crop(image, contract.image_size) if view.central_crop else image
+      image = graph.resize_smaller_side(decoded, scale, contract.preprocessing.resize_filter)
+      self._image = graph.crop(image, contract.network.image_size) if view.central_crop else image
 
   def __enter__(self) -> 'Predictor':
     return self
@@ -103,7 +103,7 @@ class Predictor:
       DataError: the file cannot be read, or is too large to be scored. The message gives the
         reason without the path.
     """
-    file = image_files.read_file(path, self.contract.stored_side)
+    file = image_files.read_file(path, self.contract.preprocessing.stored_side)
     is_cropped = self._view.central_crop
     image_area.check_area(file.height, file.width, self._test_scale, is_cropped)
     return self.prepare(file.encoded)
@@ -130,7 +130,7 @@ class Predictor:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for i, image in enumerate(images):
       by_shape.setdefault(image.shape, []).append(i)
-    probabilities = np.zeros([len(images), self.contract.num_classes], np.float32)
+    probabilities = np.zeros([len(images), self.contract.network.num_classes], np.float32)
     for indices in by_shape.values():
       batch = np.stack([images[i] for i in indices])
       views_of_batch = [batch, batch[:, :, ::-1]] if self._view.flip else [batch]
@@ -151,7 +151,7 @@ class CheckpointPredictor(Predictor):
       CheckpointError: the checkpoint has no head, cannot be read, or does not fit the network.
       ConfigError: the test scale is too small for the network.
     """
-    if contract.num_classes is None:
+    if contract.network.is_trunk:
       raise CheckpointError(f'{checkpoint} has no head, and a trunk alone predicts no classes.')
     self._explainers: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
     network = restore.open_network(checkpoint, contract)
@@ -172,7 +172,7 @@ class CheckpointPredictor(Predictor):
     if layer not in self._explainers:
       with self._session.graph.as_default():
         outputs = self._outputs
-        if self.contract.num_logits == 1:
+        if self.contract.network.is_sigmoid:
           outputs = NetOutputs(
             outputs.score_map[..., 1:], outputs.logits[:, 1:], outputs.end_points
           )

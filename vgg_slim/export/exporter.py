@@ -192,9 +192,10 @@ def _options(
 
 def describe(contract: Contract) -> str:
   """Describes the network in a few words."""
-  if contract.num_classes is None:
-    return f'{contract.model}, trunk only'
-  return f'{contract.model}, {contract.num_classes} classes at {contract.image_size} pixels'
+  network = contract.network
+  if network.is_trunk:
+    return f'{network.model}, trunk only'
+  return f'{network.model}, {network.num_classes} classes at {network.image_size} pixels'
 
 
 def _cases_of(kind: Format, is_fixed: bool, cases: list[Case]) -> list[Case]:

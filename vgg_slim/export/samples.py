@@ -69,7 +69,7 @@ def make_odd_files(encoded: bytes) -> dict[str, bytes]:
 def prepare_crops(contract: Contract, files: Sequence[bytes]) -> list[np.ndarray]:
   """Resizes images and crops their centers, uint8 [S, S, 3], RGB, with S the `image_size`."""
   crops = [
-    host.crop_middle(host.prepare(data, contract.preprocessing), contract.image_size)
+    host.crop_middle(host.prepare(data, contract.preprocessing), contract.network.image_size)
     for data in files
   ]
   return [np.rint(crop).astype(np.uint8) for crop in crops]

@@ -39,7 +39,7 @@ def build_outputs(
   with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
     network = restore.build_network(contract, build_normalized(contract, images), mode)
   if network.logits is None:
-    last_map = specs.get(contract.model).trunk_layers()[-1].name
+    last_map = specs.get(contract.network.model).trunk_layers()[-1].name
     return {'features': tf.identity(network.end_points[last_map], 'features')}
   return {
     'class_score_map': tf.identity(network.score_map, 'class_score_map'),
@@ -53,15 +53,16 @@ def build_normalized(contract: Contract, images: tf.Tensor) -> tf.Tensor:
   Converters can translate these two operations. `preprocessing.graph.normalize` is faster in
   TensorFlow, but computes shapes at run time.
   """
-  scale = np.broadcast_to(np.array(contract.pixel_scale, np.float64), [3])
-  shift = -np.array(contract.rgb_mean, np.float64) * scale
+  rules = contract.preprocessing
+  scale = np.broadcast_to(np.array(rules.pixel_scale, np.float64), [3])
+  shift = -np.array(rules.rgb_mean, np.float64) * scale
   pixels = tf.cast(images, tf.float32)
   return pixels * scale.astype(np.float32) + shift.astype(np.float32)
 
 
 def list_outputs(contract: Contract) -> tuple[str, ...]:
   """Names of the outputs of `build_outputs`."""
-  return TRUNK_OUTPUTS if contract.num_classes is None else OUTPUTS
+  return TRUNK_OUTPUTS if contract.network.is_trunk else OUTPUTS
 
 
 def build_outputs_of_files(contract: Contract, encoded_images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -83,7 +84,7 @@ def build_outputs_of_files(contract: Contract, encoded_images: tf.Tensor) -> dic
   def decode(encoded: tf.Tensor) -> tf.Tensor:
     return graph_decoding.build_image(encoded, rules)
 
-  if contract.num_classes is None:
+  if contract.network.is_trunk:
     images = tf.map_fn(decode, encoded_images, fn_output_signature=tf.float32)
     return build_outputs(contract, tf.ensure_shape(images, [None, None, None, 3]))
 
@@ -91,7 +92,7 @@ def build_outputs_of_files(contract: Contract, encoded_images: tf.Tensor) -> dic
     return build_outputs(contract, decode(encoded)[tf.newaxis])['logits'][0]
 
   logits = tf.map_fn(score, encoded_images, fn_output_signature=tf.float32)
-  return _name_outputs(tf.ensure_shape(logits, [None, contract.num_classes]))
+  return _name_outputs(tf.ensure_shape(logits, [None, contract.network.num_classes]))
 
 
 def _name_outputs(logits: tf.Tensor) -> dict[str, tf.Tensor]:

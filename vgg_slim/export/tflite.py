@@ -22,7 +22,7 @@ def list_outputs(contract: Contract, is_fixed: bool) -> tuple[str, ...]:
   `classes` is left out, because it would be the only operation that XNNPACK cannot run. The class
   score map of a single crop is left out, because it adds nothing to the logits.
   """
-  if contract.num_classes is None:
+  if contract.network.is_trunk:
     return TRUNK_OUTPUTS
   return ('probabilities', 'logits') if is_fixed else ('probabilities', 'logits', 'class_score_map')
 
@@ -102,7 +102,7 @@ def _write(
   set_up: Callable[[tf.lite.TFLiteConverter], None],
 ) -> None:
   outputs = list_outputs(contract, is_fixed)
-  side = contract.image_size
+  side = contract.network.image_size
   shape = (1, side, side, 3) if is_fixed else (None, None, None, 3)
   graph_def = frozen.freeze(prefix, contract, shape, outputs)
   with tempfile.TemporaryDirectory(dir=folder) as temporary:

@@ -104,7 +104,7 @@ def _metadata(contract: Contract, inputs: str, outputs: Sequence[str]) -> bytes:
   subgraph = writer.table(_SUBGRAPH, inputs=[_input(writer, inputs)], outputs=output_tables)
   model = writer.table(
     _MODEL,
-    name=contract.model,
+    name=contract.network.model,
     subgraphs=[subgraph],
     files=[writer.table(_FILE, name=EXPORTED_FILE)],
     parser_version=_MIN_PARSER_VERSION,

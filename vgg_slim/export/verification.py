@@ -117,7 +117,7 @@ def run_on_files(prefix: str, contract: Contract, files: Sequence[bytes]) -> lis
   pixels = _decode(contract, named)
   with _open_checkpoint(prefix, contract) as score:
     expected = [score(image[np.newaxis]) for image in pixels]
-  has_head = contract.num_classes is not None
+  has_head = not contract.network.is_trunk
   if has_head:
     expected = [{name: each[name] for name in _FILE_OUTPUTS} for each in expected]
     predicted = _predict(prefix, contract, list(named.values()))
@@ -174,7 +174,7 @@ def _check_pixels(name: str, got: np.ndarray, expected: np.ndarray) -> None:
 def _predict(prefix: str, contract: Contract, files: Sequence[bytes]) -> np.ndarray:
   """Returns the class probabilities of files as tools/predict computes them."""
   with CheckpointPredictor(prefix, contract) as network:
-    stored = [host.read_image(data, contract.stored_side).encoded for data in files]
+    stored = [host.read_image(data, contract.preprocessing.stored_side).encoded for data in files]
     return network.probabilities([network.prepare(encoded) for encoded in stored])
 
 

@@ -1,5 +1,6 @@
 """Bottleneck features: runs the trunk once over a data set, and stores the output of a layer."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -9,6 +10,7 @@ from vgg_slim import sessions
 from vgg_slim.checkpoints import restore
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
+from vgg_slim.configs.net import Network
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.input import pipeline
@@ -51,29 +53,27 @@ def make_key(
   Raises:
     ConfigError: the network has no such layer, or the sides do not fit.
   """
-  spec = specs.get(contract.model)
+  network, preprocessing = contract.network, contract.preprocessing
+  spec = specs.get(network.model)
   layer, _ = geometry.find_layer(spec, layer or spec.trunk_layers()[-1].name)
-  image_size = image_size or contract.image_size
+  image_size = image_size or network.image_size
   if test_scale is None:
-    is_contract_size = image_size == contract.image_size
-    test_scale = contract.test_scale if is_contract_size else test_scales.default(image_size)
+    is_contract_size = image_size == network.image_size
+    test_scale = preprocessing.test_scale if is_contract_size else test_scales.default(image_size)
   spec.map_side(image_size)
   if test_scale < image_size:
     raise ConfigError(f'test_scale={test_scale} is smaller than image_size={image_size}.')
   return FeatureKey(
     weights_sha256=formats.sha256(checkpoint),
-    model=contract.model,
+    trunk=Network(None, network.model, image_size=image_size),
     layer=layer,
-    image_size=image_size,
-    test_scale=test_scale,
-    rgb_mean=contract.rgb_mean,
-    pixel_scale=contract.pixel_scale,
+    preprocessing=dataclasses.replace(
+      preprocessing, test_scale=test_scale, stored_side=manifest.stored_side
+    ),
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,
     passes=passes,
     seed=seed,
-    resize_filter=contract.resize_filter,
-    stored_side=manifest.stored_side,
   )
 
 
@@ -116,7 +116,7 @@ def run_extraction(
     with tf.name_scope('input'):
       iterator = _build_input(key, paths, passes, manifest.mirror_safe, batch_size)
       images, labels, names = iterator.get_next()
-    trunk = registry.build(key.model, images, None, Inference.fast())
+    trunk = registry.build(key.trunk.model, images, None, Inference.fast())
     features = trunk.end_points[key.layer]
     with sessions.open_session() as session:
       restore.restore(session, checkpoint)
@@ -144,18 +144,20 @@ def run_extraction(
 def _build_input(
   key: FeatureKey, paths: list[str], passes: int, may_flip: bool, batch_size: int
 ) -> tf.data.Iterator:
+  side, rules = key.trunk.image_size, key.preprocessing
+
   def make_example(index: tf.Tensor, pass_index: tf.Tensor, serialized: tf.Tensor) -> tuple:
     example = records.parse_example(serialized)
     random = tf.random.stateless_uniform([3], [key.seed, index])
     y, x, flip = tf.unstack(tf.where(pass_index > 0, random, tf.fill([3], _NO_AUGMENTATION)))
     image = graph.resize_smaller_side(
-      graph.decode_rgb(example.encoded), key.test_scale, key.resize_filter
+      graph.decode_rgb(example.encoded), rules.test_scale, rules.resize_filter
     )
-    image = graph.crop(image, key.image_size, y, x)
+    image = graph.crop(image, side, y, x)
     if may_flip:
       image = graph.flip(image, flip)
-    image = graph.normalize(image, key.rgb_mean, key.pixel_scale)
-    image.set_shape([key.image_size, key.image_size, 3])
+    image = graph.normalize(image, rules.rgb_mean, rules.pixel_scale)
+    image.set_shape([side, side, 3])
     return image, example.label, example.filename
 
   def read_pass(pass_index: tf.Tensor) -> tf.data.Dataset:

@@ -9,16 +9,18 @@ import dataclasses
 import json
 import pathlib
 import zipfile
-from collections.abc import Iterable, Sequence
-from typing import IO, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from vgg_slim import files
-from vgg_slim.configs.checks import check_fields
+from vgg_slim.configs.checks import check_names
+from vgg_slim.configs.net import Network
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.finite import check_finite
 from vgg_slim.preprocessing import description
+from vgg_slim.preprocessing.description import Preprocessing
 
 KEY_FILE = 'features.json'
 
@@ -29,37 +31,54 @@ class FeatureKey:
 
   Attributes:
     weights_sha256: SHA-256 of the checkpoint's files.
-    model: name of the network.
+    trunk: identity of the trunk; its `image_size` is the side of the crop, in pixels.
     layer: name of the end point whose output the features are.
-    image_size: side of the crop, in pixels.
-    test_scale: smaller side of the image before the crop, in pixels.
-    rgb_mean: mean that is subtracted from R, G and B, 0..255.
-    pixel_scale: factor applied after the subtraction.
+    preprocessing: what images go through before the crop.
     data_fingerprint: fingerprint of the data set, see `Manifest.fingerprint`.
     class_names: class names in the order of the labels.
     passes: number of passes over the training split; all but the first are augmented.
     seed: random seed of the augmentation.
-    resize_filter: filter for resizing, see `description.Preprocessing`.
-    stored_side: side of the stored images, see `description.Preprocessing`.
   """
 
   weights_sha256: str
-  model: str
+  trunk: Network
   layer: str
-  image_size: int
-  test_scale: int
-  rgb_mean: tuple[float, float, float]
-  pixel_scale: float
+  preprocessing: Preprocessing
   data_fingerprint: str
   class_names: tuple[str, ...]
   passes: int = 1
   seed: int = 0
-  resize_filter: str = description.ANTIALIASED
-  stored_side: int | None = None
 
   def __post_init__(self):
-    for name in ('rgb_mean', 'class_names'):
-      object.__setattr__(self, name, tuple(getattr(self, name)))
+    object.__setattr__(self, 'class_names', tuple(self.class_names))
+
+
+# The file is flat: it holds these fields of the parts beside those of the key itself.
+_PART_FIELDS = {
+  'trunk': ('model', 'image_size'),
+  'preprocessing': ('test_scale', 'rgb_mean', 'pixel_scale', 'resize_filter', 'stored_side'),
+}
+_OWN_FIELDS = tuple(f.name for f in dataclasses.fields(FeatureKey) if f.name not in _PART_FIELDS)
+
+
+def to_values(key: FeatureKey) -> dict[str, Any]:
+  """Returns the flat JSON object of a key."""
+  parts = ((getattr(key, part), names) for part, names in _PART_FIELDS.items())
+  values = {name: getattr(part, name) for part, names in parts for name in names}
+  return {**values, **{name: getattr(key, name) for name in _OWN_FIELDS}}
+
+
+def from_values(values: Mapping[str, Any]) -> FeatureKey:
+  """Inverse of `to_values`.
+
+  Raises:
+    ConfigError: fields are missing or unknown, or values are invalid.
+  """
+  names = {name for names in (*_PART_FIELDS.values(), _OWN_FIELDS) for name in names}
+  check_names(values, 'the top level', names, names)
+  trunk, pixels = ({n: values[n] for n in names} for names in _PART_FIELDS.values())
+  own = {name: values[name] for name in _OWN_FIELDS}
+  return FeatureKey(trunk=Network(None, **trunk), preprocessing=Preprocessing(**pixels), **own)
 
 
 class FeatureSet(NamedTuple):
@@ -89,7 +108,7 @@ def open_folder(folder: pathlib.Path, key: FeatureKey) -> None:
     ConfigError: the folder has another key; the message lists the fields that differ.
   """
   if (folder / KEY_FILE).exists():
-    before, now = dataclasses.asdict(read_key(folder)), dataclasses.asdict(key)
+    before, now = to_values(read_key(folder)), to_values(key)
     differing = [
       f'{name} {before[name]!r}, now {value!r}'
       for name, value in now.items()
@@ -101,7 +120,7 @@ def open_folder(folder: pathlib.Path, key: FeatureKey) -> None:
       )
     return
   folder.mkdir(parents=True, exist_ok=True)
-  files.write_text(folder / KEY_FILE, json.dumps(dataclasses.asdict(key), indent=2) + '\n')
+  files.write_text(folder / KEY_FILE, json.dumps(to_values(key), indent=2) + '\n')
 
 
 def read_key(folder: pathlib.Path) -> FeatureKey:
@@ -115,8 +134,7 @@ def read_key(folder: pathlib.Path) -> FeatureKey:
     values = json.loads(path.read_text(encoding='utf-8'))
     if isinstance(values, dict):  # vgg_slim 0.1 did not write these
       values = {'resize_filter': description.FILTER_OF_0_1, 'stored_side': None, **values}
-    check_fields(values, FeatureKey, 'the top level')
-    return FeatureKey(**values)
+    return from_values(values)
   except OSError as error:
     raise DataError(f'{folder} holds no features: {KEY_FILE}: {error.strerror}.') from error
   except (ValueError, TypeError) as error:

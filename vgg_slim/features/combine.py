@@ -11,20 +11,8 @@ from vgg_slim.features.head_config import HeadConfig
 
 def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
   """Makes the contract of the network whose head was trained on the features of `key`."""
-  return Contract(
-    model=key.model,
-    num_classes=len(key.class_names),
-    image_size=key.image_size,
-    fc_units=config.fc_units,
-    rgb_mean=key.rgb_mean,
-    pixel_scale=key.pixel_scale,
-    class_names=key.class_names,
-    head=config.head,
-    classifier_activation=config.classifier_activation,
-    test_scale=key.test_scale,
-    resize_filter=key.resize_filter,
-    stored_side=key.stored_side,
-  )
+  net = config.complete(key.trunk, len(key.class_names))
+  return Contract(net.network, key.preprocessing, key.class_names)
 
 
 def write_combined_checkpoint(
@@ -44,7 +32,7 @@ def write_combined_checkpoint(
   """
   staging.check_checkpoint_is_free(prefix)
   with tf.Graph().as_default():
-    side = contract.image_size
+    side = contract.network.image_size
     restore.build_network(contract, tf.zeros([1, side, side, 3]))
     variables = {variable.op.name: variable for variable in tf.global_variables()}
     trunk = [variable for name, variable in variables.items() if name not in trained.weights]

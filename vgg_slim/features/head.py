@@ -7,6 +7,7 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import slim, tf
+from vgg_slim.configs.net import NetConfig
 from vgg_slim.errors import ConfigError, TrainingError
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.features.head_config import HeadConfig
@@ -59,10 +60,10 @@ class TrainedHead(NamedTuple):
 
 def check_features_fit_head(key: FeatureKey) -> None:
   """Raises ConfigError unless the features are the input of the network's heads."""
-  last = specs.get(key.model).trunk_layers()[-1].name
+  last = specs.get(key.trunk.model).trunk_layers()[-1].name
   if key.layer not in (last, last.partition('/')[0]):
     raise ConfigError(
-      f'These are features of {key.layer}, but a head of {key.model} takes those of {last}: '
+      f'These are features of {key.layer}, but a head of {key.trunk.model} takes those of {last}: '
       f'extract them with tools/extract_features --layer={last}.'
     )
 
@@ -126,14 +127,15 @@ class _Graph:
     self.step = tf.train.get_or_create_global_step()
     seed = tf.stack([tf.constant(config.seed, tf.int64), self.step])
     mode = Training(dropout_seed=seed, weight_decay=config.weight_decay)
-    loss, self.hits = self._build_tower(config, key, mode)
+    net = config.complete(key.trunk, len(key.class_names))
+    loss, self.hits = self._build_tower(net, mode)
     total = loss + tf.losses.get_regularization_loss()
     self.weights = {v.op.name: v for v in slim.get_model_variables()}
     with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
       update = OPTIMIZERS[config.optimizer](config.learning_rate).minimize(total, self.step)
     with tf.control_dependencies([update]):
       self.train_op = tf.identity(loss)
-    self._scores = self._build_tower(config, key, Inference())
+    self._scores = self._build_tower(net, Inference())
 
   def feed(self, data: FeatureSet, rows: np.ndarray | slice) -> dict[tf.Tensor, np.ndarray]:
     return {self._features: data.features[rows], self._labels: data.labels[rows]}
@@ -149,27 +151,23 @@ class _Graph:
       ]
     )
 
-  def _build_tower(
-    self, config: HeadConfig, key: FeatureKey, mode: Mode
-  ) -> tuple[tf.Tensor, tf.Tensor]:
+  def _build_tower(self, net: NetConfig, mode: Mode) -> tuple[tf.Tensor, tf.Tensor]:
     """Builds mean cross-entropy and accuracy of a batch."""
-    spec = specs.get(key.model)
-    num_classes = len(key.class_names)
-    sigmoid = config.classifier_activation == 'sigmoid'
-    arg_scope = net_arg_scope(mode, config.initializer, spec.batch_norm, spec.conv_biases)
+    spec = specs.get(net.model)
+    arg_scope = net_arg_scope(mode, net.initializer, spec.batch_norm, spec.conv_biases)
     reuse = isinstance(mode, Inference)
     with tf.variable_scope(spec.scope, reuse=reuse), slim.arg_scope(arg_scope):
       outputs = build_head(
         self._features,
         {},
         spec,
-        1 if sigmoid else num_classes,
-        key.image_size,
-        config.fc_units,
-        config.dropout_keep_prob,
-        config.head,
+        net.num_logits,
+        net.image_size,
+        net.fc_units,
+        net.dropout_keep_prob,
+        net.head or spec.head,
       )
-    logits = (as_two_classes(outputs) if sigmoid else outputs).logits
+    logits = (as_two_classes(outputs) if net.is_sigmoid else outputs).logits
     loss = tf.reduce_mean(
       tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self._labels, logits=logits)
     )

@@ -5,7 +5,7 @@ import dataclasses
 from vgg_slim.configs.allowed import at_least, between, one_of, positive
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import setting
-from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS
+from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig, Network
 from vgg_slim.nets import head_specs
 
 OPTIMIZERS = ('rmsprop', 'momentum', 'adam')
@@ -45,3 +45,16 @@ class HeadConfig(Config):
     help='Random seed for weight initialization, shuffling and dropout.',
     allowed=between('[0, 2**31)'),
   )
+
+  def complete(self, trunk: Network, num_classes: int) -> NetConfig:
+    """Returns the network of this head on a trunk."""
+    return NetConfig(
+      num_classes,
+      trunk.model,
+      self.head,
+      trunk.image_size,
+      self.fc_units,
+      self.classifier_activation,
+      self.dropout_keep_prob,
+      self.initializer,
+    )

@@ -91,7 +91,7 @@ def build_from_config(net: NetConfig, images: tf.Tensor, mode: Mode) -> NetOutpu
     initializer=net.initializer,
     head=net.head,
   )
-  return as_two_classes(outputs) if net.classifier_activation == 'sigmoid' else outputs
+  return as_two_classes(outputs) if net.is_sigmoid else outputs
 
 
 def _check_side(images: tf.Tensor, spec: specs.NetSpec, image_size: int, window: int) -> None:

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Protocol
 
+from vgg_slim.errors import ConfigError
+
 Rgb = tuple[float, float, float]
 
 ANTIALIASED = 'antialiased_bilinear'
@@ -54,15 +56,18 @@ class Preprocessing:
   background: str = BACKGROUND
   orientation: str = ORIENTATION
 
-  def problems(self) -> list[str]:
-    """Describes every value that is out of range."""
+  def __post_init__(self):
+    object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
+    if isinstance(self.pixel_scale, list):
+      object.__setattr__(self, 'pixel_scale', tuple(self.pixel_scale))
     problems = pixel_problems(self)
     if self.test_scale < 1:
       problems.append(f'test_scale must be at least 1, got {self.test_scale}')
     for name, allowed in (('background', BACKGROUND), ('orientation', ORIENTATION)):
       if getattr(self, name) != allowed:
         problems.append(f'{name} must be {allowed!r}, got {getattr(self, name)!r}')
-    return problems
+    if problems:
+      raise ConfigError(f'{"; ".join(problems)}.')
 
 
 def pixel_problems(rules: HasPixelRules) -> list[str]:

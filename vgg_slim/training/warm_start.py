@@ -181,7 +181,7 @@ def check_contract(config: TrainConfig) -> None:
   is_kept = not fine_tune.new_head and not is_under(last_layer, fine_tune.checkpoint_exclude_scopes)
   if is_kept and not fine_tune.ignore_class_names:
     hint = 'Give --new_head to train a new last layer'
-    if contract.num_classes == config.net.num_classes:
+    if contract.network.num_classes == config.net.num_classes:
       hint += ', or --ignore_class_names if they are the same under other names'
     check_class_names(contract, config.class_names, checkpoint, f'{hint}.')
 

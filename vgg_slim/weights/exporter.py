@@ -60,11 +60,11 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
       f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it; give '
       '--model.'
     )
-  spec = specs.get(request.model or contract.model)
+  spec = specs.get(request.model or contract.network.model)
   foreign = slim_ckpt.read(prefix)
   slots = names.link(spec, foreign)
   guess = transform.guess_sizes(spec, foreign, slots)
-  trunk_only = request.trunk_only or (contract is not None and contract.num_classes is None)
+  trunk_only = request.trunk_only or (contract is not None and contract.network.is_trunk)
   sizes = transform.Sizes(None, guess.image_size) if trunk_only else guess
   if sizes.num_classes is None and not trunk_only:
     raise CheckpointError(

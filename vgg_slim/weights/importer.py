@@ -10,11 +10,14 @@ from vgg_slim import sessions
 from vgg_slim.checkpoints import staging
 from vgg_slim.checkpoints.contract import Contract, Source, contract_path, to_json
 from vgg_slim.compat import tf
+from vgg_slim.configs.net import Network
 from vgg_slim.constants import IMAGENET_RGB_MEAN, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import WeightMismatchError
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.net_spec import NetSpec
+from vgg_slim.preprocessing import test_scales
+from vgg_slim.preprocessing.description import Preprocessing
 from vgg_slim.weights import assign, formats, frameworks, names, probe, transform
 from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.transform import InputChange, Sizes
@@ -111,17 +114,17 @@ def _choose_sizes(spec: NetSpec, request: ImportRequest, guess: Sizes) -> Sizes:
 def _contract(request: ImportRequest, foreign: ForeignWeights, sizes: Sizes) -> Contract:
   file = pathlib.Path(request.source).name
   sigmoid = sizes.num_classes == 1
-  return Contract(
-    model=request.model,
-    num_classes=2 if sigmoid else sizes.num_classes,
+  network = Network(
+    2 if sigmoid else sizes.num_classes,
+    request.model,
     image_size=sizes.image_size,
-    fc_units=None if request.trunk_only else sizes.fc_units,
-    source=Source(file, foreign.format, formats.sha256(request.source)),
-    rgb_mean=request.rgb_mean,
-    pixel_scale=request.pixel_scale,
-    class_names=request.class_names,
+    fc_units=sizes.fc_units,
     classifier_activation='sigmoid' if sigmoid else 'softmax',
   )
+  q = test_scales.default(sizes.image_size)
+  pixels = Preprocessing(request.rgb_mean, request.pixel_scale, q)
+  source = Source(file, foreign.format, formats.sha256(request.source))
+  return Contract(network, pixels, request.class_names, source)
 
 
 def _headline(spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, sizes: Sizes) -> str:

@@ -4,6 +4,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+from tests.testing import make_contract
 from tests.training.graph_test import a_manifest
 from vgg_slim.checkpoints import contract
 from vgg_slim.commands import train as _  # noqa: F401  (defines every group of flags)
@@ -136,7 +137,9 @@ class TestImportedWeights:
   @pytest.fixture
   def checkpoint(self, tmp_path):
     source = contract.Source('vgg16.h5', 'Keras .h5', '0' * 64)
-    imported = contract.Contract('vgg16', 1000, 224, 4096, source, (1.0, 2.0, 3.0), 0.5)
+    imported = make_contract(
+      'vgg16', 1000, 224, 4096, source, rgb_mean=(1.0, 2.0, 3.0), pixel_scale=0.5
+    )
     contract.write_contract(tmp_path / 'vgg16.json', imported)
     return str(tmp_path / 'vgg16')
 
@@ -150,7 +153,7 @@ class TestImportedWeights:
 
   def net(self, tmp_path, *arguments, **changes):
     values = {'model': 'vgg_c', 'num_classes': 2, 'image_size': 64, 'fc_units': 8, **changes}
-    contract.write_contract(tmp_path / 'w.json', contract.Contract(**values))
+    contract.write_contract(tmp_path / 'w.json', make_contract(**values))
     return from_flags(a_manifest(), f'--checkpoint_path={tmp_path / "w"}', *arguments).net
 
   def test_network_defaults_to_that_of_the_checkpoint(self, tmp_path):

@@ -126,12 +126,13 @@ def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, 
   """Returns the settings that a run takes over from the network that it starts from."""
   if started is None:
     return {}
-  chosen = {} if flags.FLAGS.from_net_a else {'model': started.model}
-  if started.num_classes is None:  # a trunk fits any head and any image size
+  network = started.network
+  chosen: dict[str, Any] = {} if flags.FLAGS.from_net_a else {'model': network.model}
+  if network.is_trunk:  # it fits any head and any image size
     return chosen
-  chosen.update(head=started.head, image_size=started.image_size, fc_units=started.fc_units)
-  if started.num_classes == manifest.num_classes:
-    chosen['classifier_activation'] = started.classifier_activation
+  chosen.update(head=network.head, image_size=network.image_size, fc_units=network.fc_units)
+  if network.num_classes == manifest.num_classes:
+    chosen['classifier_activation'] = network.classifier_activation
   return chosen
 
 
@@ -159,8 +160,8 @@ def preprocessing_config_from_flags(
   values = flags.FLAGS
   rgb_mean, pixel_scale, started = manifest.rgb_mean, _pixel_scale(manifest), start.contract
   if started:
-    rgb_mean = started.rgb_mean
-    pixel_scale = started.pixel_scale if pixel_scale is None else pixel_scale
+    rgb_mean = started.preprocessing.rgb_mean
+    pixel_scale = started.preprocessing.pixel_scale if pixel_scale is None else pixel_scale
     contract.check_preprocessing(started, rgb_mean, pixel_scale, start.checkpoint)
   smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
   return field_flags.from_flags(
