@@ -14,14 +14,24 @@ from vgg_slim.data.input import augment
 MEAN = (10.0, 20.0, 30.0)
 COVARIANCE = ((5200.0, 4900.0, 4500.0), (4900.0, 5100.0, 4900.0), (4500.0, 4900.0, 5500.0))
 
+# Of seed 7: those of image 3, and some of image 2**33.
+SHARED_DRAWS = np.array(
+  (
+    '0.5088924169 0.0750813484 0.6749569177 0.3552374839 0.2737687826 0.5297032594 '
+    '0.6696891784 0.1588023900 0.0733014345 0.8375953435 0.1683386564 0.9458658695 '
+    '0.9337130784 0.2017085552 0.1112774610 0.0824166536 0.8837168216 0.3641262054 '
+    '0.0606437921 0.4081990718 0.6699007749 0.0654121637 0.9313927888 0.5966651439 '
+  ).split(),
+  np.float32,
+)
+FAR_DRAWS = np.float32([0.9338905811309814, 0.16733288764953613, 0.35904109477996826])
+
 
 def draws(count=1, **steps):
-  """Returns float32 [count, NUM_DRAWS], 0.5 except in the columns of the named steps."""
-  result = np.full([count, augment.NUM_DRAWS], 0.5, np.float32)
-  names = list(augment._DRAWS)
+  """Returns float32 [count, num_draws()], 0.5 except in the columns of the named steps."""
+  result = np.full([count, augment.num_draws()], 0.5, np.float32)
   for name, values in steps.items():
-    first = sum(augment._DRAWS[other] for other in names[: names.index(name)])
-    result[:, first : first + augment._DRAWS[name]] = values
+    result[:, augment.columns(name)] = values
   return result
 
 
@@ -57,8 +67,55 @@ class TestDraw:
     assert 0 <= values.min() < values.max() < 1
     # Tolerances: five standard errors of a mean, and of a correlation, of 4000 values.
     np.testing.assert_allclose(values.mean(0), 0.5, atol=5 * np.sqrt(1 / 12 / 4000))
-    others = np.corrcoef(values.T) - np.eye(augment.NUM_DRAWS)
+    others = np.corrcoef(values.T) - np.eye(augment.num_draws())
     assert np.abs(others).max() < 5 / np.sqrt(4000)
+
+  def test_the_draws_of_a_run_never_change(self):
+    """Runs resume bit for bit: these draws were pinned when all steps shared one stream."""
+    with graph_session() as session:
+      near, far = session.run(
+        [augment.draw(7, tf.constant(index, tf.int64), 1)[0] for index in (3, 2**33)]
+      )
+    np.testing.assert_array_equal(near[:24], SHARED_DRAWS)
+    np.testing.assert_array_equal(far[:24][[0, 11, 23]], FAR_DRAWS)
+
+  def test_steps_read_the_columns_that_they_always_had(self):
+    got = {step: augment.columns(step) for step in augment._SHARED_COLUMNS}
+    assert got == {
+      'crop': slice(0, 3),
+      'flip': slice(3, 4),
+      'shift': slice(4, 6),
+      'zoom': slice(6, 8),
+      'brightness': slice(8, 9),
+      'rgb_shift': slice(9, 12),
+      'random_erasing': slice(12, 17),
+      'cutout': slice(17, 19),
+      'mix': slice(19, 23),
+    }
+
+  def test_new_steps_have_streams_of_their_own(self, monkeypatch):
+    def draw(count=2):
+      with graph_session() as session:
+        return session.run(augment.draw(7, tf.constant(3, tf.int64), count))
+
+    before = draw()
+    for name, num_draws in (('grayscale', 1), ('posterize', 6)):
+      step = augment._PixelStep(num_draws, lambda c: True, lambda images, config, draws: images)
+      monkeypatch.setitem(augment._PIXEL_STEPS, name, step)
+    after = draw()
+    assert after.shape == (2, augment.num_draws()) == (2, before.shape[1] + 7)
+    np.testing.assert_array_equal(after[:, : before.shape[1]], before)
+    assert np.unique(after).size == after.size
+    # Alone as in a batch, and whatever other steps there are.
+    np.testing.assert_array_equal(draw(1)[0], after[0])
+    own = after[:, augment.columns('posterize')]
+    monkeypatch.delitem(augment._PIXEL_STEPS, 'grayscale')
+    np.testing.assert_array_equal(draw()[:, augment.columns('posterize')], own)
+
+  def test_every_step_has_another_stream(self):
+    streams = {augment.stream_of(step) for step in augment._draws()}
+    assert len(streams) == len(augment._draws())
+    assert augment._SHARED_STREAM not in streams
 
 
 class TestDrawWindow:

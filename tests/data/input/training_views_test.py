@@ -78,7 +78,7 @@ def test_jpeg_and_png_files_of_an_image_give_the_same_view():
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).save(buffer, file_format, quality=100)
     with graph_session() as session:
-      draws = tf.constant(np.linspace(0, 0.99, augment.NUM_DRAWS, dtype=np.float32))
+      draws = tf.constant(np.linspace(0, 0.99, augment.num_draws(), dtype=np.float32))
       encoded = tf.constant(buffer.getvalue())
       views.append(session.run(training_views.view_of_encoded(encoded, preprocessing, SIDE, draws)))
   np.testing.assert_allclose(views[0], views[1], atol=2)

@@ -1,9 +1,12 @@
 """Training augmentation, as tables of named steps that `PreprocessingConfig` switches on.
 
 Each image has a row of draws, uniform in [0, 1), where 0.5 is the middle. Each step reads its own
-columns of that row, so switching one step on does not change the randomness of the others.
+columns of that row, so neither switching a step on nor adding one changes the draws of the others.
+A new step is an entry in `_WINDOW_STEPS` or `_PIXEL_STEPS`.
 """
 
+import math
+import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,20 +18,24 @@ from vgg_slim.data.input import windows
 from vgg_slim.data.input.windows import Window
 from vgg_slim.preprocessing import graph
 
-# Number of draws that each step uses per image.
-_DRAWS = {
-  'crop': 3,  # scale, y, x
-  'flip': 1,
-  'shift': 2,  # y, x
-  'zoom': 2,  # y, x
-  'brightness': 1,
-  'rgb_shift': 3,  # one for each principal axis
-  'random_erasing': 5,  # whether to erase, area, aspect ratio, y, x
-  'cutout': 2,  # y, x
-  'mix': 4,  # cutmix or mixup, fraction of the image's own pixels, y, x
-  'spare': 1,
+# First columns of the steps of version 0.1, which share one stream of draws; its last column is
+# not used. Every other step has a stream of its own, so this table never changes.
+_SHARED_COLUMNS = {
+  'crop': 0,
+  'flip': 3,
+  'shift': 4,
+  'zoom': 6,
+  'brightness': 8,
+  'rgb_shift': 9,
+  'random_erasing': 12,
+  'cutout': 17,
+  'mix': 19,
 }
-NUM_DRAWS = sum(_DRAWS.values())
+_SHARED_DRAWS = 24
+_SHARED_STREAM = 0
+
+_CROP_DRAWS = 3  # scale, y, x
+_MIX_DRAWS = 4  # cutmix or mixup, fraction of the image's own pixels, y, x
 
 _PHILOX = 1
 _PHILOX_WORDS = 4  # float32 draws per step of the Philox counter
@@ -53,37 +60,75 @@ class Mix(NamedTuple):
 
 
 class _WindowStep(NamedTuple):
-  """A step that moves a window: `apply(window, config, side, draws [..., n])`."""
+  """A step that moves a window: `apply(window, config, side, draws [..., num_draws])`."""
 
+  num_draws: int
   is_on: Callable[[PreprocessingConfig], bool]
   apply: Callable[[Window, PreprocessingConfig, int, tf.Tensor], Window]
 
 
 class _PixelStep(NamedTuple):
-  """A step that changes pixels: `apply(images [N, h, w, 3], config, draws [N, n])`."""
+  """A step that changes pixels: `apply(images [N, h, w, 3], config, draws [N, num_draws])`."""
 
+  num_draws: int
   is_on: Callable[[PreprocessingConfig], bool]
   apply: Callable[[tf.Tensor, PreprocessingConfig, tf.Tensor], tf.Tensor]
 
 
 def draw(seed: int, first_index: tf.Tensor, count: int) -> tf.Tensor:
-  """Returns the draws of `count` consecutive images of a run, float32 [count, NUM_DRAWS].
+  """Returns the draws of `count` consecutive images of a run, float32 [count, num_draws()].
 
-  Image i has the NUM_DRAWS elements from NUM_DRAWS * i on of one Philox stream whose key is the
-  seed, so an image gets the same draws alone as in a batch.
+  An image gets the same draws alone as in a batch.
 
   Args:
     seed: random seed of the run.
     first_index: index of the first image, counted from step 0 of the run, int64 [].
     count: number of images.
   """
-  counter = tf.cast(first_index * (NUM_DRAWS // _PHILOX_WORDS), tf.uint64)
-  return tf.raw_ops.StatelessRandomUniformV2(
-    shape=[count, NUM_DRAWS],
+  streams = [_draw_stream(seed, first_index, count, _SHARED_DRAWS, _SHARED_STREAM)]
+  streams += [
+    _draw_stream(seed, first_index, count, num_draws, stream_of(step))
+    for step, num_draws in _own_streams().items()
+  ]
+  return streams[0] if len(streams) == 1 else tf.concat(streams, 1)
+
+
+def num_draws() -> int:
+  """Number of draws of an image."""
+  return _SHARED_DRAWS + sum(_own_streams().values())
+
+
+def columns(step: str) -> slice:
+  """Returns the columns of a step in a row of draws."""
+  num_draws = _draws()[step]
+  own = list(_own_streams().items())
+  starts = {name: _SHARED_DRAWS + sum(n for _, n in own[:i]) for i, (name, _) in enumerate(own)}
+  first = {**starts, **_SHARED_COLUMNS}.get(step, 0)  # a step without draws has no columns
+  return slice(first, first + num_draws)
+
+
+def stream_of(step: str) -> int:
+  """Returns the number of the stream of a step that does not share the first one."""
+  return zlib.crc32(step.encode())
+
+
+def _draw_stream(
+  seed: int, first_index: tf.Tensor, count: int, num_draws: int, stream: int
+) -> tf.Tensor:
+  """Returns draws of one Philox stream, float32 [count, num_draws].
+
+  The seed is the key, the stream the upper half of the counter, and the lower half runs over the
+  images of the run.
+  """
+  words = math.ceil(num_draws / _PHILOX_WORDS)
+  counter = tf.cast(first_index * words, tf.uint64)
+  draws = tf.raw_ops.StatelessRandomUniformV2(
+    shape=[count, words * _PHILOX_WORDS],
     key=tf.constant([seed], tf.uint64),
-    counter=tf.stack([counter, tf.zeros([], tf.uint64)]),
+    counter=tf.stack([counter, tf.constant(stream, tf.uint64)]),
     alg=_PHILOX,
   )
+  return draws[:, :num_draws]
 
 
 def draw_window(
@@ -95,17 +140,17 @@ def draw_window(
     size: height and width of the original, int32 [2].
     config: config of the preprocessing; only scale, flip, shift and zoom are used.
     side: side of the crop in pixels.
-    draws: draws of the image or images, float32 [..., NUM_DRAWS].
+    draws: draws of the image or images, float32 [..., num_draws()].
 
   Returns:
     A window with coordinates of shape [...].
   """
-  crop = _columns(draws, 'crop')
+  crop = draws[..., columns('crop')]
   scale = graph.draw_scale(config.train_scale_min, config.train_scale_max, crop[..., 0])
   window = windows.resized_crop(size, scale, side, crop[..., 1], crop[..., 2])
   for name, step in _WINDOW_STEPS.items():
     if step.is_on(config):
-      window = step.apply(window, config, side, _columns(draws, name))
+      window = step.apply(window, config, side, draws[..., columns(name)])
   return window
 
 
@@ -115,14 +160,14 @@ def change_pixels(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tens
   Args:
     images: RGB images, 0..255, float32 [N, h, w, 3].
     config: config of the preprocessing; settings of windows and mixing are not used.
-    draws: draws of the images, float32 [N, NUM_DRAWS].
+    draws: draws of the images, float32 [N, num_draws()].
 
   Returns:
     Normalized images, float32 [N, h, w, 3].
   """
   for name, step in _PIXEL_STEPS.items():
     if step.is_on(config):
-      images = step.apply(images, config, _columns(draws, name) if name in _DRAWS else draws)
+      images = step.apply(images, config, draws[..., columns(name)])
   return images
 
 
@@ -135,12 +180,12 @@ def mix(
     images: normalized images, float32 [N, h, w, 3].
     labels: labels of the images, int32 [N].
     config: config of the preprocessing; only `mixup` and `cutmix` are used, and one must be on.
-    draws: draws of the images, float32 [N, NUM_DRAWS].
+    draws: draws of the images, float32 [N, num_draws()].
 
   Returns:
     The mixed images, float32 [N, h, w, 3], and the second labels with their weights.
   """
-  which, share, y, x = tf.unstack(_columns(draws, 'mix'), axis=-1)
+  which, share, y, x = tf.unstack(draws[..., columns('mix')], axis=-1)
   rest = 1 - _beta(share, config.cutmix)
   height, width = images.shape[1:3]
   pasted = _rectangles(height, width, y * height, x * width, *_half_sides(height, width, rest))
@@ -160,10 +205,16 @@ def soft_labels(labels: tf.Tensor, mix: Mix, num_classes: int) -> tf.Tensor:
   return own * weight + other * (1 - weight)
 
 
-def _columns(draws: tf.Tensor, step: str) -> tf.Tensor:
-  names = list(_DRAWS)
-  first = sum(_DRAWS[name] for name in names[: names.index(step)])
-  return draws[..., first : first + _DRAWS[step]]
+def _draws() -> dict[str, int]:
+  """Number of draws of every step by name."""
+  steps: dict[str, _WindowStep | _PixelStep] = {**_WINDOW_STEPS, **_PIXEL_STEPS}
+  own = {name: step.num_draws for name, step in steps.items()}
+  return {'crop': _CROP_DRAWS, **own, 'mix': _MIX_DRAWS}
+
+
+def _own_streams() -> dict[str, int]:
+  """Number of draws of the steps that have a stream of their own."""
+  return {name: n for name, n in _draws().items() if n and name not in _SHARED_COLUMNS}
 
 
 def _between(low: float, high: float, draw: tf.Tensor) -> tf.Tensor:
@@ -211,7 +262,8 @@ def _random_erasing(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Te
   whether, area, aspect, y, x = tf.unstack(draws, axis=-1)
   height, width = images.shape[1:3]
   area = _between(*_ERASED_AREA, area) * height * width
-  aspect = tf.exp(_between(*np.log(_ERASED_ASPECT), aspect))
+  low, high = np.log(_ERASED_ASPECT)
+  aspect = tf.exp(_between(low, high, aspect))
   half_height, half_width = tf.sqrt(area * aspect) / 2, tf.sqrt(area / aspect) / 2
   # A rectangle longer than the image covers it from edge to edge for every draw.
   middle_y = half_height + y * (height - 2 * half_height)
@@ -228,17 +280,20 @@ def _cutout(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) ->
 
 
 # Steps are applied in this order. Keras, too, shifts before it zooms, and flips last.
-_WINDOW_STEPS = {
-  'shift': _WindowStep(lambda c: c.height_shift > 0 or c.width_shift > 0, _shift),
-  'zoom': _WindowStep(lambda c: (c.zoom_min, c.zoom_max) != (1, 1), _zoom),
-  'flip': _WindowStep(lambda c: c.random_flip, _flip),
+_WINDOW_STEPS: dict[str, _WindowStep] = {
+  'shift': _WindowStep(2, lambda c: c.height_shift > 0 or c.width_shift > 0, _shift),  # y, x
+  'zoom': _WindowStep(2, lambda c: (c.zoom_min, c.zoom_max) != (1, 1), _zoom),  # y, x
+  'flip': _WindowStep(1, lambda c: c.random_flip, _flip),
 }
-_PIXEL_STEPS = {
-  'brightness': _PixelStep(lambda c: (c.brightness_min, c.brightness_max) != (1, 1), _brightness),
-  'rgb_shift': _PixelStep(lambda c: c.rgb_shift > 0, _rgb_shift),
-  'normalize': _PixelStep(lambda c: True, _normalize),
-  'random_erasing': _PixelStep(lambda c: c.random_erasing > 0, _random_erasing),
-  'cutout': _PixelStep(lambda c: c.cutout > 0, _cutout),
+_PIXEL_STEPS: dict[str, _PixelStep] = {
+  'brightness': _PixelStep(
+    1, lambda c: (c.brightness_min, c.brightness_max) != (1, 1), _brightness
+  ),
+  'rgb_shift': _PixelStep(3, lambda c: c.rgb_shift > 0, _rgb_shift),  # one per principal axis
+  'normalize': _PixelStep(0, lambda c: True, _normalize),
+  # whether to erase, area, aspect ratio, y, x
+  'random_erasing': _PixelStep(5, lambda c: c.random_erasing > 0, _random_erasing),
+  'cutout': _PixelStep(2, lambda c: c.cutout > 0, _cutout),  # y, x
 }
 
 

@@ -17,7 +17,7 @@ class View(NamedTuple):
     image: normalized image, float32 [..., side, side, 3], RGB.
     label: label of the image, int32 [...].
     index: index of the image in the run, counted from step 0, int64 [...].
-    draws: draws of the image, float32 [..., augment.NUM_DRAWS]; mixing still needs some of them.
+    draws: draws of the image, float32 [..., augment.num_draws()]; mixing still needs some of them.
   """
 
   image: tf.Tensor
@@ -84,7 +84,7 @@ def view_of_encoded(
     encoded: content of the file, string [].
     preprocessing: see `PreprocessingConfig`.
     image_size: side of the crop in pixels.
-    draws: draws of the image, float32 [augment.NUM_DRAWS].
+    draws: draws of the image, float32 [augment.num_draws()].
 
   Returns:
     float32 [image_size, image_size, 3], RGB, 0..255.
