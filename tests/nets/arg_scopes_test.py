@@ -1,7 +1,5 @@
-import numpy as np
 import pytest
 
-from tests.testing import graph_session
 from vgg_slim.compat import slim, tf
 from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.mode import Inference, Training
@@ -20,17 +18,6 @@ def test_batch_norm_replaces_the_bias_unless_it_is_kept():
   assert variable_names(batch_norm=(0.9, 1e-3)) == [*norm, 'conv/weights']
   both = variable_names(batch_norm=(0.9, 1e-3), conv_biases=True)
   assert both == [*norm, 'conv/biases', 'conv/weights']
-
-
-def test_weight_decay_is_half_the_sum_of_squared_weights():
-  arg_scope = net_arg_scope(Training(weight_decay=0.5), batch_norm=(0.9, 1e-3))
-  with graph_session() as session, slim.arg_scope(arg_scope):
-    net = slim_layers.conv2d(tf.zeros([1, 4, 4, 3]), 2, 3, scope='conv')
-    slim_layers.sliding_fully_connected(net, 2, 4, scope='fc')
-    session.run(tf.global_variables_initializer())
-    weights = [v for v in tf.trainable_variables() if v.op.name.endswith('weights')]
-    loss, *arrays = session.run([tf.losses.get_regularization_loss(), *weights])
-  assert loss == pytest.approx(0.5 * sum(np.sum(a.astype(float) ** 2) for a in arrays) / 2, 1e-6)
 
 
 def test_average_pools_round_down():

@@ -38,22 +38,3 @@ def test_labels_of_mixed_images_by_hand():
     hits = session.run(losses.build_accuracy(logits, labels))
   assert got.cross_entropy == pytest.approx(-(0.6 * np.log(0.5) + 0.4 * np.log(0.25)))
   assert hits == 1
-
-
-def test_variables_to_decay_by_kind_and_their_losses():
-  names = ('conv/weights', 'conv/biases', 'bn/gamma', 'bn/beta', 'biases_of/other')
-  with graph_session() as session:
-    variables = [tf.get_variable(name, initializer=[3.0]) for name in names]
-    names_by_kind = {
-      kind: [v.op.name for v in losses.variables_to_decay(variables, [kind])]
-      for kind in ('weights', 'biases', 'batch_norm')
-    }
-    losses.collect_weight_decay(variables[:2], 0.5)
-    session.run(tf.global_variables_initializer())
-    collected = session.run(tf.losses.get_regularization_losses())
-  assert names_by_kind == {
-    'weights': ['conv/weights'],
-    'biases': ['conv/biases'],
-    'batch_norm': ['bn/gamma', 'bn/beta'],
-  }
-  assert collected == [0.5 * 9 / 2] * 2

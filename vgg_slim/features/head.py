@@ -16,6 +16,7 @@ from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.heads import build_head
 from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.outputs import as_two_classes
+from vgg_slim.ops import weight_decay
 
 # Defaults of Keras where TensorFlow 1 differs: the tutorials of this method use Keras.
 OPTIMIZERS: dict[str, Callable[[float], tf.train.Optimizer]] = {
@@ -167,6 +168,8 @@ class _Graph:
         net.dropout_keep_prob,
         net.head or spec.head,
       )
+      if isinstance(mode, Training):
+        weight_decay.add_losses(mode.weight_decay, mode.weight_decay_on)
     logits = (as_two_classes(outputs) if net.is_sigmoid else outputs).logits
     loss = tf.reduce_mean(
       tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self._labels, logits=logits)

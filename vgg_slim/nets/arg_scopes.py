@@ -47,11 +47,7 @@ def net_arg_scope(
 
 
 def _training_scope(mode: Training) -> dict[str, Any]:
-  regularizer = slim.l2_regularizer(mode.weight_decay) if mode.weight_decay else None
   with (
-    slim.arg_scope(
-      [slim_layers.conv2d, slim_layers.sliding_fully_connected], weights_regularizer=regularizer
-    ),
     slim.arg_scope(
       [slim_layers.batch_norm],
       is_training=True,

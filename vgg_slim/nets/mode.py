@@ -20,7 +20,8 @@ class Training:
 
   Attributes:
     dropout_seed: seed of dropout, see `layers.dropout_op`.
-    weight_decay: factor of sum(w**2) / 2 over all weights; biases and batch norm are not decayed.
+    weight_decay: factor of sum(v**2) / 2 over the decayed variables.
+    weight_decay_on: kinds of variables to decay, some of `weight_decay.KINDS`; kernels by default.
     trainable_scopes: scopes outside which batch norm is frozen; empty to freeze none.
     sync_batch_norm: whether batch norm uses the statistics of the images of all replicas.
     num_updates: int64 [], number of earlier updates of batch norm's moving averages, see
@@ -31,13 +32,15 @@ class Training:
 
   dropout_seed: DropoutSeed | tf.Tensor | None = None
   weight_decay: float = 0.0
+  weight_decay_on: tuple[str, ...] = ('weights',)
   trainable_scopes: tuple[str, ...] = ()
   sync_batch_norm: bool = False
   num_updates: tf.Tensor | None = None
   fast_cpu_conv: bool = False
 
   def __post_init__(self):
-    object.__setattr__(self, 'trainable_scopes', tuple(self.trainable_scopes))
+    for name in ('trainable_scopes', 'weight_decay_on'):
+      object.__setattr__(self, name, tuple(getattr(self, name)))
     if self.weight_decay < 0:
       raise ConfigError(f'weight_decay must be at least 0, got {self.weight_decay}.')
 

@@ -12,6 +12,7 @@ from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.nets.trunk import build_trunk
+from vgg_slim.ops import weight_decay
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 
 
@@ -67,11 +68,14 @@ def build(
   gradients = fast_kernel_gradients if isinstance(mode, Training) else contextlib.nullcontext
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), gradients():
     net, end_points = build_trunk(images, spec)
-    if num_classes is None:
-      return NetOutputs(None, None, end_points)
-    return build_head(
-      net, end_points, spec, num_classes, image_size, fc_units, dropout_keep_prob, head
-    )
+    outputs = NetOutputs(None, None, end_points)
+    if num_classes is not None:
+      outputs = build_head(
+        net, end_points, spec, num_classes, image_size, fc_units, dropout_keep_prob, head
+      )
+    if isinstance(mode, Training):
+      weight_decay.add_losses(mode.weight_decay, mode.weight_decay_on)
+  return outputs
 
 
 def build_from_config(net: NetConfig, images: tf.Tensor, mode: Mode) -> NetOutputs:

@@ -16,7 +16,7 @@ from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, from_score_map
 from vgg_slim.nets.vgg import FLAT_SCOPES, VggSpec
-from vgg_slim.ops import initializers
+from vgg_slim.ops import initializers, weight_decay
 from vgg_slim.ops.layers import conv_op, dropout_op, fc_op, lrn_op, mpool_op
 
 
@@ -102,12 +102,14 @@ def build(
   dropout: dict[str, Any] = {'keep_prob': 1.0}
   rounding = POOL_ROUNDINGS[0]
   if isinstance(mode, Training):
-    weights['weight_decay'] = mode.weight_decay
     dropout = {'keep_prob': dropout_keep_prob, 'seed': mode.dropout_seed}
   else:
     rounding = mode.pool_rounding
   with tf.variable_scope(spec.scope):
-    return _build(images, spec, num_classes, dropout, image_size, fc_units, rounding, **weights)
+    outputs = _build(images, spec, num_classes, dropout, image_size, fc_units, rounding, **weights)
+    if isinstance(mode, Training):
+      weight_decay.add_losses(mode.weight_decay, mode.weight_decay_on)
+  return outputs
 
 
 def _build(

@@ -36,7 +36,6 @@ def conv_op(
   dh: int = 1,
   dw: int = 1,
   activation: Activation | None = tf.nn.relu,
-  weight_decay: float = 0.0,
   initializer: Callable | None = None,
 ) -> tf.Tensor:
   """Zero-padded ('SAME') convolution with bias.
@@ -50,7 +49,6 @@ def conv_op(
     dh: vertical stride.
     dw: horizontal stride.
     activation: activation function; None for a linear layer.
-    weight_decay: factor of sum(weights**2) / 2, which is added to the regularization losses.
     initializer: initializer of the weights; Glorot uniform by default. Biases start at 0.
 
   Returns:
@@ -58,7 +56,7 @@ def conv_op(
   """
   with tf.variable_scope(name):
     shape = [kh, kw, input_op.shape[-1], n_out]
-    weights = _weights(shape, weight_decay, initializer)
+    weights = _weights(shape, initializer)
     net = tf.nn.conv2d(input_op, weights, strides=[1, dh, dw, 1], padding='SAME')
     return _add_bias(net, 0.0, activation)
 
@@ -69,7 +67,6 @@ def fc_op(
   n_out: int,
   kernel: int | None = None,
   activation: Activation | None = tf.nn.relu,
-  weight_decay: float = 0.0,
   initializer: Callable | None = None,
   bias: float = 0.1,
 ) -> tf.Tensor:
@@ -81,7 +78,6 @@ def fc_op(
     n_out: number of output units.
     kernel: side of the window that slides over a feature map, in pixels; None for vectors.
     activation: activation function; None for logits.
-    weight_decay: see `conv_op`.
     initializer: initializer of the weights; Glorot uniform by default.
     bias: initial value of the biases.
 
@@ -99,9 +95,9 @@ def fc_op(
   with tf.variable_scope(name):
     n_in = input_op.shape[-1]
     if is_map:
-      weights = _weights([kernel, kernel, n_in, n_out], weight_decay, initializer)
+      weights = _weights([kernel, kernel, n_in, n_out], initializer)
       return _add_bias(sliding_fc(input_op, weights), bias, activation)
-    weights = _weights([n_in, n_out], weight_decay, initializer)
+    weights = _weights([n_in, n_out], initializer)
     return _add_bias(tf.matmul(input_op, weights), bias, activation)
 
 
@@ -239,14 +235,10 @@ def _uniform_block(seed: tf.Tensor, index: int, shape: tf.Tensor) -> tf.Tensor:
   return tf.reshape(drawn[first % 4 :], shape)
 
 
-def _weights(shape: list[int], weight_decay: float, initializer: Callable | None) -> tf.Variable:
-  weights = tf.get_variable(
+def _weights(shape: list[int], initializer: Callable | None) -> tf.Variable:
+  return tf.get_variable(
     'weights', shape, tf.float32, initializer or tf.glorot_uniform_initializer()
   )
-  if weight_decay:
-    loss = tf.multiply(weight_decay, tf.nn.l2_loss(weights), name='weight_decay')
-    tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, loss)
-  return weights
 
 
 def _add_bias(net: tf.Tensor, value: float, activation: Activation | None) -> tf.Tensor:

@@ -21,7 +21,6 @@ def conv2d(
   padding: str = 'SAME',
   activation_fn: Callable | None = tf.nn.relu,
   weights_initializer: Callable | None = None,
-  weights_regularizer: Callable | None = None,
   biases_initializer: Callable | None = tf.zeros_initializer,
   normalizer_fn: Callable | None = None,
   normalizer_params: dict[str, Any] | None = None,
@@ -40,7 +39,6 @@ def conv2d(
     padding: 'SAME' or 'VALID'.
     activation_fn: activation function; None for a linear layer.
     weights_initializer: initializer of the weights; Glorot uniform by default.
-    weights_regularizer: function from the weights to a regularization loss; None for no loss.
     biases_initializer: initializer of the biases.
     normalizer_fn: normalization that replaces the bias, as in `slim.conv2d`.
     normalizer_params: keyword arguments of `normalizer_fn`.
@@ -52,7 +50,7 @@ def conv2d(
     scope: variable scope.
   """
   with tf.variable_scope(scope, 'Conv', [inputs]):
-    kernel = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
+    kernel = _weights(inputs, num_outputs, kernel_size, weights_initializer)
     normalize, bias, cached_kind = None, None, 'kernel'
     if fold_fn and cache_dtype:
       cached_kind = 'folded_kernel'
@@ -86,7 +84,6 @@ def sliding_fully_connected(
   kernel_size: int,
   activation_fn: Callable | None = tf.nn.relu,
   weights_initializer: Callable | None = None,
-  weights_regularizer: Callable | None = None,
   biases_initializer: Callable | None = tf.zeros_initializer,
   normalizer_fn: Callable | None = None,
   cache_dtype: tf.DType | None = None,
@@ -101,7 +98,6 @@ def sliding_fully_connected(
     kernel_size: side of the window, in pixels.
     activation_fn: activation function; None for a linear layer.
     weights_initializer: initializer of the weights; Glorot uniform by default.
-    weights_regularizer: function from the weights to a regularization loss; None for no loss.
     biases_initializer: initializer of the biases.
     normalizer_fn: normalization that replaces the bias, as in `slim.conv2d`.
     cache_dtype: dtype in which the weights are cached, see `cached_weights`; None to read the
@@ -113,7 +109,7 @@ def sliding_fully_connected(
     float32 [N, H - kernel_size + 1, W - kernel_size + 1, num_outputs].
   """
   with tf.variable_scope(scope, 'fc', [inputs]):
-    weights = _weights(inputs, num_outputs, kernel_size, weights_initializer, weights_regularizer)
+    weights = _weights(inputs, num_outputs, kernel_size, weights_initializer)
     kernel = cached_weights.cache(weights, 'kernel', cache_dtype) if cache_dtype else weights
     net = sliding_fc(inputs, kernel, fast_cpu_conv)
     if normalizer_fn is None:
@@ -125,22 +121,13 @@ def sliding_fully_connected(
 
 
 def _weights(
-  inputs: tf.Tensor,
-  num_outputs: int,
-  kernel_size: int,
-  initializer: Callable | None,
-  regularizer: Callable | None,
+  inputs: tf.Tensor, num_outputs: int, kernel_size: int, initializer: Callable | None
 ) -> tf.Variable:
-  weights = slim.model_variable(
+  return slim.model_variable(
     'weights',
     [kernel_size, kernel_size, inputs.shape[-1], num_outputs],
     initializer=initializer or tf.glorot_uniform_initializer(),
   )
-  # Not with model_variable: get_variable calls the regularizer twice and leaves one of the losses
-  # outside all scopes in TensorBoard's graph.
-  if regularizer and not tf.get_variable_scope().reuse:
-    tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, regularizer(weights))
-  return weights
 
 
 # After n updates of batch norm's averages, the next one has the weight 9 / (n + 9), which Shamir

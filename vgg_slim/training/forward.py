@@ -52,22 +52,17 @@ def build_forward(
   optimizer = config.optimizer
   with tf.name_scope('dropout_seed'):
     numbers = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
-  in_loss = () if OPTIMIZERS[optimizer.optimizer].decays_weights else optimizer.weight_decay_on
-  is_first = not tf.get_variable_scope().reuse
+  in_update = OPTIMIZERS[optimizer.optimizer].decays_weights
   mode = Training(
     dropout_seed=DropoutSeed(numbers, micro_batch),
-    weight_decay=optimizer.weight_decay if 'weights' in in_loss else 0.0,
+    weight_decay=0.0 if in_update else optimizer.weight_decay,
+    weight_decay_on=optimizer.weight_decay_on,
     trainable_scopes=config.fine_tune.trainable_scopes,
     sync_batch_norm=sync_batch_norm,
     num_updates=_updates_before(global_step, micro_batch, optimizer.gradient_accumulation_steps),
     fast_cpu_conv=config.runtime.precision == 'float32',
   )
   outputs = registry.build_from_config(config.net, images, mode)
-  # The layers of the network decay their weights themselves, and nothing else.
-  others = [kind for kind in in_loss if kind != 'weights']
-  if is_first and others and optimizer.weight_decay:
-    variables = losses.variables_to_decay(tf.trainable_variables(), others)
-    losses.collect_weight_decay(variables, optimizer.weight_decay)
   return Forward(
     losses.build_losses(outputs.logits, labels, optimizer.label_smoothing),
     losses.build_accuracy(outputs.logits, labels),

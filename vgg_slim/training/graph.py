@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.ops import weight_decay
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.scopes import is_under
 from vgg_slim.preprocessing import graph
@@ -145,7 +146,7 @@ def _build_replica(
 
 def build_optimizer(config: TrainConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
   """The optimizer for the variables in the default graph; see `optimizers.build_optimizer`."""
-  decayed = losses.variables_to_decay(tf.trainable_variables(), config.optimizer.weight_decay_on)
+  decayed = weight_decay.select(tf.trainable_variables(), config.optimizer.weight_decay_on)
   optimizer = optimizers.build_optimizer(config.optimizer, learning_rate, decayed)
   return optimizers.scale_loss(optimizer) if config.runtime.precision == 'float16' else optimizer
 

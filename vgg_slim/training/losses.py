@@ -1,12 +1,8 @@
 """The training loss: cross-entropy and weight decay."""
 
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
-
-# Last component of a variable's name, for each kind of `OptimizerConfig.weight_decay_on`.
-_NAMES = {'weights': ('weights',), 'biases': ('biases',), 'batch_norm': ('gamma', 'beta')}
 
 
 class Losses(NamedTuple):
@@ -46,17 +42,3 @@ def build_accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
       labels = tf.argmax(labels, 1, output_type=tf.int32)
     hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), labels)
     return tf.reduce_mean(tf.cast(hits, tf.float32))
-
-
-def variables_to_decay(variables: Iterable[tf.Variable], kinds: Sequence[str]) -> list[tf.Variable]:
-  """The variables of the given kinds; see `OptimizerConfig.weight_decay_on`."""
-  names = {name for kind in kinds for name in _NAMES[kind]}
-  return [v for v in variables if v.op.name.rpartition('/')[2] in names]
-
-
-def collect_weight_decay(variables: Iterable[tf.Variable], weight_decay: float) -> None:
-  """Adds weight_decay * sum(v**2) / 2 of each variable to the regularization losses."""
-  for variable in variables:
-    with tf.name_scope(f'{variable.op.name}/regularizer'):
-      loss = tf.multiply(weight_decay, tf.nn.l2_loss(variable), name='l2')
-    tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, loss)
