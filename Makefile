@@ -8,6 +8,7 @@ ARGS ?=
 TRAIN_DIR ?= runs/digits_vgg16
 PACKAGE ?= training
 SAMPLE ?= 75
+KILLS ?= 80
 SEED ?= 0
 PYTHON ?=
 RUN := .venv/bin/python -m
@@ -45,6 +46,10 @@ coverage: venv  ## lines that no test runs, as a table; commands in processes of
 .PHONY: mutants
 mutants: venv  ## measures how many small faults the tests notice; PACKAGE=data SAMPLE=75 SEED=0
 	$(RUN) tests.mutation --package=$(PACKAGE) --sample=$(SAMPLE) --seed=$(SEED) $(ARGS)
+
+.PHONY: kills
+kills: venv  ## kill training at random moments, compare its ends; KILLS=80 SEED=0
+	$(RUN) tests.kills --kills=$(KILLS) --seed=$(SEED) $(ARGS)
 
 .PHONY: lint
 lint: venv buildifier  ## runs ruff, mypy, import-linter and buildifier; changes nothing

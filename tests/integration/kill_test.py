@@ -1,15 +1,14 @@
 """A run that is killed, as by a power failure, resumes with the same result."""
 
 import pathlib
-import re
 import signal
 import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 
+from tests import kills
 from tests.testing import ignore_signals, make_data_set, started
 from vgg_slim.compat import tf
 
@@ -38,11 +37,6 @@ def start(data_dir, train_dir, *flags):
   )
 
 
-def final_variables(train_dir):
-  reader = tf.train.load_checkpoint(str(train_dir / 'model.ckpt-8'))
-  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
 def test_a_run_killed_at_step_5_ends_with_the_same_bits_as_an_uninterrupted_one(tmp_path):
   data_dir, _ = make_data_set(tmp_path / 'data', per_class=8)  # 12 for training: epochs of 3 steps
   with start(data_dir, tmp_path / 'whole') as uninterrupted:
@@ -60,31 +54,14 @@ def test_a_run_killed_at_step_5_ends_with_the_same_bits_as_an_uninterrupted_one(
     output, _ = resumed.communicate(timeout=300)
   assert resumed.returncode == 0
   assert 'Resuming from' in output
-  expected, got = final_variables(tmp_path / 'whole'), final_variables(tmp_path / 'killed')
-  assert set(expected) == set(got)
-  for name, value in expected.items():
-    np.testing.assert_array_equal(got[name], value, err_msg=name)
-
-
-def unlisted(train_dir):
-  """Checkpoint files that the state file does not list, which exist during a save."""
-  state = train_dir / 'checkpoint'
-  listed = state.read_text() if state.exists() else ''
-  return [
-    path.name
-    for path in train_dir.glob('model.ckpt-*')
-    if f'"{re.match(r"model.ckpt-[0-9]+", path.name)[0]}"' not in listed
-  ]
+  kills.check_same_end(tmp_path / 'whole', tmp_path / 'killed')
 
 
 def kill_in_a_save(process, train_dir):
   """Kills the process when its third save begins."""
-  saves, was_saving = 0, True
+  is_third = kills.InSave(train_dir, 3, 0)
   while process.poll() is None:
-    is_saving = bool(unlisted(train_dir))
-    saves += is_saving and not was_saving
-    was_saving = is_saving
-    if saves == 3:
+    if is_third():
       process.kill()
       return
     time.sleep(0.0002)
@@ -103,16 +80,7 @@ def test_a_run_killed_during_saves_ends_the_same_without_extra_files(tmp_path):
   with start(data_dir, run, '--save_every_steps=1') as resumed:
     resumed.communicate(timeout=300)
   assert resumed.returncode == 0
-  for folder in ('', 'best'):
-    names = [
-      {path.name for path in (one / folder).iterdir() if not path.name.startswith('events')}
-      for one in (tmp_path / 'whole', run)
-    ]
-    assert names[0] == names[1]
-  expected, got = final_variables(tmp_path / 'whole'), final_variables(run)
-  assert set(expected) == set(got)
-  for name, value in expected.items():
-    np.testing.assert_array_equal(got[name], value, err_msg=name)
+  kills.check_same_end(tmp_path / 'whole', run)
 
 
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
