@@ -25,9 +25,10 @@ def test_settings_that_are_not_given_keep_their_values():
 
 
 def test_each_change_of_a_free_setting_is_reported_in_one_line():
-  resumed, lines = resume(a_config(), run__epochs=99.0, optimizer__momentum=0.5, data_dir='moved')
+  resumed, ignored = resume(a_config(), run__epochs=99.0, optimizer__momentum=0.5, data_dir='moved')
   assert (resumed.run.epochs, resumed.optimizer.momentum, resumed.data_dir) == (99.0, 0.5, 'moved')
-  assert lines == (
+  assert ignored == ()
+  assert resuming.compare(a_config(), resumed, 'runs/x') == (
     'optimizer.momentum was 0.9, now 0.5: the new value applies from this step on.',
     'run.epochs was 14.0, now 99.0: the run ends there, and so do polynomial, cosine and '
     'one_cycle unless schedule_epochs is set.',
@@ -106,6 +107,14 @@ def test_a_setting_that_only_matters_at_step_0_keeps_its_value():
     "fine_tune.checkpoint_path was 'run/model.ckpt-1', now 'run/model.ckpt-2': a resumed "
     'run continues from its own checkpoint.',
   )
+
+
+def test_two_configs_that_cannot_belong_to_one_run_are_refused():
+  assert resuming.compare(a_config(), a_config(), 'runs/x') == ()
+  with pytest.raises(
+    CheckpointError, match='runs/x holds another run: run.seed was 0, now 7. Leave'
+  ):
+    resuming.compare(a_config(), a_config(seed=7, epochs=2.0), 'runs/x')
 
 
 def test_values_out_of_range_are_named():

@@ -245,8 +245,19 @@ def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
   data_dir, manifest = data
   wanted = train_config(data_dir, manifest, max_steps=2)
   wanted = dataclasses.replace(wanted, net=dataclasses.replace(wanted.net, fc_units=8))
+  config.write_train_config(str(tmp_path / 'run'), wanted)  # as if edited by hand
   with pytest.raises(CheckpointError, match='does not fit the network: .*fc6/.* has shape .*16'):
     loop.run_training(wanted, manifest, str(tmp_path / 'run'), None, Reporter(io.StringIO()))
+
+
+def test_a_run_that_another_process_began_is_compared_once_the_folder_is_locked(data, tmp_path):
+  train(data, tmp_path / 'run', max_steps=1)  # after the caller had looked at the folder
+  before = {path.name: path.read_bytes() for path in (tmp_path / 'run').iterdir() if path.is_file()}
+  with pytest.raises(CheckpointError, match=r'run holds another run: run.seed was 0, now 3\.'):
+    train(data, tmp_path / 'run', max_steps=2, seed=3)
+  assert {name: (tmp_path / 'run' / name).read_bytes() for name in before} == before
+  _, output = train(data, tmp_path / 'run', max_steps=2)
+  assert 'run.max_steps was 1, now 2: the run ends there' in output
 
 
 def test_settings_that_need_validations_need_a_validation_split(data, tmp_path):

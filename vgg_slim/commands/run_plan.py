@@ -25,14 +25,14 @@ class RunPlan(NamedTuple):
     config: config of the run.
     manifest: manifest of its data set.
     train_dir: folder of the run.
-    changes: one line per setting that differs from before.
+    ignored: one line per given value that a resumed run ignores.
     is_resumed: whether the run continues from its own checkpoint.
   """
 
   config: TrainConfig
   manifest: Manifest
   train_dir: str
-  changes: tuple[str, ...] = ()
+  ignored: tuple[str, ...] = ()
   is_resumed: bool = False
 
 
@@ -73,8 +73,8 @@ def plan_run(
     'data_dir': data_dir,
     **config_flags.given_settings(begun, manifest),
   }
-  resumed, changes = resuming.resume(begun, given, train_dir)
-  return RunPlan(resumed, manifest, train_dir, changes, is_resumed=True)
+  resumed, ignored = resuming.resume(begun, given, train_dir)
+  return RunPlan(resumed, manifest, train_dir, ignored, is_resumed=True)
 
 
 def plan_new_run(

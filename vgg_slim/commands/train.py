@@ -137,8 +137,8 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   if config_flags.has_default_length() and not plan.is_resumed:
     steps = config.run.total_steps(train.num_examples)
     reporter.line(f'{config.run.epochs:g} epochs, {steps} steps; set the length with --epochs.')
-  for change in plan.changes:
-    reporter.line(change)
+  for line in plan.ignored:
+    reporter.line(line)
   return api.train(
     config,
     train_dir,

@@ -6,7 +6,7 @@ does with a new value, see `configs.fields`.
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from vgg_slim.configs.base import Config
@@ -34,7 +34,7 @@ class Change(NamedTuple):
 def resume(
   saved: SomeConfig, given: Mapping[str, Any], train_dir: str
 ) -> tuple[SomeConfig, tuple[str, ...]]:
-  """Returns the config of the resumed run, and one line for each setting that changed.
+  """Returns the config of the resumed run, and one line for each given value that it ignores.
 
   Args:
     saved: dataclass read from `config.json`; its sections are dataclasses, too.
@@ -53,12 +53,27 @@ def resume(
   )
   changes = list(_changes(saved, wanted))
   _check(changes, train_dir)
-  for change in changes:
-    if change.rule.is_kept:
-      section, _, name = change.name.partition('.')
-      wanted[section] = dataclasses.replace(wanted[section], **{name: change.before})
-  lines = tuple(f'{change.text()}: {change.rule.effect}.' for change in changes)
-  return dataclasses.replace(saved, **wanted), lines
+  kept = [change for change in changes if change.rule.is_kept]
+  for change in kept:
+    section, _, name = change.name.partition('.')
+    wanted[section] = dataclasses.replace(wanted[section], **{name: change.before})
+  return dataclasses.replace(saved, **wanted), _lines(kept)
+
+
+def compare(saved: SomeConfig, resumed: SomeConfig, train_dir: str) -> tuple[str, ...]:
+  """Returns one line for each setting that a run changes when it is resumed.
+
+  Args:
+    saved: dataclass read from `config.json`.
+    resumed: dataclass with which the run is resumed.
+    train_dir: folder of the run, for messages.
+
+  Raises:
+    CheckpointError: the run cannot be resumed with some of the values; all of these are listed.
+  """
+  changes = list(_changes(saved, vars(resumed)))
+  _check(changes, train_dir)
+  return _lines(changes)
 
 
 def _replace(value: Any, name: str, given: Mapping[str, Any]) -> Any:
@@ -79,6 +94,10 @@ def _changes(saved: Any, wanted: Mapping[str, Any]) -> Iterator[Change]:
           yield Change(f'{field.name}.{inner.name}', *values, resume_rule(inner))
     elif before != after:
       yield Change(field.name, before, after, resume_rule(field))
+
+
+def _lines(changes: Iterable[Change]) -> tuple[str, ...]:
+  return tuple(f'{change.text()}: {change.rule.effect}.' for change in changes)
 
 
 def _check(changes: list[Change], train_dir: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from vgg_slim import locks, memory, sessions
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
-from vgg_slim.configs.config import TrainConfig, write_train_config
+from vgg_slim.configs import resuming
+from vgg_slim.configs.config import TrainConfig, read_train_config, write_train_config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
@@ -83,8 +84,8 @@ def run_training(
     TrainingError: there is too little memory, the disk is full, or the loss is not finite; for the
       latter the message names the first tensor that is not.
     DataError: a record is damaged.
-    CheckpointError: the checkpoints in `train_dir` are damaged or belong to another network, or
-      `checkpoint_path` does not fit.
+    CheckpointError: the checkpoints in `train_dir` are damaged or belong to another network, its
+      run cannot be resumed with `config`, or `checkpoint_path` does not fit.
     ConfigError: a scope of `config.fine_tune` matches no variable, the config needs validations but
       there are none, or there are too few devices.
     WorkerLostError: another worker is gone.
@@ -95,6 +96,10 @@ def run_training(
   is_chief = cluster is None or cluster.index == 0
   with locks.hold(train_dir) if is_chief else contextlib.nullcontext():
     start = starts.decide(train_dir, overwrite)
+    if start.checkpoint:
+      # Only now that the folder is locked: another process may have trained there a moment ago.
+      for line in resuming.compare(read_train_config(train_dir), config, train_dir):
+        reporter.line(line)
     total_steps = config.run.total_steps(manifest.split('train').num_examples)
     if start.checkpoint and start.step >= total_steps and start.is_recorded:
       return TrainResult(start.step, total_steps, start.checkpoint)
