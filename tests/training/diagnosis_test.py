@@ -32,6 +32,18 @@ def test_weights_that_were_not_finite_before_the_step_are_named():
   )
 
 
+def test_statistics_that_the_failed_step_itself_has_updated_are_not_blamed():
+  def build():
+    tf.get_variable('moving_mean', [1], trainable=False)
+    return build_loss()
+
+  updated = {**VALUES, 'moving_mean': np.float32([np.nan])}
+  assert (
+    diagnosis.describe_first_non_finite(build, updated)
+    == 'the first tensor that is not finite is root:0'
+  )
+
+
 def test_a_loss_that_is_finite_when_repeated_is_reported():
   good = {**VALUES, 'weights': np.float32([1.0, 1.0])}
   assert (

@@ -77,14 +77,17 @@ def describe_first_non_finite(
   Args:
     build_loss: function that adds a forward pass to the default graph; returns its loss, and the
       operation to run before it.
-    values: values of the variables before the step, by variable name.
+    values: values of the variables after the step, which changed none that the loss needs, by
+      variable name.
   """
-  for name, value in values.items():
-    if not np.isfinite(value).all():
-      return f'{name} was not finite before this step, so the previous update was too large'
   with tf.Graph().as_default():
     loss, initializer = build_loss()
-    tensors = [t for op in _needed(loss) for t in op.outputs if t.dtype.is_floating]
+    needed = _needed(loss)
+    # This leaves out moving statistics of batch norm, which the failed step may have updated.
+    for name in [v.op.name for v in tf.global_variables() if v.op in needed]:
+      if not np.isfinite(values[name]).all():
+        return f'{name} was not finite before this step, so the previous update was too large'
+    tensors = [t for op in needed for t in op.outputs if t.dtype.is_floating]
     checks = [tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors]
     with sessions.open_session() as session:
       session.run([tf.global_variables_initializer(), initializer])
