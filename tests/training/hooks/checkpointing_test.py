@@ -158,12 +158,12 @@ def test_a_saved_checkpoint_that_is_not_listed_gets_listed(tmp_path, state):
     (
       (),
       0,
-      '^Give a lower .*: the same command then resumes the run. No checkpoint has been saved yet.',
+      '^Give a lower .*: the same command, without --overwrite, .*. No checkpoint has been saved.*',
     ),
     (
       (2, 3),
       4,
-      '^Give a lower .*: the same command then resumes the run. The newest .* model.ckpt-3.',
+      '^Give a lower .*: the same command, without .*, then res.*. The newest .* model.ckpt-3.',
     ),
     ((2, 3), 3, r'remove \S+model.ckpt-3\.\* and give a lower .* resumes from \S+model.ckpt-2.'),
     ((3,), 3, 'is the only checkpoint: start again with --overwrite and a lower --learning_rate'),

@@ -19,6 +19,7 @@ from vgg_slim.training.hooks import host_state
 from vgg_slim.training.starts import Start
 
 _SHOWN = 3
+_SAME_COMMAND = 'the same command, without --overwrite,'
 _ADVICE = 'a lower --learning_rate, or limit the gradients with --clip_gradient_norm'
 
 
@@ -95,7 +96,7 @@ class Checkpointer:
     """What the user can do when the weights of `step` give a loss that is not finite."""
     newest = self._kept[-1] if self._kept else None
     if newest is None or not newest.endswith(f'-{step}'):
-      return f'Give {_ADVICE}: the same command then resumes the run. {self._newest_text()}'
+      return f'Give {_ADVICE}: {_SAME_COMMAND} then resumes the run. {self._newest_text()}'
     if len(self._kept) == 1:
       return (
         f'{newest} holds the weights that lead to this, and is the only checkpoint: start again '
@@ -103,7 +104,7 @@ class Checkpointer:
       )
     return (
       f'{newest} holds the weights that lead to this at any learning rate: remove {newest}.* and '
-      f'give {_ADVICE}; the same command then resumes from {self._kept[-2]}.'
+      f'give {_ADVICE}; {_SAME_COMMAND} then resumes from {self._kept[-2]}.'
     )
 
   def _write(self, session: tf.Session, prefix: str) -> None:
