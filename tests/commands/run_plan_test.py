@@ -94,7 +94,6 @@ def test_missing_digits_are_created_again(manifest, tmp_path, monkeypatch):
 
 
 def test_a_new_run_ignores_the_run_in_its_folder(manifest, tmp_path):
-  """The folder of phases may hold a run, which they neither resume nor compare with."""
   begin(tmp_path, '--seed=5')
   with flagsaver.flagsaver():
     flags.FLAGS(['test', '--seed=6'])

@@ -175,6 +175,18 @@ def test_an_error_in_the_last_phase_is_reported_before_the_first(data_dir, tmp_p
   assert not (tmp_path / 'run').exists()
 
 
+def test_phases_do_not_mix_with_a_run_that_is_there(data_dir, tmp_path, capsys):
+  run = (f'--data_dir={data_dir}', *SMALL, '--max_steps=2')
+  assert run_tool(train, *run, '--train_dir=plain') == 0
+  assert run_tool(train, *run, '--train_dir=plain', '--phase=head') == 1
+  error = capsys.readouterr().err
+  assert '--phase: plain holds a run without phases. Leave --phase out to resume that' in error
+  assert not (tmp_path / 'plain' / '1_head').exists()
+  start = re.search(r'--checkpoint_path=\S+', error)[0]
+  assert run_tool(train, *run, '--train_dir=phases', '--phase=head', start) == 0
+  assert 'Starting from plain/model.ckpt-2.' in capsys.readouterr().out
+
+
 STEPS = (*SMALL, '--save_every_steps=1', '--keep_checkpoints=9')
 
 
@@ -220,6 +232,21 @@ def test_only_overwrite_removes_a_run(data_dir, tmp_path, capsys):
   assert re.search(r'--overwrite removes from run: .*config.json, .*model.ckpt-2.index', output)
   assert final_step(tmp_path / 'run') == 6
   assert not (tmp_path / 'run' / 'model.ckpt-2.index').exists()
+
+
+def test_a_run_without_its_config_has_a_way_out(data_dir, tmp_path, capsys):
+  data = f'--data_dir={data_dir}'
+  assert run_tool(train, data, '--train_dir=run', *SMALL, '--max_steps=4', '--keep_best') == 0
+  (tmp_path / 'run' / 'config.json').unlink()
+  capsys.readouterr()
+  assert run_tool(train, '--train_dir=run', '--max_steps=5') == 1
+  error = capsys.readouterr().err
+  assert 'put the config.json of their run back (best/ may have a copy), or start a new' in error
+  start = re.search(r'--checkpoint_path=\S+', error)[0]
+  assert run_tool(train, data, start, '--train_dir=other', *SMALL) == 0
+  shutil.copy('run/best/config.json', 'run')
+  assert run_tool(train, '--train_dir=run', '--max_steps=5') == 0
+  assert final_step('run') == 5
 
 
 def test_a_second_process_is_told_which_one_trains(data_dir, tmp_path, capsys):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from absl import flags
 
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.errors import ConfigError
 
 flags.disclaim_key_flags()
@@ -106,6 +107,16 @@ def applied(phase: Phase) -> Iterator[None]:
   finally:
     for name, attributes in before.items():
       vars(flags.FLAGS[name]).update(attributes)
+
+
+def check_parent(parent: str) -> None:
+  """Raises ConfigError where the folder for the phases holds a run of its own."""
+  if prefixes.list_candidates(parent):
+    raise ConfigError(
+      f'--phase: {parent} holds a run without phases. Leave --phase out to resume that run, or '
+      f'give another --train_dir; --checkpoint_path={parent} then starts the first phase from its '
+      'weights.'
+    )
 
 
 def train_dir(parent: str, phase: Phase) -> str:

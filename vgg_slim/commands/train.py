@@ -70,6 +70,7 @@ def _train_all(workers: cluster.Cluster | None) -> None:
     raise ConfigError('--phase cannot be used with TF_CONFIG; run one command per phase instead.')
   # Plan all phases before the first starts, so that an error in the last one is reported now.
   parent = _TRAIN_DIR.value or _plan_phases(parts, run_plan.plan_new_run)[-1].train_dir
+  phases.check_parent(parent)
   plan_fn = functools.partial(run_plan.plan_run, overwrite=_OVERWRITE.value)
   _plan_phases(parts, plan_fn, parent)
   checkpoint = None

@@ -167,8 +167,7 @@ def read_train_config(train_dir: str) -> TrainConfig:
   """
   path = pathlib.Path(train_dir, CONFIG_FILE)
   if not path.is_file():
-    phases = sorted(str(config.parent) for config in path.parent.glob(f'*/{CONFIG_FILE}'))
-    hint = f' Its phases are train_dirs: {", ".join(phases)}.' if phases else ''
+    hint = _describe_way_out(path.parent)
     raise CheckpointError(f'{train_dir} is not a train_dir: it has no {CONFIG_FILE}.{hint}')
   try:
     return TrainConfig.from_json(path.read_text(encoding='utf-8'))
@@ -178,6 +177,18 @@ def read_train_config(train_dir: str) -> TrainConfig:
       f'{path} is damaged or was written by another version of vgg_slim: {reason}. Repair '
       'it, install the vgg_slim_version recorded in model.ckpt-*.json, or give another --train_dir.'
     ) from error
+
+
+def _describe_way_out(folder: pathlib.Path) -> str:
+  """What to do with a folder that has no `config.json`, if that can be told from its files."""
+  if any(folder.glob('*.index')):
+    return (
+      f' It holds checkpoints: put the {CONFIG_FILE} of their run back ({BEST_FOLDER}/ may have a '
+      f'copy), or start a new run from them: tools/train --checkpoint_path={folder} with another '
+      '--train_dir.'
+    )
+  phases = sorted(str(found.parent) for found in folder.glob(f'*/{CONFIG_FILE}'))
+  return f' Its phases are train_dirs: {", ".join(phases)}.' if phases else ''
 
 
 def write_train_config(train_dir: str, config: TrainConfig) -> None:
