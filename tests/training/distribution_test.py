@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -191,6 +192,20 @@ def test_one_replica_of_each_worker_contributes_its_numbers():
         assert agreement.mean(session, [3.0, 5.0]) == [3, 5]
         assert agreement.any(session, True)
         assert not agreement.any(session, False)
+
+
+def test_a_worker_waits_for_the_others_as_long_as_it_is_told(monkeypatch):
+  strategy = types.SimpleNamespace(update_config_proto=lambda config: config)
+  monkeypatch.setattr(
+    tf.distribute.experimental, 'MultiWorkerMirroredStrategy', lambda cluster_resolver: strategy
+  )
+  started = {}
+  monkeypatch.setattr(tf.train, 'Server', lambda spec, **options: started.update(options))
+  config = DistributionConfig(worker_timeout=2.5)
+  made = create_distribution(config, Cluster(('a:1', 'b:2'), 1), tf.ConfigProto())
+  assert started['config'].operation_timeout_in_ms == 2500
+  assert (started['job_name'], started['task_index']) == ('worker', 1)
+  assert made.session_config is started['config']
 
 
 def test_a_worker_without_gpus_has_one_device():

@@ -53,6 +53,11 @@ def test_slots_and_averages_need_memory():
       preflight.check_memory(config, needed(8, copies) - 1)
 
 
+def test_one_image_may_fit_exactly():
+  assert preflight.largest_batch(config_of(8), needed(1)) == 1
+  assert preflight.largest_batch(config_of(8), needed(1) - 1) == 0
+
+
 def test_not_even_one_image_fits():
   with pytest.raises(TrainingError, match='1.0 GiB are free, which is not enough for one image'):
     preflight.check_memory(config_of(8), GIB)

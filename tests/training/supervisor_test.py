@@ -48,6 +48,16 @@ def test_the_delay_grows_with_each_lost_worker():
   ]
 
 
+def test_the_delay_has_a_limit_and_is_short_again_after_a_steady_run(monkeypatch):
+  monkeypatch.setattr(supervisor, '_LONGEST_DELAY', 0.02)
+  script = 'echo >> tries; [ $(wc -l < tries) = 5 ] || exit 75'
+  _, lines = supervise(script)
+  assert [line.rpartition(' in ')[2] for line in lines] == ['0.01 s.', *3 * ['0.02 s.']]
+  monkeypatch.setattr(supervisor, '_STEADY_SECONDS', 0)
+  _, lines = supervise(script.replace('tries', 'others'))
+  assert [line.rpartition(' in ')[2] for line in lines] == 4 * ['0.01 s.']
+
+
 def test_a_killed_worker_ends_the_waiting_ones(tmp_path):
   script = """
     case $TF_CONFIG in *'"index": 0'*) me=0;; *) me=1;; esac

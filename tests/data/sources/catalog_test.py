@@ -40,6 +40,7 @@ def test_cifar10(tmp_path):
     (tmp_path / name).write_bytes(data)
   source = catalog.open_source('cifar10', str(tmp_path))
   assert source.class_names == fabricated.CIFAR_NAMES
+  assert source.mirror_safe
   planes, labels = fabricated.CIFAR_BATCHES['data_batch_1']
   image = source.splits['train'][1]
   assert (image.name, image.label) == ('train/00001', labels[1])

@@ -142,7 +142,7 @@ def _empty_validation(folder):
 
 
 def _too_few_names(folder):
-  write(folder / 'train-00000-of-00001', [0, 7])
+  write(folder / 'train-00000-of-00001', [0, 2])
   (folder / 'labels.txt').write_text('0:a\n1:b\n')
 
 
@@ -165,7 +165,7 @@ def _too_few_names(folder):
       'train-00000-of-00001, byte 0: not an uncompressed TFRecord file',
     ),
     (_damage, 'train-00000-of-00001, byte [1-9][0-9]*: the file ends inside a record'),
-    (_too_few_names, 'labels range from 0 to 7, but there are names for 2 classes'),
+    (_too_few_names, 'labels range from 0 to 2, but there are names for 2 classes'),
     (
       lambda folder: write(folder / 'train-00000-of-00001', [0, 2]),
       'only 2 of them occur, and there is no labels.txt that names',

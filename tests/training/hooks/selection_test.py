@@ -158,6 +158,15 @@ class TestKeepBest:
     self.run(train_dir, [end(1, 0.5)])
     assert prefixes.find_prefix(str(train_dir / 'best')).endswith('model.ckpt-1')
 
+  def test_a_link_that_a_killed_run_has_left_is_replaced(self, train_dir):
+    best = train_dir / 'best'
+    best.mkdir()
+    left = best / '.model.ckpt-2.index.tmp'  # to the other name of a checkpoint's file
+    left.hardlink_to(train_dir / 'model.ckpt-1.index')
+    self.run(train_dir, [end(2, 0.9)])
+    assert not left.exists()
+    assert (train_dir / 'model.ckpt-1.index').read_text() == '1'
+
 
 def test_early_stopping_counts_epochs_and_gives_a_reason():
   config = RunConfig(early_stop_patience=2, early_stop_min_delta=0.1)
