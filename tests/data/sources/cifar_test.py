@@ -165,8 +165,10 @@ def test_a_pickle_of_anything_else_is_refused(data, message):
 
 def test_all_missing_files_are_named(tmp_path):
   files = {n: d for n, d in BINARY.items() if n not in ('data_batch_2.bin', 'batches.meta.txt')}
-  with pytest.raises(DataError, match=r'lacks .* batches\.meta\.txt, data_batch_2\.bin\.'):
-    cifar.read_cifar('cifar10', write_folder(tmp_path / 'x', files))
+  archive = write_archive(tmp_path / 'some.tar.gz', 'x', files)
+  for path in (write_folder(tmp_path / 'x', files), archive):
+    with pytest.raises(DataError, match=r'lacks .* batches\.meta\.txt, data_batch_2\.bin\.'):
+      cifar.read_cifar('cifar10', path)
 
 
 def test_no_cifar_files(tmp_path):
