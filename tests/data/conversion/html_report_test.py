@@ -54,4 +54,5 @@ def test_names_that_are_not_utf8_are_escaped():
 def test_long_lists_end_with_the_number_left_out():
   names = [str(number) for number in range(53)]
   assert html_report.join_names(names[:2]) == '0, 1'
+  assert html_report.join_names(names[:50]).endswith(', 48, 49')
   assert html_report.join_names(names, 'list.csv').endswith(', 49 and 3 more, see list.csv')

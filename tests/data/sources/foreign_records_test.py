@@ -65,12 +65,13 @@ def test_words_that_name_a_split(tmp_path, word, split):
   assert sum(map(len, source.splits.values())) == 4
 
 
-def test_tfds_keys_and_names(tmp_path):
+@pytest.mark.parametrize('name_key', ['image/filename', 'file_name', 'filename'])
+def test_tfds_keys_and_names(tmp_path, name_key):
   write(
     tmp_path / 'cats_vs_dogs-train.tfrecord-00000-of-00001',
     [1, 0],
     keys=('image', 'label'),
-    **{'image/filename': b'PetImages/1.jpg'},
+    **{name_key: b'PetImages/1.jpg'},
   )
   (tmp_path / 'label.labels.txt').write_text('cat\ndog\n')
   source = catalog.open_source('tfrecord', tmp_path)

@@ -58,6 +58,16 @@ def test_a_label_without_a_class_is_an_error():
     labeled_images.from_arrays('npz', NAMES[:1], arrays(), True)
 
 
+def test_labels_follow_the_order_of_the_classes_that_are_given():
+  source = labeled_images.from_arrays('npz', NAMES, arrays(), mirror_safe=False)
+  given = labeled_images.with_classes(source, ['b', 'c', 'a'])
+  assert (given.class_names, given.classes_given) == (('b', 'c', 'a'), True)
+  assert [image.label for image in given.splits['train']] == [2, 0, 2]
+  assert [image.name for image in given.splits['train']][1] == 'train/00001'
+  with pytest.raises(DataError, match='npz has classes that --labels does not name: b'):
+    labeled_images.with_classes(source, ['a', 'c'])
+
+
 def test_images_in_files(tmp_path):
   (tmp_path / 'a').mkdir()
   (tmp_path / 'a' / '1.png').write_bytes(b'one')

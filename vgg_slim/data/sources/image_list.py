@@ -6,7 +6,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vgg_slim.data.labels import check_class_names
 from vgg_slim.data.sources import split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
@@ -45,7 +44,6 @@ def open_list(path: pathlib.Path) -> Source:
   class_names = tuple(sorted(labels, key=int if all(map(str.isdecimal, labels)) else None))
   if len(class_names) < 2:
     raise DataError(f'{path} must contain at least two classes, found {", ".join(class_names)}.')
-  check_class_names(class_names)
   label_of = {name: label for label, name in enumerate(class_names)}
   root = path.parent
   splits = {}
