@@ -51,6 +51,12 @@ def test_json_can_be_read_back():
   assert json.loads(written('.json', [])) == {'predictions': [], 'failed': {}}
 
 
+def test_json_has_a_line_for_each_image():
+  first, *answers, end, failed = written('.json', ROWS).splitlines()
+  assert (first, end, failed) == ('{"predictions": [', '],', '"failed": {}}')
+  assert [json.loads(line.rstrip(','))['file'] for line in answers] == ['a b.jpg', 'ü.jpg']
+
+
 def test_a_file_name_that_is_not_utf8_is_escaped():
   row = [Prediction('\udcff.jpg', (CAT,))]
   assert '\\udcff.jpg' in written('.csv', row)

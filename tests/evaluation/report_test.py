@@ -50,6 +50,9 @@ def test_images_are_embedded_and_small():
     for s in sources
   ]
   assert images[2].size == (288, 29)
+  # Figures are as wide as their pixels, images half as wide, for dense screens.
+  widths = [int(width) for width in re.findall(r'<figure style="width:(\d+)px"', text)]
+  assert widths == [images[0].width, images[1].width, images[2].width // 2]
 
 
 def test_pools_that_round_up_are_mentioned():
