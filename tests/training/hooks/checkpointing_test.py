@@ -122,6 +122,29 @@ def test_a_full_disk_leaves_the_earlier_checkpoints(tmp_path, monkeypatch):
   assert not [path for path in tmp_path.iterdir() if 'temp' in path.name or 'tmp' in path.name]
 
 
+@pytest.mark.parametrize(
+  ('error', 'raised'),
+  [
+    (tf.errors.UnavailableError(None, None, 'lost'), tf.errors.UnavailableError),
+    (OSError(28, 'No space left'), TrainingError),
+  ],
+)
+def test_a_lost_worker_is_not_taken_for_a_full_disk(tmp_path, monkeypatch, error, raised):
+  def fail(*arguments):
+    raise error
+
+  monkeypatch.setattr(Checkpointer, '_write', fail)
+  with pytest.raises(TrainingError, match='cannot be written'):
+    save(tmp_path, 1)  # alone
+  strategy = tf.distribute.MirroredStrategy(['/cpu:0'])
+  with graph_session() as session, strategy.scope():
+    tf.train.get_or_create_global_step()
+    checkpointer = Checkpointer(CONFIG, str(tmp_path), NEW)
+    session.run(tf.global_variables_initializer())
+    with pytest.raises(raised):
+      checkpointer.save(session, 1)
+
+
 def test_damaged_contracts_are_repaired(tmp_path):
   first, second = save(tmp_path, 1, 2)
   contract.contract_path(first).write_text('{')

@@ -28,9 +28,9 @@ def rows(train_dir):
     ]
 
 
-def a_recorder(train_dir, total_steps):
+def a_recorder(train_dir, total_steps, **run):
   return Recorder(
-    train_config('data', a_manifest(), log_every_steps=10),
+    train_config('data', a_manifest(), log_every_steps=10, **run),
     Epochs(num_examples=16, batch_size=4),
     str(train_dir),
     total_steps,
@@ -117,6 +117,32 @@ def test_a_repeated_end_of_an_epoch_has_the_same_row(tmp_path, has_row):
     (tmp_path / 'metrics.csv').unlink()
   Run(tmp_path)(4, 0, saved)
   assert rows(tmp_path) == before
+
+
+def test_numbers_are_logged_every_few_steps_and_at_the_last(tmp_path):
+  Run(tmp_path, total_steps=12)(0, 12)
+  logged = [
+    (event.step, value.simple_value)
+    for path in tmp_path.glob('events.out.tfevents.*')
+    for event in tf.train.summary_iterator(str(path))
+    for value in event.summary.value
+    if value.tag == 'loss'
+  ]
+  assert logged == [(10, 10), (12, 12)]
+
+
+@pytest.mark.parametrize(
+  ('step', 'total', 'ends', 'saves'),
+  [(1, 8, 2, 2), (1, 10, 3, 3), (8, 10, 1, 1), (9, 10, 1, 0), (10, 10, 0, 0), (8, 8, 0, 0)],
+)
+def test_the_rest_of_a_run_has_epoch_ends_and_saves(tmp_path, step, total, ends, saves):
+  with graph_session():
+    hook = a_recorder(tmp_path, total, save_every_steps=3)
+  asked = []
+  hook._stopwatch = types.SimpleNamespace(estimate=lambda *rest: asked.append(rest))
+  hook._estimate(step)
+  ((steps, pauses),) = asked
+  assert (steps, list(pauses.values())) == (total - step, [ends, saves])
 
 
 def test_the_best_so_far_covers_all_processes_of_the_run(tmp_path):
