@@ -101,6 +101,15 @@ def test_an_optimizer_has_the_settings_and_slots_of_its_row(name, optimizer):
   assert len(built.get_slot_names()) == optimizer.num_slots
 
 
+@pytest.mark.parametrize('name', OPTIMIZERS)
+def test_only_clipped_gradients_are_summed_already(name):
+  for norm in (None, 1.0):
+    with graph_session():
+      settings = OptimizerConfig(optimizer=name, clip_gradient_norm=norm)
+      optimizer = build_optimizer(settings, tf.constant(RATE), [])
+    assert optimizer.gradients_are_summed == (norm is not None)
+
+
 def test_adamw_decays_only_the_given_variables():
   with graph_session() as session:
     variables = [tf.get_variable(name, initializer=[2.0]) for name in ('weights', 'biases')]

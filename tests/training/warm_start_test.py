@@ -88,6 +88,9 @@ def test_missing_variables_are_refused_unless_allowed():
 def test_a_file_without_any_variable_of_the_network_is_refused():
   with pytest.raises(CheckpointError, match='holds no variables of vgg_d, only other/weights.'):
     plan({'other/weights': [3]}, ignore_missing_vars=True)
+  for count, named in ((4, r'a, b, c, d\.$'), (5, r'a, b, c, d, \.\.\.\.$')):
+    with pytest.raises(CheckpointError, match=f'holds no variables of vgg_d, only {named}'):
+      plan({name: [3] for name in 'abcde'[:count]}, ignore_missing_vars=True)
 
 
 def test_a_scope_that_matches_nothing_is_an_error_with_a_suggestion():
