@@ -34,6 +34,7 @@ from vgg_slim.compat import tf
 from vgg_slim.training import history
 
 PRELOADED = (
+  'vgg_slim.api',
   'vgg_slim.commands.train',
   'vgg_slim.evaluation.eval_config',
   'vgg_slim.evaluation.runner',
