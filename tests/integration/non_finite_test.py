@@ -11,9 +11,11 @@ import pytest
 from tests.testing import graph_session, make_contract, make_data_set
 from vgg_slim.checkpoints.contract import contract_path, write_contract
 from vgg_slim.compat import tf
+from vgg_slim.configs.net import Network
 from vgg_slim.features import cache
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
+from vgg_slim.preprocessing.description import Preprocessing
 from vgg_slim.weights import formats
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -50,9 +52,9 @@ def write_overflowing(prefix, num_classes, fc_units):
 
 
 def write_features(folder, trunk):
-  key = cache.FeatureKey(
-    formats.sha256(trunk), 'vgg_a@4', 'pool5', 32, 32, (0, 0, 0), 1.0, 'f', NAMES
-  )
+  network = Network(None, 'vgg_a@4', image_size=32)
+  pixels = Preprocessing((0, 0, 0), 1.0, 32)
+  key = cache.FeatureKey(formats.sha256(trunk), network, 'pool5', pixels, 'f', NAMES)
   cache.open_folder(folder, key)
   values = np.ones([4, 1, 1, 32], np.float32)
   values[2, 0, 0, 5] = np.inf

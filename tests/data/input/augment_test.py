@@ -1,3 +1,4 @@
+import dataclasses
 import statistics
 
 import numpy as np
@@ -9,6 +10,7 @@ from tests.preprocessing.graph_test import photo
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import PreprocessingConfig
+from vgg_slim.configs.fields import find_setting
 from vgg_slim.data.input import augment
 
 MEAN = (10.0, 20.0, 30.0)
@@ -135,6 +137,25 @@ class TestDraw:
     streams = {augment.stream_of(step) for step in augment._draws()}
     assert len(streams) == len(augment._draws())
     assert augment._SHARED_STREAM not in streams
+
+
+def augmentations():
+  """Names of the settings under the heading 'Augmentation'."""
+  fields = dataclasses.fields(PreprocessingConfig)
+  return [f.name for f in fields if find_setting(f).heading == 'Augmentation']
+
+
+@pytest.mark.parametrize('name', augmentations())
+def test_every_setting_switches_a_step_on(name):
+  def steps(**settings):
+    config = PreprocessingConfig(MEAN, rgb_covariance=COVARIANCE, **settings)
+    tables = {**augment._WINDOW_STEPS, **augment._PIXEL_STEPS}
+    return {step for step, row in tables.items() if row.is_on(config)} | (
+      {'mix'} if config.mixes else set()
+    )
+
+  value = 1.5 if name.endswith('_max') else 0.5
+  assert len(steps(**{name: value}) - steps()) == 1
 
 
 class TestDrawWindow:
