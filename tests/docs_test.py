@@ -16,6 +16,7 @@ import PIL.Image
 import pytest
 from sklearn import datasets
 
+import vgg_slim
 from tests import imports, testing
 from vgg_slim import __main__ as listing
 from vgg_slim.checkpoints import contract
@@ -322,6 +323,15 @@ def test_all_python_on_pages_is_run_by_a_test():
   run = {'README.md', 'docs/tutorials/layers.md', 'docs/tutorials/slim.md', 'docs/file-formats.md'}
   run |= {'README.zh-CN.md', 'docs/how-to/export.md'}
   assert {page.relative_to(ROOT).as_posix() for page in PAGES if python_blocks(page)} == run
+
+
+def test_the_changelog_has_the_version_of_the_package_as_its_newest_release():
+  headings = re.findall(
+    r'^## (.*)$', (ROOT / 'CHANGELOG.md').read_text(encoding='utf-8'), re.MULTILINE
+  )
+  releases = [heading for heading in headings if heading != 'Unreleased']
+  assert releases[0].split(' - ')[0] == vgg_slim.__version__
+  assert headings == sorted(headings, reverse=True)  # 'Unreleased', if it is there, comes first
 
 
 def test_every_recipe_is_on_the_page_of_recipes():

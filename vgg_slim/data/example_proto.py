@@ -6,6 +6,7 @@ megabytes. The format is the wire encoding of protocol buffers with the fields o
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 ENCODED = 'image/encoded'
 FORMAT = 'image/format'
@@ -55,7 +56,7 @@ def encode_example(
   return _field(1, b''.join(entries))
 
 
-def decode_example(serialized: bytes) -> dict[str, list[bytes] | list[int]]:
+def decode_example(serialized: bytes) -> dict[str, list[Any]]:
   """Returns the features of a serialized tf.train.Example by key; float features become [].
 
   Raises:
@@ -96,8 +97,8 @@ def _varint(value: int) -> bytes:
   return bytes(groups)
 
 
-def _values(feature: bytes | int) -> list[bytes] | list[int]:
-  values = []
+def _values(feature: bytes | int) -> list[Any]:
+  values: list[Any] = []
   for kind, container in _fields(_as_message(feature)):
     if kind == _BYTES_LIST:
       values += _messages(_as_message(container))
@@ -124,15 +125,16 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
   offset = 0
   while offset < len(message):
     tag, offset = _read_varint(message, offset)
-    content, offset = _read_varint(message, offset)
+    number, offset = _read_varint(message, offset)  # the value, or the size of a message
     if tag & 7 == _LENGTH_DELIMITED:
-      size = content
-      content, offset = message[offset : offset + size], offset + size
-      if not 0 <= size == len(content):
+      content, offset = message[offset : offset + number], offset + number
+      if not 0 <= number == len(content):
         raise ValueError('not a tf.train.Example: a field extends beyond its message')
-    elif tag & 7 != _VARINT:
+      yield tag >> 3, content
+    elif tag & 7 == _VARINT:
+      yield tag >> 3, number
+    else:
       raise ValueError(f'not a tf.train.Example: a field of wire type {tag & 7}')
-    yield tag >> 3, content
 
 
 def _read_varints(packed: bytes) -> list[int]:

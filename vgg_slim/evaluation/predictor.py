@@ -130,7 +130,7 @@ class Predictor:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for i, image in enumerate(images):
       by_shape.setdefault(image.shape, []).append(i)
-    probabilities = np.zeros([len(images), self.contract.network.num_classes], np.float32)
+    probabilities = np.zeros([len(images), self.contract.network.num_classes or 0], np.float32)
     for indices in by_shape.values():
       batch = np.stack([images[i] for i in indices])
       views_of_batch = [batch, batch[:, :, ::-1]] if self._view.flip else [batch]
@@ -172,10 +172,9 @@ class CheckpointPredictor(Predictor):
     if layer not in self._explainers:
       with self._session.graph.as_default():
         outputs = self._outputs
-        if self.contract.network.is_sigmoid:
-          outputs = NetOutputs(
-            outputs.score_map[..., 1:], outputs.logits[:, 1:], outputs.end_points
-          )
+        score_map, logits = outputs.score_map, outputs.logits
+        if self.contract.network.is_sigmoid and score_map is not None and logits is not None:
+          outputs = NetOutputs(score_map[..., 1:], logits[:, 1:], outputs.end_points)
         self._explainers[layer] = (
           heat_maps.build_class_map(outputs.score_map, self._class_id)[0],
           heat_maps.build_grad_cam(outputs, layer, self._class_id)[0],

@@ -87,14 +87,13 @@ def fc_op(
   Raises:
     ConfigError: `kernel` is missing for a feature map, or given for vectors.
   """
-  is_map = input_op.shape.rank == 4
-  if is_map == (kernel is None):
+  if (input_op.shape.rank == 4) == (kernel is None):
     raise ConfigError(
       f'{name}: an input of shape {input_op.shape} cannot be combined with kernel={kernel!r}.'
     )
   with tf.variable_scope(name):
     n_in = input_op.shape[-1]
-    if is_map:
+    if kernel is not None:
       weights = _weights([kernel, kernel, n_in, n_out], initializer)
       return _add_bias(sliding_fc(input_op, weights), bias, activation)
     weights = _weights([n_in, n_out], initializer)
@@ -130,7 +129,7 @@ def mpool_op(
     ConfigError: with 'ceil', a stride is larger than the window, so that the last window could be
       empty.
   """
-  padding = 'VALID'
+  padding: str | list[list[int]] = 'VALID'
   if rounding == 'ceil':
     if dh > kh or dw > kw:
       raise ConfigError(

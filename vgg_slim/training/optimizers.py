@@ -16,7 +16,7 @@ class FreshSlotsMixin:
   """
 
   def _zeros_slot(self, var: tf.Variable, slot_name: str, op_name: str) -> tf.Variable:
-    return self._get_or_make_slot_with_initializer(
+    return self._get_or_make_slot_with_initializer(  # type: ignore[attr-defined]  # of tf.train
       var, _fresh_zeros, var.shape, var.dtype.base_dtype, slot_name, op_name
     )
 
@@ -46,7 +46,9 @@ class SummedGradientsMixin:
   ) -> tf.Operation:
     if self.gradients_are_summed:
       distribution = _without_exchange(distribution)
-    return super()._distributed_apply(distribution, grads_and_vars, global_step, name)
+    return super()._distributed_apply(  # type: ignore[misc]  # of tf.train.Optimizer
+      distribution, grads_and_vars, global_step, name
+    )
 
 
 class _StandIn:

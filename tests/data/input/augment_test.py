@@ -17,7 +17,7 @@ MEAN = (10.0, 20.0, 30.0)
 COVARIANCE = ((5200.0, 4900.0, 4500.0), (4900.0, 5100.0, 4900.0), (4500.0, 4900.0, 5500.0))
 
 # Of seed 7: those of image 3, and some of image 2**33.
-SHARED_DRAWS = np.float32(
+SHARED_DRAWS = np.array(
   [
     0.5088924169,
     0.0750813484,
@@ -43,9 +43,10 @@ SHARED_DRAWS = np.float32(
     0.0654121637,
     0.9313927888,
     0.5966651439,
-  ]
+  ],
+  np.float32,
 )
-FAR_DRAWS = np.float32([0.9338905811309814, 0.16733288764953613, 0.35904109477996826])
+FAR_DRAWS = np.array([0.9338905811309814, 0.16733288764953613, 0.35904109477996826], np.float32)
 
 
 def draws(count=1, **steps):

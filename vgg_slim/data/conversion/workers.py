@@ -58,7 +58,7 @@ def _in_order(
   tasks: Iterable[Task],
   ahead: int,
 ) -> Iterator[Result]:
-  window = collections.deque()
+  window: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
   try:
     for task in tasks:
       window.append(pool.submit(function, task))
@@ -79,5 +79,7 @@ def _enter_worker() -> None:
 
 
 def _end_with_parent() -> None:
-  multiprocessing.parent_process().join()
-  os._exit(1)
+  parent = multiprocessing.parent_process()
+  if parent is not None:
+    parent.join()
+    os._exit(1)

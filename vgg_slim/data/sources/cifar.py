@@ -170,7 +170,8 @@ def _read_archive(path: pathlib.Path, versions: Sequence[_Version]) -> dict[str,
       for member in archive:
         name = pathlib.PurePosixPath(member.name).name
         if member.isfile() and name in wanted:
-          contents[name] = archive.extractfile(member).read()
+          stream = archive.extractfile(member)
+          contents[name] = stream.read() if stream else b''
   except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
     raise DataError(f'{path} cannot be read: {error}') from error
   return contents
@@ -186,7 +187,7 @@ def _binary_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarra
   if len(data) % size:
     raise DataError(f'{len(data)} bytes are not a whole number of {size}-byte records.')
   records = np.frombuffer(data, np.uint8).reshape(-1, size)
-  return records[:, version.label_bytes :], records[:, version.labels_key]
+  return records[:, version.label_bytes :], records[:, int(version.labels_key)]
 
 
 def _python_meta(data: bytes, version: _Version) -> tuple[str, ...]:
@@ -209,7 +210,7 @@ def _python_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarra
   return images, np.array(labels, np.uint8)
 
 
-def load_pickle(data: bytes) -> dict[str, Any]:
+def load_pickle(data: bytes) -> dict[Any, Any]:
   """Reads a pickled dict of uint8 arrays, lists, strings and numbers; runs no other code.
 
   Returns:
@@ -257,8 +258,8 @@ class _Array:
     _, shape, dtype, is_fortran, data = state
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
       raise DataError('the pickle holds an array that is not uint8.')
-    order = 'F' if is_fortran else 'C'
-    self.values = np.frombuffer(data, np.uint8).reshape(shape, order=order)
+    values = np.frombuffer(data, np.uint8)
+    self.values = values.reshape(shape, order='F' if is_fortran else 'C')
 
 
 def _reconstruct(*_: Any) -> _Array:

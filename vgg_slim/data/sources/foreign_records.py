@@ -10,6 +10,7 @@ import functools
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from vgg_slim.data.labels import LABELS_FILE, check_class_names, read_labels
 from vgg_slim.data.sources import split_names
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
+
+Kind = TypeVar('Kind')
 
 _SHARD = re.compile(r'\d+-of-\d+|\.tfrecords?\b')
 _TFDS_LABELS_FILE = 'label.labels.txt'
@@ -49,7 +52,7 @@ class _Records:
   names: list[str] = dataclasses.field(default_factory=list)
 
 
-class RecordImages(Sequence):
+class RecordImages(Sequence[LabeledImage]):
   """Images in TFRecord files, read on access.
 
   Args:
@@ -64,7 +67,7 @@ class RecordImages(Sequence):
   def __len__(self) -> int:
     return len(self._records.names)
 
-  def __getitem__(self, index: int) -> LabeledImage:
+  def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]  # no slices
     records = self._records
     path, offset = records.paths[records.files[index]], records.offsets[index]
     read = functools.partial(_read_image, path, offset)
@@ -87,7 +90,7 @@ def open_records(folder: pathlib.Path) -> Source:
     OSError: a file cannot be read, or is not a TFRecord file.
   """
   paths = sorted(p for p in folder.iterdir() if _SHARD.search(p.name) and p.is_file())
-  splits = collections.defaultdict(_Records)
+  splits: dict[str, _Records] = collections.defaultdict(_Records)
   texts: dict[int, str] = {}
   for path in paths:
     _list_records(path, splits[_split_of(path)], texts)
@@ -159,17 +162,17 @@ def _read_image(path: str, offset: int) -> bytes:
   return _image(example_proto.decode_example(record_framing.read_record(path, offset)))
 
 
-def _image(features: Mapping[str, Sequence[bytes | int]]) -> bytes:
+def _image(features: Mapping[str, Sequence[Any]]) -> bytes:
   return _first(features, _IMAGE_KEYS, bytes, 'an encoded image')
 
 
-def _label(features: Mapping[str, Sequence[bytes | int]]) -> int:
+def _label(features: Mapping[str, Sequence[Any]]) -> int:
   return _first(features, _LABEL_KEYS, int, 'an integer')
 
 
 def _first(
-  features: Mapping[str, Sequence[bytes | int]], keys: Sequence[str], kind: type, what: str
-) -> bytes | int:
+  features: Mapping[str, Sequence[Any]], keys: Sequence[str], kind: type[Kind], what: str
+) -> Kind:
   for key in keys:
     if features.get(key) and isinstance(features[key][0], kind):
       return features[key][0]

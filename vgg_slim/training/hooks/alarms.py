@@ -34,11 +34,12 @@ class StuckLoss(Hook):
   def __init__(self, num_classes: int, steps: int, reporter: progress.Reporter) -> None:
     self._chance, self._num_classes = math.log(num_classes), num_classes
     self._losses: collections.deque[float] = collections.deque(maxlen=steps)
+    self._steps = steps
     self._reporter: progress.Reporter | None = reporter
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._losses.append(step.scalars['loss'])
-    if self._reporter is None or len(self._losses) < self._losses.maxlen:
+    if self._reporter is None or len(self._losses) < self._steps:
       return
     mean = sum(self._losses) / len(self._losses)
     if abs(mean - self._chance) < _CHANCE_TOLERANCE * self._chance:
