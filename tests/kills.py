@@ -119,8 +119,8 @@ def _check_same_variables(whole: str, killed: str) -> None:
   names = [sorted(reader.get_variable_to_shape_map()) for reader in readers]
   assert names[0] == names[1], whole
   for name in names[0]:
-    arrays = [reader.get_tensor(name) for reader in readers]
-    np.testing.assert_array_equal(*arrays, err_msg=f'{whole}: {name}')
+    expected, actual = (reader.get_tensor(name) for reader in readers)
+    np.testing.assert_array_equal(actual, expected, err_msg=f'{whole}: {name}')
 
 
 def _metrics(path: pathlib.Path) -> list[dict[str, str]]:
@@ -236,7 +236,7 @@ def _fork(function: Callable[[], object]) -> int:
     function()
     code = 0
   except SystemExit as end:
-    code = end.code or 0
+    code = end.code if isinstance(end.code, int) else int(end.code is not None)
   except BaseException:
     traceback.print_exc()
   finally:
