@@ -4,19 +4,14 @@ import pytest
 
 from tests.testing import make_data_set
 from vgg_slim.benchmarks import paper_tables
-from vgg_slim.benchmarks.paper_tables import Recipe, Row, Setting
+from vgg_slim.benchmarks.paper_errors import TABLE_3, Setting
+from vgg_slim.benchmarks.paper_tables import Recipe, Row
 from vgg_slim.configs.config import FineTuneConfig
 from vgg_slim.evaluation.results import Line
 
 B = Setting('vgg_b', 256, 256)
 A = Setting('vgg_a', 256, 256)
 E = Setting('vgg_e', 256, 512)
-
-
-def test_tables_4_and_5_agree_with_table_3_and_each_other():
-  assert set(paper_tables.TABLE_5) <= set(paper_tables.TABLE_4) < set(paper_tables.TABLE_3)
-  for setting, errors in paper_tables.TABLE_5.items():
-    assert errors['dense'] == paper_tables.TABLE_4[setting]
 
 
 def test_training_scales_are_in_proportion_to_the_image_size(tmp_path):
@@ -29,7 +24,7 @@ def test_training_scales_are_in_proportion_to_the_image_size(tmp_path):
 
 
 def test_networks_are_initialized_from_each_other_as_in_the_paper():
-  trained = {setting: f'{setting.model} {setting.largest}' for setting in paper_tables.TABLE_3}
+  trained = {setting: f'{setting.model} {setting.largest}' for setting in TABLE_3}
 
   def start(*setting):
     fine_tune = paper_tables.find_start(Setting(*setting), trained)
@@ -99,7 +94,7 @@ def test_tables_of_no_settings_are_empty():
   assert paper_tables.make_tables({}) == {3: [], 4: [], 5: []}
 
 
-@pytest.mark.parametrize('setting', paper_tables.TABLE_3)
+@pytest.mark.parametrize('setting', TABLE_3)
 def test_every_setting_is_one_of_the_papers(setting):
   assert setting.model in ('vgg_a', 'vgg_a_lrn', 'vgg_b', 'vgg_c', 'vgg_d', 'vgg_e')
   assert (setting.smallest, setting.largest) in ((256, 256), (384, 384), (256, 512))

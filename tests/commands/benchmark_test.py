@@ -113,7 +113,7 @@ def test_growth_with_records_measures_conversions(benchmark, measured, capsys):
   ],
 )
 def test_user_errors_are_one_line(benchmark, measured, capsys, arguments, message):
-  assert run_tool(benchmark, *arguments) == 1
+  assert run_tool(benchmark, *arguments) == (1 if 'none.json' in message else 2)
   error = capsys.readouterr().err
   assert message.split(', .*')[0] in error
   assert error.count('\n') == 1

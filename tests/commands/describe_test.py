@@ -44,8 +44,8 @@ def test_json_and_a_drawing(tmp_path):
 
 def test_user_errors_are_one_line(tmp_path):
   for arguments, code, message in (
-    (['--model=vgg-16'], 1, "Unknown model 'vgg-16'. Did you mean 'vgg16'?"),
-    (['--image_size=20'], 1, 'image_size=20 is too small for vgg_d'),
+    (['--model=vgg-16'], 2, "Unknown model 'vgg-16'. Did you mean 'vgg16'?"),
+    (['--image_size=20'], 2, 'image_size=20 is too small for vgg_d'),
     (['--picture=net.txt'], 2, '--picture=net.txt must end in .png or .pdf or .svg.'),
     (['--picture=a/net.png'], 2, '--picture=a/net.png: there is no folder a.'),
   ):

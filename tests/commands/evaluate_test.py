@@ -91,7 +91,7 @@ def test_pools_that_round_up_are_refused_for_a_resnet(folder, tmp_path):
   for path in train_dir.glob('*.json'):
     path.write_text(path.read_text().replace('vgg_a@4', 'resnet50@4'))
   run = evaluate(folder, f'--train_dir={train_dir}', '--pool_rounding=ceil')
-  assert run.returncode == 1
+  assert run.returncode == 2
   message = 'pool_rounding=ceil is the geometry of the VGG paper, which resnet50@4 does not have'
   assert message in run.stderr
   assert run.stderr.count('\n') == 1
@@ -166,6 +166,9 @@ def test_classes_in_another_order_are_matched_by_name(folder):
   assert results['imported'] + results['swapped'] == 1
 
 
+NOT_FLAGS = ('nowhere is not', 'no split', 'run/x is neither')
+
+
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
@@ -189,7 +192,7 @@ def test_classes_in_another_order_are_matched_by_name(folder):
 )
 def test_user_errors_are_one_line(folder, arguments, message):
   run = evaluate(folder, *arguments)
-  assert run.returncode == 1
+  assert run.returncode == (1 if message.startswith(NOT_FLAGS) else 2)
   assert run.stderr.startswith('evaluate: error: ')
   assert message in run.stderr
   assert run.stderr.count('\n') == 1

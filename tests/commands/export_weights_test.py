@@ -14,7 +14,7 @@ from tests.commands.import_weights_test import run
 )
 def test_user_errors_are_one_line(tmp_path, arguments, message):
   code, out, err = run(tmp_path, 'vgg_slim.commands.export_weights', *arguments)
-  assert (code, out) == (1, '')
+  assert (code, out) == (2, '')
   assert err == f'export_weights: error: {message}\n'
 
 

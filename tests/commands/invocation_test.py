@@ -35,6 +35,8 @@ def main():
     raise OutputError('--output=x: there is no folder y.')
   if _SIDE.value == 16:
     raise OSError(errno.ENOSPC, 'No space left on device', 'out.json')
+  if _SIDE.value == 17:
+    raise ConfigError('momentum must be in [0, 1).')
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,7 @@ def main():
   [
     (['--invocation_test_side=13'], 1, 'invocation_test: error: photos/x.jpg is broken.\n'),
     (['--invocation_test_side=15'], 2, 'invocation_test: error: --output=x: there is no folder'),
+    (['--invocation_test_side=17'], 2, 'invocation_test: error: momentum must be in [0, 1).\n'),
     (['--invocation_test_side=16'], 1, 'error: out.json: No space left on device.\n'),
     (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
     (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),

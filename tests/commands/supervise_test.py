@@ -21,9 +21,9 @@ def test_flags_of_the_command_are_passed_on(capfd):
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
-    ([], 1, 'Give a command after --'),
-    (['--', 'train', '--overwrite'], 1, '--overwrite would remove the run at every restart'),
-    (['--num_workers=0', '--', 'true'], 1, '--num_workers must be at least 1, got 0'),
+    ([], 2, 'Give a command after --'),
+    (['--', 'train', '--overwrite'], 2, '--overwrite would remove the run at every restart'),
+    (['--num_workers=0', '--', 'true'], 2, '--num_workers must be at least 1, got 0'),
     (['true'], 2, "unexpected arguments ['true']"),
   ],
 )

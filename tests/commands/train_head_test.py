@@ -81,7 +81,7 @@ def test_features_are_extracted_only_once(folder):
     folder,
     *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--layer=conv5_2'),
   )
-  assert other.returncode == 1
+  assert other.returncode == 2
   assert "features holds other features: layer 'pool5', now 'conv5/conv5_2'" in other.stderr
 
 
@@ -106,9 +106,9 @@ def test_a_trained_head_becomes_a_checkpoint(folder):
 @pytest.mark.parametrize(
   ('arguments', 'code', 'message'),
   [
-    (['--features=features'], 1, 'Give --output; see --help'),
+    (['--features=features'], 2, 'Give --output; see --help'),
     (['--features=data', '--output=x', '--checkpoint_path=trunk'], 1, 'data holds no features'),
-    (['--features=features', '--output=x', '--epochs=0'], 1, 'epochs must be at least 1, got 0'),
+    (['--features=features', '--output=x', '--epochs=0'], 2, 'epochs must be at least 1, got 0'),
     (['--features=features', '--output=trunk', '--checkpoint_path=trunk'], 2, 'trunk.index'),
     (['--features=features', '--output=trunk.json/x'], 2, 'trunk.json is not a folder'),
   ],

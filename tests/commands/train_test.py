@@ -92,7 +92,7 @@ def test_the_digits_are_the_default_data_set(data_dir, tmp_path, monkeypatch, ca
   ('arguments', 'code', 'message'),
   [
     (['--data_dir=nowhere'], 1, 'nowhere is not a folder'),
-    (['--model=vgg17'], 1, "Unknown model 'vgg17'"),
+    (['--model=vgg17'], 2, "Unknown model 'vgg17'"),
     (['--data_dir=.'], 1, 'has no manifest.json'),
     (['--batch_size=many'], 2, '--batch_size=many'),
   ],
@@ -139,7 +139,7 @@ def test_an_error_in_fine_tuning_flags_leaves_no_train_dir(data_dir, tmp_path, c
   )
   arguments = ('--train_dir=second', '--checkpoint_path=first/model.ckpt-1')
   wrong = '--checkpoint_exclude_scopes=fc8'
-  assert run_tool(train, f'--data_dir={data_dir}', *SMALL, *arguments, wrong) == 1
+  assert run_tool(train, f'--data_dir={data_dir}', *SMALL, *arguments, wrong) == 2
   assert "no variable is under 'fc8' (did you mean 'vgg_a/fc8'?)" in capsys.readouterr().err
   assert not (tmp_path / 'second').exists()
 
@@ -170,7 +170,7 @@ def test_phases_train_the_same_as_separate_commands(data_dir, capsys):
 
 def test_an_error_in_the_last_phase_is_reported_before_the_first(data_dir, tmp_path, capsys):
   arguments = (f'--data_dir={data_dir}', *SMALL, '--train_dir=run')
-  assert run_tool(train, *arguments, '--phase=a', '--phase=b batch_size=0') == 1
+  assert run_tool(train, *arguments, '--phase=a', '--phase=b batch_size=0') == 2
   assert 'batch_size must be at least 1' in capsys.readouterr().err
   assert not (tmp_path / 'run').exists()
 

@@ -29,6 +29,7 @@ _IMAGE_SIZE = flags.DEFINE_integer(
   'image_size',
   None,
   'Side of the images, in pixels. Defaults to the one that the network was published for.',
+  lower_bound=1,
 )
 _FC_UNITS = flags.DEFINE_integer(
   'fc_units', net_spec.FC_UNITS, 'Number of units of fc6 and fc7.', lower_bound=1

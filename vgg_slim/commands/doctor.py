@@ -7,7 +7,7 @@
 It takes the flags of tools/train: replace `train` with `doctor` in a command to see what would
 happen. With the --train_dir of a run that has begun, it checks that run with the flags it was
 started with. Each line starts with ok, warn or fail and says what to do; the exit code is 1 if any
-check fails.
+check fails. A mistake in the flags is reported at once, with exit code 2.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from vgg_slim.configs import config
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.doctor import machine
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure
-from vgg_slim.errors import VggSlimError
+from vgg_slim.errors import ConfigError, VggSlimError
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir',
@@ -52,8 +52,10 @@ def main() -> None:
   """Prints the finding of each check as soon as it is known.
 
   Raises:
+    ConfigError: the flags do not describe a run.
     VggSlimError: a check failed.
   """
+  _check_flags()
   terminal = console.Console(highlight=False, soft_wrap=True)
   counts = dict.fromkeys(_STYLES, 0)
   for finding in _findings(counts):
@@ -67,6 +69,15 @@ def main() -> None:
     raise VggSlimError(f'{summary}; fix what fails first.')
   if _FORMAT.value == 'text':
     print(f'{summary}.')
+
+
+def _check_flags() -> None:
+  try:
+    run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value)
+  except ConfigError:
+    raise
+  except (VggSlimError, ImportError, OSError):
+    pass  # the checks report what else is wrong
 
 
 def _lines(finding: Finding) -> text.Text:

@@ -26,6 +26,7 @@ import functools
 import logging
 import os
 import pathlib
+from collections.abc import Callable
 from typing import BinaryIO
 
 from absl import flags
@@ -35,7 +36,7 @@ from vgg_slim.commands import invocation, progress, result_tables
 from vgg_slim.commands.flags import checkpoint_flags, eval_flags
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.evaluation import candidates, class_map, eval_config, tables
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
@@ -77,7 +78,8 @@ def main() -> None:
   if _WATCH.value:
     _watch()
     return
-  models = _find_candidates()
+  # The checks come before TensorFlow, which finds the newest intact checkpoint of a folder, loads.
+  models = _find_candidates(str)
   data_dir = _DATA_DIR.value or models[0].data_dir
   if not data_dir:
     raise ConfigError(
@@ -92,6 +94,7 @@ def main() -> None:
   written = invocation.values_by_flag(_OUTPUT, _CSV, _REPORT)
   folders = invocation.values_by_flag(_TENSORBOARD)
   with output_files.open_outputs(written, folders) as streams:
+    models = _find_candidates(checkpoint_flags.resolve)
     _evaluate(models, requests, data_dir, manifest, classes, streams)
 
 
@@ -109,7 +112,7 @@ def _map_classes(
     if classes.names != maps[0].names
   ]
   if others:
-    raise ConfigError(
+    raise CheckpointError(
       f'--checkpoints: {", ".join(others)} and {models[0].checkpoint} have different classes, or '
       'the same in another order; their scores cannot be compared or averaged.'
     )
@@ -208,13 +211,18 @@ def _check_watch_flags() -> None:
     raise ConfigError(f'--watch cannot be combined with {", ".join(given)}.')
 
 
-def _find_candidates() -> list[candidates.Candidate]:
+def _find_candidates(find: Callable[[str], str]) -> list[candidates.Candidate]:
+  """Returns the checkpoints to evaluate.
+
+  Args:
+    find: function that returns the checkpoint in a folder, or the folder for its newest by name.
+  """
   single = _CHECKPOINT.value or _TRAIN_DIR.value
   if bool(single) == bool(_CHECKPOINTS.value):
     raise ConfigError('Give --train_dir or --checkpoint_path, or --checkpoints for several.')
   if _CHECKPOINTS.value:
-    return [candidates.find_candidate(checkpoint_flags.resolve(p)) for p in _CHECKPOINTS.value]
-  return [candidates.find_candidate(checkpoint_flags.resolve(single), _TRAIN_DIR.value)]
+    return [candidates.find_candidate(find(p)) for p in _CHECKPOINTS.value]
+  return [candidates.find_candidate(find(single), _TRAIN_DIR.value)]
 
 
 def run() -> None:

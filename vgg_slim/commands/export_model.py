@@ -25,9 +25,7 @@ from absl import flags
 
 from vgg_slim.checkpoints import staging
 from vgg_slim.commands import invocation
-
-_FORMATS = ('saved_model', 'frozen', 'onnx', 'tflite', 'tflite_dynamic', 'tflite_int8')
-_INPUT_SHAPES = ('fixed', 'free')
+from vgg_slim.export.request import FORMATS, INPUT_SHAPES, ExportRequest
 
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir, whose newest one is used.'
@@ -35,7 +33,7 @@ _CHECKPOINT = flags.DEFINE_string(
 _FORMAT = flags.DEFINE_enum(
   'format',
   'saved_model',
-  _FORMATS,
+  list(FORMATS),
   'Format of the export; onnx needs the packages of the optional extra onnx.',
 )
 _OUTPUT = flags.DEFINE_string('output', None, 'Folder to create.')
@@ -48,7 +46,7 @@ _VERIFY_DIR = flags.DEFINE_string(
 _INPUT_SHAPE = flags.DEFINE_enum(
   'input_shape',
   None,
-  _INPUT_SHAPES,
+  INPUT_SHAPES,
   "Input shape of tflite and tflite_dynamic: fixed for one image of the network's size (the "
   'default), or free for any number of images of that size or larger.',
 )
@@ -62,11 +60,7 @@ _REPRESENTATIVE_DIR = flags.DEFINE_string(
 def main() -> None:
   """Checks the flags, exports and prints the comparison."""
   invocation.check_given(_CHECKPOINT, _OUTPUT)
-  staging.check_is_free(pathlib.Path(_OUTPUT.value))
-  invocation.load_tensorflow()
-  from vgg_slim.export import exporter
-
-  request = exporter.ExportRequest(
+  request = ExportRequest(
     checkpoint=_CHECKPOINT.value,
     format=_FORMAT.value,
     output=_OUTPUT.value,
@@ -74,8 +68,13 @@ def main() -> None:
     input_shape=_INPUT_SHAPE.value,
     representative_dir=_REPRESENTATIVE_DIR.value,
   )
+  staging.check_is_free(pathlib.Path(request.output))
+
+  invocation.load_tensorflow()
+  from vgg_slim.export import exporter
+
   exporter.run_export(request, say=print)
-  print(f'Wrote {_OUTPUT.value}.')
+  print(f'Wrote {request.output}.')
 
 
 def run() -> None:

@@ -15,6 +15,7 @@ from absl import flags
 
 from vgg_slim.checkpoints import staging
 from vgg_slim.commands import invocation
+from vgg_slim.weights.export_request import ExportRequest
 
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir, whose newest one is used.'
@@ -35,19 +36,20 @@ _BGR = flags.DEFINE_bool(
 def main() -> None:
   """Checks the flags, exports and prints the report."""
   invocation.check_given(_CHECKPOINT, _OUTPUT)
-  staging.check_is_free(pathlib.Path(_OUTPUT.value))
-  invocation.load_tensorflow()
-  from vgg_slim.weights import exporter
-
-  request = exporter.ExportRequest(
+  request = ExportRequest(
     checkpoint=_CHECKPOINT.value,
     output=_OUTPUT.value,
     model=_MODEL.value,
     trunk_only=_TRUNK_ONLY.value,
     bgr=_BGR.value,
   )
+  staging.check_is_free(pathlib.Path(request.output))
+
+  invocation.load_tensorflow()
+  from vgg_slim.weights import exporter
+
   exporter.run_export(request, say=print)
-  print(f'Wrote {_OUTPUT.value}.')
+  print(f'Wrote {request.output}.')
 
 
 def run() -> None:

@@ -20,10 +20,12 @@ import pathlib
 from absl import flags
 
 from vgg_slim import files, locks, output_files
+from vgg_slim.checkpoints import contract as contracts
 from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags
 from vgg_slim.data import manifest as manifests
 from vgg_slim.features import cache
+from vgg_slim.nets import geometry, specs
 
 checkpoint_flags.define()
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Folder made by tools/convert_to_tfrecord.')
@@ -57,7 +59,7 @@ _BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Number of images per batch
 def main() -> None:
   """Extracts the features of each split that has none yet."""
   invocation.check_given(_DATA_DIR, _OUTPUT)
-  checkpoint, contract = checkpoint_flags.load_contract()
+  _check_sides_and_layer(contracts.load_contract(checkpoint_flags.path())[1])
   manifest = manifests.read_manifest(_DATA_DIR.value)
   splits = _SPLITS.value or list(manifest.splits)
   counts = {split: manifest.split(split).num_examples for split in splits}
@@ -67,6 +69,7 @@ def main() -> None:
   invocation.load_tensorflow()
   from vgg_slim.features import bottleneck
 
+  checkpoint, contract = checkpoint_flags.load_contract()
   key = bottleneck.make_key(
     checkpoint,
     contract,
@@ -90,6 +93,12 @@ def main() -> None:
           key, checkpoint, _DATA_DIR.value, manifest, split, path, _BATCH_SIZE.value, report
         )
       print(f'Wrote {path}: {key.layer} of {count} images.')
+
+
+def _check_sides_and_layer(contract: contracts.Contract) -> None:
+  cache.choose_sides(contract, _IMAGE_SIZE.value, _TEST_SCALE.value)
+  if _LAYER.value:
+    geometry.find_layer(specs.get(contract.network.model), _LAYER.value)
 
 
 def run() -> None:

@@ -24,6 +24,7 @@ from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.data import labels
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
+from vgg_slim.weights.transform import InputChange
 
 _FROM = flags.DEFINE_string('from', None, 'File to import, or the prefix of a checkpoint.')
 _MODEL = flags.DEFINE_string('model', None, f'Network: {", ".join(specs.MODEL_NAMES)}.')
@@ -35,9 +36,10 @@ _IMAGE_SIZE = flags.DEFINE_integer(
   'image_size',
   None,
   'Side of the images, in pixels. Defaults to the one that the shapes in the file imply.',
+  lower_bound=1,
 )
 _FC_UNITS = flags.DEFINE_integer(
-  'fc_units', None, 'Number of units of fc6 and fc7. Defaults to that of the file.'
+  'fc_units', None, 'Number of units of fc6 and fc7. Defaults to that of the file.', lower_bound=1
 )
 _TRUNK_ONLY = flags.DEFINE_bool(
   'trunk_only', False, 'Import only the layers below the head, and list what is left out.'
@@ -66,6 +68,7 @@ _BATCH_NORM_EPSILON = flags.DEFINE_float(
   'batch_norm_epsilon',
   None,
   'Epsilon of batch norm in the source. Defaults to that in the file, or to that of its framework.',
+  lower_bound=0.0,
 )
 _LABELS = flags.DEFINE_string('labels', None, 'Label file whose class names go into the contract.')
 
@@ -76,10 +79,11 @@ def main() -> None:
   specs.get(_MODEL.value)
   staging.check_checkpoint_is_free(_OUTPUT.value)
   rgb_mean, rgb_std = _numbers(_RGB_MEAN), _RGB_STD.value and _numbers(_RGB_STD)
+  change = InputChange(_BGR.value, rgb_std)
   class_names = labels.read_labels(pathlib.Path(_LABELS.value)) if _LABELS.value else None
 
   invocation.load_tensorflow()
-  from vgg_slim.weights import importer, transform
+  from vgg_slim.weights import importer
 
   request = importer.ImportRequest(
     source=_FROM.value,
@@ -89,7 +93,7 @@ def main() -> None:
     image_size=_IMAGE_SIZE.value,
     fc_units=_FC_UNITS.value,
     trunk_only=_TRUNK_ONLY.value,
-    change=transform.InputChange(_BGR.value, rgb_std),
+    change=change,
     batch_norm_epsilon=_BATCH_NORM_EPSILON.value,
     rgb_mean=rgb_mean,
     pixel_scale=_PIXEL_SCALE.value,

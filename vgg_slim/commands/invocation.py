@@ -1,8 +1,8 @@
 """Start-up of every tool: working folder, flags, `--help`, and errors on one line.
 
-Exit codes: 0 done, 1 the work failed (the message says what to fix), 2 wrong flags or an output
-that cannot be written (detected before the work), 75 another worker of the run was lost, so that
-the command is worth running again, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+Exit codes: 0 done, 1 the work failed (the message says what to fix: data, a checkpoint, a file), 2
+wrong flags or an output that cannot be written, 75 another worker of the run was lost, so that the
+command is worth running again, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from absl import flags
 
 import vgg_slim
 from vgg_slim.commands.flags import flag_groups
-from vgg_slim.errors import ConfigError, OutputError, VggSlimError, WorkerLostError
+from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError
 from vgg_slim.quiet_import import quiet_import
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
@@ -115,7 +115,7 @@ def run(
     main(*([command] if takes_command else [positional] * takes_arguments))
   except WorkerLostError as error:
     _fail(name, _one_line(error), os.EX_TEMPFAIL)
-  except OutputError as error:
+  except ConfigError as error:  # nothing but flags makes a config here
     _fail(name, _one_line(error), 2)
   except VggSlimError as error:
     _fail(name, _one_line(error), 1)

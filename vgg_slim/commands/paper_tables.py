@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from absl import flags
 
 from vgg_slim import output_files
+from vgg_slim.benchmarks.paper_errors import TABLE_3
 from vgg_slim.commands import invocation, terminal_tables
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import significance, tables
+from vgg_slim.nets import specs
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, 'Folder of a converted data set. Defaults to the handwritten digits.'
@@ -29,12 +31,12 @@ _FOLDER = flags.DEFINE_string(
   'folder', None, 'Folder to keep the runs in, so that they can be resumed. By default not kept.'
 )
 _CHANNELS = flags.DEFINE_integer(
-  'channels', 8, 'Number of channels in the first stage; the paper has 64.'
+  'channels', 8, 'Number of channels in the first stage; the paper has 64.', lower_bound=1
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
-  'image_size', 32, 'Side of the crops, in pixels; the paper has 224.'
+  'image_size', 32, 'Side of the crops, in pixels; the paper has 224.', lower_bound=1
 )
-_STEPS = flags.DEFINE_integer('steps', 400, 'Number of training steps per network.')
+_STEPS = flags.DEFINE_integer('steps', 400, 'Number of training steps per network.', lower_bound=1)
 _SEED = flags.DEFINE_integer('seed', 0, 'Random seed for weight initialization and shuffling.')
 _MODELS = flags.DEFINE_list(
   'models', [], 'Comma-separated networks to train, such as vgg_a,vgg_d. Defaults to all.'
@@ -46,7 +48,7 @@ _COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS[:-1]]
 
 def main() -> None:
   """Trains and evaluates the networks, and prints the tables."""
-  output_files.check_outputs(folders=invocation.values_by_flag(_FOLDER))
+  _check_flags()
   invocation.load_tensorflow()
   from vgg_slim.benchmarks import paper_tables
   from vgg_slim.data.conversion import default_data
@@ -57,9 +59,7 @@ def main() -> None:
   recipe = paper_tables.Recipe(
     channels=_CHANNELS.value, image_size=_IMAGE_SIZE.value, steps=_STEPS.value, seed=_SEED.value
   )
-  settings = [s for s in paper_tables.TABLE_3 if not _MODELS.value or s.model in _MODELS.value]
-  if not settings:
-    raise ConfigError(f'--models={",".join(_MODELS.value)}: expected names from vgg_a to vgg_e.')
+  settings = [s for s in TABLE_3 if not _MODELS.value or s.model in _MODELS.value]
   with contextlib.ExitStack() as stack:
     folder = _FOLDER.value or stack.enter_context(tempfile.TemporaryDirectory())
     scored = paper_tables.run_all(
@@ -70,6 +70,16 @@ def main() -> None:
     if rows:
       _print_rows(number, rows)
       _print_disagreements(*paper_tables.find_disagreements(rows))
+
+
+def _check_flags() -> None:
+  output_files.check_outputs(folders=invocation.values_by_flag(_FOLDER))
+  models = dict.fromkeys(setting.model for setting in TABLE_3)
+  unknown = [model for model in _MODELS.value if model not in models]
+  if unknown:
+    raise ConfigError(f'--models={",".join(unknown)}: expected some of {", ".join(models)}.')
+  for model in models:
+    specs.get(model).map_side(_IMAGE_SIZE.value)
 
 
 def _print_rows(number: int, rows: Sequence[tuple]) -> None:

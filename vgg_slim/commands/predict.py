@@ -32,7 +32,7 @@ from vgg_slim.commands import invocation, prediction_rows, progress
 from vgg_slim.commands.flags import checkpoint_flags
 from vgg_slim.data.sources import image_files
 from vgg_slim.errors import ConfigError, DataError
-from vgg_slim.evaluation import predictions
+from vgg_slim.evaluation import predictions, views
 from vgg_slim.nets import geometry, specs
 
 if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
@@ -83,9 +83,11 @@ def main(arguments: list[str]) -> None:
   paths = image_files.list_files(arguments, sys.stdin)
   if not paths:
     raise ConfigError('No images: give files, folders, patterns, or - for names on stdin.')
-  source, made_for = _load_contract()
+  made_for = _load_contract()
   if _LAYER.value:
     geometry.find_layer(specs.get(made_for.network.model), _LAYER.value)
+  if _TEST_SCALE.value:
+    views.check_test_scales([_TEST_SCALE.value], made_for.network.image_size)
   if _GRID.value:
     output_files.check_suffix('--grid', _GRID.value, ['.png'])
   if _OUTPUT.value:
@@ -93,7 +95,7 @@ def main(arguments: list[str]) -> None:
   written = invocation.values_by_flag(_OUTPUT, _GRID)
   folders = invocation.values_by_flag(_BAR_CHARTS, _HEAT_MAPS)
   with output_files.open_outputs(written, folders) as streams:
-    failures = _predict(paths, source, made_for, streams)
+    failures = _predict(paths, made_for, streams)
   if failures:
     more = f'; and {len(failures) - _MAX_NAMED} more' if len(failures) > _MAX_NAMED else ''
     reasons = '; '.join(f'{file}: {reason}' for file, reason in failures[:_MAX_NAMED])
@@ -103,13 +105,16 @@ def main(arguments: list[str]) -> None:
 
 
 def _predict(
-  paths: list[str], source: str, made_for: contract.Contract, streams: dict[str, BinaryIO]
+  paths: list[str], made_for: contract.Contract, streams: dict[str, BinaryIO]
 ) -> list[predictions.Failure]:
   """Prints and writes the predictions as soon as they are computed; returns the failures."""
   invocation.load_tensorflow()
   from vgg_slim.evaluation import predictor
 
-  kind = predictor.SavedModelPredictor if _SAVED_MODEL.value else predictor.CheckpointPredictor
+  if _SAVED_MODEL.value:
+    kind, source = predictor.SavedModelPredictor, _SAVED_MODEL.value
+  else:
+    kind, source = predictor.CheckpointPredictor, checkpoint_flags.resolve(checkpoint_flags.path())
   view = predictor.View(_TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value)
   top = min(_TOP.value, made_for.network.num_classes or _TOP.value)
   rows = prediction_rows.Printer(paths, made_for.class_names or (), top)
@@ -144,17 +149,17 @@ def _progress() -> contextlib.AbstractContextManager[progress.ProgressFn]:
   return progress.show('Predicting')
 
 
-def _load_contract() -> tuple[str, contract.Contract]:
-  """Returns the prefix of the checkpoint or the folder of the SavedModel, and its contract."""
+def _load_contract() -> contract.Contract:
+  """Returns the contract of the checkpoint, in a folder the newest one by name, or SavedModel."""
   given = [name for name in _SOURCES if flags.FLAGS[name].value]
   if len(given) != 1:
     raise ConfigError(f'Give exactly one of --{", --".join(_SOURCES)}.')
   if not _SAVED_MODEL.value:
-    return checkpoint_flags.load_contract()
+    return contract.load_contract(checkpoint_flags.path())[1]
   if _HEAT_MAPS.value:
     raise ConfigError('--heat_maps needs the layers of a checkpoint, which a SavedModel lacks.')
   path = pathlib.Path(_SAVED_MODEL.value, contract.SAVED_MODEL_EXTRAS, contract.EXPORTED_FILE)
-  return _SAVED_MODEL.value, contract.read_contract(path)
+  return contract.read_contract(path)
 
 
 def _is_drawing() -> bool:

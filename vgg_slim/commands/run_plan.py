@@ -5,11 +5,13 @@ line does not give, and those that it gives are compared with it. Otherwise the 
 other settings come from the flags' defaults, the data set and the checkpoint that it starts from.
 """
 
+import contextlib
 import os
 from typing import NamedTuple
 
-from vgg_slim.checkpoints import prefixes
-from vgg_slim.commands import invocation
+from absl import flags
+
+from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config, resuming
 from vgg_slim.configs.config import TrainConfig
@@ -83,8 +85,24 @@ def plan_new_run(
   """Returns the new run that the flags describe; arguments and errors are those of `plan_run`."""
   data_dir = os.path.abspath(data_dir or _digits_dir())
   manifest = manifests.read_manifest(data_dir)
+  if start is None:
+    _check_flags(data_dir, manifest)
   new = config_flags.train_config_from_flags(data_dir, manifest, start)
   return RunPlan(new, manifest, train_dir or f'runs/{manifest.dataset}_{new.net.model}')
+
+
+def _check_flags(data_dir: str, manifest: Manifest) -> None:
+  """Raises ConfigError for invalid flags before --checkpoint_path is searched with TensorFlow.
+
+  TensorFlow takes seconds to load. Until it tells which checkpoint of a folder is intact, the
+  newest one by name stands for it.
+  """
+  path = flags.FLAGS.checkpoint_path
+  prefix = prefixes.find_prefix(path) if path and os.path.isdir(path) else None
+  if prefix:
+    with contextlib.suppress(CheckpointError):  # the search may find another checkpoint
+      start = config_flags.Start(prefix, contract.find_contract(prefix))
+      config_flags.train_config_from_flags(data_dir, manifest, start)
 
 
 def _begun_run(train_dir: str) -> TrainConfig | None:
@@ -109,7 +127,6 @@ def _find_data(begun: TrainConfig, train_dir: str) -> str:
 
 
 def _digits_dir() -> str:
-  invocation.load_tensorflow()
   from vgg_slim.data.conversion import default_data
 
   return str(default_data.digits_folder(default_data.cache_folder()))

@@ -1,6 +1,5 @@
 """Exports a checkpoint to one folder with everything that a program needs to serve it."""
 
-import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ from vgg_slim.checkpoints.contract import (
   write_contract,
 )
 from vgg_slim.data.labels import LABELS_FILE, write_labels
-from vgg_slim.errors import ConfigError
 from vgg_slim.export import (
   frozen,
   onnx_model,
@@ -28,6 +26,7 @@ from vgg_slim.export import (
   verification,
 )
 from vgg_slim.export.fresh_process import Loader, run_in_fresh_process
+from vgg_slim.export.request import ExportRequest
 from vgg_slim.export.verification import Case, Comparison
 
 # Kernels of other runtimes sum in a different order, which gives differences of 1e-6 to 1e-5 of the
@@ -52,9 +51,6 @@ class Format(NamedTuple):
     extras: path of the folder of contract and labels, relative to the export.
     list_outputs: function of a contract and whether the shape is fixed; returns the names of the
       model's outputs.
-    takes_shape: whether `write` has the option `is_fixed`.
-    is_calibrated: whether `write` has the option `calibration`, and makes a model of fixed shape
-      that takes uint8.
   """
 
   write: Callable[..., None]
@@ -65,12 +61,6 @@ class Format(NamedTuple):
   list_outputs: Callable[[Contract, bool], Sequence[str]] = lambda contract, is_fixed: (
     serving_graph.list_outputs(contract)
   )
-  takes_shape: bool = False
-  is_calibrated: bool = False
-
-  def is_fixed(self, input_shape: str | None) -> bool:
-    """Whether the model takes only single images of the contract's size."""
-    return self.is_calibrated or (self.takes_shape and input_shape != 'free')
 
 
 _TFLITE = Format(
@@ -78,7 +68,6 @@ _TFLITE = Format(
   reload.load_tflite,
   _FLOAT_TOLERANCE,
   list_outputs=tflite.list_outputs,
-  takes_shape=True,
 )
 FORMATS = {
   'saved_model': Format(
@@ -88,55 +77,8 @@ FORMATS = {
   'onnx': Format(onnx_model.write, reload.load_onnx, _FLOAT_TOLERANCE),
   'tflite': _TFLITE,
   'tflite_dynamic': _TFLITE._replace(write=tflite.write_dynamic, tolerance=_INT8_TOLERANCE),
-  'tflite_int8': _TFLITE._replace(
-    write=tflite.write_int8, tolerance=_INT8_TOLERANCE, takes_shape=False, is_calibrated=True
-  ),
+  'tflite_int8': _TFLITE._replace(write=tflite.write_int8, tolerance=_INT8_TOLERANCE),
 }
-INPUT_SHAPES = ('fixed', 'free')
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportRequest:
-  """What to export.
-
-  Attributes:
-    checkpoint: prefix of a checkpoint with a contract, or a train_dir, which stands for its newest
-      checkpoint.
-    format: one of FORMATS.
-    output: path of the folder to create.
-    verify_dir: folder of images to compare on; None for images that come with scikit-learn.
-    input_shape: one of INPUT_SHAPES for formats that offer the choice; None for their default.
-    representative_dir: folder of images, or of a converted data set, for the calibration of 8-bit
-      integers.
-  """
-
-  checkpoint: str
-  format: str
-  output: str
-  verify_dir: str | None = None
-  input_shape: str | None = None
-  representative_dir: str | None = None
-
-
-def check_request(request: ExportRequest) -> None:
-  """Raises ConfigError that lists all invalid and incompatible values in `request`."""
-  if request.format not in FORMATS:
-    raise ConfigError(f'format must be one of {", ".join(FORMATS)}, got {request.format!r}.')
-  kind, problems = FORMATS[request.format], []
-  if request.input_shape not in (None, *INPUT_SHAPES):
-    problems.append(f'input_shape must be one of {INPUT_SHAPES}, got {request.input_shape!r}')
-  elif request.input_shape and not kind.takes_shape:
-    shape = 'fixed' if kind.is_calibrated else 'free'
-    problems.append(f'{request.format} always has a {shape} shape, so omit --input_shape')
-  if kind.is_calibrated and not request.representative_dir:
-    problems.append(
-      f'{request.format} is calibrated on images like those it will classify; give a folder of '
-      'about 100 of them, or a converted data set, as --representative_dir'
-    )
-  if request.representative_dir and not kind.is_calibrated:
-    problems.append(f'{request.format} needs no calibration, so omit --representative_dir')
-  if problems:
-    raise ConfigError(f'{"; ".join(problems)}.')
 
 
 def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison:
@@ -150,11 +92,10 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
 
   Raises:
     CheckpointError: there is no checkpoint, it has no contract, or it does not fit the network.
-    ConfigError: the options are incompatible, a package is missing, or `output` exists.
+    ConfigError: a package is missing, or `output` exists.
     DataError: an image cannot be read.
     ExportMismatchError: the export does not compute the same as the checkpoint.
   """
-  check_request(request)
   kind = FORMATS[request.format]
   staging.check_is_free(pathlib.Path(request.output))
   prefix, contract = load_contract(search.find(request.checkpoint) or request.checkpoint)
@@ -164,10 +105,10 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
     files = samples.default_images()
   say(f'{prefix}: {describe(contract)}.')
   with staging.staged_folder(request.output) as folder:
-    kind.write(prefix, contract, folder, **_options(kind, request, contract, say))
+    kind.write(prefix, contract, folder, **_options(request, contract, say))
     _write_extras(folder / kind.extras, contract)
-    is_fixed = kind.is_fixed(request.input_shape)
-    cases = _cases_of(kind, is_fixed, verification.run_on_pixels(prefix, contract, files))
+    is_fixed = request.options.is_fixed(request.input_shape)
+    cases = _cases_of(request, verification.run_on_pixels(prefix, contract, files))
     cases = _keep_outputs(cases, kind.list_outputs(contract, is_fixed))
     if kind.takes_files:
       cases += verification.run_on_files(prefix, contract, files)
@@ -178,12 +119,12 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
 
 
 def _options(
-  kind: Format, request: ExportRequest, contract: Contract, say: Callable[[str], None]
+  request: ExportRequest, contract: Contract, say: Callable[[str], None]
 ) -> dict[str, Any]:
-  options = {}
-  if kind.takes_shape:
-    options['is_fixed'] = kind.is_fixed(request.input_shape)
-  if kind.is_calibrated:
+  options: dict[str, Any] = {}
+  if request.options.takes_shape:
+    options['is_fixed'] = request.options.is_fixed(request.input_shape)
+  if request.representative_dir:
     files = samples.read_images(request.representative_dir, _MAX_CALIBRATED)
     options['calibration'] = samples.prepare_crops(contract, files)
     say(f'Calibrating on {len(files)} images from {request.representative_dir}.')
@@ -198,14 +139,14 @@ def describe(contract: Contract) -> str:
   return f'{network.model}, {network.num_classes} classes at {network.image_size} pixels'
 
 
-def _cases_of(kind: Format, is_fixed: bool, cases: list[Case]) -> list[Case]:
-  """Selects the cases that a format can run, and converts them to float32, uint8 or both."""
-  if is_fixed:
+def _cases_of(request: ExportRequest, cases: list[Case]) -> list[Case]:
+  """Selects the cases that the export can run, and converts them to float32, uint8 or both."""
+  if request.options.is_fixed(request.input_shape):
     cases = [case for case in cases if case.is_crop]
   as_float = [case._replace(batch=case.batch.astype(np.float32)) for case in cases]
-  if kind.is_calibrated:
+  if request.options.is_calibrated:
     return cases
-  return cases + as_float if kind.takes_files else as_float
+  return cases + as_float if FORMATS[request.format].takes_files else as_float
 
 
 def _keep_outputs(cases: list[Case], names: Sequence[str]) -> list[Case]:

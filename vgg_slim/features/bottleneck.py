@@ -15,13 +15,12 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import ConfigError
 from vgg_slim.features import cache
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.finite import check_finite
 from vgg_slim.nets import geometry, registry, specs
 from vgg_slim.nets.mode import Inference
-from vgg_slim.preprocessing import graph, test_scales
+from vgg_slim.preprocessing import graph
 from vgg_slim.weights import formats
 
 _NO_AUGMENTATION = 0.5  # as a random draw: the central crop, and no flip
@@ -56,13 +55,7 @@ def make_key(
   network, preprocessing = contract.network, contract.preprocessing
   spec = specs.get(network.model)
   layer, _ = geometry.find_layer(spec, layer or spec.trunk_layers()[-1].name)
-  image_size = image_size or network.image_size
-  if test_scale is None:
-    is_contract_size = image_size == network.image_size
-    test_scale = preprocessing.test_scale if is_contract_size else test_scales.default(image_size)
-  spec.map_side(image_size)
-  if test_scale < image_size:
-    raise ConfigError(f'test_scale={test_scale} is smaller than image_size={image_size}.')
+  image_size, test_scale = cache.choose_sides(contract, image_size, test_scale)
   return FeatureKey(
     weights_sha256=formats.sha256(checkpoint),
     trunk=Network(None, network.model, image_size=image_size),

@@ -15,14 +15,42 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from vgg_slim import files
+from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.configs.checks import check_names
 from vgg_slim.configs.net import Network
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.finite import check_finite
-from vgg_slim.preprocessing import description
+from vgg_slim.nets import specs
+from vgg_slim.preprocessing import description, test_scales
 from vgg_slim.preprocessing.description import Preprocessing
 
 KEY_FILE = 'features.json'
+
+
+def choose_sides(
+  contract: Contract, image_size: int | None, test_scale: int | None
+) -> tuple[int, int]:
+  """Returns the side of the crop, and the smaller side of the image before it, in pixels.
+
+  Args:
+    contract: contract of the checkpoint, whose sides are the defaults.
+    image_size: side of the crop.
+    test_scale: smaller side of the image; for an `image_size` that is not the contract's, the
+      default is in proportion to it.
+
+  Raises:
+    ConfigError: the crop is too small for the network, or larger than the image.
+  """
+  network = contract.network
+  side = image_size or network.image_size
+  if test_scale is None:
+    is_contract_size = side == network.image_size
+    own_scale = contract.preprocessing.test_scale
+    test_scale = own_scale if is_contract_size else test_scales.default(side)
+  specs.get(network.model).map_side(side)
+  if test_scale < side:
+    raise ConfigError(f'test_scale={test_scale} is smaller than image_size={side}.')
+  return side, test_scale
 
 
 @dataclasses.dataclass(frozen=True)

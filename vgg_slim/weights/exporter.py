@@ -1,6 +1,5 @@
 """Exports weights: TensorFlow checkpoint -> Keras `.weights.h5` or `.npz`, bit for bit."""
 
-import dataclasses
 import pathlib
 from collections.abc import Callable
 
@@ -10,28 +9,7 @@ from vgg_slim.configs import config
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.weights import assign, keras_h5, names, npz, slim_ckpt, to_keras, transform
-
-SUFFIXES = ('.weights.h5', '.npz')
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportRequest:
-  """What to export.
-
-  Attributes:
-    checkpoint: prefix of a checkpoint, or a train_dir, which stands for its newest checkpoint.
-    output: path of the file to write; its suffix, one of SUFFIXES, decides the format.
-    model: one of `specs.MODEL_NAMES`; by default from the contract beside the checkpoint or the
-      train_dir's config.json.
-    trunk_only: whether the head is left out.
-    bgr: whether to reverse the input channels of the first convolution, for BGR images.
-  """
-
-  checkpoint: str
-  output: str
-  model: str | None = None
-  trunk_only: bool = False
-  bgr: bool = False
+from vgg_slim.weights.export_request import ExportRequest
 
 
 def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
@@ -44,10 +22,8 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   Raises:
     CheckpointError: there is no checkpoint, or it cannot be read.
     WeightMismatchError: the checkpoint does not fit the model.
-    ConfigError: the suffix or the model is unknown, or `output` exists.
+    ConfigError: --model is missing, or `output` exists.
   """
-  if not request.output.endswith(SUFFIXES):
-    raise ConfigError(f'--output={request.output} must end in {" or ".join(SUFFIXES)}.')
   staging.check_is_free(pathlib.Path(request.output))
   prefix = search.find(request.checkpoint) or request.checkpoint
   if not prefixes.list_files(prefix):

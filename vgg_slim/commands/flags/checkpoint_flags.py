@@ -21,6 +21,19 @@ def define() -> None:
   )
 
 
+def path() -> str:
+  """Returns the prefix of a checkpoint, or the train_dir, that the flags name.
+
+  Raises:
+    ConfigError: neither flag is given, or both are.
+  """
+  given = [flags.FLAGS[name].value for name in ('train_dir', 'checkpoint_path')]
+  given = [value for value in given if value]
+  if len(given) != 1:
+    raise ConfigError('Give either --train_dir or --checkpoint_path.')
+  return given[0]
+
+
 def load_contract() -> tuple[str, contract.Contract]:
   """Returns the prefix of the checkpoint that the flags name, and its contract.
 
@@ -28,11 +41,7 @@ def load_contract() -> tuple[str, contract.Contract]:
     ConfigError: neither flag is given, or both are.
     CheckpointError: see `contract.load_contract`.
   """
-  given = [flags.FLAGS[name].value for name in ('train_dir', 'checkpoint_path')]
-  given = [value for value in given if value]
-  if len(given) != 1:
-    raise ConfigError('Give either --train_dir or --checkpoint_path.')
-  return contract.load_contract(resolve(given[0]))
+  return contract.load_contract(resolve(path()))
 
 
 def resolve(path: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from vgg_slim.benchmarks import workload
-from vgg_slim.commands import invocation
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.data import manifest as manifests
 from vgg_slim.nets import net_spec
@@ -95,7 +94,6 @@ def workloads(default_kinds: Sequence[str]) -> list[workload.Workload]:
 
 
 def _digits_dir() -> str:
-  invocation.load_tensorflow()
   from vgg_slim.data.conversion import default_data
 
   return str(default_data.digits_folder(default_data.cache_folder()))

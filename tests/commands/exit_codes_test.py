@@ -1,0 +1,220 @@
+"""A mistake in flags or values is exit code 2 and one line, before TensorFlow loads."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import PIL.Image
+import pytest
+
+from tests.testing import make_data_set, train_config
+from vgg_slim import __main__ as listing
+from vgg_slim.checkpoints import contract
+from vgg_slim.configs import config
+from vgg_slim.data.conversion import default_data
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+# Runs a command once for each list of arguments; prints codes, messages, and whether each imported
+# TensorFlow. Flags are global, hence one process per command.
+_PROGRAM = """
+import contextlib, importlib, io, json, sys
+from absl.testing import flagsaver
+command, lines = importlib.import_module(sys.argv[1]), json.loads(sys.argv[2])
+ends = []
+for arguments in lines:
+  sys.argv, errors = [command.__name__, *arguments], io.StringIO()
+  with flagsaver.flagsaver(), contextlib.redirect_stderr(errors):
+    try:
+      command.run()
+    except SystemExit as end:
+      ends.append([end.code, errors.getvalue(), 'tensorflow' in sys.modules])
+print(json.dumps(ends))
+"""
+
+_TRAINING = {
+  '--model=vgg17': "Unknown model 'vgg17'",
+  '--weight_decay=-1': 'weight_decay must be at least 0',
+  '--batch_size=0': 'batch_size must be at least 1',
+  '--batch_size=x': 'batch_size',
+  '--optimizer=best': 'optimizer',
+  '--epochs=0': 'epochs',
+  '--image_size=8': 'image_size=8 is too small',
+  '--train_scale_min=20': 'train_scale_min=20 is smaller than image_size',
+  '--new_head': 'new_head: no effect without checkpoint_path',
+  '--gradient_accumulation_steps=7': 'gradient_accumulation_steps=7',
+  '--random_flip no': "unexpected arguments ['no']",
+  '--data_dir=data --batch_size=0': 'batch_size must be at least 1',
+  '--train_dir=run --batch_size=0': 'batch_size must be at least 1',
+  '--checkpoint_path=run --batch_size=0': 'batch_size must be at least 1',
+}
+MISTAKES = {
+  'benchmark': {
+    '--model=vgg17': "Unknown model 'vgg17'",
+    '--batch_size=0': 'batch_size',
+    '--what=sleep': 'what must be one of',
+    '--what=end_to_end --precision=int4': 'precision must be one of',
+    '--peers=caffe': '--peers=caffe',
+    '--values=1,2': '--growth is required',
+    '--growth=batch_size --values=a,b': 'expected comma-separated integers',
+    '--growth=batch_size --values=4': 'two or more different values',
+    '--output=nowhere/x.json': 'there is no folder nowhere',
+  },
+  'convert_to_tfrecord': {
+    '': '--dataset is required',
+    '--dataset=digits --output_dir=x --validation_fraction=2': 'validation_fraction',
+    '--dataset=digits --output_dir=x --input_dir=y': 'takes no input_dir',
+    '--dataset=digits --output_dir=x --num_workers=0': 'num_workers must be at least 1',
+    '--dataset=digits --output_dir=x --resize_smaller_side=0': 'must be at least 1',
+    '--dataset=digits --output_dir=data': 'already exists',
+  },
+  'describe': {
+    '--model=vgg17': "Unknown model 'vgg17'",
+    '--image_size=0': 'image_size=0',
+    '--image_size=20': 'image_size=20 is too small',
+    '--head=none': 'head',
+  },
+  'doctor': _TRAINING,
+  'evaluate': {
+    '': 'Give --train_dir or --checkpoint_path',
+    '--train_dir=run --batch_size=0': 'batch_size must be at least 1',
+    '--train_dir=run --views=crop': "not 'crop'",
+    '--train_dir=run --test_scales=16': 'at least image_size=32',
+    '--train_dir=run --test_scales=x': "--test_scales='x'",
+    '--train_dir=run --average=median': 'average',
+    '--train_dir=run --csv=nowhere/x.csv': 'there is no folder nowhere',
+    '--watch': 'Give --train_dir',
+    '--watch --train_dir=run --views=center,dense': 'takes a single view',
+  },
+  'export_model': {
+    '': 'Give --checkpoint_path and --output',
+    '--checkpoint_path=run --output=x --format=caffe': 'format',
+    '--checkpoint_path=run --output=x --input_shape=free': 'omit --input_shape',
+    '--checkpoint_path=run --output=x --format=tflite_int8': '--representative_dir',
+    '--checkpoint_path=run --output=run': 'run exists',
+  },
+  'export_weights': {
+    '': 'Give --checkpoint_path and --output',
+    '--checkpoint_path=run --output=x.h5': 'must end in .weights.h5 or .npz',
+    '--checkpoint_path=run --output=x.npz --model=vgg17': "Unknown model 'vgg17'",
+  },
+  'extract_features': {
+    '': 'Give --data_dir and --output',
+    '--data_dir=data --output=x': 'Give either --train_dir or --checkpoint_path',
+    '--data_dir=data --output=x --train_dir=run --layer=conv9': "no layer 'conv9'",
+    '--data_dir=data --output=x --train_dir=run --image_size=20': 'image_size=20 is too small',
+    '--data_dir=data --output=x --train_dir=run --test_scale=20': 'test_scale=20 is smaller',
+    '--data_dir=data --output=x --train_dir=run --passes=0': 'passes',
+  },
+  'import_weights': {
+    '': 'Give --from and --model and --output',
+    '--from=f --output=o --model=vgg17': "Unknown model 'vgg17'",
+    '--from=f --output=o --model=vgg16 --rgb_mean=1,2': '--rgb_mean must be three',
+    '--from=f --output=o --model=vgg16 --rgb_std=0,1,1': 'rgb_std must be three positive numbers',
+    '--from=f --output=o --model=vgg16 --fc_units=0': 'fc_units',
+    '--from=f --output=o --model=vgg16 --batch_norm_epsilon=-1': 'batch_norm_epsilon',
+  },
+  'paper_tables': {
+    '--models=vgg16': '--models=vgg16: expected some of vgg_a, vgg_a_lrn',
+    '--models=vgg_a,vgg_x': '--models=vgg_x',
+    '--steps=0': 'steps',
+    '--image_size=16': 'image_size=16 is too small',
+  },
+  'plot': {
+    '': '--what is required',
+    '--what=bars': 'what',
+    '--what=history': '--train_dir is required',
+    '--what=samples': 'Give --train_dir or --data_dir',
+    '--what=samples --data_dir=data --count=0': 'count',
+    '--what=samples --data_dir=data --train_scale_min=20': 'train_scale_min=20 is smaller',
+    '--what=history --train_dir=run --output=x.txt': 'must end in .png',
+  },
+  'predict': {
+    '': 'No images',
+    'a.png': 'Give exactly one of --train_dir',
+    'a.png --train_dir=run --top=0': 'top',
+    'a.png --train_dir=run --layer=conv9': "no layer 'conv9'",
+    'a.png --train_dir=run --test_scale=20': 'at least image_size=32',
+    'a.png --train_dir=run --output=x.txt': 'must end in .csv or .json',
+  },
+  'supervise': {
+    '': 'Give a command after --',
+    '-- tools/train --overwrite': '--overwrite would remove the run',
+    '--num_workers=0 -- true': '--num_workers must be at least 1',
+  },
+  'train': {
+    **_TRAINING,
+    '--train_dir=a.png/x': 'a.png is not a folder',
+    '--phase=../x': '--phase=',
+  },
+  'train_head': {
+    '': 'Give --features and --output',
+    '--features=f --output=x --epochs=0': 'epochs must be at least 1',
+    '--features=f --output=x --head=none': 'head',
+  },
+}
+# What is wrong here is a file, so that the code is 1.
+FAILURES = {
+  'evaluate': {'--train_dir=nowhere': 'nowhere is not a train_dir'},
+  'plot': {'--what=samples --data_dir=nowhere': 'nowhere'},
+  'predict': {'a.png --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor'},
+  'train': {'--data_dir=nowhere': 'nowhere'},
+}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """A folder with `data`, an image, and `run`, whose checkpoint only TensorFlow finds damaged."""
+  folder = tmp_path_factory.mktemp('exit_codes')
+  data_dir, manifest = make_data_set(folder / 'data')
+  trained = train_config(data_dir, manifest)
+  run = folder / 'run'
+  run.mkdir()
+  config.write_train_config(str(run), trained)
+  contract.write_contract(run / 'model.ckpt-3.json', contract.from_train_config(trained))
+  for suffix in ('index', 'data-00000-of-00001'):
+    (run / f'model.ckpt-3.{suffix}').write_bytes(b'')
+  PIL.Image.new('RGB', (40, 40)).save(folder / 'a.png')
+  digits = default_data.digits_path(folder / 'cache' / 'vgg_slim')
+  digits.parent.mkdir(parents=True)
+  digits.symlink_to(data_dir)
+  return folder
+
+
+def run_lines(folder, command, lines):
+  """Returns (exit code, stderr, whether TensorFlow was imported) of each line of arguments."""
+  done = subprocess.run(
+    [sys.executable, '-c', _PROGRAM, f'vgg_slim.commands.{command}', json.dumps(lines)],
+    cwd=folder,
+    env={**os.environ, 'PYTHONPATH': str(ROOT), 'XDG_CACHE_HOME': str(folder / 'cache')},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+  assert done.returncode == 0, done.stderr
+  return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_command_is_tested():
+  assert set(MISTAKES) == set(listing.commands(ROOT / 'vgg_slim' / 'commands'))
+
+
+@pytest.mark.parametrize('command', MISTAKES)
+def test_a_mistake_in_flags_is_exit_code_2_before_tensorflow_loads(folder, command):
+  expected = {**MISTAKES[command], **FAILURES.get(command, {})}
+  failures = FAILURES.get(command, ())
+  before = sorted(path.name for path in folder.iterdir())
+  ends = run_lines(folder, command, [line.split() for line in expected])
+  wrong = {
+    line: end
+    for (line, message), end in zip(expected.items(), ends, strict=True)
+    if end[0] != (1 if line in failures else 2)
+    or not end[1].startswith(f'{command}: error: ')
+    or message not in end[1]
+    or end[1].count('\n') != 1
+    or end[2]
+  }
+  assert not wrong
+  assert sorted(path.name for path in folder.iterdir()) == before
