@@ -17,7 +17,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from vgg_slim import __main__ as listing
+from vgg_slim.commands import installation
 
 DOCS = pathlib.Path(__file__).parent
 ROOT = DOCS.parent
@@ -111,7 +111,7 @@ def commands_page() -> Iterator[str]:
     'Output of `--help`. All commands exit with 0 (done), 1 (the work failed), 2 (wrong flags), '
     '75 (worth another try) or 130 (interrupted).'
   )
-  for name in listing.commands(ROOT / 'vgg_slim/commands'):
+  for name in installation.commands():
     text = subprocess.run(
       [sys.executable, '-m', f'vgg_slim.commands.{name}', '--help'],
       cwd=ROOT,

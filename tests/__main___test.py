@@ -3,24 +3,50 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 from vgg_slim import __main__ as listing
 
 ROOT = pathlib.Path(__file__).parents[1]
-A_COMMAND = 'vgg_slim.commands.describe'
+
+
+def run(folder, *arguments):
+  return subprocess.run(
+    [sys.executable, '-m', 'vgg_slim', *arguments],
+    cwd=folder,
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
 
 
 def test_commands_and_recipes_are_listed_from_any_folder(tmp_path):
-  environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-  command = [sys.executable, '-m', 'vgg_slim']
-  run = subprocess.run(
-    command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
-  )
-  assert run.returncode == 0, run.stderr
-  lines = run.stdout.splitlines()
-  name = f'vgg-slim-{A_COMMAND.removeprefix("vgg_slim.commands.")}'
-  summary = next(line for line in lines if line.split()[:1] == [name])
+  done = run(tmp_path)
+  assert done.returncode == 0, done.stderr
+  lines = done.stdout.splitlines()
+  summary = next(line for line in lines if line.split()[:1] == ['tools/describe'])
   assert summary.endswith('layers, parameters, multiply-adds, memory, drawing.')
-  assert len(list(pathlib.Path(lines[-1].partition(': ')[2]).glob('*.flags'))) > 3
+  assert ' digits_vgg16,' in lines[-2]
+  assert len(list(pathlib.Path(lines[-1].rpartition(' ')[2]).glob('*.flags'))) > 3
+
+
+@pytest.mark.parametrize('name', ['export_weights', 'export-weights'])
+def test_the_first_argument_names_a_command_to_run(tmp_path, name):
+  done = run(tmp_path, name, '--checkpoint_path=weights', '--output=x.txt')
+  assert (done.returncode, done.stdout) == (2, '')
+  assert done.stderr == ('export_weights: error: --output=x.txt must end in .weights.h5 or .npz.\n')
+  done = run(tmp_path, name, '--help')
+  assert done.returncode == 0
+  assert '\nFlags:\n  --checkpoint_path\n' in done.stdout
+
+
+def test_an_unknown_command_is_an_error_on_one_line(tmp_path):
+  done = run(tmp_path, 'trane', '--model=vgg16')
+  assert (done.returncode, done.stdout) == (2, '')
+  assert done.stderr == (
+    "vgg_slim: error: there is no command 'trane'; python -m vgg_slim lists them.\n"
+  )
 
 
 def test_the_completion_script_registers_every_command(monkeypatch, capsys):
@@ -36,18 +62,5 @@ def test_the_completion_script_registers_every_command(monkeypatch, capsys):
     timeout=300,
   ).stdout
   commands = {line.split()[-1] for line in shown.splitlines()}
-  name = A_COMMAND.removeprefix('vgg_slim.commands.')
-  assert {f'vgg-slim-{name}', f'tools/{name}'} <= commands
+  assert {'vgg-slim-train-head', 'tools/train_head'} <= commands
   assert 'resnet50' in script
-
-
-def test_only_modules_with_a_main_are_commands(tmp_path):
-  (tmp_path / 'wash.py').write_text('"""Washes it.\n\nMore."""\n\ndef main():\n  """Does."""\n')
-  (tmp_path / 'soap.py').write_text('"""What washing needs."""\n\ndef scrub(): pass\n')
-  assert listing.commands(tmp_path) == {'wash': 'Washes it.'}
-
-
-def test_recipes_of_an_installed_wheel_are_in_its_environment(tmp_path, monkeypatch):
-  monkeypatch.setattr(listing, '_ROOT', tmp_path)
-  assert listing.recipes_folder().parts[-3:] == ('share', 'vgg_slim', 'recipes')
-  assert str(listing.recipes_folder()).startswith(sys.prefix)

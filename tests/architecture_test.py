@@ -15,7 +15,7 @@ import sys
 import pytest
 
 from tests import imports
-from vgg_slim import __main__ as listing
+from vgg_slim.commands import installation
 
 ROOT = pathlib.Path(__file__).parents[1]
 MODULES = imports.read_modules(ROOT)
@@ -266,7 +266,7 @@ def _starts_or_awaits_a_process(call):
 def test_every_command_can_be_called_in_each_way():
   """As tools/NAME in a checkout, and as vgg-slim-NAME if installed."""
   tools = ROOT / 'tools'
-  names = set(listing.commands(ROOT / 'vgg_slim/commands'))
+  names = set(installation.commands())
   text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
   scripts = set(
     re.findall(r'^(vgg-slim-[a-z-]+) = "(vgg_slim[.]commands[.]\w+:run)"$', text, re.MULTILINE)

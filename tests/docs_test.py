@@ -18,8 +18,8 @@ from sklearn import datasets
 
 import vgg_slim
 from tests import imports, testing
-from vgg_slim import __main__ as listing
 from vgg_slim.checkpoints import contract
+from vgg_slim.commands import installation
 from vgg_slim.compat import tf
 from vgg_slim.configs import config
 from vgg_slim.data import example_proto, manifest
@@ -76,7 +76,7 @@ print(json.dumps([found, refused]))
 @pytest.fixture(scope='module')
 def found_and_refused():
   """Flags of every tool by name, and commands in the documentation that a tool refuses."""
-  calls = {name: [] for name in listing.commands(ROOT / 'vgg_slim/commands')}
+  calls = {name: [] for name in installation.commands()}
   texts = [text for page in PAGES for text in blocks(page)]
   for name, arguments in (
     call for text in [*texts, *map(header, RECIPES)] for call in commands(text)

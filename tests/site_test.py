@@ -7,7 +7,7 @@ import types
 import pytest
 from mkdocs.exceptions import PluginError
 
-from vgg_slim import __main__ as listing
+from vgg_slim.commands import installation
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -62,7 +62,7 @@ def test_every_decision_has_a_title_and_a_summary(hooks):
 
 
 def test_the_help_of_a_command_becomes_a_section(hooks, monkeypatch):
-  monkeypatch.setattr(listing, 'commands', lambda folder: ['train'])
+  monkeypatch.setattr(installation, 'commands', lambda: ['train'])
   _, _, title, about, flags = hooks.commands_page()
   assert title == '## train'
   assert '\n\n```sh\ntools/train --model=vgg16\n' in about

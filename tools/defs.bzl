@@ -28,6 +28,7 @@ def command(name):
     py_binary(
         name = name,
         srcs = [main],
+        data = ["//:recipes"],
         main = main,
         deps = [
             "//benchmarks",

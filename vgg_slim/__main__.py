@@ -1,42 +1,28 @@
-"""`python -m vgg_slim` lists the commands, and prints shell completion for them. No TensorFlow."""
+"""`python -m vgg_slim COMMAND ...` runs a command; alone it lists them. No TensorFlow.
+
+It also prints shell completion.
+"""
 
 import argparse
-import ast
-import pathlib
-import sysconfig
+import importlib
+import sys
+from collections.abc import Sequence
 
 import vgg_slim
 from vgg_slim import completion
+from vgg_slim.commands import installation
 from vgg_slim.nets import specs
-
-_COMMANDS = pathlib.Path(__file__).parent / 'commands'
-_ROOT = pathlib.Path(vgg_slim.__file__).parents[1]  # of a checkout, or site-packages
-_SHARED = pathlib.Path(sysconfig.get_path('data'), 'share', 'vgg_slim')
-
-
-def commands(folder: pathlib.Path) -> dict[str, str]:
-  """Returns the first line of `--help` of every command in `folder`, by name.
-
-  A command is a module with a function `main`. Modules are not imported, since their flags would
-  clash.
-  """
-  summaries = {}
-  for path in sorted(folder.glob('*.py')):
-    tree = ast.parse(path.read_bytes(), str(path))
-    if any(isinstance(node, ast.FunctionDef) and node.name == 'main' for node in tree.body):
-      summaries[path.stem] = (ast.get_docstring(tree) or '').partition('\n')[0]
-  return summaries
-
-
-def recipes_folder() -> pathlib.Path:
-  """Returns the folder of the flag files, in the checkout or where the wheel installed them."""
-  recipes = _ROOT / 'recipes'
-  return recipes if recipes.is_dir() else _SHARED / 'recipes'
 
 
 def main() -> None:
-  """Prints version, commands and folder of recipes, or the completion script."""
-  parser = argparse.ArgumentParser('python -m vgg_slim', description='Lists the commands.')
+  """Runs the command that is named first, or prints what the options ask for."""
+  arguments = sys.argv[1:]
+  if arguments and not arguments[0].startswith('-'):
+    _run_command(arguments[0], arguments[1:])
+    return
+  parser = argparse.ArgumentParser(
+    'python -m vgg_slim', description='Runs a command, or lists all.', usage='%(prog)s [COMMAND]'
+  )
   parser.add_argument('--version', action='version', version=f'vgg_slim {vgg_slim.__version__}')
   parser.add_argument(
     '--completion',
@@ -44,20 +30,37 @@ def main() -> None:
     help='print a completion script for eval "$(python -m vgg_slim --completion=bash)"',
   )
   shell = parser.parse_args().completion
-  summaries = commands(_COMMANDS)
-  names = {name: f'vgg-slim-{name.replace("_", "-")}' for name in summaries}
   if shell:
-    typed = [*names.values(), *(f'tools/{name}' for name in summaries)]
+    typed = [name for command in installation.commands() for name in installation.calls(command)]
     print(completion.script(shell, typed, specs.MODEL_NAMES), end='')
     return
+  _print_commands()
+
+
+def _run_command(typed: str, arguments: Sequence[str]) -> None:
+  name = typed.replace('-', '_')
+  if name not in installation.commands():
+    print(
+      f'vgg_slim: error: there is no command {typed!r}; python -m vgg_slim lists them.',
+      file=sys.stderr,
+    )
+    sys.exit(2)
+  sys.argv = [name, *arguments]
+  importlib.import_module(f'vgg_slim.commands.{name}').run()
+
+
+def _print_commands() -> None:
   print(f'vgg_slim {vgg_slim.__version__}: {vgg_slim.__doc__}\n')
-  width = max(map(len, names.values()), default=0)
+  summaries = {installation.call(name): text for name, text in installation.commands().items()}
+  width = max(map(len, summaries), default=0)
   for name, summary in summaries.items():
-    print(f'  {names[name]:{width}}  {summary}')
-  print('\nIn a checkout, commands are called tools/NAME. Each has --help and --version.')
+    print(f'  {name:{width}}  {summary}')
+  print('\nEach has --help and --version, and is also called python -m vgg_slim NAME.')
   print('Exit codes: 0 done, 1 failed (see the message), 2 wrong flags, 75 worth running again,')
   print('130 interrupted. --completion=bash (or zsh) prints a completion script.')
-  print(f'Recipes for --flagfile: {recipes_folder()}')
+  train, recipes = installation.call('train'), ', '.join(installation.recipes())
+  print(f'Recipes for {train} --recipe=NAME: {recipes}.')
+  print(f'They are files of flags in {installation.recipes_folder()}')
 
 
 if __name__ == '__main__':

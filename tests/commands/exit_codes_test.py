@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from tests.testing import make_data_set, train_config
-from vgg_slim import __main__ as listing
 from vgg_slim.checkpoints import contract
+from vgg_slim.commands import installation
 from vgg_slim.configs import config
 from vgg_slim.data.conversion import default_data
 
@@ -198,7 +198,7 @@ def run_lines(folder, command, lines):
 
 
 def test_every_command_is_tested():
-  assert set(MISTAKES) == set(listing.commands(ROOT / 'vgg_slim' / 'commands'))
+  assert set(MISTAKES) == set(installation.commands())
 
 
 @pytest.mark.parametrize('command', MISTAKES)

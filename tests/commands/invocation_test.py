@@ -12,7 +12,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tests.testing import ignore_signals, run_tool, started
-from vgg_slim.commands import invocation, train
+from vgg_slim.commands import installation, invocation, train
 from vgg_slim.errors import ConfigError, DataError, OutputError
 
 _SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
@@ -83,6 +83,22 @@ def test_help_lists_values_and_defaults(capsys):
   text = capsys.readouterr().out
   assert '--invocation_test_kind\n      <a|b>: A kind. (default: ' in text
   assert '--flagfile' in text
+
+
+def test_help_warnings_and_errors_name_the_commands_that_exist_here(capsys, monkeypatch):
+  monkeypatch.setattr(installation, '_is_installed', lambda: True)
+  assert run_tool(train, '--help') == 0
+  assert '\n  vgg-slim-train --model=vgg16\n' in capsys.readouterr().out
+
+  def warn_and_fail():
+    logging.getLogger('vgg_slim').warning('Run tools/doctor.')
+    raise DataError('Run tools/convert_to_tfrecord.')
+
+  assert run_tool(types.SimpleNamespace(main=warn_and_fail, __name__='train')) == 1
+  assert capsys.readouterr().err == (
+    'invocation_test: warning: Run vgg-slim-doctor.\n'
+    'invocation_test: error: Run vgg-slim-convert-to-tfrecord.\n'
+  )
 
 
 def test_help_lists_flags_under_headings(capsys):

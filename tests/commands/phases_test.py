@@ -4,7 +4,7 @@ from absl.testing import flagsaver
 
 from vgg_slim.commands import phases
 from vgg_slim.commands import train as _  # noqa: F401  (defines every flag)
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import CheckpointError, ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,7 @@ def test_a_phase_restores_all_of_the_one_before():
   ('text', 'message'),
   [
     ('../x epochs=1', 'must start with a name of letters'),
+    ('', 'must start with a name of letters'),
     ('head depth=9', "'depth' is not a flag that a phase can change"),
     ('head train_dir=x', "'train_dir' is not a flag that a phase can change"),
     ('head num_threads=2', "'num_threads' is not a flag that a phase can change"),
@@ -62,6 +63,28 @@ def test_a_phase_restores_all_of_the_one_before():
 def test_errors_name_the_mistake(text, message):
   with pytest.raises(ConfigError, match=message):
     parse(text)
+
+
+def test_the_phases_in_a_folder_are_found_in_order(tmp_path):
+  for name in ('10_last', '2_all', '1_head', 'best', '3_empty'):
+    (tmp_path / name).mkdir()
+    if name != '3_empty':
+      (tmp_path / name / 'config.json').touch()
+  folders = phases.find(str(tmp_path))
+  assert folders == [str(tmp_path / name) for name in ('1_head', '2_all', '10_last')]
+
+
+def test_runs_with_and_without_phases_do_not_share_a_folder(tmp_path):
+  phases.check_folder(str(tmp_path), has_phases=True)
+  phases.check_folder(str(tmp_path), has_phases=False)
+  (tmp_path / '1_head').mkdir()
+  (tmp_path / '1_head' / 'config.json').touch()
+  phases.check_folder(str(tmp_path), has_phases=True)
+  with pytest.raises(CheckpointError, match=r'holds a run with phases: \S+/1_head[.] Resume it'):
+    phases.check_folder(str(tmp_path), has_phases=False)
+  (tmp_path / 'model.ckpt-1.index').touch()
+  with pytest.raises(CheckpointError, match='holds a run without phases. Leave --phase out'):
+    phases.check_folder(str(tmp_path), has_phases=True)
 
 
 def test_an_invalid_value_leaves_all_flags_unchanged():

@@ -168,6 +168,19 @@ def test_phases_train_the_same_as_separate_commands(data_dir, capsys):
   assert 'images/s' not in capsys.readouterr().out  # both are complete
 
 
+def test_a_flag_after_a_flag_file_wins_over_its_phases(data_dir, tmp_path, capsys):
+  (tmp_path / 'two.flags').write_text('--phase=a max_steps=2\n--phase=b max_steps=2\n')
+  run = (f'--data_dir={data_dir}', *SMALL, '--train_dir=run')
+  assert run_tool(train, *run, '--flagfile=two.flags', '--max_steps=1') == 0
+  assert capsys.readouterr().out.startswith(
+    '--max_steps=1 replaces max_steps=2 in phase a of the flag file.\n'
+    '--max_steps=1 replaces max_steps=2 in phase b of the flag file.\n'
+  )
+  assert final_step('run/1_a') == final_step('run/2_b') == 1
+  assert run_tool(train, *run) == 1
+  assert 'run holds a run with phases: run/1_a, run/2_b. Resume it' in capsys.readouterr().err
+
+
 def test_an_error_in_the_last_phase_is_reported_before_the_first(data_dir, tmp_path, capsys):
   arguments = (f'--data_dir={data_dir}', *SMALL, '--train_dir=run')
   assert run_tool(train, *arguments, '--phase=a', '--phase=b batch_size=0') == 2

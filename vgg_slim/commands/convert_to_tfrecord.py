@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from vgg_slim import output_files
-from vgg_slim.commands import invocation, progress, terminal_tables
+from vgg_slim.commands import installation, invocation, progress, terminal_tables
 from vgg_slim.data import labels, manifest
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
 from vgg_slim.data.sources import catalog
@@ -168,7 +168,7 @@ def _print_result(result: manifest.Manifest, seconds: float) -> None:
       print(f'{name} {text}')
   for name, count in audit_files.count_rows(_OUTPUT_DIR.value).items():
     print(f'{count} {audit_files.LISTS[name]}: {os.path.join(_OUTPUT_DIR.value, name)}')
-  print(f'Next: tools/train --data_dir={shlex.quote(_OUTPUT_DIR.value)}')
+  print(f'Next: {installation.call("train")} --data_dir={shlex.quote(_OUTPUT_DIR.value)}')
 
 
 def _classes_without_images(class_names: Sequence[str], split: manifest.Split) -> str:

@@ -18,7 +18,7 @@ from absl import flags
 from rich import console, text
 
 from vgg_slim import memory
-from vgg_slim.commands import invocation, run_plan
+from vgg_slim.commands import installation, invocation, run_plan
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config
 from vgg_slim.configs.config import TrainConfig
@@ -82,9 +82,10 @@ def _check_flags() -> None:
 
 def _lines(finding: Finding) -> text.Text:
   shown = text.Text(f'{finding.level:5}', _STYLES[finding.level])
-  shown.append(f'{finding.about:{_ABOUT_WIDTH}} {finding.text}', 'default')
+  shown.append(f'{finding.about:{_ABOUT_WIDTH}} {installation.localize(finding.text)}', 'default')
   if finding.remedy:
-    shown.append(f'\n{"":5}{"":{_ABOUT_WIDTH}} -> {finding.remedy}', 'default')
+    remedy = installation.localize(finding.remedy)
+    shown.append(f'\n{"":5}{"":{_ABOUT_WIDTH}} -> {remedy}', 'default')
   return shown
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from absl import flags
 
 import vgg_slim
+from vgg_slim.commands import flag_files, installation
 from vgg_slim.commands.flags import flag_groups
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError
 from vgg_slim.quiet_import import quiet_import
@@ -102,6 +103,7 @@ def run(
     print(f'{name} (vgg_slim {vgg_slim.__version__})')
     sys.exit(0)
   try:
+    argv, notes = flag_files.expand(argv)
     positional = flags.FLAGS(argv)[1:]
   except flags.Error as error:
     _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
@@ -111,6 +113,9 @@ def run(
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
   _prepare_tensorflow()
   _show_warnings(name)
+  if not is_quiet():
+    for note in notes:
+      print(note)
   try:
     main(*([command] if takes_command else [positional] * takes_arguments))
   except WorkerLostError as error:
@@ -177,8 +182,15 @@ def _prepare_tensorflow() -> None:
 def _show_warnings(name: str) -> None:
   """Prints warnings of the library as lines on stderr, like errors."""
   handler = logging.StreamHandler()
-  handler.setFormatter(logging.Formatter(f'{name}: warning: %(message)s'))
+  handler.setFormatter(_LocalFormatter(f'{name}: warning: %(message)s'))
   logging.getLogger('vgg_slim').handlers = [handler]
+
+
+class _LocalFormatter(logging.Formatter):
+  """Names commands as they are called here."""
+
+  def format(self, record: logging.LogRecord) -> str:
+    return installation.localize(super().format(record))
 
 
 def _help_text(module: types.ModuleType) -> str:
@@ -195,7 +207,7 @@ def _help_text(module: types.ModuleType) -> str:
       lines += [f'  --{flag.name}', f'      {flag.help}{value}']
   lines += ['  --flagfile', '      Reads flags from a file, one per line, such as recipes/*.flags.']
   lines += ['  --version', '      Prints the version and exits.']
-  return '\n'.join(lines)
+  return installation.localize('\n'.join(lines))
 
 
 def is_quiet() -> bool:
@@ -204,7 +216,7 @@ def is_quiet() -> bool:
 
 
 def _one_line(error: Exception) -> str:
-  return ' '.join(str(error).split())
+  return installation.localize(' '.join(str(error).split()))
 
 
 def _fail(name: str, message: str, code: int) -> None:

@@ -6,10 +6,14 @@ Each --phase gives the name of a phase and its flags:
   --phase='all  epochs=10 learning_rate=1e-5'
 
 A flag without a value is a switch: `from_net_a`. All other flags are those of the command.
+
+Arguments after a flag file win over the phases of the file: a flag over its value in every phase of
+the file, a phase over the one of the same name.
 """
 
 import contextlib
 import os
+import pathlib
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,7 +21,8 @@ from typing import NamedTuple
 from absl import flags
 
 from vgg_slim.checkpoints import prefixes
-from vgg_slim.errors import ConfigError
+from vgg_slim.configs.config import CONFIG_FILE
+from vgg_slim.errors import CheckpointError, ConfigError
 
 flags.disclaim_key_flags()
 
@@ -29,9 +34,11 @@ _FULL_RESTORE = {
   'ignore_missing_vars': 'false',
 }
 
+_FOLDER = re.compile(r'(\d+)_\w')  # of a train_dir of a phase
+
 # Flags of the whole command: its data and files, and what TensorFlow reads once per process.
 _COMMAND_FLAGS = (
-  *('phase', 'train_dir', 'data_dir', 'flagfile', 'quiet', 'verbose'),
+  *('phase', 'train_dir', 'data_dir', 'flagfile', 'recipe', 'quiet', 'verbose'),
   *('num_threads', 'gpus', 'gpu_memory_growth'),
 )
 
@@ -56,7 +63,8 @@ def define_phase_flag() -> None:
     "Phase of the run: its name, then the flags that differ in it, such as 'head epochs=5 "
     "trainable_scopes=head'. Repeat the flag for each phase, in order. Every phase starts from the "
     'checkpoint of the one before (with --keep_best, from its best) and has its own train_dir '
-    'within --train_dir. The same command resumes the phase that was interrupted.',
+    'within --train_dir. The same command resumes the phase that was interrupted. After a flag '
+    'file, a phase replaces the one of the same name in the file.',
   )
 
 
@@ -70,7 +78,7 @@ def phases_from_flags() -> list[Phase]:
 
 
 def _parse(number: int, text: str) -> Phase:
-  name, *settings = text.split()
+  name, settings = _split(text)
   if not re.fullmatch(r'\w[\w.-]*', name):
     raise ConfigError(f'--phase={text!r}: must start with a name of letters, digits, - and _.')
   overrides = {}
@@ -80,6 +88,74 @@ def _parse(number: int, text: str) -> Phase:
       raise ConfigError(f'--phase={text!r}: {flag!r} is not a flag that a phase can change.')
     overrides[flag] = value if has_value else 'true'
   return Phase(f'{number}_{name}', overrides)
+
+
+def replace(before: list[str], after: list[str]) -> tuple[list[str], list[str], list[str]]:
+  """Lets arguments win over the phases of a flag file before them.
+
+  Args:
+    before: arguments up to the end of the last flag file, with the flags of the files.
+    after: arguments after it.
+
+  Returns:
+    `before` and `after` as the command is to parse them, and one line for each value or phase of
+    `before` that is replaced.
+  """
+  before, after = _join_values(before), _join_values(after)
+  given = {name: argument for argument in after if (name := _flag_name(argument))}
+  own = {_split(text)[0]: text for text in map(_phase_text, after) if text is not None}
+  arguments, notes, replaced = [], [], set()
+  for argument in before:
+    text = _phase_text(argument)
+    if text is None:
+      arguments.append(argument)
+      continue
+    name, settings = _split(text)
+    if name in own:
+      replaced.add(name)
+      notes.append(f'--phase={own[name]!r} replaces {text!r} of the flag file.')
+      arguments.append(f'--phase={own[name]}')
+      continue
+    won = [setting for setting in settings if _setting_name(setting) in given]
+    notes += [
+      f'{given[_setting_name(setting)]} replaces {setting} in phase {name} of the flag file.'
+      for setting in won
+    ]
+    arguments.append(f'--phase={" ".join([name, *(s for s in settings if s not in won)])}')
+  left = [a for a in after if (text := _phase_text(a)) is None or _split(text)[0] not in replaced]
+  return arguments, left, notes
+
+
+def _join_values(arguments: list[str]) -> list[str]:
+  """Returns `arguments` with each `--phase TEXT` written as `--phase=TEXT`."""
+  joined, remaining = [], iter(arguments)
+  for argument in remaining:
+    is_apart = argument in ('--phase', '-phase')
+    joined.append(f'--phase={next(remaining, "")}' if is_apart else argument)
+  return joined
+
+
+def _phase_text(argument: str) -> str | None:
+  flag, _, text = argument.partition('=')
+  return text if flag in ('--phase', '-phase') else None
+
+
+def _flag_name(argument: str) -> str | None:
+  """Returns the name of the flag that `argument` sets, `flip` for `--noflip`; None for a value."""
+  name = argument.lstrip('-').partition('=')[0]
+  if not argument.startswith('-'):
+    return None
+  return name if name in flags.FLAGS else name.removeprefix('no')
+
+
+def _split(text: str) -> tuple[str, list[str]]:
+  """Returns the name of a phase and its settings."""
+  name, *settings = text.split() or ['']
+  return name, settings
+
+
+def _setting_name(setting: str) -> str:
+  return setting.removeprefix('--').partition('=')[0]
 
 
 def following(checkpoint: str, phase: Phase) -> Phase:
@@ -109,13 +185,26 @@ def applied(phase: Phase) -> Iterator[None]:
       vars(flags.FLAGS[name]).update(attributes)
 
 
-def check_parent(parent: str) -> None:
-  """Raises ConfigError where the folder for the phases holds a run of its own."""
-  if prefixes.list_candidates(parent):
-    raise ConfigError(
-      f'--phase: {parent} holds a run without phases. Leave --phase out to resume that run, or '
-      f'give another --train_dir; --checkpoint_path={parent} then starts the first phase from its '
+def find(folder: str) -> list[str]:
+  """Returns the train_dirs of the phases of a run in `folder`, in order."""
+  names = [path.parent.name for path in pathlib.Path(folder).glob(f'*/{CONFIG_FILE}')]
+  numbers = {name: int(match[1]) for name in names if (match := _FOLDER.match(name))}
+  return [os.path.join(folder, name) for name in sorted(numbers, key=lambda name: numbers[name])]
+
+
+def check_folder(folder: str, has_phases: bool) -> None:
+  """Raises CheckpointError for a run with phases in the folder of one without, and vice versa."""
+  begun = find(folder)
+  if has_phases and prefixes.list_candidates(folder):
+    raise CheckpointError(
+      f'--phase: {folder} holds a run without phases. Leave --phase out to resume that run, or '
+      f'give another --train_dir; --checkpoint_path={folder} then starts the first phase from its '
       'weights.'
+    )
+  if begun and not has_phases:
+    raise CheckpointError(
+      f'{folder} holds a run with phases: {", ".join(begun)}. Resume it with the same --phase '
+      'flags, or give another --train_dir.'
     )
 
 

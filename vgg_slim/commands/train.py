@@ -1,7 +1,7 @@
 """Trains a network, from scratch, from given weights, or resuming the run in --train_dir.
 
   tools/train --model=vgg16
-  tools/train --flagfile=recipes/digits_vgg16.flags
+  tools/train --recipe=digits_vgg16
   tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=60
   tools/train --data_dir=data/photos --checkpoint_path=weights/vgg16 --new_head \\
       --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
@@ -25,7 +25,7 @@ from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.checkpoints import contract, prefixes
-from vgg_slim.commands import invocation, phases, run_plan
+from vgg_slim.commands import flag_files, installation, invocation, phases, run_plan
 from vgg_slim.commands.flags import checkpoint_flags, config_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import ConfigError
@@ -50,6 +50,7 @@ _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
 )
 config_flags.define_train_flags()
 phases.define_phase_flag()
+flag_files.define_recipe_flag()
 
 
 def main() -> None:
@@ -64,13 +65,14 @@ def _train_all(workers: cluster.Cluster | None) -> None:
   parts = phases.phases_from_flags()
   if not parts:
     plan = run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value, overwrite=_OVERWRITE.value)
+    phases.check_folder(plan.train_dir, has_phases=False)
     _print_end(_train(plan, workers), plan.train_dir)
     return
   if workers:
     raise ConfigError('--phase cannot be used with TF_CONFIG; run one command per phase instead.')
   # Plan all phases before the first starts, so that an error in the last one is reported now.
   parent = _TRAIN_DIR.value or _plan_phases(parts, run_plan.plan_new_run)[-1].train_dir
-  phases.check_parent(parent)
+  phases.check_folder(parent, has_phases=True)
   plan_fn = functools.partial(run_plan.plan_run, overwrite=_OVERWRITE.value)
   _plan_phases(parts, plan_fn, parent)
   checkpoint = None
@@ -117,7 +119,8 @@ def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
   if result.ended_early:
     print(f'Ended early: {result.ended_early}.')
   print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
-  print(f'Evaluate:    tools/evaluate --train_dir={shlex.quote(train_dir)}')
+  evaluate = installation.call('evaluate')
+  print(f'Evaluate:    {evaluate} --train_dir={shlex.quote(train_dir)}')
   logdir = os.path.dirname(os.path.normpath(train_dir)) or '.'
   print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
 

@@ -1,0 +1,61 @@
+import pathlib
+import sysconfig
+
+import pytest
+
+from vgg_slim.commands import installation
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+  """Makes the package seem to lie where pip installs it for a user, outside sys.prefix."""
+  root = tmp_path / 'lib' / 'python3.11' / 'site-packages'
+  monkeypatch.setattr(installation, '_ROOT', root)
+  return tmp_path
+
+
+def test_only_modules_with_a_main_are_commands(tmp_path):
+  (tmp_path / 'wash.py').write_text('"""Washes it.\n\nMore."""\n\ndef main():\n  """Does."""\n')
+  (tmp_path / 'soap.py').write_text('"""What washing needs."""\n\ndef scrub(): pass\n')
+  assert installation.commands(tmp_path) == {'wash': 'Washes it.'}
+
+
+def test_a_checkout_calls_commands_by_their_path():
+  text = 'Run tools/train_head, then tools/predict.'
+  assert installation.call('train_head') == 'tools/train_head'
+  assert installation.localize(text) == text
+
+
+def test_an_installed_package_names_the_commands_that_pip_made(installed):
+  assert installation.call('train_head') == 'vgg-slim-train-head'
+  assert installation.localize('Run tools/train_head, then tools/predict.') == (
+    'Run vgg-slim-train-head, then vgg-slim-predict.'
+  )
+
+
+@pytest.mark.parametrize(
+  'text', ['/home/me/tools/train', 'tools/photos', 'tools/train/x.jpg', 'tools/train.py']
+)
+def test_paths_of_users_are_left_alone(installed, text):
+  assert installation.localize(text) == text
+
+
+def test_recipes_of_the_checkout():
+  assert installation.recipes()['digits_vgg16'] == (
+    pathlib.Path(__file__).parents[2] / 'recipes' / 'digits_vgg16.flags'
+  )
+
+
+def test_recipes_of_an_installed_package_are_in_the_share_of_its_prefix(installed):
+  folder = installed / 'share' / 'vgg_slim' / 'recipes'
+  assert installation.recipes_folder() == folder
+  folder.mkdir(parents=True)
+  (folder / 'mine.flags').touch()
+  assert installation.recipes() == {'mine': folder / 'mine.flags'}
+
+
+def test_recipes_may_also_be_in_the_data_folder_of_python(installed, tmp_path, monkeypatch):
+  folder = tmp_path / 'data' / 'share' / 'vgg_slim' / 'recipes'
+  folder.mkdir(parents=True)
+  monkeypatch.setattr(sysconfig, 'get_path', lambda name: str(tmp_path / name))
+  assert installation.recipes_folder() == folder

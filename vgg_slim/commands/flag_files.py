@@ -1,0 +1,73 @@
+"""Flag files and recipes, which are replaced by their flags before the command line is parsed.
+
+Flags that come after a file on the command line win over those of the file, also within its phases.
+"""
+
+from absl import flags
+
+from vgg_slim.commands import installation, phases
+
+flags.disclaim_key_flags()
+
+_FILE = 'flagfile'  # a flag that absl defines
+_RECIPE = 'recipe'
+
+
+def define_recipe_flag() -> None:
+  """Defines --recipe."""
+  names = list(installation.recipes())
+  if names:
+    text = 'Recipe to read flags from, as --flagfile does; flags that come after it win.'
+    flags.DEFINE_enum(_RECIPE, None, names, text)
+
+
+def expand(argv: list[str]) -> tuple[list[str], list[str]]:
+  """Replaces flag files and recipes by their flags.
+
+  Args:
+    argv: program name and arguments.
+
+  Returns:
+    program name and arguments without files, and one line for each value in a phase of a file that
+    a later argument replaces.
+
+  Raises:
+    flags.Error: a file cannot be read, or there is no such recipe.
+  """
+  arguments = _name_files(argv[1:])
+  end = _end_of_files(arguments)
+  before = flags.FLAGS.read_flags_from_files(arguments[:end])
+  if any(_is_flag(argument, _RECIPE) for argument in before):
+    raise flags.Error('--recipe in a flag file: write --flagfile=PATH there')
+  if not end or 'phase' not in flags.FLAGS:
+    return [argv[0], *before, *arguments[end:]], []
+  before, after, notes = phases.replace(before, arguments[end:])
+  return [argv[0], *before, *after], notes
+
+
+def _name_files(arguments: list[str]) -> list[str]:
+  """Returns `arguments` with recipes written as flag files."""
+  if _RECIPE not in flags.FLAGS:
+    return arguments
+  named, remaining = [], iter(arguments)
+  for argument in remaining:
+    if _is_flag(argument, _RECIPE):
+      _, has_value, name = argument.partition('=')
+      path = installation.recipes().get(name if has_value else next(remaining, ''))
+      argument = argument if path is None else f'--{_FILE}={path}'
+    named.append(argument)
+  return named
+
+
+def _end_of_files(arguments: list[str]) -> int:
+  """Returns the number of arguments up to and including the last flag file."""
+  ends = [
+    index + (1 if '=' in argument else 2)
+    for index, argument in enumerate(arguments)
+    if _is_flag(argument, _FILE)
+  ]
+  return min(ends[-1], len(arguments)) if ends else 0
+
+
+def _is_flag(argument: str, name: str) -> bool:
+  return argument.startswith('-') and argument.lstrip('-').partition('=')[0] == name

@@ -1,0 +1,67 @@
+"""The commands, what they are called here, and the recipes: in a checkout, or installed by pip.
+
+In a checkout a command is called `tools/train`, elsewhere `vgg-slim-train`. Docstrings and messages
+are written for a checkout; `localize` adapts what is shown to users. No TensorFlow.
+"""
+
+import ast
+import pathlib
+import re
+import sysconfig
+
+_COMMANDS = pathlib.Path(__file__).parent
+_ROOT = _COMMANDS.parents[1]  # folder of a checkout, or site-packages
+# Not part of a longer path, such as /home/me/tools/train.
+_CALL = re.compile(r'(?<![\w/.-])tools/([a-z_]+)\b(?![/-]|[.]\w)')
+
+
+def commands(folder: pathlib.Path = _COMMANDS) -> dict[str, str]:
+  """Returns the first line of `--help` of every command in `folder`, by name.
+
+  A command is a module with a function `main`. Modules are not imported, since their flags would
+  clash.
+  """
+  summaries = {}
+  for path in sorted(folder.glob('*.py')):
+    tree = ast.parse(path.read_bytes(), str(path))
+    if any(isinstance(node, ast.FunctionDef) and node.name == 'main' for node in tree.body):
+      summaries[path.stem] = localize((ast.get_docstring(tree) or '').partition('\n')[0])
+  return summaries
+
+
+def calls(name: str) -> tuple[str, str]:
+  """Returns what a command is called in a checkout, and where pip installed it."""
+  return f'tools/{name}', f'vgg-slim-{name.replace("_", "-")}'
+
+
+def call(name: str) -> str:
+  """Returns what users type here to run the command `name`."""
+  return calls(name)[_is_installed()]
+
+
+def localize(text: str) -> str:
+  """Returns `text` with every `tools/NAME` of a command replaced by what it is called here."""
+  return _CALL.sub(lambda match: call(match[1]) if _is_command(match[1]) else match[0], text)
+
+
+def recipes_folder() -> pathlib.Path:
+  """Returns the folder of the recipes: of the checkout, or where pip installed them."""
+  if not _is_installed():
+    return _ROOT / 'recipes'
+  # PREFIX/lib/pythonX.Y/site-packages; with `pip install --user`, PREFIX is that of the user.
+  prefixes = (_ROOT.parents[2], pathlib.Path(sysconfig.get_path('data')))
+  folders = [prefix / 'share' / 'vgg_slim' / 'recipes' for prefix in prefixes]
+  return next(filter(pathlib.Path.is_dir, folders), folders[0])
+
+
+def recipes() -> dict[str, pathlib.Path]:
+  """Returns the files of the recipes by name."""
+  return {path.stem: path for path in sorted(recipes_folder().glob('*.flags'))}
+
+
+def _is_installed() -> bool:
+  return _ROOT.name in ('site-packages', 'dist-packages')
+
+
+def _is_command(name: str) -> bool:
+  return (_COMMANDS / f'{name}.py').is_file()
