@@ -46,7 +46,6 @@ OF_EVERY_TOOL = {'flagfile', 'help', 'quiet', 'verbose', 'version'}
 THIN = ('--model=vgg16_bn@4', '--image_size=32', '--fc_units=16')
 SMALL = {
   'convert_to_tfrecord': ('--num_workers=1',),
-  'plot': THIN,
   'doctor': (*THIN, '--batch_size=8', '--nodry_step'),
   'train': (*THIN, '--batch_size=8', '--epochs=1'),
 }

@@ -128,7 +128,11 @@ MISTAKES = {
     '--what=history': '--train_dir is required',
     '--what=samples': 'Give --train_dir or --data_dir',
     '--what=samples --data_dir=data --count=0': 'count',
+    '--what=samples --data_dir=data --model=vgg17': "Unknown model 'vgg17'",
     '--what=samples --data_dir=data --train_scale_min=20': 'train_scale_min=20 is smaller',
+    '--what=samples --data_dir=data --adam_beta1=7': "Unknown command line flag 'adam_beta1'",
+    '--what=samples --train_dir=run --mixup=1': '--mixup: no effect with --train_dir=run',
+    '--what=history --train_dir=run --cutout=1 --count=4': '--count, --cutout: no effect',
     '--what=history --train_dir=run --output=x.txt': 'must end in .png',
   },
   'predict': {
@@ -158,7 +162,12 @@ MISTAKES = {
 # What is wrong here is a file, so that the code is 1.
 FAILURES = {
   'evaluate': {'--train_dir=nowhere': 'nowhere is not a train_dir'},
-  'plot': {'--what=samples --data_dir=nowhere': 'nowhere'},
+  'plot': {
+    '--what=samples --data_dir=nowhere': 'nowhere is no',
+    '--what=history --train_dir=nowhere': '--train_dir=nowhere: there is no such folder.',
+    '--what=history --train_dir=data': 'data is not a train_dir: it has no config.json.',
+    '--what=history --train_dir=run': 'run/metrics.csv has no rows: no epoch of this run has ended',
+  },
   'predict': {'a.png --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor'},
   'train': {'--data_dir=nowhere': 'nowhere'},
 }

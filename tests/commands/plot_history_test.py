@@ -30,7 +30,27 @@ def test_the_curves_of_two_runs_are_drawn(tmp_path):
     assert image.width > 500
 
 
-def test_an_error_names_a_folder_without_a_history(tmp_path):
-  run = plot(tmp_path, '--train_dir=nowhere')
-  assert run.returncode == 1
-  assert 'nowhere/metrics.csv has no rows' in run.stderr
+def test_the_phases_of_a_run_follow_each_other(tmp_path):
+  for number, name in enumerate(('1_head', '2_all', '3_last'), start=1):
+    folder = tmp_path / 'run' / name
+    folder.mkdir(parents=True)
+    (folder / 'config.json').touch()
+    metrics = MetricsFile(str(folder), 0)
+    for epoch in range(1, number + 1) if number < 3 else ():  # the last one has just begun
+      metrics.add(EpochMetrics(5 * epoch, epoch, 1 / number, 0.5, 0.75, 0.6, 0.01, 9.0))
+  run = plot(tmp_path, '--train_dir=run')
+  assert (run.returncode, run.stdout) == (0, 'Wrote history.png.\n'), run.stderr
+  program = (
+    'from vgg_slim.commands import plot; '
+    'print([(row.epoch, row.train_loss) for row in plot._read_rows("run")])'
+  )
+  rows = subprocess.run(
+    [sys.executable, '-c', program],
+    cwd=tmp_path,
+    env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'},
+    check=True,
+    capture_output=True,
+    text=True,
+    timeout=300,
+  ).stdout
+  assert rows == '[(1.0, 1.0), (2.0, 0.5), (3.0, 0.5)]\n'

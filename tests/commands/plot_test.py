@@ -33,7 +33,10 @@ def plot(folder, *arguments):
 
 @pytest.mark.parametrize(
   'arguments',
-  [['--data_dir=data', '--train_scale_max=40'], ['--train_dir=run', '--split=validation']],
+  [
+    ['--data_dir=data', '--train_scale_max=40', '--mixup=0.2', '--image_size=32'],
+    ['--train_dir=run', '--split=validation'],
+  ],
 )
 def test_a_grid_of_samples_is_drawn(folder, arguments):
   run = plot(folder, '--what=samples', '--count=4', '--output=grid.png', *arguments)

@@ -116,10 +116,15 @@ def net_config_from_flags(manifest: Manifest, start: Start) -> config.NetConfig:
   chosen.update({name: value for name, value in given.items() if value is not None})
   chosen.setdefault('model', config.NetConfig.model)
   spec = specs.get(chosen['model'])
-  small = manifest.largest_side <= _SMALL_IMAGES
-  chosen.setdefault('image_size', _SMALL_IMAGE_SIDE if small else spec.image_size)
+  chosen.setdefault('image_size', default_image_size(manifest, chosen['model']))
   spec.head_window(chosen['image_size'], chosen.get('head'))
   return field_flags.from_flags(config.NetConfig, num_classes=manifest.num_classes, **chosen)
+
+
+def default_image_size(manifest: Manifest, model: str) -> int:
+  """Returns the side of the training crop for a data set, in pixels."""
+  small = manifest.largest_side <= _SMALL_IMAGES
+  return _SMALL_IMAGE_SIDE if small else specs.get(model).image_size
 
 
 def _net_of(started: contract.Contract | None, manifest: Manifest) -> dict[str, Any]:
