@@ -172,11 +172,11 @@ def test_signal_handlers_are_restored():
   assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_check_given_names_every_flag_without_a_value():
+def test_every_required_flag_without_a_value_is_named():
   flags.FLAGS(['test'])
-  assert invocation.check_given(_SIDE, _KIND) is None
+  assert invocation.required(_KIND, _KIND) == ['a', 'a']
   with pytest.raises(ConfigError, match='^Give --invocation_test_one and --invocation_test_two; '):
-    invocation.check_given(_ONE, _SIDE, _TWO)
+    invocation.required(_ONE, _KIND, _TWO)
 
 
 def test_a_closed_output_pipe_is_not_an_error():

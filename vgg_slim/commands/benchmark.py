@@ -71,11 +71,11 @@ def main() -> None:
   _check_flags()
   old = report.read_rows(_COMPARE.value) if _COMPARE.value else None
   with output_files.open_outputs(invocation.values_by_flag(_OUTPUT, _PLOT)) as streams:
-    rows, curves = _measure_growth() if _GROWTH.value else (_measure_kinds(), [])
+    rows, curves = _measure_growth(_GROWTH.value) if _GROWTH.value else (_measure_kinds(), [])
     if stream := streams.get('--output'):
       report.write_rows(stream, rows)
-    if stream := streams.get('--plot'):
-      _draw(curves, stream)
+    if _PLOT.value:
+      _draw(curves, _PLOT.value, streams['--plot'])
   if old:
     for row, ratio in report.compare(rows, old):
       print(f'{report.name(row)}, {report.title(row)}: {ratio} the speed of {_COMPARE.value}')
@@ -103,8 +103,8 @@ def _measure_kinds() -> list[report.Row]:
   return rows
 
 
-def _measure_growth() -> tuple[list[report.Row], list[growth.Growth]]:
-  axis = growth.AXES[_GROWTH.value]
+def _measure_growth(name: str) -> tuple[list[report.Row], list[growth.Growth]]:
+  axis = growth.AXES[name]
   values = _read_values() or axis.values
   loads = workload_flags.workloads(axis.kinds[:1])
   rows, curves = [], []
@@ -119,19 +119,19 @@ def _measure_growth() -> tuple[list[report.Row], list[growth.Growth]]:
   return rows, curves
 
 
-def _draw(curves: list[growth.Growth], stream: BinaryIO) -> None:
+def _draw(curves: list[growth.Growth], path: str, stream: BinaryIO) -> None:
   from vgg_slim.plotting import growth as growth_plot
 
-  kind = output_files.check_suffix('--plot', _PLOT.value, output_files.DRAWINGS)
+  kind = output_files.check_suffix('--plot', path, output_files.DRAWINGS)
   growth_plot.draw_growth(curves, curves[0].axis.label).savefig(stream, format=kind[1:])
 
 
 def _read_values() -> list[int]:
+  given = _VALUES.value or []
   try:
-    return [int(value) for value in _VALUES.value or []]
+    return [int(value) for value in given]
   except ValueError as error:
-    given = ','.join(_VALUES.value)
-    raise ConfigError(f'--values={given}: expected comma-separated integers.') from error
+    raise ConfigError(f'--values={",".join(given)}: expected comma-separated integers.') from error
 
 
 def _groups(loads: list[workload.Workload]) -> list[list[workload.Workload]]:

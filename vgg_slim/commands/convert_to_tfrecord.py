@@ -100,18 +100,18 @@ _MAX_NAMED = 10  # classes without images that a line names
 
 def main() -> None:
   """Converts the data set and prints a summary."""
-  _check_flags()
+  dataset, output_dir = _check_flags()
   rule = splitting.SplitRule(
     _VALIDATION_FRACTION.value, _SPLIT_BY_HASH.value, _VALIDATION_PER_CLASS.value, _SEED.value
   )
   class_names = labels.read_class_list(pathlib.Path(_LABELS.value)) if _LABELS.value else None
-  source = catalog.open_source(_DATASET.value, _INPUT_DIR.value, class_names)
+  source = catalog.open_source(dataset, _INPUT_DIR.value, class_names)
   options = converter.Options(rule, _NUM_SHARDS.value, _RESIZE_SMALLER_SIDE.value, _STRICT.value)
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
   started = time.monotonic()
   with progress.show('Converting') as report:
-    result = converter.convert(source, _OUTPUT_DIR.value, options, num_workers, report, _runner())
-  _print_result(result, time.monotonic() - started)
+    result = converter.convert(source, output_dir, options, num_workers, report, _runner())
+  _print_result(result, output_dir, time.monotonic() - started)
 
 
 def _runner() -> beam_workers.Runner | None:
@@ -125,28 +125,31 @@ def run() -> None:
   invocation.run(main)
 
 
-def _check_flags() -> None:
+def _check_flags() -> tuple[str, str]:
+  """Returns --dataset and --output_dir; raises ConfigError that lists all that is wrong."""
+  dataset, output_dir = _DATASET.value, _OUTPUT_DIR.value
   problems = []
-  if _DATASET.value is None:
+  if dataset is None:
     problems.append(f'--dataset is required: one of {", ".join(catalog.DATASETS)}')
-  if not _OUTPUT_DIR.value:
-    problems.append('--output_dir is required: a folder to create')
-  elif os.path.exists(_OUTPUT_DIR.value):
-    problems.append(f'--output_dir={_OUTPUT_DIR.value} already exists; give a folder to create')
-  if _DATASET.value is not None and not _INPUT_DIR.value:
-    kind = catalog.DATASETS[_DATASET.value]
+  elif not _INPUT_DIR.value:
+    kind = catalog.DATASETS[dataset]
     if kind.input and not kind.default_dir:
-      problems.append(f'--input_dir is required: the folder or archive of {_DATASET.value}')
+      problems.append(f'--input_dir is required: the folder or archive of {dataset}')
+  if not output_dir:
+    problems.append('--output_dir is required: a folder to create')
+  elif os.path.exists(output_dir):
+    problems.append(f'--output_dir={output_dir} already exists; give a folder to create')
   if _BEAM_OPTIONS.value and not _RUNNER.value:
     problems.append('--beam_options has no effect without --runner')
   if _RUNNER.value and _NUM_WORKERS.value is not None:
     problems.append('--num_workers has no effect with --runner; use --beam_options')
-  if problems:
+  if problems or not dataset or not output_dir:
     raise ConfigError(f'{"; ".join(problems)}.')
   output_files.check_outputs(made=invocation.values_by_flag(_OUTPUT_DIR))
+  return dataset, output_dir
 
 
-def _print_result(result: manifest.Manifest, seconds: float) -> None:
+def _print_result(result: manifest.Manifest, output_dir: str, seconds: float) -> None:
   rows = []
   for name, split in result.splits.items():
     counts = split.examples_per_class
@@ -162,13 +165,13 @@ def _print_result(result: manifest.Manifest, seconds: float) -> None:
   terminal_tables.print_table(('split', 'images', 'per class', 'shards', 'MB'), rows)
   total = sum(split.num_examples for split in result.splits.values())
   print(f'{total} images of {result.num_classes} classes in {seconds:.1f} s', end=', ')
-  print(f'{total / seconds:.0f} images/s, written to {_OUTPUT_DIR.value}.')
+  print(f'{total / seconds:.0f} images/s, written to {output_dir}.')
   for name, split in result.splits.items():
     if text := _classes_without_images(result.class_names, split):
       print(f'{name} {text}')
-  for name, count in audit_files.count_rows(_OUTPUT_DIR.value).items():
-    print(f'{count} {audit_files.LISTS[name]}: {os.path.join(_OUTPUT_DIR.value, name)}')
-  print(f'Next: {installation.call("train")} --data_dir={shlex.quote(_OUTPUT_DIR.value)}')
+  for name, count in audit_files.count_rows(output_dir).items():
+    print(f'{count} {audit_files.LISTS[name]}: {os.path.join(output_dir, name)}')
+  print(f'Next: {installation.call("train")} --data_dir={shlex.quote(output_dir)}')
 
 
 def _classes_without_images(class_names: Sequence[str], split: manifest.Split) -> str:

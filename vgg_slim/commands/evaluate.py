@@ -177,14 +177,14 @@ def _warn_of_other_reduction(
 
 
 def _watch() -> None:
-  _check_watch_flags()
-  trained = config.read_train_config(_TRAIN_DIR.value)
+  train_dir = _train_dir_to_watch()
+  trained = config.read_train_config(train_dir)
   data_dir = _DATA_DIR.value or trained.data_dir
   manifest = manifests.read_manifest(data_dir)
   request = eval_flags.eval_config_from_flags(trained, manifest)
   if len(request.views) > 1:
     raise ConfigError(f'--watch takes a single view, got --views={",".join(request.views)}.')
-  events_dir = _TENSORBOARD.value or os.path.join(_TRAIN_DIR.value, _EVALUATOR_FOLDER)
+  events_dir = _TENSORBOARD.value or os.path.join(train_dir, _EVALUATOR_FOLDER)
   output_files.check_outputs(folders={'--tensorboard': events_dir})
 
   invocation.load_tensorflow()
@@ -192,7 +192,7 @@ def _watch() -> None:
 
   with contextlib.suppress(KeyboardInterrupt):
     continuous.run_continuous_evaluation(
-      _TRAIN_DIR.value,
+      train_dir,
       trained,
       data_dir,
       manifest,
@@ -203,12 +203,14 @@ def _watch() -> None:
     )
 
 
-def _check_watch_flags() -> None:
-  invocation.check_given(_TRAIN_DIR)
+def _train_dir_to_watch() -> str:
+  """Returns --train_dir; raises ConfigError for flags that are missing or do not fit --watch."""
+  (train_dir,) = invocation.required(_TRAIN_DIR)
   others = (_CHECKPOINT, _CHECKPOINTS, _OUTPUT, _CSV, _REPORT)
   given = [f'--{flag.name}' for flag in others if flag.value]
   if given:
     raise ConfigError(f'--watch cannot be combined with {", ".join(given)}.')
+  return train_dir
 
 
 def _find_candidates(find: Callable[[str], str]) -> list[candidates.Candidate]:
@@ -218,11 +220,12 @@ def _find_candidates(find: Callable[[str], str]) -> list[candidates.Candidate]:
     find: function that returns the checkpoint in a folder, or the folder for its newest by name.
   """
   single = _CHECKPOINT.value or _TRAIN_DIR.value
-  if bool(single) == bool(_CHECKPOINTS.value):
+  several = _CHECKPOINTS.value or []
+  if bool(single) == bool(several):
     raise ConfigError('Give --train_dir or --checkpoint_path, or --checkpoints for several.')
-  if _CHECKPOINTS.value:
-    return [candidates.find_candidate(find(p)) for p in _CHECKPOINTS.value]
-  return [candidates.find_candidate(find(single), _TRAIN_DIR.value)]
+  if single:
+    return [candidates.find_candidate(find(single), _TRAIN_DIR.value)]
+  return [candidates.find_candidate(find(path)) for path in several]
 
 
 def run() -> None:

@@ -59,11 +59,11 @@ _REPRESENTATIVE_DIR = flags.DEFINE_string(
 
 def main() -> None:
   """Checks the flags, exports and prints the comparison."""
-  invocation.check_given(_CHECKPOINT, _OUTPUT)
+  checkpoint, output = invocation.required(_CHECKPOINT, _OUTPUT)
   request = ExportRequest(
-    checkpoint=_CHECKPOINT.value,
+    checkpoint=checkpoint,
     format=_FORMAT.value,
-    output=_OUTPUT.value,
+    output=output,
     verify_dir=_VERIFY_DIR.value,
     input_shape=_INPUT_SHAPE.value,
     representative_dir=_REPRESENTATIVE_DIR.value,

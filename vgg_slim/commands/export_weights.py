@@ -35,10 +35,10 @@ _BGR = flags.DEFINE_bool(
 
 def main() -> None:
   """Checks the flags, exports and prints the report."""
-  invocation.check_given(_CHECKPOINT, _OUTPUT)
+  checkpoint, output = invocation.required(_CHECKPOINT, _OUTPUT)
   request = ExportRequest(
-    checkpoint=_CHECKPOINT.value,
-    output=_OUTPUT.value,
+    checkpoint=checkpoint,
+    output=output,
     model=_MODEL.value,
     trunk_only=_TRUNK_ONLY.value,
     bgr=_BGR.value,

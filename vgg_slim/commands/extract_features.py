@@ -58,12 +58,12 @@ _BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Number of images per batch
 
 def main() -> None:
   """Extracts the features of each split that has none yet."""
-  invocation.check_given(_DATA_DIR, _OUTPUT)
+  data_dir, output = invocation.required(_DATA_DIR, _OUTPUT)
   _check_sides_and_layer(contracts.load_contract(checkpoint_flags.path())[1])
-  manifest = manifests.read_manifest(_DATA_DIR.value)
+  manifest = manifests.read_manifest(data_dir)
   splits = _SPLITS.value or list(manifest.splits)
   counts = {split: manifest.split(split).num_examples for split in splits}
-  folder = pathlib.Path(_OUTPUT.value)
+  folder = pathlib.Path(output)
   output_files.check_outputs(folders=invocation.values_by_flag(_OUTPUT))
 
   invocation.load_tensorflow()
@@ -90,7 +90,7 @@ def main() -> None:
         continue
       with progress.show(f'Extracting {split}') as report:
         bottleneck.run_extraction(
-          key, checkpoint, _DATA_DIR.value, manifest, split, path, _BATCH_SIZE.value, report
+          key, checkpoint, data_dir, manifest, split, path, _BATCH_SIZE.value, report
         )
       print(f'Wrote {path}: {key.layer} of {count} images.')
 

@@ -15,6 +15,7 @@ the contract, describes the input of the network.
 """
 
 import pathlib
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -75,10 +76,11 @@ _LABELS = flags.DEFINE_string('labels', None, 'Label file whose class names go i
 
 def main() -> None:
   """Checks the flags, imports and prints the report."""
-  invocation.check_given(_FROM, _MODEL, _OUTPUT)
-  specs.get(_MODEL.value)
-  staging.check_checkpoint_is_free(_OUTPUT.value)
-  rgb_mean, rgb_std = _numbers(_RGB_MEAN), _RGB_STD.value and _numbers(_RGB_STD)
+  source, model, output = invocation.required(_FROM, _MODEL, _OUTPUT)
+  specs.get(model)
+  staging.check_checkpoint_is_free(output)
+  rgb_mean = _numbers(_RGB_MEAN.name, _RGB_MEAN.value)
+  rgb_std = _numbers(_RGB_STD.name, _RGB_STD.value) if _RGB_STD.value else None
   change = InputChange(_BGR.value, rgb_std)
   class_names = labels.read_labels(pathlib.Path(_LABELS.value)) if _LABELS.value else None
 
@@ -86,9 +88,9 @@ def main() -> None:
   from vgg_slim.weights import importer
 
   request = importer.ImportRequest(
-    source=_FROM.value,
-    model=_MODEL.value,
-    output=_OUTPUT.value,
+    source=source,
+    model=model,
+    output=output,
     num_classes=_NUM_CLASSES.value,
     image_size=_IMAGE_SIZE.value,
     fc_units=_FC_UNITS.value,
@@ -100,7 +102,7 @@ def main() -> None:
     class_names=class_names,
   )
   importer.run_import(request, say=print)
-  print(f'Wrote {_OUTPUT.value}.index, .data-00000-of-00001 and .json.')
+  print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
 
 
 def run() -> None:
@@ -108,16 +110,14 @@ def run() -> None:
   invocation.run(main)
 
 
-def _numbers(flag: flags.FlagHolder) -> tuple[float, ...]:
+def _numbers(name: str, texts: Sequence[str]) -> tuple[float, float, float]:
   try:
-    values = tuple(float(value) for value in flag.value)
-  except ValueError:
-    values = ()
-  if len(values) != 3:
+    red, green, blue = map(float, texts)
+  except ValueError as error:
     raise ConfigError(
-      f'--{flag.name} must be three comma-separated numbers R,G,B, got {",".join(flag.value)!r}.'
-    )
-  return values
+      f'--{name} must be three comma-separated numbers R,G,B, got {",".join(texts)!r}.'
+    ) from error
+  return red, green, blue
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import logging
 import os
+import pathlib
 import signal
 import sys
 import threading
@@ -94,7 +95,7 @@ def run(
   argv = sys.argv if argv is None else argv
   argv, command = _split_command(argv) if takes_command else (argv, [])
   module = sys.modules[main.__module__]
-  name = os.path.splitext(os.path.basename(module.__file__))[0]
+  name = pathlib.Path(inspect.getfile(main)).stem
   _enter_callers_folder()
   if any(argument in _HELP for argument in argv[1:]):
     print(_help_text(module))
@@ -139,11 +140,16 @@ def _split_command(argv: list[str]) -> tuple[list[str], list[str]]:
   return argv[:end], argv[end + 1 :]
 
 
-def check_given(*needed: flags.FlagHolder) -> None:
-  """Raises ConfigError if flags of `needed` have no value; the message lists them."""
+def required(*needed: flags.FlagHolder[str | None]) -> list[str]:
+  """Returns the values of flags.
+
+  Raises:
+    ConfigError: flags have no value; the message lists them.
+  """
   missing = [f'--{flag.name}' for flag in needed if not flag.value]
   if missing:
     raise ConfigError(f'Give {" and ".join(missing)}; see --help.')
+  return [flag.value for flag in needed if flag.value]
 
 
 def values_by_flag(*holders: flags.FlagHolder) -> dict[str, str | None]:
@@ -212,7 +218,7 @@ def _help_text(module: types.ModuleType) -> str:
 
 def is_quiet() -> bool:
   """Whether progress is hidden."""
-  return flags.FLAGS['quiet'].value
+  return bool(flags.FLAGS['quiet'].value)
 
 
 def _one_line(error: Exception) -> str:

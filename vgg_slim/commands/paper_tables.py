@@ -13,6 +13,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -23,6 +24,9 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import significance, tables
 from vgg_slim.nets import specs
+
+if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
+  from vgg_slim.evaluation import results
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, 'Folder of a converted data set. Defaults to the handwritten digits.'
@@ -103,7 +107,7 @@ def _print_disagreements(pairs: Sequence[tuple], total: int) -> None:
   print()
 
 
-def _describe(result: object) -> str:
+def _describe(result: 'results.EvalResult') -> str:
   return f'{result.model} S={result.train_scale} {result.view}'
 
 

@@ -111,6 +111,7 @@ def _predict(
   invocation.load_tensorflow()
   from vgg_slim.evaluation import predictor
 
+  kind: type[predictor.Predictor]
   if _SAVED_MODEL.value:
     kind, source = predictor.SavedModelPredictor, _SAVED_MODEL.value
   else:
@@ -119,9 +120,9 @@ def _predict(
   top = min(_TOP.value, made_for.network.num_classes or _TOP.value)
   rows = prediction_rows.Printer(paths, made_for.class_names or (), top)
   writers = []
-  if stream := streams.get('--output'):
+  if _OUTPUT.value:
     suffix = output_files.check_suffix('--output', _OUTPUT.value, predictions.WRITERS)
-    writers = [predictions.WRITERS[suffix](stream, top)]
+    writers = [predictions.WRITERS[suffix](streams['--output'], top)]
   drawn, failures = [], []
   with kind(source, made_for, view) as network:
     with _progress() as report:
@@ -168,17 +169,18 @@ def _is_drawing() -> bool:
 
 def _draw(
   answers: list[predictions.Prediction],
-  network: 'predictor.CheckpointPredictor',
+  network: 'predictor.Predictor',
   made_for: contract.Contract,
   grid: BinaryIO | None,
 ) -> None:
-  from vgg_slim.evaluation import prediction_images
+  from vgg_slim.evaluation import prediction_images, predictor
 
   if _BAR_CHARTS.value:
     prediction_images.write_bar_charts(pathlib.Path(_BAR_CHARTS.value), answers)
   if grid:
     prediction_images.write_grid(grid, answers)
-  if _HEAT_MAPS.value:
+  # --saved_model is refused with --heat_maps.
+  if _HEAT_MAPS.value and isinstance(network, predictor.CheckpointPredictor):
     prediction_images.write_heat_maps(
       pathlib.Path(_HEAT_MAPS.value), answers, network, made_for, _LAYER.value
     )

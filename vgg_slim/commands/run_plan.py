@@ -58,8 +58,10 @@ def plan_run(
     ConfigError: values are out of range or cannot be combined.
     DataError: there is no such data set.
   """
-  new = None if train_dir else plan_new_run(data_dir, None, start)
-  train_dir = train_dir or new.train_dir
+  new = None
+  if not train_dir:
+    new = plan_new_run(data_dir, None, start)
+    train_dir = new.train_dir
   begun = None if overwrite else _begun_run(train_dir)
   if begun is None:
     return new or plan_new_run(data_dir, train_dir, start)

@@ -99,14 +99,16 @@ def _plan_phases(
     plan_fn: `run_plan.plan_run`, or `plan_new_run` to determine the default folder.
     parent: folder that contains the train_dirs of all phases; None if not known yet.
   """
-  plans, start = [], None
+  plans: list[run_plan.RunPlan] = []
+  start, before = None, ''
   for part in parts:
     train_dir = parent and phases.train_dir(parent, part)
-    with phases.applied(phases.following(start.checkpoint, part) if start else part):
+    with phases.applied(phases.following(before, part) if start else part):
       is_own = 'checkpoint_path' in part.overrides
       plans.append(plan_fn(_DATA_DIR.value, train_dir, None if is_own else start))
     made = contract.from_train_config(plans[-1].config)
-    start = config_flags.Start(f'(the checkpoint of phase {part.folder})', made)
+    before = f'(the checkpoint of phase {part.folder})'
+    start = config_flags.Start(before, made)
   return plans
 
 

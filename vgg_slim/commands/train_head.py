@@ -14,6 +14,8 @@ Heads whose names start with `average` average the feature map first (GAP), the 
 
 import pathlib
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -24,6 +26,9 @@ from vgg_slim.errors import CheckpointError
 from vgg_slim.features import cache
 from vgg_slim.features.head_config import HeadConfig
 
+if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
+  from vgg_slim.features import head
+
 checkpoint_flags.define()
 _FEATURES = flags.DEFINE_string('features', None, 'Folder made by tools/extract_features.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
@@ -32,11 +37,11 @@ field_flags.define(HeadConfig)
 
 def main() -> None:
   """Trains the head on the features and writes the checkpoint of the whole network."""
-  invocation.check_given(_FEATURES, _OUTPUT)
+  features, output = invocation.required(_FEATURES, _OUTPUT)
   config = field_flags.from_flags(HeadConfig)
-  folder = pathlib.Path(_FEATURES.value)
+  folder = pathlib.Path(features)
   key = cache.read_key(folder)
-  staging.check_checkpoint_is_free(_OUTPUT.value)
+  staging.check_checkpoint_is_free(output)
   trunk, _ = checkpoint_flags.load_contract()
   train = cache.read_features(cache.features_path(folder, 'train'))
   held_out = cache.features_path(folder, 'validation')
@@ -56,22 +61,21 @@ def main() -> None:
       config, key, train, validation, lambda scores: report(scores.epoch, config.epochs)
     )
   print(_summary(trained.history, time.monotonic() - started))
-  combine.write_combined_checkpoint(
-    _OUTPUT.value, trunk, trained, combine.make_contract(key, config)
-  )
-  print(f'Wrote {_OUTPUT.value}.index, .data-00000-of-00001 and .json.')
+  combine.write_combined_checkpoint(output, trunk, trained, combine.make_contract(key, config))
+  print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
 
 
-def _summary(history: list[tuple], seconds: float) -> str:
+def _summary(history: Sequence['head.EpochScores'], seconds: float) -> str:
   """Returns a line with the accuracies of the last epoch and of the best one."""
   last = history[-1]
   text = f'{last.epoch} epochs in {seconds:.1f} s: train accuracy {last.train_accuracy:.2%}'
-  if last.validation_accuracy is None:
+  epochs = {s.epoch: s.validation_accuracy for s in history if s.validation_accuracy is not None}
+  if not epochs:
     return f'{text}; there is no validation split.'
-  best = max(history, key=lambda scores: scores.validation_accuracy)
+  best = max(epochs, key=lambda epoch: epochs[epoch])
   return (
-    f'{text}, validation accuracy {last.validation_accuracy:.2%} '
-    f'(best {best.validation_accuracy:.2%} in epoch {best.epoch}).'
+    f'{text}, validation accuracy {epochs[last.epoch]:.2%} '
+    f'(best {epochs[best]:.2%} in epoch {best}).'
   )
 
 
