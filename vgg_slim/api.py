@@ -4,6 +4,7 @@ Each of them combines modules that can also be used on their own. `import vgg_sl
 this module; the first use of a name does, which loads TensorFlow.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -50,7 +51,10 @@ def load(path: str, mode: Inference = Inference.fast()) -> RestoredNetwork:
 
   Raises:
     CheckpointError: there is no checkpoint, its network is unknown, or it is damaged.
+    ConfigError: the mode is not one of inference.
   """
+  if not isinstance(mode, Inference):
+    raise ConfigError(f'mode must be vgg_slim.Inference(...), got {mode!r}.')
   return restore.open_network(*_find(path), mode)
 
 
@@ -96,7 +100,15 @@ class Predictor(predictor.CheckpointPredictor):
       files: paths of image files, each at most once.
       top: number of most probable classes of each prediction.
       batch_size: number of images that are in memory at a time.
+
+    Raises:
+      ConfigError: `files` is one name, or a number is below 1.
     """
+    if isinstance(files, str | os.PathLike) or top < 1 or batch_size < 1:
+      raise ConfigError(
+        f'files must be a list of names, top and batch_size at least 1, got {files!r:.60}, {top} '
+        f'and {batch_size}.'
+      )
     return list(predictor.predict_files(self, files, top, batch_size))
 
 
@@ -168,7 +180,7 @@ class Evaluator(runner.Evaluator):
 
 def train(
   config: TrainConfig,
-  train_dir: str,
+  train_dir: str | os.PathLike[str],
   overwrite: bool = False,
   validation_batch_size: int = 64,
   cluster: Cluster | None = None,
@@ -208,6 +220,9 @@ def train(
     ConfigError: the data set in `config.data_dir` is not the one that `config` was made for.
     VggSlimError: see `training.loop.run_training`.
   """
+  train_dir = os.fspath(train_dir)
+  if not train_dir:
+    raise ConfigError('train_dir must not be empty.')
   sessions.configure(config.runtime)
   reporter = Reporter(sys.stdout, quiet)
   manifest = manifests.read_manifest(config.data_dir)

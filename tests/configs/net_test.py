@@ -34,7 +34,7 @@ def test_a_trunk_has_no_classes_and_no_sigmoid():
     Network(1)
   with pytest.raises(ConfigError, match="num_classes must be 2 for .*'sigmoid', got None"):
     Network(None, classifier_activation='sigmoid')
-  with pytest.raises(ConfigError, match='num_classes must be at least 2, got None'):
+  with pytest.raises(ConfigError, match='num_classes must be an integer, got None'):
     NetConfig(None)
 
 

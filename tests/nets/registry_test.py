@@ -58,3 +58,22 @@ def test_a_resnet_refuses_pools_that_round_up(model):
     pytest.raises(ConfigError, match=f'pool_rounding=ceil is the geometry .* {model}'),
   ):
     registry.build(spec, tf.zeros([1, 64, 64, 3]), 5, mode)
+
+
+@pytest.mark.parametrize(
+  ('shape', 'classes', 'mode', 'message'),
+  [
+    (
+      [None, 32, 32],
+      2,
+      Inference(),
+      r'images must be a tensor \[N, H, W, 3\] .* got \(None, 32, 32\)',
+    ),
+    ([None, 3, 32, 32], 2, Inference(), 'images must be a tensor'),
+    ([None, 32, 32, 3], 0, Inference(), 'num_classes must be at least 1'),
+    ([None, 32, 32, 3], 2, Inference, 'mode must be Training'),
+  ],
+)
+def test_arguments_of_another_kind_are_named(shape, classes, mode, message):
+  with tf.Graph().as_default(), pytest.raises(ConfigError, match=message):
+    registry.build('vgg16@4', tf.placeholder(tf.float32, shape), classes, mode)

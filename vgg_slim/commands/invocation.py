@@ -106,7 +106,7 @@ def run(
   try:
     argv, notes = flag_files.expand(argv)
     positional = flags.FLAGS(argv)[1:]
-  except flags.Error as error:
+  except (flags.Error, UnicodeDecodeError) as error:
     _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
   takes_arguments = not takes_command and bool(inspect.signature(main).parameters)
   if positional and not takes_arguments:

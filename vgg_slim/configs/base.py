@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from vgg_slim.configs import types
 from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import find_setting
 
@@ -24,7 +25,9 @@ class Config:
       object.__setattr__(self, field.name, value)
       described = find_setting(field)
       may_be_none = field.default is None and value is None
-      if described and described.allowed and not may_be_none:
+      if not types.fits(value, field.type):
+        checks.require(False, field.name, types.describe(field.type))
+      elif described and described.allowed and not may_be_none:
         allowed = described.allowed
         checks.require(allowed.accepts(value), field.name, allowed.text)
     self._check_together(checks)

@@ -123,7 +123,7 @@ class TrainConfig(Config):
     """
     try:
       values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
       raise ConfigError(f'not JSON: {error}') from error
     check_fields(values, cls, 'the top level', may_lack_defaults=True)
     for section in SECTIONS.keys() & values.keys():

@@ -78,7 +78,7 @@ class Predictor:
     Raises:
       ConfigError: the test scale is too small for the network.
     """
-    scale = view.test_scale or contract.preprocessing.test_scale
+    scale = contract.preprocessing.test_scale if view.test_scale is None else view.test_scale
     views.check_test_scales([scale], contract.network.image_size)
     self.source, self.contract = source, contract
     self._view, self._test_scale = view, scale

@@ -54,9 +54,10 @@ def build(
     head: name of the head in `head_specs.HEADS`; the network's own by default.
 
   Raises:
-    ConfigError: there is no such network or head, the images are too small for `image_size`, or the
-      network does not support the pool rounding.
+    ConfigError: an argument is of another kind, there is no such network or head, the images are
+      too small for `image_size`, or the network does not support the pool rounding.
   """
+  _check_arguments(images, num_classes, mode)
   spec = specs.get(model) if isinstance(model, str) else model
   image_size, head = image_size or spec.image_size, head or spec.head
   window = 1 if num_classes is None else spec.head_window(image_size, head)
@@ -96,6 +97,16 @@ def build_from_config(net: NetConfig, images: tf.Tensor, mode: Mode) -> NetOutpu
     head=net.head,
   )
   return as_two_classes(outputs) if net.is_sigmoid else outputs
+
+
+def _check_arguments(images: tf.Tensor, num_classes: int | None, mode: Mode) -> None:
+  if not isinstance(mode, Training | Inference):
+    raise ConfigError(f'mode must be Training(...) or Inference(...), got {mode!r}.')
+  if num_classes is not None and num_classes < 1:
+    raise ConfigError(f'num_classes must be at least 1, or None for the trunk, got {num_classes}.')
+  if not tf.is_tensor(images) or images.shape.rank != 4 or images.shape[-1] != 3:
+    shape = images.shape if hasattr(images, 'shape') else type(images).__name__
+    raise ConfigError(f'images must be a tensor [N, H, W, 3] of float32, got {shape}.')
 
 
 def _check_side(images: tf.Tensor, spec: specs.NetSpec, image_size: int, window: int) -> None:

@@ -171,3 +171,21 @@ def test_a_damaged_image_in_a_zip_archive(tmp_path):
   image = image_archive.open_archive(path).splits['train'][0]
   with pytest.raises(OSError, match='compressed bytes are damaged'):
     image.read()
+
+
+@pytest.mark.parametrize('at', ['a member', 'a header'])
+def test_a_tar_that_ends_between_its_images(tmp_path, at):
+  path = write_tar(tmp_path / 'x.tar', {f'{c}/{n}.jpg': JPEGS[n] for c in 'ab' for n in range(4)})
+  with tarfile.open(path) as archive:
+    last = archive.getmembers()[-1]
+  path.write_bytes(path.read_bytes()[: last.offset + (300 if at == 'a header' else 0)])
+  with pytest.raises(DataError, match='is cut off: the block that ends an archive is missing'):
+    image_archive.open_archive(path)
+
+
+def test_changed_bytes_of_a_stored_image(tmp_path):
+  path = write_zip(tmp_path / 'x.zip', PETS, zipfile.ZIP_STORED)
+  path.write_bytes(path.read_bytes().replace(JPEGS[0], JPEGS[0][:-9] + b'changed!!'))
+  image = image_archive.open_archive(path).splits['train'][0]
+  with pytest.raises(OSError, match='do not match their checksum'):
+    image.read()

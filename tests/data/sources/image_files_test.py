@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -77,7 +78,13 @@ def test_the_message_says_why_a_file_cannot_be_read(tmp_path):
   for name, reason in (
     ('x.jpg', 'not an image that Pillow can read'),
     ('y.jpg', 'No such file or directory'),
-    ('', 'Is a directory'),
+    ('', 'not a regular file'),
   ):
     with pytest.raises(DataError, match=reason):
       read_file(str(tmp_path / name))
+
+
+def test_a_pipe_is_not_read(tmp_path):
+  os.mkfifo(tmp_path / 'x.png')  # reading it would wait for a writer
+  with pytest.raises(DataError, match='not a regular file'):
+    read_file(str(tmp_path / 'x.png'))

@@ -41,11 +41,13 @@ class Member(NamedTuple):
     offset: offset of the first byte in the archive.
     size: number of bytes in the archive.
     is_deflated: whether they are compressed as zip archives do.
+    checksum: CRC-32 of the file; None in a tar archive, which has none.
   """
 
   offset: int
   size: int
   is_deflated: bool = False
+  checksum: int | None = None
 
 
 class ArchiveImages(Sequence[LabeledImage]):
@@ -140,8 +142,17 @@ def _tar_members(path: pathlib.Path, plain: pathlib.Path) -> Iterator[tuple[str,
         if not member.isdir():
           is_regular = member.isreg() and not member.issparse()
           yield member.name, Member(member.offset_data, member.size) if is_regular else None
+      _check_end(path, plain, archive.offset)
   except tarfile.TarError as error:
     raise DataError(f'{path} is neither a tar nor a zip archive: {error}.') from error
+
+
+def _check_end(path: pathlib.Path, plain: pathlib.Path, offset: int) -> None:
+  """Raises DataError unless a block of zeros ends the archive; tarfile takes any end for one."""
+  with plain.open('rb') as stream:
+    stream.seek(offset)
+    if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+      raise DataError(f'{path} is cut off: the block that ends an archive is missing.')
 
 
 def _zip_members(path: pathlib.Path) -> Iterator[tuple[str, Member | None]]:
@@ -166,8 +177,8 @@ def _zip_members(path: pathlib.Path) -> Iterator[tuple[str, Member | None]]:
           raise DataError(f'{path} is damaged: {info.filename!r} is not where its index says.')
         offset = info.header_offset + _ZIP_HEADER.size + name_size + extra_size
         is_deflated = info.compress_type == zipfile.ZIP_DEFLATED
-        yield info.filename, Member(offset, info.compress_size, is_deflated)
-  except (zipfile.BadZipFile, struct.error) as error:
+        yield info.filename, Member(offset, info.compress_size, is_deflated, info.CRC)
+  except (zipfile.BadZipFile, struct.error, UnicodeDecodeError) as error:
     raise DataError(f'{path} is damaged: {error}.') from error
 
 
@@ -246,12 +257,14 @@ def _read_member(path: str, member: Member) -> bytes:
   with open(path, 'rb') as stream:
     stream.seek(member.offset)
     data = stream.read(member.size)
-  if not member.is_deflated:
-    return data
-  try:
-    return _inflater().decompress(data)
-  except zlib.error as error:
-    raise OSError(f'its compressed bytes are damaged: {error}') from error
+  if member.is_deflated:
+    try:
+      data = _inflater().decompress(data)
+    except zlib.error as error:
+      raise OSError(f'its compressed bytes are damaged: {error}') from error
+  if member.checksum is not None and zlib.crc32(data) != member.checksum:
+    raise OSError('its bytes do not match their checksum')
+  return data
 
 
 def _inflater() -> 'zlib._Decompress':

@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from vgg_slim.data.sources.labeled_images import read_regular_file
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
@@ -38,9 +39,9 @@ def read_file(path: str, smaller_side: int | None = None) -> host.StoredImage:
     DataError: the file does not exist or is not an image; the message gives only the reason.
   """
   try:
-    data = pathlib.Path(path).read_bytes()
+    data = read_regular_file(path)
   except OSError as error:
-    raise DataError(error.strerror) from error
+    raise DataError(error.strerror or str(error)) from error
   return host.read_image(data, smaller_side)
 
 

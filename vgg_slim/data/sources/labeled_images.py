@@ -86,7 +86,7 @@ class FileImages(Sequence[LabeledImage]):
 
   def __getitem__(self, index: int) -> LabeledImage:  # type: ignore[override]  # no slices
     name = self._names[index]
-    read = functools.partial(_read_file, os.path.join(self._root, name))
+    read = functools.partial(read_regular_file, os.path.join(self._root, name))
     return LabeledImage(self._prefix + name, int(self._labels[index]), read)
 
 
@@ -174,7 +174,8 @@ def fingerprint_files(paths: Sequence[str | os.PathLike]) -> str:
   return digest.hexdigest()
 
 
-def _read_file(path: str) -> bytes:
+def read_regular_file(path: str | os.PathLike) -> bytes:
+  """Returns the bytes of a file; raises OSError, also for what is not a regular file."""
   if not stat.S_ISREG(os.stat(path).st_mode):
     raise OSError('not a regular file')  # reading a pipe would block forever
   with open(path, 'rb') as stream:
