@@ -20,16 +20,24 @@ class Quartiles(Protocol):
 class Point(Protocol):
   """Seconds per image at a positive value of the parameter; more than `linear` is superlinear."""
 
-  value: float
-  image_seconds: Quartiles
-  linear: float
+  @property
+  def value(self) -> float: ...
+
+  @property
+  def image_seconds(self) -> Quartiles: ...
+
+  @property
+  def linear(self) -> float: ...
 
 
 class Line(Protocol):
   """A system, at ascending values of the parameter."""
 
-  name: str
-  points: Sequence[Point]
+  @property
+  def name(self) -> str: ...
+
+  @property
+  def points(self) -> Sequence[Point]: ...
 
 
 def draw_growth(lines: Sequence[Line], label: str) -> Figure:

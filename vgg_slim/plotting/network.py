@@ -31,11 +31,20 @@ _TEXT = '#333333'
 class Slab(Protocol):
   """Properties of a layer that are drawn; `kind` is a key of KINDS."""
 
-  label: str
-  kind: str
-  output_shape: tuple[int, int, int]
-  parameters: int
-  multiply_adds: int
+  @property
+  def label(self) -> str: ...
+
+  @property
+  def kind(self) -> str: ...
+
+  @property
+  def output_shape(self) -> tuple[int, int, int]: ...
+
+  @property
+  def parameters(self) -> int: ...
+
+  @property
+  def multiply_adds(self) -> int: ...
 
 
 def draw_network(slabs: Sequence[Slab], title: str) -> Figure:

@@ -31,12 +31,13 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
       f'{request.checkpoint} is not a checkpoint: there are no files {prefix}*.'
     )
   contract = find_contract(prefix)
-  if not (contract or request.model):
+  model = contract.network.model if contract and not request.model else request.model
+  if model is None:
     raise ConfigError(
       f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it; give '
       '--model.'
     )
-  spec = specs.get(request.model or contract.network.model)
+  spec = specs.get(model)
   foreign = slim_ckpt.read(prefix)
   slots = names.link(spec, foreign)
   guess = transform.guess_sizes(spec, foreign, slots)

@@ -28,10 +28,10 @@ def path() -> str:
     ConfigError: neither flag is given, or both are.
   """
   given = [flags.FLAGS[name].value for name in ('train_dir', 'checkpoint_path')]
-  given = [value for value in given if value]
-  if len(given) != 1:
+  paths = [str(value) for value in given if value]
+  if len(paths) != 1:
     raise ConfigError('Give either --train_dir or --checkpoint_path.')
-  return given[0]
+  return paths[0]
 
 
 def load_contract() -> tuple[str, contract.Contract]:

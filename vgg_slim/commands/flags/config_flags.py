@@ -167,7 +167,7 @@ def preprocessing_config_from_flags(
   if started:
     rgb_mean = started.preprocessing.rgb_mean
     pixel_scale = started.preprocessing.pixel_scale if pixel_scale is None else pixel_scale
-    contract.check_preprocessing(started, rgb_mean, pixel_scale, start.checkpoint)
+    contract.check_preprocessing(started, rgb_mean, pixel_scale, str(start.checkpoint))
   smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
   return field_flags.from_flags(
     config.PreprocessingConfig,
@@ -181,14 +181,15 @@ def preprocessing_config_from_flags(
   )
 
 
-def _pixel_scale(manifest: Manifest) -> float | tuple[float, ...] | None:
+def _pixel_scale(manifest: Manifest) -> float | tuple[float, float, float] | None:
   """Returns the value of --pixel_scale or --featurewise_std; None if neither is given."""
   values = flags.FLAGS
   if not values.featurewise_std:
     return values.pixel_scale
   if values.pixel_scale is not None:
     raise ConfigError('Give either --featurewise_std or --pixel_scale, not both.')
-  return tuple(1 / max(std, _SMALLEST_STD) for std in manifest.rgb_std)
+  red, green, blue = (1 / max(std, _SMALLEST_STD) for std in manifest.rgb_std)
+  return red, green, blue
 
 
 def fine_tune_config_from_flags(net: config.NetConfig, start: Start) -> config.FineTuneConfig:

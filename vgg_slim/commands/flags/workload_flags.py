@@ -1,6 +1,7 @@
 """Flags for the workloads that a benchmark runs. Loads no TensorFlow."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -69,7 +70,7 @@ def workloads(default_kinds: Sequence[str]) -> list[workload.Workload]:
     ConfigError: the value of a flag is invalid for such a workload.
     DataError: --data_dir does not contain a converted data set.
   """
-  values = flags.FLAGS
+  values: Any = flags.FLAGS
   kinds = values['what'].value or default_kinds
   data_dir = values['data_dir'].value
   if data_dir is None and _KINDS_WITH_DATA & set(kinds):
