@@ -12,9 +12,14 @@ _INCHES = (7, 4.6)
 class Quartiles(Protocol):
   """Median and quartiles, in seconds."""
 
-  median: float
-  lower: float
-  upper: float
+  @property
+  def median(self) -> float: ...
+
+  @property
+  def lower(self) -> float: ...
+
+  @property
+  def upper(self) -> float: ...
 
 
 class Point(Protocol):
