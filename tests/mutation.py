@@ -96,7 +96,7 @@ def repository_copy(root: pathlib.Path) -> Iterator[pathlib.Path]:
     copy = pathlib.Path(folder, 'repository')
     copy.mkdir()
     for source in root.iterdir():
-      if source.name in NOT_COPIED:
+      if source.name in NOT_COPIED or source.is_symlink():  # Bazel's outputs are links
         continue
       if source.is_dir():
         ignore = shutil.ignore_patterns('__pycache__')
