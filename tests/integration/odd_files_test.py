@@ -20,7 +20,11 @@ from vgg_slim.data.conversion.splitting import SplitRule
 from vgg_slim.data.sources import catalog
 from vgg_slim.preprocessing import graph_decoding, host
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [
+  pytest.mark.timeout(1800),
+  # What Pillow says of the EXIF data of some of these files.
+  pytest.mark.filterwarnings('ignore:Corrupt EXIF data:UserWarning'),
+]
 
 RGB = (np.add.outer(np.arange(24) * 4, np.arange(32) * 3)[..., np.newaxis] + (0, 30, 60)).astype(
   np.uint8

@@ -39,7 +39,7 @@ def script():
 )
 def test_it_predicts_like_the_checkpoint(tmp_path, side, model):
   prefix, contract = make_checkpoint(
-    tmp_path, model=model, image_size=side, num_classes=8, class_names=NAMES, test_scale=None
+    tmp_path, model=model, image_size=side, num_classes=8, class_names=NAMES, test_scale=side
   )
   images = tmp_path / 'images'
   images.mkdir()
