@@ -11,6 +11,7 @@ from vgg_slim.benchmarks import layer_walk, synthetic
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import slim, tf
 from vgg_slim.nets.net_spec import Layer
+from vgg_slim.nets.trunk import pad
 
 
 def build_step(workload: Workload) -> Callable[[], None]:
@@ -42,7 +43,7 @@ def build_logits(workload: Workload, images: tf.Tensor, is_training: bool) -> tf
   """Adds the workload's network; returns float32 [N, K], the mean of the class score map."""
 
   def conv(layer: Layer, net: tf.Tensor, padding: int | str | None = None) -> tf.Tensor:
-    net, padding = _pad(layer, net) if padding is None else (net, padding)
+    net, padding = pad(layer, net) if padding is None else (net, padding)
     return slim.conv2d(
       net,
       layer.channels,
@@ -57,7 +58,7 @@ def build_logits(workload: Workload, images: tf.Tensor, is_training: bool) -> tf
     )
 
   def max_pool(layer: Layer, net: tf.Tensor) -> tf.Tensor:
-    net, padding = _pad(layer, net)
+    net, padding = pad(layer, net)
     return slim.max_pool2d(net, layer.kernel, layer.stride, padding)
 
   def add(layer: Layer, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
@@ -78,17 +79,3 @@ def build_logits(workload: Workload, images: tf.Tensor, is_training: bool) -> tf
   }
   net = layer_walk.walk(layer_walk.layers_of(workload, kinds), images, kinds)
   return tf.reduce_mean(net, [1, 2])
-
-
-def _pad(layer: Layer, net: tf.Tensor) -> tuple[tf.Tensor, str]:
-  """Expresses the padding of `layer` in TensorFlow's terms.
-
-  Returns:
-    the maps, padded with zeros where neither of TensorFlow's paddings fits, and 'VALID' or 'SAME'.
-  """
-  if layer.padding == 0:
-    return net, 'VALID'
-  if layer.padding == 'SAME' or (layer.stride == 1 and 2 * layer.padding == layer.kernel - 1):
-    return net, 'SAME'
-  sides = [layer.padding, layer.padding]
-  return tf.pad(net, [[0, 0], sides, sides, [0, 0]]), 'VALID'

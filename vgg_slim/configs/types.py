@@ -23,9 +23,11 @@ _TESTS: dict[type, tuple[str, Callable[[Any], bool]]] = {
 def describe(hint: Any) -> str:
   """Returns the description of a type hint that completes 'must be ...'."""
   if _is_union(hint):
-    return ' or '.join('null' if arm is type(None) else describe(arm) for arm in _arguments(hint))
+    return ' or '.join(
+      'null' if arm is type(None) else describe(arm) for arm in typing.get_args(hint)
+    )
   if typing.get_origin(hint) is tuple:
-    return f'a list, each of it {describe(_arguments(hint)[0])}'
+    return f'a list, each of it {describe(typing.get_args(hint)[0])}'
   return _TESTS[hint][0] if hint in _TESTS else getattr(hint, '__name__', str(hint))
 
 
@@ -36,11 +38,11 @@ def fits(value: Any, hint: Any) -> bool:
   NaN and infinities are not. Any other hint fits every value.
   """
   if _is_union(hint):
-    return any(fits(value, arm) for arm in _arguments(hint))
+    return any(fits(value, arm) for arm in typing.get_args(hint))
   if hint is None or hint is type(None):
     return value is None
   if typing.get_origin(hint) is tuple:
-    return isinstance(value, tuple) and all(fits(item, _arguments(hint)[0]) for item in value)
+    return isinstance(value, tuple) and all(fits(item, typing.get_args(hint)[0]) for item in value)
   return _TESTS[hint][1](value) if hint in _TESTS else True
 
 
@@ -50,7 +52,3 @@ def _is_bool(value: Any) -> bool:
 
 def _is_union(hint: Any) -> bool:
   return typing.get_origin(hint) in (types.UnionType, typing.Union)
-
-
-def _arguments(hint: Any) -> tuple[Any, ...]:
-  return typing.get_args(hint)

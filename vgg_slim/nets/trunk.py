@@ -31,7 +31,7 @@ def build_trunk(images: tf.Tensor, spec: NetSpec) -> tuple[tf.Tensor, dict[str, 
 
 
 def _conv(layer: Layer, net: tf.Tensor) -> tf.Tensor:
-  net, padding = _pad(layer, net)
+  net, padding = pad(layer, net)
   return conv2d(
     net,
     layer.channels,
@@ -44,16 +44,19 @@ def _conv(layer: Layer, net: tf.Tensor) -> tf.Tensor:
 
 
 def _max_pool(layer: Layer, net: tf.Tensor) -> tf.Tensor:
-  net, padding = _pad(layer, net)
+  net, padding = pad(layer, net)
   if padding == 'SAME':
     return tf.nn.max_pool2d(net, layer.kernel, layer.stride, padding, name=layer.name)
   return max_pool(net, layer.kernel, layer.stride, scope=layer.name)
 
 
-def _pad(layer: Layer, net: tf.Tensor) -> tuple[tf.Tensor, str]:
+def pad(layer: Layer, net: tf.Tensor) -> tuple[tf.Tensor, str]:
   """Adds the zeros of the layer on all sides, unless 'SAME' is the same.
 
   'SAME' pads the left less than the right where the stride is 2 and the side even.
+
+  Returns:
+    The padded feature map, and the padding that remains for TensorFlow, 'SAME' or 'VALID'.
   """
   if layer.padding == 'SAME' or (layer.stride == 1 and 2 * layer.padding == layer.kernel - 1):
     return net, 'SAME'

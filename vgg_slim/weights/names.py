@@ -99,7 +99,7 @@ def aliases(spec: NetSpec) -> dict[str, Alias]:
   for layer in weight_layers(spec):
     table[layer.name] = Alias(layer.name, False, 'slim')
     table[f'{layer.name}/BatchNorm'] = Alias(layer.name, True, 'slim')
-  for style, scope, name, norm in _ROWS.get(type(spec), _no_rows)(spec):
+  for style, scope, name, norm in _rows(spec):
     table.setdefault(name, Alias(scope, False, style))
     table.setdefault(norm, Alias(scope, True, style))
   return table
@@ -108,7 +108,7 @@ def aliases(spec: NetSpec) -> dict[str, Alias]:
 def keras_names(spec: NetSpec) -> dict[str, tuple[str, str]]:
   """Keras's names (layer, batch norm) by our layer, as in the current applications."""
   names: dict[str, tuple[str, str]] = {}
-  for style, layer, name, norm in _ROWS.get(type(spec), _no_rows)(spec):
+  for style, layer, name, norm in _rows(spec):
     if style == 'keras':
       names.setdefault(layer, (name, norm))
   return names
@@ -263,9 +263,10 @@ def _resnet_rows(spec: ResNetSpec) -> Iterator[Row]:
     yield 'torch', ours, 'fc', 'fc.bn'
 
 
-def _no_rows(spec: NetSpec) -> Iterator[Row]:
-  yield from ()
-
-
 # Families that are not listed have only tf-slim's names.
 _ROWS: dict[type, Callable[..., Iterator[Row]]] = {VggSpec: _vgg_rows, ResNetSpec: _resnet_rows}
+
+
+def _rows(spec: NetSpec) -> Iterator[Row]:
+  family = _ROWS.get(type(spec))
+  return family(spec) if family else iter(())

@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from vgg_slim.data.sources import image_files, image_folder, split_names
+from vgg_slim.data.sources.image_files import HEAD_BYTES
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
-_HEAD_BYTES = 16
-_DEFLATED_HEAD = 4096  # compressed bytes that give at least _HEAD_BYTES
+_DEFLATED_HEAD = 4096  # compressed bytes that give at least HEAD_BYTES
 # First bytes of a file -> function that opens it for decompression.
 _COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
   b'\x1f\x8b': gzip.open,
@@ -119,7 +119,7 @@ def open_archive(path: pathlib.Path, class_names: Sequence[str] | None = None) -
 def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
   """Returns the path of the plain archive, and the temporary file if the archive is compressed."""
   with path.open('rb') as stream:
-    head = stream.read(_HEAD_BYTES)
+    head = stream.read(HEAD_BYTES)
   reader = next((read for magic, read in _COMPRESSIONS.items() if head.startswith(magic)), None)
   if reader is None:
     return path, None
@@ -205,9 +205,9 @@ def _select_images(
 def _read_head(stream: BinaryIO, member: Member) -> bytes:
   stream.seek(member.offset)
   if not member.is_deflated:
-    return stream.read(min(_HEAD_BYTES, member.size))
+    return stream.read(min(HEAD_BYTES, member.size))
   try:
-    return _inflater().decompress(stream.read(min(_DEFLATED_HEAD, member.size)), _HEAD_BYTES)
+    return _inflater().decompress(stream.read(min(_DEFLATED_HEAD, member.size)), HEAD_BYTES)
   except zlib.error:
     return b''
 
@@ -228,9 +228,7 @@ def _splits_in(
   contents: dict[str, set[str]] = {}
   for folder, *others in (name.split('/') for name in names):
     contents.setdefault(folder, set()).update(others[:-1][:1])
-  if class_names is not None and set(contents) <= set(class_names):
-    return {}
-  return split_names.group_folders(path, contents)
+  return split_names.group_folders(path, contents, class_names)
 
 
 def _by_folder(names: Collection[str], split_by_folder: Mapping[str, str]) -> dict[str, list[str]]:

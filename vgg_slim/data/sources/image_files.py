@@ -10,7 +10,7 @@ from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
 
 STDIN = '-'
-_HEAD_BYTES = 16  # enough for the signature of every format
+HEAD_BYTES = 16  # enough for the signature of every format
 
 
 def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]:
@@ -112,7 +112,7 @@ def _is_image(path: pathlib.Path) -> bool:
     return False
   try:
     with path.open('rb') as stream:
-      return host.is_image_file(path.suffix, stream.read(_HEAD_BYTES))
+      return host.is_image_file(path.suffix, stream.read(HEAD_BYTES))
   except OSError:
     return False
 

@@ -75,11 +75,8 @@ def open_folder(root: pathlib.Path, class_names: Sequence[str] | None = None) ->
 
 def _splits_in(root: pathlib.Path, class_names: Sequence[str] | None) -> dict[str, str]:
   """Returns the split of each folder in `root`; empty if the folders are classes."""
-  folders = list_folders(root)
-  if class_names is not None and set(folders) <= set(class_names):
-    return {}
-  contents = {name: list_folders(root / name) for name in folders}
-  return split_names.group_folders(root, contents)
+  contents = {name: list_folders(root / name) for name in list_folders(root)}
+  return split_names.group_folders(root, contents, class_names)
 
 
 def list_class_folders(

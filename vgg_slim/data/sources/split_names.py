@@ -4,7 +4,7 @@ No TensorFlow.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from vgg_slim.errors import DataError
 
@@ -29,12 +29,15 @@ def split_of(name: str) -> str | None:
   return _NAMES.get(name) or _NAMES.get(_SUFFIX.sub('', name))
 
 
-def group_folders(where: object, contents: Mapping[str, Iterable[str]]) -> dict[str, str]:
+def group_folders(
+  where: object, contents: Mapping[str, Iterable[str]], class_names: Collection[str] | None = None
+) -> dict[str, str]:
   """Decides whether folders are splits or classes.
 
   Args:
     where: folder or archive to name in messages.
     contents: names of the folders in each folder; a folder that holds images directly has none.
+    class_names: all classes, where the user lists them; folders with these names are classes.
 
   Returns:
     The split of each folder, in the order of SPLITS; empty if the folders are classes.
@@ -43,6 +46,8 @@ def group_folders(where: object, contents: Mapping[str, Iterable[str]]) -> dict[
     DataError: two folders name the same split, none is for training, or folders look like splits
       by what they hold but not by their names; says what they look like and the way out.
   """
+  if class_names is not None and set(contents) <= set(class_names):
+    return {}
   inner = {name: frozenset(folders) for name, folders in contents.items()}
   split_by_folder = {name: split for name in inner if (split := split_of(name))}
   others = sorted(set(inner) - set(split_by_folder))
