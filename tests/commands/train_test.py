@@ -133,6 +133,14 @@ def test_fine_tuning_restores_the_checkpoint_and_trains_only_the_scopes(data_dir
   }
 
 
+def test_a_length_below_the_step_of_the_run_is_not_called_done(data_dir, capsys):
+  run = (f'--data_dir={data_dir}', '--train_dir=first', *SMALL)
+  assert run_tool(train, *run, '--max_steps=2') == 0
+  capsys.readouterr()
+  assert run_tool(train, *run, '--max_steps=1') == 0
+  assert 'Nothing was trained: the run is at step 2 already' in capsys.readouterr().out
+
+
 def test_an_error_in_fine_tuning_flags_leaves_no_train_dir(data_dir, tmp_path, capsys):
   assert (
     run_tool(train, f'--data_dir={data_dir}', '--train_dir=first', *SMALL, '--max_steps=1') == 0

@@ -29,3 +29,14 @@ def test_each_run_has_a_training_and_a_validation_curve(tmp_path):
 def test_without_validation_the_training_curve_has_the_name_of_the_run():
   loss, _ = draw_history({'a': history((None,) * 3)}).axes
   assert [text.get_text() for text in loss.get_legend().get_texts()] == ['a', 'dashed: training']
+
+
+def test_a_run_of_one_epoch_shows_a_point_of_each_curve_and_distinct_ticks():
+  point = Curve((1.0,), (0.801,), (0.804,))
+  figure = draw_history({'a': History(point, point)})
+  figure.canvas.draw()
+  for axes in figure.axes:
+    assert [line.get_marker() for line in axes.lines[:2]] == ['.', 'o']
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+      texts = [label.get_text() for label in labels]
+      assert len(set(texts)) == len(texts)

@@ -120,7 +120,13 @@ def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
     return
   if result.ended_early:
     print(f'Ended early: {result.ended_early}.')
-  print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
+  if result.step > result.total_steps:
+    print(
+      f'Nothing was trained: the run is at step {result.step} already, past the requested '
+      f'{result.total_steps}; {result.checkpoint}.'
+    )
+  else:
+    print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
   evaluate = installation.call('evaluate')
   print(f'Evaluate:    {evaluate} --train_dir={shlex.quote(train_dir)}')
   logdir = os.path.dirname(os.path.normpath(train_dir)) or '.'

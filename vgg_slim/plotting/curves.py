@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from vgg_slim.plotting.text import families, plain
 
@@ -50,9 +51,10 @@ def draw_history(runs: Mapping[str, History]) -> Figure:
     _draw(accuracy, history.accuracy, color, _with_best(label, history.accuracy))
   loss.set(xlabel='epoch', ylabel='loss')
   accuracy.set(xlabel='epoch', ylabel='accuracy')
-  accuracy.yaxis.set_major_formatter(lambda value, _: f'{value:.0%}')
+  accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
   for axes in (loss, accuracy):
-    axes.plot([], [], '--', color='gray', label='dashed: training')
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.plot([], [], '.--', color='gray', label='dashed: training')
     axes.grid(alpha=0.3)
     axes.legend(prop={'size': 'small', 'family': families(*runs)})
   return figure
@@ -61,7 +63,8 @@ def draw_history(runs: Mapping[str, History]) -> Figure:
 def _draw(axes: Axes, curve: Curve, color: str, name: str) -> None:
   has_validation = any(value is not None for value in curve.validation)
   train_label = None if has_validation else name
-  axes.plot(curve.epochs, _numbers(curve.train), '--', color=color, alpha=0.6, label=train_label)
+  train = _numbers(curve.train)
+  axes.plot(curve.epochs, train, '.--', color=color, alpha=0.6, label=train_label)
   if has_validation:
     axes.plot(curve.epochs, _numbers(curve.validation), 'o-', color=color, ms=3, label=name)
 
