@@ -39,7 +39,7 @@ def npy():
     ('a.zip', zipped('config.json', 'model.weights.h5'), 'keras'),
     ('a', zipped('archive/data.pkl', 'archive/data/0'), 'torch'),
     ('a.npz', zipped('a.npy', 'b/c.npy'), 'npz'),
-    ('a.npy', npy(), 'npz'),
+    ('a.npy', npy(), 'npy'),
     ('a.pth', b'\x80\x02\x8a', 'torch'),
     ('a.dat', (8).to_bytes(8, 'little') + b'{"a": 1}', 'safetensors'),
     ('a.onnx', b'\x08\x07', 'onnx'),

@@ -118,19 +118,26 @@ def test_slim_checkpoints_are_copied_bit_for_bit(small_spec, tmp_path, version):
   assert 'not compared with the source: the arrays are TensorFlow variables already' in printed
 
 
-def test_names_and_layout_of_the_first_vgg16_npz(small_spec, tmp_path):
+@pytest.mark.parametrize(
+  ('file', 'note'),
+  [('m.npz', 'input: the script of Frossard'), ('m.npy', 'take B, G, R; give --bgr')],
+)
+def test_names_and_layout_of_the_first_vgg16_files(small_spec, tmp_path, file, note):
   spec = small_spec('vgg_a')
   ours = fabricated.random_arrays(SIZES.shapes(spec))
-  theirs = {}
+  theirs, layers = {}, {}
   for name, array in ours.items():
     layer, part = name.split('/')[-2:]
     array = (
       array.reshape(-1, array.shape[-1]) if layer.startswith('fc') and array.ndim > 1 else array
     )
     theirs[f'{layer}_{"W" if part == "weights" else "b"}'] = array
+    layers.setdefault(layer, []).append(array)  # weights, biases
   npz.write_weights(str(tmp_path / 'm.npz'), theirs)
-  _, printed = import_file(tmp_path / 'm.npz', 'vgg_a', tmp_path / 'm')
-  assert 'no framework belongs to .npz' in printed
+  np.save(tmp_path / 'm.npy', layers, allow_pickle=True)
+  _, printed = import_file(tmp_path / file, 'vgg_a', tmp_path / 'm')
+  assert 'no framework belongs to' in printed
+  assert note in printed
   got = slim_ckpt.read(str(tmp_path / 'm')).arrays
   for name, array in ours.items():
     np.testing.assert_array_equal(got[f'{spec.scope}/{name}'], array)

@@ -8,10 +8,10 @@
       --rgb_mean=123.675,116.28,103.53 --rgb_std=58.395,57.12,57.375
 
 Reads TensorFlow checkpoints (V1 and V2), Keras .h5, .weights.h5 and .keras, torch .pth (state dicts
-only), .safetensors, .onnx and .npz; pickled files are refused. Every array is listed by name, and
-an array that is missing, left over or of the wrong shape stops the import. The outputs of the
-checkpoint are then compared with those of the source framework, if that is installed. OUTPUT.json,
-the contract, describes the input of the network.
+only), .safetensors, .onnx, .npz and .npy with a dict of layers; other pickled files are refused.
+Every array is listed by name, and an array that is missing, left over or of the wrong shape stops
+the import. The outputs of the checkpoint are then compared with those of the source framework, if
+that is installed. OUTPUT.json, the contract, describes the input of the network.
 """
 
 import pathlib

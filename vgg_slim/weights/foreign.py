@@ -32,6 +32,7 @@ class ForeignWeights:
     dense_out_in: whether dense kernels are [out, in] rather than [in, out].
     in_order: whether the arrays are in the order of the network's layers.
     epsilons: epsilon of batch norms by foreign layer name, where the file holds it.
+    input_note: what is known about the input of networks in such files, a line of the report.
   """
 
   format: str
@@ -43,6 +44,7 @@ class ForeignWeights:
   dense_out_in: bool = False
   in_order: bool = False
   epsilons: dict[str, float] = dataclasses.field(default_factory=dict)
+  input_note: str = ''
 
 
 def is_bookkeeping(name: str) -> bool:
@@ -72,7 +74,8 @@ def as_float32(path: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray
     if not (np.issubdtype(array.dtype, np.floating) or array.dtype.name == 'bfloat16'):
       problems.append(f'{name} is {array.dtype}')
       continue
-    converted[name] = np.ascontiguousarray(array, np.float32)
+    with np.errstate(over='ignore'):  # reported as not finite
+      converted[name] = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(converted[name]).all():
       problems.append(f'{name} holds values that are not finite')
   if problems:

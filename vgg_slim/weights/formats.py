@@ -7,12 +7,12 @@ import zipfile
 
 from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import keras_h5, npz, onnx_model, slim_ckpt, torch_state
+from vgg_slim.weights import keras_h5, npy_pickle, npz, onnx_model, slim_ckpt, torch_state
 from vgg_slim.weights.foreign import ForeignWeights
 
 KNOWN = (
   'a TensorFlow checkpoint (V1 or V2), Keras .h5, .weights.h5 or .keras, torch .pth, .safetensors, '
-  '.onnx or .npz'
+  '.onnx, .npz, or .npy with a dict of layers'
 )
 
 _HDF5_MAGIC = b'\x89HDF\r\n\x1a\n'
@@ -26,6 +26,7 @@ READERS = {
   'torch': torch_state.read_torch,
   'safetensors': torch_state.read_safetensors,
   'onnx': onnx_model.read,
+  'npy': npy_pickle.read,
   'npz': npz.read,
 }
 
@@ -74,7 +75,7 @@ def _find_by_bytes(path: str, head: bytes, tail: bytes) -> str | None:
   if head.startswith(b'PK'):
     return _find_in_zip(path)
   if head.startswith(_NPY_MAGIC):
-    return 'npz'
+    return 'npy'
   if tail == _TABLE_MAGIC:
     return 'checkpoint'
   if head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < os.path.getsize(path):

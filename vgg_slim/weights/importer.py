@@ -134,6 +134,8 @@ def _headline(spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, si
   if spec.batch_norm and not request.batch_norm_epsilon and not foreign.epsilons:
     epsilon = transform.default_epsilon(spec, foreign)
     lines.append(f'batch norm: the file does not hold epsilon; assuming {epsilon:g}')
+  if foreign.input_note:
+    lines.append(foreign.input_note)
   if foreign.framework == 'torch' and request.change.rgb_std is None:
     lines.append('input: --rgb_std is not given; torchvision divides by 58.395,57.12,57.375')
   return '\n'.join(lines)

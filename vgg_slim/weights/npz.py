@@ -7,10 +7,11 @@ import numpy as np
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
-_HOW_TO_CONVERT = (
-  "if you trust the file, numpy.savez('NAME.npz', **{f'{layer}_{part}': array for layer, arrays "
-  "in numpy.load(FILE, allow_pickle=True, encoding='latin1').item().items() for part, array in "
-  "zip('Wb', arrays)}) converts it"
+# The first VGG16 for TensorFlow, https://www.cs.toronto.edu/~frossard/post/vgg16.
+_FROSSARD_KERNEL = 'conv1_1_W'
+_FROSSARD_NOTE = (
+  "input: the script of Frossard's vgg16_weights.npz, which has these names, feeds R, G, B minus "
+  'the mean of --rgb_mean; leave --bgr out for it.'
 )
 
 
@@ -18,7 +19,7 @@ def read(path: str) -> ForeignWeights:
   """Reads an archive whose names are ours (`vgg_16/conv1/conv1_1/weights`) or `conv1_1_W`.
 
   Raises:
-    CheckpointError: the file is truncated, damaged, pickled or a single `.npy` array.
+    CheckpointError: the file is truncated or damaged, or an array in it is pickled.
   """
   arrays, skipped = {}, []
   name = ''
@@ -26,27 +27,20 @@ def read(path: str) -> ForeignWeights:
     # NumPy does not close a file that it opened itself and cannot read.
     with open(path, 'rb') as file:
       loaded = np.load(file, allow_pickle=False)
-      if isinstance(loaded, np.ndarray):
-        raise CheckpointError(
-          f'{path} holds one array {list(loaded.shape)} without names; expected an .npz with one '
-          'array per variable.'
-        )
       for name in loaded.files:
         if is_bookkeeping(name):
           skipped.append(name)
         else:
           arrays[name] = loaded[name]
   except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-    if isinstance(error, CheckpointError):
-      raise
     if 'allow_pickle' in str(error):
-      subject = f'{path}, array {name!r},' if name else path
       raise CheckpointError(
-        f'{subject} is pickled, and a pickle can run any code; expected plain arrays: '
-        f'{_HOW_TO_CONVERT}.'
+        f'{path}, array {name!r}, is pickled, and a pickle can run any code; expected one plain '
+        'array per variable.'
       ) from error
     raise unreadable(path, 'an .npz archive', error) from error
-  return ForeignWeights('.npz', 'npz', as_float32(path, arrays), tuple(skipped))
+  note = _FROSSARD_NOTE if _FROSSARD_KERNEL in arrays else ''
+  return ForeignWeights('.npz', 'npz', as_float32(path, arrays), tuple(skipped), input_note=note)
 
 
 def write_weights(path: str, arrays: dict[str, np.ndarray]) -> None:
