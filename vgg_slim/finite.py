@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vgg_slim.errors import NonFiniteError
+from vgg_slim.wording import counted
 
 
 def check_finite(
@@ -26,7 +27,11 @@ def check_finite(
   if finite.all():
     return
   bad = np.flatnonzero(~finite)
-  more = f' and {len(bad) - 1} of the {len(values)} images scored with it' if len(bad) > 1 else ''
+  more = (
+    f' and {len(bad) - 1} of the {counted(len(values), "image")} scored with it'
+    if len(bad) > 1
+    else ''
+  )
   raise NonFiniteError(
     f'{checkpoint} gives values that are not finite for image {name_of(int(bad[0]))}{more}: its '
     'weights have diverged, or they do not fit this input. Use an earlier checkpoint.'

@@ -47,10 +47,10 @@ def test_all_invalid_values_are_named_at_once():
     'rgb_mean must be three numbers',
     'pixel_scale must be positive',
     "channel_order must be 'RGB', got 'BGR'",
-    'there are 1 class names for num_classes=2',
+    'class_names has 1 name for num_classes=2',
   ):
     assert message in str(error.value)
-  with pytest.raises(ConfigError, match=r'channel_order.*1 class names for num_classes=2'):
+  with pytest.raises(ConfigError, match=r'channel_order.*class_names has 1 name for num_classes=2'):
     replace(TWO_CLASSES, channel_order='BGR', class_names=('cat',))
 
 

@@ -120,7 +120,7 @@ def test_all_problems_are_listed(data_dir):
     (lambda s: s['shards'][1].pop('sha256'), r"split 'train', shard 1: missing \['sha256'\]"),
     (lambda s: s['shards'][0].update(file='../x'), 'must be the name of a file in this folder'),
     (lambda s: s.update(num_examples=5), 'num_examples is 5, but its shards add up to 4'),
-    (lambda s: s.update(examples_per_class=[4]), 'has 1 numbers, but there are 2 class names'),
+    (lambda s: s.update(examples_per_class=[4]), 'has 1 number for 2 class names'),
   ],
 )
 def test_a_broken_split_is_named(data_dir, change, message):

@@ -37,7 +37,7 @@ def test_classes_without_images_and_a_missing_validation_split_are_warnings(made
   manifest = made[1]
   train = dataclasses.replace(manifest.splits['train'], examples_per_class=(18, 0))
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits={'train': train}))
-  assert (finding.level, finding.text) == (WARN, '1 classes have no training images: class_1')
+  assert (finding.level, finding.text) == (WARN, '1 class without training images: class_1')
   splits = {'train': manifest.splits['train']}
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits=splits))
   assert finding.level == WARN
@@ -47,7 +47,7 @@ def test_classes_without_images_and_a_missing_validation_split_are_warnings(made
 def test_labels_outside_the_classes_are_a_failure(made):
   finding = data_set.examine_labels(*made, num_classes=1)
   assert finding.level == FAIL
-  assert 'has label 1; with 1 classes, 0 to 0 are allowed' in finding.text
+  assert 'has label 1; with 1 class, 0 to 0 are allowed' in finding.text
 
 
 def test_a_changed_byte_is_a_failure(made, tmp_path):

@@ -88,7 +88,7 @@ def test_a_run_is_described_in_one_line(made):
 def test_memory_and_disk_space(made):
   config, _ = made
   needed = preflight.needed_memory(config, 7)
-  assert trial.examine_memory(config, needed, on_gpu=False).text.endswith('; at most 7 images fit')
+  assert trial.examine_memory(config, needed, on_gpu=False).text.endswith('; at most 7 images')
   assert trial.examine_memory(config, 1, on_gpu=False).level == FAIL
   assert trial.examine_memory(config, 1, on_gpu=True).level == OK
   # The three that are kept and the next one, each with weights and momentum.

@@ -50,7 +50,7 @@ def test_an_image_scored_never_or_twice_is_an_error():
 
 def test_more_images_than_in_the_manifest_are_an_error():
   table = ScoreTable(1, 2)
-  with pytest.raises(DataError, match='more than the 1 images'):
+  with pytest.raises(DataError, match='more than the 1 image of'):
     table.add(np.array([0, 1]), np.full([2, 2], 0.5), np.array([0, 0]))
-  with pytest.raises(DataError, match='more than the 1 images'):
+  with pytest.raises(DataError, match='more than the 1 image of'):
     table.add(np.array([1]), np.array([[0.5, 0.5]]), np.array([0]))

@@ -184,7 +184,7 @@ def vgg_b_file(tmp_path_factory):
       r'vgg_b/fc6/weights: file fc1/kernel \[128, 6\], network \[3, 3,',
     ),
     ('vgg_a@3', {}, '4 unexpected: block1_conv2/kernel .* The file fits --model=vgg_b'),
-    ('vgg_b', {'class_names': ('a', 'b')}, '2 class names for num_classes=5'),
+    ('vgg_b', {'class_names': ('a', 'b')}, 'class_names has 2 names for num_classes=5'),
   ],
 )
 def test_a_file_that_does_not_fit_is_refused_with_advice(

@@ -16,6 +16,7 @@ from vgg_slim.benchmarks.turns import Outcome
 from vgg_slim.benchmarks.workload import Workload, flop
 from vgg_slim.errors import BenchmarkError
 from vgg_slim.nets.summary import format_bytes
+from vgg_slim.wording import counted
 
 FORMAT = 1
 
@@ -99,10 +100,11 @@ def title(row: Row) -> str:
   """Describes the network and how it runs, or for 'convert' the data set."""
   load = row.workload
   if load.what == 'convert':
-    return f'{load.batch_size} images of {load.image_size} px, {load.threads} workers'
+    images = f'{counted(load.batch_size, "image")} of {load.image_size} px'
+    return f'{images}, {counted(load.threads, "worker")}'
   return (
     f'{load.model} at {load.image_size} px, batch {load.batch_size}, '
-    f'{load.precision}, {load.threads} threads'
+    f'{load.precision}, {counted(load.threads, "thread")}'
   )
 
 
@@ -134,7 +136,7 @@ def classic_line(row: Row) -> str:
   """A line in the format of the 2016 AlexNet and VGG benchmarks: 'forward across 30 steps, ...'."""
   seconds = row.statistics
   return (
-    f'{row.workload.what} across {seconds.batches} steps, '
+    f'{row.workload.what} across {counted(seconds.batches, "step")}, '
     f'{seconds.mean:.3f} +/- {seconds.deviation:.3f} sec / batch'
   )
 
@@ -224,7 +226,7 @@ def machine() -> str:
     text = pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8')
     match = re.search(r'^model name\s*: (.*)$', text, re.MULTILINE)
     name = match[1] if match else name
-  return f'{name}, {os.cpu_count()} cores'
+  return f'{name}, {counted(os.cpu_count() or 1, "core")}'
 
 
 def write_rows(stream: BinaryIO, rows: Sequence[Row]) -> None:

@@ -24,6 +24,7 @@ from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.preprocessing import description, test_scales
 from vgg_slim.preprocessing.description import Preprocessing
+from vgg_slim.wording import counted, listed
 
 FORMAT_VERSION = 1
 EXPORTED_FILE = 'contract.json'  # in the folder of an export
@@ -84,7 +85,9 @@ def _problems(
   if channel_order != CHANNEL_ORDER:
     problems.append(f'channel_order must be {CHANNEL_ORDER!r}, got {channel_order!r}')
   if class_names is not None and len(class_names) != num_classes:
-    problems.append(f'there are {len(class_names)} class names for num_classes={num_classes}')
+    problems.append(
+      f'class_names has {counted(len(class_names), "name")} for num_classes={num_classes}'
+    )
   return problems
 
 
@@ -215,9 +218,8 @@ def check_class_names(
   ]
   if len(theirs) != len(ours):
     different.insert(0, f'{len(theirs)} of them, here {len(ours)}')
-  more = f' and {len(different) - _SHOWN} more' if len(different) > _SHOWN else ''
   raise CheckpointError(
-    f'{checkpoint} {problem}: {"; ".join(different[:_SHOWN])}{more}. {hint}'.strip()
+    f'{checkpoint} {problem}: {listed(different, _SHOWN, "; ")}. {hint}'.strip()
   )
 
 

@@ -11,6 +11,7 @@ from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 from vgg_slim.ops.scopes import is_under
+from vgg_slim.wording import listed
 
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'  # TensorFlow's suffix for a variable's moving average
 _SHOWN = 5
@@ -175,9 +176,8 @@ def check_fits(
     elif stored[name] != shape and not (of_any_length and is_under(name, [of_any_length])):
       problems.append(f'{name} has shape {stored[name]}, expected {shape}')
   if problems:
-    more = f' and {len(problems) - _SHOWN} more' if len(problems) > _SHOWN else ''
     raise CheckpointError(
-      f'{checkpoint} does not fit the network: {"; ".join(problems[:_SHOWN])}{more}.'
+      f'{checkpoint} does not fit the network: {listed(problems, _SHOWN, "; ")}.'
     )
 
 

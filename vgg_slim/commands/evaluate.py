@@ -38,6 +38,7 @@ from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.evaluation import candidates, class_map, eval_config, tables
+from vgg_slim.wording import counted
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
 _CHECKPOINT = flags.DEFINE_string(
@@ -142,7 +143,7 @@ def _evaluate(
   shown, comparisons = tables.make_tables(scored), tables.compare(scored)
   for result in scored:
     step = 'imported' if result.step is None else f'step {result.step}'
-    where = f'{result.config.split} split, {len(result.labels)} images'
+    where = f'{result.config.split} split, {counted(len(result.labels), "image")}'
     print(f'{result.model}, {step}, {where}: {result.checkpoint}')
   if scored[-1].config.flip:
     print('Each image is averaged with its mirror image (disable with --noflip; predict: --flip).')

@@ -26,6 +26,7 @@ from vgg_slim.commands.flags import checkpoint_flags
 from vgg_slim.data import manifest as manifests
 from vgg_slim.features import cache
 from vgg_slim.nets import geometry, specs
+from vgg_slim.wording import counted
 
 checkpoint_flags.define()
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Folder made by tools/convert_to_tfrecord.')
@@ -86,13 +87,13 @@ def main() -> None:
     for split, count in counts.items():
       path = cache.features_path(folder, split)
       if path.exists():
-        print(f'{path} already exists with {count} images; nothing to do.')
+        print(f'{path} already exists with {counted(count, "image")}; nothing to do.')
         continue
       with progress.show(f'Extracting {split}') as report:
         bottleneck.run_extraction(
           key, checkpoint, data_dir, manifest, split, path, _BATCH_SIZE.value, report
         )
-      print(f'Wrote {path}: {key.layer} of {count} images.')
+      print(f'Wrote {path}: {key.layer} of {counted(count, "image")}.')
 
 
 def _check_sides_and_layer(contract: contracts.Contract) -> None:

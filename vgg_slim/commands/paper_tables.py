@@ -24,6 +24,7 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import significance, tables
 from vgg_slim.nets import specs
+from vgg_slim.wording import counted
 
 if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.evaluation import results
@@ -69,7 +70,9 @@ def main() -> None:
     scored = paper_tables.run_all(
       settings, recipe, data_dir, manifest, folder, lambda text: print(text, file=sys.stderr)
     )
-  print(f'{manifest.dataset}, {manifest.split("validation").num_examples} validation images')
+  print(
+    f'{manifest.dataset}, {counted(manifest.split("validation").num_examples, "validation image")}'
+  )
   for number, rows in paper_tables.make_tables(scored).items():
     if rows:
       _print_rows(number, rows)

@@ -34,6 +34,7 @@ from vgg_slim.data.sources import image_files
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import predictions, views
 from vgg_slim.nets import geometry, specs
+from vgg_slim.wording import counted, listed
 
 if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.evaluation import predictor
@@ -97,10 +98,10 @@ def main(arguments: list[str]) -> None:
   with output_files.open_outputs(written, folders) as streams:
     failures = _predict(paths, made_for, streams)
   if failures:
-    more = f'; and {len(failures) - _MAX_NAMED} more' if len(failures) > _MAX_NAMED else ''
-    reasons = '; '.join(f'{file}: {reason}' for file, reason in failures[:_MAX_NAMED])
+    reasons = [f'{file}: {reason}' for file, reason in failures]
     raise DataError(
-      f'{len(failures)} of {len(paths)} files could not be classified: {reasons}{more}.'
+      f'{len(failures)} of {counted(len(paths), "file")} could not be classified: '
+      f'{listed(reasons, _MAX_NAMED, "; ")}.'
     )
 
 

@@ -30,6 +30,7 @@ from vgg_slim.commands.flags import checkpoint_flags, config_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
+from vgg_slim.wording import counted
 
 if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.training import loop
@@ -143,12 +144,15 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
   train = manifest.split('train')
   reporter.line(
-    f'{config.net.model} at {config.net.image_size} px on {train.num_examples} images of '
-    f'{manifest.num_classes} classes from {config.data_dir}, into {train_dir}.'
+    f'{config.net.model} at {config.net.image_size} px on '
+    f'{counted(train.num_examples, "image")} of '
+    f'{counted(manifest.num_classes, "class")} from {config.data_dir}, into {train_dir}.'
   )
   if config_flags.has_default_length() and not plan.is_resumed:
     steps = config.run.total_steps(train.num_examples)
-    reporter.line(f'{config.run.epochs:g} epochs, {steps} steps; set the length with --epochs.')
+    reporter.line(
+      f'{config.run.epochs:g} epochs, {counted(steps, "step")}; set the length with --epochs.'
+    )
   for line in plan.ignored:
     reporter.line(line)
   return api.train(

@@ -25,6 +25,7 @@ from vgg_slim.commands.flags import checkpoint_flags, field_flags
 from vgg_slim.errors import CheckpointError
 from vgg_slim.features import cache
 from vgg_slim.features.head_config import HeadConfig
+from vgg_slim.wording import counted
 
 if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.features import head
@@ -68,7 +69,9 @@ def main() -> None:
 def _summary(history: Sequence['head.EpochScores'], seconds: float) -> str:
   """Returns a line with the accuracies of the last epoch and of the best one."""
   last = history[-1]
-  text = f'{last.epoch} epochs in {seconds:.1f} s: train accuracy {last.train_accuracy:.2%}'
+  text = (
+    f'{counted(last.epoch, "epoch")} in {seconds:.1f} s: train accuracy {last.train_accuracy:.2%}'
+  )
   epochs = {s.epoch: s.validation_accuracy for s in history if s.validation_accuracy is not None}
   if not epochs:
     return f'{text}; there is no validation split.'

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vgg_slim import files
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted
 
 LABELS_FILE = 'labels.txt'
 
@@ -86,7 +87,7 @@ def check_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
     if got != expected
   ]
   if len(names) != len(class_names):
-    problems.append(f'it has {len(names)} lines, expected {len(class_names)}')
+    problems.append(f'it has {counted(len(names), "line")}, expected {len(class_names)}')
   if problems:
     raise DataError(f'{path} disagrees with the manifest: {"; ".join(problems)}.')
 

@@ -11,6 +11,7 @@ from typing import Any
 from vgg_slim import __version__, files
 from vgg_slim.data import labels
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted
 
 MANIFEST_FILE = 'manifest.json'
 FORMAT_VERSION = 2
@@ -302,8 +303,8 @@ def _split_from_json(values: Any, where: str, num_classes: int) -> Split:
     )
   if len(split.examples_per_class) != num_classes:
     raise DataError(
-      f'{where}: examples_per_class has {len(split.examples_per_class)} numbers, but there are '
-      f'{num_classes} class names.'
+      f'{where}: examples_per_class has {counted(len(split.examples_per_class), "number")} for '
+      f'{counted(num_classes, "class name")}.'
     )
   return split
 

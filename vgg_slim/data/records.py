@@ -7,6 +7,7 @@ from typing import NamedTuple
 from vgg_slim.compat import tf
 from vgg_slim.data import example_proto
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted
 
 
 class ParsedExample(NamedTuple):
@@ -81,7 +82,7 @@ def check_records(paths: Iterable[str], num_classes: int, limit: int | None = No
         if len(labels) != 1 or not 0 <= labels[0] < num_classes:
           raise DataError(
             f'{path}: record {number} (from 0) has label {", ".join(map(str, labels)) or "none"}; '
-            f'with {num_classes} classes, 0 to {num_classes - 1} are allowed.'
+            f'with {counted(num_classes, "class")}, 0 to {num_classes - 1} are allowed.'
           )
         number += 1
     except tf.errors.DataLossError as error:

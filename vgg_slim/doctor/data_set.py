@@ -13,6 +13,7 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
+from vgg_slim.wording import counted, listed
 
 _NUM_IMAGES = 64  # images that are decoded
 _NUM_RECORDS = 1000  # records that are read from each shard if the check is not thorough
@@ -44,12 +45,11 @@ def examine_classes(manifest: Manifest) -> Finding:
   """Checks that every class has training images, and that there is a validation split."""
   counts = manifest.split('train').examples_per_class
   splits = ', '.join(f'{name} {split.num_examples}' for name, split in manifest.splits.items())
-  text = f'{manifest.dataset}, {manifest.num_classes} classes; images: {splits}'
+  text = f'{manifest.dataset}, {counted(manifest.num_classes, "class")}; images: {splits}'
   empty = [name for name, count in zip(manifest.class_names, counts, strict=True) if not count]
   if empty:
     remedy = f'Add some, or leave the class out. {_CONVERT}'
-    more = ', ...' if len(empty) > 3 else ''
-    text = f'{len(empty)} classes have no training images: {", ".join(empty[:3])}{more}'
+    text = f'{counted(len(empty), "class")} without training images: {listed(empty, 3)}'
     return Finding(WARN, 'data set', text, remedy)
   if 'validation' not in manifest.splits:
     remedy = 'Convert with --validation_fraction=0.1 to measure accuracy during training.'
@@ -107,7 +107,8 @@ def examine_pixels(
     return
   deviation = np.abs(np.subtract(statistics.mean, manifest.rgb_mean))
   allowed = _STANDARD_ERRORS * np.std(means, axis=0) / np.sqrt(len(means)) + _ROUNDING
-  text = f'mean of {len(means)} images {_rgb(statistics.mean)}, of all {_rgb(manifest.rgb_mean)}'
+  sampled = f'mean of {counted(len(means), "image")} {_rgb(statistics.mean)}'
+  text = f'{sampled}, of all {_rgb(manifest.rgb_mean)}'
   if (deviation > allowed).any():
     yield Finding(WARN, 'pixels', text, f'The manifest may belong to other images. {_CONVERT}')
   else:

@@ -11,6 +11,7 @@ from importlib import metadata
 from vgg_slim import memory
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding
 from vgg_slim.nets.summary import format_bytes
+from vgg_slim.wording import counted
 
 # Versions that compat supports; later ones move the private modules that it uses.
 PINNED = {'tensorflow': '2.21.0', 'tf-keras': '2.21.0', 'tf-slim': '1.1.0'}
@@ -64,7 +65,7 @@ def examine_cpu(
   """
   flags = _cpu_flags(root)
   cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-  text = f'{platform.machine()}, {cores} cores'
+  text = f'{platform.machine()}, {counted(cores or 1, "core")}'
   if flags is None:
     return Finding(OK, 'processor', f'{text}; this system does not list its instruction sets')
   names = [name for flag, name in {**_VECTORS, **_BFLOAT16}.items() if flag in flags]

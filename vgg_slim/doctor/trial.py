@@ -21,6 +21,7 @@ from vgg_slim.errors import VggSlimError
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.training import history, loop, preflight
 from vgg_slim.training.hooks import progress
+from vgg_slim.wording import counted, listed
 
 _BATCH_SIZE = 2  # of the dry step: batch norm needs more than one image
 _MAX_INITIAL_LOSS = 3.0  # multiple of the loss of guessing, ln(K)
@@ -42,11 +43,10 @@ def examine_checkpoint(path: str) -> Finding:
   except VggSlimError as error:
     return failure('checkpoint', error)
   if broken:
-    more = ', ...' if len(broken) > 3 else ''
-    text = f'{prefix} holds NaN or infinity in {", ".join(broken[:3])}{more}.'
+    text = f'{prefix} holds NaN or infinity in {listed(broken, 3)}.'
     return Finding(FAIL, 'checkpoint', text, 'Use an earlier checkpoint, or import it again.')
   network = contract.network
-  classes = 'a trunk' if network.is_trunk else f'{network.num_classes} classes'
+  classes = f'{network.num_classes} classes' if network.num_classes else 'a trunk'
   text = f'{prefix}: {network.model}, {classes}, {network.image_size} px, all weights finite'
   return Finding(OK, 'checkpoint', text)
 
@@ -61,13 +61,13 @@ def examine_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> 
   """Checks that a training step fits into `available` bytes; reports the largest batch."""
   batch = config.run.batch_size // config.optimizer.gradient_accumulation_steps
   needed = format_bytes(preflight.needed_memory(config, batch))
-  text = f'at least {needed} for a batch of {batch} images'
+  text = f'at least {needed} for a batch of {counted(batch, "image")}'
   if available is None or on_gpu:
     return Finding(OK, 'training step', text)
 
   def check() -> str:
     preflight.check_memory(config, available)
-    return f'{text}; at most {preflight.largest_batch(config, available)} images fit'
+    return f'{text}; at most {counted(preflight.largest_batch(config, available), "image")}'
 
   return run_check('training step', check)
 
@@ -114,7 +114,8 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
       raise KeyboardInterrupt
     loss = history.read_history(train_dir)[-1].train_loss
   seconds = time.monotonic() - started
-  text = f'loss {loss:.3g} on {batch_size} images (guessing: {chance:.3g}), in {seconds:.0f} s'
+  images = counted(batch_size, 'image')
+  text = f'loss {loss:.3g} on {images} (guessing: {chance:.3g}), in {seconds:.0f} s'
   if loss > _MAX_INITIAL_LOSS * chance:
     remedy = 'Lower --pixel_scale, for example to 0.0078, or use --initializer=glorot.'
     return Finding(WARN, 'dry step', text, remedy)

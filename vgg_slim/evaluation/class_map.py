@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted, listed
 
 _MAX_SHOWN = 4  # names or pairs listed in a message
 
@@ -48,7 +49,7 @@ class ClassMap(NamedTuple):
     pairs = [f'{i} is {label} ({self.names[label]})' for i, label in enumerate(self.labels)]
     return (
       f'{data_dir} has {len(self.labels)} of the {len(self.names)} classes of the network, '
-      f'matched by name: label {_first(pairs)}.'
+      f'matched by name: label {listed(pairs, _MAX_SHOWN)}.'
     )
 
 
@@ -71,21 +72,16 @@ def map_classes(
   if network_names is None:
     if len(data_names) != num_classes:
       raise DataError(
-        f'{data_dir} has {len(data_names)} classes, but the network has {num_classes}, and its '
-        'checkpoint does not name them: import it again with tools/import_weights --labels.'
+        f'{data_dir} has {counted(len(data_names), "class")}, but the network has {num_classes}, '
+        'and its checkpoint does not name them: import it again with tools/import_weights --labels.'
       )
     return ClassMap(tuple(data_names), np.arange(num_classes))
   index_of = {name: i for i, name in enumerate(network_names)}
   unknown = [name for name in data_names if name not in index_of]
   if unknown:
     raise DataError(
-      f'{data_dir} has {len(data_names)} classes, and the network was not trained on '
+      f'{data_dir} has {counted(len(data_names), "class")}, and the network was not trained on '
       f'{len(unknown)} of them: {", ".join(unknown)}. Its {num_classes} classes are '
-      f'{_first(network_names)}.'
+      f'{listed(network_names, _MAX_SHOWN)}.'
     )
   return ClassMap(tuple(network_names), np.array([index_of[name] for name in data_names], np.int64))
-
-
-def _first(names: Sequence[str]) -> str:
-  more = f' and {len(names) - _MAX_SHOWN} more' if len(names) > _MAX_SHOWN else ''
-  return ', '.join(names[:_MAX_SHOWN]) + more

@@ -6,6 +6,7 @@ import numpy as np
 
 from vgg_slim.errors import DataError
 from vgg_slim.finite import check_finite
+from vgg_slim.wording import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,9 @@ class ScoreTable:
       DataError: an index is outside the split.
     """
     if indices.max() >= len(self._sums):
-      raise DataError(f'The shards hold more than the {len(self._sums)} images of the manifest.')
+      raise DataError(
+        f'The shards hold more than the {counted(len(self._sums), "image")} of the manifest.'
+      )
     np.add.at(self._sums, indices, scores)
     np.add.at(self._num_scored, indices, 1)
     self.labels[indices] = labels
@@ -91,7 +94,7 @@ class ScoreTable:
     if wrong.size:
       raise DataError(
         f'{wrong.size} of the {len(self._num_scored)} images of the manifest were not scored '
-        f'exactly {num_crops} times: image {wrong[0]} was scored '
-        f'{self._num_scored[wrong[0]]} times.'
+        f'exactly {counted(num_crops, "time")}: image {wrong[0]} was scored '
+        f'{counted(self._num_scored[wrong[0]], "time")}.'
       )
     return self._sums / num_crops

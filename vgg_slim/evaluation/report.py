@@ -12,6 +12,7 @@ from vgg_slim.evaluation import calibration, class_scores, tables
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.results import Line
 from vgg_slim.plotting import confusion, reliability
+from vgg_slim.wording import counted
 
 NUM_ERRORS = 24
 _MAX_CLASSES = 100  # of more classes, those with the lowest F1 are listed
@@ -57,7 +58,7 @@ def _summary(line: Line, classes: ClassMap) -> Section:
   pools = '' if result.pool_rounding == 'floor' else 'Pools round up, as in the paper. '
   return Section(
     'What was scored',
-    f'{result.num_images} images of {_count(classes)}, each exactly once in every view. '
+    f'{counted(result.num_images, "image")} of {_count(classes)}, each exactly once in every view. '
     f'Views are averaged as {result.average}, with{"" if result.flip else "out"} horizontal flips. '
     f'{pools}S and Q are the smaller sides of training and test images in pixels; intervals are '
     '95 % Wilson intervals of the errors. Classes, confusions, '
@@ -120,7 +121,7 @@ def _class_row(name: str, scores: class_scores.ClassScores) -> tuple[html_report
 
 def _count(classes: ClassMap) -> str:
   if len(classes.labels) == len(classes.names):
-    return f'{len(classes.names)} classes'
+    return counted(len(classes.names), 'class')
   return f"{len(classes.labels)} of the network's {len(classes.names)} classes, matched by name"
 
 

@@ -28,6 +28,7 @@ from vgg_slim.export import (
 from vgg_slim.export.fresh_process import Loader, run_in_fresh_process
 from vgg_slim.export.request import ExportRequest
 from vgg_slim.export.verification import Case, Comparison
+from vgg_slim.wording import counted
 
 # Kernels of other runtimes sum in a different order, which gives differences of 1e-6 to 1e-5 of the
 # largest score after 50 layers of float32. A wrong mean, channel order or epsilon gives at least
@@ -114,7 +115,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
       cases += verification.run_on_files(prefix, contract, files)
     outputs = run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
     comparison = verification.compare(cases, outputs, kind.tolerance)
-  say(f'Reloaded in a fresh process, {len(files)} images: {comparison.text()}.')
+  say(f'Reloaded in a fresh process, {counted(len(files), "image")}: {comparison.text()}.')
   return comparison
 
 
@@ -127,7 +128,7 @@ def _options(
   if request.representative_dir:
     files = samples.read_images(request.representative_dir, _MAX_CALIBRATED)
     options['calibration'] = samples.prepare_crops(contract, files)
-    say(f'Calibrating on {len(files)} images from {request.representative_dir}.')
+    say(f'Calibrating on {counted(len(files), "image")} from {request.representative_dir}.')
   return options
 
 

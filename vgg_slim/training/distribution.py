@@ -23,6 +23,7 @@ from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 from vgg_slim.ops.cross_replica import cross_replica_sums
 from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.hooks.base import Validation
+from vgg_slim.wording import counted
 
 Result = TypeVar('Result')
 
@@ -96,7 +97,8 @@ class Distribution:
     if batch_size % (self.num_replicas * micro_batches):
       each = f' in {micro_batches} micro-batches each' if micro_batches > 1 else ''
       raise ConfigError(
-        f'batch_size={batch_size} cannot be shared equally by {self.num_replicas} devices{each}.'
+        f'batch_size={batch_size} cannot be shared equally by '
+        f'{counted(self.num_replicas, "device")}{each}.'
       )
 
   @contextlib.contextmanager

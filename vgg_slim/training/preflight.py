@@ -4,6 +4,7 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.optimizer import OPTIMIZERS
 from vgg_slim.errors import TrainingError
 from vgg_slim.nets import specs, summary
+from vgg_slim.wording import counted
 
 
 def check_memory(config: TrainConfig, available: int) -> None:
@@ -23,8 +24,8 @@ def check_memory(config: TrainConfig, available: int) -> None:
   free = summary.format_bytes(available)
   message = (
     f'{config.net.model} at {config.net.image_size} px needs at least '
-    f'{summary.format_bytes(needed)} for a step with {batch // steps} images at once, but '
-    f'{free} are free'
+    f'{summary.format_bytes(needed)} for a step with {counted(batch // steps, "image")} at once, '
+    f'but {free} are free'
   )
   fits = largest_batch(config, available)
   if not fits:
@@ -32,7 +33,7 @@ def check_memory(config: TrainConfig, available: int) -> None:
   more_steps = next(n for n in range(1, batch + 1) if batch % n == 0 and batch // n <= fits)
   raise TrainingError(
     f'{message}. --batch_size={fits} fits; --gradient_accumulation_steps={more_steps} makes the '
-    f'same step of {batch} images in micro-batches.'
+    f'same step of {counted(batch, "image")} in micro-batches.'
   )
 
 

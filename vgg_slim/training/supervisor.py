@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
+from vgg_slim.wording import counted
 
 # Exit codes that are not retried: the worker's message says what the user has to fix.
 _FINAL_CODES = (1, 2)
@@ -51,7 +52,7 @@ class Supervisor:
     if num_workers > 1 and os.environ.get(cluster.TF_CONFIG):
       raise ConfigError(
         f'{cluster.TF_CONFIG} is set and already names the workers; unset it to start '
-        f'{num_workers} workers on this machine alone.'
+        f'{counted(num_workers, "worker")} on this machine alone.'
       )
     self._command, self._num_workers, self._report_fn = list(command), num_workers, report_fn
     self._signals: list[int] = []

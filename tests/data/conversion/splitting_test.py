@@ -98,12 +98,17 @@ def test_a_fifth_is_for_validation_by_default():
 @pytest.mark.parametrize(
   ('counts', 'rule', 'error', 'message'),
   [
-    ((4, 4), SplitRule(0.1), ConfigError, '7 for training and 1 for validation'),
+    ((4, 4), SplitRule(0.1), ConfigError, '7 for training and 1 for .* --validation_per_class=1'),
     ((4, 4), SplitRule(0.9), ConfigError, '0 for training and 8 for validation'),
-    ((40, 2), SplitRule(0.9), ConfigError, '1 classes without training images'),
-    ((4, 1, 1), SplitRule(), DataError, r'at least 2 training images, .*: b \(1\), c \(1\)\.'),
-    ((4, 0), SplitRule(0), DataError, r'at least 1 training images; .*: b \(0\)'),
-    ((9, 2), SplitRule(per_class=2), ConfigError, '_per_class=2 leaves 1 classes without train'),
+    ((40, 2), SplitRule(0.9), ConfigError, '1 class without training images'),
+    (
+      (4, 1, 1),
+      SplitRule(),
+      DataError,
+      r'at least 2 training images, .*: b \(1\), c \(1\)\. --validation_fraction=0',
+    ),
+    ((4, 0), SplitRule(0), DataError, r'at least 1 training image; .*: b \(0\)'),
+    ((9, 2), SplitRule(per_class=2), ConfigError, '_per_class=2 leaves 1 class without train'),
     ((4, 4), SplitRule(1e-9, by_hash=True), ConfigError, 'leaves the validation split without'),
   ],
 )

@@ -54,7 +54,7 @@ def test_a_label_without_a_class(tmp_path):
   for name, data in files.items():
     (tmp_path / name).write_bytes(data)
   with pytest.raises(
-    DataError, match='cifar10, test: label 7 occurs, but there are only 3 classes'
+    DataError, match='cifar10, test: label 7 occurs, but the classes are only 0 to 2'
   ):
     catalog.open_source('cifar10', tmp_path)
 

@@ -198,7 +198,7 @@ def test_a_truncated_archive(tmp_path, size):
   [
     ({b'data': np.zeros((2, 3071), np.uint8)}, r'data is not a uint8 array of shape \[N, 3072\]'),
     ({b'labels': [0, 300]}, r'labels is not a list of integers in \[0, 256\)'),
-    ({b'labels': [0]}, '2 images, but 1 labels'),
+    ({b'labels': [0]}, '2 images, but 1 label'),
   ],
 )
 def test_a_batch_with_wrong_contents(tmp_path, change, message):

@@ -54,7 +54,7 @@ def test_fingerprint_depends_on_pixels_labels_and_shape():
 
 
 def test_a_label_without_a_class_is_an_error():
-  with pytest.raises(DataError, match='npz, train: label 1 occurs, but there are only 1 classes'):
+  with pytest.raises(DataError, match='train: label 1 occurs, but the classes are only 0 to 0'):
     labeled_images.from_arrays('npz', NAMES[:1], arrays(), True)
 
 

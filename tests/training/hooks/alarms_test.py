@@ -95,4 +95,4 @@ def test_batch_norms_that_were_never_updated_are_reported_once(output):
     for step in (7, 8):
       hook.after_epoch(session, EpochEnd(step, 'x', True, None))
   assert output.getvalue().count('ALARM') == 1
-  assert '1 batch norms have moving means of 0 after 7 steps: a/BatchNorm.' in output.getvalue()
+  assert 'moving means of 1 batch norm are 0 after 7 steps: a/BatchNorm.' in output.getvalue()

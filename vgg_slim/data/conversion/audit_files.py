@@ -16,6 +16,7 @@ from vgg_slim.data import manifest
 from vgg_slim.data.conversion import audit, html_report, pixel_moments
 from vgg_slim.data.conversion.splitting import SplitPlan
 from vgg_slim.data.sources.labeled_images import Source
+from vgg_slim.wording import counted
 
 REPORT_FILE = 'report.html'
 QUARANTINE_FILE = 'quarantine.csv'
@@ -102,7 +103,7 @@ def find_duplicates(
 
 
 def _title(source: Source) -> str:
-  return f'Audit of {source.dataset}: {source.num_classes} classes'
+  return f'Audit of {source.dataset}: {counted(source.num_classes, "class")}'
 
 
 def _sections(
@@ -173,11 +174,12 @@ def _duplicates_section(groups: Sequence[Sequence[ImageLocation]]) -> html_repor
   title = 'Duplicates'
   if not groups:
     return html_report.Section(title, text='None: no two files have the same bytes.')
+  num_images = sum(map(len, groups))
   across_splits = sum(len({image.split for image in group}) > 1 for group in groups)
   across_classes = sum(len({image.class_name for image in group}) > 1 for group in groups)
   text = (
-    f'Groups of images with the same bytes: {len(groups)} ({sum(map(len, groups))} images). Groups '
-    f'across splits: {across_splits}; across classes: {across_classes}.'
+    f'Groups of images with the same bytes: {len(groups)} ({counted(num_images, "image")}). '
+    f'Groups across splits: {across_splits}; across classes: {across_classes}.'
   )
   rows = [
     (html_report.join_names([f'{image.split}: {image.name}' for image in group], DUPLICATES_FILE),)
@@ -205,7 +207,7 @@ def _pixels_section(
   ]
   sides = sum((split_audit.sides for split_audit in audits.values()), collections.Counter())
   rows += [
-    (f'smaller side of {2 ** (bits - 1)} to {2**bits - 1} pixels', f'{count} images')
+    (f'smaller side of {2 ** (bits - 1)} to {2**bits - 1} pixels', counted(count, 'image'))
     for bits, count in sorted(sides.items())
   ]
   tiny = [name for split_audit in audits.values() for name in split_audit.tiny]

@@ -31,6 +31,7 @@ from vgg_slim.data.conversion.splitting import SplitRule
 from vgg_slim.data.sources.labeled_images import Source
 from vgg_slim.errors import ConfigError, DataError, UnfinishedError
 from vgg_slim.preprocessing.description import ANTIALIASED
+from vgg_slim.wording import counted, listed
 
 _MAX_NAMED = 10  # unusable images that an error names
 
@@ -131,8 +132,9 @@ def _explain_how_to_resume(folder: pathlib.Path, planned: Sequence[ShardPlan]) -
   except (OSError, UnfinishedError) as error:
     finished = len(planned) - len(_pending(folder, planned))
     raise UnfinishedError(
-      f'{str(error).rstrip(".")}. The conversion is not finished: {finished} of {len(planned)} '
-      'shards are written and kept. Run the same command again to write the others.'
+      f'{str(error).rstrip(".")}. The conversion is not finished: {finished} of '
+      f'{counted(len(planned), "shard")} are written and kept. Run the same command again '
+      'to write the others.'
     ) from error
 
 
@@ -252,9 +254,8 @@ def _num_images(planned: Iterable[ShardPlan]) -> int:
 
 
 def _describe_unusable(notes: Sequence[audit.Note]) -> str:
-  named = '; '.join(f'{note.name}: {note.text}' for note in notes[:_MAX_NAMED])
-  more = f'; and {len(notes) - _MAX_NAMED} more' if len(notes) > _MAX_NAMED else ''
-  return f'Images that cannot be used: {named}{more}.'
+  named = [f'{note.name}: {note.text}' for note in notes]
+  return f'Images that cannot be used: {listed(named, _MAX_NAMED, "; ")}.'
 
 
 def _merge_shards(

@@ -10,8 +10,13 @@ import numpy as np
 
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source
 from vgg_slim.errors import ConfigError, DataError
+from vgg_slim.wording import counted, listed
 
 DEFAULT_VALIDATION_FRACTION = 0.2
+
+# Appended to errors about classes with too few images.
+_NO_VALIDATION = ' --validation_fraction=0 makes no validation split.'
+_WAY_OUT = ' --validation_per_class=1 takes one image of each class.' + _NO_VALIDATION
 
 Images = Sequence[LabeledImage]
 
@@ -159,7 +164,7 @@ def _draw_stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarr
     raise ConfigError(
       f'validation_fraction={fraction} divides {len(labels)} images into {num_train} for training '
       f'and {num_validation} for validation; each split needs at least one image of each of '
-      f'{num_classes} classes.'
+      f'{num_classes} classes.{_WAY_OUT}'
     )
   _, validation = model_selection.train_test_split(
     np.arange(len(labels)), test_size=num_validation, stratify=labels, random_state=seed
@@ -179,7 +184,8 @@ def _check_class_counts(source: Source, labels: np.ndarray, minimum: int) -> Non
   if few:
     reason = ', one of them for validation' if minimum > 1 else ''
     raise DataError(
-      f'Every class needs at least {minimum} training images{reason}; too few: {", ".join(few)}.'
+      f'Every class needs at least {counted(minimum, "training image")}{reason}; too few: '
+      f'{listed(few)}.{_NO_VALIDATION if minimum > 1 else ""}'
     )
 
 
@@ -191,6 +197,8 @@ def _check_remaining(labels: np.ndarray, is_validation: np.ndarray, rule: SplitR
     else f'validation_per_class={rule.per_class}'
   )
   if empty:
-    raise ConfigError(f'{setting} leaves {empty} classes without training images.')
+    raise ConfigError(
+      f'{setting} leaves {counted(empty, "class")} without training images.{_WAY_OUT}'
+    )
   if not is_validation.any():
-    raise ConfigError(f'{setting} leaves the validation split without images.')
+    raise ConfigError(f'{setting} leaves the validation split without images.{_WAY_OUT}')

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted
 
 _SIDE = 32
 _IMAGE_BYTES = 3 * _SIDE * _SIDE
@@ -185,7 +186,7 @@ def _binary_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarra
   """Splits records of label bytes and 3 planes: images, uint8 [N, 3072], and labels, uint8 [N]."""
   size = version.label_bytes + _IMAGE_BYTES
   if len(data) % size:
-    raise DataError(f'{len(data)} bytes are not a whole number of {size}-byte records.')
+    raise DataError(f'{counted(len(data), "byte")} are not a whole number of {size}-byte records.')
   records = np.frombuffer(data, np.uint8).reshape(-1, size)
   return records[:, version.label_bytes :], records[:, int(version.labels_key)]
 
@@ -206,7 +207,7 @@ def _python_batch(data: bytes, version: _Version) -> tuple[np.ndarray, np.ndarra
   if not isinstance(labels, list) or not all(type(n) is int and 0 <= n < 256 for n in labels):
     raise DataError(f'{version.labels_key} is not a list of integers in [0, 256).')
   if len(images) != len(labels):
-    raise DataError(f'{len(images)} images, but {len(labels)} labels.')
+    raise DataError(f'{counted(len(images), "image")}, but {counted(len(labels), "label")}.')
   return images, np.array(labels, np.uint8)
 
 

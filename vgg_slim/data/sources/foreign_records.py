@@ -19,6 +19,7 @@ from vgg_slim.data.labels import LABELS_FILE, check_class_names, read_labels
 from vgg_slim.data.sources import split_names
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted
 
 Kind = TypeVar('Kind')
 
@@ -210,7 +211,7 @@ def _name_classes(
   elif offset and names[0] == _BACKGROUND:
     names = names[1:]
   if labels[0] < 0 or labels[-1] - offset >= len(names):
-    raise DataError(f'{prefix} there are names for {len(names)} classes.')
+    raise DataError(f'{prefix} there are names for {counted(len(names), "class")}.')
   counts = collections.Counter(names)
   names = tuple(
     f'{name} {label}' if counts[name] > 1 else name for label, name in enumerate(names, offset)

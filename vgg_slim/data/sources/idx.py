@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted
 
 # Folder of Debian's package dataset-fashion-mnist.
 FASHION_MNIST_DIR = '/usr/share/datasets/fashion-mnist'
@@ -65,7 +66,8 @@ def _read_pairs(
     images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
     if len(images) != len(labels):
       raise DataError(
-        f'{images_path} has {len(images)} images, {labels_path} has {len(labels)} labels.'
+        f'{images_path} has {counted(len(images), "image")}, '
+        f'{labels_path} has {counted(len(labels), "label")}.'
       )
     arrays[split] = (images, labels)
   return arrays
@@ -112,7 +114,9 @@ def read_idx(path: pathlib.Path, ndim: int) -> np.ndarray:
   shape = struct.unpack(f'>{ndim}I', data[4:header])
   expected = header + math.prod(shape)
   if len(data) != expected:
-    raise DataError(f'{path} has {len(data)} bytes, expected {expected} for shape {shape}.')
+    raise DataError(
+      f'{path} has {counted(len(data), "byte")}, expected {expected} for shape {shape}.'
+    )
   return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from vgg_slim.data.sources import split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted, listed
 
 # Accepted names of the columns; without a header they are path, label and optionally split.
 _COLUMNS = {
@@ -84,9 +85,7 @@ def _read_rows(path: pathlib.Path) -> list[_Row]:
     rows.append(row)
   problems += _repeated(rows)
   if problems:
-    more = len(problems) - _MAX_PROBLEMS
-    named = '; '.join(problems[:_MAX_PROBLEMS]) + (f'; and {more} more' if more > 0 else '')
-    raise DataError(f'{path}: {named}.')
+    raise DataError(f'{path}: {listed(problems, _MAX_PROBLEMS, "; ")}.')
   return rows
 
 
@@ -116,4 +115,6 @@ def _header(fields: Sequence[str]) -> dict[str, int] | None:
 
 def _repeated(rows: Sequence[_Row]) -> list[str]:
   counts = collections.Counter((_split_of(row), row.path) for row in rows)
-  return [f'{path} is listed {count} times' for (_, path), count in counts.items() if count > 1]
+  return [
+    f'{path} is listed {counted(count, "time")}' for (_, path), count in counts.items() if count > 1
+  ]

@@ -10,6 +10,7 @@ import pathlib
 from vgg_slim.data.sources import image_files, image_folder, split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted, listed
 
 _KAGGLE_FOLDER = pathlib.Path('ILSVRC', 'Data', 'CLS-LOC')
 # A line holds a file, its synset and bounding boxes (Kaggle); the synset of one file, in the order
@@ -84,8 +85,7 @@ def _read_validation(
   label_of = {synset: label for label, synset in enumerate(synsets)}
   problems += [f'no folder for {s}' for s in sorted(set(synset_of.values()) - set(label_of))]
   if problems:
-    more = f'; and {len(problems) - _MAX_PROBLEMS} more' if len(problems) > _MAX_PROBLEMS else ''
-    raise DataError(f'{path} does not match {folder}: {"; ".join(problems[:_MAX_PROBLEMS])}{more}.')
+    raise DataError(f'{path} does not match {folder}: {listed(problems, _MAX_PROBLEMS, "; ")}.')
   return names, [label_of[synset_of[name]] for name in names]
 
 
@@ -98,7 +98,9 @@ def _read_list(path: pathlib.Path, names: list[str], synsets: tuple[str, ...]) -
   fields = [line.split() for line in lines]
   if all(len(row) == 1 for row in fields):
     if len(fields) != len(names):
-      raise DataError(f'{path} has {len(fields)} lines, but there are {len(names)} files.')
+      raise DataError(
+        f'{path} has {counted(len(fields), "line")} for {counted(len(names), "file")}.'
+      )
     return dict(zip(names, (row[0] for row in fields), strict=True))
   wrong = [line for line, row in zip(lines, fields, strict=True) if len(row) != 2]
   if wrong:
@@ -110,7 +112,9 @@ def _synset(path: pathlib.Path, value: str, synsets: tuple[str, ...]) -> str:
   if not value.isdecimal():
     return value
   if int(value) >= len(synsets):
-    raise DataError(f'{path}: class {value} occurs, but there are {len(synsets)} synset folders.')
+    raise DataError(
+      f'{path}: class {value} occurs, but there are only {counted(len(synsets), "synset folder")}.'
+    )
   return synsets[int(value)]
 
 

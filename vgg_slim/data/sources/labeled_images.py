@@ -151,8 +151,8 @@ def from_arrays(
   for split, (images, labels) in arrays.items():
     if len(labels) and labels.max() >= len(class_names):
       raise DataError(
-        f'{dataset}, {split}: label {labels.max()} occurs, but there are only '
-        f'{len(class_names)} classes.'
+        f'{dataset}, {split}: label {labels.max()} occurs, but the classes are only '
+        f'0 to {len(class_names) - 1}.'
       )
     for array in (images, labels):
       digest.update(repr((split, array.shape, array.dtype)).encode())

@@ -10,6 +10,7 @@ import numpy as np
 
 from vgg_slim.data.sources.labeled_images import Source, from_arrays
 from vgg_slim.errors import DataError
+from vgg_slim.wording import counted
 
 # Accepted names of the arrays of a split, as pairs (images, labels).
 _SPLIT_NAMES = {
@@ -86,7 +87,10 @@ def _problems(
       f'got {labels.dtype} {list(labels.shape)}'
     )
   if len(images) != len(labels):
-    problems.append(f'{images_name} has {len(images)} images, {labels_name} {len(labels)} labels')
+    problems.append(
+      f'{images_name} has {counted(len(images), "image")}, '
+      f'{labels_name} {counted(len(labels), "label")}'
+    )
   return problems
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from vgg_slim.errors import DataError
+from vgg_slim.wording import listed
 
 SPLITS = ('train', 'validation', 'test')  # in the order in which they are converted
 
@@ -57,8 +58,8 @@ def group_folders(
   nested = {name for name, folders in inner.items() if len(folders) > 1}
   if others and nested & {name for name, split in split_by_folder.items() if split == 'train'}:
     raise DataError(
-      f'{where}: {_listed(nested & set(split_by_folder))} looks like a split, but '
-      f'{_listed(others)} beside it is not the name of one. Name the folders of splits '
+      f'{where}: {listed(sorted(nested & set(split_by_folder)))} looks like a split, but '
+      f'{listed(others)} beside it is not the name of one. Name the folders of splits '
       f'{EXAMPLES}, and move all others elsewhere.'
     )
   shared = next(iter(inner.values()), frozenset())
@@ -71,11 +72,11 @@ def _check_splits(where: object, split_by_folder: Mapping[str, str]) -> None:
   for split in SPLITS:
     names = sorted(name for name, value in split_by_folder.items() if value == split)
     if len(names) > 1:
-      raise DataError(f'{where}: the folders {_listed(names)} both name the {split} split.')
+      raise DataError(f'{where}: the folders {listed(names)} both name the {split} split.')
   if 'train' not in split_by_folder.values():
     raise DataError(
-      f'{where} has folders of splits, {_listed(split_by_folder)}, but none for training. If these '
-      'are classes, give their names with --labels.'
+      f'{where} has folders of splits, {listed(sorted(split_by_folder))}, but none '
+      'for training. If these are classes, give their names with --labels.'
     )
 
 
@@ -85,12 +86,6 @@ def _looks_nested(where: object, outer: list[str], inner: list[str]) -> str:
   else:
     hint = f'splits with unknown names; name them {EXAMPLES}'
   return (
-    f'{where}: each of its folders, {_listed(outer)}, has the same folders, {_listed(inner)}. This '
+    f'{where}: each of its folders, {listed(outer)}, has the same folders, {listed(inner)}. This '
     f'looks like {hint}. If the outer folders are classes, give their names with --labels.'
   )
-
-
-def _listed(names: Iterable[str], most: int = 10) -> str:
-  names = sorted(names)
-  more = len(names) - most
-  return ', '.join(names[:most]) + (f' and {more} more' if more > 0 else '')

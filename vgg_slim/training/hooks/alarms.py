@@ -11,6 +11,7 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.training.graph import TrainOps
 from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Hook, Step
+from vgg_slim.wording import counted
 
 _CHANCE_TOLERANCE = 0.01  # relative difference to ln(K) up to which a loss is at chance level
 _DEAD_FRACTION = 0.9  # fraction of a layer's channels above which the layer is reported
@@ -110,7 +111,8 @@ class StaleStatistics(Hook):
     if stale:
       more = ', ...' if len(stale) > 3 else ''
       self._reporter.line(
-        f'ALARM: {len(stale)} batch norms have moving means of 0 after {end.step} steps: '
+        f'ALARM: moving means of {counted(len(stale), "batch norm")} are 0 after '
+        f'{counted(end.step, "step")}: '
         f'{", ".join(stale[:3])}{more}. Evaluation uses these means, and frozen layers do not '
         'update them: restore those layers from a checkpoint (--checkpoint_path), or train them.'
       )

@@ -17,6 +17,7 @@ from vgg_slim.errors import TrainingError
 from vgg_slim.training import distribution
 from vgg_slim.training.hooks import host_state
 from vgg_slim.training.starts import Start
+from vgg_slim.wording import listed
 
 _SHOWN = 3
 _SAME_COMMAND = 'the same command, without --overwrite,'
@@ -119,9 +120,8 @@ class Checkpointer:
     are_finite = session.run(self._are_finite)
     bad = [name for name, is_finite in are_finite.items() if not is_finite]
     if bad:
-      more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
       raise TrainingError(
-        f'After step {step} these variables are not finite: {", ".join(bad[:_SHOWN])}{more}. '
+        f'After step {step} these variables are not finite: {listed(bad, _SHOWN)}. '
         f'They were not saved. {self.describe_recovery(step)}'
       )
 
