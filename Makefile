@@ -9,6 +9,7 @@ TRAIN_DIR ?= runs/digits_vgg16
 PACKAGE ?= training
 SAMPLE ?= 75
 KILLS ?= 80
+EXECUTIONS ?= 20000
 SEED ?= 0
 PYTHON ?=
 RUN := .venv/bin/python -m
@@ -50,6 +51,10 @@ mutants: venv  ## measures how many small faults the tests notice; PACKAGE=data 
 .PHONY: kills
 kills: venv  ## kill training at random moments, compare its ends; KILLS=80 SEED=0
 	$(RUN) tests.kills --kills=$(KILLS) --seed=$(SEED) $(ARGS)
+
+.PHONY: fuzz
+fuzz: venv  ## feed damaged files to the readers of our own formats; EXECUTIONS=20000 SEED=0
+	$(RUN) tests.fuzz --executions=$(EXECUTIONS) --seed=$(SEED) $(ARGS)
 
 .PHONY: lint
 lint: venv buildifier  ## runs ruff, mypy, import-linter and buildifier; changes nothing

@@ -1,5 +1,7 @@
 """Errors that users can cause and fix; `tools/` print them on one line, without a traceback."""
 
+_MAX_CHARACTERS = 2000  # 25 lines of a terminal; a damaged file can put megabytes into a message
+
 
 class VggSlimError(Exception):
   """Base of every error that this library raises on purpose."""
@@ -51,3 +53,10 @@ class BenchmarkError(VggSlimError):
 
 class WeightMismatchError(CheckpointError):
   """Weights in a file do not fit the network; the message lists every mismatch."""
+
+
+def one_line(error: Exception) -> str:
+  """Returns the message of an error without line breaks; of a very long one, its two ends."""
+  text = ' '.join(str(error).split())
+  half = _MAX_CHARACTERS // 2
+  return text if len(text) <= _MAX_CHARACTERS else f'{text[:half]} [...] {text[-half:]}'

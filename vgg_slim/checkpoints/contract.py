@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import vgg_slim
-from vgg_slim import files
+from vgg_slim import files, json_objects
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.configs import config
 from vgg_slim.configs.checks import check_names
@@ -275,12 +275,12 @@ def read_contract(path: pathlib.Path) -> Contract:
       unknown fields, or invalid values.
   """
   try:
-    values = json.loads(path.read_text(encoding='utf-8'))
+    values = json_objects.read(path)
   except (OSError, ValueError) as error:
     raise CheckpointError(
       f'{path} cannot be read as the contract of a checkpoint: {error}'
     ) from error
-  version = values.get('format_version') if isinstance(values, dict) else None
+  version = values.get('format_version')
   if version != FORMAT_VERSION:
     raise CheckpointError(f'{path}: expected format_version {FORMAT_VERSION}, got {version!r}.')
   try:

@@ -24,7 +24,7 @@ from absl import flags
 import vgg_slim
 from vgg_slim.commands import flag_files, installation
 from vgg_slim.commands.flags import flag_groups
-from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError
+from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line
 from vgg_slim.quiet_import import quiet_import
 
 _HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
@@ -222,7 +222,7 @@ def is_quiet() -> bool:
 
 
 def _one_line(error: Exception) -> str:
-  return installation.localize(' '.join(str(error).split()))
+  return installation.localize(one_line(error))
 
 
 def _fail(name: str, message: str, code: int) -> None:

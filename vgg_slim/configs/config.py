@@ -10,7 +10,7 @@ import dataclasses
 import json
 import pathlib
 
-from vgg_slim import files
+from vgg_slim import files, json_objects
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks, check_fields
 from vgg_slim.configs.distribution import DistributionConfig
@@ -122,9 +122,9 @@ class TrainConfig(Config):
       ConfigError: the text is not JSON, has unknown fields, or lacks fields that have no default.
     """
     try:
-      values = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-      raise ConfigError(f'not JSON: {error}') from error
+      values = json_objects.parse(text)
+    except ValueError as error:
+      raise ConfigError(str(error)) from error
     check_fields(values, cls, 'the top level', may_lack_defaults=True)
     for section in SECTIONS.keys() & values.keys():
       section_class = SECTIONS[section]

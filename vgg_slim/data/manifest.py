@@ -8,13 +8,14 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from vgg_slim import __version__, files
+from vgg_slim import __version__, files, json_objects
 from vgg_slim.data import labels
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted
 
 MANIFEST_FILE = 'manifest.json'
 FORMAT_VERSION = 2
+SPLITS = ('train', 'validation', 'test')  # in the order in which they are converted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +134,8 @@ def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
   if not path.is_file():
     raise DataError(f'{folder} has no {MANIFEST_FILE}, so it is not a complete converted data set.')
   try:
-    manifest = _manifest_from_json(path.read_text(encoding='utf-8'))
-  except (DataError, OSError, UnicodeDecodeError) as error:
+    manifest = _from_values(json_objects.read(path))
+  except (OSError, ValueError) as error:
     raise DataError(f'{path}: {error}') from error
   labels.check_labels(folder / labels.LABELS_FILE, manifest.class_names)
   _check_shard_sizes(folder, manifest)
@@ -216,6 +217,10 @@ def _is_rgb_matrix(value: Any) -> bool:
   return _is_list_of(_is_rgb)(value) and len(value) == 3
 
 
+def _has_known_names(value: Any) -> bool:
+  return isinstance(value, dict) and set(value) <= set(SPLITS)
+
+
 def _is_file_name(value: Any) -> bool:
   return isinstance(value, str) and value not in ('', '.', '..') and '/' not in value
 
@@ -256,24 +261,19 @@ _MANIFEST = {
   'mirror_safe': _TRUTH,
   'seed': _COUNT,
   'validation_fraction': (_is_number, 'a number'),
-  'splits': (_is(dict), 'an object'),
+  'splits': (_has_known_names, f'an object whose members are of {SPLITS}'),
   'stored_side': _SIDE,
 }
 
 
-def _manifest_from_json(text: str) -> Manifest:
-  try:
-    values = json.loads(text)
-  except json.JSONDecodeError as error:
-    raise DataError(f'not JSON: {error}') from error
-  version = values.get('format_version') if isinstance(values, dict) else None
+def _from_values(values: dict[str, Any]) -> Manifest:
+  version = values.get('format_version')
   if version is not None and version != FORMAT_VERSION:
     raise DataError(
       f'format_version is {version!r}; vgg_slim {__version__} reads {FORMAT_VERSION}. '
       'Convert the data set again.'
     )
-  if isinstance(values, dict):
-    values.setdefault('stored_side', None)  # vgg_slim 0.1 did not record it
+  values.setdefault('stored_side', None)  # vgg_slim 0.1 did not record it
   _check_object(values, _MANIFEST, 'the manifest')
   values['splits'] = {
     name: _split_from_json(split, f'split {name!r}', len(values['class_names']))

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from vgg_slim import files
+from vgg_slim import array_archives, files, json_objects
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.configs.checks import check_names
 from vgg_slim.configs.net import Network
@@ -159,10 +159,9 @@ def read_key(folder: pathlib.Path) -> FeatureKey:
   """
   path = folder / KEY_FILE
   try:
-    values = json.loads(path.read_text(encoding='utf-8'))
-    if isinstance(values, dict):  # vgg_slim 0.1 did not write these
-      values = {'resize_filter': description.FILTER_OF_0_1, 'stored_side': None, **values}
-    return from_values(values)
+    # vgg_slim 0.1 did not write the first two.
+    values = {'resize_filter': description.FILTER_OF_0_1, 'stored_side': None}
+    return from_values({**values, **json_objects.read(path)})
   except OSError as error:
     raise DataError(f'{folder} holds no features: {KEY_FILE}: {error.strerror}.') from error
   except (ValueError, TypeError) as error:
@@ -209,9 +208,9 @@ def read_features(path: pathlib.Path) -> FeatureSet:
     NonFiniteError: a feature is not finite.
   """
   try:
-    with np.load(path, allow_pickle=False) as arrays:
+    with array_archives.open_arrays(path) as arrays:
       features = FeatureSet(*(arrays[name] for name in FeatureSet._fields))
-  except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+  except (OSError, ValueError) as error:
     raise DataError(f'{path} cannot be read as features: {error}.') from error
   check_finite(
     features.features, f'The checkpoint that {path} was made with', features.names.__getitem__

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 
-from vgg_slim import files
+from vgg_slim import files, json_objects
 from vgg_slim.data import manifest
 from vgg_slim.data.conversion import audit
 
@@ -22,7 +22,7 @@ class Journal:
 
   def read(self, file: str) -> tuple[manifest.Shard, audit.Audit]:
     """Returns the entry of the shard `file`."""
-    entry = json.loads(self._path(file).read_text(encoding='utf-8'))
+    entry = json_objects.read(self._path(file))
     return manifest.Shard(**entry['shard']), audit.Audit.from_json(entry['audit'])
 
   def has(self, file: str) -> bool:

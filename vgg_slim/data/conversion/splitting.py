@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgg_slim.data.manifest import SPLITS
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.wording import counted, listed
@@ -102,7 +103,7 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
   # RandomState's stream is frozen by NumPy's policy; default_rng's may change.
   order = np.random.RandomState(rule.seed).permutation(len(train))
   plans['train'] = SplitPlan(source.splits['train'], train[order])
-  return {name: plans[name] for name in ('train', 'validation', 'test') if name in plans}
+  return {name: plans[name] for name in SPLITS if name in plans}
 
 
 def validation_fraction(source: Source, plans: dict[str, SplitPlan], rule: SplitRule) -> float:

@@ -6,10 +6,9 @@ No TensorFlow.
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from vgg_slim.data.manifest import SPLITS
 from vgg_slim.errors import DataError
 from vgg_slim.wording import listed
-
-SPLITS = ('train', 'validation', 'test')  # in the order in which they are converted
 
 _NAMES = {
   **dict.fromkeys(('train', 'training', 'trn'), 'train'),

@@ -1,0 +1,12 @@
+from vgg_slim.errors import DataError, one_line
+
+
+def test_a_message_becomes_one_line():
+  assert one_line(DataError('first\n  second\tthird ')) == 'first second third'
+
+
+def test_of_a_very_long_message_the_ends_are_shown():
+  text = one_line(DataError('a' * 50 + 'x' * 10**6 + 'b' * 50))
+  assert len(text) == 2007
+  assert (text[:51], text[-51:]) == ('a' * 50 + 'x', 'x' + 'b' * 50)
+  assert 'x [...] x' in text

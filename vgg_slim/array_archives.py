@@ -1,0 +1,61 @@
+"""Reads `.npz` archives of plain arrays, which may be damaged or hostile. No TensorFlow."""
+
+import contextlib
+import math
+import pathlib
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from vgg_slim.errors import VggSlimError
+
+# What NumPy and zipfile raise for damaged archives; TokenError and SyntaxError are of headers.
+_MISTAKES = (
+  *(ValueError, EOFError, KeyError, TypeError, NotImplementedError, SyntaxError, MemoryError),
+  *(OverflowError, RuntimeError, OSError, struct.error, zlib.error, zipfile.BadZipFile),
+)
+
+
+@contextlib.contextmanager
+def open_arrays(path: pathlib.Path) -> Iterator[Mapping[str, np.ndarray]]:
+  """Yields the arrays of an archive by name; each is read when it is looked up.
+
+  Raises:
+    FileNotFoundError: there is no file.
+    ValueError: the file is not an archive, an array is damaged, pickled or larger than its file, or
+      an array that was looked up does not exist; the message has one line.
+  """
+  with path.open('rb') as file:
+    try:
+      arrays = np.load(file, allow_pickle=False)
+      if not isinstance(arrays, np.lib.npyio.NpzFile):
+        raise ValueError(f'one array {list(arrays.shape)} without a name')
+      _check_sizes(arrays)
+      yield arrays
+    except VggSlimError:  # of the block
+      raise
+    except _MISTAKES as error:
+      raise ValueError(_describe(error)) from error
+
+
+def _check_sizes(arrays: np.lib.npyio.NpzFile) -> None:
+  """Refuses headers that declare more than their file holds, before anything is allocated."""
+  archive: zipfile.ZipFile = arrays.zip
+  for member in archive.infolist():
+    with archive.open(member) as stream:
+      version = np.lib.format.read_magic(stream)
+      read_header = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+      )
+      shape, _, dtype = read_header(stream)
+    if math.prod(shape) * dtype.itemsize > member.file_size:
+      raise ValueError(f'{member.filename} declares {list(shape)} values and does not hold them')
+
+
+def _describe(error: Exception) -> str:
+  return ' '.join(f'{error}'.split())[:200] or type(error).__name__
