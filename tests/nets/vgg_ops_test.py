@@ -112,6 +112,13 @@ class TestInferenceOp:
     np.testing.assert_array_equal(predictions, logits.argmax(1))
     assert logits.min() < 0  # no ReLU on the last layer
 
+  def test_small_images_without_image_size_are_refused_in_words(self):
+    with (
+      tf.Graph().as_default(),
+      pytest.raises(ConfigError, match='32 pixels are too small .*image_size=224: at least 224'),
+    ):
+      vgg_ops.inference_op(tf.zeros([2, 32, 32, 3]), 0.5)
+
 
 @pytest.mark.parametrize('mode', [Inference.fast(), Training(fast_cpu_conv=True)])
 def test_modes_of_the_tf_slim_network_are_refused(mode):

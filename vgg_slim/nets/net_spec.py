@@ -143,6 +143,22 @@ class NetSpec:
         return side
       side += 1
 
+  def check_sides(self, sides: Iterable[int | None], image_size: int, last_map: int) -> None:
+    """Raises ConfigError if images are too small.
+
+    Args:
+      sides: height and width of the images, in pixels; None where unknown.
+      image_size: side of the images at which the class score map is 1x1, for the message.
+      last_map: number of cells that each side of the last map needs.
+    """
+    smallest = self.smallest_side(last_map)
+    for side in sides:
+      if side is not None and side < smallest:
+        raise ConfigError(
+          f'Images of {side} pixels are too small for {self.name} at image_size={image_size}: '
+          f'at least {smallest} are needed, or a smaller image_size.'
+        )
+
   def check_pool_rounding(self, rounding: str) -> None:
     """Raises ConfigError if the pools of this network do not support `rounding`."""
     if rounding != 'floor' and not self.pools_may_ceil:

@@ -61,7 +61,7 @@ def build(
   spec = specs.get(model) if isinstance(model, str) else model
   image_size, head = image_size or spec.image_size, head or spec.head
   window = 1 if num_classes is None else spec.head_window(image_size, head)
-  _check_side(images, spec, image_size, window)
+  spec.check_sides(images.shape.as_list()[1:3], image_size, window)
   if isinstance(mode, Inference):
     spec.check_pool_rounding(mode.pool_rounding)
   arg_scope = net_arg_scope(mode, initializer, spec.batch_norm, spec.conv_biases)
@@ -107,13 +107,3 @@ def _check_arguments(images: tf.Tensor, num_classes: int | None, mode: Mode) -> 
   if not tf.is_tensor(images) or images.shape.rank != 4 or images.shape[-1] != 3:
     shape = images.shape if hasattr(images, 'shape') else type(images).__name__
     raise ConfigError(f'images must be a tensor [N, H, W, 3] of float32, got {shape}.')
-
-
-def _check_side(images: tf.Tensor, spec: specs.NetSpec, image_size: int, window: int) -> None:
-  smallest = spec.smallest_side(window)
-  for side in images.shape.as_list()[1:3]:
-    if side is not None and side < smallest:
-      raise ConfigError(
-        f'Images of {side} pixels are too small for {spec.name} at image_size={image_size}: '
-        f'at least {smallest} are needed.'
-      )

@@ -55,6 +55,9 @@ def inference_op(
     image_size: side of the images, in pixels, at which fc1 reads the whole map; the scores of
       larger images are averaged.
     spec: specification of the network.
+
+  Raises:
+    ConfigError: the images are too small for `image_size`.
   """
   spec = dataclasses.replace(spec, scopes=FLAT_SCOPES)
   dropout = {'keep_prob': keep_prob}
@@ -94,7 +97,8 @@ def build(
     initializer: name of the weight initializer, see `ops.initializers.get`.
 
   Raises:
-    ConfigError: the network has batch norm, or only the tf-slim network supports the mode.
+    ConfigError: the network has batch norm, only the tf-slim network supports the mode, or the
+      images are too small for `image_size`.
   """
   if mode.fast_cpu_conv or (isinstance(mode, Inference) and mode.cache_dtype):
     raise ConfigError(f'{mode}: only the tf-slim network has cached weights and fast convolutions.')
@@ -124,6 +128,8 @@ def _build(
 ) -> NetOutputs:
   if spec.batch_norm:
     raise ConfigError(f'{spec.name} has batch norm; only the tf-slim network builds it.')
+  kernel = spec.fc_kernel(image_size)
+  spec.check_sides(images.shape.as_list()[1:3], image_size, kernel)
   end_points = {}
   net = images
   for s, stage in enumerate(spec.stages, start=1):
@@ -134,11 +140,11 @@ def _build(
     if spec.lrn and s == 1:
       net = end_points['lrn1'] = lrn_op(net, 'lrn1')
     net = end_points[f'pool{s}'] = mpool_op(net, f'pool{s}', rounding=rounding)
-  kernel = spec.fc_kernel(image_size)
   *hidden, scores = spec.fc_scopes
   for scope, fc in zip(hidden, head_specs.get(spec.head).hidden, strict=True):
-    net = end_points[scope] = fc_op(net, scope, fc.units or fc_units, kernel, **weights)
+    net = end_points[scope] = fc_op(net, scope, fc.units or fc_units, kernel=kernel, **weights)
     net = dropout_op(net, f'dropout{scope[2:]}', **dropout)
     kernel = 1
-  net = end_points[scores] = fc_op(net, scores, num_classes, kernel, activation=None, **weights)
+  net = fc_op(net, scores, num_classes, kernel=kernel, activation=None, **weights)
+  end_points[scores] = net
   return from_score_map(net, end_points)
