@@ -76,6 +76,29 @@ class TestFcOp:
         layers.fc_op(tf.zeros([1, 12]), 'fc', 5, kernel=2)
 
 
+class TestParameterList:
+  """The argument `p` of the tutorials of TensorFlow 1, by name and by position."""
+
+  def test_weights_and_biases_of_every_layer_are_appended_in_order(self):
+    with tf.Graph().as_default():
+      p = []
+      net = layers.conv_op(
+        tf.zeros([1, 4, 4, 3]), name='conv', kh=3, kw=3, n_out=2, dh=1, dw=1, p=p
+      )
+      net = layers.conv_op(net, 'conv2', 3, 3, 2, 1, 1, p)
+      net = layers.mpool_op(net, name='pool', kh=2, kw=2, dw=2, dh=2)
+      net = layers.fc_op(tf.reshape(net, [-1, 8]), 'fc', 5, p)
+      layers.fc_op(net, name='fc2', n_out=5, p=p)
+      assert p == tf.trainable_variables()
+    names = [v.op.name for v in p]
+    scopes = ('conv', 'conv2', 'fc', 'fc2')
+    assert names == [f'{scope}/{name}' for scope in scopes for name in ('weights', 'biases')]
+
+  def test_anything_but_a_list_is_refused(self):
+    with tf.Graph().as_default(), pytest.raises(ConfigError, match='fc: p must be a list.*got 7'):
+      layers.fc_op(tf.zeros([1, 7, 7, 3]), 'fc', 5, 7)
+
+
 class TestSlidingFc:
   @pytest.mark.parametrize('side', [3, 5])
   @pytest.mark.parametrize('kernel', [1, 3])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from vgg_slim.compat import tf
 from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.errors import ConfigError
+from vgg_slim.ops import variables
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 
@@ -35,6 +36,7 @@ def conv_op(
   n_out: int,
   dh: int = 1,
   dw: int = 1,
+  p: list[tf.Variable] | None = None,
   activation: Activation | None = tf.nn.relu,
   initializer: Callable | None = None,
 ) -> tf.Tensor:
@@ -48,23 +50,29 @@ def conv_op(
     n_out: number of output channels.
     dh: vertical stride.
     dw: horizontal stride.
+    p: list to which the weights and biases are appended, as tutorials of TensorFlow 1 pass it from
+      layer to layer; not needed, since `tf.trainable_variables()` has the same variables.
     activation: activation function; None for a linear layer.
     initializer: initializer of the weights; Glorot uniform by default. Biases start at 0.
 
   Returns:
     float32 [N, ceil(H / dh), ceil(W / dw), n_out].
+
+  Raises:
+    ConfigError: `p` is not a list.
   """
+  _check_list(name, p)
   with tf.variable_scope(name):
-    shape = [kh, kw, input_op.shape[-1], n_out]
-    weights = _weights(shape, initializer)
+    weights = variables.weights([kh, kw, input_op.shape[-1], n_out], initializer)
     net = tf.nn.conv2d(input_op, weights, strides=[1, dh, dw, 1], padding='SAME')
-    return _add_bias(net, 0.0, activation)
+    return _finish(net, weights, 0.0, activation, p)
 
 
 def fc_op(
   input_op: tf.Tensor,
   name: str,
   n_out: int,
+  p: list[tf.Variable] | None = None,
   kernel: int | None = None,
   activation: Activation | None = tf.nn.relu,
   initializer: Callable | None = None,
@@ -76,6 +84,7 @@ def fc_op(
     input_op: float32 [N, n_in], or [N, H, W, C] together with `kernel`.
     name: variable scope.
     n_out: number of output units.
+    p: list to which the weights and biases are appended, see `conv_op`.
     kernel: side of the window that slides over a feature map, in pixels; None for vectors.
     activation: activation function; None for logits.
     initializer: initializer of the weights; Glorot uniform by default.
@@ -85,8 +94,9 @@ def fc_op(
     float32 [N, n_out] for vectors, [N, H - kernel + 1, W - kernel + 1, n_out] for maps.
 
   Raises:
-    ConfigError: `kernel` is missing for a feature map, or given for vectors.
+    ConfigError: `kernel` is missing for a feature map, or given for vectors, or `p` is not a list.
   """
+  _check_list(name, p)
   if (input_op.shape.rank == 4) == (kernel is None):
     raise ConfigError(
       f'{name}: an input of shape {input_op.shape} cannot be combined with kernel={kernel!r}.'
@@ -94,10 +104,10 @@ def fc_op(
   with tf.variable_scope(name):
     n_in = input_op.shape[-1]
     if kernel is not None:
-      weights = _weights([kernel, kernel, n_in, n_out], initializer)
-      return _add_bias(sliding_fc(input_op, weights), bias, activation)
-    weights = _weights([n_in, n_out], initializer)
-    return _add_bias(tf.matmul(input_op, weights), bias, activation)
+      weights = variables.weights([kernel, kernel, n_in, n_out], initializer)
+      return _finish(sliding_fc(input_op, weights), weights, bias, activation, p)
+    weights = variables.weights([n_in, n_out], initializer)
+    return _finish(tf.matmul(input_op, weights), weights, bias, activation, p)
 
 
 def mpool_op(
@@ -234,13 +244,23 @@ def _uniform_block(seed: tf.Tensor, index: int, shape: tf.Tensor) -> tf.Tensor:
   return tf.reshape(drawn[first % 4 :], shape)
 
 
-def _weights(shape: list[int], initializer: Callable | None) -> tf.Variable:
-  return tf.get_variable(
-    'weights', shape, tf.float32, initializer or tf.glorot_uniform_initializer()
-  )
-
-
-def _add_bias(net: tf.Tensor, value: float, activation: Activation | None) -> tf.Tensor:
-  biases = tf.get_variable('biases', [net.shape[-1]], tf.float32, tf.constant_initializer(value))
+def _finish(
+  net: tf.Tensor,
+  weights: tf.Variable,
+  bias: float,
+  activation: Activation | None,
+  p: list[tf.Variable] | None,
+) -> tf.Tensor:
+  """Adds the bias, applies the activation function and appends both variables to `p`."""
+  biases = variables.biases(net.shape[-1], tf.constant_initializer(bias))
+  if p is not None:
+    p += [weights, biases]
   net = tf.nn.bias_add(net, biases)
   return net if activation is None else activation(net)
+
+
+def _check_list(name: str, p: object) -> None:
+  if p is not None and not isinstance(p, list):
+    raise ConfigError(
+      f'{name}: p must be a list, to which weights and biases are appended, or None, got {p!r}.'
+    )

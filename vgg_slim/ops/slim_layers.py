@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.constants import POOL_ROUNDINGS
-from vgg_slim.ops import cached_weights, winograd
+from vgg_slim.ops import cached_weights, variables, winograd
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.layers import DropoutSeed, dropout_op, mpool_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
@@ -50,7 +50,8 @@ def conv2d(
     scope: variable scope.
   """
   with tf.variable_scope(scope, 'Conv', [inputs]):
-    kernel = _weights(inputs, num_outputs, kernel_size, weights_initializer)
+    shape = [kernel_size, kernel_size, inputs.shape[-1], num_outputs]
+    kernel = variables.weights(shape, weights_initializer)
     normalize, bias, cached_kind = None, None, 'kernel'
     if fold_fn and cache_dtype:
       cached_kind = 'folded_kernel'
@@ -59,7 +60,7 @@ def conv2d(
     elif normalizer_fn:
       normalize = functools.partial(normalizer_fn, **normalizer_params or {})
     else:
-      bias = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
+      bias = variables.biases(num_outputs, biases_initializer)
 
     if fast_cpu_conv and winograd.is_faster(inputs, kernel.shape.as_list(), stride, padding):
       if cache_dtype:
@@ -109,25 +110,16 @@ def sliding_fully_connected(
     float32 [N, H - kernel_size + 1, W - kernel_size + 1, num_outputs].
   """
   with tf.variable_scope(scope, 'fc', [inputs]):
-    weights = _weights(inputs, num_outputs, kernel_size, weights_initializer)
+    shape = [kernel_size, kernel_size, inputs.shape[-1], num_outputs]
+    weights = variables.weights(shape, weights_initializer)
     kernel = cached_weights.cache(weights, 'kernel', cache_dtype) if cache_dtype else weights
     net = sliding_fc(inputs, kernel, fast_cpu_conv)
     if normalizer_fn is None:
-      biases = slim.model_variable('biases', [num_outputs], initializer=biases_initializer)
+      biases = variables.biases(num_outputs, biases_initializer)
       net = tf.nn.bias_add(net, biases)
     else:
       net = normalizer_fn(net)
     return net if activation_fn is None else activation_fn(net)
-
-
-def _weights(
-  inputs: tf.Tensor, num_outputs: int, kernel_size: int, initializer: Callable | None
-) -> tf.Variable:
-  return slim.model_variable(
-    'weights',
-    [kernel_size, kernel_size, inputs.shape[-1], num_outputs],
-    initializer=initializer or tf.glorot_uniform_initializer(),
-  )
 
 
 # After n updates of batch norm's averages, the next one has the weight 9 / (n + 9), which Shamir
@@ -179,7 +171,7 @@ def batch_norm(
     scope: variable scope of beta, gamma, moving_mean and moving_variance.
   """
   channels = inputs.shape[-1]
-  bias = _bias(channels) if biases else 0.0
+  bias = variables.biases(channels) if biases else 0.0
   with tf.variable_scope(scope) as own_scope:
     gamma, beta, mean, variance = _batch_norm_variables(channels)
     is_frozen = trainable_scopes and not is_under(own_scope.name, trainable_scopes)
@@ -219,7 +211,7 @@ def fold_batch_norm(
     Kernel float32 [kh, kw, C, K] and bias float32 [K] of the folded convolution.
   """
   channels = kernel.shape[-1]
-  bias = _bias(channels) if biases else 0.0
+  bias = variables.biases(channels) if biases else 0.0
   with tf.variable_scope(scope):
     gamma, beta, mean, variance = _batch_norm_variables(channels)
     scale = gamma * tf.rsqrt(variance + epsilon)
@@ -233,10 +225,6 @@ def _batch_norm_variables(channels: int) -> _BatchNormVariables:
     _moving_average('moving_mean', [channels], tf.zeros_initializer()),
     _moving_average('moving_variance', [channels], tf.ones_initializer()),
   )
-
-
-def _bias(channels: int) -> tf.Variable:
-  return slim.model_variable('biases', [channels], initializer=tf.zeros_initializer())
 
 
 def _cross_replica_batch_norm(
