@@ -10,6 +10,8 @@ from vgg_slim.compat import tf
 # Last component of a variable's name, for each kind of `OptimizerConfig.weight_decay_on`.
 _NAMES = {'weights': ('weights',), 'biases': ('biases',), 'batch_norm': ('gamma', 'beta')}
 KINDS = tuple(_NAMES)
+# Names of the variables of a graph that have a loss.
+_DECAYED = 'vgg_slim_decayed_variables'
 
 
 def select(variables: Iterable[tf.Variable], kinds: Sequence[str]) -> list[tf.Variable]:
@@ -27,13 +29,17 @@ def select(variables: Iterable[tf.Variable], kinds: Sequence[str]) -> list[tf.Va
 def add_losses(factor: float, kinds: Sequence[str]) -> None:
   """Decays the variables under the current variable scope through the regularization losses.
 
-  Adds factor * sum(v**2) / 2 of each selected variable. A network that is built again in a scope
-  with `reuse` adds nothing.
+  Adds factor * sum(v**2) / 2 of each selected variable, once for each variable as in tf-slim: a
+  network that is built again with the same variables adds nothing.
   """
-  scope = tf.get_variable_scope()
-  if not factor or scope.reuse:
+  if not factor:
     return
-  for variable in select(tf.trainable_variables(f'{scope.name}/'), kinds):
+  decayed = set(tf.get_collection(_DECAYED))
+  variables = tf.trainable_variables(f'{tf.get_variable_scope().name}/')
+  for variable in select(variables, kinds):
+    if variable.op.name in decayed:
+      continue
+    tf.add_to_collection(_DECAYED, variable.op.name)
     with tf.name_scope(f'{variable.op.name}/regularizer'):
       loss = tf.multiply(factor, tf.nn.l2_loss(variable), name='l2')
     tf.add_to_collection(tf.GraphKeys.REGULARIZATION_LOSSES, loss)
