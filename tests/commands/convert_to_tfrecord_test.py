@@ -72,7 +72,7 @@ def test_unusable_images_are_reported_or_an_error_with_strict(tmp_path):
   assert '1 images left out: out/quarantine.csv' in run.stdout
   run = convert(*flags, '--output_dir=strict', '--strict', cwd=tmp_path)
   assert run.returncode == 1
-  assert 'cannot be used: dog/003.png: the file is empty.' in run.stderr
+  assert 'cannot be used: dog/003.png: the file is empty; ' in run.stderr
   assert not (tmp_path / 'strict').exists()
 
 

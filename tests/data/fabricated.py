@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import png_files
 
 CIFAR_NAMES = ('plane', 'car', 'bird')
 
@@ -52,7 +52,7 @@ def source(counts, **other_splits):
 
 
 def _gray_png(*seed):
-  return host.encode_png(pixels(seed, 3, 4, channels=1))
+  return png_files.encode(pixels(seed, 3, 4, channels=1))
 
 
 def write_image_folder(root, counts, image_format='PNG', extension='.png'):

@@ -20,7 +20,7 @@ from vgg_slim.evaluation.predictor import (
 from vgg_slim.export import saved_model
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
-from vgg_slim.preprocessing import graph, host
+from vgg_slim.preprocessing import graph, png_files
 from vgg_slim.preprocessing.description import ANTIALIASED
 
 MEAN, SCALE, SIDE, Q = (90.0, 100.0, 110.0), 1 / 50, 32, 40
@@ -93,7 +93,7 @@ def test_batches_match_one_image_at_a_time(checkpoint, central_crop, flip):
 def test_explanation_holds_the_image_and_its_maps(checkpoint):
   pixels = np.full([Q, 72, 3], (255, 0, 90), np.uint8)
   with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
-    image = predictor.prepare(host.encode_png(pixels))
+    image = predictor.prepare(png_files.encode(pixels))
     explanations = [predictor.explain(image, class_id, 'conv4/conv4_2') for class_id in range(3)]
   assert np.array_equal(explanations[0].pixels, pixels)
   assert explanations[0].class_map.shape == (1, 2)
@@ -119,7 +119,9 @@ def test_files_that_cannot_be_read_become_failures(tmp_path, checkpoint):
     for score in answer.top:
       # Other batches: float32 sums in another order.
       assert score.probability == pytest.approx(row[score.class_id], rel=1e-4)
-  assert answers[0] == Failure(names[3], 'not an image that Pillow can read')
+  assert isinstance(answers[0], Failure)
+  assert answers[0].file == names[3]
+  assert answers[0].reason.startswith('not an image that Pillow can read; ')
   assert answers[4] == Failure(paths[4], 'No such file or directory')
 
 
@@ -138,7 +140,7 @@ def test_an_image_too_large_to_be_scored_gets_a_reason_and_a_way_out(tmp_path, c
 def test_grayscale_is_converted_and_truncated_data_is_refused(checkpoint):
   gray = fabricated.pixels(1, channels=1)
   with CheckpointPredictor(checkpoint, CONTRACT) as predictor:
-    assert predictor.prepare(host.encode_png(gray)).shape[2] == 3
+    assert predictor.prepare(png_files.encode(gray)).shape[2] == 3
     with pytest.raises(DataError):
       predictor.prepare(IMAGES[0][:200])
 

@@ -8,7 +8,7 @@ import PIL.Image
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from vgg_slim.evaluation import report, tables
 from vgg_slim.evaluation.class_map import ClassMap
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import png_files
 
 ALL = ClassMap(('cat', 'dog', 'owl'), np.arange(3))
 LABELS = [0, 1, 2, 1]
@@ -24,7 +24,7 @@ def build(predicted, other=(0, 1, 2, 1), labels=LABELS, classes=ALL, **request):
   def read_images(indices):
     requested.extend(indices)
     pixels = np.full([40, 400, 3], 77, np.uint8)
-    return [(f'{index}.png', host.encode_png(pixels)) for index in indices]
+    return [(f'{index}.png', png_files.encode(pixels)) for index in indices]
 
   shown = tables.make_tables(scored)[:1]
   return report.render_report(shown, tables.compare(scored), classes, read_images), requested
@@ -85,7 +85,7 @@ def test_of_many_classes_those_with_the_lowest_f1_are_listed():
   predicted = [*labels[:100], 101, 100]
   passes = {('dense', 64): probabilities_of(predicted, num_classes=102)}
   shown = tables.make_tables([scored_checkpoint(passes, labels, ('dense',))])
-  encoded = host.encode_png(np.zeros([8, 8, 3], np.uint8))
+  encoded = png_files.encode(np.zeros([8, 8, 3], np.uint8))
   text = report.render_report(
     shown,
     [],

@@ -18,7 +18,7 @@ from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import png_files
 
 MODEL, SIDE, SCALES = 'vgg_c@4', 64, (64, 75)
 SHAPES = [(70, 101), (90, 66), (70, 101)]  # images of one shape share a batch
@@ -51,7 +51,7 @@ def run(tmp_path_factory):
   for i, shape in enumerate(SHAPES * 2):
     small = PIL.Image.fromarray(rng.integers(0, 256, [9, 12, 3], np.uint8))
     pixels = np.asarray(small.resize(shape[::-1], PIL.Image.Resampling.BICUBIC))
-    read = functools.partial(host.encode_png, pixels)
+    read = functools.partial(png_files.encode, pixels)
     images.append(catalog.LabeledImage(f'{i}', i % 3, read))
   source = catalog.Source('folder', ('a', 'b', 'c'), {'train': images}, mirror_safe=True)
   rule = splitting.SplitRule(fraction=0)

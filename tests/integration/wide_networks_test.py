@@ -23,7 +23,7 @@ from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import png_files
 
 SIDE = 64
 SHAPES = [(64, 85), (64, 85), (99, 64), (64, 64)]  # the smaller side is Q: no resizing
@@ -41,7 +41,7 @@ def data(tmp_path_factory):
   for i, (height, width) in enumerate(SHAPES):
     small = PIL.Image.fromarray(rng.integers(0, 256, [7, 7, 3], np.uint8))
     pixels = np.asarray(small.resize([width, height], PIL.Image.Resampling.BICUBIC))
-    images.append(catalog.LabeledImage(str(i), i % 2, functools.partial(host.encode_png, pixels)))
+    images.append(catalog.LabeledImage(str(i), i % 2, functools.partial(png_files.encode, pixels)))
   source = catalog.Source('folder', ('a', 'b'), {'train': images}, mirror_safe=True)
   rule = splitting.SplitRule(fraction=0)
   folder = tmp_path_factory.mktemp('data') / 'converted'

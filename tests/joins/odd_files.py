@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from tests.data import fabricated
 
@@ -51,6 +51,16 @@ def png(width, height, depth, color_type, rows):
   )
 
 
+def raw_photograph(tags):
+  return save(image_format='TIFF', tiffinfo=tags)
+
+
+def with_text(text):
+  info = PngImagePlugin.PngInfo()
+  info.add_text('Comment', text, zip=len(text) > 1000)
+  return save(pnginfo=info)
+
+
 def with_flipped_byte(data, index):
   return data[:index] + bytes((data[index] ^ 0xFF,)) + data[index + 1 :]
 
@@ -60,6 +70,9 @@ FRAMES = [Image.fromarray(np.roll(RGB, shift, axis=1)) for shift in (5, 9)]
 PALETTE = IMAGE.quantize(16)
 CMYK = save(IMAGE.convert('CMYK'), 'JPEG')
 ADOBE = CMYK.index(b'Adobe')
+NOISE = [np.random.default_rng(seed).integers(0, 256, RGB.shape, np.uint8) for seed in (0, 1)]
+PHOTO, OTHER_PHOTO = (save(Image.fromarray(noise), 'JPEG') for noise in NOISE)
+TEXT_PNG = with_text('words')
 DEEP_ROWS = b''.join(b'\0' + row.astype('>u2').tobytes() for row in RGB.astype(int) * 257 + 9)
 
 # Path below the folder of class a -> (content, outcome).
@@ -113,6 +126,22 @@ ODD_FILES = {
     save(image_format='WEBP', more=FRAMES),
     repaired('WEBP file', 'first of several frames'),
   ),
+  'bad_text_sum.png': (
+    with_flipped_byte(TEXT_PNG, TEXT_PNG.index(b'IDAT') - 5),
+    repaired('PNG chunk tEXt with a wrong checksum removed'),
+  ),
+  'much_text.png': (
+    with_text('x' * 2_000_000),
+    repaired('large PNG texts or color profile removed'),
+  ),
+  'large_profile.png': (
+    save(icc_profile=bytes(2_000_000)),
+    repaired('large PNG texts or color profile removed'),
+  ),
+  'jfif_0.jpg': (
+    JPEG[: JPEG.index(b'JFIF') + 5] + b'\0\0' + JPEG[JPEG.index(b'JFIF') + 7 :],
+    repaired('unknown JFIF version 0.00'),
+  ),
   'x.bmp': (save(image_format='BMP'), repaired('BMP file')),
   'x.tga': (save(image_format='TGA'), repaired('TGA file')),
   'x.ppm': (save(image_format='PPM'), repaired('PPM file')),
@@ -128,21 +157,47 @@ ODD_FILES = {
   'cmyk.tif': (save(IMAGE.convert('CMYK'), 'TIFF'), repaired('TIFF file', 'CMYK')),
   # Beyond repair.
   'empty.jpg': (b'', left_out('the file is empty')),
-  'zeros.jpg': (bytes(4096), left_out('not an image that Pillow can read')),
-  'words.jpg': (b'<html>404 Not Found</html>', left_out('not an image that Pillow can read')),
-  'drawing.png': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', left_out('not an image')),
-  'program.jpg': (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', left_out('not an image')),
-  'phone.heic': (b'\0\0\0\x18ftypheic\0\0\0\0mif1heic', left_out('not an image')),
+  'zeros.jpg': (bytes(4096), left_out('only zeros')),
+  'words.jpg': (b'<html>404 Not Found</html>', left_out('a web page instead of an image')),
+  'drawing.png': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', left_out('SVG drawing')),
+  'program.jpg': (
+    b'%!PS-Adobe-3.0 EPSF-3.0\n',
+    left_out('PostScript drawing'),
+  ),
+  'phone.heic': (b'\0\0\0\x18ftypheic\0\0\0\0mif1heic', left_out('HEIC image')),
   'half.jpg': (JPEG[: len(JPEG) // 2], left_out('Truncated File Read')),
-  'no_end.jpg': (JPEG[:-2], left_out('truncated')),
+  'no_end.jpg': (JPEG[:-2], left_out('Premature end')),
   'header_only.jpg': (JPEG[:20], left_out('.')),
   'half.png': (PNG[: len(PNG) // 2], left_out('truncated')),
   'no_end.png': (PNG[:-12], left_out('truncated PNG file')),
+  'zeros_within.jpg': (
+    PHOTO[:-400] + bytes(64) + PHOTO[-336:],
+    left_out('damaged JPEG file'),
+  ),
+  'half_with_end.jpg': (
+    PHOTO[:-400] + PHOTO[-2:],
+    left_out('damaged JPEG file: premature end of data segment'),
+  ),
+  'tail_of_another.jpg': (
+    PHOTO[:-400] + OTHER_PHOTO[-500:],
+    left_out('damaged JPEG file'),
+  ),
   'bad_sum.png': (with_flipped_byte(PNG, PNG.index(b'IEND') - 5), left_out('IDAT')),
   'half.gif': (save(PALETTE, 'GIF')[:60], left_out('.')),
   'float.tif': (fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'), left_out("mode 'F'")),
-  'bomb.png': (png(60_000, 60_000, 8, 2, b''), left_out('decompression bomb')),
+  'bomb.png': (
+    png(60_000, 60_000, 8, 2, b''),
+    left_out('60000 x 60000 pixels are more than the 90'),
+  ),
   'no_width.png': (png(0, 9, 8, 2, b''), left_out('.')),
+  # Images of kinds that are not read.
+  'x.psd': (b'8BPS\0\1', left_out('Photoshop file')),
+  'x.jxl': (b'\xff\x0a\0', left_out('JPEG XL file')),
+  'x.svg': (b'<?xml version="1.0"?><svg/>', left_out('SVG drawing')),
+  'x.nef': (raw_photograph({254: 1}), left_out('raw camera file')),
+  'x.dng': (raw_photograph({50706: b'\1\4\0\0'}), left_out('raw camera file')),
+  'x.cr2': (b'II*\0\x10\0\0\0CR\2\0' + bytes(16), left_out('raw camera file')),
+  'x.cr3': (b'\0\0\0\x18ftypcrx \0\0\0\1', left_out('raw camera file')),
   # Not images, by name and first bytes.
   'notes.txt': (b'x', IGNORED),
   'Thumbs.db': (b'\xd0\xcf\x11\xe0', IGNORED),

@@ -1,11 +1,10 @@
 """CSV with one row per image: its label and its predictions. No TensorFlow."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from vgg_slim import csv_text
 from vgg_slim.evaluation import predictions
 
 TOP = 5
@@ -22,13 +21,11 @@ def to_csv(
     probabilities: class probabilities, float [N, K].
     class_names: K class names, in the order of the labels.
   """
-  text = io.StringIO()
-  writer = csv.writer(text, lineterminator='\n')
   ranks = range(1, min(TOP, len(class_names)) + 1)
   columns = [f'{column}_{i}' for i in ranks for column in ('class', 'probability')]
-  writer.writerow(['file', 'label', *columns])
+  rows = [['file', 'label', *columns]]
   for name, label, row in zip(names, labels, probabilities, strict=True):
     top = predictions.top_classes(row, class_names, TOP)
     cells = [cell for score in top for cell in (score.class_name, f'{score.probability:.6f}')]
-    writer.writerow([name, class_names[label], *cells])
-  return text.getvalue()
+    rows.append([name, class_names[label], *cells])
+  return csv_text.format_rows(rows)

@@ -1,12 +1,12 @@
 """Predictions for images, and writers for CSV and JSON. No TensorFlow."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+
+from vgg_slim import csv_text
 
 
 class ClassScore(NamedTuple):
@@ -73,9 +73,7 @@ class CsvWriter:
     """Does nothing: failures have no row."""
 
   def _write(self, cells: Sequence[object]) -> None:
-    line = io.StringIO()
-    csv.writer(line, lineterminator='\n').writerow(cells)
-    self._stream.write(_encode(line.getvalue()))
+    self._stream.write(_encode(csv_text.format_rows([cells])))
 
 
 class JsonWriter:

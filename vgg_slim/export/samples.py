@@ -14,7 +14,7 @@ from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.data import manifest, records
 from vgg_slim.data.sources import catalog, image_files
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import host, png_files
 
 _PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # files of scikit-learn
 _DIGITS = 2
@@ -27,7 +27,7 @@ def default_images() -> list[bytes]:
   folder = importlib.resources.files('sklearn.datasets') / 'images'
   photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
   digits = catalog.open_source('digits').splits['train']
-  return photographs + [host.encode_png(np.asarray(digits[i].read())) for i in range(_DIGITS)]
+  return photographs + [png_files.encode(np.asarray(digits[i].read())) for i in range(_DIGITS)]
 
 
 def read_images(folder: str, most: int) -> list[bytes]:

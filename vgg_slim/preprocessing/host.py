@@ -6,41 +6,18 @@ decoder reads alike; files of this kind keep their bytes. The other functions do
 functions of that name in `graph`.
 """
 
-import functools
 import io
-import struct
 import warnings
-import zlib
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile
 
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import description
-
-# Extension -> Pillow's names of the formats it may stand for. Pillow does not read HEIC, which is
-# listed so that such files are quarantined with their names instead of being ignored.
-EXTENSIONS = {
-  **dict.fromkeys(('.jpg', '.jpeg', '.jpe', '.jfif'), ('JPEG', 'MPO')),
-  **dict.fromkeys(('.png', '.apng'), ('PNG',)),
-  **dict.fromkeys(('.bmp', '.dib'), ('BMP', 'DIB')),
-  '.gif': ('GIF',),
-  '.webp': ('WEBP',),
-  **dict.fromkeys(('.tif', '.tiff'), ('TIFF',)),
-  **dict.fromkeys(('.pbm', '.pgm', '.ppm', '.pnm'), ('PPM',)),
-  '.tga': ('TGA',),
-  '.jp2': ('JPEG2000',),
-  '.avif': ('AVIF',),
-  **dict.fromkeys(('.heic', '.heif'), ('HEIF',)),
-}
-# First bytes of files that are images whatever their extension.
-_SIGNATURES = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n', b'GIF8', b'BM', b'II*\0', b'MM\0*')
+from vgg_slim.preprocessing import description, image_formats, jpeg_files, png_files
 
 # MPO is a JPEG file followed by more images.
 _KEPT_FORMATS = {'JPEG': 'jpeg', 'MPO': 'jpeg', 'PNG': 'png'}
-_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_PNG_COLOR_TYPES = {1: 0, 3: 2}  # by the number of channels
 _PNG_BIT_DEPTH_OFFSET = 24
 _MODES = {'1': '1 bit', 'P': 'palette', 'PA': 'palette'}
 _ORIENTATION = 0x0112
@@ -54,10 +31,14 @@ _UPRIGHT: dict[int | None, Image.Transpose] = {
   7: Image.Transpose.TRANSVERSE,
   8: Image.Transpose.ROTATE_90,
 }
-_EIGHTH = 8
 _SMALLEST_FOR_EIGHTH = 128  # smaller side in pixels; below it, little time would be saved
 _JPEG_QUALITY = 95  # for JPEG files that have to be encoded again
 _THUMBNAIL_SIDE = 64
+_MAX_MEGAPIXELS = 90  # 270 MB of RGB
+# The largest sensors of phones have 200. Above the limit for other formats, JPEG files are decoded
+# at a reduced scale where that is possible.
+_MAX_MEGAPIXELS_JPEG = 250
+_TURNED = (5, 6, 7, 8)  # orientations that exchange height and width
 
 
 class StoredImage(NamedTuple):
@@ -86,38 +67,10 @@ class StoredImage(NamedTuple):
   is_eighth_scale: bool = False
 
 
-def is_image_file(extension: str, head: bytes) -> bool:
-  """Returns whether a file is an image by its extension, in either case, or by its first bytes."""
-  is_webp = head[:4] == b'RIFF' and head[8:12] == b'WEBP'
-  return extension.lower() in EXTENSIONS or head.startswith(_SIGNATURES) or is_webp
-
-
-def encode_png(pixels: np.ndarray) -> bytes:
-  """Encodes uint8 [H, W] (gray, one channel) or [H, W, 3] (RGB) as PNG.
-
-  Used for the small images of IDX, CIFAR and npz files: at 28x28 pixels it is three times as fast
-  as Pillow, whose encoder takes more time to set up than to compress.
-  """
-  height, width = pixels.shape[:2]
-  row_bytes = pixels.size // height
-  rows = np.zeros((height, 1 + row_bytes), np.uint8)  # rows start with a filter type, 0: none
-  rows[:, 1:] = pixels.reshape(height, row_bytes)
-  color_type = _PNG_COLOR_TYPES[row_bytes // width]
-  header = struct.pack('>IIBBBBB', width, height, 8, color_type, 0, 0, 0)
-  return b''.join(
-    (
-      _PNG_SIGNATURE,
-      _png_chunk(b'IHDR', header),
-      _png_chunk(b'IDAT', zlib.compress(rows.data)),
-      _png_chunk(b'IEND', b''),
-    )
-  )
-
-
 def store_pixels(pixels: np.ndarray) -> StoredImage:
   """Encodes uint8 [H, W] or [H, W, 3] as a stored PNG image."""
   height, width = pixels.shape[:2]
-  encoded = encode_png(pixels)
+  encoded = png_files.encode(pixels)
   return StoredImage(encoded, 'png', height, width, (), 'pixels', pixels)
 
 
@@ -137,23 +90,22 @@ def read_image(
       0.4 instead of 1.2 ms for 500x375 pixels.
 
   Raises:
-    DataError: the data are not an image, are damaged, have more pixels than Pillow's limit of 89
-      million, or have pixels that no 8-bit range is defined for; the message gives only the reason.
+    DataError: the data are not an image, are damaged, have more than 90 megapixels (250 in a JPEG
+      file), or have pixels that no 8-bit range is defined for. The message gives the reason and
+      what to do, without the name of the file.
   """
   if not data:
-    raise DataError('the file is empty')
+    raise DataError(f'the file is empty; {image_formats.GET_AGAIN}')
   try:
     with warnings.catch_warnings():
       warnings.simplefilter('ignore')
-      warnings.simplefilter('error', Image.DecompressionBombWarning)
       return _read(data, smaller_side, allow_eighth_scale)
-  except UnidentifiedImageError as error:
-    raise DataError('not an image that Pillow can read') from error
   except DataError:
     raise
   # Pillow's readers raise errors of many types for damaged files: OSError, SyntaxError, ...
   except Exception as error:
-    raise DataError(f'{error} ({type(error).__name__})') from error
+    reason = f'{error} ({type(error).__name__})'
+    raise DataError(f'damaged image: {reason}; {image_formats.GET_AGAIN}') from error
 
 
 def decode_rgb(encoded: bytes) -> np.ndarray:
@@ -219,68 +171,151 @@ def thumbnail(image: Image.Image | np.ndarray) -> bytes:
   return _encode(small, 'jpeg', quality=80)
 
 
+class _Opened(NamedTuple):
+  """An image file whose size is allowed.
+
+  Attributes:
+    data: content of the file after the repairs.
+    image: the image, decoded unless it is a JPEG file.
+    fixes: descriptions of the repairs, which left the encoded pixels as they were.
+  """
+
+  data: bytes
+  image: ImageFile.ImageFile
+  fixes: list[str]
+
+
+class _Decoded(NamedTuple):
+  """Pixels of a JPEG file, and reasons to encode them again."""
+
+  image: Image.Image
+  changes: list[str]
+  is_eighth_scale: bool = False
+
+
+def _open(data: bytes) -> _Opened:
+  if data.startswith(jpeg_files.SIGNATURE):
+    data, fixes = jpeg_files.repair_header(data)
+    return _Opened(data, _open_header(data), fixes)
+  if not data.startswith(png_files.SIGNATURE):
+    return _Opened(data, _open_pixels(data), [])
+  data, fixes = png_files.repair(data)
+  try:
+    return _Opened(data, _open_pixels(data), fixes)
+  except DataError:
+    raise
+  except ValueError:  # Pillow limits the size of texts and color profiles
+    data, more_fixes = png_files.remove_texts(data)
+    return _Opened(data, _open_pixels(data), fixes + more_fixes)
+
+
+def _open_header(data: bytes) -> ImageFile.ImageFile:
+  image = image_formats.open_image(data)
+  is_jpeg = data.startswith(jpeg_files.SIGNATURE)
+  limit = _MAX_MEGAPIXELS_JPEG if is_jpeg else _MAX_MEGAPIXELS
+  if _megapixels(image) > limit:
+    raise DataError(
+      f'{image.width} x {image.height} pixels are more than the {limit} megapixels allowed: reduce '
+      'the image'
+    )
+  return image
+
+
+def _open_pixels(data: bytes) -> ImageFile.ImageFile:
+  image = _open_header(data)
+  image.load()
+  return image
+
+
+def _megapixels(image: Image.Image) -> float:
+  return image.width * image.height / 1e6
+
+
 def _read(data: bytes, smaller_side: int | None, allow_eighth_scale: bool) -> StoredImage:
-  with Image.open(io.BytesIO(data), formats=_formats()) as image:
-    if allow_eighth_scale and _is_kept_large_jpeg(image, smaller_side):
-      width, height = image.size
-      image.draft(None, (width // _EIGHTH, height // _EIGHTH))
-      image.load()
-      return StoredImage(data, 'jpeg', height, width, (), 'JPEG', image, is_eighth_scale=True)
-    image.load()
-    found_format = image.format
+  data, opened, fixes = _open(data)
+  with opened:
+    found_format = opened.format or ''
     image_format = _KEPT_FORMATS.get(found_format)
-    if found_format == 'PNG':
-      _check_png_chunks(data)
+    orientation = _orientation(opened)
+    new_size = _reduced_size(opened, smaller_side, orientation)
+    if image_format == 'jpeg':
+      may_be_eighth = orientation not in _UPRIGHT and allow_eighth_scale
+      image, changes, is_eighth_scale = _decode_jpeg(data, opened, new_size, may_be_eighth)
+      if is_eighth_scale:
+        height, width = opened.height, opened.width
+        return StoredImage(data, 'jpeg', height, width, tuple(fixes), found_format, image, True)
+    else:
+      image = opened
+      changes = [] if image_format else [f'{found_format} file']
     is_16_bit = found_format == 'PNG' and data[_PNG_BIT_DEPTH_OFFSET] == 16
-    repaired, fixes = _repair(image, is_16_bit)
-  if image_format is None:
-    fixes.insert(0, f'{found_format} file')
-  is_reduced = False
-  if smaller_side is not None and min(repaired.size) > smaller_side:
-    repaired, is_reduced = _reduce(repaired, smaller_side), True
-  encoded = data
-  if fixes or is_reduced:
-    encoded = _encode(repaired, image_format or 'png')
+    if found_format != 'MPO' and getattr(opened, 'is_animated', False):
+      changes.append('first of several frames')
+    repaired, repairs = _repair(image, is_16_bit, orientation)
+  changes += repairs
+  if new_size:
+    repaired = repaired.resize(new_size[::-1], Image.Resampling.BILINEAR)  # antialiased, in Pillow
+  if changes or new_size:
+    data = _encode(repaired, image_format or 'png')
     if image_format == 'jpeg':  # lossy, so the pixels are those that readers will decode
-      repaired = Image.open(io.BytesIO(encoded))
-      repaired.load()
+      repaired = Image.fromarray(jpeg_files.decode(data, repaired.mode))
   return StoredImage(
-    encoded,
+    data,
     image_format or 'png',
     repaired.height,
     repaired.width,
-    tuple(fixes),
+    (*fixes, *changes),
     found_format,
     repaired,
   )
 
 
-def _is_kept_large_jpeg(image: Image.Image, smaller_side: int | None) -> bool:
-  """Returns whether an image whose header has been read is a large JPEG that keeps its bytes."""
-  side = min(image.size)
-  return (
-    image.format == 'JPEG'
-    and image.mode in ('L', 'RGB')
-    and side >= _SMALLEST_FOR_EIGHTH
-    and not (smaller_side is not None and side > smaller_side)
-    and _orientation(image) not in _UPRIGHT
+def _reduced_size(
+  image: Image.Image, smaller_side: int | None, orientation: int | None
+) -> tuple[int, int] | None:
+  """Returns height and width of an image turned upright and reduced; None if it is not reduced."""
+  if smaller_side is None or min(image.size) <= smaller_side:
+    return None
+  height, width = resized_size((image.height, image.width), smaller_side)
+  return (width, height) if orientation in _TURNED else (height, width)
+
+
+def _decode_jpeg(
+  data: bytes, image: ImageFile.ImageFile, new_size: tuple[int, int] | None, may_be_eighth: bool
+) -> _Decoded:
+  """Decodes a JPEG file, and checks it to its end.
+
+  Args:
+    data: content of the file.
+    image: the image, whose header has been read.
+    new_size: height and width to which the image will be reduced, if it will be.
+    may_be_eighth: whether an image that keeps its bytes may be decoded at an eighth.
+  """
+  changes = jpeg_files.unusual_coding(data)
+  if not jpeg_files.can_check(data, image.mode):
+    image.load()
+    return _Decoded(image, [*changes, 'unusual JPEG channels'])
+  if image.mode == 'CMYK':
+    jpeg_files.decode(data, image.mode, (1, 1))
+    image.load()  # Pillow knows which CMYK files are inverted
+    return _Decoded(image, changes)
+  is_huge = _megapixels(image) > _MAX_MEGAPIXELS
+  is_eighth_scale = (
+    may_be_eighth and not changes and not new_size and min(image.size) >= _SMALLEST_FOR_EIGHTH
   )
+  min_size = None
+  if is_eighth_scale:
+    min_size = (1, 1)
+  elif new_size and is_huge:
+    min_size = (2 * min(new_size), 2 * min(new_size))  # leaves the filter something to average
+  pixels = jpeg_files.decode(data, image.mode, min_size)
+  return _Decoded(Image.fromarray(pixels), changes, is_eighth_scale)
 
 
-@functools.cache
-def _formats() -> list[str]:
-  """Returns raster formats only: Pillow passes EPS, for one, to a program that executes it."""
-  Image.init()
-  known = {name for names in EXTENSIONS.values() for name in names}
-  return sorted(known & set(Image.OPEN), key=lambda name: (name not in _KEPT_FORMATS, name))
-
-
-def _repair(image: Image.Image, is_16_bit: bool) -> tuple[Image.Image, list[str]]:
+def _repair(
+  image: Image.Image, is_16_bit: bool, orientation: int | None
+) -> tuple[Image.Image, list[str]]:
   """Returns an upright image of mode L or RGB, and descriptions of the repairs."""
   fixes = []
-  upright = _UPRIGHT.get(_orientation(image))
-  if image.format != 'MPO' and getattr(image, 'is_animated', False):
-    fixes.append('first of several frames')
   if image.mode.startswith('I;16') or (image.mode == 'I' and image.format == 'PNG'):
     # Keeps the high byte; Pillow's own conversion would clip at 255.
     fixes.append('16 bit')
@@ -297,9 +332,9 @@ def _repair(image: Image.Image, is_16_bit: bool) -> tuple[Image.Image, list[str]
     image = _compose_on_white(image)
   if image.mode != target_mode:
     image = image.convert(target_mode)
-  if upright is not None:
+  if orientation in _UPRIGHT:
     fixes.append('EXIF rotation')
-    image = image.transpose(upright)
+    image = image.transpose(_UPRIGHT[orientation])
   return image, fixes
 
 
@@ -317,11 +352,6 @@ def _compose_on_white(image: Image.Image) -> Image.Image:
   return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
 
 
-def _reduce(image: Image.Image, smaller_side: int) -> Image.Image:
-  height, width = resized_size((image.height, image.width), smaller_side)
-  return image.resize((width, height), Image.Resampling.BILINEAR)  # antialiased, in Pillow
-
-
 def _resize_weights(length: int, new_length: int, resize_filter: str) -> np.ndarray:
   """Returns the weights of the old pixels in each new pixel, float64 [new_length, length]."""
   pitch = length / new_length
@@ -330,31 +360,6 @@ def _resize_weights(length: int, new_length: int, resize_filter: str) -> np.ndar
   distances = np.abs(np.arange(length) - centers[:, np.newaxis])
   weights = np.maximum(0, 1 - distances / radius)
   return weights / weights.sum(1, keepdims=True)
-
-
-def _check_png_chunks(data: bytes) -> None:
-  """Raises a DataError for damage that Pillow's decoder tolerates and TensorFlow's does not.
-
-  Verifies the checksums of the critical chunks, whose type starts with a capital letter.
-  """
-  start = len(_PNG_SIGNATURE)
-  while start < len(data):
-    end = start + 12 + int.from_bytes(data[start : start + 4], 'big')  # length, type, ..., CRC-32
-    kind = data[start + 4 : start + 8]
-    if end > len(data):
-      break
-    is_intact = zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], 'big')
-    if kind[:1].isupper() and not is_intact:
-      raise DataError(f'PNG chunk {kind!r} has a wrong checksum')
-    if kind == b'IEND':
-      return
-    start = end
-  raise DataError('truncated PNG file')
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-  checksum = zlib.crc32(data, zlib.crc32(kind))
-  return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', checksum)
 
 
 def _encode(image: Image.Image, image_format: str, quality: int = _JPEG_QUALITY) -> bytes:

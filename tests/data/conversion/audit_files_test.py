@@ -33,7 +33,8 @@ def data_dir(tmp_path_factory):
 
 def test_lists_hold_what_was_planted(data_dir):
   assert (data_dir / 'quarantine.csv').read_text() == (
-    'file,class,reason\ntrain/dog/007.png,dog,the file is empty\n'
+    'file,class,reason\n'
+    'train/dog/007.png,dog,"the file is empty; copy, download or save the file again"\n'
   )
   assert (data_dir / 'fixed.csv').read_text() == (
     'file,class,what\ntrain/dog/006.png,dog,BMP file named .png\ntrain/dog/006.png,dog,BMP file\n'

@@ -53,7 +53,7 @@ def test_beam_writes_the_same_bytes(tmp_path, monkeypatch, options):
 @pytest.mark.usefixtures('beam')
 def test_strict_refuses_broken_images_with_beam_too(tmp_path):
   options = converter.Options(strict=True)
-  with pytest.raises(DataError, match=r'cannot be used: a/001\.jpg: the file is empty\.'):
+  with pytest.raises(DataError, match=r'cannot be used: a/001\.jpg: the file is empty'):
     converter.convert(photos(tmp_path / 'photos'), tmp_path / 'out', options, runner=DIRECT)
   assert [path.name for path in tmp_path.iterdir()] == ['photos']
 

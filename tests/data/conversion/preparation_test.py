@@ -11,6 +11,7 @@ from tests.data import fabricated
 from vgg_slim.compat import tf
 from vgg_slim.data.conversion import audit, preparation
 from vgg_slim.data.sources.labeled_images import LabeledImage
+from vgg_slim.preprocessing import image_formats
 
 RGB = fabricated.pixels(0, 9, 12)
 PNG = fabricated.encoded(RGB)
@@ -45,7 +46,8 @@ def test_good_images_become_examples_and_broken_ones_are_quarantined():
     'height': 9,
     'width': 12,
   }
-  assert task_audit.quarantined == [audit.Note('b/1.png', 1, 'the file is empty')]
+  reason = f'the file is empty; {image_formats.GET_AGAIN}'
+  assert task_audit.quarantined == [audit.Note('b/1.png', 1, reason)]
   assert task_audit.moments[0].tolist() == (2 * np.array(fabricated.moments_by_loops(RGB))).tolist()
   assert audit.group_duplicates(task_audit.digests) == [[0, 2]]
   assert (task_audit.num_images, task_audit.num_good) == (3, 2)

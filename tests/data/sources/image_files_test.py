@@ -8,7 +8,7 @@ from PIL import Image
 from tests.data import fabricated
 from vgg_slim.data.sources.image_files import list_files, read_file
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import png_files
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_an_existing_file_is_preferred_to_a_pattern(folder):
 
 def test_a_png_keeps_its_bytes_and_other_formats_are_converted(tmp_path):
   pixels = fabricated.pixels(0)
-  png = host.encode_png(pixels)
+  png = png_files.encode(pixels)
   (tmp_path / 'a.png').write_bytes(png)
   assert read_file(str(tmp_path / 'a.png')).encoded == png
   Image.fromarray(pixels).save(tmp_path / 'a.bmp')

@@ -10,7 +10,7 @@ from vgg_slim.data import example_proto, record_framing
 from vgg_slim.data.conversion import audit, pixel_moments
 from vgg_slim.data.sources.labeled_images import LabeledImage
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import host, image_formats, png_files
 
 
 class Task(NamedTuple):
@@ -90,13 +90,13 @@ def _store(
   if not isinstance(data, np.ndarray):
     return host.read_image(data, smaller_side, allow_eighth_scale)
   if smaller_side is not None and min(data.shape[:2]) > smaller_side:
-    return host.read_image(host.encode_png(data), smaller_side)
+    return host.read_image(png_files.encode(data), smaller_side)
   return host.store_pixels(data)
 
 
 def _wrong_extension(name: str, found_format: str) -> list[str]:
   extension = os.path.splitext(name)[1].lower()
-  expected = host.EXTENSIONS.get(extension)
+  expected = image_formats.EXTENSIONS.get(extension)
   if expected is None or found_format in expected:
     return []
   return [f'{found_format} file named {extension}']

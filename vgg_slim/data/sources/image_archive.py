@@ -18,7 +18,7 @@ from vgg_slim.data.sources import image_files, image_folder, split_names
 from vgg_slim.data.sources.image_files import HEAD_BYTES
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import image_formats
 
 _DEFLATED_HEAD = 4096  # compressed bytes that give at least HEAD_BYTES
 # First bytes of a file -> function that opens it for decompression.
@@ -195,7 +195,7 @@ def _select_images(
         raise DataError(f'{path}: {raw_name!r} points outside the archive.')
       if any(map(image_files.is_ignored, name.parts)):
         continue
-      if member and host.is_image_file(name.suffix, _read_head(stream, member)):
+      if member and image_formats.is_image_file(name.suffix, _read_head(stream, member)):
         members[name.as_posix()] = member
       else:
         skipped_files.append(name.as_posix())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from vgg_slim.data.sources.labeled_images import read_regular_file
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import host, image_formats
 
 STDIN = '-'
 HEAD_BYTES = 16  # enough for the signature of every format
@@ -106,13 +106,13 @@ def _walk(folder: pathlib.Path) -> Iterator[str]:
 
 
 def _is_image(path: pathlib.Path) -> bool:
-  if path.suffix.lower() in host.EXTENSIONS:
+  if image_formats.has_image_extension(path.suffix):
     return True  # without opening the file: a million files are listed in seconds
   if not path.is_file():
     return False
   try:
     with path.open('rb') as stream:
-      return host.is_image_file(path.suffix, stream.read(HEAD_BYTES))
+      return image_formats.is_image_file(path.suffix, stream.read(HEAD_BYTES))
   except OSError:
     return False
 
