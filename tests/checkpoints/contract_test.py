@@ -60,6 +60,7 @@ def test_the_file_is_flat_and_a_trunk_has_no_units():
     *('format_version', 'vgg_slim_version', 'source', 'class_names', 'channel_order'),
     *('model', 'head', 'num_classes', 'image_size', 'fc_units', 'classifier_activation'),
     *('rgb_mean', 'pixel_scale', 'test_scale', 'resize_filter', 'stored_side'),
+    *('keep_aspect_ratio', 'per_image_standardization'),
     *('background', 'orientation'),
   }
   assert values['fc_units'] == 8
@@ -220,10 +221,15 @@ def test_a_contract_is_found_beside_its_checkpoint(tmp_path):
 
 def test_different_pixel_values_are_refused_with_both_values():
   mean = IMAGENET_RGB_MEAN
-  assert contract.check_preprocessing(TWO_CLASSES, mean, 1.0, 'w/vgg16') is None
+  same = config.PreprocessingConfig(mean, 1.0, keep_aspect_ratio=False)
+  assert contract.check_preprocessing(TWO_CLASSES, same, 'w/vgg16') is None
   with pytest.raises(CheckpointError) as error:
-    contract.check_preprocessing(TWO_CLASSES, (1.0, 2.0, 3.0), 0.5, 'w/vgg16')
+    others = config.PreprocessingConfig((1.0, 2.0, 3.0), 0.5)
+    contract.check_preprocessing(TWO_CLASSES, others, 'w/vgg16')
   assert str(error.value) == (
     f'w/vgg16 expects other pixel values: rgb_mean {mean}, here (1.0, 2.0, 3.0); '
     'pixel_scale 1.0, here 0.5.'
   )
+  standardized = config.PreprocessingConfig((0.0,) * 3, per_image_standardization=True)
+  with pytest.raises(CheckpointError, match='per_image_standardization False, here True'):
+    contract.check_preprocessing(TWO_CLASSES, standardized, 'w/vgg16')

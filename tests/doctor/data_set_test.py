@@ -15,8 +15,8 @@ def made(tmp_path_factory):
   return make_data_set(tmp_path_factory.mktemp('made') / 'data')
 
 
-def preprocessing(rgb_mean):
-  return PreprocessingConfig(rgb_mean, 1.0, 34, 38)
+def preprocessing(rgb_mean, **others):
+  return PreprocessingConfig(rgb_mean, 1.0, 34, 38, **others)
 
 
 def test_a_sound_data_set_passes(made):
@@ -71,3 +71,11 @@ def test_the_mean_of_another_data_set_is_a_warning(made):
   fine, network_input = data_set.examine_pixels(data_dir, manifest, preprocessing(other.rgb_mean))
   assert (fine.level, network_input.level) == (OK, WARN)
   assert 'another data set' in network_input.remedy
+  # No mean is subtracted on purpose.
+  for rules in (
+    preprocessing((0.0,) * 3),
+    preprocessing((0.0,) * 3, per_image_standardization=True),
+  ):
+    _, network_input = data_set.examine_pixels(data_dir, manifest, rules)
+    assert network_input.level == OK
+  assert network_input.text == 'each image has mean 0, standard deviation 1'

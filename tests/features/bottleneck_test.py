@@ -3,16 +3,20 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.data import fabricated
 from tests.testing import graph_session, make_contract, make_data_set, random_values, replace
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
+from vgg_slim.data.conversion import converter
+from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.data.sources import catalog
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.features import bottleneck, cache
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
-from vgg_slim.preprocessing import graph
-from vgg_slim.preprocessing.description import ANTIALIASED
+from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing.description import Preprocessing
 
 CONTRACT = make_contract(
   *('vgg_a@4', 3, 32, 8), rgb_mean=(90.0, 100.0, 110.0), pixel_scale=1 / 50, test_scale=36
@@ -57,18 +61,17 @@ def one_by_one(run, key):
   with graph_session() as session:
     serialized = tf.placeholder(tf.string, [])
     example = records.parse_example(serialized)
-    image = graph.decode_rgb(example.encoded)
     side, rules = key.trunk.image_size, key.preprocessing
-    pixels = graph.resize_smaller_side(image, rules.test_scale, ANTIALIASED)
     images = tf.placeholder(tf.float32, [1, side, side, 3])
     layer = registry.build(key.trunk.model, images, None, Inference()).end_points[key.layer]
     tf.train.Saver().restore(session, checkpoint)
     for path in manifests.shard_paths(data_dir, manifest, 'train'):
       for record in tf.io.tf_record_iterator(path):
-        image, *rest = session.run([pixels, example.label, example.filename], {serialized: record})
-        start = (rules.test_scale - side + 1) // 2
-        image = image[start : start + side, start : start + side]
-        image = (image - np.array(rules.rgb_mean)) * rules.pixel_scale
+        encoded, *rest = session.run(
+          [example.encoded, example.label, example.filename], {serialized: record}
+        )
+        image = host.crop_middle(host.prepare(encoded, rules), side)
+        image = host.network_input(image, rules)
         rows.append((session.run(layer, {images: [image]})[0], *rest))
   return rows
 
@@ -85,6 +88,23 @@ def test_features_labels_and_names_are_in_the_order_of_the_records(run, tmp_path
   assert got.names.tolist() == [row[2].decode() for row in expected]
   n = len(expected)
   assert seen == [(5, n), (10, n), (15, n)]
+
+
+def test_features_of_squeezed_and_standardized_images(run, tmp_path):
+  photos = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})  # 5 x 7 pixels
+  source = catalog.open_source('folder', photos)
+  manifest = converter.convert(source, tmp_path / 'y', converter.Options(SplitRule(0.0)))
+  rules = Preprocessing(
+    (0.0,) * 3, 1.0, 36, keep_aspect_ratio=False, per_image_standardization=True
+  )
+  contract = dataclasses.replace(CONTRACT, preprocessing=rules)
+  run = (run[0], str(tmp_path / 'y'), manifest)
+  key = bottleneck.make_key(run[0], contract, manifest, 'conv4_2', 32, 36)
+  got, _ = extract(run, tmp_path / 'x.npz', key)
+  # Float32 sums in another order, of pixels that were resized by TensorFlow and by NumPy.
+  expected = [row[0] for row in one_by_one(run, key)]
+  np.testing.assert_allclose(got.features, expected, rtol=1e-3, atol=1e-4)
+  assert np.ptp(expected) > 1e-2
 
 
 def test_further_passes_are_augmented_and_cover_only_the_training_split(run, tmp_path):

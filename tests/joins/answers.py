@@ -53,7 +53,7 @@ def run_reference(path: str, encoded: Mapping[str, bytes], row: Row) -> Referenc
     restore.restore(session, prefix)
 
     def score(pixels: np.ndarray) -> np.ndarray:
-      fed = host.normalize(pixels, rules.rgb_mean, rules.pixel_scale)
+      fed = host.network_input(pixels, rules)
       return session.run(outputs.logits, {images: fed[np.newaxis]})[0]
 
     def scores_of_flips(pixels: np.ndarray) -> list[np.ndarray]:

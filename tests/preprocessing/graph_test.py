@@ -7,7 +7,7 @@ import pytest
 from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.preprocessing import graph, host
-from vgg_slim.preprocessing.description import ANTIALIASED, RESIZE_FILTERS
+from vgg_slim.preprocessing.description import ANTIALIASED, RESIZE_FILTERS, Preprocessing
 
 
 def run_everywhere(op, *arrays):
@@ -144,3 +144,60 @@ class TestNormalize:
       image,
     )
     np.testing.assert_array_equal(got, image)
+
+
+class TestNetworkInput:
+  def test_standardization_is_that_of_tf_image(self):
+    images = np.stack([photo(6, 7), 3 + photo(6, 7) // 4, np.full([6, 7, 3], 80)]).astype(
+      np.float32
+    )
+    rules = Preprocessing((0.0, 0.0, 0.0), 1.0, 32, per_image_standardization=True)
+    got = run_everywhere(lambda x: graph.network_input(x, rules), images)
+    expected = run_everywhere(tf.image.per_image_standardization, images)
+    np.testing.assert_allclose(got, expected, atol=1e-5)  # rounding of values up to 3
+    np.testing.assert_allclose(got, host.network_input(images, rules), atol=1e-5)
+    np.testing.assert_allclose(got.mean((1, 2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(got.std((1, 2, 3)), [1, 1, 0], rtol=1e-5)
+
+  def test_others_are_normalized(self):
+    rules = Preprocessing((10.0, 20.0, 30.0), 0.5, 32)
+    image = np.array([[[12, 20, 0]]], np.float32)
+    assert run_everywhere(lambda x: graph.network_input(x, rules), image).tolist() == [
+      [[1, 0, -15]]
+    ]
+    assert host.network_input(image, rules).tolist() == [[[1, 0, -15]]]
+
+  @pytest.mark.parametrize('standardize', [False, True])
+  def test_display_shows_the_image(self, standardize):
+    image = photo(8, 9)
+    mean, scale = ((0.0,) * 3, 1.0) if standardize else ((10.0, 20.0, 30.0), 1 / 64)
+    rules = Preprocessing(mean, scale, 32, per_image_standardization=standardize)
+    got = run_everywhere(
+      lambda x: graph.display(graph.network_input(tf.cast(x, tf.float32), rules), rules), image
+    )
+    if not standardize:
+      np.testing.assert_array_equal(got, image)
+    assert np.corrcoef(got.ravel(), image.ravel())[0, 1] > 0.99
+
+
+class TestSqueezing:
+  RULES = Preprocessing((0.0, 0.0, 0.0), 1.0, 20, keep_aspect_ratio=False)
+
+  @pytest.mark.parametrize(('height', 'width'), [(30, 47), (90, 20), (20, 20), (9, 41)])
+  def test_equals_the_target_size_of_keras(self, tmp_path, height, width):
+    import keras
+
+    path = tmp_path / 'x.png'
+    path.write_bytes(encode(photo(height, width), 'PNG'))
+    expected = np.asarray(
+      keras.utils.load_img(path, target_size=(20, 20), interpolation='bilinear'), np.float32
+    )
+    got = run_everywhere(lambda x: graph.resize(x, 20, self.RULES), photo(height, width))
+    assert got.shape == (20, 20, 3)
+    np.testing.assert_allclose(got, expected, atol=1)  # Pillow rounds after each direction
+    np.testing.assert_allclose(host.resize(photo(height, width), 20, self.RULES), got, atol=1e-3)
+
+  def test_the_aspect_ratio_is_kept_by_default(self):
+    rules = Preprocessing((0.0, 0.0, 0.0), 1.0, 20)
+    got = run_everywhere(lambda x: graph.resize(x, 20, rules), photo(30, 60))
+    assert got.shape == (20, 40, 3) == host.resize(photo(30, 60), 20, rules).shape

@@ -100,6 +100,8 @@ def _check(problems: Sequence[str]) -> None:
 _PARTS: dict[str, type] = {'network': Network, 'preprocessing': Preprocessing}
 # Values of fields that the file lacks, besides those of the parts.
 _DEFAULTS = {'rgb_mean': IMAGENET_RGB_MEAN, 'pixel_scale': 1.0}
+# Fields of the preprocessing that weights depend on, unlike those of the resizing.
+_PIXEL_VALUES = ('rgb_mean', 'pixel_scale', 'per_image_standardization')
 _NEEDED = {'model', 'num_classes', 'image_size', 'fc_units'}  # every version has written these
 
 
@@ -178,17 +180,15 @@ def find_damage(path: pathlib.Path) -> str | None:
 
 
 def check_preprocessing(
-  contract: Contract,
-  rgb_mean: tuple[float, float, float],
-  pixel_scale: float | tuple[float, float, float],
-  checkpoint: str,
+  contract: Contract, rules: description.HasPixelRules, checkpoint: str
 ) -> None:
-  """Raises CheckpointError if the checkpoint's mean or scale differs; lists both values."""
-  pairs = (
-    ('rgb_mean', contract.preprocessing.rgb_mean, rgb_mean),
-    ('pixel_scale', contract.preprocessing.pixel_scale, pixel_scale),
-  )
-  differences = [f'{name} {theirs}, here {ours}' for name, theirs, ours in pairs if theirs != ours]
+  """Raises CheckpointError if the checkpoint was fed other pixel values; lists what differs."""
+  theirs = contract.preprocessing
+  differences = [
+    f'{name} {getattr(theirs, name)}, here {getattr(rules, name)}'
+    for name in _PIXEL_VALUES
+    if getattr(theirs, name) != getattr(rules, name)
+  ]
   if differences:
     raise CheckpointError(f'{checkpoint} expects other pixel values: {"; ".join(differences)}.')
 

@@ -51,10 +51,9 @@ def open_network(
   Raises:
     CheckpointError: the checkpoint cannot be read, is damaged or does not fit the network.
   """
-  pixels = contract.preprocessing
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
-    normalized = graph.normalize(images, pixels.rgb_mean, pixels.pixel_scale)
+    normalized = graph.network_input(images, contract.preprocessing)
     outputs = build_network(contract, normalized, mode)
     session = sessions.open_session()
     restore(session, checkpoint)

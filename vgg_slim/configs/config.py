@@ -108,7 +108,13 @@ class TrainConfig(Config):
     """Description of the preprocessing that images go through in evaluation."""
     rules = self.preprocessing
     return Preprocessing(
-      rules.rgb_mean, rules.pixel_scale, self.test_scale, rules.resize_filter, rules.stored_side
+      rules.rgb_mean,
+      rules.pixel_scale,
+      self.test_scale,
+      rules.resize_filter,
+      rules.stored_side,
+      rules.keep_aspect_ratio,
+      rules.per_image_standardization,
     )
 
   def to_json(self) -> str:

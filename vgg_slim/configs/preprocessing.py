@@ -16,7 +16,7 @@ _augmentation = functools.partial(_setting, heading='Augmentation')
 
 @dataclasses.dataclass(frozen=True)
 class PreprocessingConfig(Config):
-  """How an image becomes the network's input: (RGB 0..255 - rgb_mean) * pixel_scale.
+  """How an image becomes the network's input, see `description.Preprocessing`.
 
   The augmentations apply to training alone and are off by default, except for `random_flip`.
   """
@@ -36,6 +36,16 @@ class PreprocessingConfig(Config):
     allowed=at_least(1),
   )
   train_scale_max: int = _setting(256, help='Largest random S, in pixels.')
+  keep_aspect_ratio: bool = _setting(
+    True,
+    help='Resize both sides of an image by the same factor. Otherwise images are squeezed to a '
+    'square of the training scale, as the target_size of Keras does.',
+  )
+  per_image_standardization: bool = _setting(
+    False,
+    help='Give each image mean 0 and standard deviation 1, in training and evaluation, instead of '
+    'subtracting the mean of the training pixels.',
+  )
   random_flip: bool = _setting(True, help='Flip images horizontally with probability 1/2.')
   # Krizhevsky et al., 2012, section 4.1.
   rgb_shift: float = _augmentation(
@@ -74,6 +84,23 @@ class PreprocessingConfig(Config):
   )
   brightness_max: float = _augmentation(
     1.0, help='Largest factor by which the pixels of an image are randomly multiplied.'
+  )
+  brightness_delta: float = _augmentation(
+    0.0,
+    help='Largest value, in units of 0..255, that is randomly added to all pixels of an image or '
+    "subtracted from them; TensorFlow's CIFAR-10 tutorial uses 63.",
+    allowed=between('[0, 255]'),
+  )
+  contrast_min: float = _augmentation(
+    1.0,
+    help='Smallest factor by which the differences of the pixels from the mean of their channel '
+    "are randomly multiplied; TensorFlow's CIFAR-10 tutorial uses 0.2.",
+    allowed=positive(),
+  )
+  contrast_max: float = _augmentation(
+    1.0,
+    help='Largest factor by which these differences are randomly multiplied; the tutorial uses '
+    '1.8.',
   )
   # Zhong et al., arXiv:1708.04896.
   random_erasing: float = _augmentation(
@@ -117,7 +144,7 @@ class PreprocessingConfig(Config):
     checks.add(description.pixel_problems(self))
     covariance_ok = self.rgb_covariance is not None or not self.rgb_shift
     checks.require(covariance_ok, 'rgb_covariance', 'given for rgb_shift')
-    for name in ('train_scale', 'zoom', 'brightness'):
+    for name in ('train_scale', 'zoom', 'brightness', 'contrast'):
       low = getattr(self, f'{name}_min')
       in_order = low <= getattr(self, f'{name}_max')
       checks.require(in_order, f'{name}_max', f'at least {name}_min={low}')

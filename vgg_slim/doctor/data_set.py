@@ -97,7 +97,7 @@ def examine_pixels(
     data_dir: folder of the data set.
     manifest: manifest of the data set; the mean of the sample must match its `rgb_mean`, up to the
       sampling error.
-    preprocessing: preprocessing of the run; the network input is (RGB - rgb_mean) * pixel_scale.
+    preprocessing: preprocessing of the run; see `PreprocessingConfig`.
     count: maximum number of images to decode.
   """
   try:
@@ -113,13 +113,16 @@ def examine_pixels(
     yield Finding(WARN, 'pixels', text, f'The manifest may belong to other images. {_CONVERT}')
   else:
     yield Finding(OK, 'pixels', text)
+  if preprocessing.per_image_standardization:
+    yield Finding(OK, 'network input', 'each image has mean 0, standard deviation 1')
+    return
   input_mean = np.subtract(statistics.mean, preprocessing.rgb_mean)
   std = np.array(statistics.std)
   scale = preprocessing.pixel_scale
   text = f'mean {_rgb(input_mean * scale)}, standard deviation {_rgb(std * scale)}'
   if not std.any():
     yield Finding(FAIL, 'network input', 'every pixel has the same value.', _CONVERT)
-  elif (np.abs(input_mean) > np.maximum(std, allowed)).any():
+  elif any(preprocessing.rgb_mean) and (np.abs(input_mean) > np.maximum(std, allowed)).any():
     remedy = (
       'The subtracted mean belongs to another data set; keep it only for weights trained with it.'
     )

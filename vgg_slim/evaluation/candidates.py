@@ -44,14 +44,13 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
   folder = pathlib.Path(train_dir or pathlib.Path(prefix).parent)
   if (folder / config.CONFIG_FILE).is_file():
     trained = config.read_train_config(str(folder))
-    contract.check_preprocessing(
-      described, trained.preprocessing.rgb_mean, trained.preprocessing.pixel_scale, prefix
-    )
+    contract.check_preprocessing(described, trained.preprocessing, prefix)
     # The contract decides how images are resized, as it does for prediction and exports.
     preprocessing = dataclasses.replace(
       trained.preprocessing,
       resize_filter=pixels.resize_filter,
       stored_side=pixels.stored_side,
+      keep_aspect_ratio=pixels.keep_aspect_ratio,
     )
     contract.check_class_names(described, trained.class_names, prefix)
     return Candidate(
@@ -72,5 +71,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
     train_scale_max=pixels.test_scale,
     resize_filter=pixels.resize_filter,
     stored_side=pixels.stored_side,
+    keep_aspect_ratio=pixels.keep_aspect_ratio,
+    per_image_standardization=pixels.per_image_standardization,
   )
   return Candidate(prefix, net, preprocessing, described.class_names, None, pixels.test_scale)

@@ -87,7 +87,7 @@ class Predictor:
     with session.graph.as_default(), tf.name_scope('image'):
       self._encoded = tf.placeholder(tf.string, [], 'encoded')
       decoded = graph.decode_rgb(self._encoded)
-      image = graph.resize_smaller_side(decoded, scale, contract.preprocessing.resize_filter)
+      image = graph.resize(decoded, scale, contract.preprocessing)
       self._image = graph.crop(image, contract.network.image_size) if view.central_crop else image
 
   def __enter__(self) -> 'Predictor':
@@ -103,9 +103,11 @@ class Predictor:
       DataError: the file cannot be read, or is too large to be scored. The message gives the
         reason without the path.
     """
-    file = image_files.read_file(path, self.contract.preprocessing.stored_side)
-    is_cropped = self._view.central_crop
-    image_area.check_area(file.height, file.width, self._test_scale, is_cropped)
+    rules = self.contract.preprocessing
+    file = image_files.read_file(path, rules.stored_side)
+    if rules.keep_aspect_ratio:  # a square is never too large
+      is_cropped = self._view.central_crop
+      image_area.check_area(file.height, file.width, self._test_scale, is_cropped)
     return self.prepare(file.encoded)
 
   def prepare(self, encoded: bytes) -> np.ndarray:

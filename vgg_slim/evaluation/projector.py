@@ -73,7 +73,7 @@ def run_features(checkpoint: str, trained: Trained, shards: Sequence[str]) -> Fe
       shards, preprocessing, trained.test_scale, _BATCH_SIZE, crop_size=net.image_size
     )
     outputs = registry.build_from_config(net, batch.images, Inference())
-    rgb = graph.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    rgb = graph.display(batch.images, preprocessing)
     tiles = tf.cast(tf.image.resize(rgb, [_TILE_SIDE] * 2, method='area'), tf.uint8)
     values = tf.reduce_mean(outputs.end_points[layer], [1, 2])
     with sessions.open_session() as session:

@@ -10,7 +10,7 @@ from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.nets import specs
 from vgg_slim.nets.mode import Inference
-from vgg_slim.preprocessing import graph_decoding
+from vgg_slim.preprocessing import graph, graph_decoding
 
 IMAGES = 'images'
 ENCODED_IMAGES = 'encoded_images'
@@ -51,9 +51,11 @@ def build_normalized(contract: Contract, images: tf.Tensor) -> tf.Tensor:
   """Adds (RGB - mean) * scale as one product and one sum with constants, float32 [N, H, W, 3].
 
   Converters can translate these two operations. `preprocessing.graph.normalize` is faster in
-  TensorFlow, but computes shapes at run time.
+  TensorFlow, but computes shapes at run time. Images that have to be standardized are.
   """
   rules = contract.preprocessing
+  if rules.per_image_standardization:
+    return graph.standardize(tf.cast(images, tf.float32))
   scale = np.broadcast_to(np.array(rules.pixel_scale, np.float64), [3])
   shift = -np.array(rules.rgb_mean, np.float64) * scale
   pixels = tf.cast(images, tf.float32)

@@ -143,13 +143,11 @@ def _build_input(
     example = records.parse_example(serialized)
     random = tf.random.stateless_uniform([3], [key.seed, index])
     y, x, flip = tf.unstack(tf.where(pass_index > 0, random, tf.fill([3], _NO_AUGMENTATION)))
-    image = graph.resize_smaller_side(
-      graph.decode_rgb(example.encoded), rules.test_scale, rules.resize_filter
-    )
+    image = graph.resize(graph.decode_rgb(example.encoded), rules.test_scale, rules)
     image = graph.crop(image, side, y, x)
     if may_flip:
       image = graph.flip(image, flip)
-    image = graph.normalize(image, rules.rgb_mean, rules.pixel_scale)
+    image = graph.network_input(image, rules)
     image.set_shape([side, side, 3])
     return image, example.label, example.filename
 

@@ -84,7 +84,22 @@ class FeatureKey:
 # The file is flat: it holds these fields of the parts beside those of the key itself.
 _PART_FIELDS = {
   'trunk': ('model', 'image_size'),
-  'preprocessing': ('test_scale', 'rgb_mean', 'pixel_scale', 'resize_filter', 'stored_side'),
+  'preprocessing': (
+    'test_scale',
+    'rgb_mean',
+    'pixel_scale',
+    'resize_filter',
+    'stored_side',
+    'keep_aspect_ratio',
+    'per_image_standardization',
+  ),
+}
+# Values of fields that earlier versions did not write.
+_EARLIER = {
+  'resize_filter': description.FILTER_OF_0_1,
+  'stored_side': None,
+  'keep_aspect_ratio': True,
+  'per_image_standardization': False,
 }
 _OWN_FIELDS = tuple(f.name for f in dataclasses.fields(FeatureKey) if f.name not in _PART_FIELDS)
 
@@ -159,9 +174,7 @@ def read_key(folder: pathlib.Path) -> FeatureKey:
   """
   path = folder / KEY_FILE
   try:
-    # vgg_slim 0.1 did not write the first two.
-    values = {'resize_filter': description.FILTER_OF_0_1, 'stored_side': None}
-    return from_values({**values, **json_objects.read(path)})
+    return from_values({**_EARLIER, **json_objects.read(path)})
   except OSError as error:
     raise DataError(f'{folder} holds no features: {KEY_FILE}: {error.strerror}.') from error
   except (ValueError, TypeError) as error:

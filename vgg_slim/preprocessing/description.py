@@ -27,6 +27,10 @@ class HasPixelRules(Protocol):
   def resize_filter(self) -> str: ...
   @property
   def stored_side(self) -> int | None: ...
+  @property
+  def keep_aspect_ratio(self) -> bool: ...
+  @property
+  def per_image_standardization(self) -> bool: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Preprocessing:
 
   An image is decoded, turned upright, composed on the background and converted to 8-bit RGB;
   reduced to `stored_side` and encoded again, if the converter did so; resized so that its smaller
-  side is `test_scale`; scored as a whole or cropped; and fed as (RGB - rgb_mean) * pixel_scale.
+  side is `test_scale`, or squeezed to a square of that side; scored as a whole or cropped; and fed
+  as (RGB - rgb_mean) * pixel_scale, or standardized.
 
   Attributes:
     rgb_mean: mean of R, G and B, 0..255.
@@ -44,6 +49,9 @@ class Preprocessing:
     resize_filter: one of RESIZE_FILTERS.
     stored_side: smaller side in pixels to which the converter reduced larger images before storing
       them; None if it stored them at full size.
+    keep_aspect_ratio: whether both sides are resized by the same factor.
+    per_image_standardization: whether what the network is fed has mean 0 and standard deviation 1
+      in every image, see `graph.standardize`. `rgb_mean` is then 0 and `pixel_scale` 1.
     background: color under transparent pixels, always BACKGROUND.
     orientation: always ORIENTATION: images are turned as their EXIF data say.
   """
@@ -53,6 +61,8 @@ class Preprocessing:
   test_scale: int
   resize_filter: str = ANTIALIASED
   stored_side: int | None = None
+  keep_aspect_ratio: bool = True
+  per_image_standardization: bool = False
   background: str = BACKGROUND
   orientation: str = ORIENTATION
 
@@ -83,4 +93,8 @@ def pixel_problems(rules: HasPixelRules) -> list[str]:
     problems.append(f'resize_filter must be one of {RESIZE_FILTERS}, got {rules.resize_filter!r}')
   if side is not None and side < 1:
     problems.append(f'stored_side must be at least 1, got {side}')
+  if rules.per_image_standardization and (any(mean) or scales != (1,)):
+    problems.append(
+      f'per_image_standardization needs rgb_mean=0,0,0 and pixel_scale=1, got {mean} and {scale}'
+    )
   return problems

@@ -8,17 +8,33 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from vgg_slim.compat import tf
-from vgg_slim.preprocessing.description import ANTIALIASED
+from vgg_slim.preprocessing.description import ANTIALIASED, HasPixelRules
 
 Scalar: TypeAlias = int | float | tf.Tensor
 
 # Decodes to exactly Pillow's pixels; TensorFlow's default is the fast method, which does not.
 DCT_METHOD = 'INTEGER_ACCURATE'
+_SHOWN_MEAN, _SHOWN_STD = 128.0, 64.0  # of standardized images where they are shown
 
 
 def decode_rgb(encoded: tf.Tensor) -> tf.Tensor:
   """Decodes JPEG or PNG bytes, string [], to uint8 [H, W, 3], RGB; repeats a gray channel."""
   return tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT_METHOD)
+
+
+def resize(image: tf.Tensor, side: Scalar, rules: HasPixelRules) -> tf.Tensor:
+  """Resizes an image so that its smaller side, or each side, is `side` pixels long.
+
+  Args:
+    image: RGB image, 0..255, uint8 or float32 [H, W, 3].
+    side: side in pixels, int or int32 [].
+    rules: description of the preprocessing; the filter and the aspect ratio are used.
+
+  Returns:
+    float32 [H', W', 3], 0..255, see `resize_smaller_side`.
+  """
+  size = resized_size(tf.shape(image)[:2], side, rules.keep_aspect_ratio)
+  return _resize(image, size, rules.resize_filter)
 
 
 def resize_smaller_side(image: tf.Tensor, side: Scalar, resize_filter: str) -> tf.Tensor:
@@ -33,8 +49,10 @@ def resize_smaller_side(image: tf.Tensor, side: Scalar, resize_filter: str) -> t
     float32 [H', W', 3], 0..255, with min(H', W') == side. H' and W' are rounded, not truncated:
     truncation can give side - 1, and the crop would not fit.
   """
-  size = resized_size(tf.shape(image)[:2], side)
+  return _resize(image, resized_size(tf.shape(image)[:2], side), resize_filter)
 
+
+def _resize(image: tf.Tensor, size: tf.Tensor, resize_filter: str) -> tf.Tensor:
   def interpolated() -> tf.Tensor:
     batch = image[tf.newaxis]
     return tf.raw_ops.ResizeBilinear(images=batch, size=size, half_pixel_centers=True)[0]
@@ -74,8 +92,14 @@ def resample(
   )[0]
 
 
-def resized_size(size: tf.Tensor, side: Scalar) -> tf.Tensor:
-  """Returns height and width, int32 [..., 2], after the smaller side is resized to `side`."""
+def resized_size(size: tf.Tensor, side: Scalar, keep_aspect_ratio: bool = True) -> tf.Tensor:
+  """Returns height and width, int32 [..., 2], after the smaller side is resized to `side`.
+
+  Without `keep_aspect_ratio` both of them are `side`.
+  """
+  if not keep_aspect_ratio:
+    side = tf.cast(side, tf.int32)
+    return tf.stack([side, side], -1)
   ratio = tf.cast(side, tf.float32) / tf.cast(tf.reduce_min(size), tf.float32)
   return tf.cast(tf.round(tf.cast(size, tf.float32) * ratio[..., tf.newaxis]), tf.int32)
 
@@ -137,6 +161,37 @@ def normalize(
   scale = tf.tile(tf.broadcast_to(tf.constant(pixel_scale, tf.float32), [3]), [width])
   rows = (tf.reshape(image, [-1, 3 * width]) - mean) * scale
   return tf.ensure_shape(tf.reshape(rows, tf.shape(image)), image.shape)
+
+
+def standardize(images: tf.Tensor) -> tf.Tensor:
+  """Gives each image of float32 [..., H, W, C] mean 0 and standard deviation 1 over its pixels.
+
+  The deviation is at least 1 / sqrt(H * W * C), so that an image of one color becomes zeros. This
+  is `tf.image.per_image_standardization`.
+  """
+  axes = [-3, -2, -1]
+  centered = images - tf.reduce_mean(images, axes, keepdims=True)
+  variance = tf.reduce_mean(tf.square(centered), axes, keepdims=True)
+  smallest = 1 / tf.cast(tf.reduce_prod(tf.shape(images)[-3:]), tf.float32)
+  return centered * tf.math.rsqrt(tf.maximum(variance, smallest))
+
+
+def network_input(images: tf.Tensor, rules: HasPixelRules) -> tf.Tensor:
+  """Turns pixels, float32 [..., H, W, 3], RGB, 0..255, into what the network is fed."""
+  if rules.per_image_standardization:
+    return standardize(images)
+  return normalize(images, rules.rgb_mean, rules.pixel_scale)
+
+
+def display(images: tf.Tensor, rules: HasPixelRules) -> tf.Tensor:
+  """Inverts `network_input`, up to contrast and brightness where images were standardized.
+
+  Returns:
+    uint8 [..., H, W, 3].
+  """
+  if rules.per_image_standardization:
+    return denormalize(images, [_SHOWN_MEAN] * 3, 1 / _SHOWN_STD)
+  return denormalize(images, rules.rgb_mean, rules.pixel_scale)
 
 
 def denormalize(

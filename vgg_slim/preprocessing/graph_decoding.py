@@ -49,7 +49,7 @@ def build_image(encoded: tf.Tensor, rules: Preprocessing) -> tf.Tensor:
   image = build_pixels(encoded)
   if rules.stored_side is not None:
     image = _reduce_to(image, rules.stored_side, rules.resize_filter)
-  image = graph.resize_smaller_side(image, rules.test_scale, rules.resize_filter)
+  image = graph.resize(image, rules.test_scale, rules)
   return tf.ensure_shape(image, [None, None, 3])
 
 

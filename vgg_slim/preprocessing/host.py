@@ -127,7 +127,14 @@ def prepare(data: bytes, rules: description.Preprocessing) -> np.ndarray:
     DataError: see `read_image`.
   """
   stored = read_image(data, rules.stored_side)
-  return resize_smaller_side(decode_rgb(stored.encoded), rules.test_scale, rules.resize_filter)
+  return resize(decode_rgb(stored.encoded), rules.test_scale, rules)
+
+
+def resize(pixels: np.ndarray, side: int, rules: description.HasPixelRules) -> np.ndarray:
+  """Resizes uint8 or float32 [H, W, C] so that its smaller side, or each side, is `side` pixels."""
+  if rules.keep_aspect_ratio:
+    return resize_smaller_side(pixels, side, rules.resize_filter)
+  return _resize(pixels, (side, side), rules.resize_filter)
 
 
 def resize_smaller_side(pixels: np.ndarray, side: int, resize_filter: str) -> np.ndarray:
@@ -136,7 +143,11 @@ def resize_smaller_side(pixels: np.ndarray, side: int, resize_filter: str) -> np
   Returns:
     float32 [H', W', C], with min(H', W') == side.
   """
-  height, width = resized_size(pixels.shape[:2], side)
+  return _resize(pixels, resized_size(pixels.shape[:2], side), resize_filter)
+
+
+def _resize(pixels: np.ndarray, size: tuple[int, int], resize_filter: str) -> np.ndarray:
+  height, width = size
   rows = _resize_weights(pixels.shape[0], height, resize_filter)
   columns = _resize_weights(pixels.shape[1], width, resize_filter)
   resized = np.einsum('yr,rcd,xc->yxd', rows, pixels, columns, optimize=True)
@@ -162,6 +173,16 @@ def normalize(
 ) -> np.ndarray:
   """Returns (pixels - rgb_mean) * pixel_scale for float32 [..., 3], RGB, 0..255."""
   return (pixels - np.asarray(rgb_mean, np.float32)) * np.asarray(pixel_scale, np.float32)
+
+
+def network_input(pixels: np.ndarray, rules: description.HasPixelRules) -> np.ndarray:
+  """Turns pixels, float32 [..., H, W, 3], 0..255, into what the network is fed."""
+  if not rules.per_image_standardization:
+    return normalize(pixels, rules.rgb_mean, rules.pixel_scale)
+  axes = (-3, -2, -1)
+  smallest = 1 / np.sqrt(np.prod(pixels.shape[-3:]))
+  centered = pixels - pixels.mean(axes, keepdims=True)
+  return centered / np.maximum(pixels.std(axes, keepdims=True), smallest)
 
 
 def thumbnail(image: Image.Image | np.ndarray) -> bytes:

@@ -264,6 +264,5 @@ def _build_samples(
   config: TrainConfig, images: tf.Tensor, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
   with tf.name_scope('samples'):
-    preprocessing = config.preprocessing
-    pixels = graph.denormalize(images[:_SAMPLES], preprocessing.rgb_mean, preprocessing.pixel_scale)
+    pixels = graph.display(images[:_SAMPLES], config.preprocessing)
     return pixels, labels[:_SAMPLES]

@@ -170,12 +170,12 @@ def check_contract(config: TrainConfig) -> None:
   The preprocessing has to be the same, and so have the classes if the last layer is kept. A
   checkpoint without a contract passes.
   """
-  fine_tune, preprocessing = config.fine_tune, config.preprocessing
+  fine_tune = config.fine_tune
   checkpoint = _source(fine_tune)
   contract = find_contract(checkpoint)
   if contract is None:
     return
-  check_preprocessing(contract, preprocessing.rgb_mean, preprocessing.pixel_scale, checkpoint)
+  check_preprocessing(contract, config.preprocessing, checkpoint)
   spec = specs.get(config.net.model)
   last_layer = f'{spec.scope}/{spec.fc_scopes[-1]}'
   is_kept = not fine_tune.new_head and not is_under(last_layer, fine_tune.checkpoint_exclude_scopes)

@@ -108,6 +108,18 @@ def test_augmentation_flags_reach_the_preprocessing():
   assert from_flags(a_manifest()).preprocessing.rgb_covariance is None
 
 
+def test_pixels_without_the_mean_or_standardized():
+  manifest = a_manifest()
+  assert from_flags(manifest).preprocessing.rgb_mean == manifest.rgb_mean
+  assert from_flags(manifest, '--nosubtract_mean').preprocessing.rgb_mean == (0, 0, 0)
+  got = from_flags(manifest, '--per_image_standardization', '--nokeep_aspect_ratio')
+  assert (got.preprocessing.rgb_mean, got.preprocessing.pixel_scale) == ((0, 0, 0), 1)
+  rules = got.evaluation_preprocessing
+  assert (rules.per_image_standardization, rules.keep_aspect_ratio) == (True, False)
+  with pytest.raises(ConfigError, match='per_image_standardization needs .* pixel_scale=1, got'):
+    from_flags(manifest, '--per_image_standardization', '--pixel_scale=0.5')
+
+
 @pytest.mark.parametrize(
   ('argument', 'message'),
   [

@@ -213,6 +213,38 @@ class TestChangePixels:
     # Pillow truncates to integers.
     np.testing.assert_array_equal(np.floor(got), np.asarray(expected))
 
+  @pytest.mark.parametrize(('draw', 'delta'), [(0.0, -63), (0.5, 0), (1.0, 63)])
+  def test_additive_brightness_equals_tf_image(self, draw, delta):
+    images = np.stack([photo(6, 7), 255 - photo(6, 7)]).astype(np.float32)
+    config = PreprocessingConfig((0.0,) * 3, brightness_delta=63.0)
+    expected = run_everywhere(lambda x: tf.image.adjust_brightness(x, float(delta)), images)
+    got = changed(images, config, brightness_delta=draw)
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+  @pytest.mark.parametrize(('draw', 'factor'), [(0.0, 0.2), (0.5, 1.0), (1.0, 1.8)])
+  def test_contrast_equals_tf_image(self, draw, factor):
+    images = np.stack([photo(6, 7), 255 - photo(6, 7)]).astype(np.float32)
+    config = PreprocessingConfig((0.0,) * 3, contrast_min=0.2, contrast_max=1.8)
+    expected = run_everywhere(lambda x: tf.image.adjust_contrast(x, factor), images)
+    np.testing.assert_allclose(changed(images, config, contrast=draw), expected, atol=1e-3)
+
+  def test_distorted_inputs_of_the_cifar10_tutorial(self):
+    """random_brightness(63), random_contrast(0.2, 1.8), then per_image_standardization."""
+    image = photo(24, 24)[np.newaxis].astype(np.float32)
+    config = PreprocessingConfig(
+      (0.0,) * 3,
+      brightness_delta=63.0,
+      contrast_min=0.2,
+      contrast_max=1.8,
+      per_image_standardization=True,
+    )
+    got = changed(image, config, brightness_delta=0.9, contrast=0.25)
+    distorted = image + (0.9 * 126 - 63)
+    mean = distorted.mean((1, 2), keepdims=True)
+    distorted = (distorted - mean) * (0.2 + 0.25 * 1.6) + mean
+    expected = (distorted - distorted.mean()) / distorted.std()
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
   def test_rgb_shift_follows_the_eigenvectors(self):
     config = PreprocessingConfig((0.0,) * 3, rgb_shift=0.1, rgb_covariance=COVARIANCE)
     image = np.full([1, 2, 2, 3], 100.0)

@@ -9,7 +9,12 @@ from tests.testing import graph_session
 from vgg_slim.compat import tf
 from vgg_slim.data.input import windows
 from vgg_slim.preprocessing import graph
-from vgg_slim.preprocessing.description import ANTIALIASED, BILINEAR, RESIZE_FILTERS
+from vgg_slim.preprocessing.description import (
+  ANTIALIASED,
+  BILINEAR,
+  RESIZE_FILTERS,
+  Preprocessing,
+)
 
 
 def window(top, left, bottom, right):
@@ -112,16 +117,22 @@ def test_the_filters_agree_bit_for_bit_without_reduction():
   ('height', 'width', 'scale', 'side'),
   [(61, 47, 32, 28), (28, 28, 36, 32), (40, 40, 40, 32), (33, 90, 150, 64), (375, 500, 256, 224)],
 )
+@pytest.mark.parametrize('keep_aspect_ratio', [True, False])
 @pytest.mark.parametrize(('draw_y', 'draw_x'), [(0.0, 0.0), (0.999, 0.999), (0.4, 0.7)])
 def test_a_resized_crop_equals_resizing_and_then_cropping(
-  height, width, scale, side, draw_y, draw_x, resize_filter
+  height, width, scale, side, draw_y, draw_x, keep_aspect_ratio, resize_filter
 ):
   image = np.random.default_rng(1).integers(0, 256, [height, width, 3], np.uint8)
   with graph_session() as session:
-    resized = graph.resize_smaller_side(tf.constant(image), scale, resize_filter)
+    rules = Preprocessing(
+      (0.0,) * 3, 1.0, scale, resize_filter, keep_aspect_ratio=keep_aspect_ratio
+    )
+    resized = graph.resize(tf.constant(image), scale, rules)
     expected = session.run(graph.crop(resized, side, draw_y, draw_x))
     draws = [tf.constant([draw]) for draw in (draw_y, draw_x)]
-    crop = windows.resized_crop(tf.constant([height, width]), tf.constant([scale]), side, *draws)
+    size = tf.constant([height, width])
+    resized_size = graph.resized_size(size, tf.constant([scale]), keep_aspect_ratio)
+    crop = windows.resized_crop(size, resized_size, side, *draws)
     got = session.run(windows.sample(tf.constant(image)[tf.newaxis], crop, side, resize_filter))[0]
   # Noise is the worst case: neighbors differ by up to 255. Positions of up to 500 are float32.
   np.testing.assert_allclose(got, expected, atol=3e-2)

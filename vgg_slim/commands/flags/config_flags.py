@@ -26,6 +26,7 @@ _HEAD = 'head'  # shorthand for the scopes of all layers of the head
 _SCOPE_FLAGS = ('checkpoint_exclude_scopes', 'trainable_scopes')
 _SMALL_IMAGES = 64  # pixels; data sets with larger images are trained at the paper's 224
 _SMALL_IMAGE_SIDE = 32
+_NO_MEAN = (0.0, 0.0, 0.0)
 _SMALLEST_STD = 1.0  # pixel values of 0..255, for channels that are nearly constant
 
 _NET = {
@@ -52,6 +53,8 @@ _PREPROCESSING = {
     'Defaults to 8/7 of --image_size, which is 256 for 224 as in the paper.'
   ),
   'train_scale_max': Computed('Defaults to --train_scale_min.'),
+  'keep_aspect_ratio': Computed('Defaults to that of --checkpoint_path, else on.'),
+  'per_image_standardization': Computed('Defaults to that of --checkpoint_path, else off.'),
   'random_flip': Computed(
     'On by default, except for data sets such as the digits, in which a mirrored image is wrong.'
   ),
@@ -149,7 +152,11 @@ def define_preprocessing_flags() -> None:
     'Divide each channel by its standard deviation over the training pixels, instead of '
     'multiplying by --pixel_scale.',
   )
-  flag_groups.set_heading('featurewise_std', 'Images')
+  flags.DEFINE_bool(
+    'subtract_mean', True, 'Subtract the mean of the training pixels from each channel.'
+  )
+  for name in ('featurewise_std', 'subtract_mean'):
+    flag_groups.set_heading(name, 'Images')
   field_flags.define(config.PreprocessingConfig, _PREPROCESSING)
 
 
@@ -159,26 +166,36 @@ def preprocessing_config_from_flags(
   """Returns preprocessing with the mean of `manifest`, or that of the checkpoint's contract.
 
   Raises:
-    CheckpointError: --pixel_scale differs from that of the checkpoint.
+    CheckpointError: the checkpoint was fed other pixel values than the flags say.
     ConfigError: a value is out of range, or two flags set the same value.
   """
-  values = flags.FLAGS
-  rgb_mean, pixel_scale, started = manifest.rgb_mean, _pixel_scale(manifest), start.contract
-  if started:
-    rgb_mean = started.preprocessing.rgb_mean
-    pixel_scale = started.preprocessing.pixel_scale if pixel_scale is None else pixel_scale
-    contract.check_preprocessing(started, rgb_mean, pixel_scale, str(start.checkpoint))
+  values, started = flags.FLAGS, start.contract
+  defaults = started.preprocessing if started else config.PreprocessingConfig
+  given = {
+    'pixel_scale': _pixel_scale(manifest),
+    'keep_aspect_ratio': values.keep_aspect_ratio,
+    'per_image_standardization': values.per_image_standardization,
+  }
+  chosen: dict[str, Any] = {
+    name: getattr(defaults, name) if value is None else value for name, value in given.items()
+  }
+  rgb_mean = started.preprocessing.rgb_mean if started else manifest.rgb_mean
+  if chosen['per_image_standardization'] or not values.subtract_mean:
+    rgb_mean = _NO_MEAN
   smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
-  return field_flags.from_flags(
+  result = field_flags.from_flags(
     config.PreprocessingConfig,
     rgb_mean=rgb_mean,
-    pixel_scale=config.PreprocessingConfig.pixel_scale if pixel_scale is None else pixel_scale,
+    **chosen,
     train_scale_min=smallest,
     train_scale_max=values.train_scale_max or smallest,
     random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,
     rgb_covariance=manifest.rgb_covariance if values.rgb_shift else None,
     stored_side=manifest.stored_side,
   )
+  if started:
+    contract.check_preprocessing(started, result, str(start.checkpoint))
+  return result
 
 
 def _pixel_scale(manifest: Manifest) -> float | tuple[float, float, float] | None:
@@ -233,6 +250,8 @@ def given_settings(begun: config.TrainConfig, manifest: Manifest) -> dict[str, A
     given['fine_tune.checkpoint_path'] = _checkpoint_path()
   if flags.FLAGS.featurewise_std:
     given['preprocessing.pixel_scale'] = _pixel_scale(manifest)
+  if not flags.FLAGS.subtract_mean:
+    given['preprocessing.rgb_mean'] = _NO_MEAN
   return given
 
 

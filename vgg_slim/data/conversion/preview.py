@@ -50,7 +50,7 @@ def run_preview(
       batch = pipeline.build_eval_batch(
         paths, preprocessing, config.test_scale, count, crop_size=side
       )
-    images = graph.denormalize(batch.images, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    images = graph.display(batch.images, preprocessing)
     try:
       session.run(batch.initializer)
       return session.run((images, batch.labels))

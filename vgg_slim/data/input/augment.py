@@ -138,7 +138,8 @@ def draw_window(
 
   Args:
     size: height and width of the original, int32 [2].
-    config: config of the preprocessing; only scale, flip, shift and zoom are used.
+    config: config of the preprocessing; only scale, aspect ratio, flip, shift
+      and zoom are used.
     side: side of the crop in pixels.
     draws: draws of the image or images, float32 [..., num_draws()].
 
@@ -147,7 +148,8 @@ def draw_window(
   """
   crop = draws[..., columns('crop')]
   scale = graph.draw_scale(config.train_scale_min, config.train_scale_max, crop[..., 0])
-  window = windows.resized_crop(size, scale, side, crop[..., 1], crop[..., 2])
+  resized = graph.resized_size(size, scale, config.keep_aspect_ratio)
+  window = windows.resized_crop(size, resized, side, crop[..., 1], crop[..., 2])
   for name, step in _WINDOW_STEPS.items():
     if step.is_on(config):
       window = step.apply(window, config, side, draws[..., columns(name)])
@@ -241,6 +243,19 @@ def _brightness(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor
   return tf.clip_by_value(images * _per_image(factor), 0, 255)
 
 
+def _brightness_delta(
+  images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor
+) -> tf.Tensor:
+  delta = _between(-config.brightness_delta, config.brightness_delta, draws[:, 0])
+  return images + _per_image(delta)
+
+
+def _contrast(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
+  factor = _between(config.contrast_min, config.contrast_max, draws[:, 0])
+  mean = tf.reduce_mean(images, [1, 2], keepdims=True)
+  return (images - mean) * _per_image(factor) + mean
+
+
 def _rgb_shift(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
   """Adds sum(a_i * eigenvalue_i * eigenvector_i) with normal a_i, as Krizhevsky et al. (2012), 4.1.
 
@@ -255,7 +270,7 @@ def _rgb_shift(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor)
 
 
 def _normalize(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
-  return graph.normalize(images, config.rgb_mean, config.pixel_scale)
+  return graph.network_input(images, config)
 
 
 def _random_erasing(images: tf.Tensor, config: PreprocessingConfig, draws: tf.Tensor) -> tf.Tensor:
@@ -289,6 +304,9 @@ _PIXEL_STEPS: dict[str, _PixelStep] = {
   'brightness': _PixelStep(
     1, lambda c: (c.brightness_min, c.brightness_max) != (1, 1), _brightness
   ),
+  # Neither of these two clips, nor do the functions of tf.image for float pixels.
+  'brightness_delta': _PixelStep(1, lambda c: c.brightness_delta > 0, _brightness_delta),
+  'contrast': _PixelStep(1, lambda c: (c.contrast_min, c.contrast_max) != (1, 1), _contrast),
   'rgb_shift': _PixelStep(3, lambda c: c.rgb_shift > 0, _rgb_shift),  # one per principal axis
   'normalize': _PixelStep(0, lambda c: True, _normalize),
   # whether to erase, area, aspect ratio, y, x

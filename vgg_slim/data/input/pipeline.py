@@ -186,7 +186,7 @@ def build_eval_batch(
 
   Args:
     paths: paths of the shards of the split.
-    preprocessing: mean, scale and resize filter.
+    preprocessing: how images are resized and normalized.
     test_scale: smaller side Q in pixels; a placeholder must be fed when the initializer runs.
     batch_size: maximum number of images, or crops, per batch.
     crop_size: side of the crops in pixels; None keeps the whole image, and images of equal size
@@ -198,25 +198,25 @@ def build_eval_batch(
     max_waiting: maximum number of whole images, still encoded, that wait for others of their size;
       once it is reached all of them are put into batches, full or not.
   """
+  keeps_ratio = preprocessing.keep_aspect_ratio
 
   def make_example(index: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
     example = records.parse_example(serialized)
     encoded = example.encoded
     if crop_size is not None:
-      with tf.control_dependencies([_checked_size(example, test_scale, is_cropped=True)]):
+      with tf.control_dependencies(
+        [_checked_size(example, test_scale, keeps_ratio, is_cropped=True)]
+      ):
         encoded = tf.identity(encoded)
-    image = graph.resize_smaller_side(
-      graph.decode_rgb(encoded), test_scale, preprocessing.resize_filter
-    )
-    image = graph.normalize(image, preprocessing.rgb_mean, preprocessing.pixel_scale)
+    image = graph.resize(graph.decode_rgb(encoded), test_scale, preprocessing)
     if crop_size is None:
-      return image, example.label, index
-    crops = graph.crops_at(image, crop_size, crop_positions)
+      return graph.network_input(image, preprocessing), example.label, index
+    crops = graph.network_input(graph.crops_at(image, crop_size, crop_positions), preprocessing)
     count = len(crop_positions)
     return crops, tf.repeat(example.label, count), tf.repeat(index, count)
 
   def shape_key(index: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
-    size = _checked_size(records.parse_example(serialized), test_scale)
+    size = _checked_size(records.parse_example(serialized), test_scale, keeps_ratio)
     return size[0] * _KEY_BASE + size[1]
 
   def window_size(key: tf.Tensor) -> tf.Tensor:
@@ -245,13 +245,16 @@ def waiting_limit(num_examples: int, num_bytes: int) -> int:
 
 
 def _checked_size(
-  example: records.ParsedExample, test_scale: int | tf.Tensor, is_cropped: bool = False
+  example: records.ParsedExample,
+  test_scale: int | tf.Tensor,
+  keep_aspect_ratio: bool,
+  is_cropped: bool = False,
 ) -> tf.Tensor:
   """Returns height and width, int64 [2], after resizing to Q; fails if the image is too large.
 
   The limits and the message are those of `image_area.check_area`.
   """
-  size = tf.cast(graph.resized_size(example.size, test_scale), tf.int64)
+  size = tf.cast(graph.resized_size(example.size, test_scale, keep_aspect_ratio), tf.int64)
   scale = tf.cast(test_scale, tf.int64)
   factor = image_area.CROPPED_FACTOR if is_cropped else 1
   max_pixels = factor * tf.maximum(

@@ -31,18 +31,17 @@ class Window(NamedTuple):
 
 
 def resized_crop(
-  size: tf.Tensor, scale: tf.Tensor, side: int, draw_y: tf.Tensor, draw_x: tf.Tensor
+  size: tf.Tensor, resized: tf.Tensor, side: int, draw_y: tf.Tensor, draw_x: tf.Tensor
 ) -> Window:
-  """Returns the window of `graph.crop(graph.resize_smaller_side(image, scale, ...), side, ...)`.
+  """Returns the window of a crop of the resized image.
 
   Args:
     size: height and width of the original, int32 [2].
-    scale: smaller side of the resized image in pixels, int32.
-    side: side of the crop in pixels, at most `scale`.
+    resized: height and width of the resized image, int32 [..., 2], see `graph.resized_size`.
+    side: side of the crop in pixels, at most the smaller side of the resized image.
     draw_y: draw in [0, 1), float32, that selects the first row of the crop.
     draw_x: draw in [0, 1), float32, that selects the first column of the crop.
   """
-  resized = graph.resized_size(size, scale)
   pitch = tf.cast(size, tf.float32) / tf.cast(resized, tf.float32)
   corner = tf.floor(tf.stack([draw_y, draw_x], -1) * tf.cast(resized - side + 1, tf.float32))
   first = (corner + 0.5) * pitch - 0.5
