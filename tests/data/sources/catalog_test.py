@@ -35,6 +35,18 @@ def test_idx_labels_serve_as_class_names(tmp_path):
   assert not source.mirror_safe
 
 
+def test_labels_may_start_at_1_as_in_emnist_letters(tmp_path):
+  images = fabricated.pixels(0, 52, 28 * 28, channels=1).reshape(52, 28, 28)
+  labels = np.tile(np.arange(1, 27, dtype=np.uint8), 2)
+  for prefix in ('emnist-letters-train', 'emnist-letters-test'):
+    (tmp_path / f'{prefix}-images-idx3-ubyte').write_bytes(fabricated.idx_bytes(images))
+    (tmp_path / f'{prefix}-labels-idx1-ubyte').write_bytes(fabricated.idx_bytes(labels))
+  source = catalog.open_source('idx', tmp_path)
+  assert source.class_names == tuple(map(str, range(1, 27)))
+  assert [image.label for image in source.splits['test']] == [*range(26), *range(26)]
+  assert not source.mirror_safe
+
+
 def test_cifar10(tmp_path):
   for name, data in fabricated.cifar_binary_files().items():
     (tmp_path / name).write_bytes(data)

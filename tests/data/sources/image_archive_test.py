@@ -2,6 +2,7 @@ import gc
 import io
 import pathlib
 import pickle
+import re
 import tarfile
 import zipfile
 
@@ -189,3 +190,24 @@ def test_changed_bytes_of_a_stored_image(tmp_path):
   image = image_archive.open_archive(path).splits['train'][0]
   with pytest.raises(OSError, match='do not match their checksum'):
     image.read()
+
+
+def test_names_in_a_zip_archive_are_utf8_with_or_without_its_flag(tmp_path):
+  path = tmp_path / 'x.zip'
+  names = [f'{folder}/{i}.png' for folder in ('café', '猫') for i in range(2)]
+  with zipfile.ZipFile(path, 'w') as archive:
+    for number, name in enumerate(names):
+      archive.writestr(name, fabricated.encoded(fabricated.pixels(number)))
+  expected = image_archive.open_archive(path)
+  data = bytearray(path.read_bytes())
+  for signature, at in ((b'PK\3\4', 6), (b'PK\1\2', 8)):
+    for match in re.finditer(re.escape(signature), bytes(data)):
+      start = match.start() + at
+      assert data[start : start + 2] == b'\0\x08'
+      data[start : start + 2] = b'\0\0'
+  path.write_bytes(data)
+  assert zipfile.ZipFile(path).namelist() != names
+  source = image_archive.open_archive(path)
+  assert source.class_names == expected.class_names == ('café', '猫')
+  assert [image.name for image in source.splits['train']] == names
+  assert source.splits['train'][3].read() == expected.splits['train'][3].read()

@@ -99,3 +99,40 @@ def test_a_file_that_is_not_text(tmp_path):
   (tmp_path / 'x.csv').write_bytes(b'\xff\xd8\xff')
   with pytest.raises(DataError, match='not UTF-8 text'):
     image_list.open_list(tmp_path / 'x.csv')
+
+
+def write_images(folder, *paths):
+  for path in paths:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_bytes(path.encode())
+
+
+def test_a_list_of_kaggle(tmp_path):
+  write_images(tmp_path, 'train/0a.jpg', 'train/0b.jpg', 'train/1.5.jpg', 'test/9.jpg')
+  text = 'id,breed\n0a,pug\n0b,boxer\n1.5,pug\n'
+  (tmp_path / 'labels.csv').write_text(text)
+  source = image_list.open_list(tmp_path / 'labels.csv')
+  assert content(source) == {
+    'train': [('train/0a.jpg', 'pug'), ('train/0b.jpg', 'boxer'), ('train/1.5.jpg', 'pug')]
+  }
+  assert source.splits['train'][0].read() == b'train/0a.jpg'
+  assert source.notes == (
+    'The first line, id,breed, is taken for a header.',
+    '3 files found by name, such as 0a as train/0a.jpg.',
+  )
+
+
+def test_paths_of_windows_and_files_in_other_folders(tmp_path):
+  write_images(tmp_path, 'a/1.png', 'b/2.png', 'c/3.png', 'c/4.png', 'd/4.png')
+  text = 'a\\1.png,cat\n2.png,dog\nc/3,dog\nc/4,cat\n4,dog\n'
+  (tmp_path / 'list.csv').write_text(text)
+  names = [image.name for image in image_list.open_list(tmp_path / 'list.csv').splits['train']]
+  # Two files could be meant by the last line, so it stays as it is, and cannot be read.
+  assert names == ['a/1.png', 'b/2.png', 'c/3.png', 'c/4.png', '4']
+
+
+def test_a_first_line_whose_image_is_missing_is_not_a_header_if_others_are_missing(tmp_path):
+  (tmp_path / 'list.csv').write_text('gone/1.png,cat\ngone/2.png,dog\n')
+  source = image_list.open_list(tmp_path / 'list.csv')
+  assert len(source.splits['train']) == 2
+  assert source.notes == ()

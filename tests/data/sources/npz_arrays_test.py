@@ -44,6 +44,8 @@ def test_gray_images_with_and_without_a_channel_axis(tmp_path):
   for images in (RGB[..., 0], RGB[..., :1]):
     source = open_arrays(tmp_path, images=images, labels=LABELS)
     np.testing.assert_array_equal(source.splits['train'][1].read(), RGB[1, ..., 0])
+    assert not source.mirror_safe
+  assert open_arrays(tmp_path, images=RGB, labels=LABELS).mirror_safe
 
 
 @pytest.mark.parametrize(

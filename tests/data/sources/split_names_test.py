@@ -12,9 +12,9 @@ from vgg_slim.errors import DataError
 @pytest.mark.parametrize(
   ('names', 'split'),
   [
-    ('train Train TRAINING training_set training-data TrainImages trainset trn', 'train'),
+    ('train Train TRAINING training_set training-data TrainImages trainset trn Train2', 'train'),
     ('valid Val VALIDATION validation_set dev Development eval val_images', 'validation'),
-    ('test Testing test_set testdata TestImages tst', 'test'),
+    ('test Testing test_set testdata TestImages tst test1', 'test'),
     ('cat set data images trainer attestation valley value evaluate_me tr te', None),
   ],
 )
@@ -60,9 +60,8 @@ def test_folders_of_splits(tmp_path, kind, outer):
   assert source.class_names == ('cat', 'dog')
   assert list(source.splits) == [split_names.split_of(name) for name in outer]
   assert {len(images) for images in source.splits.values()} == {4}
-  # Folders that an archive has around everything are not part of the names.
-  prefix = '' if kind != 'folder' and outer == ('train',) else f'{outer[0]}/'
-  assert source.splits['train'][3].name == f'{prefix}dog/1.png'
+  # The folder that the archives have around everything is not part of the names.
+  assert source.splits['train'][3].name == f'{outer[0]}/dog/1.png'
 
 
 @pytest.mark.parametrize('kind', ['folder', 'tar', 'zip'])

@@ -9,6 +9,7 @@ import numpy as np
 
 from vgg_slim.data.sources import (
   cifar,
+  class_layout,
   foreign_records,
   idx,
   image_archive,
@@ -17,7 +18,13 @@ from vgg_slim.data.sources import (
   imagenet,
   npz_arrays,
 )
-from vgg_slim.data.sources.labeled_images import LabeledImage, Source, from_arrays, with_classes
+from vgg_slim.data.sources.labeled_images import (
+  LabeledImage,
+  Source,
+  classes_of,
+  from_arrays,
+  with_classes,
+)
 from vgg_slim.errors import ConfigError, DataError
 
 __all__ = ['DATASETS', 'LabeledImage', 'Source', 'open_source']
@@ -27,6 +34,7 @@ def open_source(
   dataset: str,
   input_dir: str | pathlib.Path | None = None,
   class_names: Sequence[str] | None = None,
+  labels_from: str = class_layout.FROM_FOLDER,
 ) -> Source:
   """Opens a data set.
 
@@ -35,9 +43,10 @@ def open_source(
     input_dir: folder or file of the data set; see DATASETS.
     class_names: all classes in the order of their labels; some may have no images. By default the
       classes of the data set in its own order.
+    labels_from: see `class_layout.arrange`; for folders and archives of images.
 
   Raises:
-    ConfigError: the dataset is unknown, or input_dir is missing or not allowed.
+    ConfigError: the dataset is unknown, or an argument is missing or not allowed.
     DataError: the files are missing or damaged.
   """
   if dataset not in DATASETS:
@@ -47,6 +56,9 @@ def open_source(
     raise ConfigError(f'dataset={dataset} takes no input_dir, got {str(input_dir)!r}.')
   if kind.input and not (input_dir or kind.default_dir):
     raise ConfigError(f'dataset={dataset} needs an input_dir.')
+  if labels_from != class_layout.FROM_FOLDER and not kind.has_class_folders:
+    kinds = ', '.join(name for name, each in DATASETS.items() if each.has_class_folders)
+    raise ConfigError(f'labels_from={labels_from} is for {kinds}, not for dataset={dataset}.')
   path = pathlib.Path(input_dir or kind.default_dir)
   if kind.input and not kind.default_dir and not path.exists():
     raise DataError(f'input_dir {path} does not exist.')
@@ -56,10 +68,10 @@ def open_source(
       'text file that lists images.'
     )
   try:
-    if class_names is None:
-      return kind.open(path)
-    source = kind.open(path, class_names) if kind.has_class_folders else kind.open(path)
-    return with_classes(source, class_names)
+    source = (
+      kind.open(path, class_names, labels_from) if kind.has_class_folders else kind.open(path)
+    )
+    return source if class_names is None else with_classes(source, class_names)
   except OSError as error:
     raise DataError(f'{dataset} cannot be read: {error}') from error
 
@@ -80,9 +92,8 @@ def _fashion_mnist(path: pathlib.Path) -> Source:
 
 
 def _idx(path: pathlib.Path) -> Source:
-  arrays = idx.read_idx_folder(path)
-  count = 1 + max(int(labels.max(initial=0)) for _, labels in arrays.values())
-  return from_arrays('idx', tuple(map(str, range(count))), arrays, mirror_safe=False)
+  class_names, arrays = classes_of(idx.read_idx_folder(path))
+  return from_arrays('idx', class_names, arrays, mirror_safe=False)
 
 
 def _cifar(dataset: str, path: pathlib.Path) -> Source:
@@ -98,7 +109,7 @@ class _Kind(NamedTuple):
     input: description of input_dir for users; None if the data set takes none.
     default_dir: folder to use by default.
     has_class_folders: whether `open` also takes the names of all classes, so that class folders may
-      be missing.
+      be missing, and `labels_from`.
   """
 
   open: Callable[..., Source]

@@ -11,10 +11,10 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
-from vgg_slim.data.sources import image_files, image_folder, split_names
+from vgg_slim.data.sources import class_layout, image_files
 from vgg_slim.data.sources.image_files import HEAD_BYTES
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
@@ -31,6 +31,7 @@ _COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
 
 # What precedes a file in a zip archive: its name and an extra field of these lengths follow.
 _ZIP_HEADER = struct.Struct('<4s22xHH')
+_ZIP_UTF8 = 0x800  # flag of names in UTF-8
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -48,6 +49,9 @@ class Member(NamedTuple):
   size: int
   is_deflated: bool = False
   checksum: int | None = None
+
+
+Entry = tuple[str, Member | None]
 
 
 class ArchiveImages(Sequence[LabeledImage]):
@@ -74,15 +78,20 @@ class ArchiveImages(Sequence[LabeledImage]):
     return LabeledImage(name, label, functools.partial(_read_member, self._path, member))
 
 
-def open_archive(path: pathlib.Path, class_names: Sequence[str] | None = None) -> Source:
+def open_archive(
+  path: pathlib.Path,
+  class_names: Sequence[str] | None = None,
+  labels_from: str = class_layout.FROM_FOLDER,
+) -> Source:
   """Opens a tar or zip archive of class folders, or of folders of splits that hold class folders.
 
-  Leading folders that all images share are ignored. A compressed tar archive is decompressed into
-  a temporary file, because its images are read in random order. Links and devices are skipped.
+  A compressed tar archive is decompressed into a temporary file, because its images are read in
+  random order. Links and devices are skipped.
 
   Args:
     path: the archive.
-    class_names: see `image_folder.open_folder`.
+    class_names: see `class_layout.arrange`.
+    labels_from: see `class_layout.arrange`.
 
   Raises:
     DataError: the archive is damaged, has names that point outside it, or has no such folders.
@@ -90,30 +99,30 @@ def open_archive(path: pathlib.Path, class_names: Sequence[str] | None = None) -
   """
   if zipfile.is_zipfile(path):
     kind, plain, temporary_file = 'zip', path, None
-    members, skipped_files = _select_images(path, plain, _zip_members(path))
+    entries = _zip_members(path)
   else:
     kind = 'tar'
     plain, temporary_file = _decompress(path)
-    members, skipped_files = _select_images(path, plain, _tar_members(path, plain))
-  member_names = _strip_shared_folders(list(members))
-  split_by_folder = _splits_in(path, member_names, class_names)
-  splits = _by_folder(member_names, split_by_folder)
-  listings = {
-    split: image_folder.make_listing(f'{path}, {split or "/"}', _by_class(names), [], class_names)
-    for split, names in splits.items()
+    entries = _tar_members(path, plain)
+  members, files = _list_files(path, plain, entries)
+  layout = class_layout.arrange(path, files, class_names, labels_from)
+  images = {
+    split: ArchiveImages(
+      str(plain),
+      [(n, label, members[layout.around + n]) for n, label in zip(*listing, strict=True)],
+      temporary_file,
+    )
+    for split, listing in layout.splits.items()
   }
-  class_names = next(iter(listings.values())).class_names
-  images = {}
-  for folder, listing in listings.items():
-    image_folder.check_same_classes(path, class_names, folder, listing.class_names)
-    prefix = f'{folder}/' if folder else ''
-    entries = [
-      (prefix + name, label, members[member_names[prefix + name]])
-      for name, label in zip(listing.names, listing.labels, strict=True)
-    ]
-    split = split_by_folder.get(folder, 'train')
-    images[split] = ArchiveImages(str(plain), entries, temporary_file)
-  return Source(kind, class_names, images, True, fingerprint_files([path]), tuple(skipped_files))
+  return Source(
+    kind,
+    layout.class_names,
+    images,
+    True,
+    fingerprint_files([path]),
+    skipped_files=layout.skipped_files,
+    notes=layout.notes,
+  )
 
 
 def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
@@ -134,14 +143,14 @@ def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
   return pathlib.Path(temporary_file.name), temporary_file
 
 
-def _tar_members(path: pathlib.Path, plain: pathlib.Path) -> Iterator[tuple[str, Member | None]]:
-  """Yields the name of each file, and its position if it is a regular file."""
+def _tar_members(path: pathlib.Path, plain: pathlib.Path) -> Iterator[Entry]:
+  """Yields the name of each file, and its position if it is a regular file; folders as names/."""
   try:
     with tarfile.open(plain, 'r:') as archive:
       for member in archive:
-        if not member.isdir():
-          is_regular = member.isreg() and not member.issparse()
-          yield member.name, Member(member.offset_data, member.size) if is_regular else None
+        is_regular = member.isreg() and not member.issparse()
+        name = f'{member.name}/' if member.isdir() else member.name
+        yield name, Member(member.offset_data, member.size) if is_regular else None
       _check_end(path, plain, archive.offset)
   except tarfile.TarError as error:
     raise DataError(f'{path} is neither a tar nor a zip archive: {error}.') from error
@@ -155,8 +164,8 @@ def _check_end(path: pathlib.Path, plain: pathlib.Path, offset: int) -> None:
       raise DataError(f'{path} is cut off: the block that ends an archive is missing.')
 
 
-def _zip_members(path: pathlib.Path) -> Iterator[tuple[str, Member | None]]:
-  """Yields the name and position of each file.
+def _zip_members(path: pathlib.Path) -> Iterator[Entry]:
+  """Yields the name and position of each file; folders as names/.
 
   Raises:
     DataError: the archive is damaged, encrypted or compressed in another way than by deflate.
@@ -165,6 +174,7 @@ def _zip_members(path: pathlib.Path) -> Iterator[tuple[str, Member | None]]:
     with zipfile.ZipFile(path) as archive, path.open('rb') as stream:
       for info in archive.infolist():
         if info.is_dir():
+          yield _name_of(info), None
           continue
         if info.flag_bits & 1 or info.compress_type not in _ZIP_METHODS:
           raise DataError(
@@ -177,29 +187,47 @@ def _zip_members(path: pathlib.Path) -> Iterator[tuple[str, Member | None]]:
           raise DataError(f'{path} is damaged: {info.filename!r} is not where its index says.')
         offset = info.header_offset + _ZIP_HEADER.size + name_size + extra_size
         is_deflated = info.compress_type == zipfile.ZIP_DEFLATED
-        yield info.filename, Member(offset, info.compress_size, is_deflated, info.CRC)
+        yield _name_of(info), Member(offset, info.compress_size, is_deflated, info.CRC)
   except (zipfile.BadZipFile, struct.error, UnicodeDecodeError) as error:
     raise DataError(f'{path} is damaged: {error}.') from error
 
 
-def _select_images(
-  path: pathlib.Path, plain: pathlib.Path, files: Iterator[tuple[str, Member | None]]
-) -> tuple[dict[str, Member], list[str]]:
-  """Returns the position of each image by its name, and the sorted names of all other files."""
+def _name_of(info: zipfile.ZipInfo) -> str:
+  """Returns the name of a member, also if it is UTF-8 without the flag that says so.
+
+  Python then decodes it as cp437, as the format wants; macOS and many programs write UTF-8.
+  """
+  if info.flag_bits & _ZIP_UTF8 or info.filename.isascii():
+    return info.filename
+  try:
+    return info.filename.encode('cp437').decode('utf-8')
+  except UnicodeError:
+    return info.filename
+
+
+def _list_files(
+  path: pathlib.Path, plain: pathlib.Path, entries: Iterator[Entry]
+) -> tuple[dict[str, Member], class_layout.Files]:
+  """Returns the position of each image by its name, and the names of everything."""
   members: dict[str, Member] = {}
-  skipped_files = []
+  others = []
+  folders: set[str] = set()
   with plain.open('rb') as stream:
-    for raw_name, member in files:
+    for raw_name, member in entries:
       name = pathlib.PurePosixPath(raw_name)
       if name.is_absolute() or '..' in name.parts:
         raise DataError(f'{path}: {raw_name!r} points outside the archive.')
       if any(map(image_files.is_ignored, name.parts)):
         continue
+      if raw_name.endswith('/'):
+        folders.add(name.as_posix())
+        continue
+      folders.update(parent.as_posix() for parent in name.parents)
       if member and image_formats.is_image_file(name.suffix, _read_head(stream, member)):
         members[name.as_posix()] = member
       else:
-        skipped_files.append(name.as_posix())
-  return members, sorted(skipped_files)
+        others.append(name.as_posix())
+  return members, class_layout.Files(list(members), others, folders - {'.'})
 
 
 def _read_head(stream: BinaryIO, member: Member) -> bytes:
@@ -210,45 +238,6 @@ def _read_head(stream: BinaryIO, member: Member) -> bytes:
     return _inflater().decompress(stream.read(min(_DEFLATED_HEAD, member.size)), HEAD_BYTES)
   except zlib.error:
     return b''
-
-
-def _strip_shared_folders(names: list[str]) -> dict[str, str]:
-  """Returns {name without the leading folders that all names share: name}; keeps two levels."""
-  parts = [name.split('/') for name in names]
-  shared = 0
-  while parts and all(len(p) > shared + 2 and p[shared] == parts[0][shared] for p in parts):
-    shared += 1
-  return {'/'.join(p[shared:]): name for p, name in zip(parts, names, strict=True)}
-
-
-def _splits_in(
-  path: pathlib.Path, names: Collection[str], class_names: Sequence[str] | None
-) -> dict[str, str]:
-  """Returns the split of each top folder; empty if these folders are classes."""
-  contents: dict[str, set[str]] = {}
-  for folder, *others in (name.split('/') for name in names):
-    contents.setdefault(folder, set()).update(others[:-1][:1])
-  return split_names.group_folders(path, contents, class_names)
-
-
-def _by_folder(names: Collection[str], split_by_folder: Mapping[str, str]) -> dict[str, list[str]]:
-  """Groups names by folder of a split; all are under '' where there are no splits."""
-  if not split_by_folder:
-    return {'': list(names)}
-  by_folder: dict[str, list[str]] = {folder: [] for folder in split_by_folder}
-  for name in names:
-    folder, rest = name.split('/', 1)
-    by_folder[folder].append(rest)
-  return by_folder
-
-
-def _by_class(names: list[str]) -> dict[str, list[str]]:
-  by_class: dict[str, list[str]] = {}
-  for name in names:
-    class_name, slash, _ = name.partition('/')
-    if slash:
-      by_class.setdefault(class_name, []).append(name)
-  return by_class
 
 
 def _read_member(path: str, member: Member) -> bytes:

@@ -1,10 +1,12 @@
 """Finding image files in folders: of a data set, or named by a user. No TensorFlow."""
 
 import glob
+import itertools
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from vgg_slim.data.sources import class_layout
 from vgg_slim.data.sources.labeled_images import read_regular_file
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host, image_formats
@@ -71,11 +73,40 @@ def list_images(folder: pathlib.Path) -> tuple[list[str], list[str]]:
   Raises:
     OSError: a folder cannot be read.
   """
+  files = _list_below(folder, folder)
+  return sorted(files.images), sorted(files.others)
+
+
+def list_tree(root: pathlib.Path) -> class_layout.Files:
+  """Lists the files in a folder, and those in each folder inside it as `list_images` does.
+
+  Raises:
+    OSError: a folder cannot be read.
+  """
+  with os.scandir(root) as entries:
+    names = sorted(e.name for e in entries if not e.is_dir() and not is_ignored(e.name))
+  parts = [_sort([root / name for name in names], root)]
+  parts += [_list_below(root / name, root) for name in list_folders(root)]
+  return class_layout.Files(
+    *(sorted(itertools.chain(*lists)) for lists in zip(*parts, strict=True))
+  )
+
+
+def _list_below(folder: pathlib.Path, root: pathlib.Path) -> class_layout.Files:
+  """Lists everything below a folder; names are relative to `root`."""
+  paths = list(_walk(folder))
+  files = _sort([path for path, is_folder in paths if not is_folder], root)
+  folders = [path.relative_to(root).as_posix() for path, is_folder in paths if is_folder]
+  return files._replace(folders=folders)
+
+
+def _sort(paths: Iterable[pathlib.Path], root: pathlib.Path) -> class_layout.Files:
+  """Divides paths of files into images and others; names are relative to `root`."""
   images: list[str] = []
   others: list[str] = []
-  for name in _walk(folder):
-    (images if _is_image(folder / name) else others).append(name)
-  return sorted(images), sorted(others)
+  for path in paths:
+    (images if _is_image(path) else others).append(path.relative_to(root).as_posix())
+  return class_layout.Files(images, others, [])
 
 
 def list_folders(root: pathlib.Path) -> list[str]:
@@ -89,8 +120,8 @@ def is_ignored(name: str) -> bool:
   return name.startswith('.') or name == '__MACOSX'
 
 
-def _walk(folder: pathlib.Path) -> Iterator[str]:
-  """Yields the names of all files below `folder`, relative to it with '/', in arbitrary order."""
+def _walk(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, bool]]:
+  """Yields the path of `folder` and of everything below it, and whether it is a folder."""
   seen = set()
   for where, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
     status = os.stat(where)
@@ -101,8 +132,9 @@ def _walk(folder: pathlib.Path) -> Iterator[str]:
     seen.add(identity)
     # Sorted, so that of several paths to one folder the same is chosen on every file system.
     folders[:] = sorted(name for name in folders if not is_ignored(name))
-    relative = pathlib.Path(where).relative_to(folder)
-    yield from ((relative / name).as_posix() for name in names if not name.startswith('.'))
+    path = pathlib.Path(where)
+    yield path, True
+    yield from ((path / name, False) for name in names if not name.startswith('.'))
 
 
 def _is_image(path: pathlib.Path) -> bool:

@@ -2,11 +2,12 @@
 
 import collections
 import csv
+import functools
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vgg_slim.data.sources import split_names
+from vgg_slim.data.sources import image_files, split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted, listed
@@ -33,14 +34,23 @@ def open_list(path: pathlib.Path) -> Source:
   """Opens a list with `path,label` or `path,label,split` per line, with or without a header.
 
   Fields are separated by commas, by tabs, or by the last whitespace of a line, whichever of these
-  the first line contains. Paths are relative to the list's folder. If all labels are integers they
-  are sorted as integers.
+  the first line contains. Paths are relative to the list's folder; a file that is not there is
+  looked for by its name, with or without extension, in the folders below. A first line whose file
+  does not exist, although that of the second does, is a header. If all labels are integers they are
+  sorted as integers.
 
   Raises:
     DataError: the file is not such a list; names the lines.
     OSError: the file cannot be read.
   """
-  rows = _read_rows(path)
+  files = _Files(path.parent)
+  notes: list[str] = []
+  rows = _read_rows(path, files, notes)
+  moved = [(row.path, files.find(row.path)) for row in rows]
+  rows = [row._replace(path=name) for row, (_, name) in zip(rows, moved, strict=True)]
+  if moved := [pair for pair in moved if pair[0] != pair[1]]:
+    first, name = moved[0]
+    notes.append(f'{counted(len(moved), "file")} found by name, such as {first} as {name}.')
   labels = {row.label for row in rows}
   class_names = tuple(sorted(labels, key=int if all(map(str.isdecimal, labels)) else None))
   if len(class_names) < 2:
@@ -56,10 +66,44 @@ def open_list(path: pathlib.Path) -> Source:
   if 'train' not in splits:
     raise DataError(f'{path} has no lines for the train split.')
   fingerprint = fingerprint_files([path, *(root / row.path for row in rows)])
-  return Source('list', class_names, splits, mirror_safe=True, fingerprint=fingerprint)
+  return Source(
+    'list', class_names, splits, mirror_safe=True, fingerprint=fingerprint, notes=tuple(notes)
+  )
 
 
-def _read_rows(path: pathlib.Path) -> list[_Row]:
+class _Files:
+  """The files of a list: at their paths, or found by name below its folder."""
+
+  def __init__(self, root: pathlib.Path):
+    self._root = root
+
+  def exists(self, path: str) -> bool:
+    return (self._root / self.find(path)).exists()
+
+  def find(self, path: str) -> str:
+    """Returns the path of a file; `path` itself unless there is exactly one other to mean."""
+    if (self._root / path).exists():
+      return path
+    path_or_name = path.replace('\\', '/')
+    if (self._root / path_or_name).is_file():
+      return path_or_name
+    names = self._by_name.get(path_or_name.rsplit('/', 1)[-1], [])
+    ends = [name for name in names if f'/{name}'.rsplit('.', 1)[0].endswith(f'/{path_or_name}')]
+    candidates = ends or names
+    return candidates[0] if len(candidates) == 1 else path
+
+  @functools.cached_property
+  def _by_name(self) -> dict[str, list[str]]:
+    """Paths of the images by name, with and without extension."""
+    by_name: dict[str, list[str]] = {}
+    for path in image_files.list_tree(self._root).images:
+      name = path.rsplit('/', 1)[-1]
+      for key in {name, name.rsplit('.', 1)[0]}:
+        by_name.setdefault(key, []).append(path)
+    return by_name
+
+
+def _read_rows(path: pathlib.Path, files: _Files, notes: list[str]) -> list[_Row]:
   try:
     lines = path.read_text(encoding='utf-8-sig').splitlines()
   except UnicodeDecodeError as error:
@@ -70,6 +114,9 @@ def _read_rows(path: pathlib.Path) -> list[_Row]:
   columns = _header(numbered[0][1])
   if columns is None:
     columns = {'path': 0, 'label': 1, 'split': 2}
+    if _is_header(numbered, files):
+      notes.append(f'The first line, {",".join(numbered[0][1])}, is taken for a header.')
+      del numbered[0]
   else:
     del numbered[0]
   rows, problems = [], []
@@ -111,6 +158,11 @@ def _header(fields: Sequence[str]) -> dict[str, int] | None:
     if name in names
   }
   return columns if {'path', 'label'} <= set(columns) else None
+
+
+def _is_header(numbered: Sequence[tuple[int, Sequence[str]]], files: _Files) -> bool:
+  first, second = (fields[0].strip() for _, fields in (*numbered[:2], *[(0, [''])] * 2)[:2])
+  return bool(second) and files.exists(second) and not files.exists(first)
 
 
 def _repeated(rows: Sequence[_Row]) -> list[str]:

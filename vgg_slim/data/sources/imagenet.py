@@ -7,7 +7,7 @@ import csv
 import os
 import pathlib
 
-from vgg_slim.data.sources import image_files, image_folder, split_names
+from vgg_slim.data.sources import class_layout, image_files, split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted, listed
@@ -43,24 +43,27 @@ def open_imagenet(root: pathlib.Path) -> Source:
   if not (data / 'train').is_dir() or 'validation' not in names_by_split:
     raise DataError(f'{data} must have the folders train and val, or validation.')
   validation = data / names_by_split['validation']
-  train = image_folder.list_class_folders(data / 'train')
-  skipped_files = [f'train/{file}' for file in train.skipped_files]
+  train_files = image_files.list_tree(data / 'train')
+  synsets, train = class_layout.list_classes(data / 'train', train_files)
+  skipped_files = [f'train/{file}' for file in train_files.others]
   if image_files.list_folders(validation):
-    listing = image_folder.list_class_folders(validation)
-    image_folder.check_same_classes(data, train.class_names, validation.name, listing.class_names)
-    names, labels = listing.names, listing.labels
-    skipped_files += [f'{validation.name}/{file}' for file in listing.skipped_files]
+    files = image_files.list_tree(validation)
+    _, (names, labels) = class_layout.list_classes(validation, files, synsets)
+    skipped_files += [f'{validation.name}/{file}' for file in files.others]
   else:
-    names, labels = _read_validation(root, validation, train.class_names)
-  files = ((data / 'train', train.names), (validation, names))
-  paths = [os.path.join(folder, name) for folder, part in files for name in part]
+    names, labels = _read_validation(root, validation, synsets)
+  paths = [
+    os.path.join(folder, name)
+    for folder, part in ((data / 'train', train.names), (validation, names))
+    for name in part
+  ]
   splits = {
     'train': FileImages(data / 'train', train.names, train.labels, 'train/'),
     'validation': FileImages(validation, names, labels, f'{validation.name}/'),
   }
   return Source(
     'imagenet',
-    _with_words(root, train.class_names),
+    _with_words(root, synsets),
     splits,
     mirror_safe=True,
     fingerprint=fingerprint_files(paths),

@@ -48,6 +48,7 @@ class Source:
       interrupted conversion is resumed only if the fingerprint is the same.
     skipped_files: names of files that are not images and were skipped.
     classes_given: whether the user listed the classes, in which case some may have no images.
+    notes: sentences for users about what was guessed or left out.
   """
 
   dataset: str
@@ -57,6 +58,7 @@ class Source:
   fingerprint: str = ''
   skipped_files: tuple[str, ...] = ()
   classes_given: bool = False
+  notes: tuple[str, ...] = ()
 
   @property
   def num_classes(self) -> int:
@@ -159,6 +161,19 @@ def from_arrays(
       digest.update(np.ascontiguousarray(array).data)
   splits = {name: ArrayImages(name, *pair) for name, pair in arrays.items()}
   return Source(dataset, tuple(class_names), splits, mirror_safe, digest.hexdigest())
+
+
+def classes_of(arrays: Arrays) -> tuple[tuple[str, ...], dict[str, tuple[np.ndarray, np.ndarray]]]:
+  """Makes a class of each label that occurs.
+
+  Returns:
+    The labels as class names, ascending, and the arrays with the indices of these classes.
+  """
+  occurring = np.unique(np.concatenate([labels for _, labels in arrays.values()]))
+  return tuple(map(str, occurring.tolist())), {
+    split: (images, np.searchsorted(occurring, labels))
+    for split, (images, labels) in arrays.items()
+  }
 
 
 def fingerprint_files(paths: Sequence[str | os.PathLike]) -> str:

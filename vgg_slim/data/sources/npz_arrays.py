@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 
-from vgg_slim.data.sources.labeled_images import Source, from_arrays
+from vgg_slim.data.sources.labeled_images import Source, classes_of, from_arrays
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted
 
@@ -25,7 +25,8 @@ def open_npz(path: pathlib.Path) -> Source:
   """Opens a file of arrays `x_train` and `y_train`, `train_images` and `train_labels`, or similar.
 
   Images are uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3]; labels are integers [N] or [N, 1].
-  The class names are the labels unless there is an array `class_names`. Pickled arrays are refused.
+  The class names are the labels that occur unless there is an array `class_names`. Gray images are
+  not mirrored by default. Pickled arrays are refused.
 
   Raises:
     DataError: the file is not of this kind; says which arrays it has.
@@ -51,9 +52,10 @@ def open_npz(path: pathlib.Path) -> Source:
   if _CLASS_NAMES in arrays:
     class_names = tuple(str(name) for name in arrays[_CLASS_NAMES].tolist())
   else:
-    count = 1 + max(int(labels.max(initial=0)) for _, labels in splits.values())
-    class_names = tuple(str(label) for label in range(count))
-  return from_arrays('npz', class_names, splits, mirror_safe=True)
+    class_names, splits = classes_of(splits)
+  # Gray arrays are mostly digits and letters, as in MNIST.
+  has_colors = all(images.ndim == 4 for images, _ in splits.values())
+  return from_arrays('npz', class_names, splits, mirror_safe=has_colors)
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:

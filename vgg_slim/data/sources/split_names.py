@@ -18,8 +18,8 @@ _NAMES = {
   ),
   **dict.fromkeys(('test', 'testing', 'tst'), 'test'),
 }
-# training_set, test-data, TrainImages: what may follow a name.
-_SUFFIX = re.compile(r'[ ._-]?(?:set|data|dataset|split|images|imgs|img|folder)$')
+# training_set, test-data, TrainImages, test1: what may follow a name.
+_SUFFIX = re.compile(r'[ ._-]?(?:(?:set|data|dataset|split|images|imgs|img|folder)|\d)$')
 EXAMPLES = 'train, validation and test, or names such as training_set, Val, dev and testing'
 
 
