@@ -67,6 +67,26 @@ def test_a_terminal_gets_a_bar():
   assert '3/3' in stream.getvalue()
 
 
+def test_with_a_total_the_rate_counts_preparations(monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+  stream = io.StringIO()
+  with progress.show('Converting', stream=stream, total=20) as report:
+    now[0] += 3  # planning
+    report(10, 20)  # an earlier process did these
+    now[0] += 2
+    report(20, 20)
+  assert stream.getvalue().splitlines() == ['Converting: 20 of 20 images, 2 images/s, 0 s left']
+  assert (report.rate, report.seconds, report.before) == (2, 5, 10)
+
+
+def test_a_bar_has_its_total_before_the_first_call():
+  stream = Terminal()
+  with progress.show('Converting', stream=stream, total=20):
+    pass
+  assert '0/20' in stream.getvalue()
+
+
 def test_an_error_passes_through():
   stream = io.StringIO()
   try:

@@ -13,89 +13,132 @@ from rich import console, progress
 
 from vgg_slim.commands import invocation
 
-ProgressFn = Callable[[int, int], None]
-
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REDRAWS = 0.1
+
+ProgressFn = Callable[[int, int], None]
+
+
+class Meter:
+  """A function to call with (done, total) as the work progresses, and the rate of the work.
+
+  What was done at the first call is the work of an earlier process, which has no part in the rate.
+
+  Args:
+    draw: function of (done, total) that shows the progress.
+    began: time at which the work began, in seconds; None if it begins with the first call.
+  """
+
+  def __init__(self, draw: ProgressFn, began: float | None = None):
+    self._draw = draw
+    self._began = began
+    self._now = began
+    self._before: int | None = None
+    self._done = 0
+
+  def __call__(self, done: int, total: int) -> None:
+    self._now = time.monotonic()
+    if self._before is None:
+      # Work that begins with the first call, and is complete then, was done in one piece.
+      self._before = 0 if self._began is None and done == total else done
+      self._began = self._now if self._began is None else self._began
+    self._done = done
+    self._draw(done, total)
+
+  @property
+  def seconds(self) -> float:
+    """Seconds from the beginning of the work to the last call."""
+    return max((self._now or 0) - (self._began or 0), 1e-9)
+
+  @property
+  def before(self) -> int:
+    """Number of things that an earlier process did."""
+    return self._before or 0
+
+  @property
+  def rate(self) -> float:
+    """Number of things done per second."""
+    return (self._done - self.before) / self.seconds
 
 
 @contextlib.contextmanager
 def show(
-  description: str, unit: str = 'images', stream: TextIO | None = None
-) -> Iterator[ProgressFn]:
+  description: str,
+  unit: str = 'images',
+  stream: TextIO | None = None,
+  total: int | None = None,
+) -> Iterator[Meter]:
   """Yields a function to call with (done, total) as the work progresses.
-
-  Rate and remaining time are measured from the first call on, since an earlier process may have
-  done what was finished by then.
 
   Args:
     description: name of the work, such as 'Converting'.
     unit: plural of what is counted.
     stream: stream to write to; stderr by default.
+    total: number of things to do, if it is known. The rate is then measured from now on, with all
+      preparations, otherwise from the first call on.
   """
   stream = sys.stderr if stream is None else stream
+  began = None if total is None else time.monotonic()
   if invocation.is_quiet():
-    yield lambda done, total: None
-    return
-  make = _bar if stream.isatty() else _lines
-  with make(description, unit, stream) as report:
-    yield report
+    yield Meter(lambda done, total: None, began)
+  elif stream.isatty():
+    with _show_bar(description, unit, stream, began, total) as meter:
+      yield meter
+  else:
+    yield _print_lines(description, unit, stream, began)
 
 
 @contextlib.contextmanager
-def _bar(description: str, unit: str, stream: TextIO) -> Iterator[ProgressFn]:
+def _show_bar(
+  description: str, unit: str, stream: TextIO, began: float | None, total: int | None
+) -> Iterator[Meter]:
+  is_due = _every(_SECONDS_BETWEEN_REDRAWS)
+
+  def draw(done: int, total: int) -> None:
+    if bar.tasks[0].total is None or done == meter.before:
+      bar.reset(task, completed=done, total=total)
+    elif is_due() or done == total:
+      bar.update(task, completed=done)
+
+  meter = Meter(draw, began)
   columns = (
     progress.TextColumn('{task.description}'),
     progress.BarColumn(),
     progress.MofNCompleteColumn(),
-    _RateColumn(unit),
+    _RateColumn(meter, unit),
     progress.TimeRemainingColumn(),
   )
   with progress.Progress(*columns, console=console.Console(file=stream)) as bar:
-    task = bar.add_task(description, total=None)
-    is_due = _every(_SECONDS_BETWEEN_REDRAWS)
-
-    def report(done: int, total: int) -> None:
-      if bar.tasks[0].total is None:
-        bar.reset(task, completed=done, total=total)
-      elif is_due() or done == total:
-        bar.update(task, completed=done)
-
-    yield report
+    task = bar.add_task(description, total=total)
+    yield meter
 
 
-@contextlib.contextmanager
-def _lines(description: str, unit: str, stream: TextIO) -> Iterator[ProgressFn]:
-  began, before = time.monotonic(), 0
-  is_first = True
+def _print_lines(description: str, unit: str, stream: TextIO, began: float | None) -> Meter:
   is_due = _every(_SECONDS_BETWEEN_LINES)
 
-  def report(done: int, total: int) -> None:
-    nonlocal began, before, is_first
-    if is_first and done < total:
-      began, before = time.monotonic(), done
-    is_first = False
+  def draw(done: int, total: int) -> None:
     if is_due() or done == total:
-      rate = (done - before) / max(time.monotonic() - began, 1e-9)
-      left = (total - done) / max(rate, 1e-9)
+      left = (total - done) / max(meter.rate, 1e-9)
       print(
-        f'{description}: {done} of {total} {unit}, {rate:.0f} {unit}/s, {left:.0f} s left',
+        f'{description}: {done} of {total} {unit}, {meter.rate:.0f} {unit}/s, {left:.0f} s left',
         file=stream,
         flush=True,
       )
 
-  yield report
+  meter = Meter(draw, began)
+  return meter
 
 
 class _RateColumn(progress.ProgressColumn):
-  """Units per second; empty until there are two updates to compute it from."""
+  """Units per second; empty until something is done."""
 
-  def __init__(self, unit: str):
+  def __init__(self, meter: Meter, unit: str):
     super().__init__()
+    self._meter = meter
     self._unit = unit
 
   def render(self, task: progress.Task) -> str:
-    return '' if task.speed is None else f'{task.speed:.0f} {self._unit}/s'
+    return f'{self._meter.rate:.0f} {self._unit}/s' if self._meter.rate else ''
 
 
 def _every(seconds: float) -> Callable[[], bool]:
