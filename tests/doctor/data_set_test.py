@@ -37,7 +37,10 @@ def test_classes_without_images_and_a_missing_validation_split_are_warnings(made
   manifest = made[1]
   train = dataclasses.replace(manifest.splits['train'], examples_per_class=(18, 0))
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits={'train': train}))
-  assert (finding.level, finding.text) == (WARN, '1 class without training images: class_1')
+  assert (finding.level, finding.text) == (
+    WARN,
+    'train has no images of 1 of the 2 classes: class_1',
+  )
   splits = {'train': manifest.splits['train']}
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits=splits))
   assert finding.level == WARN

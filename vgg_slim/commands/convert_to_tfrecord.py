@@ -8,7 +8,8 @@
 The output folder receives shards, labels.txt, manifest.json and report.html. Every image is
 decoded. Upright 8-bit JPEG and PNG files are stored unchanged; images that can be repaired are
 repaired and listed in fixed.csv; images that cannot be used are left out and listed in
-quarantine.csv (an error with --strict); identical files are listed in duplicates.csv.
+quarantine.csv (an error with --strict); equal images are listed in duplicates.csv, and are never
+divided between training and validation.
 
 A conversion that was interrupted continues where it stopped when the same command is run again. The
 same command writes the same bytes, whatever --num_workers and --runner are.
@@ -23,17 +24,16 @@ which must find the images and the output folder at the same paths:
 import os
 import pathlib
 import shlex
-import time
-from collections.abc import Sequence
 
 from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.commands import installation, invocation, progress, terminal_tables
-from vgg_slim.data import labels, manifest
+from vgg_slim.data import class_balance, labels, manifest
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
-from vgg_slim.data.sources import catalog
+from vgg_slim.data.sources import catalog, class_layout
 from vgg_slim.errors import ConfigError
+from vgg_slim.wording import counted, listed
 
 _DATASET = flags.DEFINE_enum(
   'dataset', None, list(catalog.DATASETS), "Kind of data set; 'folder' has one folder per class."
@@ -49,6 +49,13 @@ _LABELS = flags.DEFINE_string(
   None,
   'File with all classes in the order of their labels, one per line, or the labels.txt of another '
   'data set. Class folders may then be missing or empty. Defaults to the classes of the data set.',
+)
+_LABELS_FROM = flags.DEFINE_enum(
+  'labels_from',
+  class_layout.FROM_FOLDER,
+  list(class_layout.LABELS_FROM),
+  "Where the class of an image in a folder or archive comes from: 'folder', the folder that it is "
+  "in; or 'prefix', what precedes the number in the name of its file, such as cat in cat.0.jpg.",
 )
 _OUTPUT_DIR = flags.DEFINE_string('output_dir', None, 'Folder to create.')
 _VALIDATION_FRACTION = flags.DEFINE_float(
@@ -67,6 +74,12 @@ _VALIDATION_PER_CLASS = flags.DEFINE_integer(
   'validation_per_class',
   None,
   'Number of images per class in the validation split, instead of a fraction.',
+)
+_DUPLICATES_TOGETHER = flags.DEFINE_bool(
+  'duplicates_together',
+  True,
+  'Move equal images to the same split where the validation split is drawn. With '
+  '--noduplicates_together each image is drawn on its own, as in 0.2.',
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'Random seed for the validation split and for shuffling.')
 _NUM_SHARDS = flags.DEFINE_integer(
@@ -95,23 +108,29 @@ _BEAM_OPTIONS = flags.DEFINE_string(
 )
 
 
-_MAX_NAMED = 10  # classes without images that a line names
-
-
 def main() -> None:
   """Converts the data set and prints a summary."""
   dataset, output_dir = _check_flags()
   rule = splitting.SplitRule(
-    _VALIDATION_FRACTION.value, _SPLIT_BY_HASH.value, _VALIDATION_PER_CLASS.value, _SEED.value
+    _VALIDATION_FRACTION.value,
+    _SPLIT_BY_HASH.value,
+    _VALIDATION_PER_CLASS.value,
+    _SEED.value,
+    _DUPLICATES_TOGETHER.value,
   )
   class_names = labels.read_class_list(pathlib.Path(_LABELS.value)) if _LABELS.value else None
-  source = catalog.open_source(dataset, _INPUT_DIR.value, class_names)
+  source = catalog.open_source(dataset, _INPUT_DIR.value, class_names, _LABELS_FROM.value)
   options = converter.Options(rule, _NUM_SHARDS.value, _RESIZE_SMALLER_SIDE.value, _STRICT.value)
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
-  started = time.monotonic()
-  with progress.show('Converting') as report:
-    result = converter.convert(source, output_dir, options, num_workers, report, _runner())
-  _print_result(result, output_dir, time.monotonic() - started)
+  print(f'{counted(source.num_classes, "class")}: {listed(source.class_names)}.')
+  for note in source.notes:
+    print(note)
+  if not source.mirror_safe:
+    print('Training does not mirror these images, which may be digits or text: see --random_flip.')
+  num_images = sum(map(len, source.splits.values()))
+  with progress.show('Converting', total=num_images) as meter:
+    result = converter.convert(source, output_dir, options, num_workers, meter, _runner())
+  _print_result(result, output_dir, meter)
 
 
 def _runner() -> beam_workers.Runner | None:
@@ -149,7 +168,7 @@ def _check_flags() -> tuple[str, str]:
   return dataset, output_dir
 
 
-def _print_result(result: manifest.Manifest, output_dir: str, seconds: float) -> None:
+def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Meter) -> None:
   rows = []
   for name, split in result.splits.items():
     counts = split.examples_per_class
@@ -164,24 +183,18 @@ def _print_result(result: manifest.Manifest, output_dir: str, seconds: float) ->
     )
   terminal_tables.print_table(('split', 'images', 'per class', 'shards', 'MB'), rows)
   total = sum(split.num_examples for split in result.splits.values())
-  print(f'{total} images of {result.num_classes} classes in {seconds:.1f} s', end=', ')
-  print(f'{total / seconds:.0f} images/s, written to {output_dir}.')
-  for name, split in result.splits.items():
-    if text := _classes_without_images(result.class_names, split):
-      print(f'{name} {text}')
+  earlier = f' ({meter.before} of them earlier)' if meter.before else ''
+  print(
+    f'{counted(total, "image")} of {counted(result.num_classes, "class")}{earlier} in '
+    f'{meter.seconds:.1f} s, {meter.rate:.0f} images/s, written to {output_dir}.'
+  )
+  duplicates = audit_files.find_duplicate_problems(output_dir)
+  for warning in (*class_balance.find_problems(result), *duplicates):
+    print(f'Warning: {warning}.')
   for name, count in audit_files.count_rows(output_dir).items():
-    print(f'{count} {audit_files.LISTS[name]}: {os.path.join(output_dir, name)}')
+    noun, rest = audit_files.LISTS[name]
+    print(f'{counted(count, noun)}{rest}: {os.path.join(output_dir, name)}')
   print(f'Next: {installation.call("train")} --data_dir={shlex.quote(output_dir)}')
-
-
-def _classes_without_images(class_names: Sequence[str], split: manifest.Split) -> str:
-  pairs = zip(class_names, split.examples_per_class, strict=True)
-  empty = [class_name for class_name, count in pairs if not count]
-  if not empty:
-    return ''
-  more = f' and {len(empty) - _MAX_NAMED} more' if len(empty) > _MAX_NAMED else ''
-  text = f'has no images of {len(empty)} of the {len(class_names)} classes'
-  return f'{text}: {", ".join(empty[:_MAX_NAMED])}{more}.'
 
 
 if __name__ == '__main__':

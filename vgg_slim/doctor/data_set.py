@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from vgg_slim.configs.config import PreprocessingConfig
+from vgg_slim.data import class_balance, records
 from vgg_slim.data import manifest as manifests
-from vgg_slim.data import records
-from vgg_slim.data.conversion import pixel_moments
+from vgg_slim.data.conversion import audit_files, pixel_moments
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host
-from vgg_slim.wording import counted, listed
+from vgg_slim.wording import counted
 
 _NUM_IMAGES = 64  # images that are decoded
 _NUM_RECORDS = 1000  # records that are read from each shard if the check is not thorough
@@ -35,6 +35,7 @@ def examine_all(
     thorough: whether to read all bytes and labels instead of a sample.
   """
   yield examine_classes(manifest)
+  yield from examine_duplicates(data_dir)
   if thorough:
     yield examine_checksums(data_dir, manifest)
   yield examine_labels(data_dir, manifest, manifest.num_classes, None if thorough else _NUM_RECORDS)
@@ -42,19 +43,23 @@ def examine_all(
 
 
 def examine_classes(manifest: Manifest) -> Finding:
-  """Checks that every class has training images, and that there is a validation split."""
-  counts = manifest.split('train').examples_per_class
+  """Checks the numbers of images per class, and that there is a validation split."""
   splits = ', '.join(f'{name} {split.num_examples}' for name, split in manifest.splits.items())
   text = f'{manifest.dataset}, {counted(manifest.num_classes, "class")}; images: {splits}'
-  empty = [name for name, count in zip(manifest.class_names, counts, strict=True) if not count]
-  if empty:
-    remedy = f'Add some, or leave the class out. {_CONVERT}'
-    text = f'{counted(len(empty), "class")} without training images: {listed(empty, 3)}'
-    return Finding(WARN, 'data set', text, remedy)
+  if problems := class_balance.find_problems(manifest):
+    remedy = f'Add images, or leave classes out. {_CONVERT}'
+    return Finding(WARN, 'data set', '; '.join(problems), remedy)
   if 'validation' not in manifest.splits:
     remedy = 'Convert with --validation_fraction=0.1 to measure accuracy during training.'
     return Finding(WARN, 'data set', f'{text}; no validation split', remedy)
   return Finding(OK, 'data set', text)
+
+
+def examine_duplicates(data_dir: str) -> Iterator[Finding]:
+  """Warns of equal images in different classes or splits."""
+  for problem in audit_files.find_duplicate_problems(data_dir):
+    remedy = f'See {audit_files.DUPLICATES_FILE}; remove one of them. {_CONVERT}'
+    yield Finding(WARN, 'duplicates', problem, remedy)
 
 
 def examine_checksums(data_dir: str, manifest: Manifest) -> Finding:

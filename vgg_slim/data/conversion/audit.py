@@ -8,14 +8,13 @@ fault.
 import base64
 import collections
 import dataclasses
-import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vgg_slim.data.conversion import pixel_moments
+from vgg_slim.data.conversion.content_digest import DIGEST_BYTES
 
-DIGEST_BYTES = 16
 TINY_SIDE = 32  # pixels; the first _TINY_NAMED images with a shorter smaller side are named
 _TINY_NAMED = 20
 
@@ -110,6 +109,16 @@ class Audit:
     self.digests += other.digests
     self.thumbnails += other.thumbnails
 
+  def remove(self, other: 'Audit') -> None:
+    """Removes the images of `other` from the counts and lists, but not from sizes and digests."""
+    self.per_class = self.per_class - other.per_class
+    self.moments = self.moments - other.moments
+    self.sides = self.sides - other.sides
+    self.tiny = [name for name in self.tiny if name not in other.tiny]
+    self.fixed = [note for note in self.fixed if note not in other.fixed]
+    self.quarantined = [note for note in self.quarantined if note not in other.quarantined]
+    self.thumbnails = [each for each in self.thumbnails if each not in other.thumbnails]
+
   def to_json(self) -> dict[str, Any]:
     """A JSON object; `from_json` is its inverse."""
     return {
@@ -134,14 +143,6 @@ class Audit:
       digests=bytearray(base64.b64decode(values['digests'])),
       thumbnails=[Thumbnail(n, label, base64.b64decode(j)) for n, label, j in values['thumbnails']],
     )
-
-
-def digest_of(data: bytes | np.ndarray) -> bytes:
-  """First DIGEST_BYTES of the SHA-256 of a file, or of an array's pixels and shape."""
-  digest = hashlib.sha256(data.data if isinstance(data, np.ndarray) else data)
-  if isinstance(data, np.ndarray):
-    digest.update(repr(data.shape).encode())
-  return digest.digest()[:DIGEST_BYTES]
 
 
 def group_duplicates(digests: bytes | bytearray) -> list[list[int]]:

@@ -7,6 +7,7 @@
 import collections
 import csv
 import io
+import itertools
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -22,11 +23,11 @@ REPORT_FILE = 'report.html'
 QUARANTINE_FILE = 'quarantine.csv'
 FIXED_FILE = 'fixed.csv'
 DUPLICATES_FILE = 'duplicates.csv'
-# What the rows of each list are, for messages.
+# What a row of each list is, for messages: a noun in the singular, and what follows it.
 LISTS = {
-  QUARANTINE_FILE: 'images left out',
-  FIXED_FILE: 'repairs',
-  DUPLICATES_FILE: 'images with duplicates',
+  QUARANTINE_FILE: ('image', ' left out'),
+  FIXED_FILE: ('repair', ''),
+  DUPLICATES_FILE: ('image', ' with duplicates'),
 }
 
 
@@ -80,12 +81,30 @@ def count_rows(data_dir: str | pathlib.Path) -> dict[str, int]:
   return counts
 
 
+def find_duplicate_problems(data_dir: str | pathlib.Path) -> list[str]:
+  """Describes equal images in different classes or splits of a converted data set."""
+  path = pathlib.Path(data_dir, DUPLICATES_FILE)
+  if not path.exists():
+    return []
+  groups: dict[str, list[ImageLocation]] = collections.defaultdict(list)
+  with path.open(encoding='utf-8', newline='') as stream:
+    for number, *image in itertools.islice(csv.reader(stream), 1, None):
+      groups[number].append(ImageLocation(*image))
+  problems = []
+  for what, field in (('classes', 'class_name'), ('splits', 'split')):
+    apart = [g for g in groups.values() if len({getattr(image, field) for image in g}) > 1]
+    if apart:
+      first = ' = '.join(f'{image.name} ({getattr(image, field)})' for image in apart[0][:3])
+      problems.append(f'{counted(len(apart), "image")} in different {what}, such as {first}')
+  return problems
+
+
 def find_duplicates(
   plans: Mapping[str, SplitPlan],
   audits: Mapping[str, audit.Audit],
   class_names: Sequence[str],
 ) -> list[list[ImageLocation]]:
-  """Groups of images whose bytes are equal, within and across splits."""
+  """Groups of equal images, see `content_digest`, within and across splits."""
   digests = b''.join(split_audit.digests for split_audit in audits.values())
   starts = {}
   count = 0
@@ -173,12 +192,12 @@ def _notes_section(
 def _duplicates_section(groups: Sequence[Sequence[ImageLocation]]) -> html_report.Section:
   title = 'Duplicates'
   if not groups:
-    return html_report.Section(title, text='None: no two files have the same bytes.')
+    return html_report.Section(title, text='None: no two images are equal.')
   num_images = sum(map(len, groups))
   across_splits = sum(len({image.split for image in group}) > 1 for group in groups)
   across_classes = sum(len({image.class_name for image in group}) > 1 for group in groups)
   text = (
-    f'Groups of images with the same bytes: {len(groups)} ({counted(num_images, "image")}). '
+    f'Groups of equal images: {len(groups)} ({counted(num_images, "image")}). '
     f'Groups across splits: {across_splits}; across classes: {across_classes}.'
   )
   rows = [

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from vgg_slim.data.conversion import (
   journal,
   pixel_moments,
   preparation,
+  regrouping,
   shard_plans,
   splitting,
   workers,
@@ -81,8 +82,8 @@ def convert(
       error.
     options: options of the conversion.
     num_workers: number of decoding processes; with more than one, `__main__` must be importable.
-    progress: function called with (number of images done, total number of images). Not called if
-      there is a `runner`.
+    progress: function called with (number of images done, total number of images), first with the
+      number that an earlier process did, and last when everything is written.
     runner: Apache Beam runner whose workers convert one shard each, instead of processes on this
       machine; they need the images and the output folder at the same paths.
 
@@ -105,12 +106,21 @@ def convert(
       _explain_how_to_resume(staging, planned),
     ):
       files.remove_temporaries(staging)
+      total = _num_images(planned)
+      if progress:
+        progress(total - _num_images(_pending(staging, planned)), total)
       if runner:
         _write_shards_by_beam(staging, source, planned, options, runner)
       else:
         _write_shards(staging, source, planned, options, num_workers, progress)
       written = journal.Journal(staging)
-      splits, audits = _merge_shards(source, planned, written)
+      entries = {shard.file: regrouping.Written(*written.read(shard.file)) for shard in planned}
+      if options.rule.duplicates_together and splitting.draws_validation(source, options.rule):
+        planned, entries = regrouping.keep_together(
+          staging, source, planned, entries, options.smaller_side
+        )
+        plans = shard_plans.join_shards(planned)
+      splits, audits = _merge_shards(source, planned, entries)
       _check_outcome(source, plans, audits, options)
       fraction = splitting.validation_fraction(source, plans, options.rule)
       result = _manifest(source, splits, audits, options, fraction)
@@ -118,6 +128,8 @@ def convert(
       for shard in planned:
         written.remove(shard.file)
       manifest.write_manifest(staging, result)
+    if progress:
+      progress(total, total)
   except OSError as error:
     reason = 'it exists already; give a folder that does not exist' if output.exists() else error
     raise DataError(f'{output} cannot be written: {reason}.') from error
@@ -178,7 +190,7 @@ def _write_shards(
 
   def check(so_far: audit.Audit) -> None:
     _check_strict(options, so_far.quarantined)
-    if progress:
+    if progress and done + so_far.num_images < total:
       progress(done + so_far.num_images, total)
 
   with workers.map_in_order(preparation.prepare, tasks, num_workers) as results:
@@ -259,13 +271,13 @@ def _describe_unusable(notes: Sequence[audit.Note]) -> str:
 
 
 def _merge_shards(
-  source: Source, planned: Sequence[ShardPlan], done: journal.Journal
+  source: Source, planned: Sequence[ShardPlan], entries: Mapping[str, regrouping.Written]
 ) -> tuple[dict[str, manifest.Split], dict[str, audit.Audit]]:
   """Returns the splits and their audits; only the audits count images that were left out."""
   written: dict[str, list[manifest.Shard]] = {shard.split: [] for shard in planned}
   audits = {split: audit.Audit.empty(source.num_classes) for split in written}
   for shard in planned:
-    entry, shard_audit = done.read(shard.file)
+    entry, shard_audit = entries[shard.file]
     written[shard.split].append(entry)
     audits[shard.split].merge(shard_audit)
   splits = {

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vgg_slim.data import example_proto, record_framing
-from vgg_slim.data.conversion import audit, pixel_moments
+from vgg_slim.data.conversion import audit, content_digest, pixel_moments
 from vgg_slim.data.sources.labeled_images import LabeledImage
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import host, image_formats, png_files
@@ -56,7 +56,7 @@ def prepare(task: Task) -> Prepared:
       task_audit.add_quarantined(image.name, image.label, str(error))
       continue
     size = (stored.height, stored.width)
-    task_audit.add_good(image.name, image.label, size, audit.digest_of(data))
+    task_audit.add_good(image.name, image.label, size, content_digest.digest_of(data, stored))
     if task.count_pixels and not stored.is_eighth_scale:
       counter.add(stored.image)
     elif task.count_pixels and index in (task.sampled or ()):

@@ -1,7 +1,7 @@
 """Assigns images to shards, and the images of a shard to tasks. No TensorFlow."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -94,22 +94,41 @@ def plan_shards(
   return planned
 
 
+def join_shards(planned: Sequence[ShardPlan]) -> dict[str, SplitPlan]:
+  """Returns the plan of each split from its shards."""
+  splits = dict.fromkeys(shard.split for shard in planned)
+  return {
+    split: SplitPlan(
+      next(shard.plan.images for shard in planned if shard.split == split),
+      np.concatenate([shard.plan.order for shard in planned if shard.split == split]),
+    )
+    for split in splits
+  }
+
+
 def make_tasks(
   source: Source, shard: ShardPlan, smaller_side: int | None = None
 ) -> Iterator[preparation.Task]:
   """Yields the tasks of a shard in order; `smaller_side` is as for `plan_shards`."""
+  size = len(shard.plan.order)
+  for start in range(0, size, shard.task_size):
+    yield make_task(source, shard, range(start, min(start + shard.task_size, size)), smaller_side)
+
+
+def make_task(
+  source: Source, shard: ShardPlan, indices: Sequence[int], smaller_side: int | None = None
+) -> preparation.Task:
+  """Returns the task of some images of a shard, by their indices in it."""
   images, order = shard.plan
-  for start in range(0, len(order), shard.task_size):
-    indices = range(start, min(start + shard.task_size, len(order)))
-    sampled = [i - start for i in indices if (shard.first + i) % shard.sample_every == 0]
-    yield preparation.Task(
-      images=[images[order[i]] for i in indices],
-      class_names=source.class_names,
-      smaller_side=smaller_side,
-      count_pixels=shard.split == 'train',
-      sampled=sampled if shard.sample_every > 1 else None,
-      on_sheet=[i - start for i in indices if i in shard.on_sheet],
-    )
+  sampled = [n for n, i in enumerate(indices) if (shard.first + i) % shard.sample_every == 0]
+  return preparation.Task(
+    images=[images[order[i]] for i in indices],
+    class_names=source.class_names,
+    smaller_side=smaller_side,
+    count_pixels=shard.split == 'train',
+    sampled=sampled if shard.sample_every > 1 else None,
+    on_sheet=[n for n, i in enumerate(indices) if i in shard.on_sheet],
+  )
 
 
 def _estimate_bytes(source: Source, plan: SplitPlan, smaller_side: int | None) -> float:

@@ -35,6 +35,8 @@ class SplitRule:
     by_hash: whether each image is drawn on its own, from a hash of seed and name. No image then
       changes splits when others are added, but the fractions of the classes vary by chance.
     per_class: number of images of every class.
+    duplicates_together: whether equal images go to the same split where the validation split is
+      drawn, see `regrouping`. Each image is drawn on its own otherwise.
     seed: random seed of the draw and of the order of the training split, in [0, 2**31).
   """
 
@@ -42,6 +44,7 @@ class SplitRule:
   by_hash: bool = False
   per_class: int | None = None
   seed: int = 0
+  duplicates_together: bool = True
 
   def __post_init__(self):
     problems = []
@@ -88,14 +91,14 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
     if not len(images):
       raise DataError(f'Split {name!r} of {source.dataset} has no images.')
   fraction = _effective_fraction(source, rule)
-  draws_validation = bool(fraction) or rule.per_class is not None
+  is_drawn = draws_validation(source, rule)
   labels = labels_of(source.splits['train'])
-  _check_class_counts(source, labels, minimum=2 if draws_validation else 1)
+  _check_class_counts(source, labels, minimum=2 if is_drawn else 1)
   plans = {
     name: SplitPlan(images, np.arange(len(images))) for name, images in source.splits.items()
   }
   train = np.arange(len(labels))
-  if draws_validation:
+  if is_drawn:
     is_validation = _draw(source.splits['train'], labels, fraction, rule)
     _check_remaining(labels, is_validation, rule)
     train = np.flatnonzero(~is_validation)
@@ -104,6 +107,11 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
   order = np.random.RandomState(rule.seed).permutation(len(train))
   plans['train'] = SplitPlan(source.splits['train'], train[order])
   return {name: plans[name] for name in SPLITS if name in plans}
+
+
+def draws_validation(source: Source, rule: SplitRule) -> bool:
+  """Returns whether the validation split is drawn from the source's training split."""
+  return bool(_effective_fraction(source, rule)) or rule.per_class is not None
 
 
 def validation_fraction(source: Source, plans: dict[str, SplitPlan], rule: SplitRule) -> float:
