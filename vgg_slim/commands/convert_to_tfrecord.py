@@ -75,6 +75,14 @@ _VALIDATION_PER_CLASS = flags.DEFINE_integer(
   None,
   'Number of images per class in the validation split, instead of a fraction.',
 )
+_SPLIT_LIKE = flags.DEFINE_enum(
+  'split_like',
+  None,
+  list(splitting.LIKE),
+  "Choose exactly the validation images that Keras chooses: 'keras' stands for "
+  "image_dataset_from_directory with the same validation_split and seed, 'keras_generator' for "
+  'ImageDataGenerator. Equal images are then not moved together.',
+)
 _DUPLICATES_TOGETHER = flags.DEFINE_bool(
   'duplicates_together',
   True,
@@ -94,6 +102,12 @@ _RESIZE_SMALLER_SIDE = flags.DEFINE_integer(
   'Reduce larger images to a smaller side of this many pixels. By default images keep their size.',
 )
 _STRICT = flags.DEFINE_bool('strict', False, 'Stop with an error at images that cannot be used.')
+_NEAR_DUPLICATES = flags.DEFINE_bool(
+  'near_duplicates',
+  False,
+  'List images that look alike in near_duplicates.csv, by a perceptual hash of the package '
+  'ImageHash, which is optional.',
+)
 _NUM_WORKERS = flags.DEFINE_integer(
   'num_workers', None, 'Number of processes that decode images. Defaults to one per processor.'
 )
@@ -117,10 +131,17 @@ def main() -> None:
     _VALIDATION_PER_CLASS.value,
     _SEED.value,
     _DUPLICATES_TOGETHER.value,
+    _SPLIT_LIKE.value,
   )
   class_names = labels.read_class_list(pathlib.Path(_LABELS.value)) if _LABELS.value else None
   source = catalog.open_source(dataset, _INPUT_DIR.value, class_names, _LABELS_FROM.value)
-  options = converter.Options(rule, _NUM_SHARDS.value, _RESIZE_SMALLER_SIDE.value, _STRICT.value)
+  options = converter.Options(
+    rule,
+    _NUM_SHARDS.value,
+    _RESIZE_SMALLER_SIDE.value,
+    _STRICT.value,
+    _NEAR_DUPLICATES.value,
+  )
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
   print(f'{counted(source.num_classes, "class")}: {listed(source.class_names)}.')
   for note in source.notes:

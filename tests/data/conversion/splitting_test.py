@@ -1,12 +1,15 @@
 import dataclasses
 import math
+import pathlib
 
+import keras
 import numpy as np
 import pytest
 
 from tests.data import fabricated
 from vgg_slim.data.conversion import splitting
 from vgg_slim.data.conversion.splitting import SplitRule
+from vgg_slim.data.sources import catalog
 from vgg_slim.errors import ConfigError, DataError
 
 
@@ -137,3 +140,44 @@ def test_classes_listed_by_the_user_may_be_empty(rule):
     splitting.plan_splits(source, rule)
   plans = splitting.plan_splits(dataclasses.replace(source, classes_given=True), rule)
   assert set(plans['train'].labels()) == {0, 2}
+
+
+def keras_tree(root):
+  """Files of two classes, some in folders and some that Keras does not list, as a source."""
+  rng = np.random.default_rng(3)
+  for i in range(60):
+    folder = root / ('cat', 'dog')[i % 3 == 0] / ('', 'b', 'a/c', 'a')[rng.integers(4)]
+    folder.mkdir(parents=True, exist_ok=True)
+    extension = ('png', 'PNG', 'bmp', 'tif', 'webp')[rng.integers(5)]
+    array = fabricated.pixels(i, 4, 4)
+    image_format = {'tif': 'TIFF'}.get(extension, extension.upper())
+    (folder / f'{i * 7 % 60}.{extension}').write_bytes(fabricated.encoded(array, image_format))
+  return catalog.open_source('folder', root)
+
+
+@pytest.mark.parametrize('seed', [1, 1337])
+def test_keras_draws_the_same_images(tmp_path, seed):
+  source = keras_tree(tmp_path)
+  plans = splitting.plan_splits(source, SplitRule(0.3, seed=seed, like='keras'))
+  _, theirs = keras.utils.image_dataset_from_directory(
+    tmp_path, validation_split=0.3, subset='both', seed=seed, verbose=False
+  )
+  expected = [str(pathlib.Path(path).relative_to(tmp_path)) for path in theirs.file_paths]
+  assert len(expected) > 8
+  assert sorted(names_of(plans['validation'])) == sorted(expected)
+
+
+def test_the_generator_of_keras_draws_the_same_images(tmp_path):
+  source = keras_tree(tmp_path)
+  plans = splitting.plan_splits(source, SplitRule(0.3, like='keras_generator'))
+  generator = keras.src.legacy.preprocessing.image.ImageDataGenerator(validation_split=0.3)
+  theirs = generator.flow_from_directory(tmp_path, subset='validation')
+  assert len(theirs.filenames) > 8
+  assert sorted(names_of(plans['validation'])) == sorted(theirs.filenames)
+
+
+def test_a_split_like_keras_excludes_other_rules():
+  with pytest.raises(ConfigError, match='split_like excludes split_by_hash'):
+    SplitRule(0.2, by_hash=True, like='keras')
+  with pytest.raises(ConfigError, match='split_like must be one of keras, keras_generator'):
+    SplitRule(0.2, like='torch')

@@ -23,11 +23,13 @@ REPORT_FILE = 'report.html'
 QUARANTINE_FILE = 'quarantine.csv'
 FIXED_FILE = 'fixed.csv'
 DUPLICATES_FILE = 'duplicates.csv'
+NEAR_DUPLICATES_FILE = 'near_duplicates.csv'
 # What a row of each list is, for messages: a noun in the singular, and what follows it.
 LISTS = {
   QUARANTINE_FILE: ('image', ' left out'),
   FIXED_FILE: ('repair', ''),
   DUPLICATES_FILE: ('image', ' with duplicates'),
+  NEAR_DUPLICATES_FILE: ('image', ' that look like others'),
 }
 
 
@@ -61,13 +63,15 @@ def write_audit(
   groups = find_duplicates(plans, audits, names)
   _write_csv(folder / QUARANTINE_FILE, ('file', 'class', 'reason'), _rows(quarantined, names))
   _write_csv(folder / FIXED_FILE, ('file', 'class', 'what'), _rows(fixed, names))
-  _write_csv(
-    folder / DUPLICATES_FILE,
-    ('group', 'split', 'file', 'class'),
-    [(number, *image) for number, group in enumerate(groups, start=1) for image in group],
-  )
+  write_groups(folder / DUPLICATES_FILE, groups)
   text = html_report.render(_sections(source, audits, written, groups), _title(source))
   files.write_text(folder / REPORT_FILE, text)
+
+
+def write_groups(path: pathlib.Path, groups: Sequence[Sequence[ImageLocation]]) -> None:
+  """Writes groups of images as a CSV file; no file if there are none."""
+  rows = [(number, *image) for number, group in enumerate(groups, start=1) for image in group]
+  _write_csv(path, ('group', 'split', 'file', 'class'), rows)
 
 
 def count_rows(data_dir: str | pathlib.Path) -> dict[str, int]:

@@ -20,6 +20,7 @@ from vgg_slim.data.conversion import (
   audit_files,
   beam_workers,
   journal,
+  near_duplicates,
   pixel_moments,
   preparation,
   regrouping,
@@ -50,12 +51,14 @@ class Options:
     smaller_side: side in pixels; images whose smaller side is longer are reduced to it. None keeps
       their size.
     strict: whether an unusable image is an error.
+    near_duplicates: whether to list images that look alike, see `near_duplicates`.
   """
 
   rule: SplitRule = SplitRule()
   num_shards: int | None = None
   smaller_side: int | None = None
   strict: bool = False
+  near_duplicates: bool = False
 
   def __post_init__(self):
     if self.smaller_side is not None and self.smaller_side < 1:
@@ -96,6 +99,8 @@ def convert(
   output = pathlib.Path(output_dir)
   if num_workers < 1:
     raise ConfigError(f'num_workers must be at least 1, got {num_workers}.')
+  if options.near_duplicates:
+    near_duplicates.check_installed()
   plans = splitting.plan_splits(source, options.rule)
   planned = shard_plans.plan_shards(source, plans, options.num_shards, options.smaller_side)
   try:
@@ -115,7 +120,7 @@ def convert(
         _write_shards(staging, source, planned, options, num_workers, progress)
       written = journal.Journal(staging)
       entries = {shard.file: regrouping.Written(*written.read(shard.file)) for shard in planned}
-      if options.rule.duplicates_together and splitting.draws_validation(source, options.rule):
+      if splitting.keeps_duplicates_together(source, options.rule):
         planned, entries = regrouping.keep_together(
           staging, source, planned, entries, options.smaller_side
         )
@@ -125,6 +130,9 @@ def convert(
       fraction = splitting.validation_fraction(source, plans, options.rule)
       result = _manifest(source, splits, audits, options, fraction)
       audit_files.write_audit(staging, source, plans, audits, result)
+      if options.near_duplicates:
+        similar = near_duplicates.find_groups(staging, result, num_workers)
+        audit_files.write_groups(staging / audit_files.NEAR_DUPLICATES_FILE, similar)
       for shard in planned:
         written.remove(shard.file)
       manifest.write_manifest(staging, result)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import math
+import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,13 @@ DEFAULT_VALIDATION_FRACTION = 0.2
 # Appended to errors about classes with too few images.
 _NO_VALIDATION = ' --validation_fraction=0 makes no validation split.'
 _WAY_OUT = ' --validation_per_class=1 takes one image of each class.' + _NO_VALIDATION
+
+# Extensions of the files that Keras's functions list.
+_KERAS_EXTENSIONS = {
+  'keras': ('.bmp', '.gif', '.jpeg', '.jpg', '.png'),
+  'keras_generator': ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff'),
+}
+LIKE = tuple(_KERAS_EXTENSIONS)
 
 Images = Sequence[LabeledImage]
 
@@ -35,8 +43,11 @@ class SplitRule:
     by_hash: whether each image is drawn on its own, from a hash of seed and name. No image then
       changes splits when others are added, but the fractions of the classes vary by chance.
     per_class: number of images of every class.
+    like: 'keras' for the split of Keras's image_dataset_from_directory with `fraction` and `seed`,
+      or 'keras_generator' for that of its older ImageDataGenerator, see `_draw_like_keras`. None
+      for the fraction in every class.
     duplicates_together: whether equal images go to the same split where the validation split is
-      drawn, see `regrouping`. Each image is drawn on its own otherwise.
+      drawn, see `regrouping`. Each image is drawn on its own otherwise, and with `like`.
     seed: random seed of the draw and of the order of the training split, in [0, 2**31).
   """
 
@@ -45,6 +56,7 @@ class SplitRule:
   per_class: int | None = None
   seed: int = 0
   duplicates_together: bool = True
+  like: str | None = None
 
   def __post_init__(self):
     problems = []
@@ -54,6 +66,10 @@ class SplitRule:
       problems.append(f'validation_per_class must be at least 1, got {self.per_class!r}')
     if self.per_class is not None and (self.fraction is not None or self.by_hash):
       problems.append('validation_per_class excludes validation_fraction and split_by_hash')
+    if self.like not in (None, *_KERAS_EXTENSIONS):
+      problems.append(f'split_like must be one of {", ".join(_KERAS_EXTENSIONS)}')
+    if self.like and (self.by_hash or self.per_class is not None):
+      problems.append('split_like excludes split_by_hash and validation_per_class')
     if not 0 <= self.seed < 2**31:
       problems.append(f'seed must be in [0, {2**31 - 1}], got {self.seed!r}')
     if problems:
@@ -91,7 +107,7 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
     if not len(images):
       raise DataError(f'Split {name!r} of {source.dataset} has no images.')
   fraction = _effective_fraction(source, rule)
-  is_drawn = draws_validation(source, rule)
+  is_drawn = _draws_validation(source, rule)
   labels = labels_of(source.splits['train'])
   _check_class_counts(source, labels, minimum=2 if is_drawn else 1)
   plans = {
@@ -109,7 +125,12 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
   return {name: plans[name] for name in SPLITS if name in plans}
 
 
-def draws_validation(source: Source, rule: SplitRule) -> bool:
+def keeps_duplicates_together(source: Source, rule: SplitRule) -> bool:
+  """Returns whether equal images must be moved to the same split after the draw."""
+  return rule.duplicates_together and rule.like is None and _draws_validation(source, rule)
+
+
+def _draws_validation(source: Source, rule: SplitRule) -> bool:
   """Returns whether the validation split is drawn from the source's training split."""
   return bool(_effective_fraction(source, rule)) or rule.per_class is not None
 
@@ -142,10 +163,37 @@ def _draw(images: Images, labels: np.ndarray, fraction: float, rule: SplitRule) 
   """Returns bool [N], true for images of the validation split."""
   if rule.per_class is not None:
     return _draw_per_class(labels, rule.per_class, rule.seed)
+  if rule.like is not None:
+    return _draw_like_keras(images, labels, fraction, rule.like, rule.seed)
   if rule.by_hash:
     draws = (_uniform(rule.seed, image.name) for image in images)
     return np.fromiter((draw < fraction for draw in draws), bool, len(images))
   return _draw_stratified(labels, fraction, rule.seed)
+
+
+def _draw_like_keras(
+  images: Images, labels: np.ndarray, fraction: float, like: str, seed: int
+) -> np.ndarray:
+  """Draws the same validation images as Keras does.
+
+  Keras lists files class by class, those of a folder before those of the folders in it.
+  image_dataset_from_directory shuffles all of them and takes the last ones, whatever their class;
+  ImageDataGenerator takes the first ones of every class. Files with other extensions, which Keras
+  does not list, are for training.
+  """
+  paths = [pathlib.PurePosixPath(image.name) for image in images]
+  listed = [i for i, path in enumerate(paths) if path.suffix.lower() in _KERAS_EXTENSIONS[like]]
+  listed.sort(key=lambda i: (labels[i], str(paths[i].parent), paths[i].name))
+  order = np.array(listed, np.int64)
+  is_validation = np.zeros(len(labels), bool)
+  if like == 'keras':
+    np.random.RandomState(seed).shuffle(order)
+    is_validation[order[len(order) - int(fraction * len(order)) :]] = True
+  else:
+    for label in np.unique(labels):
+      of_class = order[labels[order] == label]
+      is_validation[of_class[: int(fraction * len(of_class))]] = True
+  return is_validation
 
 
 def _draw_per_class(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
