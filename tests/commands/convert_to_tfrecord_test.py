@@ -111,5 +111,5 @@ def test_user_errors_are_one_line(tmp_path, arguments, code, message):
   (line,) = run.stderr.splitlines()
   assert line.startswith('convert_to_tfrecord: error: ')
   assert message in line
-  assert run.stdout in ('', '10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.\n')
+  assert not run.stdout or 'NoRunner' in message
   assert not list(tmp_path.iterdir())

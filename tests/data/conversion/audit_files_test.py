@@ -52,7 +52,7 @@ def test_lists_hold_what_was_planted(data_dir):
 
 def test_report_agrees_with_the_lists(data_dir):
   text = (data_dir / 'report.html').read_text(encoding='utf-8')
-  assert 'same bytes: 1 (3 images). Groups across splits: 1; across classes: 1.' in text
+  assert 'equal images: 1 (3 images). Groups across splits: 1; across classes: 1.' in text
   assert 'has 7 images, the smallest 4: 1.75 to 1.' in text
   assert 'train/dog/notes.txt' in text
   assert '<td>smaller side of 32 to 63 pixels</td><td>12 images</td>' in text
@@ -67,5 +67,5 @@ def test_empty_lists_are_not_written(tmp_path):
   source = image_folder.open_folder(photos)
   converter.convert(source, tmp_path / 'out', converter.Options(SplitRule(0)))
   assert audit_files.count_rows(tmp_path / 'out') == {}
-  assert 'None: no two files' in (tmp_path / 'out' / 'report.html').read_text()
+  assert 'None: no two images' in (tmp_path / 'out' / 'report.html').read_text()
   assert np.array_equal(sorted(p.name for p in (tmp_path / 'out').glob('*.csv')), [])

@@ -152,7 +152,7 @@ def keras_tree(root):
     array = fabricated.pixels(i, 4, 4)
     image_format = {'tif': 'TIFF'}.get(extension, extension.upper())
     (folder / f'{i * 7 % 60}.{extension}').write_bytes(fabricated.encoded(array, image_format))
-  return catalog.open_source('folder', root)
+  return catalog.open_source('folder', root, ('cat', 'dog'))
 
 
 @pytest.mark.parametrize('seed', [1, 1337])

@@ -13,7 +13,8 @@ FROM_FOLDER, FROM_PREFIX = 'folder', 'prefix'
 LABELS_FROM = (FROM_FOLDER, FROM_PREFIX)
 
 # What precedes the number of a file: cat of cat.0.jpg, cat_001.jpg, cat (3).jpg and cat-7.jpg.
-_PREFIX = re.compile(r'(.*?[^ ._-])[ ._-]*\(?\d+\)?$')
+_PREFIX = re.compile(r'(.*?[^ ._-])(?:[ ._-]+\(?|\(|(?<!\d))\d+\)?$')
+_LETTER = re.compile(r'[^\W\d_]')
 
 
 class Files(NamedTuple):
@@ -146,7 +147,7 @@ def prefix_of(name: str) -> str | None:
   """Returns what precedes the number at the end of the name of a file, or None."""
   stem = name.rsplit('/', 1)[-1].rsplit('.', 1)[0]
   match = _PREFIX.match(stem)
-  return match and match[1]
+  return match[1] if match and _LETTER.search(match[1]) else None
 
 
 def _folder_around(names: Sequence[str], class_names: Sequence[str] | None, levels: int) -> str:
