@@ -38,3 +38,9 @@ def test_only_adamw_decays_weights_in_its_update():
 def test_every_setting_of_a_row_is_a_field():
   fields = set(OptimizerConfig.__dataclass_fields__)
   assert {setting for row in OPTIMIZERS.values() for setting in row.settings} <= fields
+
+
+def test_momentum_defaults_to_that_of_the_rule():
+  rules = ('momentum', 'adam', 'rmsprop')
+  assert [OptimizerConfig(optimizer=name).momentum for name in rules] == [0.9, 0.9, 0.0]
+  assert OptimizerConfig(optimizer='rmsprop', momentum=0.9).momentum == 0.9

@@ -16,10 +16,12 @@ class Optimizer(NamedTuple):
   Attributes:
     num_slots: number of variables that it stores for each trainable variable.
     settings: names of the settings that its update rule reads.
+    momentum: default of the setting `momentum`.
   """
 
   num_slots: int
   settings: tuple[str, ...] = ()
+  momentum: float = 0.9
 
   @property
   def decays_weights(self) -> bool:
@@ -33,7 +35,8 @@ OPTIMIZERS = {
   'sgd': Optimizer(0),
   'adam': Optimizer(2, _ADAM),
   'adamw': Optimizer(2, (*_ADAM, 'weight_decay')),
-  'rmsprop': Optimizer(2, ('momentum', 'rmsprop_decay', 'opt_epsilon')),
+  # Plain RMSProp as in Keras and torch, where `tf.train` and slim's scripts add a momentum of 0.9.
+  'rmsprop': Optimizer(2, ('momentum', 'rmsprop_decay', 'opt_epsilon'), momentum=0.0),
 }
 DECAYED = ('weights', 'biases', 'batch_norm')
 
@@ -56,9 +59,10 @@ class OptimizerConfig(ScheduleConfig):
   optimizer: str = _setting(
     'momentum', help='Optimizer.', allowed=one_of(OPTIMIZERS), resume=REFUSED
   )
-  momentum: float = _setting(
-    0.9,
-    help=f'Momentum of the {_users("momentum")} rules, in [0, 1).',
+  momentum: float | None = _setting(
+    None,
+    help=f'Momentum of the {_users("momentum")} rules, in [0, 1). Defaults to '
+    f'{OPTIMIZERS["momentum"].momentum:g}, and for rmsprop to {OPTIMIZERS["rmsprop"].momentum:g}.',
     allowed=between('[0, 1)'),
     resume=FREE,
   )
@@ -130,3 +134,8 @@ class OptimizerConfig(ScheduleConfig):
     allowed=between('(0, 1)'),
     resume=_WITHIN_AVERAGES,
   )
+
+  def __post_init__(self) -> None:
+    if self.momentum is None and self.optimizer in OPTIMIZERS:
+      object.__setattr__(self, 'momentum', OPTIMIZERS[self.optimizer].momentum)
+    super().__post_init__()

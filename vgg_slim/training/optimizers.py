@@ -86,7 +86,16 @@ class Adam(SummedGradientsMixin, FreshSlotsMixin, tf.train.AdamOptimizer):
 
 
 class RMSProp(SummedGradientsMixin, FreshSlotsMixin, tf.train.RMSPropOptimizer):
-  """`tf.train.RMSPropOptimizer`."""
+  """`tf.train.RMSPropOptimizer` with a mean of squares that starts at 0, as in Keras and torch.
+
+  `tf.train` starts it at 1, which small gradients take hundreds of steps to forget: 50 steps at a
+  gradient of 1e-3 go 0.25 learning rates instead of 59.
+  """
+
+  def _create_slots(self, var_list: Sequence[tf.Variable]) -> None:
+    for variable in var_list:
+      for slot in ('rms', 'momentum'):
+        self._zeros_slot(variable, slot, self._name)
 
 
 class AdamW(Adam):
