@@ -18,10 +18,8 @@ def test_the_plugin_reads_a_run_as_a_row():
   config = dataclasses.replace(
     train_config('data', a_manifest()), fine_tune=FineTuneConfig(trainable_scopes=('a', 'b'))
   )
-  content = {
-    value.tag: value.metadata.plugin_data.content
-    for value in hparams.describe_run(config, 'runs/x').value
-  }
+  described = hparams.describe_run(hparams.list_settings(config), 'runs/x')
+  content = {value.tag: value.metadata.plugin_data.content for value in described.value}
   row = metadata.parse_session_start_info_plugin_data(content[metadata.SESSION_START_INFO_TAG])
   assert row.hparams['learning_rate'].number_value == config.optimizer.learning_rate
   assert row.hparams['model'].string_value == config.net.model

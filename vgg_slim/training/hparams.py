@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
@@ -15,14 +15,14 @@ _RUN_FIELDS = ('batch_size', 'epochs', 'max_steps', 'seed')
 Setting = bool | int | float | str
 
 
-def describe_run(config: TrainConfig, name: str) -> tf.Summary:
-  """The row of the run `name`.
+def describe_run(settings: Mapping[str, Setting], name: str) -> tf.Summary:
+  """The row of the run `name` with these settings by flag name.
 
   The columns are not declared: TensorBoard then first shows those in which runs differ.
   """
   from tensorboard.plugins.hparams import summary_v2 as plugin  # the import takes 0.25 s
 
-  row = plugin.hparams_pb(list_settings(config), trial_id=name)
+  row = plugin.hparams_pb(settings, trial_id=name)
   # TensorBoard has its own copy of the protocol message.
   return tf.Summary.FromString(row.SerializeToString())
 

@@ -11,8 +11,8 @@ from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.configs.config import BEST_FOLDER, CONFIG_FILE
 from vgg_slim.errors import CheckpointError
 from vgg_slim.training import history
+from vgg_slim.training.epoch_log import VALIDATION_FOLDER
 from vgg_slim.training.hooks import tracing
-from vgg_slim.training.hooks.recorder import VALIDATION_FOLDER
 
 # Patterns of the files that training writes to its folder, apart from checkpoints.
 _PATTERNS = (

@@ -41,6 +41,21 @@ def test_a_nan_loss_is_never_better():
   assert recorded([(0.5, math.nan), (0.6, 0.9)], 'loss')[0] == [False, True]
 
 
+def test_a_run_ends_when_its_patience_does():
+  with graph_session():
+    patience = Patience('early_stop', 'accuracy')
+    reasons = []
+    for step, accuracy in enumerate((0.5, 0.4, 0.3), start=1):
+      patience.record_epoch(Scores(accuracy, 1.0), step)
+      reasons.append(patience.stop_reason(2))
+    assert reasons[:2] == [None, None]
+    assert reasons[2] == (
+      '2 epochs without improvement on accuracy 0.5000, loss 1.0000 at step 1 '
+      '(--early_stop_patience)'
+    )
+    assert patience.stop_reason(None) is None
+
+
 def resumed(tmp_path, counters, metric):
   """Counters and message of a run with `metric` that resumes a checkpoint with `counters`."""
   with graph_session() as session:

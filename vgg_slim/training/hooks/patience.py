@@ -78,6 +78,13 @@ class Patience:
       self.state.update(waited=self.state['waited'] + 1)
     return is_better
 
+  def stop_reason(self, patience: int | None) -> str | None:
+    """Reason to end a run after `patience` epochs without improvement; None to continue."""
+    waited = self.state['waited']
+    if waited < (patience or math.inf):
+      return None
+    return f'{waited:.0f} epochs without improvement on {self.text} (--early_stop_patience)'
+
   @property
   def text(self) -> str:
     """Description of the best epoch, such as 'accuracy 0.9321, loss 0.2210 at step 1200'."""

@@ -1,22 +1,21 @@
 """Records a run: progress lines, `metrics.csv`, TensorBoard's event files."""
 
-import os
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vgg_slim import tensorboard
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.training import hparams
+from vgg_slim.training.epoch_log import VALIDATION_FOLDER, EpochLog
 from vgg_slim.training.epochs import Epochs
-from vgg_slim.training.history import EpochMetrics, MetricsFile
+from vgg_slim.training.history import EpochMetrics
 from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Hook, Step
 from vgg_slim.training.hooks.host_state import HostState
 from vgg_slim.training.summaries import PeriodicSummary
 
-VALIDATION_FOLDER = 'validation'  # subfolder, which TensorBoard shows as a separate run
 _EPOCH_END, _SAVE = 'epoch end', 'save'  # kinds of pauses of the stopwatch
 
 
@@ -54,17 +53,17 @@ class Recorder(Hook):
     self._summarize_validation = summarize_validation
     self._stopwatch = progress.Stopwatch()
     self.state: HostState = HostState('epoch', loss=0.0, accuracy=0.0, batches=0, learning_rate=0.0)
-    self._writers: dict[str, tf.summary.FileWriter] = {}
+    self._files = contextlib.ExitStack()
 
   def begin(self, session: tf.Session, step: int) -> None:
     super().begin(session, step)
     # A row that was written within an epoch is replaced by the row of the complete epoch.
     is_kept = self._epochs.ends(step) or step == self._total_steps
-    self._metrics = MetricsFile(self._train_dir, step if is_kept else step - 1)
-    for name in ('', VALIDATION_FOLDER):
-      self._writers[name] = tensorboard.open_events(os.path.join(self._train_dir, name), step)
-    self._writers[''].add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
-    self._writers[''].add_summary(hparams.describe_run(self._config, self._train_dir), step)
+    log = EpochLog(self._train_dir, step, step if is_kept else step - 1)
+    self._log = self._files.enter_context(contextlib.closing(log))
+    self._log.add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
+    settings = hparams.list_settings(self._config)
+    self._log.add_summary(step, hparams.describe_run(settings, self._train_dir))
 
   def fetches(self, step: int) -> Any:
     self._stopwatch.start()
@@ -82,7 +81,7 @@ class Recorder(Hook):
     )
     for periodic, value in zip(self._due(step.number), fetched, strict=True):
       summary = periodic.summarize(value) if periodic.summarize else value
-      self._writers[''].add_summary(summary, step.number)
+      self._log.add_summary(step.number, summary)
     self._report(step)
 
   def before_save(self, session: tf.Session) -> None:
@@ -96,15 +95,13 @@ class Recorder(Hook):
     epoch = self._epochs.passed(end.step)
     if end.validation:
       loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
-      scalars = {'loss': loss, 'accuracy': accuracy}
       if self._summarize_validation:
-        self._writers[VALIDATION_FOLDER].add_summary(self._summarize_validation(), end.step)
-      self._add_scalars(VALIDATION_FOLDER, end.step, scalars)
+        self._log.add_summary(end.step, self._summarize_validation(), VALIDATION_FOLDER)
       self._reporter.line(
         f'epoch {epoch:.2f}: train loss {train_loss:.4f} accuracy {train_accuracy:.2%}, '
         f'validation loss {loss:.4f} accuracy {accuracy:.2%}'
       )
-    self._metrics.add(
+    self._log.add(
       EpochMetrics(
         step=end.step,
         epoch=epoch,
@@ -116,15 +113,12 @@ class Recorder(Hook):
         images_per_second=self._stopwatch.images_per_second,
       )
     )
-    if end.validation:
-      self._add_scalars('', end.step, hparams.best_so_far(self._metrics.rows))
     self.state.update(loss=0.0, accuracy=0.0, batches=0)
     self._stopwatch.extend_pause(_EPOCH_END)
     self._stopwatch.reset()
 
   def close(self) -> None:
-    for writer in self._writers.values():
-      writer.close()
+    self._files.close()
 
   def _due(self, step: int) -> list[PeriodicSummary]:
     return [
@@ -146,7 +140,7 @@ class Recorder(Hook):
     )
     if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
       self._reporter.progress(line)
-      self._add_scalars('', step.number, {**step.scalars, 'images_per_second': speed})
+      self._log.add_scalars(step.number, {**step.scalars, 'images_per_second': speed})
     else:
       self._reporter.status(line)
 
@@ -156,7 +150,3 @@ class Recorder(Hook):
     ends = self._epochs.ends_between(step, total) + (step < total and not self._epochs.ends(total))
     saves = total // every_steps - step // every_steps
     return self._stopwatch.estimate(total - step, {_EPOCH_END: ends, _SAVE: saves})
-
-  def _add_scalars(self, folder: str, step: int, scalars: dict[str, float]) -> None:
-    self._writers[folder].add_summary(tensorboard.scalars(scalars), step)
-    self._writers[folder].flush()

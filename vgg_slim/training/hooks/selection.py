@@ -4,7 +4,6 @@ Their counters are saved in every checkpoint. A checkpoint is written before its
 that a resumed run repeats the validation.
 """
 
-import math
 import os
 import pathlib
 import shutil
@@ -131,11 +130,7 @@ class EarlyStopping(Hook):
     if not self.needs_validation or end.validation is None or not end.is_complete:
       return
     self._patience.record_epoch(end.validation, end.step)
-    if self.state['waited'] >= (self._run.early_stop_patience or math.inf):
-      self.stop_reason = (
-        f'{self.state["waited"]:.0f} epochs without improvement on {self._patience.text} '
-        '(--early_stop_patience)'
-      )
+    self.stop_reason = self._patience.stop_reason(self._run.early_stop_patience)
 
 
 def keep_checkpoint(checkpoint: str, folder: pathlib.Path) -> None:
