@@ -22,7 +22,7 @@ def preprocessing(rgb_mean, **others):
 def test_a_sound_data_set_passes(made):
   data_dir, manifest = made
   findings = list(
-    data_set.examine_all(data_dir, manifest, preprocessing(manifest.rgb_mean), thorough=True)
+    data_set.examine_all(data_dir, manifest, preprocessing(manifest.rgb_mean), False, thorough=True)
   )
   assert [finding.level for finding in findings] == [OK] * 5
   assert [finding.about for finding in findings] == [
@@ -82,3 +82,7 @@ def test_the_mean_of_another_data_set_is_a_warning(made):
     _, network_input = data_set.examine_pixels(data_dir, manifest, rules)
     assert network_input.level == OK
   assert network_input.text == 'each image has mean 0, standard deviation 1'
+  _, network_input = data_set.examine_pixels(
+    data_dir, manifest, preprocessing(other.rgb_mean), starts_from_weights=True
+  )
+  assert network_input.level == OK

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 import os
+import types
 
 import pytest
 
@@ -58,6 +59,68 @@ def test_a_step_that_fails_or_starts_with_a_large_loss(made, tmp_path):
   unscaled = dataclasses.replace(config.preprocessing, pixel_scale=1e4)
   far = dataclasses.replace(config, preprocessing=unscaled)
   assert trial.run_trial(far, manifest, str(tmp_path)).level == WARN
+
+
+def far_run(config, **fine_tune):
+  """The run with a huge initial loss, from a checkpoint if `fine_tune` is given."""
+  net = dataclasses.replace(config.net, initializer=fine_tune.pop('initializer', 'glorot'))
+  scale = fine_tune.pop('pixel_scale', 1e4)
+  return dataclasses.replace(
+    config,
+    net=net,
+    preprocessing=dataclasses.replace(config.preprocessing, pixel_scale=scale),
+    fine_tune=configs.FineTuneConfig(**fine_tune),
+  )
+
+
+@pytest.mark.parametrize(
+  ('settings', 'remedy'),
+  [
+    ({}, 'Try --pixel_scale=0.0078.'),
+    ({'initializer': 'he'}, 'Try --pixel_scale=0.0078 or --initializer=glorot.'),
+    ({'pixel_scale': (0.005, 0.005, 0.005)}, 'Try --warmup_epochs=1.'),
+    ({'checkpoint_path': 'x', 'new_head': True}, 'Try --initializer=normal.'),
+    (
+      {'checkpoint_path': 'x', 'new_head': True, 'initializer': 'normal'},
+      'Try --warmup_epochs=1.',
+    ),
+    (
+      {'checkpoint_path': 'x'},
+      'The weights may belong to other classes, or to images that are prepared differently.',
+    ),
+  ],
+)
+def test_advice_is_neither_refused_nor_in_force_already(
+  made, tmp_path, monkeypatch, settings, remedy
+):
+  config, manifest = made
+  monkeypatch.setattr(trial.loop, 'run_training', lambda *_: types.SimpleNamespace(stopped_by=None))
+  row = types.SimpleNamespace(train_loss=100.0)
+  monkeypatch.setattr(trial.history, 'read_history', lambda _: [row])
+  finding = trial.run_trial(far_run(config, **settings), manifest, str(tmp_path))
+  assert (finding.level, finding.remedy) == (WARN, remedy)
+
+
+@pytest.mark.parametrize(
+  ('gpus', 'start', 'remedy'),
+  [
+    (0, None, 'Try a smaller --model or --image_size.'),
+    (1, None, 'Try --gpus=none, or a smaller --model or --image_size.'),
+    (1, 'x', 'Try --gpus=none.'),
+    (0, 'x', '--verbose shows where it happened.'),
+  ],
+)
+def test_advice_after_an_error_of_tensorflow(made, tmp_path, monkeypatch, gpus, start, remedy):
+  config, manifest = made
+
+  def fail(*_):
+    raise tf.errors.ResourceExhaustedError(None, None, 'no memory')
+
+  monkeypatch.setattr(trial.loop, 'run_training', fail)
+  monkeypatch.setattr(trial.sessions, 'num_gpus', lambda: gpus)
+  tuned = dataclasses.replace(config, fine_tune=configs.FineTuneConfig(checkpoint_path=start))
+  finding = trial.run_trial(tuned, manifest, str(tmp_path))
+  assert (finding.level, finding.remedy) == (FAIL, remedy)
 
 
 def test_a_checkpoint_must_fit_its_contract_and_be_finite(made, tmp_path):

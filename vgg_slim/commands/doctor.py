@@ -118,8 +118,11 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
     yield refusal
     return
   yield trial.examine_run(run)
-  yield from data_set.examine_all(run.data_dir, manifest, run.preprocessing, _THOROUGH.value)
-  start = newest or run.fine_tune.checkpoint_path
+  given = run.fine_tune.checkpoint_path
+  yield from data_set.examine_all(
+    run.data_dir, manifest, run.preprocessing, given is not None, _THOROUGH.value
+  )
+  start = newest or given
   if start:
     yield trial.examine_checkpoint(start)
   yield trial.examine_memory(run, memory.available_bytes(), bool(sessions.num_gpus()))

@@ -24,7 +24,11 @@ _CONVERT = 'Convert the data set again with tools/convert_to_tfrecord.'
 
 
 def examine_all(
-  data_dir: str, manifest: Manifest, preprocessing: PreprocessingConfig, thorough: bool
+  data_dir: str,
+  manifest: Manifest,
+  preprocessing: PreprocessingConfig,
+  starts_from_weights: bool,
+  thorough: bool,
 ) -> Iterator[Finding]:
   """Runs all checks of this module.
 
@@ -32,6 +36,7 @@ def examine_all(
     data_dir: folder of the data set.
     manifest: manifest of the data set.
     preprocessing: preprocessing of the run.
+    starts_from_weights: see `examine_pixels`.
     thorough: whether to read all bytes and labels instead of a sample.
   """
   yield examine_classes(manifest)
@@ -39,7 +44,7 @@ def examine_all(
   if thorough:
     yield examine_checksums(data_dir, manifest)
   yield examine_labels(data_dir, manifest, manifest.num_classes, None if thorough else _NUM_RECORDS)
-  yield from examine_pixels(data_dir, manifest, preprocessing)
+  yield from examine_pixels(data_dir, manifest, preprocessing, starts_from_weights)
 
 
 def examine_classes(manifest: Manifest) -> Finding:
@@ -94,7 +99,11 @@ def examine_labels(
 
 
 def examine_pixels(
-  data_dir: str, manifest: Manifest, preprocessing: PreprocessingConfig, count: int = _NUM_IMAGES
+  data_dir: str,
+  manifest: Manifest,
+  preprocessing: PreprocessingConfig,
+  starts_from_weights: bool = False,
+  count: int = _NUM_IMAGES,
 ) -> Iterator[Finding]:
   """Decodes training images, and checks their mean and that of the network input.
 
@@ -103,6 +112,7 @@ def examine_pixels(
     manifest: manifest of the data set; the mean of the sample must match its `rgb_mean`, up to the
       sampling error.
     preprocessing: preprocessing of the run; see `PreprocessingConfig`.
+    starts_from_weights: whether the run starts from a checkpoint, which determines its mean.
     count: maximum number of images to decode.
   """
   try:
@@ -127,7 +137,11 @@ def examine_pixels(
   text = f'mean {_rgb(input_mean * scale)}, standard deviation {_rgb(std * scale)}'
   if not std.any():
     yield Finding(FAIL, 'network input', 'every pixel has the same value.', _CONVERT)
-  elif any(preprocessing.rgb_mean) and (np.abs(input_mean) > np.maximum(std, allowed)).any():
+  elif (
+    any(preprocessing.rgb_mean)
+    and not starts_from_weights
+    and (np.abs(input_mean) > np.maximum(std, allowed)).any()
+  ):
     remedy = (
       'The subtracted mean belongs to another data set; keep it only for weights trained with it.'
     )

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from vgg_slim import sessions
 from vgg_slim.checkpoints import contract as contracts
 from vgg_slim.checkpoints import restore, search
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
-from vgg_slim.configs.config import TrainConfig
+from vgg_slim.configs.config import FineTuneConfig, NetConfig, TrainConfig
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import VggSlimError
@@ -25,6 +26,8 @@ from vgg_slim.wording import counted, listed
 
 _BATCH_SIZE = 2  # of the dry step: batch norm needs more than one image
 _MAX_INITIAL_LOSS = 3.0  # multiple of the loss of guessing, ln(K)
+_SMALL_SCALE = 0.0078  # pixels of -1..1
+_SMALL_INITIALIZER = 'normal'  # small enough for the large features of trained trunks
 
 
 def examine_checkpoint(path: str) -> Finding:
@@ -109,7 +112,7 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
     # Mostly from a GPU: out of memory, or the wrong version of cuDNN.
     except tf.errors.OpError as error:
       text = f'{type(error).__name__}: {error.message.splitlines()[0]}'
-      return Finding(FAIL, 'dry step', text, 'Try --gpus=none, a smaller --model or --image_size.')
+      return Finding(FAIL, 'dry step', text, _remedy_of_failure(config))
     if result.stopped_by:  # the training loop catches Ctrl-C
       raise KeyboardInterrupt
     loss = history.read_history(train_dir)[-1].train_loss
@@ -117,9 +120,42 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
   images = counted(batch_size, 'image')
   text = f'loss {loss:.3g} on {images} (guessing: {chance:.3g}), in {seconds:.0f} s'
   if loss > _MAX_INITIAL_LOSS * chance:
-    remedy = 'Lower --pixel_scale, for example to 0.0078, or use --initializer=glorot.'
-    return Finding(WARN, 'dry step', text, remedy)
+    return Finding(WARN, 'dry step', text, _remedy_of_large_loss(config))
   return Finding(OK, 'dry step', text)
+
+
+def _remedy_of_failure(config: TrainConfig) -> str:
+  """What to try when TensorFlow could not make the step; a checkpoint determines the network."""
+  remedies = ['--gpus=none'] if sessions.num_gpus() else []
+  if config.fine_tune.checkpoint_path is None:
+    remedies.append('a smaller --model or --image_size')
+  return f'Try {", or ".join(remedies)}.' if remedies else '--verbose shows where it happened.'
+
+
+def _remedy_of_large_loss(config: TrainConfig) -> str:
+  """What to change: neither what a checkpoint determines, nor to what it is already."""
+  start, initializer = config.fine_tune, config.net.initializer
+  remedies = []
+  if start.checkpoint_path is None:
+    if max(np.ravel(config.preprocessing.pixel_scale)) > _SMALL_SCALE:
+      remedies.append(f'--pixel_scale={_SMALL_SCALE}')
+    if initializer != NetConfig.initializer:
+      remedies.append(f'--initializer={NetConfig.initializer}')
+  elif not _has_new_layers(start):
+    return 'The weights may belong to other classes, or to images that are prepared differently.'
+  elif initializer != _SMALL_INITIALIZER:
+    remedies.append(f'--initializer={_SMALL_INITIALIZER}')
+  return f'Try {" or ".join(remedies or ["--warmup_epochs=1"])}.'
+
+
+def _has_new_layers(start: FineTuneConfig) -> bool:
+  """Whether a run leaves some layers at their initial values."""
+  return bool(
+    start.new_head
+    or start.from_net_a
+    or start.checkpoint_exclude_scopes
+    or start.ignore_missing_vars
+  )
 
 
 def _variables(contract: Contract) -> list[tf.Variable]:
