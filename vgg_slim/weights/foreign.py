@@ -22,6 +22,9 @@ _BOOKKEEPING = re.compile(
 class ForeignWeights:
   """The arrays of one file, and the layout that its framework uses.
 
+  It is read in a child process, so that all fields but `arrays` hold what JSON can hold, and tuples
+  instead of lists.
+
   Attributes:
     format: name of the format for messages, such as 'Keras .weights.h5'.
     framework: 'slim', 'keras', 'torch', 'onnx' or 'npz'.

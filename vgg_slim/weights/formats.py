@@ -7,7 +7,15 @@ import zipfile
 
 from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.errors import CheckpointError
-from vgg_slim.weights import keras_h5, npy_pickle, npz, onnx_model, slim_ckpt, torch_state
+from vgg_slim.weights import (
+  child_reader,
+  keras_h5,
+  npy_pickle,
+  npz,
+  onnx_model,
+  slim_ckpt,
+  torch_state,
+)
 from vgg_slim.weights.foreign import ForeignWeights
 
 KNOWN = (
@@ -34,11 +42,16 @@ READERS = {
 def read(path: str) -> ForeignWeights:
   """Reads the weights of any file that `find_format` recognizes.
 
+  All files but TensorFlow's own checkpoints are read in a child process, which a damaged or hostile
+  file may crash.
+
   Raises:
     CheckpointError: the file does not exist, has an unknown format, or is truncated or damaged.
   """
   path = search.find(path) or path
-  return READERS[find_format(path)](path)
+  kind = find_format(path)
+  reader = READERS[kind]
+  return reader(path) if kind == 'checkpoint' else child_reader.read(reader, path)
 
 
 def find_format(path: str) -> str:

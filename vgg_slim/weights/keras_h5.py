@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from vgg_slim.errors import CheckpointError
+from vgg_slim.weights import hdf5_links
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
 EPSILON_ATTRIBUTE = 'vgg_slim_batch_norm_epsilon'  # of the root group; Keras ignores it
@@ -60,6 +61,8 @@ def _read_hdf5(path: str, source: str | BinaryIO, config: dict[str, Any]) -> For
   import h5py
 
   with h5py.File(source, 'r') as file:
+    hdf5_links.check_is_self_contained(path, file)
+    hdf5_links.read_completely(file)
     root = file.get('model_weights', file)
     config = config or json.loads(file.attrs.get('model_config', '{}'))
     norms = dict(_batch_norms(config))
