@@ -2,18 +2,20 @@
 
 load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
 
-def python_package(name, srcs = [], deps = [], pip = []):
+def python_package(name, srcs = [], data = [], deps = [], pip = []):
     """A py_library of a folder and its subfolders.
 
     Args:
       name: name of the folder.
       srcs: by default all Python files.
+      data: files that the modules read.
       deps: other libraries.
       pip: names of packages in requirements_lock.txt, as Bazel spells them.
     """
     py_library(
         name = name,
         srcs = srcs or native.glob(["**/*.py"]),
+        data = data,
         visibility = ["//visibility:public"],
         deps = deps + ["@pip_deps//" + package for package in pip],
     )

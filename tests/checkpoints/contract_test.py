@@ -8,6 +8,7 @@ from vgg_slim.checkpoints import contract
 from vgg_slim.checkpoints.contract import Source
 from vgg_slim.configs import config
 from vgg_slim.constants import IMAGENET_RGB_MEAN
+from vgg_slim.data import imagenet_classes
 from vgg_slim.errors import CheckpointError, ConfigError
 
 SOURCE = Source('vgg16.keras', 'Keras .keras', '0' * 64)
@@ -233,3 +234,14 @@ def test_different_pixel_values_are_refused_with_both_values():
   standardized = config.PreprocessingConfig((0.0,) * 3, per_image_standardization=True)
   with pytest.raises(CheckpointError, match='per_image_standardization False, here True'):
     contract.check_preprocessing(TWO_CLASSES, standardized, 'w/vgg16')
+
+
+def test_classes_of_imagenet_agree_under_all_of_their_usual_names():
+  words = imagenet_classes.names()
+  synsets = imagenet_classes.canonical(words)
+  described = make_contract('vgg_d', 1000, 224, class_names=words)
+  for names in (synsets, [f'{synset} in other words' for synset in synsets]):
+    contract.check_class_names(described, names, 'c')
+  swapped = (synsets[1], synsets[0], *synsets[2:])
+  with pytest.raises(CheckpointError, match="another order: 0 is 'n01440764', here 'n01443537'; 1"):
+    contract.check_class_names(described, swapped, 'c')

@@ -21,6 +21,7 @@ from vgg_slim.configs import config
 from vgg_slim.configs.checks import check_names
 from vgg_slim.configs.net import Network
 from vgg_slim.constants import IMAGENET_RGB_MEAN
+from vgg_slim.data import imagenet_classes
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.preprocessing import description, test_scales
 from vgg_slim.preprocessing.description import Preprocessing
@@ -200,12 +201,15 @@ def check_class_names(
 
   Args:
     contract: contract of the checkpoint; one without class names agrees with any.
-    class_names: expected names of the classes, in the order of the labels.
+    class_names: expected names of the classes, in the order of the labels. ImageNet's may be words,
+      synsets or lines of a list of both.
     checkpoint: prefix of the checkpoint, for the message.
     hint: advice on what to do, appended to the message.
   """
-  theirs, ours = contract.class_names, tuple(class_names)
-  if theirs is None or theirs == ours:
+  if contract.class_names is None:
+    return
+  theirs, ours = map(imagenet_classes.canonical, (contract.class_names, class_names))
+  if theirs == ours:
     return
   if sorted(theirs) == sorted(ours):
     problem = 'has the same classes in another order'
