@@ -108,7 +108,7 @@ def keras_vgg(spec, *, named=True, conv_bias=None, top=True, classes=CLASSES, **
   return randomize(keras.Sequential(stack))
 
 
-def keras_resnet50(spec):
+def keras_resnet50(spec, classes=CLASSES):
   """Returns the ResNet of keras.applications with the blocks of a thin spec."""
 
   def stack_fn(x):
@@ -124,7 +124,7 @@ def keras_resnet50(spec):
     use_bias=True,
     weights=None,
     input_shape=(SIDE, SIDE, 3),
-    classes=CLASSES,
+    classes=classes,
     name='thin_resnet',
     weights_name=None,
   )

@@ -1,10 +1,10 @@
 """Imports weights from other frameworks into a TensorFlow checkpoint with slim's variable names.
 
-  tools/import_weights --from=vgg16.keras --model=vgg16 --output=weights/vgg16 --bgr
+  tools/import_weights --from=vgg16.h5 --model=vgg16 --output=weights/vgg16
   tools/import_weights --from=vgg_16.ckpt --model=vgg16 --output=weights/vgg16_slim
   tools/import_weights --from=tumor.onnx --model=vgg16 --output=weights/trunk --trunk_only \\
       --rgb_mean=0,0,0 --pixel_scale=0.00392157
-  tools/import_weights --from=vgg16_bn.pth --model=vgg16_bn --output=weights/vgg16_bn \\
+  tools/import_weights --from=mine.pth --model=vgg16_bn --output=weights/mine \\
       --rgb_mean=123.675,116.28,103.53 --rgb_std=58.395,57.12,57.375
 
 Reads TensorFlow checkpoints (V1 and V2), Keras .h5, .weights.h5 and .keras, torch .pth (state dicts
@@ -49,7 +49,8 @@ _BGR = flags.DEFINE_bool(
   'bgr',
   False,
   'The source takes B, G, R, as ImageNet weights of Caffe and Keras do: reverse the input channels '
-  'of its first convolution, so that the network takes R, G, B.',
+  'of its first convolution, so that the network takes R, G, B. Published files are recognized, '
+  'unless one of --bgr, --rgb_mean, --rgb_std and --pixel_scale is given.',
 )
 _RGB_MEAN = flags.DEFINE_list(
   'rgb_mean',
@@ -100,6 +101,7 @@ def main() -> None:
     rgb_mean=rgb_mean,
     pixel_scale=_PIXEL_SCALE.value,
     class_names=class_names,
+    input_is_unknown=not any(flag.present for flag in (_BGR, _RGB_MEAN, _RGB_STD, _PIXEL_SCALE)),
   )
   importer.run_import(request, say=print)
   print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')

@@ -12,13 +12,22 @@ from vgg_slim.checkpoints.contract import Contract, Source, contract_path, to_js
 from vgg_slim.compat import tf
 from vgg_slim.configs.net import Network
 from vgg_slim.constants import IMAGENET_RGB_MEAN, NUM_IMAGENET_CLASSES
+from vgg_slim.data import imagenet_classes
 from vgg_slim.errors import WeightMismatchError
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.preprocessing import test_scales
 from vgg_slim.preprocessing.description import Preprocessing
-from vgg_slim.weights import assign, formats, frameworks, names, probe, transform
+from vgg_slim.weights import (
+  assign,
+  formats,
+  frameworks,
+  known_input,
+  names,
+  probe,
+  transform,
+)
 from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.transform import InputChange, Sizes
 
@@ -36,6 +45,8 @@ class ImportRequest:
     change: difference between the source network's input and ours.
     batch_norm_epsilon: epsilon of the source network; by default from the file or its framework.
     rgb_mean, pixel_scale, class_names: values for the contract.
+    input_is_unknown: whether `change`, `rgb_mean` and `pixel_scale` are mere defaults, which give
+      way to what is known of a published file.
   """
 
   source: str
@@ -50,6 +61,7 @@ class ImportRequest:
   rgb_mean: tuple[float, float, float] = IMAGENET_RGB_MEAN
   pixel_scale: float = 1.0
   class_names: tuple[str, ...] | None = None
+  input_is_unknown: bool = False
 
   def images(self, side: int) -> np.ndarray:
     """The probe image as input of our network, float32 [1, side, side, 3]."""
@@ -72,6 +84,9 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
   spec = specs.get(request.model)
   staging.check_checkpoint_is_free(request.output)
   foreign = formats.read(request.source)
+  if request.input_is_unknown:
+    request, assumption = _with_known_input(request, foreign)
+    say(assumption)
   slots = names.link(spec, foreign)
   guess = transform.guess_sizes(spec, foreign, slots)
   sizes = _choose_sizes(spec, request, guess)
@@ -95,6 +110,21 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
       say(f'not compared with the source: {reason}')
     contract_path(prefix).write_text(to_json(contract), encoding='utf-8')
   return contract
+
+
+def _with_known_input(request: ImportRequest, foreign: ForeignWeights) -> tuple[ImportRequest, str]:
+  """Returns the request with the input of a published file, and what is assumed."""
+  known = known_input.recognize(request.source, foreign)
+  if known:
+    publisher = known.publisher
+    is_imagenet = known.has_classes and not request.trunk_only
+    request = dataclasses.replace(
+      request,
+      change=InputChange(publisher.bgr, publisher.rgb_std),
+      rgb_mean=publisher.rgb_mean,
+      class_names=request.class_names or (imagenet_classes.names() if is_imagenet else None),
+    )
+  return request, known_input.describe_assumption(known)
 
 
 def _choose_sizes(spec: NetSpec, request: ImportRequest, guess: Sizes) -> Sizes:
@@ -136,8 +166,6 @@ def _headline(spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, si
     lines.append(f'batch norm: the file does not hold epsilon; assuming {epsilon:g}')
   if foreign.input_note:
     lines.append(foreign.input_note)
-  if foreign.framework == 'torch' and request.change.rgb_std is None:
-    lines.append('input: --rgb_std is not given; torchvision divides by 58.395,57.12,57.375')
   return '\n'.join(lines)
 
 
