@@ -102,7 +102,7 @@ MISTAKES = {
   },
   'extract_features': {
     '': 'Give --data_dir and --output',
-    '--data_dir=data --output=x': 'Give either --train_dir or --checkpoint_path',
+    '--data_dir=data --output=x': 'Give exactly one of --train_dir, --checkpoint_path, --weights',
     '--data_dir=data --output=x --train_dir=run --layer=conv9': "no layer 'conv9'",
     '--data_dir=data --output=x --train_dir=run --image_size=20': 'image_size=20 is too small',
     '--data_dir=data --output=x --train_dir=run --test_scale=20': 'test_scale=20 is smaller',
@@ -138,6 +138,7 @@ MISTAKES = {
   'predict': {
     '': 'No images',
     'a.png': 'Give exactly one of --train_dir',
+    'a.png --weights=imagnet': '--weights=imagnet is neither',
     'a.png --train_dir=run --top=0': 'top',
     'a.png --train_dir=run --layer=conv9': "no layer 'conv9'",
     'a.png --train_dir=run --test_scale=20': 'at least image_size=32',
@@ -152,11 +153,18 @@ MISTAKES = {
     **_TRAINING,
     '--train_dir=a.png/x': 'a.png is not a folder',
     '--phase=../x': '--phase=',
+    '--weights=imagenet --checkpoint_path=x': 'Give either --weights or --checkpoint_path',
+    '--weights=imagnet': "--weights=imagnet is neither 'imagenet', a file, nor",
+    '--weights=imagenet --model=vgg_cifar': 'no weights are published for --model=vgg_cifar',
+    '--weights=imagenet --model=vgg16 --batch_size=0': 'batch_size must be at least 1',
   },
   'train_head': {
     '': 'Give --features and --output',
     '--features=f --output=x --epochs=0': 'epochs must be at least 1',
     '--features=f --output=x --head=none': 'head',
+  },
+  'weights': {
+    '--model=vgg_cifar': 'No weights are published for --model=vgg_cifar; there are some for',
   },
 }
 # What is wrong here is a file, so that the code is 1.

@@ -24,7 +24,8 @@ def configs(path):
     made = []
     for number, part in enumerate(parts):
       with phases.applied(phases.following('before', part) if number else part):
-        made.append(config_flags.train_config_from_flags('data', manifest))
+        start = config_flags.expected_start(manifest.num_classes)  # instead of a download
+        made.append(config_flags.train_config_from_flags('data', manifest, start))
     return made
 
 
@@ -57,10 +58,12 @@ def test_the_imagenet_recipe_follows_the_paper():
 def test_fine_tuning_trains_the_new_head_first():
   head, everything = recipe('finetune_vgg16')
   scopes = ('vgg_16/fc6', 'vgg_16/fc7', 'vgg_16/fc8')
-  assert head.fine_tune.trainable_scopes == head.fine_tune.checkpoint_exclude_scopes == scopes
-  assert (
-    everything.fine_tune.trainable_scopes == everything.fine_tune.checkpoint_exclude_scopes == ()
-  )
+  assert head.fine_tune.trainable_scopes == scopes
+  assert head.fine_tune.checkpoint_path == 'keras/vgg16_notop'
+  assert head.fine_tune.new_head
+  assert everything.fine_tune.trainable_scopes == ()
+  assert everything.fine_tune.checkpoint_path == 'before'
+  assert not everything.fine_tune.new_head
   for phase in (head, everything):
     fed = phase.preprocessing
     assert (fed.width_shift, fed.height_shift, fed.zoom_min, fed.zoom_max) == (0.2, 0.2, 0.5, 1.5)

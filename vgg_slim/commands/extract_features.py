@@ -1,6 +1,6 @@
 """Extracts bottleneck features: runs a trunk over a data set once and keeps the output of a layer.
 
-  tools/extract_features --checkpoint_path=weights/vgg16 --data_dir=data/photos --image_size=150 \\
+  tools/extract_features --weights=imagenet --data_dir=data/photos --image_size=150 \\
       --output=features/photos
   tools/extract_features --train_dir=runs/photos --data_dir=data/photos --layer=conv4_3 \\
       --test_scale=256 --passes=4 --output=features/photos_conv4
@@ -29,6 +29,7 @@ from vgg_slim.nets import geometry, specs
 from vgg_slim.wording import counted
 
 checkpoint_flags.define()
+checkpoint_flags.define_weights()
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Folder made by tools/convert_to_tfrecord.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Folder to write the features to.')
 _SPLITS = flags.DEFINE_list('splits', None, 'Comma-separated splits. Defaults to all.')
@@ -60,17 +61,18 @@ _BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Number of images per batch
 def main() -> None:
   """Extracts the features of each split that has none yet."""
   data_dir, output = invocation.required(_DATA_DIR, _OUTPUT)
-  _check_sides_and_layer(contracts.load_contract(checkpoint_flags.path())[1])
   manifest = manifests.read_manifest(data_dir)
   splits = _SPLITS.value or list(manifest.splits)
   counts = {split: manifest.split(split).num_examples for split in splits}
   folder = pathlib.Path(output)
   output_files.check_outputs(folders=invocation.values_by_flag(_OUTPUT))
+  needs_head = _is_in_head(_LAYER.value)
+  _check_sides_and_layer(contracts.load_contract(checkpoint_flags.path(needs_head))[1])
 
   invocation.load_tensorflow()
   from vgg_slim.features import bottleneck
 
-  checkpoint, contract = checkpoint_flags.load_contract()
+  checkpoint, contract = checkpoint_flags.load_contract(needs_head)
   key = bottleneck.make_key(
     checkpoint,
     contract,
@@ -94,6 +96,12 @@ def main() -> None:
           key, checkpoint, data_dir, manifest, split, path, _BATCH_SIZE.value, report
         )
       print(f'Wrote {path}: {key.layer} of {counted(count, "image")}.')
+
+
+def _is_in_head(layer: str | None) -> bool:
+  """Whether --layer is a fully-connected one of --model, which published trunks lack."""
+  spec = specs.get(flags.FLAGS.model)
+  return layer in {row.name for row in spec.layers(num_classes=2) if row.kind == 'fc'}
 
 
 def _check_sides_and_layer(contract: contracts.Contract) -> None:

@@ -28,6 +28,7 @@ flags.disclaim_key_flags()
 
 # How the first phase restores its checkpoint. Later phases restore all of the one before.
 _FULL_RESTORE = {
+  'weights': '',
   'checkpoint_exclude_scopes': '',
   'new_head': 'false',
   'from_net_a': 'false',
@@ -160,9 +161,8 @@ def _setting_name(setting: str) -> str:
 
 def following(checkpoint: str, phase: Phase) -> Phase:
   """Returns `phase` with the last phase's checkpoint as its start, unless it names another."""
-  return phase._replace(
-    overrides={'checkpoint_path': checkpoint, **_FULL_RESTORE, **phase.overrides}
-  )
+  start = '' if phase.overrides.get('weights') else checkpoint
+  return phase._replace(overrides={'checkpoint_path': start, **_FULL_RESTORE, **phase.overrides})
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
   tools/predict --train_dir=runs/photos cat.jpg dog.jpg
   tools/predict --train_dir=runs/photos holiday/ 'archive/**/*.png' --top=5 --output=answers.csv
-  tools/predict --checkpoint_path=weights/vgg16 photos/ --bar_charts=charts --grid=grid.png
+  tools/predict --weights=imagenet photos/ --bar_charts=charts --grid=grid.png
   tools/predict --train_dir=runs/photos cat.jpg --heat_maps=maps --test_scale=512
   find / -name '*.jpg' | tools/predict --saved_model=exported/photos -
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.evaluation import predictor
 
 checkpoint_flags.define()
+checkpoint_flags.define_weights()
 _SAVED_MODEL = flags.DEFINE_string(
   'saved_model',
   None,
@@ -75,7 +76,7 @@ _LAYER = flags.DEFINE_string(
   'Layer of Grad-CAM, such as conv4_3. Defaults to the last feature map before the final pool.',
 )
 
-_SOURCES = ('train_dir', 'checkpoint_path', 'saved_model')
+_SOURCES = ('train_dir', 'checkpoint_path', 'weights', 'saved_model')
 _MAX_NAMED = 10  # files without a prediction that the message names
 
 

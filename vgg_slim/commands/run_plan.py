@@ -97,8 +97,11 @@ def _check_flags(data_dir: str, manifest: Manifest) -> None:
   """Raises ConfigError for invalid flags before --checkpoint_path is searched with TensorFlow.
 
   TensorFlow takes seconds to load. Until it tells which checkpoint of a folder is intact, the
-  newest one by name stands for it.
+  newest one by name stands for it. Published weights are described before they are downloaded.
   """
+  expected = config_flags.expected_start(manifest.num_classes)
+  if expected:
+    config_flags.train_config_from_flags(data_dir, manifest, expected)
   path = flags.FLAGS.checkpoint_path
   prefix = prefixes.find_prefix(path) if path and os.path.isdir(path) else None
   if prefix:

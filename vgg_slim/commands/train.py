@@ -3,7 +3,7 @@
   tools/train --model=vgg16
   tools/train --recipe=digits_vgg16
   tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=60
-  tools/train --data_dir=data/photos --checkpoint_path=weights/vgg16 --new_head \\
+  tools/train --data_dir=data/photos --weights=imagenet --model=vgg16 \\
       --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
 
 Without --data_dir it trains on the handwritten digits that come with scikit-learn. Running the same
@@ -105,7 +105,7 @@ def _plan_phases(
   for part in parts:
     train_dir = parent and phases.train_dir(parent, part)
     with phases.applied(phases.following(before, part) if start else part):
-      is_own = 'checkpoint_path' in part.overrides
+      is_own = not part.overrides.keys().isdisjoint({'checkpoint_path', 'weights'})
       plans.append(plan_fn(_DATA_DIR.value, train_dir, None if is_own else start))
     made = contract.from_train_config(plans[-1].config)
     before = f'(the checkpoint of phase {part.folder})'

@@ -1,7 +1,6 @@
 """Trains a new head on extracted features, in seconds, and joins it to its trunk.
 
-  tools/train_head --features=features/photos --checkpoint_path=weights/vgg16 \\
-      --output=weights/photos
+  tools/train_head --features=features/photos --weights=imagenet --output=weights/photos
   tools/train_head --features=features/cats --checkpoint_path=weights/vgg16 --output=weights/cats \\
       --head=fc256 --classifier_activation=sigmoid --optimizer=rmsprop --epochs=50
   tools/predict --checkpoint_path=weights/photos cat.jpg
@@ -31,6 +30,7 @@ if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.features import head
 
 checkpoint_flags.define()
+checkpoint_flags.define_weights()
 _FEATURES = flags.DEFINE_string('features', None, 'Folder made by tools/extract_features.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
 field_flags.define(HeadConfig)
@@ -43,7 +43,7 @@ def main() -> None:
   folder = pathlib.Path(features)
   key = cache.read_key(folder)
   staging.check_checkpoint_is_free(output)
-  trunk, _ = checkpoint_flags.load_contract()
+  trunk, _ = checkpoint_flags.load_contract(needs_head=False)
   train = cache.read_features(cache.features_path(folder, 'train'))
   held_out = cache.features_path(folder, 'validation')
   validation = cache.read_features(held_out) if held_out.exists() else None

@@ -33,6 +33,13 @@ class FineTuneConfig(Config):
     'used. A resumed run uses its own checkpoint.',
     resume=_KEPT,
   )
+  weights: str | None = _setting(
+    None,
+    help='Published weights to start a new run from, instead of --checkpoint_path: imagenet for '
+    'those of the network, a name that tools/weights lists, or a file. They are downloaded once. '
+    'The trunk starts from them, and with 1,000 classes or --new_head the head as well.',
+    resume=_KEPT,
+  )
   checkpoint_exclude_scopes: tuple[str, ...] = _setting(
     (),
     help='Comma-separated scopes that are not restored from --checkpoint_path, such as '

@@ -1,12 +1,16 @@
-"""The flags that name a checkpoint. Loads TensorFlow only to search a folder."""
+"""The flags that name a checkpoint or weights. Loads TensorFlow only to search or to import."""
 
 import os
+import pathlib
 
 from absl import flags
 
 from vgg_slim.checkpoints import contract, prefixes
-from vgg_slim.commands import invocation
+from vgg_slim.commands import invocation, progress
+from vgg_slim.configs import config
 from vgg_slim.errors import ConfigError
+from vgg_slim.nets import specs
+from vgg_slim.weights import published
 
 flags.disclaim_key_flags()
 
@@ -21,27 +25,91 @@ def define() -> None:
   )
 
 
-def path() -> str:
+def define_weights() -> None:
+  """Defines --weights as a further source, --model and --weights_dir."""
+  flags.DEFINE_string(
+    'weights',
+    None,
+    'Published weights, as an alternative to a checkpoint: imagenet for those of --model, a name '
+    'that tools/weights lists, or a file. They are downloaded once.',
+  )
+  flags.DEFINE_string(
+    'model',
+    config.NetConfig.model,
+    f'Network of --weights: {", ".join(specs.MODEL_NAMES)}. Checkpoints know theirs.',
+  )
+  define_weights_dir()
+
+
+def define_weights_dir() -> None:
+  """Defines --weights_dir."""
+  flags.DEFINE_string(
+    'weights_dir',
+    None,
+    'Folder for downloads of --weights and the checkpoints made of them. Defaults to '
+    'vgg_slim/weights in $XDG_CACHE_HOME or ~/.cache.',
+  )
+
+
+def weights_dir() -> pathlib.Path:
+  """Returns the folder of --weights_dir."""
+  from vgg_slim.data.conversion import default_data
+
+  return pathlib.Path(flags.FLAGS.weights_dir or default_data.cache_folder() / 'weights')
+
+
+def path(needs_head: bool = True) -> str:
   """Returns the prefix of a checkpoint, or the train_dir, that the flags name.
 
+  Args:
+    needs_head: whether the head of published weights is needed.
+
   Raises:
-    ConfigError: neither flag is given, or both are.
+    CheckpointError: published weights are neither here nor can they be downloaded or imported.
+    ConfigError: no flag is given, or several are.
   """
-  given = [flags.FLAGS[name].value for name in ('train_dir', 'checkpoint_path')]
-  paths = [str(value) for value in given if value]
-  if len(paths) != 1:
-    raise ConfigError('Give either --train_dir or --checkpoint_path.')
-  return paths[0]
+  names = [name for name in ('train_dir', 'checkpoint_path', 'weights') if name in flags.FLAGS]
+  given = {name: str(value) for name in names if (value := flags.FLAGS[name].value)}
+  if len(given) != 1:
+    raise ConfigError(f'Give exactly one of --{", --".join(names)}.')
+  ((name, value),) = given.items()
+  if name == 'weights':
+    return prepare_weights(value, flags.FLAGS.model, needs_head)
+  return value
 
 
-def load_contract() -> tuple[str, contract.Contract]:
+def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
+  """Returns the prefix of a checkpoint of published weights, made on first use.
+
+  Args:
+    weights: value of --weights.
+    model: name of the network.
+    needs_head: whether the head is needed.
+
+  Raises:
+    CheckpointError: the weights are neither here nor can they be downloaded, or imported.
+    ConfigError: no published weights fit.
+  """
+  if not os.path.isfile(weights):
+    published.choose(weights, model, needs_head)
+  invocation.load_tensorflow()
+  from vgg_slim.weights import pretrained
+
+  with progress.show('Downloading', unit='MB') as report:
+    return pretrained.prepare(weights, model, needs_head, weights_dir(), report, _say)
+
+
+def _say(line: str) -> None:
+  if not invocation.is_quiet():
+    print(line, flush=True)
+
+
+def load_contract(needs_head: bool = True) -> tuple[str, contract.Contract]:
   """Returns the prefix of the checkpoint that the flags name, and its contract.
 
-  Raises:
-    ConfigError: neither flag is given, or both are.
-    CheckpointError: see `contract.load_contract`.
+  Arguments and errors are those of `path` and `contract.load_contract`.
   """
-  return contract.load_contract(resolve(path()))
+  return contract.load_contract(resolve(path(needs_head)))
 
 
 def resolve(path: str) -> str:

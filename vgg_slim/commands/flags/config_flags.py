@@ -2,9 +2,10 @@
 
 `field_flags` defines the flags from the fields of the configs. This module knows the defaults that
 depend on the data set, on other flags, or on the checkpoint that a run starts from. Loads no
-TensorFlow, unless --checkpoint_path is a folder that has to be searched.
+TensorFlow, unless --checkpoint_path is a folder that has to be searched, or for --weights.
 """
 
+import os
 from typing import Any, NamedTuple
 
 from absl import flags
@@ -15,10 +16,11 @@ from vgg_slim.commands.flags.field_flags import Computed
 from vgg_slim.configs import config
 from vgg_slim.configs.checks import build_all
 from vgg_slim.configs.run import FEWEST_STEPS
-from vgg_slim.constants import IMAGE_SIDE, TRAIN_SCALE
+from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
+from vgg_slim.weights import published
 
 flags.disclaim_key_flags()
 
@@ -85,14 +87,50 @@ class Start(NamedTuple):
   contract: contract.Contract | None
 
 
-def start_from_flags() -> Start:
-  """Returns the checkpoint that --checkpoint_path names.
+def start_from_flags(num_classes: int) -> Start:
+  """Returns the checkpoint that --checkpoint_path names, or one of --weights.
+
+  Args:
+    num_classes: number of classes of the data set.
 
   Raises:
-    CheckpointError: its contract cannot be read.
+    CheckpointError: its contract cannot be read, or the weights are neither here nor can they be
+      downloaded or imported.
+    ConfigError: both flags are given, or no published weights fit.
   """
-  path = _checkpoint_path()
+  weights = flags.FLAGS.weights
+  path: str | None
+  if weights:
+    path = checkpoint_flags.prepare_weights(weights, _weights_model(), _needs_head(num_classes))
+  else:
+    path = _checkpoint_path()
   return Start(path, contract.find_contract(path) if path else None)
+
+
+def expected_start(num_classes: int) -> Start | None:
+  """Returns what `start_from_flags` will return for published weights, without a download.
+
+  It is None without --weights, and for a file, whose contract is not known before it is read.
+
+  Raises:
+    ConfigError: both flags are given, or no published weights fit.
+  """
+  weights = flags.FLAGS.weights
+  if weights and flags.FLAGS.checkpoint_path:
+    raise ConfigError('Give either --weights or --checkpoint_path.')
+  if not weights or os.path.isfile(weights):
+    return None
+  needs_head = _needs_head(num_classes)
+  file = published.choose(weights, _weights_model(), needs_head)
+  return Start(file.name, published.expected_contract(file, _weights_model(), needs_head))
+
+
+def _weights_model() -> str:
+  return flags.FLAGS.model or config.NetConfig.model
+
+
+def _needs_head(num_classes: int) -> bool:
+  return num_classes == NUM_IMAGENET_CLASSES or flags.FLAGS.new_head
 
 
 def _checkpoint_path() -> str | None:
@@ -215,7 +253,9 @@ def fine_tune_config_from_flags(net: config.NetConfig, start: Start) -> config.F
   Raises:
     ConfigError: a flag is given that needs --checkpoint_path.
   """
-  scopes = {name: _scopes(name, net) for name in _SCOPE_FLAGS}
+  scopes: dict[str, Any] = {name: _scopes(name, net) for name in _SCOPE_FLAGS}
+  if flags.FLAGS.weights and start.contract and start.contract.network.is_trunk:
+    scopes['new_head'] = True
   return field_flags.from_flags(config.FineTuneConfig, checkpoint_path=start.checkpoint, **scopes)
 
 
@@ -284,6 +324,8 @@ def define_train_flags() -> None:
   field_flags.define(config.OptimizerConfig, _OPTIMIZER)
   field_flags.define(config.RunConfig, _RUN)
   field_flags.define(config.FineTuneConfig)
+  checkpoint_flags.define_weights_dir()
+  flag_groups.set_heading('weights_dir', 'Fine-tuning')
   field_flags.define(config.RuntimeConfig)
   field_flags.define(config.DistributionConfig)
 
@@ -303,7 +345,7 @@ def train_config_from_flags(
       preprocessing than the flags.
     ConfigError: values are out of range or cannot be combined.
   """
-  start = start or start_from_flags()
+  start = start or start_from_flags(manifest.num_classes)
   train = manifest.splits.get('train')  # a data set that is only plotted may have none
   epochs = _epochs(train.num_examples if train else None)
   sections = build_all(
