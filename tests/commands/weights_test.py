@@ -127,7 +127,7 @@ def test_predictions_are_words_of_imagenet(folder):
   assert done.returncode == 0, done.stderr
   assert 'Imported whole.h5 into w/whole_' in done.stdout
   (image,) = json.loads((folder / 'a.json').read_text())['predictions']
-  assert {score['class'] for score in image['top']} <= set(imagenet_classes.names())
+  assert {score['class_name'] for score in image['classes']} <= set(imagenet_classes.names())
 
 
 def test_features_come_from_the_trunk(folder):
