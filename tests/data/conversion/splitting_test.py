@@ -179,5 +179,7 @@ def test_the_generator_of_keras_draws_the_same_images(tmp_path):
 def test_a_split_like_keras_excludes_other_rules():
   with pytest.raises(ConfigError, match='split_like excludes split_by_hash'):
     SplitRule(0.2, by_hash=True, like='keras')
+  with pytest.raises(ConfigError, match='split_like=keras has no effect without'):
+    splitting.plan_splits(fabricated.source((4, 4)), SplitRule(0, like='keras'))
   with pytest.raises(ConfigError, match='split_like must be one of keras, keras_generator'):
     SplitRule(0.2, like='torch')

@@ -114,6 +114,8 @@ def plan_splits(source: Source, rule: SplitRule) -> dict[str, SplitPlan]:
     name: SplitPlan(images, np.arange(len(images))) for name, images in source.splits.items()
   }
   train = np.arange(len(labels))
+  if rule.like and not is_drawn:
+    raise ConfigError(f'split_like={rule.like} has no effect without a validation split to draw.')
   if is_drawn:
     is_validation = _draw(source.splits['train'], labels, fraction, rule)
     _check_remaining(labels, is_validation, rule)

@@ -77,8 +77,8 @@ def arrange(
   Args:
     where: folder or archive to name in messages.
     files: its content.
-    class_names: all classes in the order of their labels; any of them may have no images. By
-      default the classes of train.
+    class_names: all classes in the order of their labels; any of them may have no images, and
+      other folders without images are ignored. By default the classes of train.
     labels_from: 'folder' if the classes are folders, or 'prefix' if they are what precedes the
       number in the names of files.
 
@@ -110,8 +110,10 @@ def arrange(
       _check_same_classes(where, class_names, folder, by_class)
     if by_class:
       splits[split_of.get(folder, 'train')] = _label(by_class, class_names)
-    if unlabeled or not by_class:
+    if unlabeled:
       notes.append(f'Left out: {_some(unlabeled)} without a label in {here}.')
+    elif not by_class:
+      notes.append(f'{here} has no images and is left out.')
     left_out += unlabeled
   skipped_files = (*files.others, *(around + name for name in left_out))
   return Layout(
@@ -262,15 +264,13 @@ def _hint(unlabeled: Sequence[str], labels_from: str) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-  if not names:
-    return 'no image'
   return f'{counted(len(names), "image")} ({listed(sorted(names), 3)})'
 
 
 def _check_listed(
   where: str, by_class: Mapping[str, Sequence[str]], class_names: Collection[str]
 ) -> None:
-  if unknown := sorted(set(by_class) - set(class_names)):
+  if unknown := sorted(name for name in set(by_class) - set(class_names) if by_class[name]):
     raise DataError(f'{where} has class folders that --labels does not name: {", ".join(unknown)}.')
 
 
