@@ -31,7 +31,7 @@ _UPRIGHT: dict[int | None, Image.Transpose] = {
   7: Image.Transpose.TRANSVERSE,
   8: Image.Transpose.ROTATE_90,
 }
-SMALLEST_FOR_EIGHTH = 128  # smaller side in pixels; below it, little time would be saved
+_SMALLEST_FOR_EIGHTH = 128  # smaller side in pixels; below it, little time would be saved
 _JPEG_QUALITY = 95  # for JPEG files that have to be encoded again
 _THUMBNAIL_SIDE = 64
 _MAX_MEGAPIXELS = 90  # 270 MB of RGB
@@ -321,7 +321,7 @@ def _decode_jpeg(
     return _Decoded(image, changes)
   is_huge = _megapixels(image) > _MAX_MEGAPIXELS
   is_eighth_scale = (
-    may_be_eighth and not changes and not new_size and min(image.size) >= SMALLEST_FOR_EIGHTH
+    may_be_eighth and not changes and not new_size and min(image.size) >= _SMALLEST_FOR_EIGHTH
   )
   min_size = None
   if is_eighth_scale:

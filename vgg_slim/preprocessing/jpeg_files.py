@@ -67,7 +67,7 @@ def repair_header(data: bytes) -> tuple[bytes, list[str]]:
   Returns:
     The content of the file, and descriptions of the repairs.
   """
-  for marker, start, _ in _segments(data):
+  for marker, start, _ in segments(data):
     major, minor = data[start + 5 : start + 7].ljust(2, b'\1')
     if marker == _APP0 and data[start : start + 5] == _JFIF and major != 1:
       repaired = data[: start + 5] + b'\1\1' + data[start + 7 :]
@@ -77,11 +77,11 @@ def repair_header(data: bytes) -> tuple[bytes, list[str]]:
 
 def unusual_coding(data: bytes) -> list[str]:
   """Describes a coding that Pillow reads and TensorFlow does not; empty for usual files."""
-  frame = next((marker for marker, _, _ in _segments(data) if marker in _FRAMES), None)
+  frame = next((marker for marker, _, _ in segments(data) if marker in _FRAMES), None)
   return [] if frame is None or frame in _HUFFMAN_FRAMES else ['unusual JPEG coding']
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
   """Yields marker, start and end of the content of each segment before the first scan."""
   at = 2
   while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _START_OF_SCAN:
