@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
-from scipy import sparse
 
 from vgg_slim.data import example_proto, record_framing
 from vgg_slim.data.conversion import workers
@@ -55,11 +54,14 @@ def find_groups(
 
 def group_hashes(hashes: np.ndarray) -> list[list[int]]:
   """Groups indices of hashes, uint64 [N], that are connected by small distances."""
+  # Imported here because it takes a third of a second, which every worker process would spend.
+  from scipy.sparse import coo_array, csgraph
+
   unique, inverse = np.unique(hashes, return_inverse=True)
   pairs = [pair for band in range(_BANDS) for pair in _near_in_band(unique, band)]
   rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
-  graph = sparse.coo_array((np.ones(len(rows), bool), (rows, columns)), [len(unique)] * 2)
-  _, component = sparse.csgraph.connected_components(graph, directed=False)
+  graph = coo_array((np.ones(len(rows), bool), (rows, columns)), [len(unique)] * 2)
+  _, component = csgraph.connected_components(graph, directed=False)
   members: dict[int, list[int]] = {}
   for index, number in enumerate(component[inverse].tolist()):
     members.setdefault(number, []).append(index)
