@@ -139,6 +139,8 @@ def commands(text):
         arguments = None
       elif arguments is not None:
         arguments.append(word)
+        if found[-1][0] == 'legacy' and not word.startswith('-'):
+          arguments = None  # what follows belongs to the script
   return found
 
 
@@ -325,6 +327,7 @@ def test_all_python_on_pages_is_run_by_a_test():
   """A page with Python code needs a test above that runs it and checks its results."""
   run = {'README.md', 'docs/tutorials/layers.md', 'docs/tutorials/slim.md', 'docs/file-formats.md'}
   run |= {'README.zh-CN.md', 'docs/how-to/export.md'}
+  run |= {'docs/how-to/legacy.md'}  # by tests/commands/legacy_test.py
   assert {page.relative_to(ROOT).as_posix() for page in PAGES if python_blocks(page)} == run
 
 

@@ -116,6 +116,12 @@ MISTAKES = {
     '--from=f --output=o --model=vgg16 --fc_units=0': 'fc_units',
     '--from=f --output=o --model=vgg16 --batch_norm_epsilon=-1': 'batch_norm_epsilon',
   },
+  'legacy': {
+    '': 'Give a script',
+    'nowhere.py --steps=3': 'There is no file nowhere.py',
+    '--keep_v2=maybe x.py': 'keep_v2',
+    '--steps=3 x.py': "Unknown command line flag 'steps'",
+  },
   'paper_tables': {
     '--models=vgg16': '--models=vgg16: expected some of vgg_a, vgg_a_lrn',
     '--models=vgg_a,vgg_x': '--models=vgg_x',

@@ -4,7 +4,7 @@
 
 Importing this module does not change TensorFlow's global behavior, so that Keras still works: build
 graphs inside `with tf.Graph().as_default():`, or call `tf.disable_v2_behavior()` once in your own
-program.
+program. `install()` runs whole programs for TensorFlow 1 unmodified, as `tools/legacy` does.
 
 Keras is not loaded, although TensorFlow would load it for its optimizers; neither is scikit-learn,
 which tf_slim would load for its clustering losses. Without the two this import takes 2.5 s instead
@@ -13,17 +13,20 @@ of 5 s.
 tf_slim 1.1.0 builds `batch_norm` on `tensorflow.python.layers`, which loads
 `tf_keras.legacy_tf_layers` when it is first called; in tf_keras 2.21 that package is in
 `tf_keras.src`. `_LegacyLayers` finds it there, and only when it is needed, since loading tf_keras
-would take a tenth of the time of this import. See
-docs/decisions/0001-tf-slim-on-tensorflow-2.21.md.
+would take a tenth of the time of this import. Other names that tf_slim needs and TensorFlow moved
+are in `aliases`. See docs/decisions/0001-tf-slim-on-tensorflow-2.21.md.
 """
 
 import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import pathlib
 import sys
 import types
 from collections.abc import Iterator
+
+from vgg_slim.compat import aliases, supervising
 
 
 @contextlib.contextmanager
@@ -66,7 +69,38 @@ with _absent('sklearn'):
   import tf_slim as slim  # needs `_LegacyLayers`
   from tf_slim.ops import arg_scope as _arg_scope
 
-__all__ = ['load_tflite_schema', 'own_arg_scopes', 'slim', 'tf']
+aliases.restore()
+aliases.show_sklearn()
+supervising.enter_graphs()
+
+__all__ = ['install', 'load_tflite_schema', 'own_arg_scopes', 'slim', 'tf']
+
+
+def install(
+  keep_v2: bool | None = None,
+  python2: bool = False,
+  scipy_misc: bool = False,
+  allow_pickle: bool = False,
+  quiet: bool = False,
+) -> None:
+  """Makes the files of this program see TensorFlow 1, as `tools/legacy` does for a script.
+
+  Call it before the program imports TensorFlow or NumPy. It changes the process: how files outside
+  of installed packages import, and with TensorFlow 1's behavior that of TensorFlow.
+
+  Args:
+    keep_v2: whether TensorFlow 2's behavior stays; decided from the program's text by default.
+    python2: whether modules are translated from Python 2.
+    scipy_misc: whether `scipy.misc` has its image functions.
+    allow_pickle: whether `np.load` unpickles, which runs any code in the file.
+    quiet: whether the line that tells what was done is left out.
+  """
+  installation = importlib.import_module('vgg_slim.compat.installation')
+  path = getattr(sys.modules['__main__'], '__file__', None)
+  options = installation.Options(keep_v2, python2, scipy_misc, allow_pickle)
+  done = installation.prepare(path and pathlib.Path(path), options)
+  if not quiet:
+    print(f'vgg_slim: {done.summary}.', file=sys.stderr)
 
 
 @contextlib.contextmanager
