@@ -25,3 +25,21 @@ def test_long_lists_end_with_the_number_of_the_others():
   assert wording.listed('abcd', most=2) == 'a, b and 2 more'
   assert wording.listed('abcd', most=2, separator='; ') == 'a; b; and 2 more'
   assert wording.listed('') == ''
+
+
+def test_files_are_counted_by_extension():
+  names = ['a.txt', 'b/c.TXT', 'Makefile', 'x.xml', 'x.tar.gz', '.hidden']
+  assert wording.count_extensions(names) == '2 .txt, 2 without, 1 .gz, 1 .xml'
+  assert wording.count_extensions([]) == ''
+
+
+@pytest.mark.parametrize(
+  ('name', 'text'),
+  [
+    ('猫 é 👩\u200d🚀.jpg', '猫 é 👩\u200d🚀.jpg'),
+    ('two\nlines\t\x1b[31m.jpg', r'two\nlines\t\x1b[31m.jpg'),
+    ('caf\udce9\u2028.jpg', r'caf\udce9\u2028.jpg'),
+  ],
+)
+def test_names_stay_on_one_line(name, text):
+  assert wording.printable(name) == text

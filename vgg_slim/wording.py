@@ -1,6 +1,12 @@
-"""Numbers and lists in messages. No TensorFlow."""
+"""Numbers, lists and names in messages. No TensorFlow."""
 
+import collections
+import os
+import unicodedata
 from collections.abc import Iterable
+
+# Control characters, halves of surrogate pairs, and separators of lines and paragraphs.
+_UNPRINTABLE = ('Cc', 'Cs', 'Zl', 'Zp')
 
 
 def counted(number: int, noun: str) -> str:
@@ -27,3 +33,18 @@ def listed(names: Iterable[str], most: int = 10, separator: str = ', ') -> str:
   if more <= 0:
     return text
   return f'{text}{separator.rstrip() if separator != ", " else ""} and {more} more'
+
+
+def count_extensions(names: Iterable[str]) -> str:
+  """Returns how many files have each extension, the most frequent first: '3 .txt, 1 without'."""
+  counts = collections.Counter(os.path.splitext(name)[1].lower() or 'without' for name in names)
+  ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+  return listed(f'{count} {extension}' for extension, count in ordered)
+
+
+def printable(name: str) -> str:
+  """Returns a name on one line; characters that no terminal shows become escapes, such as '\\n'.
+
+  Bytes of a file name that are not UTF-8 are shown as Python writes them, such as '\\udce9'.
+  """
+  return ''.join(ascii(c)[1:-1] if unicodedata.category(c) in _UNPRINTABLE else c for c in name)

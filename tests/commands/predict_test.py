@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import PIL.Image
 import pytest
 
 from tests.testing import graph_session, make_contract
+from vgg_slim import wording
 from vgg_slim.checkpoints.contract import contract_path, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.export import exporter
@@ -44,11 +46,18 @@ def folder(tmp_path_factory):
   return folder
 
 
-def predict(folder, *arguments, stdin=''):
+def predict(folder, *arguments, stdin='', errors=None):
   command = [sys.executable, '-m', 'vgg_slim.commands.predict', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
   return subprocess.run(
-    command, cwd=folder, env=environment, capture_output=True, text=True, input=stdin, timeout=300
+    command,
+    cwd=folder,
+    env=environment,
+    capture_output=True,
+    text=True,
+    errors=errors,
+    input=stdin,
+    timeout=300,
   )
 
 
@@ -58,9 +67,9 @@ def test_table_csv_and_a_broken_file(folder):
   )
   assert run.returncode == 1
   *progress, last = run.stderr.splitlines()
-  assert last == (
+  assert last.startswith(
     'predict: error: 1 of 4 files could not be classified: photos/broken.jpg: not an image '
-    'that Pillow can read.'
+    'that Pillow can read; '
   )
   assert all(line.startswith('Predicting: ') for line in progress)
   rows = list(csv.reader((folder / 'x.csv').read_text().splitlines()))
@@ -101,6 +110,40 @@ def test_drawings_and_json(folder):
   (events,) = (folder / 'maps').glob('events.out.tfevents.*')
   tags = [value.tag for e in tf.train.summary_iterator(str(events)) for value in e.summary.value]
   assert tags == ['heat_maps/upright', 'heat_maps/same']
+
+
+def test_no_name_ends_the_command_or_is_lost(folder):
+  names = [b'cat.jpg', b'cat.png', b'cat_2.jpg', b'caf\xe9.png', b'two\nlines.png', b'download']
+  odd = folder / 'odd'
+  odd.mkdir()
+  image = (folder / 'same.png').read_bytes()
+  for name in names:
+    (odd / os.fsdecode(name)).write_bytes(image)
+  (odd / 'notes.txt').touch()
+  listed = [os.fsdecode(name) for name in (b'x\xe8.png', b'odd/caf\xe9.png')]
+  (folder / listed[0]).write_bytes(b'broken')
+  run = predict(
+    folder,
+    *('-', 'odd', '--checkpoint_path=net', '--views=center', '--top=10', '--output=odd.json'),
+    *('--bar_charts=odd_bars', '--heat_maps=odd_maps'),
+    stdin='\n'.join(listed),
+    errors='surrogateescape',
+  )
+  assert run.returncode == 1, run.stderr
+  assert 'odd: passed over 1 file (1 .txt), not images' in run.stderr
+  assert r'1 of 7 files could not be classified: x\udce8.png: ' in run.stderr
+  values = json.loads((folder / 'odd.json').read_text(encoding='utf-8'))
+  files = [p['file'] for p in values['predictions']]
+  assert sorted(files) == sorted(f'odd/{os.fsdecode(name)}' for name in names)
+  assert list(values['failed']) == listed[:1]
+  # One line per image, which starts with its path, even where ten classes make it long.
+  rows = run.stdout.splitlines()[1:]
+  assert [row.split('  ')[0] for row in rows] == [wording.printable(file) for file in files]
+  for drawings in ('odd_bars', 'odd_maps'):
+    assert len(list((folder / drawings).glob('*.png'))) == len(names)
+  (events,) = (folder / 'odd_maps').glob('events.out.tfevents.*')
+  tags = [value.tag for e in tf.train.summary_iterator(str(events)) for value in e.summary.value]
+  assert len(set(tags)) == len(names)
 
 
 @pytest.mark.parametrize(

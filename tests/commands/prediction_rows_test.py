@@ -49,3 +49,11 @@ def test_a_file_name_that_is_not_utf8_is_escaped(monkeypatch, capsys):
   name = os.fsdecode(b'\xff.jpg')
   text = shown(monkeypatch, capsys, None, [name], [], [Prediction(name, SHORT.top)])
   assert '\\udcff.jpg' in text
+
+
+@pytest.mark.parametrize('width', [None, 20, 80])
+def test_line_breaks_in_names_do_not_break_the_table(monkeypatch, capsys, width):
+  prediction = Prediction('two\nlines.jpg', SHORT.top)
+  text = shown(monkeypatch, capsys, width, ['two\nlines.jpg'], ['cat', '狗'], [prediction])
+  assert len(text.splitlines()) == (3 if width == 20 else 2)
+  assert '\ntwo\\nlines.jpg' in f'\n{text}'

@@ -6,7 +6,9 @@
   tools/predict --train_dir=runs/photos cat.jpg --heat_maps=maps --test_scale=512
   find / -name '*.jpg' | tools/predict --saved_model=exported/photos -
 
-Arguments are files, folders, patterns, or - for file names on standard input, one per line. The
+Arguments are files, folders, patterns, or - for file names on standard input, one per line. A
+folder stands for what the converter would take of it: images by extension or content, at any depth,
+links included; the number of other files is shown. The
 contract of the checkpoint determines network and preprocessing. The whole image is scored, as
 tools/evaluate does with --noflip; --flip does what tools/evaluate does by default if training
 flipped images. --views=center scores only the central square, which is faster.
@@ -20,8 +22,10 @@ whose prediction is not finite, is reported and skipped; the exit code is then 1
 """
 
 import contextlib
+import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from absl import flags
@@ -34,7 +38,7 @@ from vgg_slim.data.sources import image_files
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import predictions, views
 from vgg_slim.nets import geometry, specs
-from vgg_slim.wording import counted, listed
+from vgg_slim.wording import counted, listed, printable
 
 if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
   from vgg_slim.evaluation import predictor
@@ -82,7 +86,7 @@ _MAX_NAMED = 10  # files without a prediction that the message names
 
 def main(arguments: list[str]) -> None:
   """Checks the flags, predicts and reports the files that failed."""
-  paths = image_files.list_files(arguments, sys.stdin)
+  paths = image_files.list_files(arguments, _names_on_stdin())
   if not paths:
     raise ConfigError('No images: give files, folders, patterns, or - for names on stdin.')
   made_for = _load_contract()
@@ -99,7 +103,7 @@ def main(arguments: list[str]) -> None:
   with output_files.open_outputs(written, folders) as streams:
     failures = _predict(paths, made_for, streams)
   if failures:
-    reasons = [f'{file}: {reason}' for file, reason in failures]
+    reasons = [f'{printable(file)}: {reason}' for file, reason in failures]
     raise DataError(
       f'{len(failures)} of {counted(len(paths), "file")} could not be classified: '
       f'{listed(reasons, _MAX_NAMED, "; ")}.'
@@ -144,6 +148,11 @@ def _predict(
     if drawn:
       _draw(drawn, network, made_for, streams.get('--grid'))
   return failures
+
+
+def _names_on_stdin() -> Iterator[str]:
+  """Yields lines as the file system writes names: bytes that are not UTF-8 are kept."""
+  yield from map(os.fsdecode, sys.stdin.buffer)
 
 
 def _progress() -> contextlib.AbstractContextManager[progress.ProgressFn]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich import cells
 
+from vgg_slim import wording
 from vgg_slim.evaluation.predictions import Prediction
 
 _GAP = '  '
@@ -40,15 +41,19 @@ class Printer:
   def print(self, prediction: Prediction) -> None:
     """Prints one image."""
     if not self._has_rows:
-      _show(prediction.file)
+      _show(wording.printable(prediction.file))
       for score in prediction.top:
-        _show(f'{score.probability:{_PERCENT_WIDTH + 2}.1%}{_GAP}{score.class_name}')
+        _show(
+          f'{score.probability:{_PERCENT_WIDTH + 2}.1%}{_GAP}{wording.printable(score.class_name)}'
+        )
       return
     if not self._has_heading:
       self._has_heading = True
       self._print_row('image', [(f'class {i + 1}', '%') for i in range(self._top)])
-    scores = [(score.class_name, f'{score.probability:.1%}') for score in prediction.top]
-    self._print_row(prediction.file, scores)
+    scores = [
+      (wording.printable(score.class_name), f'{score.probability:.1%}') for score in prediction.top
+    ]
+    self._print_row(wording.printable(prediction.file), scores)
 
   def _print_row(self, file: str, scores: Sequence[tuple[str, str]]) -> None:
     parts = [_pad(file, self._file_width)]
@@ -64,7 +69,7 @@ def _show(line: str) -> None:
 
 
 def _longest(texts: Sequence[str]) -> int:
-  return max(map(cells.cell_len, texts))
+  return max(cells.cell_len(wording.printable(text)) for text in texts)
 
 
 def _pad(text: str, width: int) -> str:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 import PIL.Image
 
-from vgg_slim import tensorboard
+from vgg_slim import tensorboard, wording
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.data.sources import image_files
@@ -28,7 +28,8 @@ def write_bar_charts(folder: pathlib.Path, predictions: Sequence[Prediction]) ->
   for (file, top), name in zip(predictions, file_names(predictions), strict=True):
     pixels = _thumbnail(file, _CHART_SIDE)
     names, probabilities = [s.class_name for s in top], [s.probability for s in top]
-    figure = charts.draw_bar_chart(pixels, names, probabilities, pathlib.Path(file).name)
+    title = wording.printable(pathlib.Path(file).name)
+    figure = charts.draw_bar_chart(pixels, names, probabilities, title)
     figure.savefig(folder / f'{name}.png')
 
 
@@ -76,9 +77,10 @@ def write_heat_maps(
           f'Grad-CAM, {layer}', explanation.grad_cam, *layer_grid, 'weighted features'
         ),
       ]
-      title = f'{pathlib.Path(file).name}: {best.class_name}, {best.probability:.1%}'
+      shown = wording.printable(pathlib.Path(file).name)
+      title = f'{shown}: {best.class_name}, {best.probability:.1%}'
       figure = heat_maps.draw_heat_maps(explanation.pixels, panels, title)
-      value = tensorboard.figure_value(f'heat_maps/{name}', figure)
+      value = tensorboard.figure_value(f'heat_maps/{wording.printable(name)}', figure)
       (folder / f'{name}.png').write_bytes(value.image.encoded_image_string)
       writer.add_summary(tf.Summary(value=[value]), 0)
 

@@ -57,6 +57,19 @@ def test_a_folder_means_what_the_converter_takes(folder):
   assert list_files(['photos']) == sorted([*ALL, *others])
 
 
+def test_files_that_are_passed_over_are_counted(folder, caplog):
+  for name in ('photos/a.xml', 'photos/deep/b.XML', 'photos/Makefile'):
+    (folder / name).touch()
+  list_files(['photos', 'photos/notes.txt'])
+  (warning,) = caplog.messages
+  assert warning == (
+    'photos: passed over 4 files (2 .xml, 1 .txt, 1 without), not images by extension or content.'
+  )
+  caplog.clear()
+  list_files(['photos/a.PNG', 'photos/deep/er'])
+  assert not caplog.messages
+
+
 def test_an_existing_file_is_preferred_to_a_pattern(folder):
   (folder / 'x[1].jpg').touch()
   (folder / 'x1.jpg').touch()  # which the name matches as a pattern

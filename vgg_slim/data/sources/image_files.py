@@ -2,10 +2,12 @@
 
 import glob
 import itertools
+import logging
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from vgg_slim import wording
 from vgg_slim.data.sources import class_layout
 from vgg_slim.data.sources.labeled_images import read_regular_file
 from vgg_slim.errors import DataError
@@ -14,9 +16,13 @@ from vgg_slim.preprocessing import host, image_formats
 STDIN = '-'
 HEAD_BYTES = 16  # enough for the signature of every format
 
+_logger = logging.getLogger(__name__)
+
 
 def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]:
   """Expands files, folders, patterns and `-` into a list of files.
+
+  A warning says how many files in a folder are not images, by extension.
 
   Args:
     arguments: paths of files; folders, which stand for all images below them, sorted; patterns
@@ -57,7 +63,10 @@ def _expand(name: str) -> Iterator[str]:
 
 
 def _images_below(folder: pathlib.Path) -> Iterator[str]:
-  images, _ = list_images(folder)
+  images, others = list_images(folder)
+  if others:
+    counts = f'{wording.counted(len(others), "file")} ({wording.count_extensions(others)})'
+    _logger.warning('%s: passed over %s, not images by extension or content.', folder, counts)
   return (str(folder / name) for name in images)
 
 
