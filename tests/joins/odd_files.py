@@ -41,9 +41,9 @@ def with_orientation(orientation, image_format):
   return save(image_format=image_format, exif=exif)
 
 
-def png(width, height, depth, color_type, rows):
+def png(width, height, depth, color_type, rows, interlace=0):
   """A PNG file from raw rows, each with its filter byte."""
-  header = struct.pack('>IIBBBBB', width, height, depth, color_type, 0, 0, 0)
+  header = struct.pack('>IIBBBBB', width, height, depth, color_type, 0, 0, interlace)
   chunks = ((b'IHDR', header), (b'IDAT', zlib.compress(rows)), (b'IEND', b''))
   return b'\x89PNG\r\n\x1a\n' + b''.join(
     struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
@@ -59,6 +59,27 @@ def with_text(text):
   info = PngImagePlugin.PngInfo()
   info.add_text('Comment', text, zip=len(text) > 1000)
   return save(pnginfo=info)
+
+
+def half_transparent():
+  image = IMAGE.copy()
+  image.putalpha(Image.linear_gradient('L').resize(image.size))
+  return image
+
+
+def interlaced_png():
+  """A PNG file that loads in seven passes (Adam7), which Pillow cannot write."""
+  passes = (
+    (0, 0, 8, 8),
+    (0, 4, 8, 8),
+    (4, 0, 8, 4),
+    (0, 2, 4, 4),
+    (2, 0, 4, 2),
+    (0, 1, 2, 2),
+    (1, 0, 2, 1),
+  )
+  parts = [RGB[top::down, left::right] for top, left, down, right in passes]
+  return png(32, 24, 8, 2, b''.join(b'\0' + row.tobytes() for p in parts for row in p), interlace=1)
 
 
 def with_flipped_byte(data, index):
@@ -93,6 +114,16 @@ ODD_FILES = {
   'deep/er/x.png': (save(compress_level=3), KEPT),
   'one_pixel.png': (save(Image.new('RGB', (1, 1))), KEPT),
   'a_line.png': (save(Image.new('RGB', (3000, 1))), KEPT),
+  'interlaced.png': (interlaced_png(), KEPT),
+  'gray_of_4_bits.png': (png(32, 24, 4, 0, (b'\0' + bytes(range(16))) * 24), KEPT),
+  'rgb_not_ycc.jpg': (save(image_format='JPEG', keep_rgb=True), KEPT),
+  'color_profile.jpg': (save(image_format='JPEG', icc_profile=bytes(200_000)), KEPT),
+  'comment.jpg': (save(image_format='JPEG', comment=b'words'), KEPT),
+  'tweet.jpg_large': (save(image_format='JPEG', quality=63), KEPT),
+  'photo.jpg?size=large': (save(image_format='JPEG', quality=64), KEPT),
+  'old.jfif': (save(image_format='JPEG', quality=65), KEPT),
+  'two\nlines.jpg': (save(image_format='JPEG', quality=66), KEPT),
+  '=1+1.jpg': (save(image_format='JPEG', quality=67), KEPT),
   # The extension is wrong; the content counts.
   'png_named.jpg': (save(compress_level=4), repaired('PNG file named .jpg')),
   'jpeg_named.png': (save(image_format='JPEG', quality=62), repaired('JPEG file named .png')),
@@ -143,6 +174,23 @@ ODD_FILES = {
     repaired('unknown JFIF version 0.00'),
   ),
   'x.bmp': (save(image_format='BMP'), repaired('BMP file')),
+  'palette.bmp': (save(PALETTE, 'BMP'), repaired('BMP file', 'palette')),
+  'lossy.webp': (save(image_format='WEBP'), repaired('WEBP file')),
+  'alpha.webp': (
+    save(half_transparent(), 'WEBP', lossless=True),
+    repaired('WEBP file', 'alpha'),
+  ),
+  'x.avif': (save(image_format='AVIF'), repaired('AVIF file')),
+  'x.jp2': (save(image_format='JPEG2000'), repaired('JPEG2000 file')),
+  'packed.tga': (save(image_format='TGA', compression='tga_rle'), repaired('TGA file')),
+  'x.pgm': (save(Image.fromarray(GRAY), 'PPM'), repaired('PPM file')),
+  'x.pbm': (save(IMAGE.convert('1'), 'PPM'), repaired('PPM file', '1 bit')),
+  'packed.tif': (save(image_format='TIFF', compression='tiff_lzw'), repaired('TIFF file')),
+  'jpeg_within.tif': (save(image_format='TIFF', compression='jpeg'), repaired('TIFF file')),
+  'fax.tif': (
+    save(IMAGE.convert('1'), 'TIFF', compression='group4'),
+    repaired('TIFF file', '1 bit'),
+  ),
   'x.tga': (save(image_format='TGA'), repaired('TGA file')),
   'x.ppm': (save(image_format='PPM'), repaired('PPM file')),
   'x.tif': (save(image_format='TIFF'), repaired('TIFF file')),
@@ -200,6 +248,10 @@ ODD_FILES = {
   'x.cr3': (b'\0\0\0\x18ftypcrx \0\0\0\1', left_out('raw camera file')),
   # Not images, by name and first bytes.
   'notes.txt': (b'x', IGNORED),
+  'boxes.xml': (b'<annotation/>', IGNORED),
+  'film.mp4': (b'\0\0\0\x18ftypmp42', IGNORED),
+  '._cat.jpg': (b'\0\5\x16\7', IGNORED),
+  '.DS_Store': (b'\0\0\0\1Bud1', IGNORED),
   'Thumbs.db': (b'\xd0\xcf\x11\xe0', IGNORED),
   '.hidden.png': (PNG, IGNORED),
 }
@@ -208,9 +260,20 @@ ODD_FILES = {
 REFUSED_IN_GRAPH = {
   'webp_named.jpg',
   'animated.webp',
+  'lossy.webp',
+  'alpha.webp',
+  'x.avif',
+  'x.jp2',
+  'palette.bmp',
   'x.tga',
+  'packed.tga',
   'x.ppm',
+  'x.pgm',
+  'x.pbm',
   'x.tif',
+  'packed.tif',
+  'jpeg_within.tif',
+  'fax.tif',
   'pages.tiff',
   'deep.tif',
   'cmyk.tif',
