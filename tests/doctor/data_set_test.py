@@ -47,6 +47,22 @@ def test_classes_without_images_and_a_missing_validation_split_are_warnings(made
   assert '--validation_fraction' in finding.remedy
 
 
+def test_equal_images_in_different_classes_or_splits_are_warnings(tmp_path):
+  assert not list(data_set.examine_duplicates(str(tmp_path)))
+  (tmp_path / 'duplicates.csv').write_text(
+    'group,split,file,class\n'
+    '1,train,cat/1.png,cat\n1,train,dog/7.png,dog\n'
+    '2,train,cat/2.png,cat\n2,test,cat/3.png,cat\n'
+    '3,train,cat/4.png,cat\n3,train,cat/5.png,cat\n'
+  )
+  classes, splits = data_set.examine_duplicates(str(tmp_path))
+  assert classes.level == splits.level == WARN
+  assert classes.text == ('1 image in different classes, such as cat/1.png (cat) = dog/7.png (dog)')
+  assert splits.text == (
+    '1 image in different splits, such as cat/2.png (train) = cat/3.png (test)'
+  )
+
+
 def test_labels_outside_the_classes_are_a_failure(made):
   finding = data_set.examine_labels(*made, num_classes=1)
   assert finding.level == FAIL

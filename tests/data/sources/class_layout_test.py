@@ -106,10 +106,11 @@ def test_given_classes_may_be_missing_everywhere(open_paths):
   assert [image.label for image in source.splits['test']] == [0]
 
 
-def test_classes_in_names_get_a_hint(open_paths):
+@pytest.mark.parametrize('folder', ['', 'images/'])
+def test_classes_in_names_get_a_hint(open_paths, folder):
   expected = r'like cat.0.png and dog.0.png: --labels_from=prefix .* \(2 classes: cat, dog\)'
   with pytest.raises(DataError, match=expected):
-    open_paths(FLAT)
+    open_paths([f'{folder}{name}' for name in FLAT])
 
 
 def test_classes_from_names(open_paths):

@@ -235,10 +235,11 @@ def _check_train(
   """Returns the class names, after a check of the classes of the training split."""
   class_names = tuple(sorted(by_class))
   if len(class_names) < 2:
+    names = [*unlabeled, *(name for images in by_class.values() for name in images)]
     kind = 'class folders' if labels_from == FROM_FOLDER else 'classes in the names of its files'
     raise DataError(
       f'{where} must contain at least two {kind}, found {len(class_names)}: '
-      f'{", ".join(class_names) or "none"}.{_hint(unlabeled, labels_from)}'
+      f'{", ".join(class_names) or "none"}.{_hint(names, labels_from)}'
     )
   check_class_names(class_names)
   if empty := [class_name for class_name in class_names if not by_class[class_name]]:
@@ -251,9 +252,9 @@ def _check_train(
   return class_names
 
 
-def _hint(unlabeled: Sequence[str], labels_from: str) -> str:
+def _hint(names: Sequence[str], labels_from: str) -> str:
   """Returns the way out where the names of images contain their classes."""
-  by_class, others = _by_class(unlabeled, (), '', FROM_PREFIX)
+  by_class, others = _by_class(names, (), '', FROM_PREFIX)
   if labels_from != FROM_FOLDER or others or len(by_class) < 2:
     return ''
   first, second = (names[0].rsplit('/', 1)[-1] for names in list(by_class.values())[:2])
