@@ -101,3 +101,13 @@ def test_a_second_process_waits_until_the_folder_is_made(tmp_path):
     assert thread.is_alive()
   thread.join(timeout=10)
   assert outcome == ['exists']
+
+
+@pytest.mark.parametrize('name', ['', '.', '..', 'a/b', '/a', 'a\0', 'é' * 128, '\ud800'])
+def test_what_cannot_be_a_file_of_a_folder_is_no_name(name):
+  assert not files.is_name(name)
+
+
+@pytest.mark.parametrize('name', ['a', '...', 'a b.tfrecord', 'é' * 127, '\udcff', '\\'])
+def test_other_texts_are_names(name):
+  assert files.is_name(name)

@@ -37,7 +37,16 @@ _MAX_MEMORY = 2 << 30  # bytes more than at the start
 
 _STRANGE_NUMBERS = (0, -1, 1, 0.5, 1e308, 10**15, 10**400, 2**63, -(2**31), 1e-320)
 _STRANGE_TEXTS = ('', '..', '../../x', '/etc/passwd', '\x00', '\ud800', 'a' * 100_000, '=1+1', '\n')
-_STRANGE_VALUES = (None, True, False, [], {}, [[]], *_STRANGE_NUMBERS, *_STRANGE_TEXTS)
+_STRANGE_VALUES: tuple[Any, ...] = (
+  None,
+  True,
+  False,
+  [],
+  {},
+  [[]],
+  *_STRANGE_NUMBERS,
+  *_STRANGE_TEXTS,
+)
 _STRANGE_BYTES = (b'', b'\x00', b'\xff', b'\n', b'"', b'{', b'[' * 5000, b'9' * 5000, b'NaN', b'-')
 
 

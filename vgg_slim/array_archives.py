@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def open_arrays(path: pathlib.Path) -> Iterator[Mapping[str, np.ndarray]]:
 
 def _check_sizes(arrays: np.lib.npyio.NpzFile) -> None:
   """Refuses headers that declare more than their file holds, before anything is allocated."""
-  archive: zipfile.ZipFile = arrays.zip
+  archive = cast('zipfile.ZipFile', arrays.zip)  # None only when closed
   for member in archive.infolist():
     with archive.open(member) as stream:
       version = np.lib.format.read_magic(stream)

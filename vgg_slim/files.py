@@ -11,6 +11,17 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 _TEMPORARY = '.tmp'
+_LONGEST_NAME = 255  # bytes, on all common file systems
+
+
+def is_name(text: str) -> bool:
+  """Whether a file in a folder can have this name, so that it leads out of no folder."""
+  try:
+    encoded = os.fsencode(text)
+  except UnicodeEncodeError:
+    return False
+  is_special = text in ('', '.', '..') or '/' in text or '\0' in text
+  return not is_special and len(encoded) <= _LONGEST_NAME
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

@@ -13,6 +13,7 @@ from absl.testing import flagsaver
 
 from tests.testing import ignore_signals, run_tool, started
 from vgg_slim.commands import installation, invocation, train
+from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError, DataError, OutputError
 
 _SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
@@ -37,6 +38,14 @@ def main():
     raise OSError(errno.ENOSPC, 'No space left on device', 'out.json')
   if _SIDE.value == 17:
     raise ConfigError('momentum must be in [0, 1).')
+  if _SIDE.value == 18:
+    raise MemoryError
+  if _SIDE.value == 19:
+    'caf\udce9.jpg'.encode()
+  if _SIDE.value == 20:
+    raise tf.errors.DataLossError(
+      None, None, "Graph execution error:\n\nNode: 'x'\ntorn\n\t [[{{node"
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,6 +55,9 @@ def main():
     (['--invocation_test_side=15'], 2, 'invocation_test: error: --output=x: there is no folder'),
     (['--invocation_test_side=17'], 2, 'invocation_test: error: momentum must be in [0, 1).\n'),
     (['--invocation_test_side=16'], 1, 'error: out.json: No space left on device.\n'),
+    (['--invocation_test_side=18'], 1, 'error: out of memory. Try smaller batches'),
+    (['--invocation_test_side=19'], 1, "error: a name or a text is not UTF-8: 'utf-8' codec"),
+    (['--invocation_test_side=20'], 1, 'error: TensorFlow: torn. --verbose shows where.'),
     (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
     (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),
     (['--invocation_test_kind=c'], 2, 'value should be one of <a|b>'),

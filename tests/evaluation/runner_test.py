@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import math
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -204,6 +205,16 @@ def test_an_image_whose_scores_are_not_finite_is_named(run, tmp_path):
     pytest.raises(NonFiniteError, match='not finite for image [0-5] and'),
   ):
     evaluator.score(checkpoint)
+
+
+def test_a_damaged_record_is_named(run, tmp_path):
+  data_dir = shutil.copytree(run.data_dir, tmp_path / 'data')
+  path = data_dir / run.manifest.split('train').shards[0].file
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
+  with pytest.raises(DataError, match=f'{path.name}: record 3 .* is damaged, its checksum'):
+    dataclasses.replace(run, data_dir=str(data_dir)).evaluate(views=('center',))
 
 
 def test_a_scale_below_the_image_size_is_refused(run):

@@ -3,6 +3,7 @@ import dataclasses
 import glob
 import io
 import os
+import pathlib
 import signal
 
 import numpy as np
@@ -161,17 +162,27 @@ def test_resuming_on_several_devices_equals_an_uninterrupted_run(data, tmp_path)
     np.testing.assert_array_equal(got[name], value, err_msg=name)
 
 
-def test_a_damaged_record_ends_the_run_and_its_file_is_named(data, tmp_path, monkeypatch):
-  data_dir, manifest = data
-  path = tmp_path / 'data' / manifest.split('train').shards[0].file
+def damage_first_shard(data_dir, manifest, split):
+  """Flips a bit; returns what the error has to say."""
+  path = pathlib.Path(data_dir, manifest.split(split).shards[0].file)
   content = bytearray(path.read_bytes())
   content[len(content) // 2] ^= 1
   path.write_bytes(content)
-  with pytest.raises(DataError, match=f'{path.name}: record [0-9]+ .* is damaged'):
+  return f'{path.name}: record [0-9]+ .* is damaged'
+
+
+@pytest.mark.parametrize('split', ['train', 'validation'])
+def test_a_damaged_record_is_found_before_step_0_and_its_file_is_named(data, tmp_path, split):
+  message = damage_first_shard(*data, split)
+  with pytest.raises(DataError, match=message):
     train(data, tmp_path / 'run')
-  assert not list((tmp_path / 'run').iterdir())  # found before step 0
-  monkeypatch.setattr(loop, '_LABELS_CHECKED', 0)
-  with pytest.raises(DataError, match=f'{path.name}: record [0-9]+ .* is damaged'):
+  assert not list((tmp_path / 'run').iterdir())
+
+
+def test_a_damaged_record_that_is_met_later_is_named(data, tmp_path, monkeypatch):
+  message = damage_first_shard(*data, 'train')
+  monkeypatch.setattr(loop, '_RECORDS_CHECKED', 0)
+  with pytest.raises(DataError, match=message):
     train(data, tmp_path / 'run', epochs=9.0)
 
 

@@ -17,7 +17,6 @@ _NEWEST = re.compile(r'^model_checkpoint_path: "(.*)"$', re.MULTILINE)
 _LISTED = re.compile(r'^all_model_checkpoint_paths: "(.*)"$', re.MULTILINE)
 _V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
 _RUN_FILE = re.compile(rf'({re.escape(RUN_NAME)}-\d+)\.(index|json|data-\d{{5}}-of-\d{{5}})')
-_LONGEST_NAME = 255  # bytes, of any file system in use; a damaged state file can hold longer ones
 _TENSORFLOW_TEMPORARIES = '*.tempstate*'
 
 
@@ -122,9 +121,7 @@ def read_state(folder: str) -> list[str]:
   # TensorFlow writes absolute paths, which in a copied run still point to the original.
   names = [os.path.basename(path) for path in [*_LISTED.findall(state), *newest]]
   return [
-    name
-    for i, name in enumerate(names)
-    if 0 < len(name.encode()) <= _LONGEST_NAME and name not in names[i + 1 :]
+    name for i, name in enumerate(names) if files.is_name(name) and name not in names[i + 1 :]
   ]
 
 

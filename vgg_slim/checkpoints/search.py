@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from vgg_slim import op_errors
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
@@ -90,7 +91,7 @@ def find_damage(checkpoint: str) -> str | None:
     needed = _num_bytes(reader)
   except _ERRORS as error:
     # TensorFlow puts the reason after a general sentence about corrupt files.
-    return f'its index cannot be read ({_first_line(error).rpartition(": ")[2]})'
+    return f'its index cannot be read ({_reason(error).rpartition(": ")[2]})'
   stored = sum(path.stat().st_size for path in paths if path.suffix != '.index')
   if stored < needed and not is_v1:
     return f'its data file has {stored} bytes instead of {needed}'
@@ -119,7 +120,7 @@ def restore(saver: tf.train.Saver, session: tf.Session, checkpoint: str) -> None
     saver.restore(session, checkpoint)
   except (ValueError, tf.errors.OpError) as error:
     raise DamagedCheckpointError(
-      f'{checkpoint} cannot be read: {find_damage(checkpoint) or _first_line(error)}.'
+      f'{checkpoint} cannot be read: {find_damage(checkpoint) or _reason(error)}.'
     ) from error
 
 
@@ -136,7 +137,7 @@ def global_step(checkpoint: str) -> int:
     return int(reader.get_tensor('global_step'))
   except (IndexError, RuntimeError, tf.errors.OpError) as error:
     raise DamagedCheckpointError(
-      f'{checkpoint} cannot be read: {find_damage(checkpoint) or _first_line(error)}.'
+      f'{checkpoint} cannot be read: {find_damage(checkpoint) or _reason(error)}.'
     ) from error
 
 
@@ -199,7 +200,7 @@ def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
   try:
     return tf.train.load_checkpoint(checkpoint)
   except _ERRORS as error:
-    reason = find_damage(checkpoint) or _first_line(error)
+    reason = find_damage(checkpoint) or _reason(error)
     raise DamagedCheckpointError(f'{checkpoint} cannot be read: {reason}.') from error
 
 
@@ -213,6 +214,7 @@ def _num_bytes(reader: tf.train.NewCheckpointReader) -> int:
   )
 
 
-def _first_line(error: Exception) -> str:
-  text = error.message if isinstance(error, tf.errors.OpError) else str(error)
-  return text.partition('\n')[0].rstrip('.')
+def _reason(error: Exception) -> str:
+  if isinstance(error, tf.errors.OpError):
+    return op_errors.reason(error)
+  return str(error).partition('\n')[0].rstrip('.')

@@ -129,10 +129,26 @@ def run(
     raise
   except OSError as error:  # such as a disk that became full
     _fail(name, f'{error.filename or "output"}: {error.strerror or _one_line(error)}.', 1)
+  except MemoryError:
+    _fail(name, 'out of memory. Try smaller batches or images.', 1)
+  except UnicodeError as error:
+    _fail(name, f'a name or a text is not UTF-8: {_one_line(error)}.', 1)
+  except Exception as error:
+    if not (reason := _tensorflow_reason(error)):
+      raise
+    _fail(name, f'TensorFlow: {reason}. --verbose shows where.', 1)
   except KeyboardInterrupt as interrupt:
     number = interrupt.args[0] if interrupt.args else signal.SIGINT
     _fail(name, 'interrupted.', 128 + number)
   sys.exit(0)
+
+
+def _tensorflow_reason(error: Exception) -> str | None:
+  """The reason of an error of TensorFlow that no other module expects; None for other errors."""
+  if 'tensorflow' not in sys.modules:
+    return None
+  op_errors = importlib.import_module('vgg_slim.op_errors')
+  return op_errors.reason(error) if op_errors.is_op_error(error) else None
 
 
 def _split_command(argv: list[str]) -> tuple[list[str], list[str]]:

@@ -222,7 +222,7 @@ def _has_known_names(value: Any) -> bool:
 
 
 def _is_file_name(value: Any) -> bool:
-  return isinstance(value, str) and value not in ('', '.', '..') and '/' not in value
+  return isinstance(value, str) and files.is_name(value)
 
 
 _COUNT = (_is_count, 'an integer of at least 0')

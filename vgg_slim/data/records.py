@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from vgg_slim import op_errors
 from vgg_slim.compat import tf
 from vgg_slim.data import example_proto
 from vgg_slim.errors import DataError
@@ -59,15 +60,18 @@ def read_examples(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         name = features[example_proto.FILENAME].bytes_list.value
         yield name[0].decode() if name else '', features[example_proto.ENCODED].bytes_list.value[0]
     except tf.errors.OpError as error:
-      raise DataError(f'{path} cannot be read: {error.message}') from error
+      raise DataError(f'{path} cannot be read: {op_errors.reason(error)}.') from error
 
 
-def check_records(paths: Iterable[str], num_classes: int, limit: int | None = None) -> None:
+def check_records(
+  paths: Iterable[str], num_classes: int | None = None, limit: int | None = None
+) -> None:
   """Checks records and their labels without decoding images.
 
   Args:
     paths: paths of TFRecord files.
-    num_classes: number of classes; labels must be in 0 .. num_classes - 1.
+    num_classes: number of classes; labels must be in 0 .. num_classes - 1. With None they are not
+      checked.
     limit: number of records to read from each file; None reads all.
 
   Raises:
@@ -77,16 +81,21 @@ def check_records(paths: Iterable[str], num_classes: int, limit: int | None = No
     number = 0
     try:
       for serialized in islice(tf.io.tf_record_iterator(path), limit):
-        example = tf.train.Example.FromString(serialized)
-        labels = list(example.features.feature[example_proto.LABEL].int64_list.value)
-        if len(labels) != 1 or not 0 <= labels[0] < num_classes:
-          raise DataError(
-            f'{path}: record {number} (from 0) has label {", ".join(map(str, labels)) or "none"}; '
-            f'with {counted(num_classes, "class")}, 0 to {num_classes - 1} are allowed.'
-          )
+        if num_classes is not None:
+          _check_label(serialized, num_classes, f'{path}: record {number} (from 0)')
         number += 1
     except tf.errors.DataLossError as error:
       raise DataError(
         f'{path}: record {number} (from 0) is damaged, its checksum is wrong. Convert the data set '
         'again.'
       ) from error
+
+
+def _check_label(serialized: bytes, num_classes: int, where: str) -> None:
+  example = tf.train.Example.FromString(serialized)
+  labels = list(example.features.feature[example_proto.LABEL].int64_list.value)
+  if len(labels) != 1 or not 0 <= labels[0] < num_classes:
+    raise DataError(
+      f'{where} has label {", ".join(map(str, labels)) or "none"}; '
+      f'with {counted(num_classes, "class")}, 0 to {num_classes - 1} are allowed.'
+    )

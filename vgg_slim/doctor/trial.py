@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from vgg_slim import sessions
+from vgg_slim import op_errors, sessions
 from vgg_slim.checkpoints import contract as contracts
 from vgg_slim.checkpoints import restore, search
 from vgg_slim.checkpoints.contract import Contract
@@ -111,7 +111,7 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
       return failure('dry step', error)
     # Mostly from a GPU: out of memory, or the wrong version of cuDNN.
     except tf.errors.OpError as error:
-      text = f'{type(error).__name__}: {error.message.splitlines()[0]}'
+      text = f'{type(error).__name__}: {op_errors.reason(error)}'
       return Finding(FAIL, 'dry step', text, _remedy_of_failure(config))
     if result.stopped_by:  # the training loop catches Ctrl-C
       raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgg_slim import sessions
+from vgg_slim import op_errors, sessions
 from vgg_slim.checkpoints import restore
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
@@ -125,7 +125,7 @@ class Predictor:
     try:
       return self._session.run(self._image, {self._encoded: encoded})
     except tf.errors.InvalidArgumentError as error:
-      raise DataError(error.message.splitlines()[0]) from error
+      raise DataError(f'{op_errors.reason(error)}.') from error
 
   def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
     """Class probabilities of prepared images, float32 [N, K]; images of one size share a batch."""

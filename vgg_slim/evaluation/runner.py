@@ -190,7 +190,7 @@ class Evaluator:
       except tf.errors.OutOfRangeError:
         return
       except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        raise pipeline.reading_error(error) from error
+        raise pipeline.reading_error(error, self._paths) from error
 
 
 def _step(checkpoint: str) -> int | None:

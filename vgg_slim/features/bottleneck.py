@@ -123,7 +123,7 @@ def run_extraction(
           except tf.errors.OutOfRangeError:
             return
           except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            raise pipeline.reading_error(error) from error
+            raise pipeline.reading_error(error, paths) from error
           batch = batch._replace(names=np.array([name.decode() for name in batch.names], 'U'))
           check_finite(batch.features, checkpoint, batch.names.__getitem__)
           yield batch

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from vgg_slim import sessions
+from vgg_slim import op_errors, sessions
 from vgg_slim.compat import slim, tf
 from vgg_slim.errors import DataError, TrainingError
 from vgg_slim.training.graph import LOSS_CHECK
@@ -28,12 +28,12 @@ def explain_data_errors(check_data: Callable[[], None]) -> Iterator[None]:
     yield
   except tf.errors.DataLossError as error:
     check_data()
-    raise DataError(f'A record is damaged: {_first_line(error)}') from error
+    raise DataError(f'A record is damaged: {op_errors.reason(error)}') from error
   except tf.errors.InvalidArgumentError as error:
     if not any(text in error.message for text in _DATA_ERRORS):
       raise
     check_data()
-    raise DataError(f'An image cannot be used for training: {_first_line(error)}') from error
+    raise DataError(f'An image cannot be used for training: {op_errors.reason(error)}') from error
 
 
 @contextlib.contextmanager
@@ -118,7 +118,3 @@ def _network_values(session: tf.Session) -> dict[str, np.ndarray]:
     local = tf.distribute.get_strategy().experimental_local_results
     variables = [local(variable)[0] for variable in variables]
   return {v.op.name: value for v, value in zip(variables, session.run(variables), strict=True)}
-
-
-def _first_line(error: tf.errors.OpError) -> str:
-  return error.message.splitlines()[0]

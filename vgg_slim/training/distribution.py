@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from vgg_slim import locks, sessions
+from vgg_slim import locks, op_errors, sessions
 from vgg_slim.compat import own_arg_scopes, tf
 from vgg_slim.configs.distribution import DistributionConfig
 from vgg_slim.errors import ConfigError, TrainingError, WorkerLostError
@@ -141,7 +141,7 @@ class Distribution:
     except WORKER_LOSSES as error:
       raise WorkerLostError(
         f'worker {self.cluster.index} lost its connection to the others '
-        f'({type(error).__name__}: {_first_line(error)}). Start all workers again to resume.'
+        f'({type(error).__name__}: {op_errors.reason(error)}). Start all workers again to resume.'
       ) from error
 
   def _replica(self) -> Replica:
@@ -258,9 +258,5 @@ def _create_worker(
     )
   except tf.errors.OpError as error:
     address = cluster.workers[cluster.index]
-    raise WorkerLostError(f'cannot listen on {address}: {_first_line(error)}') from error
+    raise WorkerLostError(f'cannot listen on {address}: {op_errors.reason(error)}') from error
   return Distribution(strategy, session_config, cluster, server)
-
-
-def _first_line(error: tf.errors.OpError) -> str:
-  return error.message.partition('\n')[0]

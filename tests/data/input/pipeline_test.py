@@ -259,7 +259,7 @@ class TestEvalBatch:
     paths = write_shards(tmp_path, [(8, 8), (300, 2), (8, 8)])
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
       self.run(paths, test_scale=256, batch_size=4)
-    assert str(pipeline.reading_error(caught.value)).startswith(
+    assert str(pipeline.reading_error(caught.value, paths)).startswith(
       '1: 2 x 300 pixels become 256 x 38400, more than the 4194304 pixels that can be scored as '
       'a whole: score the central square with --views=center'
     )
@@ -271,7 +271,7 @@ class TestEvalBatch:
     paths = write_shards(tmp_path, [(8, 8), (1200, 2)])
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
       self.run(paths, test_scale=256, batch_size=4, crop_size=224)
-    assert str(pipeline.reading_error(caught.value)).startswith(
+    assert str(pipeline.reading_error(caught.value, paths)).startswith(
       '1: 2 x 1200 pixels become 256 x 153600, more than the 33554432 pixels that can be cut into '
       'crops: reduce Q'
     )

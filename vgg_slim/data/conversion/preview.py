@@ -8,7 +8,6 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import graph
 
 
@@ -55,4 +54,4 @@ def run_preview(
       session.run(batch.initializer)
       return session.run((images, batch.labels))
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-      raise DataError(f'A record cannot be read: {error.message.splitlines()[0]}') from error
+      raise pipeline.reading_error(error, paths) from error

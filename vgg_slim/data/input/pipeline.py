@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from vgg_slim import op_errors
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import PreprocessingConfig
 from vgg_slim.data import records
@@ -272,14 +273,17 @@ def _checked_size(
     return tf.identity(size)
 
 
-def reading_error(error: tf.errors.OpError) -> DataError:
-  """Returns the error to show the user when a batch cannot be read."""
-  # TensorFlow gives the reason in the line before the first node of its trace.
-  match = re.search(r'^(.*)\n\t \[\[\{\{node', error.message, re.MULTILINE)
-  reason = match[1] if match else error.message.splitlines()[0]
+def reading_error(error: tf.errors.OpError, paths: Sequence[str]) -> DataError:
+  """Returns the error to show the user when a batch from the shards `paths` cannot be read."""
+  if isinstance(error, tf.errors.DataLossError):
+    try:
+      records.check_records(paths)
+    except DataError as named:
+      return named
+  reason = op_errors.reason(error)
   if asserted := re.search(r'assertion failed: \[(.*)\]', reason):
     return DataError(f'{asserted[1]}.')
-  return DataError(f'A record cannot be read: {reason}')
+  return DataError(f'A record cannot be read: {reason}.')
 
 
 def _iterate(dataset: tf.data.Dataset) -> Batch:
