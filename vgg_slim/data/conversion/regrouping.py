@@ -15,7 +15,7 @@ from vgg_slim.data import manifest, record_framing, shards
 from vgg_slim.data.conversion import audit, preparation, shard_plans
 from vgg_slim.data.conversion.content_digest import DIGEST_BYTES
 from vgg_slim.data.conversion.shard_plans import ShardPlan
-from vgg_slim.data.conversion.splitting import SplitPlan
+from vgg_slim.data.conversion.splitting import SplitPlan, labels_of
 from vgg_slim.data.sources.labeled_images import Source
 
 
@@ -88,13 +88,14 @@ def keep_together(
   is_validation = np.repeat(
     [shard.split == 'validation' for shard in drawn], [len(shard.plan.order) for shard in drawn]
   )
-  labels = np.concatenate([shard.plan.labels() for shard in drawn])
+  labels = labels_of(source.splits['train'])[indices]
   moves = plan_moves(digests, is_validation, indices, labels)
   if not moves:
     return list(planned), dict(written)
   digest_of = {
-    int(index): digests[DIGEST_BYTES * i : DIGEST_BYTES * (i + 1)]
-    for i, index in enumerate(indices)
+    index: digest
+    for index, digest in zip(indices.tolist(), _split_digests(digests), strict=True)
+    if index in moves
   }
   arriving = _assign(drawn, moves)
   result, rewritten = [], dict(written)
@@ -103,7 +104,13 @@ def keep_together(
     is_drawn = shard.split != 'test'
     if arrivals or (is_drawn and any(index in moves for index in shard.plan.order.tolist())):
       shard, rewritten[shard.file] = _rewrite(
-        folder, source, shard, written[shard.file].audit, moves, arrivals, digest_of, smaller_side
+        folder,
+        source,
+        shard,
+        written[shard.file].audit,
+        moves,
+        {index: digest_of[index] for index in arrivals},
+        smaller_side,
       )
     result.append(shard)
   return result, rewritten
@@ -135,14 +142,23 @@ def _rewrite(
   shard: ShardPlan,
   old: audit.Audit,
   moves: Mapping[int, str],
-  arrivals: Sequence[int],
-  digest_of: Mapping[int, bytes],
+  arriving: Mapping[int, bytes],
   smaller_side: int | None,
 ) -> tuple[ShardPlan, Written]:
-  """Writes a shard without the images that leave it and with those that arrive."""
+  """Writes a shard without the images that leave it and with those that arrive.
+
+  Args:
+    folder: folder of the shards.
+    source: data set.
+    shard: the shard as it is.
+    old: its audit.
+    moves: see `plan_moves`.
+    arriving: digest of each image that arrives.
+    smaller_side: see `keep_together`.
+  """
   images, old_order = shard.plan
-  leaving = [i for i, index in enumerate(old_order) if int(index) in moves]
-  order = np.concatenate([np.delete(old_order, leaving), np.array(arrivals, np.int64)])
+  leaving = [i for i, index in enumerate(old_order.tolist()) if index in moves]
+  order = np.concatenate([np.delete(old_order, leaving), np.array([*arriving], np.int64)])
   if shard.split == 'validation':
     order.sort()
   total = copy.deepcopy(old)
@@ -150,29 +166,29 @@ def _rewrite(
     total.remove(preparation.prepare(shard_plans.make_task(source, shard, [i], smaller_side)).audit)
   frames = {}
   plan = shard._replace(plan=SplitPlan(images, order), on_sheet=frozenset())
-  for index in arrivals:
+  for index in arriving:
     # An image that arrives is counted like most others of its split: no pixels are sampled.
     alone = plan._replace(plan=SplitPlan(images, np.array([index])), first=1)
     prepared = preparation.prepare(shard_plans.make_task(source, alone, [0], smaller_side))
     total.merge(prepared.audit)
     frames[index] = prepared.frames
-  total.digests = bytearray(b''.join(digest_of[int(index)] for index in order))
+  digest_of = dict(zip(old_order.tolist(), _split_digests(old.digests), strict=True)) | arriving
+  total.digests = bytearray(b''.join(digest_of[index] for index in order.tolist()))
   path = folder / shard.file
+  records = (record_framing.frame(record) for _, record in record_framing.iterate_records(path))
+  # Images that were left out have no record.
+  frame_of = zip((i for i in old_order.tolist() if any(digest_of[i])), records, strict=True)
+  staying = (frame for index, frame in frame_of if index not in moves)
 
   def new_frames() -> Iterator[bytes]:
-    records = record_framing.iterate_records(path)
-    # The images that stay are in the same order as before.
-    staying = (
-      record
-      for index, (_, record) in zip(
-        (int(i) for i in old_order if any(digest_of[int(i)])), records, strict=True
-      )
-      if index not in moves
-    )
-    for index in order.tolist():
+    for index in order.tolist():  # those that stay are in the same order as before
       if index in frames:
         yield from frames[index]
       elif any(digest_of[index]):
-        yield record_framing.frame(next(staying))
+        yield next(staying)
 
   return plan, Written(shards.write_shard(path, new_frames()), total)
+
+
+def _split_digests(digests: bytes | bytearray) -> list[bytes]:
+  return [bytes(digests[i : i + DIGEST_BYTES]) for i in range(0, len(digests), DIGEST_BYTES)]
