@@ -142,7 +142,7 @@ def _rewrite(
   shard: ShardPlan,
   old: audit.Audit,
   moves: Mapping[int, str],
-  arriving: Mapping[int, bytes],
+  arriving: dict[int, bytes],
   smaller_side: int | None,
 ) -> tuple[ShardPlan, Written]:
   """Writes a shard without the images that leave it and with those that arrive.
