@@ -136,3 +136,10 @@ def test_names_without_a_class(open_paths):
 def test_only_folders_and_archives_have_names():
   with pytest.raises(ConfigError, match='labels_from=prefix is for folder, tar, zip, not'):
     catalog.open_source('digits', labels_from='prefix')
+
+
+def test_a_class_that_is_called_like_a_split_is_named(open_paths):
+  paths = ['cat/1.png', 'dog/1.png', 'test/1.png']
+  (note,) = open_paths(paths).notes
+  assert note.startswith('test is taken for a class, as the folders beside it are')
+  assert not open_paths(paths, class_names=('cat', 'dog', 'test')).notes

@@ -115,6 +115,11 @@ def arrange(
     elif not by_class:
       notes.append(f'{here} has no images and is left out.')
     left_out += unlabeled
+  if not labels_are_given and (doubtful := list(filter(split_names.split_of, class_names or ()))):
+    notes.append(
+      f'{listed(doubtful)} is taken for a class, as the folders beside it are; if it is a split, '
+      'put these into a folder train.'
+    )
   skipped_files = (*files.others, *(around + name for name in left_out))
   return Layout(
     around, tuple(class_names or ()), splits, tuple(sorted(skipped_files)), tuple(notes)
