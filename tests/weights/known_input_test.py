@@ -75,15 +75,32 @@ def test_a_copy_is_known_by_its_checksum_under_any_name(tmp_path, monkeypatch):
 
 def test_the_assumption_is_said_with_its_reason():
   known = known_input.Known(published.KERAS, 'its checksum is that of keras/vgg16', True)
-  assert known_input.describe_assumption(known) == (
+  assert known_input.describe_assumption(known, 'keras') == (
     'input: B, G, R in 0..255 minus R, G, B 123.68,116.779,103.939, because its checksum is that '
     'of keras/vgg16.'
   )
   known = known_input.Known(published.TORCHVISION, 'E', True)
   assert 'minus R, G, B 123.675,116.28,103.53, divided by 58.395,57.12,57.375, because E.' in (
-    known_input.describe_assumption(known)
+    known_input.describe_assumption(known, 'keras')
   )
-  unknown = known_input.describe_assumption(None)
-  assert 'assumed to be R, G, B in 0..255 minus 123.68,116.779,103.939' in unknown
-  assert '--bgr' in unknown
-  assert 'tools/predict' in unknown
+
+
+@pytest.mark.parametrize(
+  ('framework', 'advice'),
+  [
+    ('keras', 'After training on the pixels of Keras, give --bgr; after training on 0..1, --rgb_m'),
+    (
+      'torch',
+      'of torchvision, give --rgb_mean=123.675,116.28,103.53 --rgb_std=58.395,57.12,57.375;',
+    ),
+    ('npz', 'tells. After training on 0..1, give --rgb_mean=0,0,0 --pixel_scale=0.00392157. Check'),
+  ],
+)
+def test_an_unknown_file_gets_the_assumption_and_the_way_to_check_it(framework, advice):
+  unknown = known_input.describe_assumption(None, framework)
+  assert 'assumed to be R, G, B in 0..255 minus 123.68,116.779,103.939, because' in unknown
+  assert advice in unknown
+  assert unknown.endswith(
+    'Check it with tools/predict on an image whose class you know; the comparison with the source '
+    'cannot.'
+  )

@@ -124,7 +124,7 @@ def _with_known_input(request: ImportRequest, foreign: ForeignWeights) -> tuple[
       rgb_mean=publisher.rgb_mean,
       class_names=request.class_names or (imagenet_classes.names() if is_imagenet else None),
     )
-  return request, known_input.describe_assumption(known)
+  return request, known_input.describe_assumption(known, foreign.framework)
 
 
 def _choose_sizes(spec: NetSpec, request: ImportRequest, guess: Sizes) -> Sizes:

@@ -104,20 +104,42 @@ def _find(foreign: ForeignWeights, endings: tuple[str, ...]) -> str | None:
   return None
 
 
-def describe_assumption(known: Known | None) -> str:
-  """Returns one line that says how pixels are taken to reach the source network, and why."""
+def describe_assumption(known: Known | None, framework: str) -> str:
+  """Returns one line that says how pixels are taken to reach the source network, and why.
+
+  Args:
+    known: what the file was recognized as.
+    framework: framework of the file, as in `ForeignWeights`.
+  """
   if known is None:
     return (
       f'input: assumed to be R, G, B in 0..255 minus {_join(IMAGENET_RGB_MEAN)}, because the file '
-      'is not recognized and holds nothing that tells; '
-      '--bgr, --rgb_mean, --rgb_std and --pixel_scale change it. Check it with tools/predict on an '
-      'image whose class you know; the comparison with the source cannot.'
+      f'is not recognized and holds nothing that tells. {_advise(framework)}Check it with '
+      'tools/predict on an image whose class you know; the comparison with the source cannot.'
     )
   publisher = known.publisher
   divided = f', divided by {_join(publisher.rgb_std)}' if publisher.rgb_std else ''
   return (
     f'input: {"B, G, R" if publisher.bgr else "R, G, B"} in 0..255 minus R, G, B '
     f'{_join(publisher.rgb_mean)}{divided}, because {known.evidence}.'
+  )
+
+
+def _advise(framework: str) -> str:
+  """Returns the flags for networks that were trained like the published ones of a framework."""
+  publishers = [layout.publisher for layout in _LAYOUTS]
+  publisher = next((p for p in publishers if p.framework == framework), published.SLIM)
+  flags = ['--bgr'] if publisher.bgr else []
+  if publisher.rgb_mean != IMAGENET_RGB_MEAN:
+    flags.append(f'--rgb_mean={_join(publisher.rgb_mean)}')
+  if publisher.rgb_std:
+    flags.append(f'--rgb_std={_join(publisher.rgb_std)}')
+  unscaled = '--rgb_mean=0,0,0 --pixel_scale=0.00392157'
+  if not flags:
+    return f'After training on 0..1, give {unscaled}. '
+  return (
+    f'After training on the pixels of {publisher.name}, give {" ".join(flags)}; after training on '
+    f'0..1, {unscaled}. '
   )
 
 
