@@ -137,7 +137,8 @@ def _remedy_of_large_loss(config: TrainConfig) -> str:
   start, initializer = config.fine_tune, config.net.initializer
   remedies = []
   if start.checkpoint_path is None:
-    if max(np.ravel(config.preprocessing.pixel_scale)) > _SMALL_SCALE:
+    pixels = config.preprocessing
+    if not pixels.per_image_standardization and max(np.ravel(pixels.pixel_scale)) > _SMALL_SCALE:
       remedies.append(f'--pixel_scale={_SMALL_SCALE}')
     if initializer != NetConfig.initializer:
       remedies.append(f'--initializer={NetConfig.initializer}')
