@@ -12,6 +12,7 @@ from vgg_slim import wording
     (1, 'training image', '1 training image'),
     (3, 'batch', '3 batches'),
     (2, 'entry', '2 entries'),
+    (2, 'epoch', '2 epochs'),
     (2, 'day', '2 days'),
   ],
 )

@@ -18,7 +18,7 @@ def counted(number: int, noun: str) -> str:
   """
   if number == 1:
     return f'1 {noun}'
-  if noun.endswith(('s', 'x', 'ch', 'sh')):
+  if noun.endswith(('s', 'x', 'ch', 'sh')) and not noun.endswith('epoch'):
     return f'{number} {noun}es'
   if noun.endswith('y') and noun[-2] not in 'aeiou':
     return f'{number} {noun[:-1]}ies'

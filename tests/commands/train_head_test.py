@@ -10,10 +10,12 @@ import pytest
 
 from tests.testing import graph_session, make_contract, make_data_set
 from vgg_slim import locks
+from vgg_slim.checkpoints import search
 from vgg_slim.checkpoints.contract import contract_path, load_contract, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
+from vgg_slim.training.history import read_history
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -46,6 +48,7 @@ def folder(tmp_path_factory):
   )
   assert extracted.returncode == 0, extracted.stderr
   assert 'Wrote features/train.npz: pool5 of 18 images.' in extracted.stdout
+  (folder / 'old_history').mkdir()
   return folder
 
 
@@ -85,7 +88,7 @@ def test_features_are_extracted_only_once(folder):
   assert "features holds other features: layer 'pool5', now 'conv5/conv5_2'" in other.stderr
 
 
-def test_a_trained_head_becomes_a_checkpoint(folder):
+def test_a_trained_head_becomes_a_checkpoint_with_a_history(folder):
   trained = run(
     'vgg_slim.commands.train_head',
     folder,
@@ -93,14 +96,28 @@ def test_a_trained_head_becomes_a_checkpoint(folder):
     *('--classifier_activation=sigmoid', '--epochs=3', '--batch_size=6'),
   )
   assert trained.returncode == 0, trained.stderr
-  assert trained.stdout.startswith('3 epochs in ')
-  assert 'validation accuracy' in trained.stdout
+  lines = trained.stdout.splitlines()
+  assert lines[0] == (
+    'Head fc256 on 32 features of 18 images of 2 classes: adam, learning rate 0.002 falling to 0, '
+    'weight decay 1e-05, 3 epochs of 3 steps of 6 images.'
+  )
+  assert lines[1].startswith('3 epochs in ')
+  assert 'validation accuracy' in lines[1]
   _, contract = load_contract(str(folder / 'whole'))
   assert (contract.network.head, contract.network.num_logits, contract.class_names) == (
     'fc256',
     1,
     ('class_0', 'class_1'),
   )
+  history = read_history(str(folder / 'whole_history'))
+  assert [(row.step, row.epoch) for row in history] == [(3, 1), (6, 2), (9, 3)]
+  for name in ('', 'validation'):
+    assert list((folder / 'whole_history' / name).glob('events.out.tfevents.*'))
+  best = search.find(str(folder / 'whole_history' / 'best'))
+  accuracies = [row.validation_accuracy for row in history]
+  assert max(accuracies) == accuracies[search.global_step(best) // 3 - 1]
+  assert load_contract(best)[1] == contract
+  assert not list(folder.glob('.*partial*'))
 
 
 @pytest.mark.parametrize(
@@ -110,6 +127,7 @@ def test_a_trained_head_becomes_a_checkpoint(folder):
     (['--features=data', '--output=x', '--checkpoint_path=trunk'], 1, 'data holds no features'),
     (['--features=features', '--output=x', '--epochs=0'], 2, 'epochs must be at least 1, got 0'),
     (['--features=features', '--output=trunk', '--checkpoint_path=trunk'], 2, 'trunk.index'),
+    (['--features=features', '--output=old', '--checkpoint_path=trunk'], 2, 'old_history exists'),
     (['--features=features', '--output=trunk.json/x'], 2, 'trunk.json is not a folder'),
   ],
 )

@@ -54,10 +54,11 @@ def test_the_combined_checkpoint_gives_the_probabilities_of_the_head_on_features
   features, tmp_path, head, activation
 ):
   trunk, key, data, images = features
-  config = HeadConfig(head, activation, epochs=1, learning_rate=1e-4)
+  config = HeadConfig(head, activation, epochs=1, learning_rate=1e-2)
   trained = run_head_training(config, key, data)
   prefix = str(tmp_path / 'whole')
-  combine.write_combined_checkpoint(prefix, trunk, trained, combine.make_contract(key, config))
+  made = combine.make_contract(key, config)
+  combine.write_combined_checkpoint(prefix, trunk, trained.weights, trained.steps, made)
   loaded_prefix, contract = load_contract(prefix)
   assert loaded_prefix == prefix
   assert search.global_step(prefix) == trained.steps
@@ -75,10 +76,12 @@ def test_an_existing_checkpoint_is_not_overwritten(features, tmp_path):
   trunk, key, data, _ = features
   (tmp_path / 'whole.index').touch()
   config = HeadConfig('linear', epochs=1)
+  trained = run_head_training(config, key, data)
   with pytest.raises(ConfigError, match=r'whole.index exists; give another --output'):
     combine.write_combined_checkpoint(
       str(tmp_path / 'whole'),
       trunk,
-      run_head_training(config, key, data),
+      trained.weights,
+      trained.steps,
       combine.make_contract(key, config),
     )

@@ -6,9 +6,9 @@
       --test_scale=256 --passes=4 --output=features/photos_conv4
 
 OUTPUT holds one SPLIT.npz per split, with the arrays `features` [N, h, w, C], `labels` [N] and
-`names` [N] in the order of the files, and `features.json`, which records what they were computed
-from: with the same weights, preprocessing, data and layer, nothing is computed again.
-tools/train_head trains on them.
+`names` [N] in the order of the records, in which the images of the training split are shuffled, and
+`features.json`, which records what they were computed from: with the same weights, preprocessing,
+data and layer, nothing is computed again. tools/train_head trains on them.
 
 The first pass sees the central crop of each image, --image_size pixels wide, after the image was
 resized to a smaller side of --test_scale. With --passes=P, the training split is seen P - 1 more

@@ -2,32 +2,42 @@
 
   tools/train_head --features=features/photos --weights=imagenet --output=weights/photos
   tools/train_head --features=features/cats --checkpoint_path=weights/vgg16 --output=weights/cats \\
-      --head=fc256 --classifier_activation=sigmoid --optimizer=rmsprop --epochs=50
+      --head=average --classifier_activation=sigmoid --early_stop_patience=10
   tools/predict --checkpoint_path=weights/photos cat.jpg
+  tools/plot --what=history --train_dir=weights/photos_history
 
 --features is a folder written by tools/extract_features, and the checkpoint is the one that the
 features were extracted with. OUTPUT is a checkpoint of the whole network with its contract; it
 predicts what the head predicts on the features, and the other tools take it like any checkpoint.
 Heads whose names start with `average` average the feature map first (GAP), the others flatten it.
+
+The folder OUTPUT_history holds the curves, as the folder of a run does: metrics.csv, and event
+files for TensorBoard. OUTPUT is the head after the last epoch. The one after the best epoch in
+validation is in OUTPUT_history/best, which the other tools take as --train_dir.
 """
 
+import contextlib
 import pathlib
+import shlex
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from vgg_slim.checkpoints import staging
-from vgg_slim.commands import invocation, progress
+from vgg_slim.checkpoints import contract, prefixes, staging
+from vgg_slim.commands import installation, invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags, field_flags
+from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import CheckpointError
 from vgg_slim.features import cache
 from vgg_slim.features.head_config import HeadConfig
 from vgg_slim.wording import counted
 
 if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
-  from vgg_slim.features import head
+  from vgg_slim.features.head import BestEpoch, TrainedHead
+  from vgg_slim.training.epoch_log import EpochLog
+  from vgg_slim.training.history import EpochMetrics
 
 checkpoint_flags.define()
 checkpoint_flags.define_weights()
@@ -40,9 +50,10 @@ def main() -> None:
   """Trains the head on the features and writes the checkpoint of the whole network."""
   features, output = invocation.required(_FEATURES, _OUTPUT)
   config = field_flags.from_flags(HeadConfig)
-  folder = pathlib.Path(features)
+  folder, history_folder = pathlib.Path(features), f'{output}_history'
   key = cache.read_key(folder)
   staging.check_checkpoint_is_free(output)
+  staging.check_is_free(pathlib.Path(history_folder))
   trunk, _ = checkpoint_flags.load_contract(needs_head=False)
   train = cache.read_features(cache.features_path(folder, 'train'))
   held_out = cache.features_path(folder, 'validation')
@@ -57,29 +68,77 @@ def main() -> None:
       f'The features in {folder} were extracted with other weights than those of {trunk}.'
     )
   started = time.monotonic()
-  with progress.show('Training', 'epochs') as report:
-    trained = head.run_head_training(
-      config, key, train, validation, lambda scores: report(scores.epoch, config.epochs)
-    )
-  print(_summary(trained.history, time.monotonic() - started))
-  combine.write_combined_checkpoint(output, trunk, trained, combine.make_contract(key, config))
+  recipe = head.choose_recipe(config, key, train)
+  print(head.describe(config, recipe, key, train), flush=True)
+  made = combine.make_contract(key, config)
+  with staging.staged_folder(history_folder) as staged:
+    with (
+      _open_log(staged, output, {**vars(config), **recipe._asdict()}) as log,
+      progress.show('Training', 'epochs') as show,
+    ):
+
+      def report(metrics: 'EpochMetrics') -> None:
+        _record(log, metrics)
+        show(round(metrics.epoch), recipe.epochs)
+
+      trained = head.run_head_training(config, key, train, validation, report, recipe)
+    print(_summary(trained, time.monotonic() - started))
+    if trained.best:
+      _write_best(staged / BEST_FOLDER, trunk, trained.best, made)
+    combine.write_combined_checkpoint(output, trunk, trained.weights, trained.steps, made)
   print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
-
-
-def _summary(history: Sequence['head.EpochScores'], seconds: float) -> str:
-  """Returns a line with the accuracies of the last epoch and of the best one."""
-  last = history[-1]
-  text = (
-    f'{counted(last.epoch, "epoch")} in {seconds:.1f} s: train accuracy {last.train_accuracy:.2%}'
+  if trained.best:
+    print(f'Best epoch:  {trained.best.text}, in {history_folder}/{BEST_FOLDER}.')
+  print(
+    f'Look at it:  {installation.call("plot")} --what=history '
+    f'--train_dir={shlex.quote(history_folder)}'
   )
-  epochs = {s.epoch: s.validation_accuracy for s in history if s.validation_accuracy is not None}
-  if not epochs:
+
+
+@contextlib.contextmanager
+def _open_log(folder: pathlib.Path, name: str, config: Mapping[str, Any]) -> Iterator['EpochLog']:
+  from vgg_slim.training import hparams
+  from vgg_slim.training.epoch_log import EpochLog
+
+  with contextlib.closing(EpochLog(str(folder), step=0, last_row=0)) as log:
+    settings = {key: value for key, value in config.items() if value is not None}
+    log.add_summary(0, hparams.describe_run(settings, name))
+    yield log
+
+
+def _record(log: 'EpochLog', metrics: 'EpochMetrics') -> None:
+  """Adds an epoch to the log, and the curves that a run draws at its steps."""
+  scalars = {
+    'loss': metrics.train_loss,
+    'accuracy': metrics.train_accuracy,
+    'learning_rate': metrics.learning_rate,
+    'images_per_second': metrics.images_per_second,
+  }
+  log.add_scalars(metrics.step, scalars)
+  log.add(metrics)
+
+
+def _write_best(
+  folder: pathlib.Path, trunk: str, best: 'BestEpoch', made: contract.Contract
+) -> None:
+  """Writes the head of the best epoch, joined to its trunk, as the only checkpoint of a folder."""
+  from vgg_slim.features import combine
+
+  folder.mkdir()
+  name = f'{prefixes.RUN_NAME}-{best.step}'
+  combine.write_combined_checkpoint(str(folder / name), trunk, best.weights, best.step, made)
+  prefixes.write_state(str(folder), [name])
+
+
+def _summary(trained: 'TrainedHead', seconds: float) -> str:
+  """Returns a line with the accuracies of the last epoch."""
+  last = trained.history[-1]
+  ended = f'Ended early: {trained.stop_reason}. ' if trained.stop_reason else ''
+  length = f'{counted(round(last.epoch), "epoch")} in {seconds:.1f} s'
+  text = f'{ended}{length}: train accuracy {last.train_accuracy:.2%}'
+  if last.validation_accuracy is None:
     return f'{text}; there is no validation split.'
-  best = max(epochs, key=lambda epoch: epochs[epoch])
-  return (
-    f'{text}, validation accuracy {epochs[last.epoch]:.2%} '
-    f'(best {epochs[best]:.2%} in epoch {best}).'
-  )
+  return f'{text}, validation accuracy {last.validation_accuracy:.2%}.'
 
 
 def run() -> None:

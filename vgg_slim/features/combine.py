@@ -1,11 +1,14 @@
 """Combines a trained head with its trunk into one ordinary checkpoint."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from vgg_slim import sessions
 from vgg_slim.checkpoints import restore, search, staging
 from vgg_slim.checkpoints.contract import Contract, contract_path, write_contract
 from vgg_slim.compat import tf
 from vgg_slim.features.cache import FeatureKey
-from vgg_slim.features.head import TrainedHead
 from vgg_slim.features.head_config import HeadConfig
 
 
@@ -16,14 +19,19 @@ def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
 
 
 def write_combined_checkpoint(
-  prefix: str, trunk_checkpoint: str, trained: TrainedHead, contract: Contract
+  prefix: str,
+  trunk_checkpoint: str,
+  weights: Mapping[str, np.ndarray],
+  step: int,
+  contract: Contract,
 ) -> None:
   """Writes a checkpoint of the whole network, and its contract.
 
   Args:
     prefix: prefix of the new checkpoint.
     trunk_checkpoint: prefix of the checkpoint that the features were extracted with.
-    trained: trained head.
+    weights: arrays of the head by variable name, including the scope of the network.
+    step: number of training steps that made them.
     contract: contract of the whole network.
 
   Raises:
@@ -35,13 +43,13 @@ def write_combined_checkpoint(
     side = contract.network.image_size
     restore.build_network(contract, tf.zeros([1, side, side, 3]))
     variables = {variable.op.name: variable for variable in tf.global_variables()}
-    trunk = [variable for name, variable in variables.items() if name not in trained.weights]
-    step = tf.train.get_or_create_global_step()
+    trunk = [variable for name, variable in variables.items() if name not in weights]
+    global_step = tf.train.get_or_create_global_step()
     trunk_names = search.inference_names(trunk_checkpoint, trunk)
     with sessions.open_session() as session, staging.staged_checkpoint(prefix) as staged:
       search.restore(tf.train.Saver(trunk_names), session, trunk_checkpoint)
-      for name, value in trained.weights.items():
+      for name, value in weights.items():
         variables[name].load(value, session)
-      step.load(trained.steps, session)
+      global_step.load(step, session)
       tf.train.Saver().save(session, staged, write_meta_graph=False, write_state=False)
       write_contract(contract_path(staged), contract)

@@ -1,5 +1,7 @@
 """Trains a head on extracted features, which takes seconds instead of hours."""
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -7,56 +9,65 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.compat import slim, tf
-from vgg_slim.configs.net import NetConfig
+from vgg_slim.configs.optimizer import OptimizerConfig
 from vgg_slim.errors import ConfigError, TrainingError
+from vgg_slim.features import regularization, standardization
 from vgg_slim.features.cache import FeatureKey, FeatureSet
-from vgg_slim.features.head_config import HeadConfig
+from vgg_slim.features.head_config import HeadConfig, Recipe
 from vgg_slim.nets import specs
 from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.heads import build_head
 from vgg_slim.nets.mode import Inference, Mode, Training
 from vgg_slim.nets.outputs import as_two_classes
 from vgg_slim.ops import weight_decay
+from vgg_slim.training import optimizers
+from vgg_slim.training.history import EpochMetrics
+from vgg_slim.training.hooks.patience import Patience
+from vgg_slim.wording import counted
 
-# Defaults of Keras where TensorFlow 1 differs: the tutorials of this method use Keras.
-OPTIMIZERS: dict[str, Callable[[float], tf.train.Optimizer]] = {
-  'rmsprop': lambda rate: tf.train.RMSPropOptimizer(rate, decay=0.9, epsilon=1e-7),
-  'momentum': lambda rate: tf.train.MomentumOptimizer(rate, momentum=0.9),
-  'adam': lambda rate: tf.train.AdamOptimizer(rate, epsilon=1e-7),
-}
+_EPSILON = 1e-7  # Keras's, for the optimizers that have one
 _SCORING_BATCH_SIZE = 512
 
+Weights = dict[str, np.ndarray]
 
-class EpochScores(NamedTuple):
-  """Loss and accuracy of one epoch.
+
+class BestEpoch(NamedTuple):
+  """The head after the best epoch.
 
   Attributes:
-    epoch: number of the epoch, from 1.
-    train_loss: mean cross-entropy of the training batches, with dropout.
-    train_accuracy: accuracy on the training batches, with dropout.
-    validation_loss: mean cross-entropy on the validation split; None if there is none.
-    validation_accuracy: accuracy on the validation split; None if there is none.
+    weights: arrays by variable name, including the scope of the network.
+    step: number of training steps up to the end of the epoch.
+    text: description of its validation, such as 'accuracy 0.9321, loss 0.2210 at step 1200'.
   """
 
-  epoch: int
-  train_loss: float
-  train_accuracy: float
-  validation_loss: float | None
-  validation_accuracy: float | None
+  weights: Weights
+  step: int
+  text: str
 
 
 class TrainedHead(NamedTuple):
   """Result of training a head.
 
   Attributes:
-    weights: arrays by variable name, including the scope of the network.
+    weights: arrays after the last epoch by variable name, including the scope of the network.
     steps: number of training steps.
-    history: scores of each epoch.
+    history: metrics of each epoch.
+    best: the best epoch; None if there is no validation split.
+    stop_reason: reason why training ended early; None if it did not.
   """
 
-  weights: dict[str, np.ndarray]
+  weights: Weights
   steps: int
-  history: list[EpochScores]
+  history: list[EpochMetrics]
+  best: BestEpoch | None
+  stop_reason: str | None
+
+
+class _Scores(NamedTuple):
+  """Mean cross-entropy and accuracy of some rows."""
+
+  loss: float
+  top_1_accuracy: float
 
 
 def check_features_fit_head(key: FeatureKey) -> None:
@@ -69,12 +80,44 @@ def check_features_fit_head(key: FeatureKey) -> None:
     )
 
 
+def choose_recipe(config: HeadConfig, key: FeatureKey, train: FeatureSet) -> Recipe:
+  """Returns the settings that are given, and those that suit the head and the features.
+
+  Raises:
+    ConfigError: the features are not the input of the network's heads.
+  """
+  check_features_fit_head(key)
+
+  def choose_weight_decay() -> float:
+    averages = specs.get(key.trunk.model).averages(config.head)
+    measured = standardization.measure(train.features, averages)
+    return regularization.choose_weight_decay(train.features, train.labels, measured, config.seed)
+
+  return config.choose_recipe(len(train.labels), choose_weight_decay)
+
+
+def describe(config: HeadConfig, recipe: Recipe, key: FeatureKey, train: FeatureSet) -> str:
+  """Returns a line with the settings of a training."""
+  averages = specs.get(key.trunk.model).averages(config.head)
+  num_features = math.prod(train.features.shape[-1 if averages else 1 :])
+  num_examples = len(train.labels)
+  steps = _steps_per_epoch(config, num_examples)
+  return (
+    f'Head {config.head} on {num_features:,} features of {num_examples:,} images of '
+    f'{len(key.class_names)} classes: {recipe.optimizer}, learning rate '
+    f'{recipe.learning_rate:g} falling to 0, weight decay {recipe.weight_decay:.2g}, '
+    f'{counted(recipe.epochs, "epoch")} of {counted(steps, "step")} of '
+    f'{counted(config.batch_size, "image")}.'
+  )
+
+
 def run_head_training(
   config: HeadConfig,
   key: FeatureKey,
   train: FeatureSet,
   validation: FeatureSet | None = None,
-  report: Callable[[EpochScores], None] | None = None,
+  report: Callable[[EpochMetrics], None] | None = None,
+  recipe: Recipe | None = None,
 ) -> TrainedHead:
   """Trains the head of a network on features in memory.
 
@@ -83,35 +126,37 @@ def run_head_training(
     key: key of the features.
     train: features to train on.
     validation: features to score after every epoch.
-    report: function called with the scores after every epoch.
+    report: function called with the metrics after every epoch.
+    recipe: what `choose_recipe` returns, if it was called before.
 
   Raises:
-    ConfigError: there is no such head, or the features are not the input of the network's heads.
+    ConfigError: the features are not the input of the network's heads.
     TrainingError: the loss is not finite.
   """
-  check_features_fit_head(key)
+  recipe = recipe or choose_recipe(config, key, train)
   with tf.Graph().as_default(), sessions.open_session() as session:
     tf.set_random_seed(config.seed)
-    graph = _Graph(config, key, train.features.shape[1:])
+    training = _Training(session, config, recipe, key, train)
+    best = Patience('best', config.best_metric)
+    early_stop = Patience('early_stop', config.best_metric, config.early_stop_min_delta)
     session.run(tf.global_variables_initializer())
-    history = []
-    for epoch in range(1, config.epochs + 1):
-      scores = [
-        (len(rows), *session.run([graph.train_op, graph.hits], graph.feed(train, rows)))
-        for rows in _shuffled_batches(len(train.labels), config.batch_size, (config.seed, epoch))
-      ]
-      train_loss, train_accuracy = _mean(scores)
-      _check_loss('training', train_loss, epoch)
-      validation_scores: tuple[float, float] | tuple[None, None] = (None, None)
-      if validation:
-        validation_loss, validation_accuracy = graph.score(session, validation)
-        _check_loss('validation', validation_loss, epoch)
-        validation_scores = validation_loss, validation_accuracy
-      history.append(EpochScores(epoch, train_loss, train_accuracy, *validation_scores))
+    training.zero_scores()
+    history: list[EpochMetrics] = []
+    best_epoch = stop_reason = None
+    for epoch in range(1, recipe.epochs + 1):
+      metrics, scores = training.run_epoch(epoch, validation)
+      history.append(metrics)
       if report:
-        report(history[-1])
-    weights, steps = session.run([graph.weights, graph.step])
-  return TrainedHead(weights, int(steps), history)
+        report(metrics)
+      if scores and best.record_epoch(scores, metrics.step):
+        best_epoch = BestEpoch(training.fetch_weights(), metrics.step, best.text)
+      if scores:
+        early_stop.record_epoch(scores, metrics.step)
+        stop_reason = early_stop.stop_reason(config.early_stop_patience)
+      if stop_reason:
+        break
+    weights = training.fetch_weights()
+  return TrainedHead(weights, history[-1].step, history, best_epoch, stop_reason)
 
 
 def _check_loss(split: str, loss: float, epoch: int) -> None:
@@ -119,47 +164,97 @@ def _check_loss(split: str, loss: float, epoch: int) -> None:
     raise TrainingError(f'The {split} loss is {loss} in epoch {epoch}. Lower --learning_rate.')
 
 
-class _Graph:
+class _Training:
   """Placeholders, and a training and a scoring tower that share variables."""
 
-  def __init__(self, config: HeadConfig, key: FeatureKey, shape: tuple[int, int, int]) -> None:
-    self._features = tf.placeholder(tf.float32, [None, *shape], 'features')
+  def __init__(
+    self,
+    session: tf.Session,
+    config: HeadConfig,
+    recipe: Recipe,
+    key: FeatureKey,
+    train: FeatureSet,
+  ) -> None:
+    self._session, self._config, self._train = session, config, train
+    self._net = config.complete(key.trunk, len(key.class_names))
+    self._spec = specs.get(self._net.model)
+    self._standardization = standardization.measure(
+      train.features, self._spec.averages(config.head)
+    )
+    self._features = tf.placeholder(tf.float32, [None, *train.features.shape[1:]], 'features')
     self._labels = tf.placeholder(tf.int32, [None], 'labels')
-    self.step = tf.train.get_or_create_global_step()
-    seed = tf.stack([tf.constant(config.seed, tf.int64), self.step])
-    mode = Training(dropout_seed=seed, weight_decay=config.weight_decay)
-    net = config.complete(key.trunk, len(key.class_names))
-    loss, self.hits = self._build_tower(net, mode)
-    total = loss + tf.losses.get_regularization_loss()
-    self.weights = {v.op.name: v for v in slim.get_model_variables()}
-    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
-      update = OPTIMIZERS[config.optimizer](config.learning_rate).minimize(total, self.step)
-    with tf.control_dependencies([update]):
-      self.train_op = tf.identity(loss)
-    self._scores = self._build_tower(net, Inference())
+    self._step = tf.train.get_or_create_global_step()
+    seed = tf.stack([tf.constant(config.seed, tf.int64), self._step])
+    mode = Training(dropout_seed=seed, weight_decay=recipe.weight_decay)
+    loss, accuracy = self._build_tower(mode)
+    self._update = self._build_update(recipe, loss + tf.losses.get_regularization_loss())
+    with tf.control_dependencies([self._update]):
+      self._results = tf.identity(loss), tf.identity(accuracy)
+    self._scores = self._build_tower(Inference())
+    self._weights = {variable.op.name: variable for variable in slim.get_model_variables()}
 
-  def feed(self, data: FeatureSet, rows: np.ndarray | slice) -> dict[tf.Tensor, np.ndarray]:
+  def zero_scores(self) -> None:
+    """Sets the weights of the class scores to 0, so that no class is preferred at the start."""
+    kernel = self._weights[f'{self._spec.head_scopes(self._config.head)[-1]}/weights']
+    kernel.load(np.zeros(kernel.shape, np.float32), self._session)
+
+  def run_epoch(
+    self, epoch: int, validation: FeatureSet | None
+  ) -> tuple[EpochMetrics, _Scores | None]:
+    """Trains for an epoch, and scores the validation split."""
+    config, began = self._config, time.monotonic()
+    batches = _shuffled_batches(len(self._train.labels), config.batch_size, (config.seed, epoch))
+    trained = _mean(
+      [
+        (len(rows), *self._session.run(self._results, self._feed(self._train, rows)))
+        for rows in batches
+      ]
+    )
+    speed = len(self._train.labels) / max(time.monotonic() - began, 1e-9)
+    _check_loss('training', trained.loss, epoch)
+    scores = self._score(validation) if validation else None
+    if scores:
+      _check_loss('validation', scores.loss, epoch)
+    step, rate = self._session.run([self._step, self._rate])
+    loss, accuracy = scores or (None, None)
+    metrics = EpochMetrics(int(step), epoch, *trained, loss, accuracy, float(rate), speed)
+    return metrics, scores
+
+  def fetch_weights(self) -> Weights:
+    """Returns the weights of the head that takes features which are not standardized."""
+    weights = self._session.run(self._weights)
+    return standardization.fold(weights, self._spec, self._config.head, self._standardization)
+
+  def _build_update(self, recipe: Recipe, loss: tf.Tensor) -> tf.Operation:
+    steps = recipe.epochs * _steps_per_epoch(self._config, len(self._train.labels))
+    self._rate = tf.train.cosine_decay(recipe.learning_rate, self._step, steps)
+    settings = OptimizerConfig(optimizer=recipe.optimizer, opt_epsilon=_EPSILON)
+    optimizer = optimizers.build_optimizer(settings, self._rate, [])
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+      return optimizer.minimize(loss, self._step)
+
+  def _feed(self, data: FeatureSet, rows: np.ndarray | slice) -> dict[tf.Tensor, np.ndarray]:
     return {self._features: data.features[rows], self._labels: data.labels[rows]}
 
-  def score(self, session: tf.Session, data: FeatureSet) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy."""
+  def _score(self, data: FeatureSet) -> _Scores:
     starts = range(0, len(data.labels), _SCORING_BATCH_SIZE)
     chunks = [slice(start, start + _SCORING_BATCH_SIZE) for start in starts]
     return _mean(
       [
-        (len(data.labels[rows]), *session.run(self._scores, self.feed(data, rows)))
+        (len(data.labels[rows]), *self._session.run(self._scores, self._feed(data, rows)))
         for rows in chunks
       ]
     )
 
-  def _build_tower(self, net: NetConfig, mode: Mode) -> tuple[tf.Tensor, tf.Tensor]:
+  def _build_tower(self, mode: Mode) -> tuple[tf.Tensor, tf.Tensor]:
     """Builds mean cross-entropy and accuracy of a batch."""
-    spec = specs.get(net.model)
+    net, spec = self._net, self._spec
+    mean, scale = self._standardization
     arg_scope = net_arg_scope(mode, net.initializer, spec.batch_norm, spec.conv_biases)
     reuse = isinstance(mode, Inference)
     with tf.variable_scope(spec.scope, reuse=reuse), slim.arg_scope(arg_scope):
       outputs = build_head(
-        self._features,
+        (self._features - mean) * scale,
         {},
         spec,
         net.num_logits,
@@ -186,7 +281,11 @@ def _shuffled_batches(
     yield order[start : start + batch_size]
 
 
-def _mean(scores: list[tuple[int, float, float]]) -> tuple[float, float]:
-  """Means of loss and accuracy over (number of rows, loss, accuracy), weighted by rows."""
+def _steps_per_epoch(config: HeadConfig, num_examples: int) -> int:
+  return math.ceil(num_examples / config.batch_size)
+
+
+def _mean(scores: list[tuple[int, float, float]]) -> _Scores:
+  """Means over (number of rows, loss, accuracy), weighted by the number of rows."""
   rows, losses, accuracies = np.array(scores, np.float64).T
-  return float(losses @ rows / rows.sum()), float(accuracies @ rows / rows.sum())
+  return _Scores(float(losses @ rows / rows.sum()), float(accuracies @ rows / rows.sum()))

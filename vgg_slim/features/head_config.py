@@ -1,14 +1,52 @@
 """Configuration of a head and its training on features. No TensorFlow."""
 
 import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from vgg_slim.configs.allowed import at_least, between, one_of, positive
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import setting
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig, Network
+from vgg_slim.configs.run import RunConfig
 from vgg_slim.nets import head_specs
 
-OPTIMIZERS = ('rmsprop', 'momentum', 'adam')
+_FEWEST_STEPS, _FEWEST_EPOCHS = 1500, 20
+_HIDDEN_WEIGHT_DECAY = 1e-5
+
+
+class Recipe(NamedTuple):
+  """Settings of a training that depend on the head and on the data set."""
+
+  optimizer: str
+  learning_rate: float
+  weight_decay: float
+  epochs: int
+
+
+class _Rates(NamedTuple):
+  """Default learning rates of an optimizer for heads without and with hidden layers.
+
+  They are for features whose vector has length 1 on average.
+  """
+
+  linear: float
+  hidden: float
+
+
+_RATES = {
+  'momentum': _Rates(5.0, 0.1),
+  'adam': _Rates(1e-2, 2e-3),
+  'rmsprop': _Rates(1e-2, 1e-3),
+}
+OPTIMIZERS = tuple(_RATES)
+
+
+def _as_in_a_run(name: str) -> Any:
+  """The setting of that name in `RunConfig`."""
+  field = RunConfig.__dataclass_fields__[name]
+  return dataclasses.field(default=field.default, metadata=field.metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +69,38 @@ class HeadConfig(Config):
     0.5, help='Probability that dropout keeps a unit.', allowed=between('(0, 1]')
   )
   initializer: str = setting(
-    'glorot', help='Initializer of the weights.', allowed=one_of(INITIALIZERS)
+    'glorot',
+    help='Initializer of the hidden layers; the class scores start at 0.',
+    allowed=one_of(INITIALIZERS),
   )
-  optimizer: str = setting('rmsprop', help='Optimizer.', allowed=one_of(OPTIMIZERS))
-  learning_rate: float = setting(1e-3, help='Constant learning rate.', allowed=positive())
-  weight_decay: float = setting(
-    0.0, help='Factor of half the sum of squared weights in the loss.', allowed=at_least(0)
+  optimizer: str | None = setting(
+    None,
+    help='Optimizer. Defaults to adam for heads with hidden layers, and to momentum for others.',
+    allowed=one_of(OPTIMIZERS),
+  )
+  learning_rate: float | None = setting(
+    None,
+    help='Learning rate of the first step; it falls to 0 along half a cosine. The default depends '
+    'on the optimizer and on whether the head has hidden layers, and is printed.',
+    allowed=positive(),
+  )
+  weight_decay: float | None = setting(
+    None,
+    help='Factor of half the sum of squared weights in the loss. Defaults to '
+    f'{_HIDDEN_WEIGHT_DECAY:g} for heads with hidden layers; for others it is chosen by '
+    'cross-validation on the training split.',
+    allowed=at_least(0),
   )
   batch_size: int = setting(32, help='Number of images per step.', allowed=at_least(1))
-  epochs: int = setting(50, help='Number of passes over the features.', allowed=at_least(1))
+  epochs: int | None = setting(
+    None,
+    help=f'Number of passes over the features. Defaults to {_FEWEST_EPOCHS}, or to more if that is '
+    f'less than {_FEWEST_STEPS} steps.',
+    allowed=at_least(1),
+  )
+  best_metric: str = _as_in_a_run('best_metric')
+  early_stop_patience: int | None = _as_in_a_run('early_stop_patience')
+  early_stop_min_delta: float = _as_in_a_run('early_stop_min_delta')
   seed: int = setting(
     0,
     help='Random seed for weight initialization, shuffling and dropout.',
@@ -57,4 +118,25 @@ class HeadConfig(Config):
       self.classifier_activation,
       self.dropout_keep_prob,
       self.initializer,
+    )
+
+  def choose_recipe(self, num_examples: int, choose_weight_decay: Callable[[], float]) -> Recipe:
+    """Returns the settings of the training: those that are given, and what suits the head.
+
+    Args:
+      num_examples: number of training images.
+      choose_weight_decay: function that finds the weight decay of a linear head.
+    """
+    has_hidden_layers = bool(head_specs.get(self.head).hidden)
+    optimizer = self.optimizer or ('adam' if has_hidden_layers else 'momentum')
+    rates = _RATES[optimizer]
+    decay = self.weight_decay
+    if decay is None:
+      decay = _HIDDEN_WEIGHT_DECAY if has_hidden_layers else choose_weight_decay()
+    needed = math.ceil(_FEWEST_STEPS * self.batch_size / num_examples)
+    return Recipe(
+      optimizer,
+      self.learning_rate or (rates.hidden if has_hidden_layers else rates.linear),
+      decay,
+      self.epochs or max(_FEWEST_EPOCHS, needed),
     )
