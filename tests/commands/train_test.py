@@ -51,6 +51,18 @@ def test_a_run_learns_and_prints_the_next_commands(data_dir, tmp_path, capsys):
   assert (last['step'], last['validation_accuracy']) == ('60', '1')
 
 
+@pytest.mark.parametrize(
+  ('splits', 'option'),
+  [
+    ({'train', 'validation', 'test'}, ''),
+    ({'train', 'test'}, ' --split=test'),
+    ({'train'}, ' --split=train'),
+  ],
+)
+def test_the_command_that_evaluates_names_a_split_that_exists(splits, option):
+  assert train._evaluation('runs/a b', splits) == f"tools/evaluate --train_dir='runs/a b'{option}"
+
+
 def test_the_default_length_is_printed(data_dir, monkeypatch, capsys):
   monkeypatch.setattr(run_config, 'FEWEST_STEPS', 20)
   length_free = ('--model=vgg_a', '--batch_size=24', '--fc_units=8', f'--data_dir={data_dir}')

@@ -18,14 +18,21 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.checkpoints import contract, prefixes
-from vgg_slim.commands import flag_files, installation, invocation, phases, run_plan
+from vgg_slim.commands import (
+  flag_files,
+  installation,
+  interruption,
+  invocation,
+  phases,
+  run_plan,
+)
 from vgg_slim.commands.flags import checkpoint_flags, config_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import ConfigError
@@ -58,8 +65,16 @@ def main() -> None:
   """Trains one run, or one after another for the phases; only the chief worker prints."""
   workers = cluster.read_cluster()
   is_chief = workers is None or workers.index == 0
-  with contextlib.nullcontext() if is_chief else contextlib.redirect_stdout(io.StringIO()):
+  with (
+    contextlib.nullcontext() if is_chief else contextlib.redirect_stdout(io.StringIO()),
+    interruption.answered(_say),
+  ):
     _train_all(workers)
+
+
+def _say(line: str) -> None:
+  """Shows a line below the status line and the terminal's ^C."""
+  print(f'\n{line}' if sys.stderr.isatty() else line, file=sys.stderr, flush=True)
 
 
 def _train_all(workers: cluster.Cluster | None) -> None:
@@ -67,7 +82,7 @@ def _train_all(workers: cluster.Cluster | None) -> None:
   if not parts:
     plan = run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value, overwrite=_OVERWRITE.value)
     phases.check_folder(plan.train_dir, has_phases=False)
-    _print_end(_train(plan, workers), plan.train_dir)
+    _print_end(_train(plan, workers), plan)
     return
   if workers:
     raise ConfigError('--phase cannot be used with TF_CONFIG; run one command per phase instead.')
@@ -82,7 +97,7 @@ def _train_all(workers: cluster.Cluster | None) -> None:
       train_dir = phases.train_dir(parent, part)
       plan = run_plan.plan_run(_DATA_DIR.value, train_dir, overwrite=_OVERWRITE.value)
       result = _train(plan, None)
-    _print_end(result, plan.train_dir)
+    _print_end(result, plan)
     if result.stopped_by:
       return
     best = os.path.join(plan.train_dir, BEST_FOLDER)
@@ -113,7 +128,7 @@ def _plan_phases(
   return plans
 
 
-def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
+def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
   if result.stopped_by:
     print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
     without = ' without --overwrite' if _OVERWRITE.value else ''
@@ -128,10 +143,16 @@ def _print_end(result: 'loop.TrainResult', train_dir: str) -> None:
     )
   else:
     print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
-  evaluate = installation.call('evaluate')
-  print(f'Evaluate:    {evaluate} --train_dir={shlex.quote(train_dir)}')
-  logdir = os.path.dirname(os.path.normpath(train_dir)) or '.'
+  print(f'Evaluate:    {_evaluation(plan.train_dir, plan.manifest.splits)}')
+  logdir = os.path.dirname(os.path.normpath(plan.train_dir)) or '.'
   print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
+
+
+def _evaluation(train_dir: str, splits: Collection[str]) -> str:
+  """The command that evaluates a run, on the training split if the data set has no other."""
+  split = next((name for name in ('validation', 'test') if name in splits), 'train')
+  option = '' if split == 'validation' else f' --split={split}'
+  return f'{installation.call("evaluate")} --train_dir={shlex.quote(train_dir)}{option}'
 
 
 def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.TrainResult':

@@ -87,13 +87,24 @@ def test_format_line():
   assert first.endswith('     - images/s  ETA -')
 
 
+@pytest.mark.parametrize('columns', [60, 80, 120, 200])
 @pytest.mark.parametrize('total_steps', [9, 120, 9999, 370_000, 2_000_000])
-def test_a_line_fits_80_columns(total_steps):
-  long = progress.format_line(
-    total_steps, total_steps, 123.45, 12.3456, 1.0, 12345.0, progress.Estimate(3599 * 100, False)
-  )
-  assert len(long) < 80
-  assert 'loss 12.3456' in long
+def test_a_line_fits_the_terminal_and_no_number_is_cut(total_steps, columns):
+  left = progress.Estimate(3599 * 100, False)
+  numbers = (total_steps, total_steps, 123.45, 12.3456, 1.0, 12345.0, left)
+  text = progress.format_line(*numbers, width=columns - 1)
+  assert len(text) < columns
+  assert text.startswith(f'step {total_steps}/{total_steps} ')
+  assert 'loss 12.3456' in text
+  assert text.endswith('ETA >99:58:20')
+  if columns >= 120:
+    assert 'epoch 123.45  loss 12.3456  accuracy 100.0%  12345 images/s' in text
+
+
+def test_the_width_is_that_of_the_terminal(monkeypatch):
+  monkeypatch.setenv('COLUMNS', '61')
+  assert progress.Reporter(Terminal()).width == 60
+  assert progress.Reporter(io.StringIO()).width == 79
 
 
 class Terminal(io.StringIO):

@@ -157,3 +157,19 @@ def test_the_best_so_far_covers_all_processes_of_the_run(tmp_path):
     if event.step == 8 and value.tag.startswith('best/')
   }
   assert best == {'best/accuracy': 0.75, 'best/loss': 0.25}
+
+
+def test_the_last_batch_does_not_count_as_another_epoch(tmp_path):
+  with graph_session() as session:
+    output = io.StringIO()
+    hook = Recorder(
+      train_config('data', a_manifest(), epochs=0.6),
+      Epochs(num_examples=16, batch_size=4),
+      *(str(tmp_path), 3, [], b'', Reporter(output)),
+    )
+    session.run(tf.global_variables_initializer())
+    hook.begin(session, 2)
+    hook.fetches(3)
+    hook.after_step(step(3, 1.0), [])
+    hook.close()
+  assert 'epoch  0.60 ' in output.getvalue()  # 3 steps of 4 images are 0.75 epochs

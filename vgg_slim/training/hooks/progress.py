@@ -1,11 +1,11 @@
 """Throughput, remaining time, and the progress line."""
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TextIO
 
-# A terminal of 80 columns wraps longer lines, and a wrapped status line cannot be overwritten.
-_LINE_WIDTH = 79
+_COLUMNS = 80  # where there is no terminal
 
 
 class Estimate(NamedTuple):
@@ -121,8 +121,9 @@ def format_line(
   accuracy: float,
   images_per_second: float,
   left: Estimate | None,
+  width: int = _COLUMNS - 1,
 ) -> str:
-  """The progress line, of at most 79 characters; the epoch is left out if it does not fit.
+  """The progress line; epoch, accuracy and throughput are left out, in this order, if need be.
 
   Args:
     step: number of the completed step.
@@ -132,23 +133,25 @@ def format_line(
     accuracy: accuracy on the batch, 0..1.
     images_per_second: throughput; 0 if it is not known yet.
     left: remaining time; '>' marks a lower bound, as long as some pauses have not been timed.
+    width: largest number of characters.
   """
   speed = (
     f'{images_per_second:.{1 if images_per_second < 100 else 0}f}' if images_per_second else '-'
   )
   eta = f'{"" if left.is_complete else ">"}{format_duration(left.seconds)}' if left else '-'
-  fields = [
-    f'step {step:{len(str(total_steps))}d}/{total_steps}',
-    f'epoch {epoch:5.2f}',
-    f'loss {loss:6.4f}',
-    f'accuracy {accuracy:5.1%}',
-    f'{speed:>4} images/s',
-    f'ETA {eta}',
-  ]
-  for shown in (fields, [fields[0], *fields[2:]]):
+  fields = {
+    'step': f'step {step:{len(str(total_steps))}d}/{total_steps}',
+    'epoch': f'epoch {epoch:5.2f}',
+    'loss': f'loss {loss:6.4f}',
+    'accuracy': f'accuracy {accuracy:5.1%}',
+    'speed': f'{speed:>4} images/s',
+    'eta': f'ETA {eta}',
+  }
+  for dropped in ('', 'epoch', 'accuracy', 'speed'):
+    fields.pop(dropped, None)
     for gap in ('  ', ' '):
-      line = gap.join(shown)
-      if len(line) <= _LINE_WIDTH:
+      line = gap.join(fields.values())
+      if len(line) <= width:
         return line
   return line
 
@@ -163,6 +166,16 @@ class Reporter:
     self._stream, self._quiet = stream, quiet
     self._on_terminal = stream.isatty()
     self._status_width = 0
+
+  @property
+  def width(self) -> int:
+    """Number of characters of a line that a terminal does not wrap.
+
+    A wrapped status line could not be overwritten. The last column stays empty, after which some
+    terminals wrap.
+    """
+    columns = shutil.get_terminal_size((_COLUMNS, 24)).columns if self._on_terminal else _COLUMNS
+    return columns - 1
 
   def line(self, text: str) -> None:
     self._write(text.ljust(self._status_width) + '\n')

@@ -59,6 +59,7 @@ class Recorder(Hook):
     super().begin(session, step)
     # A row that was written within an epoch is replaced by the row of the complete epoch.
     is_kept = self._epochs.ends(step) or step == self._total_steps
+    self._epoch_began = time.monotonic()
     log = EpochLog(self._train_dir, step, step if is_kept else step - 1)
     self._log = self._files.enter_context(contextlib.closing(log))
     self._log.add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
@@ -98,8 +99,9 @@ class Recorder(Hook):
       if self._summarize_validation:
         self._log.add_summary(end.step, self._summarize_validation(), VALIDATION_FOLDER)
       self._reporter.line(
-        f'epoch {epoch:.2f}: train loss {train_loss:.4f} accuracy {train_accuracy:.2%}, '
-        f'validation loss {loss:.4f} accuracy {accuracy:.2%}'
+        f'epoch {self._shown_epoch(end.step):.2f}: train loss {train_loss:.4f} accuracy '
+        f'{train_accuracy:.2%}, validation loss {loss:.4f} accuracy {accuracy:.2%}, '
+        f'{time.monotonic() - self._epoch_began:.1f} s'
       )
     self._log.add(
       EpochMetrics(
@@ -114,6 +116,7 @@ class Recorder(Hook):
       )
     )
     self.state.update(loss=0.0, accuracy=0.0, batches=0)
+    self._epoch_began = time.monotonic()
     self._stopwatch.extend_pause(_EPOCH_END)
     self._stopwatch.reset()
 
@@ -132,17 +135,23 @@ class Recorder(Hook):
     line = progress.format_line(
       step.number,
       self._total_steps,
-      self._epochs.passed(step.number),
+      self._shown_epoch(step.number),
       step.scalars['loss'],
       step.scalars['accuracy'],
       speed,
       self._estimate(step.number),
+      self._reporter.width,
     )
     if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
       self._reporter.progress(line)
       self._log.add_scalars(step.number, {**step.scalars, 'images_per_second': speed})
     else:
       self._reporter.status(line)
+
+  def _shown_epoch(self, step: int) -> float:
+    """Number of passes; that of the run at its last step, whose batch may begin another pass."""
+    passed = self._epochs.passed(step)
+    return passed if self._run.max_steps else min(passed, self._run.epochs)
 
   def _estimate(self, step: int) -> progress.Estimate | None:
     """The remaining time; the run's last step saves and validates like the end of an epoch."""

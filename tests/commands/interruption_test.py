@@ -1,0 +1,52 @@
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tests.testing import started
+from vgg_slim.commands import interruption
+
+# The derivation of the key takes minutes, and like TensorFlow it lets other threads run but
+# Python's handlers of signals wait.
+PROGRAM = """
+import hashlib, signal
+from vgg_slim.commands import interruption
+
+signal.signal(signal.SIGINT, lambda number, frame: None)
+with interruption.answered(lambda line: print(line, flush=True)):
+  print('busy', flush=True)
+  hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)
+"""
+
+
+def test_the_first_ctrl_c_is_answered_at_once_and_the_second_leaves():
+  with started([sys.executable, '-c', PROGRAM], seconds=60, stdout=subprocess.PIPE) as process:
+    assert process.stdout.readline() == 'busy\n'
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline().startswith('Stopping; press Ctrl-C again')
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.read() == 'Interrupted.\n'
+    assert process.wait(timeout=60) == 130
+
+
+def test_a_main_thread_that_leaves_by_itself_is_not_ended():
+  lines, before = [], signal.getsignal(signal.SIGINT)
+  with pytest.raises(KeyboardInterrupt), interruption.answered(lines.append):
+    signal.raise_signal(signal.SIGINT)
+  assert len(lines) <= 1
+  assert signal.getsignal(signal.SIGINT) == before
+  assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_other_threads_are_left_alone():
+  def run():
+    with interruption.answered(print):
+      pass
+
+  thread = threading.Thread(target=run)
+  thread.start()
+  thread.join(timeout=60)
+  assert not thread.is_alive()
