@@ -102,6 +102,12 @@ NO_RUNNER = 1 if importlib.util.find_spec('apache_beam') else 2
     (['--dataset=folder', '--output_dir=x', '--input_dir=y'], 1, 'input_dir y does not exist'),
     (['--dataset=digits', '--output_dir=x', '--beam_options=--x=1'], 2, 'has no effect without'),
     (['--dataset=digits', '--output_dir=x', '--runner=NoRunner'], NO_RUNNER, 'NoRunner'),
+    (['--dataset=digits', '--output_dir=x', '--labels_from=prefix'], 2, 'is for folder, tar, zip,'),
+    (
+      ['--dataset=digits', '--output_dir=x', '--split_like=keras', '--split_by_hash'],
+      2,
+      'split_like excludes split_by_hash',
+    ),
     (['--dataset=mnist', '--output_dir=x'], 2, 'folder|tar|zip|list|'),
   ],
 )
