@@ -7,6 +7,7 @@ from vgg_slim.compat import decision, scanning
   ('text', 'graph_mode', 'reason'),
   [
     ('tf.nn.relu; tf.placeholder(1)', True, 'uses tf.placeholder'),
+    ('FLAGS = tf.app.flags.FLAGS', True, 'uses tf.app.flags.FLAGS'),
     ('slim = tf.contrib.slim', True, 'uses tf.contrib'),
     ('tf.train.AdamOptimizer(1)', True, 'uses tf.train.AdamOptimizer'),
     ('tf.compat.v1.placeholder(1)', False, 'no name that only TensorFlow 1 has'),

@@ -2,7 +2,7 @@ import types
 
 import pytest
 
-from vgg_slim.compat import views
+from vgg_slim.compat import tf, views
 
 
 def make_module():
@@ -36,12 +36,17 @@ def test_dir_lists_the_names_of_the_module():
   assert 'side' in dir(views.with_names(make_module(), {}))
 
 
-def test_find_imports_the_longest_module():
+def test_find_imports_modules_and_reads_attributes():
   assert views.find('xml.dom.minidom.Text').__name__ == 'Text'
   with pytest.raises(AttributeError):
     views.find('xml.dom.minidom.Nothing')
-  with pytest.raises(AttributeError, match='no module nothing'):
+  with pytest.raises(AttributeError, match="no attribute 'nothing'"):
     views.find('nothing.at.all')
+
+
+def test_find_makes_no_second_copy_of_a_module():
+  assert views.find('tensorflow.compat.v1.app') is tf.app
+  assert views.find('tensorflow.compat.v1.app.flags') is tf.flags
 
 
 def test_find_reports_a_module_that_another_module_lacks(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Modules as somebody expects them: real modules, and names that these no longer have."""
 
 import importlib
+import sys
 import types
 from collections.abc import Callable, Mapping
 
@@ -60,23 +61,28 @@ def with_names(module: types.ModuleType, names: Mapping[str, str]) -> ModuleView
 def find(path: str) -> object:
   """Returns the module or object with the full name `path`.
 
+  Attributes are preferred to imports: `import tensorflow.compat.v1.app` would put a second copy of
+  that module, without `flags`, in the place of the first.
+
   Raises:
     AttributeError: there is none.
   """
-  module, rest = _longest_module(path)
-  value: object = module
-  for name in rest:
-    value = getattr(value, name)
+  value: object = None
+  names = path.split('.')
+  for length, name in enumerate(names, 1):
+    value = _step(value, name, '.'.join(names[:length]))
   return value
 
 
-def _longest_module(path: str) -> tuple[types.ModuleType, list[str]]:
-  names = path.split('.')
-  for length in range(len(names), 0, -1):
-    name = '.'.join(names[:length])
+def _step(value: object, name: str, path: str) -> object:
+  """Returns the module or attribute `path`, which is `name` in `value`."""
+  loaded = sys.modules.get(path)
+  if loaded is not None:
+    return loaded
+  if value is None or (hasattr(value, '__path__') and not hasattr(value, name)):
     try:
-      return importlib.import_module(name), names[length:]
+      return importlib.import_module(path)
     except ModuleNotFoundError as error:
-      if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
+      if error.name != path:
         raise
-  raise AttributeError(f'There is no module {names[0]}.')
+  return getattr(value, name)
