@@ -29,7 +29,9 @@ def test_given_values_win_over_the_defaults():
   assert choose(config) == ('rmsprop', 0.5, 0.0, 7)
 
 
-@pytest.mark.parametrize(('images', 'epochs'), [(60, 800), (796, 61), (3200, 20), (50_000, 20)])
+@pytest.mark.parametrize(
+  ('images', 'epochs'), [(18, 500), (60, 500), (796, 61), (3200, 20), (50_000, 20)]
+)
 def test_small_sets_get_enough_steps(images, epochs):
   assert choose(HeadConfig(), images).epochs == epochs
 

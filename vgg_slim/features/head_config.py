@@ -12,7 +12,8 @@ from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.run import RunConfig
 from vgg_slim.nets import head_specs
 
-_FEWEST_STEPS, _FEWEST_EPOCHS = 1500, 20
+_FEWEST_STEPS = 1500
+_FEWEST_EPOCHS, _MOST_EPOCHS = 20, 500  # by default
 _HIDDEN_WEIGHT_DECAY = 1e-5
 
 
@@ -94,8 +95,8 @@ class HeadConfig(Config):
   batch_size: int = setting(32, help='Number of images per step.', allowed=at_least(1))
   epochs: int | None = setting(
     None,
-    help=f'Number of passes over the features. Defaults to {_FEWEST_EPOCHS}, or to more if that is '
-    f'less than {_FEWEST_STEPS} steps.',
+    help=f'Number of passes over the features. Defaults to {_FEWEST_EPOCHS}, or to up to '
+    f'{_MOST_EPOCHS} if that is less than {_FEWEST_STEPS} steps.',
     allowed=at_least(1),
   )
   best_metric: str = _as_in_a_run('best_metric')
@@ -138,5 +139,5 @@ class HeadConfig(Config):
       optimizer,
       self.learning_rate or (rates.hidden if has_hidden_layers else rates.linear),
       decay,
-      self.epochs or max(_FEWEST_EPOCHS, needed),
+      self.epochs or min(max(_FEWEST_EPOCHS, needed), _MOST_EPOCHS),
     )

@@ -13,7 +13,7 @@ from vgg_slim.features.standardization import Standardization, standardize
 DEFAULT = 1e-5  # where there are too few images to choose
 _FOLDS = 5
 _MAX_IMAGES = 1000
-_INVERSES = (1.0, 10.0, 100.0, 1000.0)  # scikit-learn's C, the strongest decay first
+_INVERSES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)  # scikit-learn's C, the strongest decay first
 _MAX_ITERATIONS = 200
 
 
