@@ -34,8 +34,8 @@ except ValueError, error:
 
 
 def test_integers_are_divided_as_integers():
-  names = run('a = 7 / 2\nb = 7.0 / 2\nc = 9\nc /= 2\n')
-  assert (names['a'], names['b'], names['c']) == (3, 3.5, 4)
+  names = run('a = 7 / 2\nb = 7.0 / 2\nc = [9]\nc[0] /= 2\nd = 5\nd /= 2\n')
+  assert (names['a'], names['b'], names['c'], names['d']) == (3, 3.5, [4], 2)
 
 
 def test_division_of_the_future():

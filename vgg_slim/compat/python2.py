@@ -1,6 +1,7 @@
 """Python 2 source as Python 3: lib2to3 translates it, and integer division stays integer."""
 
 import ast
+import copy
 import importlib
 import numbers
 import re
@@ -55,9 +56,10 @@ class _ClassicDivision(ast.NodeTransformer):
 
   def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
     self.generic_visit(node)
-    if not isinstance(node.op, ast.Div) or not isinstance(node.target, ast.Name):
+    if not isinstance(node.op, ast.Div):
       return node
-    value = ast.Name(node.target.id, ast.Load())
+    value = copy.deepcopy(node.target)
+    value.ctx = ast.Load()
     return ast.copy_location(ast.Assign([node.target], _division(value, node.value, node)), node)
 
 
