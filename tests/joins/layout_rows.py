@@ -82,7 +82,7 @@ FOLDERS = [
     'a test folder without labels, as on Kaggle',
     tree(*TRAIN, *[f'test/{i}_cat.png' for i in range(3)]),
     _ALL,
-    says='test',
+    says='Left out: 3 images',
     only_predicted=3,
   ),
   Layout(
@@ -131,6 +131,7 @@ FOLDERS = [
     'files beside the class folders',
     tree(*CLASSES, 'cover_cat.png', texts={'README.md': 'x', 'labels.csv': 'x'}),
     _ALL,
+    says='Left out: 1 image',
     only_predicted=1,
   ),
   Layout('links to class folders and to files, and a loop', linked, _ALL),
