@@ -61,7 +61,7 @@ def test_the_file_is_flat_and_a_trunk_has_no_units():
     *('format_version', 'vgg_slim_version', 'source', 'class_names', 'channel_order'),
     *('model', 'head', 'num_classes', 'image_size', 'fc_units', 'classifier_activation'),
     *('rgb_mean', 'pixel_scale', 'test_scale', 'resize_filter', 'stored_side'),
-    *('keep_aspect_ratio', 'per_image_standardization'),
+    *('keep_aspect_ratio', 'per_image_standardization', 'pixel_range'),
     *('background', 'orientation'),
   }
   assert values['fc_units'] == 8

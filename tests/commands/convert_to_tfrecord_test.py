@@ -72,7 +72,7 @@ def test_unusable_images_are_reported_or_an_error_with_strict(tmp_path):
   m = manifest.read_manifest(tmp_path / 'out')
   assert m.splits['validation'].num_examples + m.splits['train'].num_examples == 24
   assert m.splits['validation'].examples_per_class[0] == 4
-  assert '1 image left out: out/quarantine.csv' in run.stdout
+  assert '1 image left out (1 .png): out/quarantine.csv' in run.stdout
   run = convert(*flags, '--output_dir=strict', '--strict', cwd=tmp_path)
   assert run.returncode == 1
   assert 'cannot be used: dog/003.png: the file is empty; ' in run.stderr

@@ -232,7 +232,10 @@ ODD_FILES = {
   ),
   'bad_sum.png': (with_flipped_byte(PNG, PNG.index(b'IEND') - 5), left_out('IDAT')),
   'half.gif': (save(PALETTE, 'GIF')[:60], left_out('.')),
-  'float.tif': (fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'), left_out("mode 'F'")),
+  'float.tif': (
+    fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'),
+    left_out('have no fixed range'),
+  ),
   'bomb.png': (
     png(60_000, 60_000, 8, 2, b''),
     left_out('60000 x 60000 pixels are more than the 90'),

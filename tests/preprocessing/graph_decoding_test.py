@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.data import fabricated
+from tests.preprocessing import deep_files
 from tests.preprocessing.graph_test import photo
 from tests.testing import graph_session
 from vgg_slim.compat import tf
@@ -78,6 +79,25 @@ def rgba_of_16_bits():
   return b'\x89PNG\r\n\x1a\n' + chunks
 
 
+DEEP = np.random.default_rng(1).integers(0, 1024, [9, 6, 4]).astype(np.uint16)
+DEEP_KINDS = {
+  'gray': deep_files.png(DEEP[..., 0]),
+  'gray of 10 bits by sBIT': deep_files.png(DEEP[..., 0], sbit=[10]),
+  'rgb': deep_files.png(DEEP[..., :3]),
+  'rgb of 12 bits by sBIT': deep_files.png(DEEP[..., :3], sbit=[10, 12, 11]),
+  'rgb filled up, with sBIT': deep_files.png(DEEP[..., :3] * 64, sbit=[10, 10, 10]),
+  'la': deep_files.png(DEEP[..., :2]),
+  'rgba': deep_files.png(DEEP),
+  'rgba with full alpha': deep_files.png(
+    DEEP | np.array([0, 0, 0, 65535], np.uint16), sbit=[10] * 4
+  ),
+  'color key': deep_files.png(
+    DEEP[..., :3], extra=[(b'tRNS', struct.pack('>HHH', *DEEP[3, 2, :3].tolist()))]
+  ),
+  '8 bit': save(Image.fromarray(RGB), 'PNG'),
+}
+
+
 EXACT = {
   'rgb jpeg': save(Image.fromarray(RGB), 'JPEG'),
   'progressive jpeg': save(Image.fromarray(RGB), 'JPEG', progressive=True),
@@ -116,13 +136,23 @@ def decode():
     yield lambda data: session.run(pixels, {encoded: data})
 
 
-def expected(data):
-  return host.decode_rgb(host.read_image(data).encoded)
+def expected(data, pixel_range=None):
+  return host.decode_rgb(host.read_image(data, pixel_range=pixel_range).encoded)
 
 
 @pytest.mark.parametrize('kind', EXACT)
 def test_pixels_equal_those_of_the_host(decode, kind):
   np.testing.assert_array_equal(decode(EXACT[kind]), expected(EXACT[kind]))
+
+
+@pytest.mark.parametrize('pixel_range', [None, (0, 1023), (100.0, 5000.0)])
+def test_deep_images_are_scaled_as_on_the_host(pixel_range):
+  with graph_session() as session:
+    encoded = tf.placeholder(tf.string, [])
+    pixels = graph_decoding.build_pixels(encoded, pixel_range)
+    for kind, data in DEEP_KINDS.items():
+      got = session.run(pixels, {encoded: data})
+      np.testing.assert_array_equal(got, expected(data, pixel_range), err_msg=kind)
 
 
 @pytest.mark.parametrize('orientation', range(10))  # 0 and 9 are undefined

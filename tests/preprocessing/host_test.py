@@ -237,8 +237,14 @@ JPEG = fabricated.encoded(fabricated.pixels(3, 64, 64), 'JPEG')
     (PNG[:-12], 'truncated'),
     (PNG[:-4], 'truncated'),
     (damaged(PNG, PNG.index(b'IEND') - 5), 'IDAT'),  # the checksum of the last IDAT
-    (fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'), "mode 'F' have no fixed range"),
-    (fabricated.encoded(np.ones((3, 4), np.int32), 'TIFF'), "mode 'I' have no fixed range"),
+    (
+      fabricated.encoded(np.ones((3, 4), np.float32), 'TIFF'),
+      '32-bit values from 1 to 1',
+    ),
+    (
+      fabricated.encoded(np.ones((3, 4), np.int32), 'TIFF'),
+      '32-bit values from 1 to 1',
+    ),
   ],
   ids=[
     'empty',

@@ -8,8 +8,9 @@
 The output folder receives shards, labels.txt, manifest.json and report.html. Every image is
 decoded. Upright 8-bit JPEG and PNG files are stored unchanged; images that can be repaired are
 repaired and listed in fixed.csv; images that cannot be used are left out and listed in
-quarantine.csv (an error with --strict); equal images are listed in duplicates.csv, and are never
-divided between training and validation.
+quarantine.csv (an error with --strict), each with what to do; files that are not images are listed
+in other_files.csv; equal images are listed in duplicates.csv, and are never divided between
+training and validation.
 
 A conversion that was interrupted continues where it stopped when the same command is run again. The
 same command writes the same bytes, whatever --num_workers and --runner are.
@@ -33,6 +34,7 @@ from vgg_slim.data import class_balance, labels, manifest
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
 from vgg_slim.data.sources import catalog, class_layout
 from vgg_slim.errors import ConfigError
+from vgg_slim.preprocessing.description import Range
 from vgg_slim.wording import counted, listed
 
 _DATASET = flags.DEFINE_enum(
@@ -101,6 +103,19 @@ _RESIZE_SMALLER_SIDE = flags.DEFINE_integer(
   None,
   'Reduce larger images to a smaller side of this many pixels. By default images keep their size.',
 )
+_PIXEL_RANGE = flags.DEFINE_list(
+  'pixel_range',
+  None,
+  'Two values, such as 0,4095, that become 0 and 255 in images of 16 or 32 bits whose files do not '
+  'state their range. By default 16-bit images use 0 and the largest value of the data set, '
+  'rounded up to 8, 10, 12, 14 or 16 bits, and 32-bit images are left out.',
+)
+_MAX_MEGAPIXELS = flags.DEFINE_float(
+  'max_megapixels',
+  None,
+  'Leave out images of more megapixels than this, which may need 3 MB of memory for each. Defaults '
+  'to 250 for JPEG files and to 90 for others.',
+)
 _STRICT = flags.DEFINE_bool('strict', False, 'Stop with an error at images that cannot be used.')
 _NEAR_DUPLICATES = flags.DEFINE_bool(
   'near_duplicates',
@@ -141,6 +156,8 @@ def main() -> None:
     _RESIZE_SMALLER_SIDE.value,
     _STRICT.value,
     _NEAR_DUPLICATES.value,
+    _pixel_range(),
+    _MAX_MEGAPIXELS.value,
   )
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
   print(f'{counted(source.num_classes, "class")}: {listed(source.class_names)}.')
@@ -152,6 +169,17 @@ def main() -> None:
   with progress.show('Converting', total=num_images) as meter:
     result = converter.convert(source, output_dir, options, num_workers, meter, _runner())
   _print_result(result, output_dir, meter)
+
+
+def _pixel_range() -> Range | None:
+  if _PIXEL_RANGE.value is None:
+    return None
+  try:
+    low, high = map(float, _PIXEL_RANGE.value)
+  except ValueError:
+    given = ','.join(_PIXEL_RANGE.value)
+    raise ConfigError(f'--pixel_range must be two numbers such as 0,4095, got {given}.') from None
+  return low, high
 
 
 def _runner() -> beam_workers.Runner | None:
@@ -212,9 +240,14 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
   duplicates = audit_files.find_duplicate_problems(output_dir)
   for warning in (*class_balance.find_problems(result), *duplicates):
     print(f'Warning: {warning}.')
-  for name, count in audit_files.count_rows(output_dir).items():
-    noun, rest = audit_files.LISTS[name]
-    print(f'{counted(count, noun)}{rest}: {os.path.join(output_dir, name)}')
+  for line in audit_files.describe_lists(output_dir):
+    print(line)
+  if result.pixel_range and not _PIXEL_RANGE.value:
+    low, high = result.pixel_range
+    print(
+      f'The values of the 16-bit images are at most {high:g}, so {low:g}..{high:g} became 0..255. '
+      '--pixel_range=0,65535 uses all 16 bits.'
+    )
   print(f'Next: {installation.call("train")} --data_dir={shlex.quote(output_dir)}')
 
 

@@ -115,6 +115,7 @@ class TrainConfig(Config):
       rules.stored_side,
       rules.keep_aspect_ratio,
       rules.per_image_standardization,
+      rules.pixel_range,
     )
 
   def to_json(self) -> str:

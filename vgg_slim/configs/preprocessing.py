@@ -139,6 +139,12 @@ class PreprocessingConfig(Config):
     help='Smaller side in pixels to which the converter reduced larger images; null if it did not.',
     has_flag=False,
   )
+  pixel_range: description.Range | None = _setting(
+    None,
+    help='Values that the converter made 0 and 255 in images of more than 8 bits; null if it used '
+    'all 16 bits, or had no such images.',
+    has_flag=False,
+  )
 
   def _check_together(self, checks: Checks) -> None:
     checks.add(description.pixel_problems(self))

@@ -11,6 +11,7 @@ from typing import Any
 from vgg_slim import __version__, files, json_objects
 from vgg_slim.data import labels
 from vgg_slim.errors import DataError
+from vgg_slim.preprocessing.description import Range, is_range
 from vgg_slim.wording import counted
 
 MANIFEST_FILE = 'manifest.json'
@@ -63,6 +64,8 @@ class Manifest:
     splits: splits by name: 'train' and possibly 'validation' and 'test'.
     stored_side: smaller side in pixels to which larger images were reduced; None if sizes were
       kept.
+    pixel_range: values that became 0 and 255 in images of more than 8 bits whose files do not say;
+      None if all 16 bits were used, or if there were no such images.
   """
 
   format_version: int
@@ -80,6 +83,7 @@ class Manifest:
   validation_fraction: float
   splits: dict[str, Split]
   stored_side: int | None = None
+  pixel_range: Range | None = None
 
   @property
   def num_classes(self) -> int:
@@ -230,6 +234,7 @@ _SIDE = (
   lambda value: value is None or (_is_count(value) and value > 0),
   'a positive number of pixels or null',
 )
+_RANGE = (lambda value: value is None or is_range(value), 'two increasing numbers or null')
 _TEXT = (_is(str), 'a string')
 _TRUTH = (_is(bool), 'true or false')
 _RGB = (_is_rgb, 'three numbers')
@@ -263,6 +268,7 @@ _MANIFEST = {
   'validation_fraction': (_is_number, 'a number'),
   'splits': (_has_known_names, f'an object whose members are of {SPLITS}'),
   'stored_side': _SIDE,
+  'pixel_range': _RANGE,
 }
 
 
@@ -274,6 +280,7 @@ def _from_values(values: dict[str, Any]) -> Manifest:
       'Convert the data set again.'
     )
   values.setdefault('stored_side', None)  # vgg_slim 0.1 did not record it
+  values.setdefault('pixel_range', None)  # vgg_slim 0.2 did not record it
   _check_object(values, _MANIFEST, 'the manifest')
   values['splits'] = {
     name: _split_from_json(split, f'split {name!r}', len(values['class_names']))
@@ -281,6 +288,8 @@ def _from_values(values: dict[str, Any]) -> Manifest:
   }
   for name in ('class_names', 'rgb_mean', 'rgb_std'):
     values[name] = tuple(values[name])
+  if values['pixel_range'] is not None:
+    values['pixel_range'] = tuple(values['pixel_range'])
   values['rgb_covariance'] = tuple(tuple(row) for row in values['rgb_covariance'])
   return Manifest(**values)
 

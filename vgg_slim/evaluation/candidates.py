@@ -51,6 +51,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
       resize_filter=pixels.resize_filter,
       stored_side=pixels.stored_side,
       keep_aspect_ratio=pixels.keep_aspect_ratio,
+      pixel_range=pixels.pixel_range,
     )
     contract.check_class_names(described, trained.class_names, prefix)
     return Candidate(
@@ -73,5 +74,6 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
     stored_side=pixels.stored_side,
     keep_aspect_ratio=pixels.keep_aspect_ratio,
     per_image_standardization=pixels.per_image_standardization,
+    pixel_range=pixels.pixel_range,
   )
   return Candidate(prefix, net, preprocessing, described.class_names, None, pixels.test_scale)

@@ -104,7 +104,7 @@ class Predictor:
         reason without the path.
     """
     rules = self.contract.preprocessing
-    file = image_files.read_file(path, rules.stored_side)
+    file = image_files.read_file(path, rules.stored_side, rules.pixel_range)
     if rules.keep_aspect_ratio:  # a square is never too large
       is_cropped = self._view.central_crop
       image_area.check_area(file.height, file.width, self._test_scale, is_cropped)

@@ -174,8 +174,11 @@ def _check_pixels(name: str, got: np.ndarray, expected: np.ndarray) -> None:
 def _predict(prefix: str, contract: Contract, files: Sequence[bytes]) -> np.ndarray:
   """Returns the class probabilities of files as tools/predict computes them."""
   with CheckpointPredictor(prefix, contract) as network:
-    stored = [host.read_image(data, contract.preprocessing.stored_side).encoded for data in files]
-    return network.probabilities([network.prepare(encoded) for encoded in stored])
+    rules = contract.preprocessing
+    stored = [
+      host.read_image(data, rules.stored_side, pixel_range=rules.pixel_range) for data in files
+    ]
+    return network.probabilities([network.prepare(image.encoded) for image in stored])
 
 
 def _check_outputs(outputs: Outputs, source: str, number: int) -> None:

@@ -61,7 +61,10 @@ def make_key(
     trunk=Network(None, network.model, image_size=image_size),
     layer=layer,
     preprocessing=dataclasses.replace(
-      preprocessing, test_scale=test_scale, stored_side=manifest.stored_side
+      preprocessing,
+      test_scale=test_scale,
+      stored_side=manifest.stored_side,
+      pixel_range=manifest.pixel_range,
     ),
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,

@@ -92,6 +92,7 @@ _PART_FIELDS = {
     'stored_side',
     'keep_aspect_ratio',
     'per_image_standardization',
+    'pixel_range',
   ),
 }
 # Values of fields that earlier versions did not write.
@@ -100,6 +101,7 @@ _EARLIER = {
   'stored_side': None,
   'keep_aspect_ratio': True,
   'per_image_standardization': False,
+  'pixel_range': None,
 }
 _OWN_FIELDS = tuple(f.name for f in dataclasses.fields(FeatureKey) if f.name not in _PART_FIELDS)
 

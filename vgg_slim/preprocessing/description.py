@@ -1,11 +1,13 @@
 """Description, as plain values, of the preprocessing of an image. No TensorFlow."""
 
 import dataclasses
+import math
 from typing import Protocol
 
 from vgg_slim.errors import ConfigError
 
 Rgb = tuple[float, float, float]
+Range = tuple[float, float]  # of pixel values: black and white
 
 ANTIALIASED = 'antialiased_bilinear'
 # Interpolates four neighbors whatever the scale. Runs of vgg_slim 0.1 used it and keep it.
@@ -31,13 +33,15 @@ class HasPixelRules(Protocol):
   def keep_aspect_ratio(self) -> bool: ...
   @property
   def per_image_standardization(self) -> bool: ...
+  @property
+  def pixel_range(self) -> Range | None: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
   """How an image becomes the input of the network in evaluation.
 
-  An image is decoded, turned upright, composed on the background and converted to 8-bit RGB;
+  An image is decoded, scaled to 8 bits, composed on the background, turned upright and made RGB;
   reduced to `stored_side` and encoded again, if the converter did so; resized so that its smaller
   side is `test_scale`, or squeezed to a square of that side; scored as a whole or cropped; and fed
   as (RGB - rgb_mean) * pixel_scale, or standardized.
@@ -52,6 +56,8 @@ class Preprocessing:
     keep_aspect_ratio: whether both sides are resized by the same factor.
     per_image_standardization: whether what the network is fed has mean 0 and standard deviation 1
       in every image, see `graph.standardize`. `rgb_mean` is then 0 and `pixel_scale` 1.
+    pixel_range: values that became 0 and 255 in images of more than 8 bits whose files do not say;
+      None if all 16 bits were used, or if there were no such images.
     background: color under transparent pixels, always BACKGROUND.
     orientation: always ORIENTATION: images are turned as their EXIF data say.
   """
@@ -63,6 +69,7 @@ class Preprocessing:
   stored_side: int | None = None
   keep_aspect_ratio: bool = True
   per_image_standardization: bool = False
+  pixel_range: Range | None = None
   background: str = BACKGROUND
   orientation: str = ORIENTATION
 
@@ -70,6 +77,8 @@ class Preprocessing:
     object.__setattr__(self, 'rgb_mean', tuple(self.rgb_mean))
     if isinstance(self.pixel_scale, list):
       object.__setattr__(self, 'pixel_scale', tuple(self.pixel_scale))
+    if isinstance(self.pixel_range, list):
+      object.__setattr__(self, 'pixel_range', tuple(self.pixel_range))
     problems = pixel_problems(self)
     if self.test_scale < 1:
       problems.append(f'test_scale must be at least 1, got {self.test_scale}')
@@ -78,6 +87,16 @@ class Preprocessing:
         problems.append(f'{name} must be {allowed!r}, got {getattr(self, name)!r}')
     if problems:
       raise ConfigError(f'{"; ".join(problems)}.')
+
+
+def is_range(values: object) -> bool:
+  """Returns whether a value is a list or tuple of two finite numbers, the second one larger."""
+  return (
+    isinstance(values, list | tuple)
+    and len(values) == 2
+    and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    and values[0] < values[1]
+  )
 
 
 def pixel_problems(rules: HasPixelRules) -> list[str]:
@@ -97,4 +116,6 @@ def pixel_problems(rules: HasPixelRules) -> list[str]:
     problems.append(
       f'per_image_standardization needs rgb_mean=0,0,0 and pixel_scale=1, got {mean} and {scale}'
     )
+  if rules.pixel_range is not None and not is_range(rules.pixel_range):
+    problems.append(f'pixel_range must be two increasing numbers, got {rules.pixel_range}')
   return problems

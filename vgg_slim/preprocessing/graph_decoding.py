@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 from vgg_slim.compat import tf
 from vgg_slim.preprocessing import graph
-from vgg_slim.preprocessing.description import Preprocessing
+from vgg_slim.preprocessing.description import Preprocessing, Range
+from vgg_slim.preprocessing.sample_depth import FULL_RANGE
 
 _ORIENTATION_TAG = 0x0112
 _SHORT, _LONG = 3, 4  # EXIF value types
@@ -27,7 +28,7 @@ _JPEG_START_OF_SCAN, _JPEG_APP1 = 0xDA, 0xE1
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 _GIF_GRAPHIC_CONTROL = 0xF9
 _PNG_FIRST_CHUNK_OFFSET = 8
-_PNG_COLOR_TYPE_OFFSET = 25
+_PNG_BIT_DEPTH_OFFSET, _PNG_COLOR_TYPE_OFFSET = 24, 25
 _PNG_COLOR_TYPES_WITH_ALPHA = (4, 6)
 _ADOBE_MARKER = b'\xff\xee\x00\x0eAdobe'
 _BMP_BITS_OFFSET, _BMP_COMPRESSION_OFFSET = 28, 30
@@ -46,15 +47,23 @@ def build_image(encoded: tf.Tensor, rules: Preprocessing) -> tf.Tensor:
   Returns:
     float32 [h, w, 3], RGB, 0..255, with min(h, w) == `rules.test_scale`.
   """
-  image = build_pixels(encoded)
+  image = build_pixels(encoded, rules.pixel_range)
   if rules.stored_side is not None:
     image = _reduce_to(image, rules.stored_side, rules.resize_filter)
   image = graph.resize(image, rules.test_scale, rules)
   return tf.ensure_shape(image, [None, None, 3])
 
 
-def build_pixels(encoded: tf.Tensor) -> tf.Tensor:
-  """Decodes a file, string [], to upright uint8 [H, W, 3], RGB, composed on white."""
+def build_pixels(encoded: tf.Tensor, pixel_range: Range | None = None) -> tf.Tensor:
+  """Decodes a file to upright RGB, composed on white.
+
+  Args:
+    encoded: content of the file, string [].
+    pixel_range: values that become 0 and 255 in a 16-bit PNG file that does not say.
+
+  Returns:
+    uint8 [H, W, 3].
+  """
   contents = tf.cast(tf.io.decode_raw(encoded, tf.uint8), tf.int32)
   is_jpeg = _starts_with(encoded, b'\xff\xd8\xff')
   is_png = _starts_with(encoded, b'\x89PNG\r\n\x1a\n')
@@ -68,7 +77,7 @@ def build_pixels(encoded: tf.Tensor) -> tf.Tensor:
     pixels = tf.case(
       [
         (is_jpeg, lambda: _decode_jpeg(encoded)),
-        (is_png, lambda: _decode_png(encoded, contents)),
+        (is_png, lambda: _decode_png(encoded, contents, pixel_range)),
         (is_gif, lambda: _decode_gif(encoded, contents)),
       ],
       default=lambda: _decode_bmp(encoded, contents),
@@ -109,10 +118,18 @@ def _decode_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return graph.decode_rgb(encoded)
 
 
-def _decode_png(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
+def _decode_png(encoded: tf.Tensor, contents: tf.Tensor, pixel_range: Range | None) -> tf.Tensor:
+  is_16_bit = tf.equal(_byte(contents, _PNG_BIT_DEPTH_OFFSET), 16)
+
+  def decode(channels: int) -> tf.Tensor:
+    return tf.cond(
+      is_16_bit,
+      lambda: _decode_16_bit_png(encoded, contents, channels, pixel_range),
+      lambda: tf.io.decode_png(encoded, channels=channels),
+    )
 
   def on_white() -> tf.Tensor:
-    rgba = tf.cast(tf.io.decode_png(encoded, channels=4), tf.int32)
+    rgba = tf.cast(decode(channels=4), tf.int32)
     color, alpha = rgba[..., :3], rgba[..., 3:]
     # Division by 255, rounded to nearest, in the integer arithmetic of Pillow's alpha_composite.
     scaled = color * alpha + 255 * (255 - alpha) + 128
@@ -122,7 +139,24 @@ def _decode_png(encoded: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
   color_type = _byte(contents, _PNG_COLOR_TYPE_OFFSET)
   has_alpha = tf.reduce_any(tf.equal(color_type, _PNG_COLOR_TYPES_WITH_ALPHA))
   has_alpha |= _find_png_chunk(contents, b'tRNS', b'IDAT')[0]
-  return tf.cond(has_alpha, on_white, lambda: tf.io.decode_png(encoded, channels=3))
+  return tf.cond(has_alpha, on_white, lambda: decode(channels=3))
+
+
+def _decode_16_bit_png(
+  encoded: tf.Tensor, contents: tf.Tensor, channels: int, pixel_range: Range | None
+) -> tf.Tensor:
+  """Scales the range that `sample_depth` would choose to uint8, 0..255."""
+  values = tf.cast(tf.io.decode_png(encoded, channels=channels, dtype=tf.uint16), tf.float64)
+  is_stated, at = _find_png_chunk(contents, b'sBIT', b'IDAT')
+  num_channels = tf.where(is_stated, _number(contents, at - 8, 4, True), 1)
+  bits = tf.reduce_max(_byte(contents, at + tf.range(tf.clip_by_value(num_channels, 1, 4))))
+  sensor_white = tf.cast(tf.bitwise.left_shift(1, tf.minimum(bits, 16)) - 1, tf.float64)
+  is_of_sensor = is_stated & (tf.reduce_max(values[..., :3]) <= sensor_white)
+  default = tf.constant(pixel_range or FULL_RANGE, tf.float64)
+  stated = tf.where(is_of_sensor, tf.stack([0, sensor_white]), tf.constant(FULL_RANGE, tf.float64))
+  low, high = tf.unstack(tf.where(is_stated, stated, default))
+  scaled = tf.floor((values - low) * 256 / (high - low + 1))
+  return tf.cast(tf.clip_by_value(scaled, 0, 255), tf.uint8)
 
 
 def _contains(encoded: tf.Tensor, part: bytes) -> tf.Tensor:

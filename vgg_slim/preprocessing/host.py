@@ -14,23 +14,17 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import description, image_formats, jpeg_files, png_files
+from vgg_slim.preprocessing import (
+  description,
+  image_formats,
+  jpeg_files,
+  png_files,
+  sample_depth,
+  upright_images,
+)
 
 # MPO is a JPEG file followed by more images.
 _KEPT_FORMATS = {'JPEG': 'jpeg', 'MPO': 'jpeg', 'PNG': 'png'}
-_PNG_BIT_DEPTH_OFFSET = 24
-_MODES = {'1': '1 bit', 'P': 'palette', 'PA': 'palette'}
-_ORIENTATION = 0x0112
-# EXIF orientation -> transposition that makes the image upright; other values need none.
-_UPRIGHT: dict[int | None, Image.Transpose] = {
-  2: Image.Transpose.FLIP_LEFT_RIGHT,
-  3: Image.Transpose.ROTATE_180,
-  4: Image.Transpose.FLIP_TOP_BOTTOM,
-  5: Image.Transpose.TRANSPOSE,
-  6: Image.Transpose.ROTATE_270,
-  7: Image.Transpose.TRANSVERSE,
-  8: Image.Transpose.ROTATE_90,
-}
 _SMALLEST_FOR_EIGHTH = 128  # smaller side in pixels; below it, little time would be saved
 _JPEG_QUALITY = 95  # for JPEG files that have to be encoded again
 _THUMBNAIL_SIDE = 64
@@ -38,7 +32,6 @@ _MAX_MEGAPIXELS = 90  # 270 MB of RGB
 # The largest sensors of phones have 200. Above the limit for other formats, JPEG files are decoded
 # at a reduced scale where that is possible.
 _MAX_MEGAPIXELS_JPEG = 250
-_TURNED = (5, 6, 7, 8)  # orientations that exchange height and width
 
 
 class StoredImage(NamedTuple):
@@ -55,6 +48,8 @@ class StoredImage(NamedTuple):
       array.
     image: pixels of `encoded` in mode L or RGB; for an array, the uint8 [H, W] or [H, W, 3] given.
     is_eighth_scale: whether `image` has an eighth of the height and width, as means of 8x8 pixels.
+    largest_unstated: largest value of the original image of 16 bits whose range the file does not
+      state; None for other images.
   """
 
   encoded: bytes
@@ -65,6 +60,7 @@ class StoredImage(NamedTuple):
   found_format: str
   image: Image.Image | np.ndarray
   is_eighth_scale: bool = False
+  largest_unstated: int | None = None
 
 
 def store_pixels(pixels: np.ndarray) -> StoredImage:
@@ -75,7 +71,11 @@ def store_pixels(pixels: np.ndarray) -> StoredImage:
 
 
 def read_image(
-  data: bytes, smaller_side: int | None = None, allow_eighth_scale: bool = False
+  data: bytes,
+  smaller_side: int | None = None,
+  allow_eighth_scale: bool = False,
+  pixel_range: description.Range | None = None,
+  max_megapixels: float | None = None,
 ) -> StoredImage:
   """Decodes an image file, and encodes it again if it has to be repaired or reduced.
 
@@ -88,18 +88,22 @@ def read_image(
     allow_eighth_scale: whether large JPEG files that need no repair may be decoded at an eighth of
       their height and width. The file is still read to its end, so damage is noticed; this takes
       0.4 instead of 1.2 ms for 500x375 pixels.
+    pixel_range: values that become 0 and 255 in an image of more than 8 bits whose file does not
+      say; None means all 16 bits.
+    max_megapixels: largest size that is read; by default 90, and 250 in a JPEG file.
 
   Raises:
-    DataError: the data are not an image, are damaged, have more than 90 megapixels (250 in a JPEG
-      file), or have pixels that no 8-bit range is defined for. The message gives the reason and
-      what to do, without the name of the file.
+    DataError: the data are not an image, are damaged, have too many pixels, or have values
+      whose range is not known. The message gives the reason and what to do, without the name of the
+      file.
   """
   if not data:
     raise DataError(f'the file is empty; {image_formats.GET_AGAIN}')
   try:
     with warnings.catch_warnings():
       warnings.simplefilter('ignore')
-      return _read(data, smaller_side, allow_eighth_scale)
+      opened = _open(data, max_megapixels)
+      return _read(opened, smaller_side, allow_eighth_scale, pixel_range)
   except DataError:
     raise
   # Pillow's readers raise errors of many types for damaged files: OSError, SyntaxError, ...
@@ -126,7 +130,7 @@ def prepare(data: bytes, rules: description.Preprocessing) -> np.ndarray:
   Raises:
     DataError: see `read_image`.
   """
-  stored = read_image(data, rules.stored_side)
+  stored = read_image(data, rules.stored_side, pixel_range=rules.pixel_range)
   return resize(decode_rgb(stored.encoded), rules.test_scale, rules)
 
 
@@ -199,11 +203,13 @@ class _Opened(NamedTuple):
     data: content of the file after the repairs.
     image: the image, decoded unless it is a JPEG file.
     fixes: descriptions of the repairs, which left the encoded pixels as they were.
+    samples: the values, if they have more than 8 bits.
   """
 
   data: bytes
   image: ImageFile.ImageFile
   fixes: list[str]
+  samples: sample_depth.Samples | None = None
 
 
 class _Decoded(NamedTuple):
@@ -214,53 +220,67 @@ class _Decoded(NamedTuple):
   is_eighth_scale: bool = False
 
 
-def _open(data: bytes) -> _Opened:
+def _open(data: bytes, max_megapixels: float | None) -> _Opened:
   if data.startswith(jpeg_files.SIGNATURE):
     data, fixes = jpeg_files.repair_header(data)
-    return _Opened(data, _open_header(data), fixes)
+    return _Opened(data, _open_header(data, max_megapixels), fixes)
   if not data.startswith(png_files.SIGNATURE):
-    return _Opened(data, _open_pixels(data), [])
+    return _open_pixels(data, max_megapixels, [])
   data, fixes = png_files.repair(data)
   try:
-    return _Opened(data, _open_pixels(data), fixes)
+    return _open_pixels(data, max_megapixels, fixes)
   except DataError:
     raise
   except ValueError:  # Pillow limits the size of texts and color profiles
     data, more_fixes = png_files.remove_texts(data)
-    return _Opened(data, _open_pixels(data), fixes + more_fixes)
+    return _open_pixels(data, max_megapixels, fixes + more_fixes)
 
 
-def _open_header(data: bytes) -> ImageFile.ImageFile:
+def _open_header(data: bytes, max_megapixels: float | None) -> ImageFile.ImageFile:
   image = image_formats.open_image(data)
   is_jpeg = data.startswith(jpeg_files.SIGNATURE)
-  limit = _MAX_MEGAPIXELS_JPEG if is_jpeg else _MAX_MEGAPIXELS
+  limit = max_megapixels or (_MAX_MEGAPIXELS_JPEG if is_jpeg else _MAX_MEGAPIXELS)
   if _megapixels(image) > limit:
     raise DataError(
-      f'{image.width} x {image.height} pixels are more than the {limit} megapixels allowed: reduce '
-      'the image'
+      f'{image.width} x {image.height} pixels are more than the {limit:g} megapixels allowed: '
+      'reduce the image, or convert with a larger --max_megapixels'
     )
   return image
 
 
-def _open_pixels(data: bytes) -> ImageFile.ImageFile:
-  image = _open_header(data)
-  image.load()
-  return image
+def _open_pixels(data: bytes, max_megapixels: float | None, fixes: list[str]) -> _Opened:
+  image = _open_header(data, max_megapixels)
+  samples = sample_depth.read(image, data)
+  if samples is None:
+    image.load()
+  return _Opened(data, image, fixes, samples)
 
 
 def _megapixels(image: Image.Image) -> float:
   return image.width * image.height / 1e6
 
 
-def _read(data: bytes, smaller_side: int | None, allow_eighth_scale: bool) -> StoredImage:
-  data, opened, fixes = _open(data)
+def _is_huge(image: Image.Image) -> bool:
+  """Returns whether an image is decoded at a reduced scale if possible, to need less memory."""
+  return _megapixels(image) > _MAX_MEGAPIXELS
+
+
+def _read(
+  file: _Opened,
+  smaller_side: int | None,
+  allow_eighth_scale: bool,
+  pixel_range: description.Range | None,
+) -> StoredImage:
+  data, opened, fixes, samples = file
   with opened:
     found_format = opened.format or ''
     image_format = _KEPT_FORMATS.get(found_format)
-    orientation = _orientation(opened)
+    orientation = upright_images.orientation_of(opened)
     new_size = _reduced_size(opened, smaller_side, orientation)
     if image_format == 'jpeg':
-      may_be_eighth = orientation not in _UPRIGHT and allow_eighth_scale
+      may_be_eighth = not upright_images.is_turned(orientation) and (
+        allow_eighth_scale or _is_huge(opened)
+      )
       image, changes, is_eighth_scale = _decode_jpeg(data, opened, new_size, may_be_eighth)
       if is_eighth_scale:
         height, width = opened.height, opened.width
@@ -268,10 +288,13 @@ def _read(data: bytes, smaller_side: int | None, allow_eighth_scale: bool) -> St
     else:
       image = opened
       changes = [] if image_format else [f'{found_format} file']
-    is_16_bit = found_format == 'PNG' and data[_PNG_BIT_DEPTH_OFFSET] == 16
     if found_format != 'MPO' and getattr(opened, 'is_animated', False):
       changes.append('first of several frames')
-    repaired, repairs = _repair(image, is_16_bit, orientation)
+    if samples:
+      pixels, change = sample_depth.to_8_bit(samples, pixel_range)
+      image = Image.fromarray(pixels)
+      changes.append(change)
+    repaired, repairs = upright_images.make_plain(image, orientation)
   changes += repairs
   if new_size:
     repaired = repaired.resize(new_size[::-1], Image.Resampling.BILINEAR)  # antialiased, in Pillow
@@ -287,6 +310,7 @@ def _read(data: bytes, smaller_side: int | None, allow_eighth_scale: bool) -> St
     (*fixes, *changes),
     found_format,
     repaired,
+    largest_unstated=samples and samples.largest_unstated,
   )
 
 
@@ -297,7 +321,7 @@ def _reduced_size(
   if smaller_side is None or min(image.size) <= smaller_side:
     return None
   height, width = resized_size((image.height, image.width), smaller_side)
-  return (width, height) if orientation in _TURNED else (height, width)
+  return (width, height) if upright_images.swaps_sides(orientation) else (height, width)
 
 
 def _decode_jpeg(
@@ -319,58 +343,16 @@ def _decode_jpeg(
     jpeg_files.decode(data, image.mode, (1, 1))
     image.load()  # Pillow knows which CMYK files are inverted
     return _Decoded(image, changes)
-  is_huge = _megapixels(image) > _MAX_MEGAPIXELS
   is_eighth_scale = (
     may_be_eighth and not changes and not new_size and min(image.size) >= _SMALLEST_FOR_EIGHTH
   )
   min_size = None
   if is_eighth_scale:
     min_size = (1, 1)
-  elif new_size and is_huge:
+  elif new_size and _is_huge(image):
     min_size = (2 * min(new_size), 2 * min(new_size))  # leaves the filter something to average
   pixels = jpeg_files.decode(data, image.mode, min_size)
   return _Decoded(Image.fromarray(pixels), changes, is_eighth_scale)
-
-
-def _repair(
-  image: Image.Image, is_16_bit: bool, orientation: int | None
-) -> tuple[Image.Image, list[str]]:
-  """Returns an upright image of mode L or RGB, and descriptions of the repairs."""
-  fixes = []
-  if image.mode.startswith('I;16') or (image.mode == 'I' and image.format == 'PNG'):
-    # Keeps the high byte; Pillow's own conversion would clip at 255.
-    fixes.append('16 bit')
-    image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-  elif is_16_bit:  # Pillow has already kept the high bytes
-    fixes.append('16 bit')
-  if image.mode in ('I', 'F'):
-    raise DataError(f'pixels of mode {image.mode!r} have no fixed range such as 0..255')
-  if image.mode not in ('L', 'RGB', 'LA', 'RGBA'):
-    fixes.append(_MODES.get(image.mode, image.mode))
-  target_mode = 'L' if image.mode in ('1', 'L', 'LA', 'La') else 'RGB'
-  if image.has_transparency_data:
-    fixes.append('alpha')
-    image = _compose_on_white(image)
-  if image.mode != target_mode:
-    image = image.convert(target_mode)
-  if orientation in _UPRIGHT:
-    fixes.append('EXIF rotation')
-    image = image.transpose(_UPRIGHT[orientation])
-  return image, fixes
-
-
-def _orientation(image: Image.Image) -> int | None:
-  try:
-    return image.getexif().get(_ORIENTATION)
-  # An image with damaged EXIF data can still be used.
-  except Exception:
-    return None
-
-
-def _compose_on_white(image: Image.Image) -> Image.Image:
-  """Shows an image as browsers do; transparent pixels often hide colors that nobody ever saw."""
-  image = image.convert('RGBA')
-  return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
 
 
 def _resize_weights(length: int, new_length: int, resize_filter: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import image_formats
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
+_BIT_DEPTH_OFFSET = 24
 _COLOR_TYPES = {1: 0, 3: 2}  # by the number of channels
 # Texts and a color profile: they change no pixel here, and readers limit their size.
 _VERBOSE_CHUNKS = (b'tEXt', b'zTXt', b'iTXt', b'iCCP')
@@ -67,6 +68,21 @@ def remove_texts(data: bytes) -> tuple[bytes, list[str]]:
   """Removes texts and the color profile, which may be too large for Pillow; as `repair`."""
   verbose = [(start, end) for kind, start, end in _chunks(data) if kind in _VERBOSE_CHUNKS]
   return _without(data, verbose), ['large PNG texts or color profile removed'] if verbose else []
+
+
+def bit_depth(data: bytes) -> int:
+  """Returns the number of bits per sample of a PNG file."""
+  return data[_BIT_DEPTH_OFFSET]
+
+
+def significant_bits(data: bytes) -> int | None:
+  """Returns the largest number of significant bits of a channel, if an sBIT chunk gives it."""
+  for kind, start, end in _chunks(data):
+    if kind == b'sBIT':
+      return max(data[start + 8 : end - 4], default=None)
+    if kind == b'IDAT':
+      break
+  return None
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -9,7 +9,7 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.training.history import EpochMetrics
 
 _SECTIONS = ('net', 'preprocessing', 'optimizer', 'fine_tune')
-_DATA_FIELDS = ('num_classes', 'rgb_mean', 'rgb_covariance', 'stored_side')
+_DATA_FIELDS = ('num_classes', 'rgb_mean', 'rgb_covariance', 'stored_side', 'pixel_range')
 _RUN_FIELDS = ('batch_size', 'epochs', 'max_steps', 'seed')
 
 Setting = bool | int | float | str

@@ -43,11 +43,16 @@ def test_lists_hold_what_was_planted(data_dir):
   assert lines[0] == 'group,split,file,class'
   assert sorted(lines[1:3]) == ['1,train,train/cat/001.png,cat', '1,train,train/dog/003.png,dog']
   assert lines[3:] == ['1,test,test/dog/000.png,dog']
-  assert audit_files.count_rows(data_dir) == {
-    'quarantine.csv': 1,
-    'fixed.csv': 2,
-    'duplicates.csv': 3,
-  }
+  assert (data_dir / 'other_files.csv').read_text() == (
+    'file,reason\n'
+    'train/dog/notes.txt,neither its extension nor its first bytes are those of an image\n'
+  )
+  assert audit_files.describe_lists(data_dir) == [
+    f'1 image left out (1 .png): {data_dir}/quarantine.csv',
+    f'1 image fixed (1 .png): {data_dir}/fixed.csv',
+    f'3 images with duplicates (3 .png): {data_dir}/duplicates.csv',
+    f'1 file passed over (1 .txt): {data_dir}/other_files.csv',
+  ]
 
 
 def test_report_agrees_with_the_lists(data_dir):
@@ -55,6 +60,8 @@ def test_report_agrees_with_the_lists(data_dir):
   assert 'equal images: 1 (3 images). Groups across splits: 1; across classes: 1.' in text
   assert 'has 7 images, the smallest 4: 1.75 to 1.' in text
   assert 'train/dog/notes.txt' in text
+  counts = ''.join(f'<td class="number">{n}</td>' for n in (12, 1, 1, 0))
+  assert f'<td>.png</td>{counts}' in text
   assert '<td>smaller side of 32 to 63 pixels</td><td>12 images</td>' in text
   assert '<td>smaller side below 32 pixels</td><td>train/dog/006.png</td>' in text
   assert text.count('<figure ') == 11  # all images of the training split
@@ -66,6 +73,6 @@ def test_empty_lists_are_not_written(tmp_path):
   photos = fabricated.write_image_folder(tmp_path / 'x', {'a': 2, 'b': 2})
   source = image_folder.open_folder(photos)
   converter.convert(source, tmp_path / 'out', converter.Options(SplitRule(0)))
-  assert audit_files.count_rows(tmp_path / 'out') == {}
+  assert audit_files.describe_lists(tmp_path / 'out') == []
   assert 'None: no two images' in (tmp_path / 'out' / 'report.html').read_text()
   assert np.array_equal(sorted(p.name for p in (tmp_path / 'out').glob('*.csv')), [])

@@ -207,6 +207,9 @@ def test_progress_counts_every_image_of_every_split(tmp_path, monkeypatch):
     ({'validation_fraction': 1}, r'validation_fraction must be in \[0, 1\), got 1'),
     ({'num_shards': 7}, r'num_shards must be in \[1, 6\], .* got 7'),
     ({'smaller_side': 0}, 'resize_smaller_side must be at least 1, got 0'),
+    ({'pixel_range': (5, 5)}, 'pixel_range must be two increasing numbers'),
+    ({'max_megapixels': 0}, 'max_megapixels must be positive and at most 500, got 0'),
+    ({'max_megapixels': 501}, 'max_megapixels must be positive and at most 500, got 501'),
     ({'num_workers': 0}, 'num_workers must be at least 1, got 0'),
   ],
 )
@@ -278,6 +281,55 @@ def test_larger_images_are_reduced(tmp_path):
   assert sizes.pop(b'a/large.png') == (20, 45)
   assert set(sizes.values()) == {(5, 7)}
   assert m.largest_side == 45
+
+
+@pytest.fixture(name='deep_folder')
+def fixture_deep_folder(tmp_path):
+  """Two classes of 12-bit values in 16-bit files, of which only one has large ones."""
+  root = tmp_path / 'deep'
+  for class_name, largest in (('a', 300), ('b', 3000)):
+    (root / class_name).mkdir(parents=True)
+    for i in range(3):
+      values = np.linspace(0, largest + i, 12).reshape(3, 4).astype(np.uint16)
+      (root / class_name / f'{i}.png').write_bytes(fabricated.encoded(values))
+  (root / 'a' / 'plain.png').write_bytes(fabricated.encoded(fabricated.pixels(0)))
+  return root
+
+
+@pytest.mark.parametrize(
+  ('options', 'recorded', 'shift'),
+  [({}, (0, 4095), 4), ({'pixel_range': (0, 1023)}, (0, 1023), 2)],
+)
+def test_deep_images_share_the_range_of_their_data_set(
+  tmp_path, deep_folder, options, recorded, shift
+):
+  source = catalog.open_source('folder', deep_folder)
+  m = convert(source, tmp_path / 'out', 0, num_shards=3, **options)
+  assert manifest.read_manifest(tmp_path / 'out').pixel_range == recorded == m.pixel_range
+  for example in read_split(tmp_path / 'out', m, 'train'):
+    got = np.asarray(Image.open(io.BytesIO(example['encoded'])))
+    original = np.asarray(Image.open(deep_folder / example['filename'].decode()))
+    if original.dtype == np.uint16:
+      original = np.minimum(original >> shift, 255)
+    np.testing.assert_array_equal(got, original)
+  fixed = (tmp_path / 'out' / 'fixed.csv').read_text().splitlines()[1:]
+  assert sorted(row.split('"')[1] for row in fixed) == [f'16 bit, 0..{recorded[1]}'] * 6
+
+
+def test_a_second_pass_over_deep_images_that_was_interrupted_is_resumed(tmp_path, deep_folder):
+  source = catalog.open_source('folder', deep_folder)
+  convert(source, tmp_path / 'whole', 0, num_shards=3)
+  calls = []
+
+  def progress(done, _):
+    calls.append(done)
+    if len(calls) == 5:  # three shards were written; this is the second one of the second pass
+      raise UnfinishedError('interrupted')
+
+  with pytest.raises(UnfinishedError, match='Run the same command again'):
+    convert(source, tmp_path / 'out', 0, num_shards=3, progress=progress)
+  convert(source, tmp_path / 'out', 0, num_shards=3)
+  assert digests(tmp_path / 'out') == digests(tmp_path / 'whole')
 
 
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path):

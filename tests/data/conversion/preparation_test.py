@@ -57,7 +57,7 @@ def test_arrays_become_png_and_are_reduced_on_request():
   (example,), task_audit = prepare(RGB)
   decoded = np.asarray(Image.open(io.BytesIO(features_of(example)['encoded'])))
   np.testing.assert_array_equal(decoded, RGB)
-  (small,), task_audit = prepare(RGB, smaller_side=3)
+  (small,), task_audit = prepare(RGB, storage=preparation.Storage(3))
   assert (task_audit.heights, task_audit.widths) == ((3, 3), (4, 4))
   assert (features_of(small)['height'], features_of(small)['width']) == (3, 4)
 
@@ -80,17 +80,17 @@ def large(seed):
     ({}, [4, 0, 0, 0]),
     ({'sampled': [1]}, [0, 1, 1, 3]),
     ({'sampled': [1], 'on_sheet': [0, 1]}, [2, 0, 0, 2]),
-    ({'sampled': [1], 'smaller_side': 16}, [4, 0, 0, 0]),
+    ({'sampled': [1], 'storage': preparation.Storage(16)}, [4, 0, 0, 0]),
     ({'count_pixels': False}, [0, 0, 0, 0]),
   ],
 )
 def test_moments_of_large_jpeg_files(options, counts):
   frames, task_audit = prepare(*map(large, range(4)), extension='.jpg', **options)
-  size = (16, 20) if 'smaller_side' in options else (128, 160)
+  size = (16, 20) if 'storage' in options else (128, 160)
   whole, eighth = size[0] * size[1], 16 * 20
   assert (task_audit.moments[:, 0, 0] / (whole, whole, eighth, eighth)).tolist() == counts
   assert (task_audit.heights, task_audit.widths) == tuple((side, side) for side in size)
-  if 'smaller_side' not in options:
+  if 'storage' not in options:
     assert [features_of(frame)['encoded'] for frame in frames] == [large(i) for i in range(4)]
 
 

@@ -84,7 +84,7 @@ def test_tasks_divide_a_shard_by_number_or_by_bytes(monkeypatch):
   assert [image.name for image in whole.images] == [
     source.splits['train'][i].name for i in splits['train'].order
   ]
-  assert (whole.class_names, whole.smaller_side, whole.sampled) == (('a', 'b'), None, None)
+  assert (whole.class_names, whole.storage.smaller_side, whole.sampled) == (('a', 'b'), None, None)
   largest = max(len(frame) for task in tasks(source, planned) for frame in _frames(task))
   monkeypatch.setattr(shard_plans, '_TASK_BYTES', 2.9 * largest)
   made = tasks(source, plan(source, num_shards=1)[1])

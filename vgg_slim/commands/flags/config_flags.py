@@ -230,6 +230,7 @@ def preprocessing_config_from_flags(
     random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,
     rgb_covariance=manifest.rgb_covariance if values.rgb_shift else None,
     stored_side=manifest.stored_side,
+    pixel_range=manifest.pixel_range,
   )
   if started:
     contract.check_preprocessing(started, result, str(start.checkpoint))

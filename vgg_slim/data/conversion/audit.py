@@ -8,6 +8,7 @@ fault.
 import base64
 import collections
 import dataclasses
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,9 @@ class Audit:
     quarantined: images that were left out, each with the reason.
     digests: DIGEST_BYTES per image in the order of the plan; zeros for images that were left out.
     thumbnails: images of the contact sheet.
+    largest_unstated: largest value of the 16-bit images whose files do not state their range; None
+      if there are none.
+    extensions: number of good images by extension, in lower case; '' for names without one.
   """
 
   per_class: np.ndarray
@@ -66,6 +70,8 @@ class Audit:
   quarantined: list[Note] = dataclasses.field(default_factory=list)
   digests: bytearray = dataclasses.field(default_factory=bytearray)
   thumbnails: list[Thumbnail] = dataclasses.field(default_factory=list)
+  largest_unstated: int | None = None
+  extensions: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
   @classmethod
   def empty(cls, num_classes: int) -> 'Audit':
@@ -90,6 +96,12 @@ class Audit:
     if min(size) < TINY_SIDE and len(self.tiny) < _TINY_NAMED:
       self.tiny.append(name)
     self.digests += digest
+    self.extensions[extension_of(name)] += 1
+
+  def add_unstated(self, largest: int | None) -> None:
+    """Adds the largest value of an image whose range is not known; None adds nothing."""
+    if largest is not None:
+      self.largest_unstated = max(largest, self.largest_unstated or 0)
 
   def add_quarantined(self, name: str, label: int, reason: str) -> None:
     """Counts an image that is left out."""
@@ -108,6 +120,8 @@ class Audit:
     self.quarantined += other.quarantined
     self.digests += other.digests
     self.thumbnails += other.thumbnails
+    self.add_unstated(other.largest_unstated)
+    self.extensions.update(other.extensions)
 
   def remove(self, other: 'Audit') -> None:
     """Removes the images of `other` from the counts and lists, but not from sizes and digests."""
@@ -118,6 +132,7 @@ class Audit:
     self.fixed = [note for note in self.fixed if note not in other.fixed]
     self.quarantined = [note for note in self.quarantined if note not in other.quarantined]
     self.thumbnails = [each for each in self.thumbnails if each not in other.thumbnails]
+    self.extensions = self.extensions - other.extensions
 
   def to_json(self) -> dict[str, Any]:
     """A JSON object; `from_json` is its inverse."""
@@ -141,8 +156,15 @@ class Audit:
       fixed=[Note(*note) for note in values['fixed']],
       quarantined=[Note(*note) for note in values['quarantined']],
       digests=bytearray(base64.b64decode(values['digests'])),
+      largest_unstated=values['largest_unstated'],
+      extensions=collections.Counter(values['extensions']),
       thumbnails=[Thumbnail(n, label, base64.b64decode(j)) for n, label, j in values['thumbnails']],
     )
+
+
+def extension_of(name: str) -> str:
+  """Returns the extension of a file's name, in lower case with its dot; '' if it has none."""
+  return os.path.splitext(name)[1].lower()
 
 
 def group_duplicates(digests: bytes | bytearray) -> list[list[int]]:

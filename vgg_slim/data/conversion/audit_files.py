@@ -1,36 +1,40 @@
 """The audit of a conversion as files for people, written beside the shards. No TensorFlow.
 
-`report.html`, with its images embedded, is always written; `quarantine.csv`, `fixed.csv` and
-`duplicates.csv` only if they have rows.
+`report.html`, with its images embedded, is always written; the CSV files only if they have rows.
+Every file of the source is kept as it is, or listed as fixed, left out, or passed over.
 """
 
 import collections
 import csv
-import io
 import itertools
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from vgg_slim import files
+from vgg_slim import csv_text, files
 from vgg_slim.data import manifest
 from vgg_slim.data.conversion import audit, html_report, pixel_moments
 from vgg_slim.data.conversion.splitting import SplitPlan
 from vgg_slim.data.sources.labeled_images import Source
-from vgg_slim.wording import counted
+from vgg_slim.preprocessing import image_formats
+from vgg_slim.wording import count_extensions, counted
 
 REPORT_FILE = 'report.html'
 QUARANTINE_FILE = 'quarantine.csv'
 FIXED_FILE = 'fixed.csv'
 DUPLICATES_FILE = 'duplicates.csv'
 NEAR_DUPLICATES_FILE = 'near_duplicates.csv'
-# What a row of each list is, for messages: a noun in the singular, and what follows it.
-LISTS = {
-  QUARANTINE_FILE: ('image', ' left out'),
-  FIXED_FILE: ('repair', ''),
-  DUPLICATES_FILE: ('image', ' with duplicates'),
-  NEAR_DUPLICATES_FILE: ('image', ' that look like others'),
+OTHER_FILES_FILE = 'other_files.csv'
+# What each list has rows of, for messages: a noun that is counted, and what follows it.
+_LISTS = {
+  QUARANTINE_FILE: ('image', 'left out'),
+  FIXED_FILE: ('image', 'fixed'),
+  DUPLICATES_FILE: ('image', 'with duplicates'),
+  NEAR_DUPLICATES_FILE: ('image', 'that look like others'),
+  OTHER_FILES_FILE: ('file', 'passed over'),
 }
+_NO_LABEL = 'an image without a label: move it to the folder of its class'
+_NOT_AN_IMAGE = 'neither its extension nor its first bytes are those of an image'
 
 
 class ImageLocation(NamedTuple):
@@ -64,6 +68,11 @@ def write_audit(
   _write_csv(folder / QUARANTINE_FILE, ('file', 'class', 'reason'), _rows(quarantined, names))
   _write_csv(folder / FIXED_FILE, ('file', 'class', 'what'), _rows(fixed, names))
   write_groups(folder / DUPLICATES_FILE, groups)
+  _write_csv(
+    folder / OTHER_FILES_FILE,
+    ('file', 'reason'),
+    [(name, _why_skipped(name)) for name in source.skipped_files],
+  )
   text = html_report.render(_sections(source, audits, written, groups), _title(source))
   files.write_text(folder / REPORT_FILE, text)
 
@@ -74,15 +83,25 @@ def write_groups(path: pathlib.Path, groups: Sequence[Sequence[ImageLocation]]) 
   _write_csv(path, ('group', 'split', 'file', 'class'), rows)
 
 
-def count_rows(data_dir: str | pathlib.Path) -> dict[str, int]:
-  """Number of rows of each list in a converted data set, by file name."""
-  counts = {}
-  for name in LISTS:
+def describe_lists(data_dir: str | pathlib.Path) -> list[str]:
+  """Says what each list of a data set holds, such as '3 images left out (2 .svg, 1 .png): ...'."""
+  lines = []
+  for name, (noun, done) in _LISTS.items():
     path = pathlib.Path(data_dir, name)
     if path.exists():
       with path.open(encoding='utf-8', newline='') as stream:
-        counts[name] = sum(1 for _ in csv.reader(stream)) - 1
-  return counts
+        names = list(dict.fromkeys(row['file'] for row in csv.DictReader(stream)))
+      lines.append(f'{counted(len(names), noun)} {done} ({count_extensions(names)}): {path}')
+  return lines
+
+
+def _why_skipped(name: str) -> str:
+  is_image = image_formats.has_image_extension(audit.extension_of(name))
+  return _NO_LABEL if is_image else _NOT_AN_IMAGE
+
+
+def _shown(extension: str) -> str:
+  return extension or 'without'
 
 
 def find_duplicate_problems(data_dir: str | pathlib.Path) -> list[str]:
@@ -137,8 +156,9 @@ def _sections(
 ) -> list[html_report.Section]:
   return [
     _splits_section(audits, written),
+    _extensions_section(source, audits),
     _notes_section('Left out', audits, 'quarantined', source, QUARANTINE_FILE),
-    _notes_section('Repaired', audits, 'fixed', source, FIXED_FILE),
+    _notes_section('Fixed', audits, 'fixed', source, FIXED_FILE),
     _duplicates_section(groups),
     _pixels_section(audits, written),
     _classes_section(source, audits),
@@ -172,8 +192,31 @@ def _splits_section(
         f'{split.num_bytes / 1e6:.1f}',
       )
     )
-  headings = ('split', 'images', 'per class', 'repaired', 'left out', 'shards', 'MB')
+  headings = ('split', 'images', 'per class', 'fixed', 'left out', 'shards', 'MB')
   return html_report.Section('Splits', table=html_report.Table(headings, rows))
+
+
+def _extensions_section(source: Source, audits: Mapping[str, audit.Audit]) -> html_report.Section:
+  def count(names: Iterable[str]) -> collections.Counter[str]:
+    return collections.Counter(map(audit.extension_of, names))
+
+  none: collections.Counter[str] = collections.Counter()
+  good = sum((each.extensions for each in audits.values()), none)
+  fixed = sum((count({note.name for note in each.fixed}) for each in audits.values()), none)
+  left_out = sum((count(n.name for n in each.quarantined) for each in audits.values()), none)
+  other = count(source.skipped_files)
+  rows = [
+    (
+      _shown(extension),
+      good[extension] - fixed[extension],
+      fixed[extension],
+      left_out[extension],
+      other[extension],
+    )
+    for extension, _ in (good + left_out + other).most_common()
+  ]
+  headings = ('extension', 'kept as they are', 'fixed', 'left out', 'passed over')
+  return html_report.Section('Kinds of files', table=html_report.Table(headings, rows))
 
 
 def _notes_section(
@@ -228,6 +271,11 @@ def _pixels_section(
     ('smallest side, largest side (pixels)', f'{written.smallest_side}, {written.largest_side}'),
     ('all images have one size', 'yes' if written.same_size else 'no'),
   ]
+  if written.pixel_range:
+    low, high = written.pixel_range
+    rows.append(
+      ('values that became 0 and 255 in images of more than 8 bits', f'{low:g}, {high:g}')
+    )
   sides = sum((split_audit.sides for split_audit in audits.values()), collections.Counter())
   rows += [
     (f'smaller side of {2 ** (bits - 1)} to {2**bits - 1} pixels', counted(count, 'image'))
@@ -257,8 +305,9 @@ def _classes_section(source: Source, audits: Mapping[str, audit.Audit]) -> html_
 
 
 def _skipped_files_section(source: Source) -> html_report.Section:
-  text = html_report.join_names(source.skipped_files) if source.skipped_files else 'None.'
-  return html_report.Section('Files that are not images', text=text)
+  names = source.skipped_files
+  text = html_report.join_names(names, OTHER_FILES_FILE) if names else 'None.'
+  return html_report.Section('Files passed over', text=text)
 
 
 def _rows(notes: Iterable[audit.Note], class_names: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -268,10 +317,6 @@ def _rows(notes: Iterable[audit.Note], class_names: Sequence[str]) -> list[tuple
 def _write_csv(path: pathlib.Path, headings: Sequence[str], rows: Sequence[Sequence]) -> None:
   if not rows:
     return
-  stream = io.StringIO(newline='')
-  writer = csv.writer(stream, lineterminator='\n')
-  writer.writerow(headings)
-  writer.writerows(rows)
+  text = csv_text.format_rows([headings, *rows])
   # File names need not be UTF-8.
-  text = stream.getvalue().encode('utf-8', errors='backslashreplace').decode()
-  files.write_text(path, text)
+  files.write_text(path, text.encode('utf-8', errors='backslashreplace').decode())

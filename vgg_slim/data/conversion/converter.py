@@ -32,9 +32,11 @@ from vgg_slim.data.conversion.shard_plans import ShardPlan
 from vgg_slim.data.conversion.splitting import SplitRule
 from vgg_slim.data.sources.labeled_images import Source
 from vgg_slim.errors import ConfigError, DataError, UnfinishedError
-from vgg_slim.preprocessing.description import ANTIALIASED
+from vgg_slim.preprocessing import sample_depth
+from vgg_slim.preprocessing.description import ANTIALIASED, Range, is_range
 from vgg_slim.wording import counted, listed
 
+MAX_MEGAPIXELS = 500  # TensorFlow decodes images of fewer than 2**29 pixels
 _MAX_NAMED = 10  # unusable images that an error names
 
 ProgressFn = Callable[[int, int], None]
@@ -52,6 +54,10 @@ class Options:
       their size.
     strict: whether an unusable image is an error.
     near_duplicates: whether to list images that look alike, see `near_duplicates`.
+    pixel_range: values that become 0 and 255 in images of more than 8 bits whose files do not say.
+      None takes 0 and the largest value of the data set, rounded up to the largest of 8, 10, 12, 14
+      or 16 bits; images of 32 bits are then left out.
+    max_megapixels: size of the largest image that is read; None means 90, and 250 in JPEG files.
   """
 
   rule: SplitRule = SplitRule()
@@ -59,10 +65,22 @@ class Options:
   smaller_side: int | None = None
   strict: bool = False
   near_duplicates: bool = False
+  pixel_range: Range | None = None
+  max_megapixels: float | None = None
 
   def __post_init__(self):
     if self.smaller_side is not None and self.smaller_side < 1:
       raise ConfigError(f'resize_smaller_side must be at least 1, got {self.smaller_side}.')
+    if self.pixel_range is not None and not is_range(self.pixel_range):
+      raise ConfigError(f'pixel_range must be two increasing numbers, got {self.pixel_range}.')
+    if self.max_megapixels is not None and not 0 < self.max_megapixels <= MAX_MEGAPIXELS:
+      raise ConfigError(
+        f'max_megapixels must be positive and at most {MAX_MEGAPIXELS}, got {self.max_megapixels}.'
+      )
+
+  @property
+  def storage(self) -> preparation.Storage:
+    return preparation.Storage(self.smaller_side, self.pixel_range, self.max_megapixels)
 
 
 def convert(
@@ -76,7 +94,8 @@ def convert(
   """Writes shards, `labels.txt`, `manifest.json` and the audit (see `audit_files`).
 
   The same source and options give the same bytes, with any number of workers. Every image is read
-  once. A conversion that was killed, or that failed for lack of memory or disk space, keeps its
+  once; shards with 16-bit images that need the range of the data set (see `Options`) are written
+  again. A conversion that was killed, or that failed for lack of memory or disk space, keeps its
   finished shards and continues after them when called again with the same arguments.
 
   Args:
@@ -102,7 +121,7 @@ def convert(
   if options.near_duplicates:
     near_duplicates.check_installed()
   plans = splitting.plan_splits(source, options.rule)
-  planned = shard_plans.plan_shards(source, plans, options.num_shards, options.smaller_side)
+  planned = shard_plans.plan_shards(source, plans, options.num_shards, options.storage)
   try:
     with (
       files.resumable_folder(
@@ -115,14 +134,21 @@ def convert(
       if progress:
         progress(total - _num_images(_pending(staging, planned)), total)
       if runner:
-        _write_shards_by_beam(staging, source, planned, options, runner)
+        write = functools.partial(_write_shards_by_beam, staging, source, planned, runner)
       else:
-        _write_shards(staging, source, planned, options, num_workers, progress)
+        write = functools.partial(_write_shards, staging, source, planned, num_workers, progress)
+      write(options)
       written = journal.Journal(staging)
-      entries = {shard.file: regrouping.Written(*written.read(shard.file)) for shard in planned}
+      entries = _read_entries(planned, written)
+      pixel_range = options.pixel_range or _range_of_set(entries)
+      if pixel_range != options.pixel_range:
+        options = dataclasses.replace(options, pixel_range=pixel_range)
+        _forget_unstated(entries, written)
+        write(options)
+        entries = _read_entries(planned, written)
       if splitting.keeps_duplicates_together(source, options.rule):
         planned, entries = regrouping.keep_together(
-          staging, source, planned, entries, options.smaller_side
+          staging, source, planned, entries, options.storage
         )
         plans = shard_plans.join_shards(planned)
       splits, audits = _merge_shards(source, planned, entries)
@@ -185,16 +211,16 @@ def _write_shards(
   folder: pathlib.Path,
   source: Source,
   planned: Sequence[ShardPlan],
-  options: Options,
   num_workers: int,
   progress: ProgressFn | None,
+  options: Options,
 ) -> None:
   """Writes the shards that the journal lacks, on this machine."""
   pending = _pending(folder, planned)
   total = _num_images(planned)
   done = total - _num_images(pending)
-  side = options.smaller_side
-  tasks = (task for shard in pending for task in shard_plans.make_tasks(source, shard, side))
+  storage = options.storage
+  tasks = (task for shard in pending for task in shard_plans.make_tasks(source, shard, storage))
 
   def check(so_far: audit.Audit) -> None:
     _check_strict(options, so_far.quarantined)
@@ -212,12 +238,12 @@ def _write_shards_by_beam(
   folder: pathlib.Path,
   source: Source,
   planned: Sequence[ShardPlan],
-  options: Options,
   runner: beam_workers.Runner,
+  options: Options,
 ) -> None:
   """Has Beam write the shards that the journal lacks; one worker writes a whole shard."""
   jobs = [
-    (shard.file, list(shard_plans.make_tasks(source, shard, options.smaller_side)))
+    (shard.file, list(shard_plans.make_tasks(source, shard, options.storage)))
     for shard in _pending(folder, planned)
   ]
   beam_workers.for_each(functools.partial(_convert_shard, folder, source.num_classes), jobs, runner)
@@ -262,6 +288,26 @@ def _write_shard(
 
   written = shards.write_shard(folder / file, frames())
   journal.Journal(folder).record(written, shard_audit)
+
+
+def _read_entries(
+  planned: Sequence[ShardPlan], done: journal.Journal
+) -> dict[str, regrouping.Written]:
+  return {shard.file: regrouping.Written(*done.read(shard.file)) for shard in planned}
+
+
+def _range_of_set(entries: Mapping[str, regrouping.Written]) -> Range | None:
+  """Returns the range of the 16-bit images whose files state none; None for all 16 bits."""
+  largest = [entry.audit.largest_unstated for entry in entries.values()]
+  values = [value for value in largest if value is not None]
+  return sample_depth.range_of_set(max(values)) if values else None
+
+
+def _forget_unstated(entries: Mapping[str, regrouping.Written], done: journal.Journal) -> None:
+  """Removes the journal entries of shards with images that depend on the range of the data set."""
+  for file, entry in entries.items():
+    if entry.audit.largest_unstated is not None:
+      done.remove(file)
 
 
 def _pending(folder: pathlib.Path, planned: Sequence[ShardPlan]) -> list[ShardPlan]:
@@ -345,4 +391,5 @@ def _manifest(
     validation_fraction=fraction,
     splits=splits,
     stored_side=options.smaller_side,
+    pixel_range=options.pixel_range,
   )

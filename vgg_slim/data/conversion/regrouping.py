@@ -67,7 +67,7 @@ def keep_together(
   source: Source,
   planned: Sequence[ShardPlan],
   written: Mapping[str, Written],
-  smaller_side: int | None,
+  storage: preparation.Storage,
 ) -> tuple[list[ShardPlan], dict[str, Written]]:
   """Rewrites the shards that `plan_moves` changes; only the moved images are decoded again.
 
@@ -76,7 +76,7 @@ def keep_together(
     source: data set whose validation split was drawn from its training split.
     planned: all shards of the data set.
     written: the shards as they were written, by file.
-    smaller_side: side in pixels to which larger images are reduced; None keeps their size.
+    storage: how the images are stored.
 
   Returns:
     The shards and what is written, after the moves. The entries of the journal do not change, so
@@ -110,7 +110,7 @@ def keep_together(
         written[shard.file].audit,
         moves,
         {index: digest_of[index] for index in arrivals},
-        smaller_side,
+        storage,
       )
     result.append(shard)
   return result, rewritten
@@ -143,7 +143,7 @@ def _rewrite(
   old: audit.Audit,
   moves: Mapping[int, str],
   arriving: dict[int, bytes],
-  smaller_side: int | None,
+  storage: preparation.Storage,
 ) -> tuple[ShardPlan, Written]:
   """Writes a shard without the images that leave it and with those that arrive.
 
@@ -154,7 +154,7 @@ def _rewrite(
     old: its audit.
     moves: see `plan_moves`.
     arriving: digest of each image that arrives.
-    smaller_side: see `keep_together`.
+    storage: see `keep_together`.
   """
   images, old_order = shard.plan
   leaving = [i for i, index in enumerate(old_order.tolist()) if index in moves]
@@ -163,13 +163,13 @@ def _rewrite(
     order.sort()
   total = copy.deepcopy(old)
   for i in leaving:
-    total.remove(preparation.prepare(shard_plans.make_task(source, shard, [i], smaller_side)).audit)
+    total.remove(preparation.prepare(shard_plans.make_task(source, shard, [i], storage)).audit)
   frames = {}
   plan = shard._replace(plan=SplitPlan(images, order), on_sheet=frozenset())
   for index in arriving:
     # An image that arrives is counted like most others of its split: no pixels are sampled.
     alone = plan._replace(plan=SplitPlan(images, np.array([index])), first=1)
-    prepared = preparation.prepare(shard_plans.make_task(source, alone, [0], smaller_side))
+    prepared = preparation.prepare(shard_plans.make_task(source, alone, [0], storage))
     total.merge(prepared.audit)
     frames[index] = prepared.frames
   digest_of = dict(zip(old_order.tolist(), _split_digests(old.digests), strict=True)) | arriving

@@ -54,7 +54,7 @@ def plan_shards(
   source: Source,
   splits: dict[str, SplitPlan],
   num_shards: int | None = None,
-  smaller_side: int | None = None,
+  storage: preparation.Storage = preparation.UNCHANGED,
 ) -> list[ShardPlan]:
   """Divides every split into shards; prepares a few images to estimate the size of a split.
 
@@ -63,7 +63,7 @@ def plan_shards(
     splits: plans from `splitting.plan_splits`.
     num_shards: number of shards of the training split; other splits get shards in proportion to
       their number of images. None means about 128 MB per shard.
-    smaller_side: side in pixels; images whose smaller side is longer are reduced to it.
+    storage: how the images are stored.
 
   Returns:
     The shards, split by split. Shards of a split differ by at most one image.
@@ -71,7 +71,7 @@ def plan_shards(
   Raises:
     ConfigError: `num_shards` is not in [1, number of training images].
   """
-  example_bytes = {n: _estimate_bytes(source, plan, smaller_side) for n, plan in splits.items()}
+  example_bytes = {n: _estimate_bytes(source, plan, storage) for n, plan in splits.items()}
   counts = _shard_counts(splits, example_bytes, num_shards)
   on_sheet = _on_sheet(splits['train'], source.num_classes)
   planned = []
@@ -107,16 +107,19 @@ def join_shards(planned: Sequence[ShardPlan]) -> dict[str, SplitPlan]:
 
 
 def make_tasks(
-  source: Source, shard: ShardPlan, smaller_side: int | None = None
+  source: Source, shard: ShardPlan, storage: preparation.Storage = preparation.UNCHANGED
 ) -> Iterator[preparation.Task]:
-  """Yields the tasks of a shard in order; `smaller_side` is as for `plan_shards`."""
+  """Yields the tasks of a shard in order; `storage` is as for `plan_shards`."""
   size = len(shard.plan.order)
   for start in range(0, size, shard.task_size):
-    yield make_task(source, shard, range(start, min(start + shard.task_size, size)), smaller_side)
+    yield make_task(source, shard, range(start, min(start + shard.task_size, size)), storage)
 
 
 def make_task(
-  source: Source, shard: ShardPlan, indices: Sequence[int], smaller_side: int | None = None
+  source: Source,
+  shard: ShardPlan,
+  indices: Sequence[int],
+  storage: preparation.Storage = preparation.UNCHANGED,
 ) -> preparation.Task:
   """Returns the task of some images of a shard, by their indices in it."""
   images, order = shard.plan
@@ -124,18 +127,18 @@ def make_task(
   return preparation.Task(
     images=[images[order[i]] for i in indices],
     class_names=source.class_names,
-    smaller_side=smaller_side,
+    storage=storage,
     count_pixels=shard.split == 'train',
     sampled=sampled if shard.sample_every > 1 else None,
     on_sheet=[n for n, i in enumerate(indices) if i in shard.on_sheet],
   )
 
 
-def _estimate_bytes(source: Source, plan: SplitPlan, smaller_side: int | None) -> float:
+def _estimate_bytes(source: Source, plan: SplitPlan, storage: preparation.Storage) -> float:
   """Returns the mean size of an example in bytes, from images evenly spread over the split."""
   sample = plan.order[:: math.ceil(len(plan.order) / _SAMPLED_FOR_SIZE)]
   images = [plan.images[i] for i in sample]
-  task = preparation.Task(images, source.class_names, smaller_side, count_pixels=False)
+  task = preparation.Task(images, source.class_names, storage, count_pixels=False)
   return sum(map(len, preparation.prepare(task).frames)) / len(images)
 
 

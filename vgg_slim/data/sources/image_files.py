@@ -11,7 +11,7 @@ from vgg_slim import wording
 from vgg_slim.data.sources import class_layout
 from vgg_slim.data.sources.labeled_images import read_regular_file
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host, image_formats
+from vgg_slim.preprocessing import description, host, image_formats
 
 STDIN = '-'
 HEAD_BYTES = 16  # enough for the signature of every format
@@ -40,7 +40,11 @@ def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]
   return list(dict.fromkeys(path for name in names if name for path in _expand(name)))
 
 
-def read_file(path: str, smaller_side: int | None = None) -> host.StoredImage:
+def read_file(
+  path: str,
+  smaller_side: int | None = None,
+  pixel_range: description.Range | None = None,
+) -> host.StoredImage:
   """Reads one image as the converter does: upright, as JPEG or PNG, see `host.read_image`.
 
   Raises:
@@ -50,7 +54,7 @@ def read_file(path: str, smaller_side: int | None = None) -> host.StoredImage:
     data = read_regular_file(path)
   except OSError as error:
     raise DataError(error.strerror or str(error)) from error
-  return host.read_image(data, smaller_side)
+  return host.read_image(data, smaller_side, pixel_range=pixel_range)
 
 
 def _expand(name: str) -> Iterator[str]:
