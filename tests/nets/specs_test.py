@@ -77,9 +77,26 @@ def test_too_small_an_image_size_is_refused():
     specs.get('vgg16').fc_kernel(31)
 
 
-def test_the_error_for_a_misspelled_model_suggests_a_name():
-  with pytest.raises(ConfigError, match="Unknown model 'vgg-16'. Did you mean 'vgg16'?"):
-    specs.get('vgg-16')
+@pytest.mark.parametrize(
+  ('written', 'meant'),
+  [
+    ('vgg-16', 'vgg16'),
+    ('VGG16', 'vgg16'),  # Keras
+    ('vgg_16', 'vgg16'),  # slim
+    ('vgg61', 'vgg16'),
+    ('vgg61_bn', 'vgg16_bn'),
+    ('VGG16@8', 'vgg16@8'),
+    ('ResNet50', 'resnet50'),
+  ],
+)
+def test_the_error_for_a_misspelled_model_suggests_a_name(written, meant):
+  with pytest.raises(ConfigError, match=f"Unknown model '{written}'. Did you mean '{meant}'\\?"):
+    specs.get(written)
+
+
+def test_the_error_for_a_network_of_another_kind_suggests_nothing():
+  with pytest.raises(ConfigError, match="Unknown model 'alexnet'. Expected one of"):
+    specs.get('alexnet')
 
 
 def test_thin_vgg16_by_hand():

@@ -44,8 +44,8 @@ def get(model: str) -> NetSpec:
   name, is_thin, channels = model.partition('@')
   row = ALIASES.get(name, name)
   if row not in NETWORKS:
-    near = difflib.get_close_matches(name, MODEL_NAMES, n=1)
-    hint = f' Did you mean {near[0]!r}?' if near else ''
+    near = _similar(name)
+    hint = f' Did you mean {f"{near}{is_thin}{channels}"!r}?' if near else ''
     raise ConfigError(f'Unknown model {model!r}.{hint} Expected one of {", ".join(MODEL_NAMES)}.')
   if not is_thin:
     return NETWORKS[row]
@@ -55,3 +55,16 @@ def get(model: str) -> NetSpec:
       f'as in {name}@8.'
     )
   return NETWORKS[row].thin(int(channels))
+
+
+def _similar(name: str) -> str | None:
+  """Returns the name that differs in case, '-' and '_' only, or the nearest one."""
+  by_key = {_key(known): known for known in reversed(MODEL_NAMES)}
+  key = _key(name)
+  near = [key] if key in by_key else difflib.get_close_matches(key, by_key, n=len(by_key))
+  # Of equally near names, such as vgg11 and vgg16 for vgg61, the one with the same characters.
+  return min((by_key[n] for n in near), key=lambda n: sorted(_key(n)) != sorted(key), default=None)
+
+
+def _key(name: str) -> str:
+  return re.sub('[-_ ]', '', name.lower())
