@@ -61,7 +61,7 @@ def main():
     (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
     (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),
     (['--invocation_test_kind=c'], 2, 'value should be one of <a|b>'),
-    (['--invocation_test_sied=1'], 2, 'Did you mean: invocation_test_side'),
+    (['--invocation_test_sied=1'], 2, 'did you mean --invocation_test_side?'),
     (['stray'], 2, "unexpected arguments ['stray']; flags are written --name=value."),
   ],
 )

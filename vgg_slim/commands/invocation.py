@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from absl import flags
 
 import vgg_slim
-from vgg_slim.commands import flag_files, installation
+from vgg_slim.commands import flag_files, installation, unknown_flags
 from vgg_slim.commands.flags import flag_groups
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line
 from vgg_slim.quiet_import import quiet_import
@@ -106,6 +106,10 @@ def run(
   try:
     argv, notes = flag_files.expand(argv)
     positional = flags.FLAGS(argv)[1:]
+  except flags.UnrecognizedFlagError as error:
+    known = [flag.name for flag in _shown_flags(module)]
+    message = unknown_flags.explain(argv, error, known)
+    _fail(name, f'{installation.localize(message)} See --help.', 2)
   except (flags.Error, UnicodeDecodeError) as error:
     _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
   takes_arguments = not takes_command and bool(inspect.signature(main).parameters)
@@ -217,12 +221,7 @@ class _LocalFormatter(logging.Formatter):
 
 def _help_text(module: types.ModuleType) -> str:
   lines = [(module.__doc__ or '').rstrip()]
-  shown = [
-    *flags.FLAGS.get_key_flags_for_module(module),
-    flags.FLAGS['quiet'],
-    flags.FLAGS['verbose'],
-  ]
-  for heading, members in flag_groups.by_heading(shown, 'Flags').items():
+  for heading, members in flag_groups.by_heading(_shown_flags(module), 'Flags').items():
     lines += ['', f'{heading}:']
     for flag in members:
       value = '' if flag.default is None else f' (default: {flag.default_as_str})'
@@ -230,6 +229,11 @@ def _help_text(module: types.ModuleType) -> str:
   lines += ['  --flagfile', '      Reads flags from a file, one per line, such as recipes/*.flags.']
   lines += ['  --version', '      Prints the version and exits.']
   return installation.localize('\n'.join(lines))
+
+
+def _shown_flags(module: types.ModuleType) -> list[flags.Flag]:
+  own = flags.FLAGS.get_key_flags_for_module(module)
+  return [*own, flags.FLAGS['quiet'], flags.FLAGS['verbose']]
 
 
 def is_quiet() -> bool:
