@@ -49,7 +49,7 @@ def _file_outcome(outcome: str | tuple[str, ...]) -> str:
     return 'kept as it is'
   if outcome == IGNORED:
     return 'passed over: not an image by extension or content, or hidden'
-  kind, *texts = outcome
+  kind, *texts = list(outcome)
   return (
     f'{kind}: {"; ".join(texts)}' if texts != ['.'] else f'{kind}: the reason that Pillow gives'
   )

@@ -10,7 +10,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -105,7 +105,7 @@ def archive(name: str, *paths: str, texts: Mapping[str, str] = {}, is_cut: bool 
         for path, data in contents.items():
           zipped.writestr(path, data)
     else:
-      compression = {'gz': 'w:gz', 'tgz': 'w:gz', 'bz2': 'w:bz2', 'xz': 'w:xz'}
+      compression: dict[str, Any] = {'gz': 'w:gz', 'tgz': 'w:gz', 'bz2': 'w:bz2', 'xz': 'w:xz'}
       with tarfile.open(file, compression.get(name.rpartition('.')[2], 'w')) as tar:
         for path, data in contents.items():
           member = tarfile.TarInfo(path)
@@ -150,7 +150,7 @@ def arrays(dtype: type = np.uint8, label_shape: tuple[int, ...] = (-1,), keys: s
   """Makes an .npz file as Keras does, x_train, y_train, x_test and y_test."""
 
   def make(root: pathlib.Path) -> pathlib.Path:
-    values = {}
+    values: dict[str, Any] = {}
     for split in ('train', 'test'):
       paths = images('cat', 'dog')
       pixels = np.stack([np.asarray(Image.open(io.BytesIO(draw(f'{split}/{p}')))) for p in paths])
