@@ -29,7 +29,8 @@ class Recipe(NamedTuple):
 class _Rates(NamedTuple):
   """Default learning rates of an optimizer for heads without and with hidden layers.
 
-  They are for features whose vector has length 1 on average.
+  They are for features whose vector has length 1 on average. The curvature of the loss of a linear
+  head is at most 1/2 then, so that a momentum of 0.9 is stable up to a rate of 7.6.
   """
 
   linear: float
@@ -37,7 +38,7 @@ class _Rates(NamedTuple):
 
 
 _RATES = {
-  'momentum': _Rates(5.0, 0.1),
+  'momentum': _Rates(7.0, 0.1),
   'adam': _Rates(1e-2, 2e-3),
   'rmsprop': _Rates(1e-2, 1e-3),
 }
