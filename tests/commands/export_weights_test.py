@@ -9,7 +9,10 @@ from tests.commands.import_weights_test import run
   ('arguments', 'message'),
   [
     ([], 'Give --checkpoint_path and --output; see --help.'),
-    (['--checkpoint_path=c', '--output=m.h5'], '--output=m.h5 must end in .weights.h5 or .npz.'),
+    (
+      ['--checkpoint_path=c', '--output=m.h5'],
+      '--output=m.h5 must end in .weights.h5, .keras, .safetensors, .pth, .ckpt or .npz.',
+    ),
   ],
 )
 def test_user_errors_are_one_line(tmp_path, arguments, message):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.weights.fabricated import random_arrays
-from vgg_slim.nets import specs
-from vgg_slim.weights.transform import Sizes
+from vgg_slim.configs.net import Network
+from vgg_slim.weights.recognition import variable_shapes
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -28,6 +28,7 @@ def run(folder, tool, *arguments):
   [
     (['--model=vgg16'], 'Give --from and --output; see --help.'),
     (['--from=f', '--output=o', '--model=vgg'], "Unknown model 'vgg'."),
+    (['--from=f', '--output=o', '--model=vgg16', '--head=mlp'], "Unknown head 'mlp'"),
     (['--from=f', '--output=o', '--model=vgg16', '--rgb_mean=1,2'], '--rgb_mean must be three'),
     (['--from=f', '--output=o', '--model=vgg16', '--rgb_std=a,b,c'], '--rgb_std must be three'),
     (['--from=f', '--output=o', '--model=vgg16', '--labels=no.txt'], 'no.txt cannot be read'),
@@ -43,21 +44,28 @@ def test_user_errors_are_one_line(tmp_path, arguments, message):
 
 
 def test_exporting_what_was_imported_gives_the_same_arrays(tmp_path):
-  spec = specs.get('vgg11')
-  arrays = random_arrays(Sizes(2, 32, 4).shapes(spec))
+  arrays = random_arrays(variable_shapes(Network(2, 'vgg11', image_size=32, fc_units=4)))
   np.savez(tmp_path / 'm.npz', **arrays)
   (tmp_path / 'labels.txt').write_text('0:cat\n1:dog\n')
   code, out, err = run(
     tmp_path,
     'vgg_slim.commands.import_weights',
     *('--from=m.npz', '--model=vgg11', '--output=w/vgg11', '--bgr', '--pixel_scale=0.5'),
-    *('--rgb_mean=1,2,3', '--labels=labels.txt'),
+    *('--rgb_mean=1,2,3', '--labels=labels.txt', '--image_size=32', '--report=report.txt'),
   )
   assert (code, err) == (0, '')
-  assert 'matched: 22\n' in out
+  assert out.startswith('.npz -> vgg_a, head vgg of 4 units, 2 classes at 32 pixels\n')
+  assert 'values taken from the file: 22 variables\n' in out
+  assert (tmp_path / 'report.txt').read_text().startswith('matched: 22\n')
   assert 'not compared with the source: no framework belongs to .npz' in out
   files = sorted(file.name for file in (tmp_path / 'w').iterdir())
   assert files == ['vgg11.data-00000-of-00001', 'vgg11.index', 'vgg11.json']
+  quiet = run(
+    tmp_path,
+    'vgg_slim.commands.import_weights',
+    *('--from=m.npz', '--model=vgg11', '--output=w/quiet', '--image_size=32', '--quiet'),
+  )
+  assert quiet == (0, 'Wrote w/quiet.index, .data-00000-of-00001 and .json.\n', '')
   contract = json.loads((tmp_path / 'w' / 'vgg11.json').read_text())
   assert contract['rgb_mean'] == [1, 2, 3]
   assert contract['class_names'] == ['cat', 'dog']

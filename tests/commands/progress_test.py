@@ -97,6 +97,14 @@ def test_an_error_passes_through():
   assert stream.getvalue() == ''
 
 
+def test_quiet_hides_what_is_said(capsys):
+  with flagsaver.flagsaver(quiet=True):
+    progress.say('hidden')
+  with flagsaver.flagsaver(quiet=False):
+    progress.say('shown')
+  assert capsys.readouterr().out == 'shown\n'
+
+
 def test_quiet_shows_nothing():
   stream = Terminal()
   with flagsaver.flagsaver(quiet=True), progress.show('Reading', stream=stream) as report:

@@ -39,6 +39,24 @@ def test_size_of_an_average_head_of_vgg_by_hand():
   assert spec.head_window(224, 'average_fc256') == 7
 
 
-def test_an_unknown_head_is_refused():
-  with pytest.raises(ConfigError, match="Unknown head 'mlp'"):
-    head_specs.get('mlp')
+@pytest.mark.parametrize('head', ['linear', 'average', 'fc256', 'fc512_512', 'average_fc256'])
+def test_rows_of_the_table_have_the_names_of_their_units(head):
+  row = head_specs.get(head)
+  assert head_specs.by_units(tuple(fc.units for fc in row.hidden), row.average) == head
+
+
+@pytest.mark.parametrize('head', ['fc128', 'fc512_100', 'average_fc1_2'])
+def test_a_head_of_any_units_has_a_name(head):
+  row = head_specs.get(head)
+  assert head_specs.by_units(tuple(fc.units for fc in row.hidden), row.average) == head
+  assert all(fc.relu and fc.dropout and not fc.batch_norm for fc in row.hidden)
+
+
+def test_only_the_head_of_the_paper_has_free_units():
+  assert [head for head in head_specs.HEADS if head_specs.has_free_units(head)] == ['vgg']
+
+
+@pytest.mark.parametrize('head', ['mlp', 'fc0', 'fc', 'fc1_2_3', 'average_'])
+def test_an_unknown_head_is_refused(head):
+  with pytest.raises(ConfigError, match=f'Unknown head {head!r}.* units as in fc128'):
+    head_specs.get(head)

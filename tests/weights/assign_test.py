@@ -3,80 +3,95 @@ import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import tf
+from vgg_slim.configs.net import Network
 from vgg_slim.errors import WeightMismatchError
 from vgg_slim.nets import specs
-from vgg_slim.weights import assign, names
+from vgg_slim.weights import assign, linking, transform
 from vgg_slim.weights.foreign import ForeignWeights
-from vgg_slim.weights.transform import Converted
+from vgg_slim.weights.recognition import variable_shapes
 
-SPEC = specs.get('vgg16')
-SHAPES = {'conv1/conv1_1/weights': (3, 3, 3, 4), 'conv1/conv1_1/biases': (4,), 'fc8/biases': (2,)}
+NETWORK = Network(2, 'vgg_a@4', image_size=32, fc_units=3)
+TRUNK = Network(None, 'vgg_a@4', image_size=32)
 
 
-def compare(foreign_shapes, converted_shapes, trunk_only=False, shapes=SHAPES):
-  arrays = {name: np.zeros(shape) for name, shape in foreign_shapes.items()}
-  foreign = ForeignWeights('f', 'keras', arrays, skipped=('optimizer/*',))
-  converted = Converted()
-  for name, (shape, origin) in converted_shapes.items():
-    converted.put(name, np.zeros(shape), origin)
-  return assign.compare(SPEC, shapes, foreign, names.link(SPEC, foreign), converted, trunk_only)
+def compare(network, changes, excluded=()):
+  """Compares a file that holds all variables of NETWORK, except for `changes` of shapes."""
+  shapes = {f'vgg_a/{name}': shape for name, shape in variable_shapes(NETWORK).items()} | changes
+  arrays = {name: np.zeros(shape) for name, shape in shapes.items() if shape is not None}
+  whole = ForeignWeights('f', 'slim', arrays, skipped=('global_step',))
+  foreign = whole.without(excluded)
+  slots = linking.link(specs.get(network.model), foreign).slots
+  converted = transform.convert(network, foreign, slots, transform.InputChange())
+  return assign.compare(network, whole, slots, converted, excluded)
 
 
 def test_every_name_is_in_exactly_one_list_of_the_report():
   report = compare(
-    {'block1_conv1/kernel': (3, 3, 3, 4), 'predictions/bias': (5,), 'gate/kernel': (2, 2)},
+    NETWORK,
     {
-      'conv1/conv1_1/weights': ((3, 3, 3, 4), 'block1_conv1/kernel'),
-      'fc8/biases': ((5,), 'predictions/bias'),
+      'vgg_a/conv1/conv1_1/biases': None,
+      'vgg_a/fc7/biases': (5,),
+      'gate/kernel': (2, 2, 2),
     },
   )
-  assert report.text() == (
-    'matched: 1\n'
-    '  vgg_16/conv1/conv1_1/weights [3, 3, 3, 4] <- block1_conv1/kernel [3, 3, 3, 4]\n'
-    'missing in the file: 1\n'
-    '  vgg_16/conv1/conv1_1/biases [4]\n'
-    'unexpected in the file: 1\n'
-    '  gate/kernel [2, 2]\n'
-    'shape mismatch: 1\n'
-    '  vgg_16/fc8/biases: file predictions/bias [5], network [2]\n'
-    'not imported: head of the file: 0\n'
-    'not imported: training state: 1\n'
-    '  optimizer/*'
+  lines = report.text().splitlines()
+  assert lines[0] == 'matched: 20'
+  assert lines[1] == (
+    '  vgg_a/conv1/conv1_1/weights [3, 3, 3, 4] <- vgg_a/conv1/conv1_1/weights [3, 3, 3, 4]'
   )
-  with pytest.raises(
-    WeightMismatchError,
-    match=r'do not fit vgg_d: 1 missing: .*; 1 unexpected: .*; 1 shape mismatch: .* Hint',
-  ):
-    assign.check(report, SPEC, 'Hint.')
+  assert lines[21:] == [
+    'missing in the file: 1',
+    '  vgg_a/conv1/conv1_1/biases [4]',
+    'unexpected in the file: 1',
+    '  gate/kernel [2, 2, 2]',
+    'shape mismatch: 1',
+    '  vgg_a/fc7/biases: file vgg_a/fc7/biases [5], network [3]',
+    'not imported: left out: 0',
+    'not imported: training state: 1',
+    '  global_step',
+  ]
+  assert not report.fits
+  assert report.problems() == (
+    '1 missing: vgg_a/conv1/conv1_1/biases [4]; 1 unexpected: gate/kernel [2, 2, 2]; '
+    '1 shape mismatch: vgg_a/fc7/biases: file vgg_a/fc7/biases [5], network [3]'
+  )
 
 
-def test_a_trunk_leaves_out_heads_but_not_convolutions():
+def test_a_trunk_leaves_out_all_but_layers_of_trunks():
   report = compare(
+    TRUNK,
     {
-      'block1_conv1/kernel': (3, 3, 3, 4),
-      'block1_conv1/bias': (4,),
-      'predictions/bias': (5,),
-      'other/kernel': (7, 7),
-      'block9_conv1/kernel': (3, 3, 4, 4),
-      'block9_conv1/bias': (4,),
+      'dsn1/kernel': (1, 1, 4, 1),  # a side output, as in HED
+      'conv1_2/kernel': (3, 3, 4, 4),  # of vgg_b
+      'a/running_mean': (7,),
     },
-    {
-      'conv1/conv1_1/weights': ((3, 3, 3, 4), 'block1_conv1/kernel'),
-      'conv1/conv1_1/biases': ((4,), 'block1_conv1/bias'),
-    },
-    trunk_only=True,
-    shapes={name: SHAPES[name] for name in list(SHAPES)[:2]},
   )
-  assert report.left_out == ('predictions/bias [5]', 'other/kernel [7, 7]')
-  assert report.unexpected == ('block9_conv1/kernel [3, 3, 4, 4]', 'block9_conv1/bias [4]')
+  assert report.unexpected == ('conv1_2/kernel [3, 3, 4, 4]',)
+  left_out = [entry.partition(' ')[0] for entry in report.left_out]
+  heads = [f'vgg_a/fc{i}/{part}' for i in (6, 7, 8) for part in ('weights', 'biases')]
+  assert left_out == [*heads, 'dsn1/kernel', 'a/running_mean']
 
 
-def test_a_long_list_is_shortened_in_the_message_only():
-  shapes = {f'conv{i}/weights': (1,) for i in range(20)}
-  report = compare({}, {}, shapes=shapes)
-  assert len(report.missing) == 20
-  with pytest.raises(WeightMismatchError, match=r'20 missing.*and 12 more \(see the report\)'):
-    assign.check(report, SPEC)
+def test_as_many_batch_norms_as_convolutions_belong_to_the_trunk():
+  norms = {f'norm{i}/moving_mean': (4,) for i in range(8)}
+  assert len(compare(TRUNK, norms).unexpected) == 8
+
+
+def test_what_the_user_excludes_is_left_out():
+  changes = {'gate/kernel': (2, 2), 'conv1_2/kernel': (3, 3, 4, 4)}
+  report = compare(NETWORK, changes, excluded=changes.keys())
+  assert report.fits
+  assert report.left_out == ('gate/kernel [2, 2]', 'conv1_2/kernel [3, 3, 4, 4]')
+  assert compare(TRUNK, changes, excluded=changes.keys()).fits
+
+
+def test_a_summary_has_the_first_names_only():
+  report = compare(TRUNK, {f'extra{i}/kernel': (1, 1, 4, 1) for i in range(90)})
+  assert report.summary().splitlines() == [
+    'values taken from the file: 16 variables',
+    f'not imported: 96 arrays: {", ".join(report.left_out[:8])} and 88 more',
+    'not imported, training state: 1 array: global_step',
+  ]
 
 
 def test_assignment_is_all_or_nothing():

@@ -2,22 +2,26 @@ import numpy as np
 import pytest
 
 from tests.weights import fabricated
-from tests.weights.fabricated import SIZES, random_images
+from tests.weights.fabricated import random_images
+from vgg_slim.checkpoints import contract
 from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
+from vgg_slim.nets import head_specs, specs
+from vgg_slim.preprocessing.description import Preprocessing
 from vgg_slim.weights import slim_ckpt
 from vgg_slim.weights.export_request import ExportRequest
 from vgg_slim.weights.exporter import run_export
 from vgg_slim.weights.importer import ImportRequest, run_import
+from vgg_slim.weights.recognition import variable_shapes
 
 
 @pytest.fixture
 def trained(monkeypatch, tmp_path):
   """Writes a thin network's checkpoint as training does; returns (spec, prefix, arrays)."""
 
-  def write(name, trunk_only=False):
+  def write(name, trunk_only=False, **values):
     spec = fabricated.put_small(monkeypatch, name)
-    sizes = fabricated.Sizes(None, fabricated.SIDE) if trunk_only else SIZES
-    arrays = fabricated.random_arrays(sizes.shapes(spec))
+    network = fabricated.trunk(name) if trunk_only else fabricated.network(name, **values)
+    arrays = fabricated.random_arrays(variable_shapes(network))
     arrays = {f'{spec.scope}/{n}': array for n, array in arrays.items()}
     prefix = str(tmp_path / 'model.ckpt-7')
     fabricated.save_checkpoint(prefix, arrays)
@@ -47,6 +51,60 @@ def test_exported_and_imported_weights_have_the_same_bits(trained, tmp_path, nam
     np.testing.assert_array_equal(imported.arrays[variable], array, err_msg=variable)
 
 
+@pytest.mark.parametrize(
+  ('name', 'head', 'ending'),
+  [
+    ('vgg_a', None, 'keras'),
+    ('vgg_a', 'linear', 'keras'),
+    ('vgg_a', 'fc256', 'weights.h5'),
+    ('vgg_a_bn', 'average_fc256', 'keras'),
+    ('vgg_cifar', None, 'keras'),
+    ('resnet_v1_50', 'fc512_512', 'keras'),
+    ('resnet18', None, 'keras'),
+    ('vgg_a', None, 'safetensors'),
+    ('vgg_a', 'fc512_512', 'pth'),
+    ('vgg_a_bn', 'average', 'pth'),
+    ('vgg_cifar', None, 'pth'),
+    ('resnet50_torchvision', 'fc256', 'pth'),
+    ('resnet18', None, 'safetensors'),
+  ],
+)
+def test_every_head_goes_out_and_comes_back(trained, tmp_path, name, head, ending):
+  if ending in ('pth', 'safetensors'):
+    pytest.importorskip('torch', reason='torch, an extra, is not installed')
+    pytest.importorskip('safetensors', reason='safetensors, an extra, is not installed')
+  _, prefix, arrays = trained(name, head=head)
+  is_free = head_specs.has_free_units(head or specs.get(name).head)
+  values = {} if is_free else {'fc_units': 4096}
+  network = fabricated.network(name, head=head, **values)
+  contract.write_contract(
+    contract.contract_path(prefix), contract.Contract(network, Preprocessing((0, 0, 0), 1.0, 64))
+  )
+  path = str(tmp_path / f'm.{ending}')
+  printed = []
+  run_export(ExportRequest(prefix, path), printed.append)
+  if name == 'vgg_cifar' and ending == 'pth':
+    assert 'does not tell where the batch norms of the head are' in printed[-1]
+  else:
+    assert 'logits of the probe image, largest difference from' in printed[-1]
+  request = ImportRequest(path, name, str(tmp_path / 'm'), image_size=fabricated.SIDE)
+  assert run_import(request, str).network == network
+  imported = slim_ckpt.read(str(tmp_path / 'm')).arrays
+  assert set(imported) == set(arrays)
+  for variable, array in arrays.items():
+    np.testing.assert_array_equal(imported[variable], array, err_msg=variable)
+
+
+def test_a_checkpoint_is_exported_without_the_state_of_training(trained, tmp_path):
+  _, prefix, arrays = trained('vgg_a', head='linear')
+  output = str(tmp_path / 'slim.ckpt')
+  run_export(ExportRequest(prefix, output, 'vgg_a'), str)
+  exported = slim_ckpt.read(output)
+  assert exported.skipped == ()
+  for variable, array in arrays.items():
+    np.testing.assert_array_equal(exported.arrays[variable], array)
+
+
 def test_keras_loads_exported_weights_and_gives_the_same_logits(trained, tmp_path):
   spec, prefix, _ = trained('vgg_a_bn')
   path = str(tmp_path / 'm.weights.h5')
@@ -54,7 +112,7 @@ def test_keras_loads_exported_weights_and_gives_the_same_logits(trained, tmp_pat
   network = fabricated.keras_vgg(spec, named=False, epsilon=spec.batch_norm.epsilon)
   network.load_weights(path)
   images = random_images() / 60
-  truth = fabricated.our_logits(spec, prefix, images)
+  truth = fabricated.our_logits(fabricated.network('vgg_a_bn'), prefix, images)
   got = fabricated.keras_logits(network, images[..., ::-1])
   fabricated.check_logits(got, truth)
 
@@ -77,7 +135,7 @@ def test_a_trunk_is_exported_as_a_trunk(trained, tmp_path):
   [
     ({'checkpoint': 'nothing'}, CheckpointError, 'nothing is not a checkpoint'),
     ({'model': None}, ConfigError, 'has neither model.ckpt-7.json nor config.json.*give --model'),
-    ({'model': 'vgg_b'}, WeightMismatchError, 'do not fit vgg_b'),
+    ({'model': 'vgg_b'}, WeightMismatchError, 'does not fit vgg_b. The file has 8 convolutions'),
   ],
 )
 def test_invalid_requests_are_named_and_write_nothing(

@@ -8,14 +8,25 @@ from keras.src.applications import resnet as keras_resnet
 
 from tests import testing
 from vgg_slim.compat import tf
-from vgg_slim.nets import registry, specs
-from vgg_slim.nets.mode import Inference
-from vgg_slim.weights.transform import Sizes
+from vgg_slim.configs.net import Network
+from vgg_slim.nets import specs
+from vgg_slim.weights import network_run, slim_ckpt
 
 SIDE = 64  # at which fc6 reads a map of 2x2
 CLASSES = 5
 UNITS = 6
-SIZES = Sizes(CLASSES, SIDE, UNITS)
+
+
+def network(model, **values):
+  """Returns the identity of a small network: of `model`, with SIDE, CLASSES and UNITS."""
+  return Network(
+    **{'num_classes': CLASSES, 'image_size': SIDE, 'fc_units': UNITS, 'model': model, **values}
+  )
+
+
+def trunk(model, side=SIDE):
+  """Returns the identity of a trunk."""
+  return Network(None, model, image_size=side)
 
 
 def small(name):
@@ -142,21 +153,12 @@ def keras_logits(model, images):
   return np.asarray(model(images, training=False))
 
 
-def our_logits(spec, prefix, images, sizes=SIZES):
-  """Returns the logits of the network of `spec` with the weights of the checkpoint `prefix`."""
-  with tf.Graph().as_default(), tf.Session() as session:
-    outputs = registry.build(
-      spec,
-      tf.constant(images),
-      sizes.num_classes,
-      Inference(),
-      image_size=sizes.image_size,
-      fc_units=sizes.fc_units,
-    )
-    tf.train.Saver().restore(session, str(prefix))
-    if outputs.logits is None:
-      return session.run(outputs.end_points[spec.trunk_layers()[-1].name])
-    return session.run(outputs.logits)
+def our_logits(identity, prefix, images):
+  """Returns the logits, or a trunk's last map, of a network with the weights of a checkpoint."""
+  arrays = slim_ckpt.read(str(prefix)).arrays
+  return network_run.run(
+    identity, {name.partition('/')[2]: array for name, array in arrays.items()}, images
+  )
 
 
 def save_checkpoint(prefix, arrays, version=2):

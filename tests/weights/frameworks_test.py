@@ -10,21 +10,16 @@ import numpy as np
 import pytest
 
 from tests.weights import fabricated
+from vgg_slim.configs.net import Network
 from vgg_slim.weights import frameworks, keras_h5
 from vgg_slim.weights.foreign import ForeignWeights
 
 
 def request(framework, path='f', arrays=None, kind='f', **values):
   foreign = ForeignWeights(kind, framework, arrays or {})
-  defaults = {
-    'model': 'vgg_d',
-    'num_classes': 3,
-    'image_size': 32,
-    'fc_units': 4096,
-    'epsilon': 1e-5,
-  }
+  network = Network(**{'num_classes': 3, 'model': 'vgg_d', 'image_size': 32, **values})
   images = lambda side: np.zeros([1, side, side, 3], np.float32)  # noqa: E731
-  return frameworks.Request(path, foreign, **{**defaults, **values}, images_of=images)
+  return frameworks.Request(path, foreign, network, 1e-5, images)
 
 
 @pytest.mark.parametrize(
@@ -43,18 +38,18 @@ def test_a_framework_that_is_not_installed_is_named(monkeypatch, framework, pack
     frameworks.run_source(request(framework))
 
 
-@pytest.mark.parametrize('values', [{'model': 'vgg_b'}, {'fc_units': 8}])
-def test_weights_of_a_network_that_keras_applications_lack_are_not_compared(tmp_path, values):
+@pytest.mark.parametrize('values', [{'model': 'vgg_b'}, {'head': 'fc256'}])
+def test_weights_of_another_structure_are_not_compared(tmp_path, values):
   path = str(tmp_path / 'm.weights.h5')
   fabricated.keras_vgg(fabricated.small('vgg_a')).save_weights(path)
   kind = keras_h5.read(path).format
-  with pytest.raises(frameworks.NotComparedError, match='keras.applications has no'):
+  with pytest.raises(frameworks.NotComparedError, match='Keras cannot run the network'):
     frameworks.run_source(request('keras', path, kind=kind, **values))
 
 
 def test_a_file_that_keras_cannot_load_is_not_compared(tmp_path):
   (tmp_path / 'm.keras').write_bytes(b'')
-  with pytest.raises(frameworks.NotComparedError, match='Keras cannot load the network'):
+  with pytest.raises(frameworks.NotComparedError, match='Keras cannot run the network'):
     frameworks.run_source(request('keras', str(tmp_path / 'm.keras'), kind='Keras .keras'))
 
 

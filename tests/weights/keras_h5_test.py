@@ -85,6 +85,26 @@ def test_flipped_kernels_of_theano_are_refused(tmp_path):
     keras_h5.read(str(path))
 
 
+def test_mirrored_kernels_of_the_first_vgg16_give_the_same_output(tmp_path):
+  rng = np.random.default_rng(0)
+  stored = rng.normal(size=[2, 3, 3, 3]).astype(np.float32)
+  with h5py.File(tmp_path / 'm.h5', 'w') as file:
+    file.attrs['nb_layers'] = 3
+    file.create_group('layer_0').attrs['nb_params'] = 0  # zero padding
+    file['layer_1/param_0'], file['layer_1/param_1'] = stored, np.float32([1, 2])
+    file['layer_2/param_0'] = np.ones([8, 4], np.float32)
+  got = keras_h5.read(str(tmp_path / 'm.h5'))
+  assert list(got.arrays) == ['layer_1/kernel', 'layer_1/bias', 'layer_2/kernel']
+  assert got.kernel_shape('layer_1/kernel') == (3, 3, 3, 2)
+  assert got.kernel_shape('layer_2/kernel') == (8, 4)
+  # A true convolution, as in Theano, and a correlation with the kernel as it was read.
+  patch = rng.normal(size=[3, 3, 3])
+  convolved = np.einsum('chw,ochw->o', patch, stored[:, :, ::-1, ::-1])
+  np.testing.assert_allclose(
+    np.einsum('chw,ochw->o', patch, got.arrays['layer_1/kernel']), convolved, rtol=1e-6
+  )
+
+
 def test_written_weights_load_in_keras_bit_for_bit(model, tmp_path):
   layers = []
   for layer in model.layers:

@@ -10,7 +10,6 @@ from vgg_slim.errors import CheckpointError, WeightMismatchError
 from vgg_slim.nets import specs
 from vgg_slim.weights import onnx_model
 from vgg_slim.weights.importer import ImportRequest, run_import
-from vgg_slim.weights.transform import Sizes
 
 pytest.importorskip('onnx', reason='onnx, an extra, is not installed')
 onnxruntime = pytest.importorskip('onnxruntime', reason='onnxruntime, an extra, is not installed')
@@ -51,11 +50,11 @@ def test_models_exported_from_torch_give_the_same_logits(monkeypatch, tmp_path, 
   path = tmp_path / 'm.onnx'
   onnx_nets.save_as_torch(spec, path, named=named)
   printed = []
-  run_import(ImportRequest(str(path), model, str(tmp_path / 'm')), printed.append)
+  contract = run_import(ImportRequest(str(path), model, str(tmp_path / 'm')), printed.append)
   assert 'largest difference from onnxruntime' in printed[-1]
   images = random_images() / 10
   truth = run_onnx(str(path), images.transpose(0, 3, 1, 2))
-  got = our_logits(spec, tmp_path / 'm', images)
+  got = our_logits(contract.network, tmp_path / 'm', images)
   check_logits(got, truth)
 
 
@@ -65,10 +64,10 @@ def test_models_exported_from_keras_give_the_same_probabilities(monkeypatch, tmp
   spec = put_thin_spec(monkeypatch, 'vgg_b')
   path = tmp_path / 'm.onnx'
   onnx_nets.save_as_keras(spec, path)
-  run_import(ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm')), str)
+  contract = run_import(ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm')), str)
   images = random_images() / 10
   truth = run_onnx(str(path), images)
-  got = softmax(our_logits(spec, tmp_path / 'm', images))
+  got = softmax(our_logits(contract.network, tmp_path / 'm', images))
   check_logits(got, truth)
 
 
@@ -77,19 +76,21 @@ def test_a_trunk_below_a_different_head_is_imported_on_request(monkeypatch, tmp_
 
   spec = put_thin_spec(monkeypatch, 'vgg_b')
   path = tmp_path / 'm.onnx'
-  onnx_nets.save_as_keras(spec, path, head=(3, 2))
+  onnx_nets.save_as_keras(spec, path, head=(3, 4, 4, 2))
   request = ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm'))
-  with pytest.raises(WeightMismatchError, match='--trunk_only imports the layers below it'):
+  with pytest.raises(
+    WeightMismatchError, match='has 4 fully-connected layers, of 3, 4, 4, 2 .*--trunk_only'
+  ):
     run_import(request, str)
   printed = []
   request = ImportRequest(str(path), 'vgg_b', str(tmp_path / 'm'), trunk_only=True)
   contract = run_import(request, printed.append)
   assert contract.network.is_trunk
-  assert 'not imported: head of the file: 4\n  dense_0/kernel [128, 3]' in printed[1]
+  assert 'not imported: 8 arrays: dense_0/kernel [128, 3]' in printed[0]
   assert 'pool5 of the probe image, largest difference from onnxruntime' in printed[-1]
   images = random_images() / 10
   truth = run_onnx(str(path), images, onnx_model.find_taps(str(path)).trunk)
-  got = our_logits(spec, tmp_path / 'm', images, Sizes(None, SIDE))
+  got = our_logits(contract.network, tmp_path / 'm', images)
   check_logits(got, truth.transpose(0, 2, 3, 1))
 
 
@@ -138,10 +139,10 @@ def test_a_published_trunk_on_photographs(tmp_path):
   request = ImportRequest(
     path, 'vgg16', str(tmp_path / 'm'), trunk_only=True, rgb_mean=(0, 0, 0), pixel_scale=1 / 255
   )
-  run_import(request, str)
+  contract = run_import(request, str)
   photographs = [image[:240, :240] for image in datasets.load_sample_images().images]
   images = np.stack(photographs).astype(np.float32) / 255
   tap = 'functional_1/block5_pool_1/MaxPool2d:0'
   truth = run_onnx(path, images, tap).transpose(0, 2, 3, 1)
-  got = our_logits(specs.get('vgg16'), tmp_path / 'm', images, Sizes(None, 224))
+  got = our_logits(contract.network, tmp_path / 'm', images)
   check_logits(got, truth, rtol=1e-6)  # measured: 1.2e-7

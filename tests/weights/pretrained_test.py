@@ -15,10 +15,11 @@ import pytest
 from tests.weights import fabricated
 from vgg_slim import locks
 from vgg_slim.checkpoints import contract
+from vgg_slim.configs.net import Network
 from vgg_slim.data import imagenet_classes
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights import formats, npz, pretrained, published, slim_ckpt
-from vgg_slim.weights.transform import Sizes
+from vgg_slim.weights.recognition import variable_shapes
 
 SIDE = fabricated.SIDE
 MODEL = 'resnet50_keras'
@@ -92,7 +93,7 @@ def test_a_published_file_answers_as_in_keras_for_rgb_images(
   tmp_path, monkeypatch, server, keras_file
 ):
   model, path = keras_file
-  spec = fabricated.put_small(monkeypatch, MODEL)
+  fabricated.put_small(monkeypatch, MODEL)
   (tmp_path / 'served' / path.name).write_bytes(path.read_bytes())
   publish(monkeypatch, server, path, 'keras/resnet50', hashlib.md5(path.read_bytes()).hexdigest())
   prefix, said = prepare(tmp_path)
@@ -109,7 +110,7 @@ def test_a_published_file_answers_as_in_keras_for_rgb_images(
   ours = (rgb - np.array(described.preprocessing.rgb_mean, np.float32)) * (
     described.preprocessing.pixel_scale
   )
-  logits = fabricated.our_logits(spec, prefix, ours, Sizes(1000, SIDE))
+  logits = fabricated.our_logits(described.network, prefix, ours)
   fabricated.check_logits(logits, theirs)
 
   again, said = prepare(tmp_path)
@@ -158,7 +159,7 @@ def test_two_processes_make_one_checkpoint(tmp_path, monkeypatch, keras_file):
 def slim_archive(tmp_path, monkeypatch, server):
   """An archive of a small ResNet's V1 checkpoint, published as slim's; returns (path, arrays)."""
   spec = fabricated.put_small(monkeypatch, 'resnet_v1_50')
-  arrays = fabricated.random_arrays(Sizes(1000, SIDE).shapes(spec))
+  arrays = fabricated.random_arrays(variable_shapes(Network(1000, 'resnet_v1_50')))
   arrays = {f'{spec.scope}/{name}': array for name, array in arrays.items()}
   fabricated.save_checkpoint(tmp_path / 'resnet_v1_50.ckpt', arrays, version=1)
   path = tmp_path / 'served' / 'resnet_v1_50_2016_08_28.tar.gz'

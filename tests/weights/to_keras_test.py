@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from tests.weights.fabricated import SIZES, keras_vgg, small
-from vgg_slim.nets import specs
+from tests.weights import fabricated
+from vgg_slim.configs.net import Network
 from vgg_slim.weights import to_keras
-from vgg_slim.weights.transform import Sizes
+from vgg_slim.weights.recognition import variable_shapes
 
 
 def keras_layers(model):
@@ -18,17 +18,17 @@ def keras_layers(model):
   ]
 
 
-def check(spec, sizes, model):
-  shapes = sizes.shapes(spec)
+def check(network, model):
+  shapes = variable_shapes(network)
   arrays = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
-  layers = to_keras.list_layers(spec, arrays)
+  layers = to_keras.list_layers(network, arrays)
   got = [(kind, name, [array.shape for array in arrays]) for kind, name, arrays in layers]
   assert got == keras_layers(model)
 
 
-def test_batch_norms_follow_their_convolutions():
-  spec = small('vgg_c_bn')
-  check(spec, SIZES, keras_vgg(spec))
+def test_batch_norms_follow_their_convolutions(monkeypatch):
+  spec = fabricated.put_small(monkeypatch, 'vgg_c_bn')
+  check(fabricated.network('vgg_c_bn'), fabricated.keras_vgg(spec))
 
 
 # The order of 53 convolutions depends on how Keras sorts its graph: compares whole applications.
@@ -38,4 +38,4 @@ def test_batch_norms_follow_their_convolutions():
 def test_layers_match_those_of_keras_applications_in_order(name, application):
   network = getattr(keras.applications, application)
   model = network(weights=None, input_shape=(32, 32, 3), classes=3)
-  check(specs.get(name), Sizes(3, 32), model)
+  check(Network(3, name, image_size=32), model)

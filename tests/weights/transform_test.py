@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from vgg_slim.configs.net import Network
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
-from vgg_slim.weights import names, transform
+from vgg_slim.weights import linking, transform
 from vgg_slim.weights.foreign import ForeignWeights
-from vgg_slim.weights.transform import InputChange, Sizes
+from vgg_slim.weights.transform import InputChange
 
 RNG = np.random.default_rng(0)
 PLAIN = InputChange()
@@ -18,40 +19,9 @@ def foreign(arrays, framework='keras', **layout):
   return ForeignWeights('f', framework, arrays, **layout)
 
 
-def convert(model, weights, change=PLAIN, epsilon=None, sizes=None):
-  spec = specs.get(model)
-  shapes = (sizes or Sizes(10, 224)).shapes(spec)
-  slots = names.link(spec, weights)
-  return transform.convert(spec, weights, slots, shapes, change, epsilon)
-
-
-def head(**layout):
-  """Returns a file with a head of 7 hidden units and 3 classes over a 2x2 map."""
-  dense = {'fc1': (2 * 2 * 512, 7), 'fc2': (7, 7), 'predictions': (7, 3)}
-  arrays = {f'{name}/kernel': np.zeros(shape) for name, shape in dense.items()}
-  if layout.get('dense_out_in'):
-    arrays = {name: array.T for name, array in arrays.items()}
-  return foreign({'block1_conv1/kernel': np.zeros([3, 3, 3, 64]), **arrays}, **layout)
-
-
-@pytest.mark.parametrize('layout', [{}, {'dense_out_in': True, 'framework': 'torch'}])
-def test_sizes_are_derived_from_the_head(layout):
-  weights = head(**layout)
-  spec = specs.get('vgg16')
-  assert transform.guess_sizes(spec, weights, names.link(spec, weights)) == Sizes(3, 64, 7)
-
-
-def test_sizes_are_derived_from_slims_convolutional_head():
-  shapes = {'fc6': (7, 7, 512, 11), 'fc7': (1, 1, 11, 11), 'fc8': (1, 1, 11, 4)}
-  weights = foreign({f'{name}/weights': np.zeros(shape) for name, shape in shapes.items()}, 'slim')
-  spec = specs.get('vgg16')
-  assert transform.guess_sizes(spec, weights, names.link(spec, weights)) == Sizes(4, 224, 11)
-
-
-def test_a_file_without_a_head_leaves_num_classes_open():
-  weights = foreign({'block1_conv1/kernel': np.zeros([3, 3, 3, 64])})
-  spec = specs.get('vgg16')
-  assert transform.guess_sizes(spec, weights, names.link(spec, weights)).num_classes is None
+def convert(model, weights, change=PLAIN, epsilon=None):
+  slots = linking.link(specs.get(model), weights).slots
+  return transform.convert(Network(10, model, image_size=224), weights, slots, change, epsilon)
 
 
 def norm_output(converted, layer, x, epsilon):

@@ -1,26 +1,31 @@
-"""Exports a checkpoint's weights to Keras or NumPy; importing them again gives the same bits.
+"""Exports a checkpoint's weights to Keras, torch, tf-slim or NumPy, bit for bit.
 
-  tools/export_weights --checkpoint_path=weights/vgg16 --output=vgg16.weights.h5
+  tools/export_weights --checkpoint_path=weights/vgg16 --output=vgg16.weights.h5 --bgr
+  tools/export_weights --checkpoint_path=runs/photos --output=photos.keras
+  tools/export_weights --checkpoint_path=runs/photos --output=photos.pth
   tools/export_weights --checkpoint_path=runs/photos --output=photos.npz
 
-.weights.h5 is read by Model.load_weights of keras.applications (VGG16, VGG19, ResNet50), and of any
-Keras model with the same convolution, batch norm and dense layers in the same order. Batch norm
-layers in Keras need the epsilon of the network; see tools/describe. .npz uses slim's names and
-shapes.
+.keras is a whole model for keras.models.load_model. .weights.h5 is for Model.load_weights of
+keras.applications (VGG16, VGG19, ResNet50), and of any Keras model with the same convolution, batch
+norm and dense layers in the same order; its batch norm layers need the epsilon of the network, see
+tools/describe. .pth and .safetensors are state dicts for torchvision, with the head that the
+command prints. .ckpt is a checkpoint with the variables of tf-slim alone. .npz uses slim's names
+and shapes. The file is then run in its own framework, if that is installed, and compared. All take
+images as this network does, with the mean subtracted and scaled; see the checkpoint's .json.
 """
-
-import pathlib
 
 from absl import flags
 
-from vgg_slim.checkpoints import staging
-from vgg_slim.commands import invocation
+from vgg_slim.commands import invocation, progress
+from vgg_slim.weights import export_request
 from vgg_slim.weights.export_request import ExportRequest
 
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint_path', None, 'Prefix of a checkpoint, or a train_dir, whose newest one is used.'
 )
-_OUTPUT = flags.DEFINE_string('output', None, 'File to write: .weights.h5 or .npz.')
+_OUTPUT = flags.DEFINE_string(
+  'output', None, 'File to write: .weights.h5, .keras, .pth, .safetensors, .ckpt or .npz.'
+)
 _MODEL = flags.DEFINE_string(
   'model', None, 'Network. Defaults to that in the contract or config.json of the checkpoint.'
 )
@@ -43,12 +48,12 @@ def main() -> None:
     trunk_only=_TRUNK_ONLY.value,
     bgr=_BGR.value,
   )
-  staging.check_is_free(pathlib.Path(request.output))
+  export_request.check_output(request.output)
 
   invocation.load_tensorflow()
   from vgg_slim.weights import exporter
 
-  exporter.run_export(request, say=print)
+  exporter.run_export(request, say=progress.say)
   print(f'Wrote {request.output}.')
 
 

@@ -9,9 +9,10 @@
 
 Reads TensorFlow checkpoints (V1 and V2), Keras .h5, .weights.h5 and .keras, torch .pth (state dicts
 only), .safetensors, .onnx, .npz and .npy with a dict of layers; other pickled files are refused.
-Every array is listed by name, and an array that is missing, left over or of the wrong shape stops
-the import. The outputs of the checkpoint are then compared with those of the source framework, if
-that is installed. OUTPUT.json, the contract, describes the input of the network.
+The head and the number of classes are recognized from the shapes in the file. An array that is
+missing, left over or of the wrong shape stops the import; --report lists all of them. The outputs
+of the checkpoint are then compared with those of the source framework, if that is installed.
+OUTPUT.json, the contract, describes the input of the network.
 """
 
 import pathlib
@@ -20,11 +21,12 @@ from collections.abc import Sequence
 from absl import flags
 
 from vgg_slim.checkpoints import staging
-from vgg_slim.commands import invocation
+from vgg_slim.commands import invocation, progress
 from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.data import labels
 from vgg_slim.errors import ConfigError
-from vgg_slim.nets import specs
+from vgg_slim.nets import head_specs, specs
+from vgg_slim.output_files import check_outputs
 from vgg_slim.weights.transform import InputChange
 
 _FROM = flags.DEFINE_string('from', None, 'File to import, or the prefix of a checkpoint.')
@@ -32,6 +34,12 @@ _MODEL = flags.DEFINE_string('model', None, f'Network: {", ".join(specs.MODEL_NA
 _OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
 _NUM_CLASSES = flags.DEFINE_integer(
   'num_classes', None, 'Number of classes. Defaults to that of the file.', lower_bound=1
+)
+_HEAD = flags.DEFINE_string(
+  'head',
+  None,
+  f'Head of the network: {", ".join(head_specs.HEADS)}, or units as in fc128, fc512_256 and '
+  'average_fc128. Defaults to the one that the shapes in the file imply.',
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
   'image_size',
@@ -43,7 +51,20 @@ _FC_UNITS = flags.DEFINE_integer(
   'fc_units', None, 'Number of units of fc6 and fc7. Defaults to that of the file.', lower_bound=1
 )
 _TRUNK_ONLY = flags.DEFINE_bool(
-  'trunk_only', False, 'Import only the layers below the head, and list what is left out.'
+  'trunk_only',
+  False,
+  'Import only the layers below the head, also from a larger network that contains them, and list '
+  'what is left out.',
+)
+_EXCLUDE = flags.DEFINE_list(
+  'exclude',
+  [],
+  "Patterns for names of arrays to leave out, comma-separated, such as 'dsn*,*/gamma'.",
+)
+_REPORT = flags.DEFINE_string(
+  'report',
+  None,
+  'Text file to write the names of all variables and arrays to, also if the file does not fit.',
 )
 _BGR = flags.DEFINE_bool(
   'bgr',
@@ -79,6 +100,10 @@ def main() -> None:
   """Checks the flags, imports and prints the report."""
   source, model, output = invocation.required(_FROM, _MODEL, _OUTPUT)
   specs.get(model)
+  if _HEAD.value:
+    head_specs.get(_HEAD.value)
+  if _REPORT.value:
+    check_outputs(made={'--report': _REPORT.value})
   staging.check_checkpoint_is_free(output)
   rgb_mean = _numbers(_RGB_MEAN.name, _RGB_MEAN.value)
   rgb_std = _numbers(_RGB_STD.name, _RGB_STD.value) if _RGB_STD.value else None
@@ -93,17 +118,20 @@ def main() -> None:
     model=model,
     output=output,
     num_classes=_NUM_CLASSES.value,
+    head=_HEAD.value,
     image_size=_IMAGE_SIZE.value,
     fc_units=_FC_UNITS.value,
     trunk_only=_TRUNK_ONLY.value,
+    exclude=tuple(_EXCLUDE.value),
     change=change,
     batch_norm_epsilon=_BATCH_NORM_EPSILON.value,
     rgb_mean=rgb_mean,
     pixel_scale=_PIXEL_SCALE.value,
     class_names=class_names,
     input_is_unknown=not any(flag.present for flag in (_BGR, _RGB_MEAN, _RGB_STD, _PIXEL_SCALE)),
+    report=_REPORT.value,
   )
-  importer.run_import(request, say=print)
+  importer.run_import(request, say=progress.say)
   print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
 
 

@@ -61,6 +61,12 @@ class Meter:
     return (self._done - self.before) / self.seconds
 
 
+def say(text: str) -> None:
+  """Prints a report of the work, unless --quiet hides it."""
+  if not invocation.is_quiet():
+    print(text)
+
+
 @contextlib.contextmanager
 def show(
   description: str,

@@ -1,5 +1,6 @@
 """Heads: the layers between the last feature map and the class scores. No TensorFlow."""
 
+import re
 from typing import NamedTuple
 
 from vgg_slim.errors import ConfigError
@@ -52,12 +53,40 @@ HEADS: dict[str, Head] = {
 }
 
 
+_BY_UNITS = re.compile('(average_)?fc([1-9][0-9]*)(?:_([1-9][0-9]*))?')
+
+
 def get(head: str) -> Head:
-  """Returns the head named `head` in HEADS.
+  """Returns the head named `head` in HEADS, or one that `by_units` names.
 
   Raises:
     ConfigError: there is no such head.
   """
-  if head not in HEADS:
-    raise ConfigError(f'Unknown head {head!r}; expected one of {", ".join(HEADS)}.')
-  return HEADS[head]
+  if head in HEADS:
+    return HEADS[head]
+  match = _BY_UNITS.fullmatch(head)
+  if match is None:
+    raise ConfigError(
+      f'Unknown head {head!r}; expected one of {", ".join(HEADS)}, or units as in fc128, fc512_256 '
+      'and average_fc128.'
+    )
+  return Head(
+    tuple(Fc(int(units)) for units in match.groups()[1:] if units), average=bool(match[1])
+  )
+
+
+def by_units(units: tuple[int, ...], average: bool) -> str:
+  """Returns the name of the head with these hidden layers, each with a ReLU.
+
+  Args:
+    units: number of units of each hidden layer, at most two.
+    average: whether the last feature map is averaged first.
+  """
+  if not units:
+    return 'average' if average else 'linear'
+  return f'{"average_" * average}fc{"_".join(map(str, units))}'
+
+
+def has_free_units(head: str) -> bool:
+  """Whether the caller's `fc_units` decides the number of units of hidden layers."""
+  return any(fc.units is None for fc in get(head).hidden)

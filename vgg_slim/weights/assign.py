@@ -1,19 +1,23 @@
 """Compares the arrays of a file with the network's variables; then assigns all of them, or none."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
 from vgg_slim.compat import tf
+from vgg_slim.configs.net import Network
 from vgg_slim.errors import WeightMismatchError
+from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.weights import names
 from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.names import Slot
+from vgg_slim.weights.recognition import variable_shapes
 from vgg_slim.weights.transform import Converted
+from vgg_slim.wording import counted, listed
 
-_SHOWN = 8  # names of each kind in the message; the report lists all of them
+_SHOWN = 8  # names in the summary; the report lists all of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Report:
     missing: our variables that the file lacks.
     unexpected: arrays of the file that belong to no variable.
     mismatches: variables whose shape differs in the file.
-    left_out: arrays of the file's head, which are left out for a trunk.
+    left_out: arrays that are left out: the head for a trunk, the rest of a larger network, and what
+      the user excludes.
     skipped: training state in the file, which is not read.
   """
 
@@ -36,6 +41,11 @@ class Report:
   left_out: tuple[str, ...]
   skipped: tuple[str, ...]
 
+  @property
+  def fits(self) -> bool:
+    """Whether every variable is matched and nothing is left over."""
+    return not (self.missing or self.unexpected or self.mismatches)
+
   def text(self) -> str:
     """All names, grouped under headings with their counts."""
     sections = (
@@ -43,7 +53,7 @@ class Report:
       ('missing in the file', self.missing),
       ('unexpected in the file', self.unexpected),
       ('shape mismatch', self.mismatches),
-      ('not imported: head of the file', self.left_out),
+      ('not imported: left out', self.left_out),
       ('not imported: training state', self.skipped),
     )
     lines = []
@@ -51,26 +61,50 @@ class Report:
       lines += [f'{title}: {len(entries)}', *(f'  {entry}' for entry in entries)]
     return '\n'.join(lines)
 
+  def summary(self) -> str:
+    """The counts, and the first names of what is not imported."""
+    lines = [f'values taken from the file: {counted(len(self.matched), "variable")}']
+    for title, entries in (
+      ('not imported', self.left_out),
+      ('not imported, training state', self.skipped),
+    ):
+      if entries:
+        lines.append(f'{title}: {counted(len(entries), "array")}: {listed(entries, _SHOWN)}')
+    return '\n'.join(lines)
+
+  def problems(self) -> str:
+    """The counts of what does not fit, each with its first name."""
+    return '; '.join(
+      f'{len(entries)} {title}: {listed(entries, 1)}'
+      for title, entries in (
+        ('missing', self.missing),
+        ('unexpected', self.unexpected),
+        ('shape mismatch', self.mismatches),
+      )
+      if entries
+    )
+
 
 def compare(
-  spec: NetSpec,
-  shapes: dict[str, tuple[int, ...]],
+  network: Network,
   foreign: ForeignWeights,
   slots: dict[str, Slot],
   converted: Converted,
-  trunk_only: bool = False,
+  excluded: Collection[str] = (),
 ) -> Report:
   """Puts every variable and every array of the file into exactly one list of the report.
 
+  For a trunk, all arrays but those of a trunk may be left out: if every variable is matched, the
+  file may hold a larger network.
+
   Args:
-    spec: specification of our network.
-    shapes: shapes of our variables, by name below the network's scope.
+    network: identity of our network.
     foreign: contents of the file.
     slots: slots of the file's arrays, by foreign name.
     converted: our variables, converted from the file.
-    trunk_only: whether arrays of the head and of unknown layers may be left out. Unknown
-      convolutions may not, because they belong to a different trunk.
+    excluded: names of arrays that the user leaves out.
   """
+  spec, shapes = specs.get(network.model), variable_shapes(network)
   matched, mismatches = [], []
   for name, array in converted.arrays.items():
     origins = converted.origins[name]
@@ -83,7 +117,10 @@ def compare(
   missing = [f'{spec.scope}/{n} {list(s)}' for n, s in shapes.items() if n not in converted.arrays]
   used = {origin for origins in converted.origins.values() for origin in origins}
   rest = [name for name in foreign.arrays if name not in used]
-  left_out = _left_out(spec, rest, foreign, slots) if trunk_only else []
+  left_out = [name for name in rest if name in excluded]
+  if network.is_trunk:
+    unexpected = _find_trunk_arrays(spec, rest, foreign, slots)
+    left_out = [name for name in rest if name not in unexpected or name in excluded]
   unexpected = [name for name in rest if name not in left_out]
 
   def with_shapes(entries: Iterable[str]) -> tuple[str, ...]:
@@ -99,41 +136,21 @@ def compare(
   )
 
 
-def _left_out(
+def _find_trunk_arrays(
   spec: NetSpec, rest: list[str], foreign: ForeignWeights, slots: dict[str, Slot]
 ) -> list[str]:
-  heads = set(names.head_scopes(spec))
-  convolutions = {
-    names.split(name)[0] for name in rest if foreign.arrays[name].ndim == 4 and name not in slots
-  }
-  return [
-    name
-    for name in rest
-    if (slots[name].layer in heads if name in slots else names.split(name)[0] not in convolutions)
-  ]
+  """Returns the arrays that belong to the file's trunk, but not to ours.
 
-
-def check(report: Report, spec: NetSpec, hint: str = '') -> None:
-  """Raises WeightMismatchError unless every variable is matched and nothing is left over.
-
-  Args:
-    report: result of `compare`.
-    spec: specification of our network.
-    hint: advice on what to do, appended to the message.
+  They have slots in our trunk, or names of the trunk of a similar network. As many unknown batch
+  norms as there are convolutions follow those, although our network has none.
   """
-  problems = []
-  for title, entries in (
-    ('missing', report.missing),
-    ('unexpected', report.unexpected),
-    ('shape mismatch', report.mismatches),
-  ):
-    if entries:
-      more = f', and {len(entries) - _SHOWN} more (see the report)' if len(entries) > _SHOWN else ''
-      problems.append(f'{len(entries)} {title}: {", ".join(entries[:_SHOWN])}{more}')
-  if problems:
-    raise WeightMismatchError(
-      f'The weights do not fit {spec.name}: {"; ".join(problems)}. {hint}'.strip()
-    )
+  in_trunk = [name for name in rest if name in slots and slots[name].layer not in spec.fc_scopes]
+  unknown = [name for name in rest if name not in slots]
+  in_trunk += names.in_trunks_of_family(spec, unknown)
+  norms = [name for name in unknown if names.NORM_PARTS.get(names.split(name)[1]) == 'mean']
+  if spec.batch_norm is None and len(norms) >= len(names.trunk_convolutions(spec)):
+    in_trunk += norms
+  return in_trunk
 
 
 def assign(

@@ -1,60 +1,163 @@
-"""Exports weights: TensorFlow checkpoint -> Keras `.weights.h5` or `.npz`, bit for bit."""
+"""Exports weights, bit for bit: TensorFlow checkpoint -> file of Keras, torch, slim or NumPy."""
 
-import pathlib
+import logging
 from collections.abc import Callable
+
+import numpy as np
 
 from vgg_slim.checkpoints import prefixes, search, staging
 from vgg_slim.checkpoints.contract import contract_path, find_contract
 from vgg_slim.configs import config
-from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.configs.net import Network
+from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
 from vgg_slim.nets import specs
-from vgg_slim.weights import assign, keras_h5, names, npz, slim_ckpt, to_keras, transform
+from vgg_slim.weights import (
+  assign,
+  export_request,
+  formats,
+  frameworks,
+  keras_h5,
+  keras_net,
+  linking,
+  network_run,
+  npz,
+  probe,
+  recognition,
+  slim_ckpt,
+  to_keras,
+  to_torch,
+  torch_state,
+  transform,
+  verdict,
+)
 from vgg_slim.weights.export_request import ExportRequest
+from vgg_slim.weights.foreign import ForeignWeights
+from vgg_slim.weights.linking import Link
+from vgg_slim.weights.recognition import Wishes
+
+_logger = logging.getLogger(__name__)
 
 
 def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   """Writes `output` completely, or raises and writes nothing.
 
+  The written file is then run in its own framework, if that is installed.
+
   Args:
     request: checkpoint to export, with format and output file.
-    say: function called with the report as text.
+    say: function called with the report and the comparison as text.
 
   Raises:
     CheckpointError: there is no checkpoint, or it cannot be read.
-    WeightMismatchError: the checkpoint does not fit the model.
-    ConfigError: --model is missing, or `output` exists.
+    WeightMismatchError: the checkpoint does not fit the model, or the written file computes
+      something else.
+    ConfigError: --model is missing, `output` exists, or its format cannot hold the network.
   """
-  staging.check_is_free(pathlib.Path(request.output))
+  export_request.check_output(request.output)
   prefix = search.find(request.checkpoint) or request.checkpoint
   if not prefixes.list_files(prefix):
     raise CheckpointError(
       f'{request.checkpoint} is not a checkpoint: there are no files {prefix}*.'
     )
+  foreign = slim_ckpt.read(prefix)
+  network, link = _recognize(request, prefix, foreign)
+  spec = specs.get(network.model)
+  change = transform.InputChange(request.bgr)
+  own = transform.convert(network, foreign, link.slots, transform.InputChange())
+  converted = transform.convert(network, foreign, link.slots, change)
+  report = assign.compare(network, foreign, link.slots, converted)
+  if not report.fits:
+    text = verdict.describe(network, foreign)
+    raise WeightMismatchError(f'{prefix} does not fit {spec.name}. {text} ({report.problems()})')
+  say(report.summary())
+  if request.output.endswith('.ckpt'):
+    with staging.staged_checkpoint(request.output) as path:
+      network_run.run(network, converted.arrays, _probe(network), path)
+    return
+  with staging.staged_file(request.output) as path:
+    _write(path, network, converted.arrays, say)
+    _compare(path, network, change, own.arrays, say)
+
+
+def _write(
+  path: str, network: Network, arrays: dict[str, np.ndarray], say: Callable[[str], None]
+) -> None:
+  spec = specs.get(network.model)
+  epsilon = spec.batch_norm.epsilon if spec.batch_norm else None
+  if path.endswith('.npz'):
+    npz.write_weights(path, {f'{spec.scope}/{name}': array for name, array in arrays.items()})
+  elif path.endswith('.weights.h5'):
+    keras_h5.write_weights(path, to_keras.list_layers(network, arrays), epsilon)
+  elif path.endswith('.keras'):
+    keras_net.check(network)
+    model = keras_net.build(network, epsilon)
+    keras_net.set_weights(model, to_keras.list_layers(network, arrays))
+    model.save(path)
+  else:
+    to_torch.check(network)
+    torch_state.write(path, to_torch.state_dict(network, arrays))
+    say(to_torch.describe(network))
+
+
+def _compare(
+  path: str,
+  network: Network,
+  change: transform.InputChange,
+  arrays: dict[str, np.ndarray],
+  say: Callable[[str], None],
+) -> None:
+  """Compares the written file, run in its own framework, with the network of the checkpoint."""
+  spec = specs.get(network.model)
+  images = _probe(network)
+  request = frameworks.Request(
+    path=path,
+    foreign=formats.read(path),
+    network=network,
+    epsilon=spec.batch_norm.epsilon if spec.batch_norm else None,
+    images_of=lambda side: change.to_source(images),
+  )
+  try:
+    run = frameworks.run_source(request)
+  except frameworks.NotComparedError as error:
+    say(f'not compared: {error}')
+    return
+  what = spec.trunk_layers()[-1].name if network.is_trunk else 'logits'
+  say(probe.compare(run, network_run.run(network, arrays, images), what).text())
+
+
+def _probe(network: Network) -> np.ndarray:
+  """The probe image with values around 0, of the size of the network."""
+  return (probe.probe_image(network.image_size) - 127.5) / np.float32(127.5)
+
+
+def _recognize(
+  request: ExportRequest, prefix: str, foreign: ForeignWeights
+) -> tuple[Network, Link]:
+  """Returns the network of a checkpoint: that of its contract, or one recognized from its shapes.
+
+  Raises:
+    ConfigError: neither the request nor a file beside the checkpoint names the network.
+    CheckpointError: the checkpoint holds no head.
+  """
   contract = find_contract(prefix)
-  model = contract.network.model if contract and not request.model else request.model
+  own = contract.network if contract and not request.model else None
+  model = own.model if own else request.model
   if model is None:
     raise ConfigError(
       f'{prefix} has neither {contract_path(prefix).name} nor {config.CONFIG_FILE} beside it; give '
       '--model.'
     )
   spec = specs.get(model)
-  foreign = slim_ckpt.read(prefix)
-  slots = names.link(spec, foreign)
-  guess = transform.guess_sizes(spec, foreign, slots)
-  trunk_only = request.trunk_only or (contract is not None and contract.network.is_trunk)
-  sizes = transform.Sizes(None, guess.image_size) if trunk_only else guess
-  if sizes.num_classes is None and not trunk_only:
+  link = linking.link(spec, foreign)
+  if own and (own.is_trunk or not request.trunk_only):
+    return own, link
+  if not request.trunk_only and not linking.list_dense_layers(spec, foreign):
     raise CheckpointError(
       f'{prefix} does not hold the head of {spec.name}; --trunk_only exports the other layers.'
     )
-  shapes = sizes.shapes(spec)
-  converted = transform.convert(spec, foreign, slots, shapes, transform.InputChange(request.bgr))
-  report = assign.compare(spec, shapes, foreign, slots, converted, trunk_only)
-  say(report.text())
-  assign.check(report, spec)
-  with staging.staged_file(request.output) as path:
-    if request.output.endswith('.npz'):
-      npz.write_weights(path, {f'{spec.scope}/{n}': a for n, a in converted.arrays.items()})
-    else:
-      epsilon = spec.batch_norm.epsilon if spec.batch_norm else None
-      keras_h5.write_weights(path, to_keras.list_layers(spec, converted.arrays), epsilon)
+  wishes = Wishes(trunk_only=request.trunk_only)
+  network = recognition.recognize(spec, model, foreign, link.slots, wishes)
+  assumption = recognition.describe_assumption(spec, network, foreign, link.slots, wishes)
+  if assumption:
+    _logger.warning('%s: %s', prefix, assumption)
+  return network, link

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Collection
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class ForeignWeights:
     in_order: whether the arrays are in the order of the network's layers.
     epsilons: epsilon of batch norms by foreign layer name, where the file holds it.
     input_note: what is known about the input of networks in such files, a line of the report.
+    image_size: side of the images that the network was built for, in pixels, where the file holds
+      it.
   """
 
   format: str
@@ -48,6 +51,19 @@ class ForeignWeights:
   in_order: bool = False
   epsilons: dict[str, float] = dataclasses.field(default_factory=dict)
   input_note: str = ''
+  image_size: int | None = None
+
+  def kernel_shape(self, name: str) -> tuple[int, ...]:
+    """Shape of a kernel with the axes in our order: [kh, kw, in, out], or [in, out]."""
+    shape = self.arrays[name].shape
+    if len(shape) == 4 and self.channels_first:
+      return shape[2], shape[3], shape[1], shape[0]
+    return shape[::-1] if len(shape) == 2 and self.dense_out_in else shape
+
+  def without(self, names: Collection[str]) -> 'ForeignWeights':
+    """The same file without some of its arrays."""
+    kept = {name: array for name, array in self.arrays.items() if name not in names}
+    return dataclasses.replace(self, arrays=kept)
 
 
 def is_bookkeeping(name: str) -> bool:

@@ -5,16 +5,24 @@ file themselves, and the torch network is built from torch's own names and layou
 """
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vgg_slim.weights import onnx_model
+from vgg_slim.configs.net import Network
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import specs
+from vgg_slim.nets.net_spec import FC_UNITS
+from vgg_slim.weights import keras_net, onnx_model
 from vgg_slim.weights.foreign import ForeignWeights
 
 APPLICATIONS = {'vgg_d': 'VGG16', 'vgg_e': 'VGG19', 'resnet50_keras': 'ResNet50'}
-_APPLICATION_FC_UNITS = 4096
+
+
+# What Keras raises for files and networks that it cannot load.
+_KERAS_ERRORS = (OSError, ValueError, TypeError, KeyError, ImportError, AttributeError)
 
 
 class Request(NamedTuple):
@@ -23,10 +31,7 @@ class Request(NamedTuple):
   Attributes:
     path: path of the file.
     foreign: contents of the file.
-    model: name of our network.
-    num_classes: number of classes; None to compute the last map of the trunk instead of logits.
-    image_size: side of the images in pixels, where the file does not fix it.
-    fc_units: number of hidden units of the head.
+    network: identity of our network; a trunk to compute its last map instead of logits.
     epsilon: epsilon of batch norm, for frameworks whose files do not hold it; None for a network
       without batch norm.
     images_of: function from a side in pixels to the source network's input, float32
@@ -35,10 +40,7 @@ class Request(NamedTuple):
 
   path: str
   foreign: ForeignWeights
-  model: str
-  num_classes: int | None
-  image_size: int
-  fc_units: int
+  network: Network
   epsilon: float | None
   images_of: Callable[[int], np.ndarray]
 
@@ -81,20 +83,22 @@ def _run_keras(request: Request) -> SourceRun:
   import keras
 
   try:
-    model = _load_keras_model(keras, request)
-  except (OSError, ValueError, TypeError, KeyError, ImportError, AttributeError) as error:
+    # Keras warns of models whose inputs are in a list, and of weights that it does not find.
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore')
+      model = _load_keras_model(keras, request)
+      side = model.input_shape[1] or request.network.image_size
+      tapped = _last_map_model if request.network.is_trunk else _logits_model
+      output = np.asarray(tapped(keras, model, request)(request.images_of(side), training=False))
+  except (*_KERAS_ERRORS, ConfigError) as error:
     reason = ' '.join(str(error).split())[:200]
-    raise NotComparedError(f'Keras cannot load the network of the file: {reason}') from error
-  side = model.input_shape[1] or request.image_size
-  if request.num_classes is None:
-    model = _last_map_model(keras, model)
-  elif hasattr(model.layers[-1], 'activation'):
-    model.layers[-1].activation = keras.activations.linear
-  output = np.asarray(model(request.images_of(side), training=False))
+    raise NotComparedError(f'Keras cannot run the network of the file: {reason}') from error
   return SourceRun(f'Keras {keras.__version__}', side, output)
 
 
 def _load_keras_model(keras: Any, request: Request) -> Any:
+  if request.foreign.channels_first:
+    raise NotComparedError('Keras no longer runs networks of Theano')
   if request.foreign.format == 'Keras .keras':
     return keras.models.load_model(request.path, compile=False)
   import h5py
@@ -103,31 +107,70 @@ def _load_keras_model(keras: Any, request: Request) -> Any:
     has_network = 'model_config' in file.attrs
   if has_network:
     return keras.models.load_model(request.path, compile=False)
-  name = APPLICATIONS.get(request.model)
-  if name is None or (name != 'ResNet50' and request.fc_units != _APPLICATION_FC_UNITS):
-    raise NotComparedError(
-      f'the file holds weights without their network, and keras.applications has no '
-      f'{request.model} with fc_units={request.fc_units}'
-    )
+  network = request.network
+  name = APPLICATIONS.get(specs.get(network.model).name)
+  is_published = (network.head, network.fc_units) == (None, FC_UNITS)
+  if name is None or not is_published:
+    return _build_keras_model(request)
   model = getattr(keras.applications, name)(
     weights=None,
-    include_top=request.num_classes is not None,
-    input_shape=(request.image_size, request.image_size, 3),
-    **(
-      {'classes': request.num_classes, 'classifier_activation': None} if request.num_classes else {}
-    ),
+    include_top=not network.is_trunk,
+    input_shape=(network.image_size, network.image_size, 3),
+    **({} if network.is_trunk else {'classes': network.num_logits, 'classifier_activation': None}),
   )
   model.load_weights(request.path)
   return model
 
 
-def _last_map_model(keras: Any, model: Any) -> Any:
-  """Returns the part of `model`, or of a nested model, that ends in the last pool or sum."""
-  for layer in model.layers:
-    if isinstance(layer, keras.Model):
-      return _last_map_model(keras, layer)
-  maps = [layer for layer in model.layers if len(layer.output.shape) == 4]
-  return keras.Model(model.inputs[0], maps[-1].output)
+def _build_keras_model(request: Request) -> Any:
+  """Returns a model with the layers of our network and the weights of the file.
+
+  Keras finds the weights by the structure of the model, in which the trunk may be nested.
+  """
+  keras_net.check(request.network)
+  epsilon = next(iter(request.foreign.epsilons.values()), request.epsilon)
+  model = keras_net.build(request.network, epsilon)
+  try:
+    model.load_weights(request.path)
+  except ValueError:
+    model = keras_net.build(request.network, epsilon, is_nested=True)
+    model.load_weights(request.path)
+  return model
+
+
+def _logits_model(keras: Any, model: Any, request: Request) -> Any:
+  """Returns `model` without the activation of its class scores."""
+  last = model.layers[-1]
+  if isinstance(last, keras.layers.Softmax):
+    return keras.Model(model.inputs[0], last.input)
+  if isinstance(last, keras.Model):
+    _logits_model(keras, last, request)
+  elif hasattr(last, 'activation'):
+    last.activation = keras.activations.linear
+  return model
+
+
+def _last_map_model(keras: Any, model: Any, request: Request) -> Any:
+  """Returns the part of `model`, or of a nested model, that ends where our trunk does."""
+  layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+  if layers and isinstance(layers[0], keras.Model):
+    return _last_map_model(keras, layers[0], request)
+  convs = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+  wanted = _count_convolutions(request.network)
+  if len(convs) < wanted:
+    raise NotComparedError('the convolutions of the trunk are spread over nested models')
+  end = [layer for layer in layers if len(layer.output.shape) == 4][-1]
+  if len(convs) > wanted:
+    behind = layers[layers.index(convs[wanted - 1]) :]
+    pools = [layer for layer in behind if isinstance(layer, keras.layers.MaxPooling2D)]
+    if not pools:
+      raise NotComparedError('no pool marks the end of the trunk within the larger network')
+    end = pools[0]
+  return keras.Model(model.inputs[0], end.output)
+
+
+def _count_convolutions(network: Network) -> int:
+  return sum(layer.kind == 'conv' for layer in specs.get(network.model).trunk_layers())
 
 
 def _run_onnx(request: Request) -> SourceRun:
@@ -137,7 +180,7 @@ def _run_onnx(request: Request) -> SourceRun:
   except ImportError as error:
     raise NotComparedError(f'{error.name} is not installed') from error
   taps = onnx_model.find_taps(request.path)
-  tap = taps.logits if request.num_classes is not None else taps.trunk
+  tap = taps.logits if not request.network.is_trunk else taps.trunk
   if tap is None:
     raise NotComparedError(
       'the model has no fully-connected layer that would mark the end of the trunk'
@@ -145,7 +188,7 @@ def _run_onnx(request: Request) -> SourceRun:
   model = onnx_model.load(request.path)
   model.graph.ClearField('output')
   model.graph.output.append(onnx.helper.make_tensor_value_info(tap, onnx.TensorProto.FLOAT, None))
-  side = taps.shape[2] or request.image_size
+  side = taps.shape[2] or request.network.image_size
   images = request.images_of(side)
   feed = images.transpose(0, 3, 1, 2) if taps.channels_first else images
   session = onnxruntime.InferenceSession(
@@ -153,7 +196,7 @@ def _run_onnx(request: Request) -> SourceRun:
   )
   (output,) = session.run([tap], {taps.images: np.repeat(feed, taps.shape[0] or 1, axis=0)})
   output = output[:1]
-  if output.ndim == 4 and request.num_classes is None:
+  if output.ndim == 4 and request.network.is_trunk:
     output = output.transpose(0, 2, 3, 1)
   return SourceRun(
     f'onnxruntime {onnxruntime.__version__}', side, output.reshape(1, *output.shape[1:])
@@ -165,14 +208,14 @@ def _run_torch(request: Request) -> SourceRun:
     import torch
   except ImportError as error:
     raise NotComparedError('torch is not installed') from error
-  images = torch.from_numpy(request.images_of(request.image_size)).permute(0, 3, 1, 2)
+  images = torch.from_numpy(request.images_of(request.network.image_size)).permute(0, 3, 1, 2)
   state = {name: torch.from_numpy(array) for name, array in request.foreign.arrays.items()}
   run = _torch_vgg if any('features.' in name for name in state) else _torch_resnet
   with torch.inference_mode():
     output = run(torch, state, images, request)
   if output.ndim == 4:
     output = output.permute(0, 2, 3, 1)
-  return SourceRun(f'torch {torch.__version__}', request.image_size, output.numpy())
+  return SourceRun(f'torch {torch.__version__}', request.network.image_size, output.numpy())
 
 
 def _layers(state: dict[str, Any], pattern: str) -> dict[Any, dict[str, Any]]:
@@ -196,6 +239,9 @@ def _torch_vgg(torch: Any, state: dict[str, Any], net: Any, request: Request) ->
   functional = torch.nn.functional
   features = _layers(state, r'(?:^|\.)features\.(\d+)')
   numbers = sorted(map(int, features))
+  convolutions = sum('running_mean' not in layer for layer in features.values())
+  if convolutions != _count_convolutions(request.network):
+    raise NotComparedError('the trunk is part of a larger network')
   for number, following in zip(numbers, [*numbers[1:], None], strict=True):
     layer = features[str(number)]
     if 'running_mean' in layer:
@@ -207,23 +253,39 @@ def _torch_vgg(torch: Any, state: dict[str, Any], net: Any, request: Request) ->
       net = functional.relu(net)
     if following is None or following > number + 2:
       net = functional.max_pool2d(net, 2)
-  if request.num_classes is None:
+  if request.network.is_trunk:
     return net
-  classifier = _layers(state, r'(?:^|\.)classifier\.(\d+)')
-  if not classifier:
-    raise NotComparedError("the layers of the head do not have torchvision's names")
-  net = net.flatten(1)
-  numbers = sorted(map(int, classifier))
-  for number in numbers:
-    net = functional.linear(net, classifier[str(number)]['weight'], classifier[str(number)]['bias'])
-    net = net if number == numbers[-1] else functional.relu(net)
+  if any('running_mean' in layer for layer in _layers(state, r'^((?!.*features\.).+)').values()):
+    raise NotComparedError('a state dict does not tell where the batch norms of the head are')
+  return _torch_head(torch, state, net)
+
+
+def _torch_head(torch: Any, state: dict[str, Any], net: Any) -> Any:
+  """Applies the matrices of the file to the last map, with a ReLU between them.
+
+  The first one reads the whole map or, with one input per channel, its average. Each further one
+  reads the outputs of the one before.
+  """
+  matrices = {name: tensor for name, tensor in state.items() if tensor.ndim == 2}
+  whole = net.flatten(1)
+  is_average = all(matrix.shape[1] != whole.shape[1] for matrix in matrices.values())
+  net = net.mean((2, 3)) if is_average else whole
+  first = True
+  while matrices:
+    name = next((n for n, matrix in matrices.items() if matrix.shape[1] == net.shape[1]), None)
+    bias = state.get(f'{name.removesuffix("weight")}bias') if name else None
+    if name is None or bias is None:
+      raise NotComparedError('the head is not a sequence of fully-connected layers')
+    net = net if first else torch.nn.functional.relu(net)
+    net = torch.nn.functional.linear(net, matrices.pop(name), bias)
+    first = False
   return net
 
 
 def _torch_resnet(torch: Any, state: dict[str, Any], net: Any, request: Request) -> Any:
   """Runs torchvision's ResNet, with the stride in the first 3x3 of a block's first unit."""
   functional = torch.nn.functional
-  layers = _layers(state, r'^(?:module\.)?(.+)')
+  layers = _layers(state, '^(.+)')
   if 'layer1.0.conv1' not in layers:
     raise NotComparedError("the names are not those of torchvision's VGG or ResNet")
 
@@ -248,6 +310,6 @@ def _torch_resnet(torch: Any, state: dict[str, Any], net: Any, request: Request)
     else:
       net = functional.relu(conv_norm(net, f'{scope}.conv1', f'{scope}.bn1', stride))
       net = functional.relu(conv_norm(net, f'{scope}.conv2', f'{scope}.bn2') + shortcut)
-  if request.num_classes is None:
+  if request.network.is_trunk:
     return net
-  return functional.linear(net.mean((2, 3)), layers['fc']['weight'], layers['fc']['bias'])
+  return _torch_head(torch, state, net)

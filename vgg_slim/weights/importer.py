@@ -1,21 +1,21 @@
 """Imports weights: any known file -> TensorFlow checkpoint with slim's names, and its contract."""
 
 import dataclasses
+import fnmatch
+import logging
 import pathlib
 from collections.abc import Callable
 
 import numpy as np
 
-from vgg_slim import sessions
+from vgg_slim import files
 from vgg_slim.checkpoints import staging
 from vgg_slim.checkpoints.contract import Contract, Source, contract_path, to_json
-from vgg_slim.compat import tf
 from vgg_slim.configs.net import Network
-from vgg_slim.constants import IMAGENET_RGB_MEAN, NUM_IMAGENET_CLASSES
+from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.data import imagenet_classes
-from vgg_slim.errors import WeightMismatchError
-from vgg_slim.nets import registry, specs
-from vgg_slim.nets.mode import Inference
+from vgg_slim.errors import ConfigError, WeightMismatchError
+from vgg_slim.nets import head_specs, specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.preprocessing import test_scales
 from vgg_slim.preprocessing.description import Preprocessing
@@ -24,44 +24,55 @@ from vgg_slim.weights import (
   formats,
   frameworks,
   known_input,
-  names,
+  linking,
+  network_run,
   probe,
+  recognition,
   transform,
+  verdict,
 )
 from vgg_slim.weights.foreign import ForeignWeights
-from vgg_slim.weights.transform import InputChange, Sizes
+from vgg_slim.weights.linking import Link
+from vgg_slim.weights.recognition import Wishes
+from vgg_slim.weights.transform import InputChange
+from vgg_slim.wording import counted
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class ImportRequest:
+class ImportRequest(Wishes):
   """What to import, and the input of its network.
 
   Attributes:
     source: path of a file, or prefix of a checkpoint.
     model: one of `specs.MODEL_NAMES`.
     output: prefix of the checkpoint to write.
-    num_classes, image_size, fc_units: sizes of the network; by default from the file's shapes.
-    trunk_only: whether the head is left out.
+    exclude: patterns of `fnmatch` for names of arrays that are left out.
     change: difference between the source network's input and ours.
     batch_norm_epsilon: epsilon of the source network; by default from the file or its framework.
     rgb_mean, pixel_scale, class_names: values for the contract.
     input_is_unknown: whether `change`, `rgb_mean` and `pixel_scale` are mere defaults, which give
       way to what is known of a published file.
+    report: path of a text file for the names of all variables and arrays, written even if the file
+      does not fit; None for none.
   """
 
   source: str
   model: str
   output: str
-  num_classes: int | None = None
-  image_size: int | None = None
-  fc_units: int | None = None
-  trunk_only: bool = False
+  exclude: tuple[str, ...] = ()
   change: InputChange = InputChange()
   batch_norm_epsilon: float | None = None
   rgb_mean: tuple[float, float, float] = IMAGENET_RGB_MEAN
   pixel_scale: float = 1.0
   class_names: tuple[str, ...] | None = None
   input_is_unknown: bool = False
+  report: str | None = None
+
+  def __post_init__(self) -> None:
+    if self.head:
+      head_specs.get(self.head)
 
   def images(self, side: int) -> np.ndarray:
     """The probe image as input of our network, float32 [1, side, side, 3]."""
@@ -74,7 +85,7 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
 
   Args:
     request: file to import, and the settings of the import.
-    say: function called with the report and the comparison with the source framework, as text.
+    say: function called with the summary and the comparison with the source framework, as text.
 
   Raises:
     CheckpointError: the file cannot be read.
@@ -83,26 +94,31 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
   """
   spec = specs.get(request.model)
   staging.check_checkpoint_is_free(request.output)
-  foreign = formats.read(request.source)
+  whole = formats.read(request.source)
   if request.input_is_unknown:
-    request, assumption = _with_known_input(request, foreign)
+    request, assumption = _with_known_input(request, whole)
     say(assumption)
-  slots = names.link(spec, foreign)
-  guess = transform.guess_sizes(spec, foreign, slots)
-  sizes = _choose_sizes(spec, request, guess)
-  contract = _contract(request, foreign, sizes)
-  shapes = sizes.shapes(spec)
-  epsilon = request.batch_norm_epsilon
-  converted = transform.convert(spec, foreign, slots, shapes, request.change, epsilon)
-  report = assign.compare(spec, shapes, foreign, slots, converted, request.trunk_only)
-  say(_headline(spec, request, foreign, sizes))
-  say(report.text())
-  if report.missing or report.unexpected or report.mismatches:
-    assign.check(report, spec, _hint(spec, foreign, request, guess, report))
-  run, reason = _run_source(spec, request, foreign, sizes)
+  excluded = _find_excluded(request, whole)
+  foreign = whole.without(excluded)
+  link = linking.link(spec, foreign)
+  network = recognition.recognize(spec, request.model, foreign, link.slots, request)
+  contract = _contract(request, foreign, network)
+  converted = transform.convert(
+    network, foreign, link.slots, request.change, request.batch_norm_epsilon
+  )
+  report = assign.compare(network, whole, link.slots, converted, excluded)
+  if request.report:
+    files.write_text(pathlib.Path(request.report), f'{report.text()}\n')
+  for assumption in _list_assumptions(spec, request, foreign, link, network):
+    _logger.warning('%s', assumption)
+  if not report.fits:
+    raise WeightMismatchError(_explain(spec, request, foreign, network, report))
+  head = f'{foreign.format} -> {_describe(spec, network)}'
+  say('\n'.join(filter(None, [head, foreign.input_note, report.summary()])))
+  run, reason = _run_source(spec, request, foreign, network)
   with staging.staged_checkpoint(request.output) as prefix:
-    images = request.images(run.side if run else sizes.image_size)
-    output = write_checkpoint(spec, sizes, converted.arrays, prefix, images)
+    images = request.images(run.side if run else network.image_size)
+    output = network_run.run(network, converted.arrays, images, prefix)
     if run:
       what = spec.trunk_layers()[-1].name if request.trunk_only else 'logits'
       say(probe.compare(run, output, what).text())
@@ -127,88 +143,117 @@ def _with_known_input(request: ImportRequest, foreign: ForeignWeights) -> tuple[
   return request, known_input.describe_assumption(known, foreign.framework)
 
 
-def _choose_sizes(spec: NetSpec, request: ImportRequest, guess: Sizes) -> Sizes:
-  """Returns the sizes of the request, or those of the file where the request leaves them out.
+def _find_excluded(request: ImportRequest, foreign: ForeignWeights) -> set[str]:
+  """Returns the names of the arrays that the patterns of the request match.
 
-  Without either, 1000 classes are assumed, so that missing variables can be listed.
+  Raises:
+    ConfigError: a pattern matches nothing.
   """
-  if request.trunk_only:
-    return Sizes(None, request.image_size or spec.image_size)
-  return Sizes(
-    request.num_classes or guess.num_classes or NUM_IMAGENET_CLASSES,
-    request.image_size or guess.image_size,
-    request.fc_units or guess.fc_units,
-  )
+  matches = {pattern: fnmatch.filter(foreign.arrays, pattern) for pattern in request.exclude}
+  useless = [pattern for pattern, found in matches.items() if not found]
+  if useless:
+    raise ConfigError(
+      f'--exclude={",".join(useless)} matches no array of {request.source}, whose names are such '
+      f'as {next(iter(foreign.arrays))!r}.'
+    )
+  return {name for found in matches.values() for name in found}
 
 
-def _contract(request: ImportRequest, foreign: ForeignWeights, sizes: Sizes) -> Contract:
-  file = pathlib.Path(request.source).name
-  sigmoid = sizes.num_classes == 1
-  network = Network(
-    2 if sigmoid else sizes.num_classes,
-    request.model,
-    image_size=sizes.image_size,
-    fc_units=sizes.fc_units,
-    classifier_activation='sigmoid' if sigmoid else 'softmax',
-  )
-  q = test_scales.default(sizes.image_size)
+def _contract(request: ImportRequest, foreign: ForeignWeights, network: Network) -> Contract:
+  q = test_scales.default(network.image_size)
   pixels = Preprocessing(request.rgb_mean, request.pixel_scale, q)
+  file = pathlib.Path(request.source).name
   source = Source(file, foreign.format, formats.sha256(request.source))
   return Contract(network, pixels, request.class_names, source)
 
 
-def _headline(spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, sizes: Sizes) -> str:
-  """Describes the conversion and the assumptions that were made."""
-  whole = f'{sizes.num_classes} classes at {sizes.image_size} pixels'
-  lines = [f'{foreign.format} -> {spec.name}, {"trunk only" if request.trunk_only else whole}']
+def _describe(spec: NetSpec, network: Network) -> str:
+  if network.is_trunk:
+    return f'{spec.name}, trunk only'
+  head = network.head or spec.head
+  units = f' of {network.fc_units} units' if head_specs.has_free_units(head) else ''
+  return (
+    f'{spec.name}, head {head}{units}, {network.num_classes} classes at {network.image_size} pixels'
+  )
+
+
+def _list_assumptions(
+  spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, link: Link, network: Network
+) -> list[str]:
+  """Returns what was assumed because the file does not say it, one sentence each."""
+  assumptions = []
+  if link.by_order:
+    text = f'{request.source}: the names of the layers are unknown, so that they are taken by order'
+    assumptions.append(f'{text} and shape.')
+  if not request.trunk_only:
+    head = recognition.describe_assumption(spec, network, foreign, link.slots, request)
+    assumptions += [f'{request.source}: {head}'] if head else []
   if spec.batch_norm and not request.batch_norm_epsilon and not foreign.epsilons:
     epsilon = transform.default_epsilon(spec, foreign)
-    lines.append(f'batch norm: the file does not hold epsilon; assuming {epsilon:g}')
-  if foreign.input_note:
-    lines.append(foreign.input_note)
-  return '\n'.join(lines)
+    assumptions.append(
+      f'{request.source} does not hold the epsilon of batch norm: assuming {epsilon:g}; '
+      '--batch_norm_epsilon gives another.'
+    )
+  return assumptions
+
+
+def _explain(
+  spec: NetSpec,
+  request: ImportRequest,
+  foreign: ForeignWeights,
+  network: Network,
+  report: assign.Report,
+) -> str:
+  """Returns the message for a file that does not fit: a verdict, advice, and counts of names."""
+  parts = [
+    f'{request.source} does not fit {spec.name}.',
+    verdict.describe(network, foreign),
+    _hint(spec, foreign, request, report),
+    f'({report.problems()}; {"all names are in" if request.report else "list all names with"} '
+    f'--report={request.report or "FILE"})',
+  ]
+  return ' '.join(filter(None, parts))
 
 
 def _hint(
-  spec: NetSpec,
-  foreign: ForeignWeights,
-  request: ImportRequest,
-  guess: Sizes,
-  report: assign.Report,
+  spec: NetSpec, foreign: ForeignWeights, request: ImportRequest, report: assign.Report
 ) -> str:
   """Returns advice on what to do about a file that does not fit."""
-  if _fits(spec, foreign):  # at the file's own sizes
-    if request.num_classes in (None, guess.num_classes):
-      return f'The file is for --image_size={guess.image_size} --fc_units={guess.fc_units}.'
+  own = _find_fit(request.model, foreign)  # at the file's own sizes
+  if own is not None and not request.trunk_only:
+    if request.num_classes in (None, own.num_logits):
+      return (
+        f'The file is for --head={own.head or spec.head} --image_size={own.image_size} '
+        f'--fc_units={own.fc_units}.'
+      )
+    classes = counted(own.num_logits or 0, 'class')
     return (
-      f'The file has {guess.num_classes} classes: import it without --num_classes, and give '
-      f'training --checkpoint_exclude_scopes={spec.scope}/{spec.fc_scopes[-1]} for a new head.'
+      f'The file has {classes}: import it without --num_classes, and give training '
+      f'--checkpoint_exclude_scopes={spec.scope}/{spec.fc_scopes[-1]} for a new head.'
     )
-  fitting = [name for name in sorted(specs.NETWORKS) if _fits(specs.get(name), foreign)]
-  if fitting:
-    return f'The file fits --model={" or ".join(fitting)}.'
-  if guess.num_classes is None and report.matched and not request.trunk_only:
-    return 'The file lacks the head of this network; --trunk_only imports the layers below it.'
-  return ''
+  if not request.trunk_only and _find_fit(request.model, foreign, trunk_only=True):
+    return f'--trunk_only imports the layers of {spec.name} below the head.'
+  for trunk_only, flag in ((False, ''), (True, ' --trunk_only')):
+    fitting = [n for n in sorted(specs.NETWORKS) if _find_fit(n, foreign, trunk_only)]
+    if fitting:
+      return f'The file fits --model={" or ".join(fitting)}{flag}.'
+  return '' if report.missing else '--exclude=PATTERN leaves arrays out by name.'
 
 
-def _fits(spec: NetSpec, foreign: ForeignWeights) -> bool:
-  """Whether the file fits the network of `spec` completely."""
+def _find_fit(model: str, foreign: ForeignWeights, trunk_only: bool = False) -> Network | None:
+  """Returns the network of `model` that the file fits completely, if any."""
+  spec = specs.get(model)
   try:
-    slots = names.link(spec, foreign)
+    link = linking.link(spec, foreign)
   except WeightMismatchError:
-    return False
-  sizes = transform.guess_sizes(spec, foreign, slots)
-  if sizes.num_classes is None:
-    return False
-  shapes = sizes.shapes(spec)
-  converted = transform.convert(spec, foreign, slots, shapes, InputChange())
-  report = assign.compare(spec, shapes, foreign, slots, converted)
-  return not (report.missing or report.unexpected or report.mismatches)
+    return None
+  network = recognition.recognize(spec, model, foreign, link.slots, Wishes(trunk_only=trunk_only))
+  converted = transform.convert(network, foreign, link.slots, InputChange())
+  return network if assign.compare(network, foreign, link.slots, converted).fits else None
 
 
 def _run_source(
-  spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, sizes: Sizes
+  spec: NetSpec, request: ImportRequest, foreign: ForeignWeights, network: Network
 ) -> tuple[frameworks.SourceRun | None, str]:
   """Runs the file in its own framework; returns (run, '') or (None, reason)."""
   epsilon = request.batch_norm_epsilon
@@ -217,10 +262,7 @@ def _run_source(
   source = frameworks.Request(
     path=request.source,
     foreign=foreign,
-    model=spec.name,
-    num_classes=sizes.num_classes,
-    image_size=sizes.image_size,
-    fc_units=sizes.fc_units,
+    network=network,
     epsilon=epsilon,
     images_of=lambda side: request.change.to_source(request.images(side)),
   )
@@ -228,43 +270,3 @@ def _run_source(
     return frameworks.run_source(source), ''
   except frameworks.NotComparedError as error:
     return None, str(error)
-
-
-def write_checkpoint(
-  spec: NetSpec, sizes: Sizes, arrays: dict[str, np.ndarray], prefix: str, images: np.ndarray
-) -> np.ndarray:
-  """Saves `arrays` as a checkpoint at `prefix`, in format V2, and runs the restored network.
-
-  Args:
-    spec: specification of the network.
-    sizes: sizes of the network.
-    arrays: values of all variables, by name below the network's scope.
-    prefix: prefix of the checkpoint to write.
-    images: float32 [N, H, W, 3], preprocessed.
-
-  Returns:
-    Logits [N, K], or a trunk's last map [N, h, w, C], of the network restored from the checkpoint.
-
-  Raises:
-    WeightMismatchError: the arrays do not match the network's variables exactly.
-  """
-  with tf.Graph().as_default():
-    outputs = registry.build(
-      spec,
-      tf.constant(images),
-      sizes.num_classes,
-      Inference(),
-      image_size=sizes.image_size,
-      fc_units=sizes.fc_units,
-    )
-    output = outputs.logits
-    if output is None:
-      output = outputs.end_points[spec.trunk_layers()[-1].name]
-    variables = tf.global_variables()
-    saver = tf.train.Saver(variables, write_version=tf.train.SaverDef.V2)
-    with sessions.open_session() as session:
-      assign.assign(session, variables, {f'{spec.scope}/{n}': a for n, a in arrays.items()})
-      saver.save(session, prefix, write_meta_graph=False, write_state=False)
-    with sessions.open_session() as session:
-      saver.restore(session, prefix)
-      return session.run(output)

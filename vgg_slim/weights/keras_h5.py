@@ -1,8 +1,9 @@
 """Reads and writes Keras files without Keras or TensorFlow.
 
-Knows `.weights.h5` and `.keras` of Keras 3 and `.h5` of all versions. Layers have their Keras
-names, and arrays are called `LAYER/kernel`, `LAYER/bias`, `LAYER/gamma`, ...; those of layers that
-are not convolutions, dense layers or batch norms are called `LAYER/0`, `LAYER/1`, ...
+Knows `.weights.h5` and `.keras` of Keras 3, `.h5` of all versions, and the first VGG16 for Keras
+with numbered layers. Layers have their Keras names, and arrays are called `LAYER/kernel`,
+`LAYER/bias`, `LAYER/gamma`, ...; those of layers that are not convolutions, dense layers or batch
+norms are called `LAYER/0`, `LAYER/1`, ...
 """
 
 import io
@@ -63,6 +64,8 @@ def _read_hdf5(path: str, source: str | BinaryIO, config: dict[str, Any]) -> For
   with h5py.File(source, 'r') as file:
     hdf5_links.check_is_self_contained(path, file)
     hdf5_links.read_completely(file)
+    if 'nb_layers' in file.attrs:
+      return _read_numbered_params(path, file)
     root = file.get('model_weights', file)
     config = config or json.loads(file.attrs.get('model_config', '{}'))
     norms = dict(_batch_norms(config))
@@ -88,6 +91,30 @@ def _read_hdf5(path: str, source: str | BinaryIO, config: dict[str, Any]) -> For
     skipped=tuple(skipped),
     in_order=True,
     epsilons=epsilons,
+    image_size=_image_size(config),
+  )
+
+
+def _read_numbered_params(path: str, file: Any) -> ForeignWeights:
+  """Reads `layer_K/param_P`, as the VGG16 of 2016 has it, which was made for Keras on Theano.
+
+  Theano's convolution mirrors its kernels. They are stored as [out, in, kh, kw], and the dense
+  kernels read maps that are flattened channel by channel.
+  """
+  arrays = {}
+  for number in range(int(file.attrs['nb_layers'])):
+    params = file[f'layer_{number}']
+    for part, name in zip(('kernel', 'bias'), sorted(params, key=_natural), strict=False):
+      array = params[name][()]
+      arrays[f'layer_{number}/{part}'] = array[..., ::-1, ::-1] if array.ndim == 4 else array
+  return ForeignWeights(
+    format='Keras .h5 with numbered layers',
+    framework='keras',
+    arrays=as_float32(path, arrays),
+    channels_first=True,
+    flattens_channels_first=True,
+    in_order=True,
+    input_note='input: the VGG16 of 2016 with numbered layers takes B, G, R; give --bgr for it.',
   )
 
 
@@ -152,6 +179,26 @@ def _batch_norms(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
   if isinstance(config, list):
     for value in config:
       yield from _batch_norms(value)
+
+
+def _image_size(config: Any) -> int | None:
+  """Returns the side of the images that the model was built for, if they are square RGB images."""
+  for shape in _input_shapes(config):
+    if len(shape) == 4 and shape[3] == 3 and shape[1] == shape[2]:
+      return shape[1]
+  return None
+
+
+def _input_shapes(config: Any) -> Iterator[list[int | None]]:
+  """Yields the shapes of inputs in a model's nested config, that of the outermost model first."""
+  if isinstance(config, dict):
+    for key in ('batch_shape', 'batch_input_shape'):
+      if isinstance(config.get(key), list):
+        yield config[key]
+    config = list(config.values())
+  if isinstance(config, list):
+    for value in config:
+      yield from _input_shapes(value)
 
 
 def _natural(path: str) -> list[tuple[str, int]]:

@@ -4,13 +4,13 @@ One dict knows the names of slim, Keras applications, torchvision, timm and the 
 (`conv1_1_W`). None of these names means different layers in different frameworks.
 """
 
+import collections
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-import numpy as np
-
 from vgg_slim.errors import WeightMismatchError
+from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import Layer, NetSpec
 from vgg_slim.nets.resnet import BOTTLENECK, ResNetSpec
 from vgg_slim.nets.vgg import VggSpec
@@ -53,11 +53,11 @@ OUR_NAMES = {
 }
 
 # Last component of a foreign name -> part, for layers and for batch norms.
-_LAYER_PARTS = {
+LAYER_PARTS = {
   **dict.fromkeys(('weights', 'kernel', 'weight', 'W'), 'kernel'),
   **dict.fromkeys(('biases', 'bias', 'b'), 'bias'),
 }
-_NORM_PARTS = {
+NORM_PARTS = {
   **dict.fromkeys(('gamma', 'weight'), 'gamma'),
   **dict.fromkeys(('beta', 'bias'), 'beta'),
   **dict.fromkeys(('moving_mean', 'running_mean'), 'mean'),
@@ -83,42 +83,46 @@ def our_name(slot: Slot) -> str:
   return f'{slot.layer}/{OUR_NAMES[slot.part]}'
 
 
-def weight_layers(spec: NetSpec) -> list[Layer]:
-  """The layers with weights, in order; the last ones are the head, `spec.fc_scopes`."""
-  return [layer for layer in spec.layers(num_classes=2) if layer.has_weights]
-
-
-def head_scopes(spec: NetSpec) -> list[str]:
-  """Scopes of the fully-connected layers, in order."""
-  return [layer.name for layer in weight_layers(spec) if layer.kind == 'fc']
+def trunk_convolutions(spec: NetSpec) -> list[Layer]:
+  """The layers with weights below the head, in the order of the network."""
+  return [layer for layer in spec.trunk_layers() if layer.has_weights]
 
 
 def aliases(spec: NetSpec) -> dict[str, Alias]:
-  """All foreign names for layers of `spec`, with their meanings."""
+  """All foreign names for layers of `spec`, including those of every head, with their meanings."""
   table = {}
-  for layer in weight_layers(spec):
-    table[layer.name] = Alias(layer.name, False, 'slim')
-    table[f'{layer.name}/BatchNorm'] = Alias(layer.name, True, 'slim')
+  for scope in (*(layer.name for layer in trunk_convolutions(spec)), *spec.fc_scopes):
+    for separator in '/.':
+      name = scope.replace('/', separator)
+      table[name] = Alias(scope, False, 'slim')
+      table[f'{name}{separator}BatchNorm'] = Alias(scope, True, 'slim')
   for style, scope, name, norm in _rows(spec):
     table.setdefault(name, Alias(scope, False, style))
     table.setdefault(norm, Alias(scope, True, style))
   return table
 
 
-def keras_names(spec: NetSpec) -> dict[str, tuple[str, str]]:
-  """Keras's names (layer, batch norm) by our layer, as in the current applications."""
+def names_of(spec: NetSpec, style: str) -> dict[str, tuple[str, str]]:
+  """The names (layer, batch norm) that 'keras' applications or 'torch'vision give our layers.
+
+  A ResNet with other strides has its own scopes with dots, so that nobody takes it for theirs.
+  """
+  if _differs_in_strides(spec, style):
+    scopes = (*(layer.name for layer in trunk_convolutions(spec)), *spec.fc_scopes)
+    dotted = {scope: scope.replace('/', '.') for scope in scopes}
+    return {scope: (name, f'{name}.BatchNorm') for scope, name in dotted.items()}
   names: dict[str, tuple[str, str]] = {}
-  for style, layer, name, norm in _rows(spec):
-    if style == 'keras':
+  for owner, layer, name, norm in _rows(spec):
+    if owner == style:
       names.setdefault(layer, (name, norm))
   return names
 
 
 def link(spec: NetSpec, foreign: ForeignWeights) -> dict[str, Slot]:
-  """Finds the slot of every foreign array that has one.
+  """Finds the slot of every foreign array with a known name.
 
-  A VGG without any known name, such as a Keras model with automatic names, is linked by counting
-  its layers, if the file keeps their order.
+  In a larger network, names such as 'conv1' may occur in several parts. Of several arrays for one
+  slot, the one in the part that holds most of the known names is taken.
 
   Returns:
     Slots by foreign name, in the order of the file.
@@ -130,16 +134,52 @@ def link(spec: NetSpec, foreign: ForeignWeights) -> dict[str, Slot]:
   renumbered = foreign.framework == 'onnx'
   candidates = {name: _find(table, name, renumbered) for name in foreign.arrays}
   matches = {name: match for name, match in candidates.items() if match is not None}
-  if not any(slot.part == 'kernel' for slot, _ in matches.values()):
-    can_count = foreign.in_order and isinstance(spec, VggSpec)
-    return _link_by_order(spec, foreign.arrays) if can_count else {}
-  _check_unique({name: slot for name, (slot, _) in matches.items()})
-  _check_strides(spec, {alias.style for slot, alias in matches.values() if '/unit_' in slot.layer})
-  return {name: slot for name, (slot, _) in matches.items()}
+  matches = _drop_other_parts(matches)
+  _check_unique({name: match.slot for name, match in matches.items()})
+  styles = {match.style for match in matches.values() if '/unit_' in match.slot.layer}
+  check_strides(spec, styles)
+  return {name: match.slot for name, match in matches.items()}
 
 
-def _find(table: dict[str, Alias], name: str, renumbered: bool) -> tuple[Slot, Alias] | None:
-  """Looks up a name without the prefixes of scopes, 'module.' and nested models, and without ':0'.
+def in_trunks_of_family(spec: NetSpec, names: Iterable[str]) -> list[str]:
+  """Returns the arrays whose names are those of trunk layers in any network like `spec`.
+
+  Args:
+    spec: a network of the family.
+    names: foreign names of arrays.
+  """
+  tables = [
+    {name: alias for name, alias in aliases(row).items() if alias.layer not in row.fc_scopes}
+    for row in specs.NETWORKS.values()
+    if type(row) is type(spec)
+  ]
+  return [name for name in names if any(_find(table, name, False) for table in tables)]
+
+
+class _Match(NamedTuple):
+  """A foreign array with a known name.
+
+  Attributes:
+    slot: our variable.
+    style: framework whose network uses the name.
+    prefix: scope of the name that was ignored.
+  """
+
+  slot: Slot
+  style: str
+  prefix: str
+
+
+def _drop_other_parts(matches: dict[str, _Match]) -> dict[str, _Match]:
+  sizes = collections.Counter(match.prefix for match in matches.values())
+  largest: dict[Slot, int] = {}
+  for match in matches.values():
+    largest[match.slot] = max(largest.get(match.slot, 0), sizes[match.prefix])
+  return {name: m for name, m in matches.items() if sizes[m.prefix] == largest[m.slot]}
+
+
+def _find(table: dict[str, Alias], name: str, renumbered: bool) -> _Match | None:
+  """Looks up a name without the prefixes of scopes and nested models, and without ':0'.
 
   Args:
     table: meanings of foreign layer names.
@@ -147,20 +187,20 @@ def _find(table: dict[str, Alias], name: str, renumbered: bool) -> tuple[Slot, A
     renumbered: whether an exporter may have appended numbers to the names of layers.
   """
   layer, part = split(name.removesuffix(':0'))
-  for candidate in _candidates(layer, renumbered):
+  for candidate, prefix in _candidates(layer, renumbered):
     alias = table.get(candidate)
     if alias is not None:
-      parts = _NORM_PARTS if alias.is_norm else _LAYER_PARTS
-      return (Slot(alias.layer, parts[part]), alias) if part in parts else None
+      parts = NORM_PARTS if alias.is_norm else LAYER_PARTS
+      return _Match(Slot(alias.layer, parts[part]), alias.style, prefix) if part in parts else None
   return None
 
 
-def _candidates(layer: str, renumbered: bool) -> Iterator[str]:
+def _candidates(layer: str, renumbered: bool) -> Iterator[tuple[str, str]]:
   # Exporters append a number to make names unique: block1_conv1_1 for block1_conv1.
   for name in (layer, re.sub(r'_\d+$', '', layer)) if renumbered else (layer,):
-    yield name
+    yield name, ''
     for match in re.finditer(r'[./]', name):
-      yield name[match.end() :]
+      yield name[match.end() :], name[: match.end()]
 
 
 def _check_unique(slots: dict[str, Slot]) -> None:
@@ -172,42 +212,22 @@ def _check_unique(slots: dict[str, Slot]) -> None:
     raise WeightMismatchError(f'Several arrays belong to one variable: {"; ".join(repeated)}.')
 
 
-def _check_strides(spec: NetSpec, styles: set[str]) -> None:
+def check_strides(spec: NetSpec, styles: set[str]) -> None:
   """Raises WeightMismatchError if a ResNet has its strides elsewhere, which no shape reveals."""
-  if not isinstance(spec, ResNetSpec) or spec.unit_kind != BOTTLENECK:
-    return
-  ours = (spec.stride_unit, spec.stride_conv)
   for style in sorted(styles - {'slim'}):
-    theirs = _RESNET_STRIDES[style]
-    if theirs != ours:
+    if isinstance(spec, ResNetSpec) and _differs_in_strides(spec, style):
+      unit, conv = _RESNET_STRIDES[style]
       raise WeightMismatchError(
-        f"The ResNet of {_STYLE_OWNERS[style]} strides in convolution {theirs[1] + 1} of a block's "
-        f'{theirs[0]} unit, {spec.name} in convolution {ours[1] + 1} of the {ours[0]} one: the '
-        'weights would fit by shape but compute something else.'
+        f"The ResNet of {_STYLE_OWNERS[style]} strides in convolution {conv + 1} of a block's "
+        f'{unit} unit, {spec.name} in convolution {spec.stride_conv + 1} of the '
+        f'{spec.stride_unit} one: the weights would fit by shape but compute something else.'
       )
 
 
-def _link_by_order(spec: NetSpec, arrays: dict[str, np.ndarray]) -> dict[str, Slot]:
-  """Links the k-th convolution, dense layer and batch norm of the file to ours."""
-  layers = weight_layers(spec)
-  scopes = {
-    'conv': iter([layer.name for layer in layers if layer.kind == 'conv']),
-    'fc': iter([layer.name for layer in layers if layer.kind == 'fc']),
-    'norm': iter([layer.name for layer in layers if layer.batch_norm]),
-  }
-  by_layer: dict[str, dict[str, str]] = {}
-  for name in arrays:
-    layer, part = split(name)
-    by_layer.setdefault(layer, {})[part] = name
-  slots = {}
-  for parts in by_layer.values():
-    ranks = {arrays[name].ndim for name in parts.values()}
-    kind = {4: 'conv', 2: 'fc'}.get(max(ranks), 'norm')
-    table = _NORM_PARTS if kind == 'norm' else _LAYER_PARTS
-    ours = next(scopes[kind], None) if set(parts) <= set(table) else None
-    if ours is not None:
-      slots.update({name: Slot(ours, table[part]) for part, name in parts.items()})
-  return slots
+def _differs_in_strides(spec: NetSpec, style: str) -> bool:
+  if not isinstance(spec, ResNetSpec) or spec.unit_kind != BOTTLENECK:
+    return False
+  return _RESNET_STRIDES[style] != (spec.stride_unit, spec.stride_conv)
 
 
 Row = tuple[str, str, str, str]  # style, our layer, foreign layer, foreign batch norm
@@ -230,7 +250,7 @@ def _vgg_rows(spec: VggSpec) -> Iterator[Row]:
     ('fc2', 'fc7', 'classifier.3', 'pre_logits.fc2'),
     ('predictions', 'fc8', 'classifier.6', 'head.fc'),
   )
-  for ours, (keras, slim, torch, timm) in zip(head_scopes(spec), head_names, strict=True):
+  for ours, (keras, slim, torch, timm) in zip(spec.fc_scopes, head_names, strict=True):
     yield 'keras', ours, keras, f'{keras}_bn'
     yield 'slim', ours, slim, f'{slim}/BatchNorm'
     yield 'torch', ours, torch, f'{torch}.bn'
@@ -257,10 +277,12 @@ def _resnet_rows(spec: ResNetSpec) -> Iterator[Row]:
       yield 'keras', scope, f'{current}_{i}_conv', f'{current}_{i}_bn'
       yield 'keras', scope, f'res{old}{letter}', f'bn{old}{letter}'
       yield 'torch', scope, f'{torch}.{conv}', f'{torch}.{norm}'
-  for ours in head_scopes(spec):
-    yield 'keras', ours, 'predictions', 'predictions_bn'
-    yield 'keras', ours, 'fc1000', 'fc1000_bn'
-    yield 'torch', ours, 'fc', 'fc.bn'
+  *hidden, scores = spec.fc_scopes
+  for ours, keras in zip(hidden, ('fc1', 'fc2'), strict=True):
+    yield 'keras', ours, keras, f'{keras}_bn'
+  yield 'keras', scores, 'predictions', 'predictions_bn'
+  yield 'keras', scores, 'fc1000', 'fc1000_bn'
+  yield 'torch', scores, 'fc', 'fc.bn'
 
 
 # Families that are not listed have only tf-slim's names.

@@ -78,7 +78,8 @@ def read(path: str) -> ForeignWeights:
   Raises:
     CheckpointError: see `load`.
   """
-  walk = _Walk(load(path))
+  model = load(path)
+  walk = _Walk(model)
   for node in walk.nodes:
     walk.read_node(node)
   arrays = {**walk.arrays, **walk.unused()}
@@ -90,6 +91,7 @@ def read(path: str) -> ForeignWeights:
     flattens_channels_first=not walk.flattens_channels_last(),
     in_order=True,
     epsilons=walk.epsilons,
+    image_size=_image_size(model),
   )
 
 
@@ -213,6 +215,15 @@ def find_taps(path: str) -> Taps:
   while logits in walk.producer and walk.producer[logits].op_type in ('Softmax', 'Identity'):
     logits = walk.producer[logits].input[0]
   return Taps(inputs[0].name, shape, shape[1] == 3, logits, walk.flattened_map()[0])
+
+
+def _image_size(model: Any) -> int | None:
+  """Returns the side of the images that the model takes, if they are square and it is fixed."""
+  constants = {i.name for i in model.graph.initializer}
+  inputs = [i for i in model.graph.input if i.name not in constants]
+  shape = [d.dim_value for d in inputs[0].type.tensor_type.shape.dim] if inputs else []
+  sides = shape[2:] if shape[1:2] == [3] else shape[1:3]
+  return sides[0] if len(shape) == 4 and sides[0] == sides[1] and sides[0] else None
 
 
 def _attribute(node: Any, name: str, default: Any) -> Any:

@@ -70,7 +70,7 @@ def compare(run: SourceRun, ours: np.ndarray, what: str) -> Comparison:
   if ours.shape != run.output.shape:
     raise WeightMismatchError(
       f'{run.framework} gives {what} {list(run.output.shape)} for the probe image, the imported '
-      f'network {list(ours.shape)}; nothing is imported.'
+      f'network {list(ours.shape)}; nothing is written.'
     )
   difference = float(np.abs(ours.astype(np.float64) - run.output).max())
   comparison = Comparison(run.framework, what, difference, float(np.abs(run.output).max()))
@@ -78,6 +78,6 @@ def compare(run: SourceRun, ours: np.ndarray, what: str) -> Comparison:
   if not comparison.relative <= TOLERANCE:
     raise WeightMismatchError(
       f'{comparison.text()}. That is more than {TOLERANCE:g}: the arrays fit by shape, but the '
-      'networks differ, in channel order, input scaling, epsilon or structure; nothing is imported.'
+      'networks differ, in channel order, input scaling, epsilon or structure; nothing is written.'
     )
   return comparison

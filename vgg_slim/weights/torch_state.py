@@ -1,15 +1,19 @@
-"""Reads torch state dicts from `.pth` files, which needs torch, and `.safetensors`.
+"""Reads and writes torch state dicts: `.pth` files, which needs torch, and `.safetensors`.
 
-Arrays keep their torch names: `features.0.weight`, `layer1.0.bn1.running_mean`.
+Arrays keep their torch names: `features.0.weight`, `layer1.0.bn1.running_mean`. Only the `module.`
+of DataParallel and the `_orig_mod.` of torch.compile are removed, wherever they are.
 """
 
+import argparse
+import importlib.util
 import pickle
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
 _NESTED_IN = ('state_dict', 'model_state_dict', 'model', 'net')
@@ -26,7 +30,7 @@ def read_torch(path: str) -> ForeignWeights:
     name: tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()
     for name, tensor in tensors.items()
   }
-  return _foreign(path, 'torch .pth', arrays)
+  return _foreign(path, 'torch .pth', arrays, in_order=True)
 
 
 def state_dict(path: str) -> dict[str, Any]:
@@ -43,25 +47,57 @@ def state_dict(path: str) -> dict[str, Any]:
       "'vgg_slim[torch]') or the same weights as .safetensors."
     ) from error
   try:
-    loaded = torch.load(path, map_location='cpu', weights_only=True)
+    with torch.serialization.safe_globals(_plain_objects()):
+      loaded = torch.load(path, map_location='cpu', weights_only=True)
   except pickle.UnpicklingError as error:
-    raise CheckpointError(
-      f'{path} is not a plain state dict: it is damaged, or it holds other Python objects, which '
-      'are not loaded because they can run any code; expected torch.save(model.state_dict(), FILE).'
-    ) from error
+    raise CheckpointError(_describe_refusal(path, str(error))) from error
   except (RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
     raise unreadable(path, 'a torch file', error) from error
-  for key in _NESTED_IN:
-    if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-      loaded = loaded[key]
-  tensors = {}
-  if isinstance(loaded, Mapping):
-    tensors = {name: value for name, value in loaded.items() if torch.is_tensor(value)}
+  tensors = _find_tensors(torch, loaded)
   if not tensors:
     raise CheckpointError(
       f'{path} holds {type(loaded).__name__}, expected a state dict of tensors.'
     )
   return tensors
+
+
+def _plain_objects() -> list[Any]:
+  """Classes without code of their own that training scripts save beside the state dict.
+
+  The names of NumPy's functions are those of NumPy 1 and 2, whichever wrote the file.
+  """
+  scalar = np.float64(0).__reduce__()[0]
+  scalars = [(scalar, f'{module}.multiarray.scalar') for module in ('numpy.core', 'numpy._core')]
+  kinds = {type(np.dtype(code)) for code in '?bhilqBHILQefd'}
+  return [*scalars, np.dtype, *kinds, argparse.Namespace]
+
+
+def _describe_refusal(path: str, reason: str) -> str:
+  refused = re.search(r'GLOBAL ([\w.]+)', reason)
+  problem = 'it is damaged, or it holds other Python objects, which can run any code'
+  if refused:
+    problem = f'it holds a {refused[1]} object, and objects can run any code'
+  return (
+    f'{path} is not a plain state dict: {problem}, so it is not loaded; expected '
+    'torch.save(model.state_dict(), FILE).'
+  )
+
+
+def _find_tensors(torch: Any, loaded: Any) -> dict[str, Any]:
+  """Returns the state dict in a training checkpoint: under a known key, or the only one."""
+
+  def tensors_of(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+      return {}
+    return {name: tensor for name, tensor in value.items() if torch.is_tensor(tensor)}
+
+  for key in _NESTED_IN:
+    if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+      loaded = loaded[key]
+  if not tensors_of(loaded) and isinstance(loaded, Mapping):
+    nested = [value for value in loaded.values() if tensors_of(value)]
+    loaded = nested[0] if len(nested) == 1 else loaded
+  return tensors_of(loaded)
 
 
 def read_safetensors(path: str) -> ForeignWeights:
@@ -81,15 +117,55 @@ def read_safetensors(path: str) -> ForeignWeights:
     arrays = safetensors.numpy.load_file(path)
   except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
     raise unreadable(path, 'a safetensors file', error) from error
-  # The file is sorted by name or by size, not in the order of layers.
-  return _foreign(path, 'safetensors', arrays, in_order=False)
+  # The file is sorted by name or by size. Numbers in the names of all layers give their order.
+  names = sorted(arrays, key=_natural)
+  in_order = all(re.search(r'\d', name) for name in names)
+  return _foreign(path, 'safetensors', {name: arrays[name] for name in names}, in_order)
 
 
-def _foreign(
-  path: str, kind: str, arrays: dict[str, np.ndarray], in_order: bool = True
-) -> ForeignWeights:
+def check_can_write(path: str) -> None:
+  """Raises ConfigError if the package that writes `path` is not installed."""
+  package = 'safetensors' if path.endswith('.safetensors') else 'torch'
+  try:
+    is_installed = importlib.util.find_spec(package) is not None
+  except ValueError:  # an import of it failed before
+    is_installed = False
+  if not is_installed:
+    raise ConfigError(
+      f"--output={path} needs the package {package} (the extra 'vgg_slim[torch]'), which is not "
+      'installed.'
+    )
+
+
+def write(path: str, state: dict[str, np.ndarray]) -> None:
+  """Writes a state dict: `.safetensors` by its suffix, otherwise a `.pth` file."""
+  if path.endswith('.safetensors'):
+    import safetensors.numpy
+
+    safetensors.numpy.save_file(state, path, {'format': 'pt'})
+    return
+  import torch
+
+  torch.save({name: torch.from_numpy(array) for name, array in state.items()}, path)
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+  """Sort key that puts features.2 before features.10."""
+  return [
+    (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in name.split('.')
+  ]
+
+
+def _without_wrappers(names: Collection[str]) -> dict[str, str]:
+  """Returns names without the components that DataParallel and torch.compile add."""
+  shortened = {name: re.sub(r'(^|\.)(?:(?:module|_orig_mod)\.)+', r'\1', name) for name in names}
+  return shortened if len(set(shortened.values())) == len(names) else {n: n for n in names}
+
+
+def _foreign(path: str, kind: str, arrays: dict[str, np.ndarray], in_order: bool) -> ForeignWeights:
+  names = _without_wrappers(arrays)
   skipped = [name for name in arrays if is_bookkeeping(name)]
-  kept = {name: array for name, array in arrays.items() if name not in skipped}
+  kept = {names[name]: array for name, array in arrays.items() if name not in skipped}
   return ForeignWeights(
     format=kind,
     framework='torch',

@@ -1,12 +1,13 @@
 """Converts foreign arrays to our variables with the transforms of `kernels`. No TensorFlow."""
 
 import dataclasses
-import math
 
 import numpy as np
 
+from vgg_slim.configs.net import Network
 from vgg_slim.errors import ConfigError
-from vgg_slim.nets.net_spec import FC_UNITS, NetSpec
+from vgg_slim.nets import specs
+from vgg_slim.nets.net_spec import IMAGES, NetSpec
 from vgg_slim.nets.resnet import ResNetSpec
 from vgg_slim.weights import kernels, names
 from vgg_slim.weights.foreign import ForeignWeights
@@ -47,20 +48,6 @@ class InputChange:
     return kernel
 
 
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-  """The sizes that determine a network's shapes; `num_classes` is None for the trunk alone."""
-
-  num_classes: int | None
-  image_size: int
-  fc_units: int = FC_UNITS
-
-  def shapes(self, spec: NetSpec) -> dict[str, tuple[int, ...]]:
-    """Shapes of all variables, including moving statistics, by name below the network's scope."""
-    arguments = (self.num_classes, self.image_size, self.fc_units)
-    return {**spec.parameter_shapes(*arguments), **spec.non_trainable_shapes(*arguments)}
-
-
 @dataclasses.dataclass
 class Converted:
   """Values of our variables and their origins.
@@ -78,66 +65,33 @@ class Converted:
     self.origins[name] = origins
 
 
-def guess_sizes(spec: NetSpec, foreign: ForeignWeights, slots: dict[str, Slot]) -> Sizes:
-  """Derives the sizes from the shapes of the head's kernels.
-
-  Sizes that the file does not determine take their published values, such as the image size where
-  the map is not square; the comparison of shapes then reports the mismatch.
-  """
-  arrays = {slot: foreign.arrays[name] for name, slot in slots.items()}
-  heads = names.head_scopes(spec)
-  first, last = arrays.get(Slot(heads[0], 'kernel')), arrays.get(Slot(heads[-1], 'kernel'))
-  num_classes = None if last is None else _dense_shape(foreign, last)[1]
-  if first is None or len(heads) == 1:
-    return Sizes(num_classes, spec.image_size)
-  n_in, fc_units = _dense_shape(foreign, first)
-  channels = spec.trunk_layers()[-1].channels
-  side = math.isqrt(n_in // channels)
-  if side < 1 or n_in != side * side * channels:
-    return Sizes(num_classes, spec.image_size, fc_units)
-  published = spec.fc_kernel(spec.image_size) == side
-  return Sizes(num_classes, spec.image_size if published else side * spec.stride, fc_units)
-
-
-def _dense_shape(foreign: ForeignWeights, kernel: np.ndarray) -> tuple[int, int]:
-  """Returns the numbers of (inputs, outputs) of a fully-connected layer in any layout."""
-  shape = kernel.shape
-  if foreign.dense_out_in if kernel.ndim == 2 else foreign.channels_first:
-    return math.prod(shape[1:]), shape[0]
-  return math.prod(shape[:-1]), shape[-1]
-
-
 def convert(
-  spec: NetSpec,
+  network: Network,
   foreign: ForeignWeights,
   slots: dict[str, Slot],
-  shapes: dict[str, tuple[int, ...]],
   change: InputChange,
   epsilon: float | None = None,
 ) -> Converted:
-  """Converts every array that has a slot; shapes are not checked here.
+  """Converts every array that has a slot in the network; shapes are not checked here.
 
   Args:
-    spec: specification of our network.
+    network: identity of our network.
     foreign: contents of the file.
-    slots: slots by foreign name, from `names.link`.
-    shapes: shapes of our variables by name below the network's scope; other layers are left out.
+    slots: slots by foreign name, from `linking.link`.
     change: difference between the source network's input and ours.
     epsilon: epsilon of the source's batch norms; by default from the file or its framework.
   """
+  spec = specs.get(network.model)
   converted = Converted()
   by_layer: dict[str, dict[str, str]] = {}
   for name, slot in slots.items():
     by_layer.setdefault(slot.layer, {})[slot.part] = name
-  first = names.weight_layers(spec)[0].name
-  for layer in names.weight_layers(spec):
-    target = shapes.get(f'{layer.name}/weights')
+  layers = spec.layers(network.num_logits, network.image_size, network.fc_units, network.head)
+  for layer in (layer for layer in layers if layer.has_weights):
     parts = by_layer.get(layer.name, {})
-    if target is None or not parts:
-      continue
     if 'kernel' in parts:
-      kernel = _kernel(foreign, foreign.arrays[parts['kernel']], target)
-      if layer.name == first and kernel.ndim == 4 and kernel.shape[2] == 3:
+      kernel = _kernel(foreign, foreign.arrays[parts['kernel']], layer.kernel)
+      if layer.inputs == (IMAGES,) and kernel.ndim == 4 and kernel.shape[2] == 3:
         kernel = change.to_our_kernel(kernel)
       converted.put(f'{layer.name}/weights', kernel, parts['kernel'])
     if layer.batch_norm and 'mean' in parts:
@@ -147,13 +101,12 @@ def convert(
   return converted
 
 
-def _kernel(foreign: ForeignWeights, kernel: np.ndarray, target: tuple[int, ...]) -> np.ndarray:
+def _kernel(foreign: ForeignWeights, kernel: np.ndarray, side: int) -> np.ndarray:
   if kernel.ndim == 4:
     return kernels.conv_oihw_to_hwio(kernel) if foreign.channels_first else kernel
   if kernel.ndim != 2:
     return kernel
   dense = kernels.linear_to_dense(kernel) if foreign.dense_out_in else kernel
-  side = target[0]
   if dense.shape[0] % side**2:
     return dense
   if foreign.flattens_channels_first:
