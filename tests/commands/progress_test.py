@@ -110,3 +110,10 @@ def test_quiet_shows_nothing():
   with flagsaver.flagsaver(quiet=True), progress.show('Reading', stream=stream) as report:
     report(3, 3)
   assert stream.getvalue() == ''
+
+
+def test_work_done_in_one_piece_has_no_rate():
+  stream = io.StringIO()
+  with progress.show('Predicting', stream=stream) as report:
+    report(1, 1)
+  assert stream.getvalue() == 'Predicting: 1 of 1 images\n'

@@ -57,8 +57,9 @@ class Meter:
 
   @property
   def rate(self) -> float:
-    """Number of things done per second."""
-    return (self._done - self.before) / self.seconds
+    """Number of things done per second; 0 as long as no time has passed since the first call."""
+    has_begun = self._now != self._began
+    return (self._done - self.before) / self.seconds if has_begun else 0.0
 
 
 def say(text: str) -> None:
@@ -124,12 +125,10 @@ def _print_lines(description: str, unit: str, stream: TextIO, began: float | Non
 
   def draw(done: int, total: int) -> None:
     if is_due() or done == total:
-      left = (total - done) / max(meter.rate, 1e-9)
-      print(
-        f'{description}: {done} of {total} {unit}, {meter.rate:.0f} {unit}/s, {left:.0f} s left',
-        file=stream,
-        flush=True,
-      )
+      text = f'{description}: {done} of {total} {unit}'
+      if meter.rate:
+        text += f', {meter.rate:.0f} {unit}/s, {(total - done) / meter.rate:.0f} s left'
+      print(text, file=stream, flush=True)
 
   meter = Meter(draw, began)
   return meter
