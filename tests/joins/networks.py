@@ -62,7 +62,7 @@ def make_checkpoint(row: Row, folder: pathlib.Path, data_dir: str, fingerprint: 
 
 
 def _train_config(row: Row, data_dir: str, fingerprint: str) -> config.TrainConfig:
-  is_sigmoid = row.head == 'sigmoid'
+  is_sigmoid, is_standardized = row.head == 'sigmoid', row.pixels == 'standardized'
   return config.TrainConfig(
     net=config.NetConfig(
       len(CLASS_NAMES),
@@ -73,7 +73,14 @@ def _train_config(row: Row, data_dir: str, fingerprint: str) -> config.TrainConf
       classifier_activation='sigmoid' if is_sigmoid else 'softmax',
     ),
     # Q is 32 pixels larger than the network's side, so that score maps have more than one cell.
-    preprocessing=config.PreprocessingConfig(RGB_MEAN, PIXEL_SCALE, row.side + 32, row.side + 40),
+    preprocessing=config.PreprocessingConfig(
+      (0.0,) * 3 if is_standardized else RGB_MEAN,
+      1.0 if is_standardized else PIXEL_SCALE,
+      row.side + 32,
+      row.side + 40,
+      keep_aspect_ratio=row.pixels != 'squeezed',
+      per_image_standardization=is_standardized,
+    ),
     optimizer=config.OptimizerConfig(),
     run=config.RunConfig(),
     fine_tune=config.FineTuneConfig(),

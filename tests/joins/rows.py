@@ -19,6 +19,7 @@ AXES = {
   'source': ('checkpoint', 'best', 'averaged', 'imported'),
   'export': ('saved_model_files', 'saved_model', 'frozen', 'onnx', 'tflite'),
   'images': ('reduced', 'enlarged'),
+  'pixels': ('centered', 'standardized', 'squeezed'),
 }
 SEED = 0
 
@@ -34,6 +35,7 @@ class Row(NamedTuple):
   source: str
   export: str
   images: str
+  pixels: str = 'centered'
   is_full: bool = False
 
   @property
@@ -46,12 +48,16 @@ class Row(NamedTuple):
     """Name of the row, for the name of the test."""
     views = '+'.join(self.views)
     flip = 'flip' if self.flip else 'noflip'
-    return f'{self.model}-{self.head}-{self.side}-{views}-{flip}-{self.source}-{self.export}'
+    parts = (self.model, self.head, self.side, views, flip, self.source, self.export, self.pixels)
+    return '-'.join(map(str, parts))
 
 
 def is_possible(row: covering.Row) -> bool:
-  """Whether the commands can create the network; imported weights need the network's own head."""
-  return row['source'] != 'imported' or row['head'] == 'own'
+  """Whether the commands can create the network.
+
+  Imported weights need the network's own head, and have no flags for other preprocessing.
+  """
+  return row['source'] != 'imported' or (row['head'] == 'own' and row['pixels'] == 'centered')
 
 
 def list_rows(family_prefix: str) -> list[Row]:
