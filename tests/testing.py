@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import signal
 import subprocess
@@ -136,6 +137,12 @@ def run_tool(tool, *arguments, **options):
       invocation.run(tool.main, [tool.__name__, *arguments], **options)
     except SystemExit as end:
       return end.code
+
+
+def run_command(name, *arguments):
+  """Runs the command `name` in this process, with no flags but its own; returns the exit code."""
+  with own_flags():
+    return run_tool(importlib.import_module(f'{_COMMANDS}{name}'), *arguments)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,6 @@ from tests.joins import data_page, layouts
 from tests.joins.layout_rows import ROWS
 from tests.joins.odd_files import ODD_FILES
 from vgg_slim.checkpoints import contract
-from vgg_slim.commands import convert_to_tfrecord, predict
 from vgg_slim.compat import tf
 from vgg_slim.configs import config
 from vgg_slim.data import example_proto
@@ -76,8 +75,8 @@ def convert(input_dir, data_dir, *flags):
   with pytest.MonkeyPatch.context() as patched:
     patched.setattr('sys.stdout', text)
     patched.setattr('sys.stderr', text)
-    code = testing.run_tool(
-      convert_to_tfrecord,
+    code = testing.run_command(
+      'convert_to_tfrecord',
       *(f'--input_dir={input_dir}', f'--output_dir={data_dir}', '--num_workers=1', *flags),
     )
   return Result(input_dir, data_dir, text.getvalue(), None if code else count(data_dir))
@@ -252,8 +251,8 @@ def answers(network, results, odd, tmp_path_factory):
   answers = []
   for flag in (f'--checkpoint_path={network[0]}', f'--saved_model={network[1]}'):
     output = tmp_path_factory.mktemp('answers') / 'answers.json'
-    testing.run_tool(
-      predict,
+    testing.run_command(
+      'predict',
       *map(str, (*folders, odd.input_dir)),
       flag,
       f'--output={output}',
