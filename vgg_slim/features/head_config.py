@@ -58,7 +58,11 @@ class HeadConfig(Config):
   Heads whose names start with 'average' average the feature map first; the others flatten it.
   """
 
-  head: str = setting('fc256', help='Head to train.', allowed=one_of(sorted(head_specs.HEADS)))
+  head: str = setting(
+    'average',
+    help='Head to train. average takes the mean of each feature map, and has no hidden layers.',
+    allowed=one_of(sorted(head_specs.HEADS)),
+  )
   classifier_activation: str = setting(
     'softmax',
     help='Activation of the class scores: softmax, or sigmoid, a single logit for two classes.',
