@@ -28,6 +28,7 @@ FLAGS = tf.app.flags.FLAGS
 tf.app.flags.DEFINE_string('train_dir', None, 'Folder.')
 tf.app.flags.DEFINE_integer('steps', 100, 'Number of steps.')
 tf.app.flags.DEFINE_boolean('quiet', False, 'A name that tools/legacy has too.')
+tf.app.flags.DEFINE_boolean('report', False, 'Another one.')
 tf.app.flags.DEFINE_integer('quantize_delay', -1, 'Quantized training.')
 
 
@@ -114,7 +115,7 @@ def test_a_slim_script_trains(tmp_path):
   assert 'no successor, an error when used: tf.contrib.quantize' in summary
   assert 'global step 3: loss = ' in err
   rows = [line.split()[:2] for line in err.splitlines()]
-  assert ['tf.string_to_number', 'train.py:23'] in rows
+  assert ['tf.string_to_number', 'train.py:24'] in rows
   assert ['tf.contrib.slim.arg_scope', 'helper.py:8'] in rows
   assert 'Traceback' not in err
 

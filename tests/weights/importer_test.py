@@ -107,6 +107,30 @@ def test_fine_tuned_keras_networks_give_the_same_logits(
   check_logits(got, fabricated.keras_logits(network, images))
 
 
+def test_several_labels_for_an_image_are_refused(small_spec, tmp_path):
+  from keras import Sequential, layers
+
+  trunk = fabricated.keras_vgg(small_spec('vgg_a'), top=False)
+  stack = [layers.GlobalAveragePooling2D(), layers.Dense(CLASSES, 'sigmoid')]
+  below = layers.Input([SIDE, SIDE, 3])
+  path = save(Sequential([below, *trunk.layers, *stack]), tmp_path / 'm.keras')
+  with pytest.raises(WeightMismatchError, match=f'ends in a sigmoid of {CLASSES} scores'):
+    import_file(path, 'vgg_a', tmp_path / 'm')
+
+
+def test_layers_that_change_the_pixels_are_named(small_spec, tmp_path):
+  from keras import Sequential, layers
+
+  trunk = fabricated.keras_vgg(small_spec('vgg_a'), top=False)
+  below = [layers.Input([SIDE, SIDE, 3]), layers.Rescaling(1 / 255)]
+  network = Sequential([*below, *trunk.layers, layers.Flatten(), layers.Dense(CLASSES)])
+  path = save(network, tmp_path / 'm.h5')
+  printed = []
+  with pytest.raises(WeightMismatchError):
+    run_import(ImportRequest(path, 'vgg_a', str(tmp_path / 'm')), printed.append)
+  assert 'changes the pixels itself, by Rescaling' in '\n'.join(printed)
+
+
 def test_the_trunk_of_a_larger_network_is_imported_on_request(small_spec, tmp_path):
   from keras import Model, layers
 

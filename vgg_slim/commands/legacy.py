@@ -111,7 +111,8 @@ def _show_log(verbose: bool) -> None:
 def _remove_own_flags() -> None:
   """Leaves absl's flags to the script, which may define some of the same names."""
   for name in list(flags.FLAGS):
-    if str(flags.FLAGS.find_module_defining_flag(name)).startswith('vgg_slim.'):
+    # Nothing but commands and absl has defined any yet; `python -m` names this module by its path.
+    if not str(flags.FLAGS.find_module_defining_flag(name)).startswith('absl.'):
       delattr(flags.FLAGS, name)
   flags.FLAGS.unparse_flags()
 

@@ -131,7 +131,7 @@ def _predict(
     writers = [predictions.WRITERS[suffix](streams['--output'], top)]
   drawn, failures = [], []
   with kind(source, made_for, view) as network:
-    with _progress() as report:
+    with _progress(len(paths)) as report:
       answers = predictor.predict_files(network, paths, top, _BATCH_SIZE.value)
       for done, answer in enumerate(answers, start=1):
         report(done, len(paths))
@@ -155,10 +155,10 @@ def _names_on_stdin() -> Iterator[str]:
   yield from map(os.fsdecode, sys.stdin.buffer)
 
 
-def _progress() -> contextlib.AbstractContextManager[progress.ProgressFn]:
+def _progress(total: int) -> contextlib.AbstractContextManager[progress.ProgressFn]:
   if sys.stdout.isatty():  # a bar would run into the rows, which show the progress themselves
     return contextlib.nullcontext(lambda done, total: None)
-  return progress.show('Predicting')
+  return progress.show('Predicting', total=total)
 
 
 def _load_contract() -> contract.Contract:

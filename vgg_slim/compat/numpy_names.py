@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 # Name in old NumPy -> what it was, or its name today.
 NAMES: dict[str, object] = {
@@ -48,6 +49,7 @@ SUCCESSORS = {
   'msort': 'np.sort(array, axis=0)',
   'in1d': 'np.isin',
   'asfarray': 'np.asarray(array, float)',
+  'fromstring': 'np.frombuffer',
 }
 
 
@@ -55,6 +57,16 @@ def expand_dims(array: object, axis: int | tuple[int, ...]) -> np.ndarray:
   """`np.expand_dims`, whose axis old NumPy clipped to the number of dimensions."""
   array = np.asarray(array)
   return np.expand_dims(array, axis if isinstance(axis, tuple) else min(axis, array.ndim))
+
+
+def fromstring(
+  text: bytes | str, dtype: DTypeLike = float, count: int = -1, sep: str = ''
+) -> np.ndarray:
+  """`np.fromstring`, which without a separator read the bytes of an array."""
+  if sep:
+    return np.fromstring(text, dtype, count, sep=sep)
+  content = text.encode('latin-1') if isinstance(text, str) else text
+  return np.frombuffer(content, dtype, count).copy()
 
 
 def load_pickled(*args: object, **options: object) -> object:
@@ -86,6 +98,6 @@ def names(allow_pickle: bool) -> dict[str, Callable[[], object]]:
   Args:
     allow_pickle: whether `np.load` unpickles too.
   """
-  shown: dict[str, object] = {**NAMES, 'expand_dims': expand_dims}
+  shown: dict[str, object] = {**NAMES, 'expand_dims': expand_dims, 'fromstring': fromstring}
   shown['load'] = load_pickled if allow_pickle else load
   return {f'numpy.{name}': functools.partial(shown.get, name) for name in shown}

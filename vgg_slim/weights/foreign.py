@@ -39,6 +39,7 @@ class ForeignWeights:
     input_note: what is known about the input of networks in such files, a line of the report.
     image_size: side of the images that the network was built for, in pixels, where the file holds
       it.
+    activation: name of the activation behind the last layer, where the file holds it.
   """
 
   format: str
@@ -52,6 +53,7 @@ class ForeignWeights:
   epsilons: dict[str, float] = dataclasses.field(default_factory=dict)
   input_note: str = ''
   image_size: int | None = None
+  activation: str = ''
 
   def kernel_shape(self, name: str) -> tuple[int, ...]:
     """Shape of a kernel with the axes in our order: [kh, kw, in, out], or [in, out]."""

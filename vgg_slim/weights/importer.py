@@ -102,6 +102,7 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
   foreign = whole.without(excluded)
   link = linking.link(spec, foreign)
   network = recognition.recognize(spec, request.model, foreign, link.slots, request)
+  _check_activation(request, foreign, network)
   contract = _contract(request, foreign, network)
   converted = transform.convert(
     network, foreign, link.slots, request.change, request.batch_norm_epsilon
@@ -157,6 +158,15 @@ def _find_excluded(request: ImportRequest, foreign: ForeignWeights) -> set[str]:
       f'as {next(iter(foreign.arrays))!r}.'
     )
   return {name for found in matches.values() for name in found}
+
+
+def _check_activation(request: ImportRequest, foreign: ForeignWeights, network: Network) -> None:
+  """Raises WeightMismatchError if the scores of the file are not the probabilities of one class."""
+  if foreign.activation == 'sigmoid' and not network.is_trunk and network.num_logits != 1:
+    raise WeightMismatchError(
+      f'{request.source} ends in a sigmoid of {network.num_logits} scores, for images with several '
+      'labels; the classes of a network here exclude each other. --trunk_only imports the trunk.'
+    )
 
 
 def _contract(request: ImportRequest, foreign: ForeignWeights, network: Network) -> Contract:

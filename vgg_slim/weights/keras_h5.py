@@ -22,6 +22,8 @@ from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping,
 
 EPSILON_ATTRIBUTE = 'vgg_slim_batch_norm_epsilon'  # of the root group; Keras ignores it
 
+# Layers of a model that change its pixels.
+_PIXEL_LAYERS = ('Rescaling', 'Normalization', 'Lambda')
 _BATCH_NORM_PARTS = ('gamma', 'beta', 'moving_mean', 'moving_variance')
 
 
@@ -68,7 +70,11 @@ def _read_hdf5(path: str, source: str | BinaryIO, config: dict[str, Any]) -> For
       return _read_numbered_params(path, file)
     root = file.get('model_weights', file)
     config = config or json.loads(file.attrs.get('model_config', '{}'))
-    norms = dict(_batch_norms(config))
+    norms = {
+      settings['name']: settings
+      for kind, settings in _layers(config)
+      if kind == 'BatchNormalization'
+    }
     epsilons = {name: norm.get('epsilon', 1e-3) for name, norm in norms.items()}
     if _text_list(root, 'layer_names') is not None:
       kind, layers = '.h5', list(_legacy_layers(path, root))
@@ -91,7 +97,9 @@ def _read_hdf5(path: str, source: str | BinaryIO, config: dict[str, Any]) -> For
     skipped=tuple(skipped),
     in_order=True,
     epsilons=epsilons,
+    input_note=_input_note(config),
     image_size=_image_size(config),
+    activation=_last_activation(config),
   )
 
 
@@ -169,16 +177,38 @@ def _parts(arrays: list[np.ndarray], norm: dict[str, Any]) -> list[str]:
   return [str(i) for i in range(len(arrays))]
 
 
-def _batch_norms(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-  """Yields (layer name, settings) of every batch norm in a model's nested config."""
+def _layers(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+  """Yields (class name, settings) of every layer in a model's nested config, in its order."""
   if isinstance(config, dict):
     settings = config.get('config')
-    if config.get('class_name') == 'BatchNormalization' and isinstance(settings, dict):
-      yield settings['name'], settings
+    if isinstance(config.get('class_name'), str) and isinstance(settings, dict):
+      yield config['class_name'], settings
     config = list(config.values())
   if isinstance(config, list):
     for value in config:
-      yield from _batch_norms(value)
+      yield from _layers(value)
+
+
+def _last_activation(config: Any) -> str:
+  """Returns the name of the activation of the model's last dense layer; '' if it is not known."""
+  activation: Any = ''
+  for kind, settings in _layers(config):
+    if kind == 'Dense':
+      activation = settings.get('activation')
+    elif kind in ('Activation', 'Softmax'):
+      activation = settings.get('activation', 'softmax')
+  return activation if isinstance(activation, str) else ''
+
+
+def _input_note(config: Any) -> str:
+  """Returns a line about layers that change the pixels inside the model, which are not imported."""
+  kinds = dict.fromkeys(kind for kind, _ in _layers(config) if kind in _PIXEL_LAYERS)
+  if not kinds:
+    return ''
+  return (
+    f'input: the model changes the pixels itself, by {" and ".join(kinds)}; that is not imported: '
+    'give --rgb_mean and --pixel_scale instead'
+  )
 
 
 def _image_size(config: Any) -> int | None:

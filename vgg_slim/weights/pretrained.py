@@ -62,7 +62,12 @@ def prepare(
         request = importer.ImportRequest(
           source, model, prefix, trunk_only=not needs_head, input_is_unknown=True
         )
-        importer.run_import(request, say=lambda text: None)
+        texts: list[str] = []
+        importer.run_import(request, texts.append)
+      if file is None:  # of published files everything is known
+        for text in texts:
+          say(text)
+        say('tools/import_weights has the flags for another input, head or layout.')
       say(f'Imported {path} into {prefix}, which later commands reuse.')
     except FolderInUseError as error:  # such as another worker of the same run
       if not is_waiting:

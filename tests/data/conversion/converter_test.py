@@ -256,10 +256,13 @@ def test_an_unusable_image_is_left_out_and_named(tmp_path):
 
 
 def test_strict_fails_on_an_unusable_image_and_leaves_nothing(tmp_path):
-  root = fabricated.write_image_folder(tmp_path / 'x', {'a': 3, 'b': 3})
-  (root / 'b' / '001.png').write_bytes(b'')
-  with pytest.raises(DataError, match=r'cannot be used: b/001\.png: the file is empty'):
+  root = fabricated.write_image_folder(tmp_path / 'x', {'a': 5, 'b': 5})
+  names = [f'{label}/{i:03}.png' for label in 'ab' for i in range(5)]
+  for name in names:  # in the shards of both splits
+    (root / name).write_bytes(b'')
+  with pytest.raises(DataError, match='cannot be used: .*the file is empty') as caught:
     convert(catalog.open_source('folder', root), tmp_path / 'out', strict=True)
+  assert all(name in str(caught.value) for name in names)
   assert [path.name for path in tmp_path.iterdir()] == ['x']
 
 

@@ -223,7 +223,6 @@ def _write_shards(
   tasks = (task for shard in pending for task in shard_plans.make_tasks(source, shard, storage))
 
   def check(so_far: audit.Audit) -> None:
-    _check_strict(options, so_far.quarantined)
     if progress and done + so_far.num_images < total:
       progress(done + so_far.num_images, total)
 
@@ -341,11 +340,6 @@ def _merge_shards(
   return splits, audits
 
 
-def _check_strict(options: Options, quarantined: Sequence[audit.Note]) -> None:
-  if options.strict and quarantined:
-    raise DataError(_describe_unusable(quarantined))
-
-
 def _check_outcome(
   source: Source,
   plans: dict[str, splitting.SplitPlan],
@@ -354,7 +348,8 @@ def _check_outcome(
 ) -> None:
   """Raises DataError if a split has no usable image, or a class has no usable training image."""
   notes = [note for split_audit in audits.values() for note in split_audit.quarantined]
-  _check_strict(options, notes)
+  if options.strict and notes:
+    raise DataError(_describe_unusable(notes))
   problems = [f'split {name!r} has none' for name, total in audits.items() if not total.num_good]
   problems += [
     f'class {source.class_names[label]} has none for training'
