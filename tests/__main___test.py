@@ -35,7 +35,10 @@ def test_commands_and_recipes_are_listed_from_any_folder(tmp_path):
 def test_the_first_argument_names_a_command_to_run(tmp_path, name):
   done = run(tmp_path, name, '--checkpoint_path=weights', '--output=x.txt')
   assert (done.returncode, done.stdout) == (2, '')
-  assert done.stderr == ('export_weights: error: --output=x.txt must end in .weights.h5 or .npz.\n')
+  assert done.stderr == (
+    'export_weights: error: --output=x.txt must end in .weights.h5, .keras, .safetensors, .pth, '
+    '.ckpt or .npz.\n'
+  )
   done = run(tmp_path, name, '--help')
   assert done.returncode == 0
   assert '\nFlags:\n  --checkpoint_path\n' in done.stdout

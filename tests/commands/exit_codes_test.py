@@ -97,7 +97,7 @@ MISTAKES = {
   },
   'export_weights': {
     '': 'Give --checkpoint_path and --output',
-    '--checkpoint_path=run --output=x.h5': 'must end in .weights.h5 or .npz',
+    '--checkpoint_path=run --output=x.h5': 'must end in .weights.h5, .keras, .safetensors',
     '--checkpoint_path=run --output=x.npz --model=vgg17': "Unknown model 'vgg17'",
   },
   'extract_features': {
@@ -120,7 +120,7 @@ MISTAKES = {
     '': 'Give a script',
     'nowhere.py --steps=3': 'There is no file nowhere.py',
     '--keep_v2=maybe x.py': 'keep_v2',
-    '--steps=3 x.py': "Unknown command line flag 'steps'",
+    '--steps=3 x.py': '1 unknown flag. --steps: there is no such flag',
   },
   'paper_tables': {
     '--models=vgg16': '--models=vgg16: expected some of vgg_a, vgg_a_lrn',
