@@ -10,7 +10,7 @@ from vgg_slim.compat import tf
 from vgg_slim.evaluation import outputs, results, validation
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.plotting import samples
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import png_files
 
 CLASSES = ClassMap(('cat', 'dog', 'owl'), np.arange(3))
 LABELS = [0, 1, 2, 1]
@@ -28,7 +28,7 @@ def drawn(monkeypatch):
 
   def read(shards, indices):
     recorded.read = (shards, list(indices))
-    return [('', host.encode_png(np.full([40, 400, 3], 50 + i, np.uint8))) for i in indices]
+    return [('', png_files.encode(np.full([40, 400, 3], 50 + i, np.uint8))) for i in indices]
 
   monkeypatch.setattr(samples, 'draw_samples', draw)
   monkeypatch.setattr(outputs, 'read_images', read)
