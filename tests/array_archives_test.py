@@ -62,7 +62,7 @@ def test_a_name_that_is_missing_and_a_single_array_are_errors(tmp_path):
   with pytest.raises(ValueError, match='a is not a file in the archive'):
     read(tmp_path / 'a.npz')
   np.save(tmp_path / 'a.npy', np.zeros([2, 3]))
-  with pytest.raises(ValueError, match=re.escape('one array [2, 3] without a name')):
+  with pytest.raises(ValueError, match=re.escape('it holds a single array [2, 3] without a name')):
     read(tmp_path / 'a.npy')
   with pytest.raises(FileNotFoundError):
     read(pathlib.Path(tmp_path, 'missing.npz'))

@@ -1,4 +1,4 @@
-from vgg_slim.errors import DataError, one_line
+from vgg_slim.errors import DataError, one_line, reason
 
 
 def test_a_message_becomes_one_line():
@@ -10,3 +10,10 @@ def test_of_a_very_long_message_the_ends_are_shown():
   assert len(text) == 2007
   assert (text[:51], text[-51:]) == ('a' * 50 + 'x', 'x' + 'b' * 50)
   assert 'x [...] x' in text
+
+
+def test_the_reason_of_an_error_is_short_and_never_empty():
+  assert reason(KeyError('a\n b')) == r"'a\n b'"
+  assert reason(ValueError('a\n b')) == 'a b'
+  assert reason(MemoryError()) == 'MemoryError'
+  assert reason(ValueError('x' * 11), longest=10) == 'x' * 10 + '...'

@@ -11,11 +11,11 @@ from typing import cast
 
 import numpy as np
 
-from vgg_slim.errors import VggSlimError
+from vgg_slim.errors import VggSlimError, reason
 
 # What NumPy and zipfile raise for damaged archives; TokenError and SyntaxError are of headers.
 _MISTAKES = (
-  *(ValueError, EOFError, KeyError, TypeError, NotImplementedError, SyntaxError, MemoryError),
+  *(ValueError, EOFError, KeyError, TypeError, NotImplementedError, SyntaxError),
   *(OverflowError, RuntimeError, OSError, struct.error, zlib.error, zipfile.BadZipFile),
 )
 
@@ -33,13 +33,13 @@ def open_arrays(path: pathlib.Path) -> Iterator[Mapping[str, np.ndarray]]:
     try:
       arrays = np.load(file, allow_pickle=False)
       if not isinstance(arrays, np.lib.npyio.NpzFile):
-        raise ValueError(f'one array {list(arrays.shape)} without a name')
+        raise ValueError(f'it holds a single array {list(arrays.shape)} without a name')
       _check_sizes(arrays)
       yield arrays
     except VggSlimError:  # of the block
       raise
     except _MISTAKES as error:
-      raise ValueError(_describe(error)) from error
+      raise ValueError(reason(error)) from error
 
 
 def _check_sizes(arrays: np.lib.npyio.NpzFile) -> None:
@@ -54,9 +54,6 @@ def _check_sizes(arrays: np.lib.npyio.NpzFile) -> None:
         else np.lib.format.read_array_header_2_0
       )
       shape, _, dtype = read_header(stream)
-    if math.prod(shape) * dtype.itemsize > member.file_size:
+    is_pickled = dtype.hasobject  # NumPy refuses it, and nothing is allocated
+    if not is_pickled and math.prod(shape) * dtype.itemsize > member.file_size:
       raise ValueError(f'{member.filename} declares {list(shape)} values and does not hold them')
-
-
-def _describe(error: Exception) -> str:
-  return ' '.join(f'{error}'.split())[:200] or type(error).__name__

@@ -60,3 +60,14 @@ def one_line(error: Exception) -> str:
   text = ' '.join(str(error).split())
   half = _MAX_CHARACTERS // 2
   return text if len(text) <= _MAX_CHARACTERS else f'{text[:half]} [...] {text[-half:]}'
+
+
+def reason(error: Exception, longest: int = 200) -> str:
+  """Returns what an error of another library says, on one line; the name of its type if nothing.
+
+  Args:
+    error: the error.
+    longest: number of characters after which the text is cut.
+  """
+  text = ' '.join(str(error).split()) or type(error).__name__
+  return text if len(text) <= longest else f'{text[:longest]}...'

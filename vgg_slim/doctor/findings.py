@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from vgg_slim.errors import VggSlimError
+from vgg_slim.errors import VggSlimError, one_line
 
 OK, WARN, FAIL = 'ok', 'warn', 'fail'
 
@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
 def failure(about: str, error: Exception, remedy: str = '') -> Finding:
   """FAIL, with the message of an error on one line."""
-  return Finding(FAIL, about, ' '.join(str(error).split()), remedy)
+  return Finding(FAIL, about, one_line(error), remedy)
 
 
 def run_check(about: str, check: Callable[[], str], remedy: str = '') -> Finding:

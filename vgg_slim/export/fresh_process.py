@@ -6,7 +6,6 @@
 without a main guard would export in a loop.
 """
 
-import os
 import pathlib
 import pickle
 import signal
@@ -17,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from vgg_slim import child_processes, errors
 from vgg_slim.errors import VggSlimError
 from vgg_slim.quiet_import import quiet_import
 
@@ -47,7 +47,7 @@ def run_in_fresh_process(
       input=pickle.dumps((load, folder, batches)),
       stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE,
-      env={**os.environ, 'PYTHONPATH': os.pathsep.join(path or os.getcwd() for path in sys.path)},
+      env=child_processes.environment(),
     )
     if done.returncode:
       raise VggSlimError(
@@ -64,8 +64,8 @@ def _describe_end(returncode: int, stderr: bytes) -> str:
     return 'was killed (SIGKILL); the machine may have run out of memory.'
   if returncode < 0:
     return f'was ended by {signal.Signals(-returncode).name}.'
-  last_line = (stderr.decode(errors='replace').strip().splitlines() or ['no message'])[-1]
-  return f'ended with exit code {returncode}: {last_line[:_LONGEST_REASON]}'
+  last_line = child_processes.last_line(stderr, _LONGEST_REASON)
+  return f'ended with exit code {returncode}: {last_line}'
 
 
 def _answer_request() -> None:
@@ -76,7 +76,7 @@ def _answer_request() -> None:
     run = load(folder)
     outputs = [run(batch) for batch in batches]
   except Exception as error:  # any error of four libraries; many of them cannot be pickled
-    reason = ' '.join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+    reason = errors.reason(error, _LONGEST_REASON)
   pathlib.Path(sys.argv[1]).write_bytes(pickle.dumps((outputs, reason)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, reason
 
 # Training state that is stored beside the weights: steps, counters, optimizer slots, moving
 # averages and the state of Python objects (best epoch, patience).
@@ -75,10 +75,7 @@ def is_bookkeeping(name: str) -> bool:
 
 def unreadable(path: str, kind: str, error: Exception) -> CheckpointError:
   """Returns the error for a file that its own library cannot read."""
-  reason = ' '.join(str(error).split()) or type(error).__name__
-  if len(reason) > 200:
-    reason = f'{reason[:200]}...'
-  return CheckpointError(f'{path} cannot be read as {kind}; is the file complete? {reason}')
+  return CheckpointError(f'{path} cannot be read as {kind}; is the file complete? {reason(error)}')
 
 
 def as_float32(path: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

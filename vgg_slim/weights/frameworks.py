@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vgg_slim.configs.net import Network
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import ConfigError, reason
 from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.weights import keras_net, onnx_model
@@ -91,8 +91,7 @@ def _run_keras(request: Request) -> SourceRun:
       tapped = _last_map_model if request.network.is_trunk else _logits_model
       output = np.asarray(tapped(keras, model, request)(request.images_of(side), training=False))
   except (*_KERAS_ERRORS, ConfigError) as error:
-    reason = ' '.join(str(error).split())[:200]
-    raise NotComparedError(f'Keras cannot run the network of the file: {reason}') from error
+    raise NotComparedError(f'Keras cannot run the network of the file: {reason(error)}') from error
   return SourceRun(f'Keras {keras.__version__}', side, output)
 
 

@@ -24,7 +24,7 @@ from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 
-from vgg_slim import errors
+from vgg_slim import child_processes, errors
 from vgg_slim.errors import CheckpointError
 
 _LENGTH_BYTES = 8  # of the JSON text, which follows
@@ -75,8 +75,7 @@ def call(
     VggSlimError: the function raised one; it is raised here again.
   """
   environment = {
-    **os.environ,
-    'PYTHONPATH': os.pathsep.join(path or os.getcwd() for path in sys.path),
+    **child_processes.environment(),
     # The stacks of one thread per core count as memory, and one thread reads as fast.
     **dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'), '1'),
   }
@@ -142,8 +141,8 @@ def _describe_end(code: int, log: bytes, limits: Limits) -> str:
   if code < 0:
     name = signal.Signals(-code).name
     return f'the process that reads it was ended by {name}; the file is damaged or hostile.'
-  last_line = (log.decode(errors='replace').strip().splitlines() or ['no message'])[-1]
-  return f'the process that reads it ended with exit code {code}: {last_line[:_LONGEST_REASON]}'
+  last_line = child_processes.last_line(log, _LONGEST_REASON)
+  return f'the process that reads it ended with exit code {code}: {last_line}'
 
 
 def _raise_error(values: dict[str, Any], subject: str, limits: Limits) -> None:
@@ -191,7 +190,7 @@ def _answer_request() -> None:
 def _error_answer(error: Exception) -> Answer:
   message = str(error)
   if not isinstance(error, errors.VggSlimError):
-    message = ' '.join(message.split())[:_LONGEST_REASON] or type(error).__name__
+    message = errors.reason(error, _LONGEST_REASON)
   kind = MemoryError if isinstance(error, MemoryError) else type(error)
   return Answer({'error': kind.__name__, 'message': message}, {})
 

@@ -1,9 +1,10 @@
 """Reads and writes `.npz` archives of named arrays, without pickles. No TensorFlow."""
 
-import zipfile
+import pathlib
 
 import numpy as np
 
+from vgg_slim import array_archives
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
 
@@ -24,15 +25,13 @@ def read(path: str) -> ForeignWeights:
   arrays, skipped = {}, []
   name = ''
   try:
-    # NumPy does not close a file that it opened itself and cannot read.
-    with open(path, 'rb') as file:
-      loaded = np.load(file, allow_pickle=False)
-      for name in loaded.files:
+    with array_archives.open_arrays(pathlib.Path(path)) as loaded:
+      for name in loaded:
         if is_bookkeeping(name):
           skipped.append(name)
         else:
           arrays[name] = loaded[name]
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+  except (OSError, ValueError) as error:
     if 'allow_pickle' in str(error):
       raise CheckpointError(
         f'{path}, array {name!r}, is pickled, and a pickle can run any code; expected one plain '

@@ -4,10 +4,10 @@ No TensorFlow.
 """
 
 import pathlib
-import zipfile
 
 import numpy as np
 
+from vgg_slim import array_archives
 from vgg_slim.data.sources.labeled_images import Source, classes_of, from_arrays
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted
@@ -60,15 +60,9 @@ def open_npz(path: pathlib.Path) -> Source:
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
-    # NumPy does not close a file that it opened itself and cannot read.
-    with path.open('rb') as file:
-      loaded = np.load(file, allow_pickle=False)
-      if not isinstance(loaded, np.lib.npyio.NpzFile):
-        raise DataError(f'{path} holds a single array, expected a .npz file of images and labels.')
-      return {name: loaded[name] for name in loaded.files}
-  except (ValueError, zipfile.BadZipFile, EOFError) as error:
-    if isinstance(error, DataError):
-      raise
+    with array_archives.open_arrays(path) as arrays:
+      return dict(arrays)
+  except ValueError as error:
     raise DataError(f'{path} is not a .npz file of plain arrays: {error}.') from error
 
 
