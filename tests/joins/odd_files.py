@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tests.data import fabricated
+from tests.preprocessing.deep_files import PASSES
 
 RGB = (np.add.outer(np.arange(24) * 4, np.arange(32) * 3)[..., np.newaxis] + (0, 30, 60)).astype(
   np.uint8
@@ -69,16 +70,7 @@ def half_transparent():
 
 def interlaced_png():
   """A PNG file that loads in seven passes (Adam7), which Pillow cannot write."""
-  passes = (
-    (0, 0, 8, 8),
-    (0, 4, 8, 8),
-    (4, 0, 8, 4),
-    (0, 2, 4, 4),
-    (2, 0, 4, 2),
-    (0, 1, 2, 2),
-    (1, 0, 2, 1),
-  )
-  parts = [RGB[top::down, left::right] for top, left, down, right in passes]
+  parts = [RGB[top::down, left::right] for top, left, down, right in PASSES]
   return png(32, 24, 8, 2, b''.join(b'\0' + row.tobytes() for p in parts for row in p), interlace=1)
 
 

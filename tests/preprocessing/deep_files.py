@@ -7,7 +7,7 @@ import numpy as np
 
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of PNG, by the number of channels
 # First row and column, and distances of rows and columns, of the seven passes of an interlaced PNG.
-_PASSES = (
+PASSES = (
   (0, 0, 8, 8),
   (0, 4, 8, 8),
   (4, 0, 8, 4),
@@ -34,7 +34,7 @@ def png(values, sbit=(), extra=(), interlaced=False, pixels=None):
   header = struct.pack('>IIBBBBB', width, height, 16, color_type, 0, 0, interlaced)
   parts = [samples]
   if interlaced:
-    parts = [samples[top::down, left::right] for top, left, down, right in _PASSES]
+    parts = [samples[top::down, left::right] for top, left, down, right in PASSES]
   rows = b''.join(_filtered(row) for part in parts if part.size for row in part)
   chunks = [(b'IHDR', header), *extra, (b'IDAT', pixels or zlib.compress(rows)), (b'IEND', b'')]
   if sbit:

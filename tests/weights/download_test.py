@@ -7,10 +7,10 @@ import pathlib
 import socket
 import subprocess
 import sys
-import threading
 
 import pytest
 
+from tests.weights import loopback
 from vgg_slim import locks
 from vgg_slim.errors import CheckpointError, FolderInUseError
 from vgg_slim.weights import download, published
@@ -35,13 +35,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-  with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
-    server.asked = []
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
+  with loopback.serve(Handler) as server:
     yield server
-    server.shutdown()
-    thread.join(30)
 
 
 @pytest.fixture(autouse=True)

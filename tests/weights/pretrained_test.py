@@ -6,13 +6,12 @@ import hashlib
 import http.server
 import pathlib
 import tarfile
-import threading
 
 import keras
 import numpy as np
 import pytest
 
-from tests.weights import fabricated
+from tests.weights import fabricated, loopback
 from vgg_slim import locks
 from vgg_slim.checkpoints import contract
 from vgg_slim.configs.net import Network
@@ -38,13 +37,8 @@ def server(tmp_path):
   def handle(*arguments):
     return QuietHandler(*arguments, directory=str(tmp_path / 'served'))
 
-  with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handle) as server:
-    server.asked = []
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
+  with loopback.serve(handle) as server:
     yield server
-    server.shutdown()
-    thread.join(30)
 
 
 @pytest.fixture(scope='module')
