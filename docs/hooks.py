@@ -5,6 +5,7 @@ their `--help`, the notebook, the list of decisions, and pages at the root of th
 """
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -23,7 +24,7 @@ DOCS = pathlib.Path(__file__).parent
 ROOT = DOCS.parent
 DECISIONS = 'decisions/README.md'
 NOTEBOOK = 'notebook.ipynb'
-COLUMNS = 84
+COLUMNS = 84  # of the text of flags
 
 SUMMARY = re.compile(r'\*\*Summary\.\*\* (.*?)\n\n', re.DOTALL)
 EXAMPLES = re.compile(r'(?:^  \S.*\n(?:^   .*\n)*)+', re.MULTILINE)
@@ -115,6 +116,7 @@ def commands_page() -> Iterator[str]:
     text = subprocess.run(
       [sys.executable, '-m', f'vgg_slim.commands.{name}', '--help'],
       cwd=ROOT,
+      env={**os.environ, 'COLUMNS': str(COLUMNS)},
       check=True,
       capture_output=True,
       text=True,
@@ -122,14 +124,7 @@ def commands_page() -> Iterator[str]:
     about, _, flags = text.partition('\nFlags:\n')
     yield f'## {name}'
     yield EXAMPLES.sub(lambda match: f'```sh\n{textwrap.dedent(match[0])}```\n', about).strip()
-    lines = [wrapped(line) for line in textwrap.dedent(flags).splitlines()]
-    yield '\n'.join(['```text', *lines, '```'])
-
-
-def wrapped(line: str) -> str:
-  """Wraps a line of the text of flags to the width of the page."""
-  indent = line[: len(line) - len(line.lstrip())]
-  return textwrap.fill(line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
+    yield f'```text\n{textwrap.dedent(flags).strip()}\n```'
 
 
 def notebook_page(path: pathlib.Path) -> str:

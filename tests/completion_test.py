@@ -1,10 +1,13 @@
 import os
+import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 from vgg_slim import completion
+from vgg_slim.commands import installation
 
 COMMAND = 'vgg-slim-wash'
 START = {'bash': ['bash', '-u'], 'zsh': ['zsh', '-f']}
@@ -16,11 +19,15 @@ Flags:
   --model
       Network.
   --mode
-      <hot|cold>: How. (default: 'hot')
+      How.
+      One of: hot,
+        cold
+      Default: hot
   --data_dir
       Folder.
-  --dry
-      Whether. (default: 'false')
+  --[no]dry
+      Whether.
+      Default: off
   --version
       Prints the version and exits.
 """
@@ -36,13 +43,17 @@ def shell(request):
 @pytest.fixture
 def complete(tmp_path, shell):
   """Function that returns what the shell offers after a line, as its line editor would."""
-  (tmp_path / COMMAND).write_text(f"#!/bin/sh\necho x >>calls\ncat <<'END'\n{HELP}END\n")
-  (tmp_path / COMMAND).chmod(0o755)
+
+  def write_command(help):
+    (tmp_path / COMMAND).write_text(f"#!/bin/sh\necho x >>calls\ncat <<'END'\n{help}END\n")
+    (tmp_path / COMMAND).chmod(0o755)
+
   (tmp_path / 'data').mkdir()
   (tmp_path / 'an image.jpg').touch()
   script = completion.script(shell, [COMMAND], ['vgg_d', 'vgg16', 'resnet50'])
 
-  def run(*lines):
+  def run(*lines, help=HELP):
+    write_command(help)
     program = script + ''.join(
       f"COMP_LINE='{line}' COMP_POINT={len(line)}; COMPREPLY=(); _vgg_slim {COMMAND}\n"
       'printf "%s\\n" "${COMPREPLY[@]}"\n'
@@ -69,6 +80,7 @@ def complete(tmp_path, shell):
   [
     ('--mod', ['--model=', '--mode=']),
     ('--d', ['--data_dir=', '--dry']),
+    ('--no', ['--nodry']),
     ('--v', ['--version']),
     ('--mode=', ['hot', 'cold']),
     ('--dry --mode=c', ['cold']),
@@ -91,3 +103,24 @@ def test_completions_offered_for_a_line(complete, shell, typed, offered):
 def test_help_is_read_once_per_command(complete, tmp_path):
   complete(f'{COMMAND} --m', f'{COMMAND} --d')
   assert (tmp_path / 'calls').read_text() == 'x\n'
+
+
+def test_the_layout_of_help_is_the_one_that_is_completed(complete, shell):
+  """The enums of a real command, wrapped at 80 columns, and both forms of a switch."""
+  done = subprocess.run(
+    [sys.executable, '-m', 'vgg_slim.commands.train', '--help'],
+    env={key: value for key, value in os.environ.items() if key != 'COLUMNS'},
+    capture_output=True,
+    text=True,
+    check=True,
+    timeout=300,
+  )
+  got = complete(
+    f'{COMMAND} --recipe=', f'{COMMAND} --stair', f'{COMMAND} --nostair', help=done.stdout
+  )
+  names = list(installation.recipes())
+  if shell == 'zsh':
+    names = [f'--recipe={name}' for name in names]
+    got = [value for value in got if re.match('--recipe=.|--stair|--nostair', value)]
+    got.remove('--staircase')  # it is offered for both words
+  assert got == [*names, '--staircase', '--nostaircase']

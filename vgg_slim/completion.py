@@ -17,12 +17,16 @@ _vgg_slim() {
     case $flag in
       --model) values='@MODELS@' ;;
       *) values=$(awk -v flag="$flag" '
-        $0 == "  " flag { getline; if (match($0, /^ *<[^>]*>/)) print substr($0, 1, RLENGTH) }
-        ' <<<"$_vgg_slim_help" | tr '<|>' '   ') ;;
+        /^  --/ { is_it = $1 == flag; is_list = 0; next }
+        is_it && sub(/^ *One of: /, "      ") { is_list = 1; print; next }
+        is_list && /^        / { print; next }
+        { is_list = 0 }' <<<"$_vgg_slim_help" | tr ',' ' ') ;;
     esac
   elif [[ $word == -* ]]; then
-    values=$(awk '/^  --[a-z0-9_]+$/ { name = $1; getline
-      print name (/\(default: .(true|false).\)$|^ *Prints/ ? " " : "=") }' <<<"$_vgg_slim_help")
+    values=$(awk -v word="$word" '
+      sub(/^  --\[no\]/, "") { print "--" $0 (word ~ /^--no/ ? " --no" $0 : "") " "; next }
+      /^  --[a-z0-9_]+$/ { name = $1; getline; print name (/^ *Prints/ ? " " : "=") }
+      ' <<<"$_vgg_slim_help")
     COMPREPLY=($(compgen -W "$values" -- "$word"))
     return
   fi

@@ -1,7 +1,6 @@
 import errno
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -90,13 +89,6 @@ def test_positional_arguments_reach_a_main_that_takes_them():
   assert got == [(['a.jpg', '-', 'b.jpg'], 5)]
 
 
-def test_help_lists_values_and_defaults(capsys):
-  assert run_tool(THIS, '--invocation_test_side=5', '--help') == 0
-  text = capsys.readouterr().out
-  assert '--invocation_test_kind\n      <a|b>: A kind. (default: ' in text
-  assert '--flagfile' in text
-
-
 def test_help_warnings_and_errors_name_the_commands_that_exist_here(capsys, monkeypatch):
   monkeypatch.setattr(installation, '_is_installed', lambda: True)
   assert run_tool(train, '--help') == 0
@@ -111,23 +103,6 @@ def test_help_warnings_and_errors_name_the_commands_that_exist_here(capsys, monk
     'invocation_test: warning: Run vgg-slim-doctor.\n'
     'invocation_test: error: Run vgg-slim-convert-to-tfrecord.\n'
   )
-
-
-def test_help_lists_flags_under_headings(capsys):
-  assert run_tool(train, '--help') == 0
-  text = capsys.readouterr().out
-  groups = dict(re.findall(r'^(\w[\w ]*):\n((?:  .*\n?)+)', text, re.MULTILINE))
-  headings = {
-    'data_dir': 'Flags',
-    'weight_decay': 'Optimizer and loss',
-    'learning_rate': 'Learning rate',
-    'cutmix': 'Augmentation',
-    'model': 'Network',
-    'quiet': 'Every command',
-  }
-  for flag, heading in headings.items():
-    assert f'  --{flag}\n' in groups[heading]
-    assert text.count(f'\n  --{flag}\n') == 1
 
 
 def test_verbose_shows_the_traceback_of_an_error(capsys):

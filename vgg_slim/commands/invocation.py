@@ -1,4 +1,4 @@
-"""Start-up of every tool: working folder, flags, `--help`, and errors on one line.
+"""Start-up of every tool: working folder, flags, and errors on one line.
 
 Exit codes: 0 done, 1 the work failed (the message says what to fix: data, a checkpoint, a file), 2
 wrong flags or an output that cannot be written, 75 another worker of the run was lost, so that the
@@ -15,30 +15,16 @@ import signal
 import sys
 import threading
 import traceback
-import types
 import warnings
 from collections.abc import Callable, Iterator
 
 from absl import flags
 
 import vgg_slim
-from vgg_slim.commands import flag_files, installation, unknown_flags
-from vgg_slim.commands.flags import flag_groups
+from vgg_slim.commands import flag_files, help_text, installation, unknown_flags
+from vgg_slim.commands.flags import common_flags
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line
 from vgg_slim.quiet_import import quiet_import
-
-_HELP = ('-h', '-help', '--help', '--helpfull', '--helpshort')
-_COMMON_HEADING = 'Every command'
-
-
-def _define_flags() -> None:
-  flags.DEFINE_bool('quiet', False, 'Show no progress, only results, warnings and errors.')
-  flags.DEFINE_bool('verbose', False, 'Show the log of TensorFlow, and tracebacks of errors.')
-  for name in ('quiet', 'verbose'):
-    flag_groups.set_heading(name, _COMMON_HEADING)
-
-
-_define_flags()
 
 
 @contextlib.contextmanager
@@ -97,8 +83,8 @@ def run(
   module = sys.modules[main.__module__]
   name = pathlib.Path(inspect.getfile(main)).stem
   _enter_callers_folder()
-  if any(argument in _HELP for argument in argv[1:]):
-    print(_help_text(module))
+  if any(argument in help_text.ASKED for argument in argv[1:]):
+    print(help_text.make(module))
     sys.exit(0)
   if '--version' in argv[1:]:
     print(f'{name} (vgg_slim {vgg_slim.__version__})')
@@ -107,7 +93,7 @@ def run(
     argv, notes = flag_files.expand(argv)
     positional = flags.FLAGS(argv)[1:]
   except flags.UnrecognizedFlagError as error:
-    known = [flag.name for flag in _shown_flags(module)]
+    known = [flag.name for flag in common_flags.flags_of(module)]
     message = unknown_flags.explain(argv, error, known)
     _fail(name, f'{installation.localize(message)} See --help.', 2)
   except (flags.Error, UnicodeDecodeError) as error:
@@ -118,7 +104,7 @@ def run(
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
   _prepare_tensorflow()
   _show_warnings(name)
-  if not is_quiet():
+  if not common_flags.is_quiet():
     for note in notes:
       print(note)
   try:
@@ -186,7 +172,7 @@ def _enter_callers_folder() -> None:
 
 def load_tensorflow() -> None:
   """Imports TensorFlow without its start-up log, which only --verbose shows."""
-  load = importlib.import_module if flags.FLAGS['verbose'].value else quiet_import
+  load = importlib.import_module if common_flags.is_verbose() else quiet_import
   load('vgg_slim.compat')
 
 
@@ -197,7 +183,7 @@ def _prepare_tensorflow() -> None:
   VGG16 at 32 px took 3.8 s without it and 2.6 s with it.
   """
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
-  if flags.FLAGS['verbose'].value:
+  if common_flags.is_verbose():
     return
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   for name in ('tensorflow', 'matplotlib'):
@@ -219,34 +205,12 @@ class _LocalFormatter(logging.Formatter):
     return installation.localize(super().format(record))
 
 
-def _help_text(module: types.ModuleType) -> str:
-  lines = [(module.__doc__ or '').rstrip()]
-  for heading, members in flag_groups.by_heading(_shown_flags(module), 'Flags').items():
-    lines += ['', f'{heading}:']
-    for flag in members:
-      value = '' if flag.default is None else f' (default: {flag.default_as_str})'
-      lines += [f'  --{flag.name}', f'      {flag.help}{value}']
-  lines += ['  --flagfile', '      Reads flags from a file, one per line, such as recipes/*.flags.']
-  lines += ['  --version', '      Prints the version and exits.']
-  return installation.localize('\n'.join(lines))
-
-
-def _shown_flags(module: types.ModuleType) -> list[flags.Flag]:
-  own = flags.FLAGS.get_key_flags_for_module(module)
-  return [*own, flags.FLAGS['quiet'], flags.FLAGS['verbose']]
-
-
-def is_quiet() -> bool:
-  """Whether progress is hidden."""
-  return bool(flags.FLAGS['quiet'].value)
-
-
 def _one_line(error: Exception) -> str:
   return installation.localize(one_line(error))
 
 
 def _fail(name: str, message: str, code: int) -> None:
-  if flags.FLAGS['verbose'].value and sys.exc_info()[0]:
+  if common_flags.is_verbose() and sys.exc_info()[0]:
     traceback.print_exc()
   print(f'{name}: error: {message}', file=sys.stderr)
   sys.exit(code)

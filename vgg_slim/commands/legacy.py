@@ -22,6 +22,7 @@ from typing import NamedTuple
 from absl import flags
 
 from vgg_slim.commands import invocation
+from vgg_slim.commands.flags import common_flags
 from vgg_slim.errors import ConfigError
 from vgg_slim.quiet_import import quiet_import
 
@@ -62,10 +63,10 @@ def main(command: list[str]) -> None:
     _KEEP_V2.value, _PYTHON2.value, _SCIPY_MISC.value, _ALLOW_PICKLE.value
   )
   installed = installation.prepare(script, options)
-  if not invocation.is_quiet():
+  if not common_flags.is_quiet():
     print(f'legacy: {installed.summary}.', file=sys.stderr)
   shows_report = _REPORT.value
-  _show_log(bool(flags.FLAGS['verbose'].value))
+  _show_log(common_flags.is_verbose())
   _remove_own_flags()
   try:
     code = _run(installation.run, script, command[1:], options)

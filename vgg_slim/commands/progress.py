@@ -11,7 +11,7 @@ from typing import TextIO
 
 from rich import console, progress
 
-from vgg_slim.commands import invocation
+from vgg_slim.commands.flags import common_flags
 
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REDRAWS = 0.1
@@ -64,7 +64,7 @@ class Meter:
 
 def say(text: str) -> None:
   """Prints a report of the work, unless --quiet hides it."""
-  if not invocation.is_quiet():
+  if not common_flags.is_quiet():
     print(text)
 
 
@@ -86,7 +86,7 @@ def show(
   """
   stream = sys.stderr if stream is None else stream
   began = None if total is None else time.monotonic()
-  if invocation.is_quiet():
+  if common_flags.is_quiet():
     yield Meter(lambda done, total: None, began)
   elif stream.isatty():
     with _show_bar(description, unit, stream, began, total) as meter:

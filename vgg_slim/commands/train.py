@@ -33,7 +33,7 @@ from vgg_slim.commands import (
   phases,
   run_plan,
 )
-from vgg_slim.commands.flags import checkpoint_flags, config_flags
+from vgg_slim.commands.flags import checkpoint_flags, common_flags, config_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
@@ -162,7 +162,7 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   from vgg_slim import api
   from vgg_slim.training.hooks import progress
 
-  reporter = progress.Reporter(sys.stdout, invocation.is_quiet())
+  reporter = progress.Reporter(sys.stdout, common_flags.is_quiet())
   train = manifest.split('train')
   reporter.line(
     f'{config.net.model} at {config.net.image_size} px on '
@@ -182,7 +182,7 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     overwrite=_OVERWRITE.value,
     validation_batch_size=_VALIDATION_BATCH_SIZE.value,
     cluster=workers,
-    quiet=invocation.is_quiet(),
+    quiet=common_flags.is_quiet(),
   )
 
 

@@ -7,6 +7,7 @@ from absl import flags
 
 from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.commands import invocation, progress
+from vgg_slim.commands.flags import common_flags
 from vgg_slim.configs import config
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
@@ -100,7 +101,7 @@ def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
 
 
 def _say(line: str) -> None:
-  if not invocation.is_quiet():
+  if not common_flags.is_quiet():
     print(line, flush=True)
 
 
