@@ -20,6 +20,10 @@ flags.disclaim_key_flags()
 
 ASKED = ('-h', '-help', '--help', '--helpfull', '--helpshort')
 
+_WITHOUT_FLAG = {
+  '--flagfile': 'Reads flags from a file, one per line, such as recipes/*.flags.',
+  '--version': 'Prints the version and exits.',
+}
 _INDENT, _CONTINUED = ' ' * 6, ' ' * 8
 _REPEATED = ';\n    repeat this option to specify a list of values'  # absl adds it to the help
 _NAMES = re.compile(r'^<[^>]*>: ')  # and this for the values of an enum
@@ -39,11 +43,8 @@ def make(module: types.ModuleType) -> str:
     lines += ['', f'{heading}:']
     for flag in members:
       lines += _describe(flag, width)
-  lines += [
-    '  --flagfile',
-    f'{_INDENT}Reads flags from a file, one per line, as in recipes/*.flags.',
-  ]
-  lines += ['  --version', f'{_INDENT}Prints the version and exits.']
+  for name, about in _WITHOUT_FLAG.items():
+    lines += [f'  {name}', *_wrap_prose(about, width, _INDENT, _INDENT)]
   return '\n'.join(lines)
 
 
