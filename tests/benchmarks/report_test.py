@@ -1,8 +1,10 @@
 import dataclasses
+import json
 
 import pytest
 
-from vgg_slim.benchmarks import ceiling_shapes, report, timing
+from vgg_slim import processor
+from vgg_slim.benchmarks import ceiling_shapes, machine, report, timing
 from vgg_slim.benchmarks.turns import Outcome
 from vgg_slim.benchmarks.workload import Workload, flop
 from vgg_slim.errors import BenchmarkError
@@ -16,7 +18,7 @@ def make_rows():
       Outcome('vgg_slim', LOAD, [[0.5, 0.5], [1.0, 1.0]], 2**30),
       Outcome('keras', LOAD, [[1.0, 1.0], [3.0, 3.0]], 2**31),
       Outcome('torch', LOAD, absent='torch is not installed'),
-      Outcome('matmul', LOAD, [[ceiling_shapes.FLOP['matmul'] / 200e9], []]),
+      Outcome('matmul', LOAD, [[ceiling_shapes.flop('matmul', LOAD) / 200e9], []]),
     ]
   )
 
@@ -33,13 +35,30 @@ def test_speeds_shares_and_ratios_by_hand():
   assert keras.ours == timing.Ratio(2.5, 2.25, 2.75)
 
 
+def test_the_passes_of_the_convolutions_count_together():
+  load = dataclasses.replace(LOAD, what='train_step')
+  # Passes at 100, 200 and 50 GFLOP/s, and a step that takes as long as the three together.
+  speeds = {'convolutions': 100e9, 'map_gradients': 200e9, 'kernel_gradients': 50e9}
+  seconds = {name: ceiling_shapes.flop(name, load) / speed for name, speed in speeds.items()}
+  outcomes = [Outcome(name, load, [[value]]) for name, value in seconds.items()]
+  ours = Outcome('vgg_slim', load, [[sum(seconds.values())]])
+  (row,) = report.make_rows([ours, *outcomes])
+  # The step also computes the fully-connected layers, which the ceiling leaves out.
+  convolutions = sum(ceiling_shapes.flop(name, load) for name in seconds)
+  assert row.shares == pytest.approx({'convolutions': flop(load) / convolutions})
+  line = report.ceiling_line([ours, *outcomes])
+  assert line.startswith('The convolutions of vgg16 alone: forward ')
+  assert [part in line for part in ('(100 GFLOP/s)', 'of maps', '(50 GFLOP/s).')] == [True] * 3
+  assert report.ceiling_line([ours]) is None
+
+
 def test_title_and_cells_of_a_row():
   ours, keras = make_rows()
   assert report.title(ours) == 'vgg16 at 224 px, batch 4, float32, 2 threads'
   cells = dict(zip(report.HEADINGS, report.cells(keras), strict=True))
   assert cells['median'] == '2000.0 ms'
   assert cells['images/s'] == '2.0'
-  assert cells['of convolution'] == ''
+  assert cells['of convolutions'] == ''
   assert cells['peak memory'] == '2.0 GiB'
   assert cells['vgg_slim is'] == '2.50x (2.25 - 2.75)'
   load = Workload('convert', 'vgg16', 10, 8, threads=2)
@@ -86,9 +105,11 @@ def test_the_bottleneck_is_the_largest_part():
 def test_rows_survive_a_round_trip_through_a_file(tmp_path):
   path = tmp_path / 'rows.json'
   rows = make_rows()
+  here = machine.observe(processor.activity())
   with path.open('wb') as stream:
-    report.write_rows(stream, rows)
+    report.write_rows(stream, rows, here)
   assert report.read_rows(str(path)) == rows
+  assert json.loads(path.read_text())['machine']['cores'] == here.cores
 
 
 def test_two_files_are_compared_row_by_row():
@@ -110,7 +131,3 @@ def test_a_file_that_is_not_a_benchmark_output_is_named(tmp_path, text):
   path.write_text(text)
   with pytest.raises(BenchmarkError, match='other.json'):
     report.read_rows(str(path))
-
-
-def test_machine_states_the_number_of_cores():
-  assert 'cores' in report.machine()

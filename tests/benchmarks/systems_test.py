@@ -17,4 +17,11 @@ def test_unsupported_kinds_and_precisions_are_named():
 
 
 def test_peers_exclude_this_project_and_the_ceilings():
-  assert systems.PEERS == ('keras', 'torch', 'torch_compile', 'onnxruntime', 'slim')
+  assert systems.PEERS == (
+    'keras',
+    'torch',
+    'torch_compile',
+    'onnxruntime',
+    'openvino',
+    'slim',
+  )

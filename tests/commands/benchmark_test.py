@@ -40,18 +40,28 @@ def test_ratios_ceiling_shares_and_json_output(benchmark, measured, tmp_path, ca
   arguments = ['--model=vgg16', '--what=forward', '--batch_size=2', '--num_batches=5']
   assert run_tool(benchmark, *arguments, '--peers=keras,torch', f'--output={old}') == 0
   assert measured[-1] == [
-    (name, 'forward') for name in ('vgg_slim', 'keras', 'torch', 'matmul', 'convolution')
+    (name, 'forward') for name in ('vgg_slim', 'keras', 'torch', 'matmul', 'convolutions')
   ]
   said = capsys.readouterr().out
   assert 'torch was not measured: it is not installed.' in said
   assert '2.00x (2.00 - 2.00)' in said
   assert 'vgg_slim: forward across 5 steps, 1.000 +/- 0.000 sec / batch' in said
-  row = json.loads(old.read_text())['rows'][0]
+  assert 'The convolutions of vgg16 alone: forward 1000.0 ms (' in said
+  assert '\nMachine: ' in said
+  values = json.loads(old.read_text())
+  assert values['machine']['before'].keys() == values['machine']['after'].keys()
+  row = values['rows'][0]
   # Both take one second, so the share is the ratio of the operation counts.
-  share = 2 * 2 * 15_470_264_320 / ceiling_shapes.FLOP['matmul']
+  share = 2 * 2 * 15_470_264_320 / ceiling_shapes._MATMUL_FLOP
   assert row['shares']['matmul'] == pytest.approx(share)
   assert run_tool(benchmark, *arguments, f'--compare={old}', f'--output={new}') == 0
   assert f'1.00x (1.00 - 1.00) the speed of {old}' in capsys.readouterr().out
+
+
+def test_training_is_compared_with_all_passes_of_the_convolutions(benchmark, measured, capsys):
+  assert run_tool(benchmark, '--image_size=32', '--num_batches=1') == 0
+  names = [name for name, _ in measured[-1]]
+  assert names == ['vgg_slim', 'matmul', 'convolutions', 'map_gradients', 'kernel_gradients']
 
 
 def test_end_to_end_also_measures_its_parts(benchmark, measured, monkeypatch, capsys):

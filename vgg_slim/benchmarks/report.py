@@ -1,16 +1,13 @@
 """Results of a benchmark: rows, their JSON, a comparison of two files, and the bottleneck."""
 
-import contextlib
 import dataclasses
 import json
-import os
 import pathlib
-import platform
-import re
 from collections.abc import Sequence
 from typing import BinaryIO
 
 from vgg_slim.benchmarks import ceiling_shapes, timing
+from vgg_slim.benchmarks.machine import Machine
 from vgg_slim.benchmarks.systems import CEILINGS, OURS
 from vgg_slim.benchmarks.turns import Outcome
 from vgg_slim.benchmarks.workload import Workload, flop
@@ -19,6 +16,14 @@ from vgg_slim.nets.summary import format_bytes
 from vgg_slim.wording import counted
 
 FORMAT = 1
+
+# The ceilings that each share in a row compares with.
+SHARES = {'matmul': (ceiling_shapes.MATMUL,), 'convolutions': ceiling_shapes.PASSES}
+_PASS_TITLES = {
+  ceiling_shapes.FORWARD: 'forward',
+  ceiling_shapes.MAP_GRADIENTS: 'gradients of maps',
+  ceiling_shapes.KERNEL_GRADIENTS: 'gradients of kernels',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Row:
     statistics: statistics of the seconds per batch.
     images_per_second: throughput at the median.
     gflop_per_second: arithmetic throughput at the median; 0 for 'input' and 'convert'.
-    shares: fraction of the machine's ceiling in the same run that it reaches, by ceiling name.
+    shares: fraction of the ceiling in the same run that it reaches, by the names in `SHARES`.
     ours: speed of this project on the same workload over the system's; None for this project.
     peak_bytes: peak memory of the system's process, in bytes; None where it is unknown.
   """
@@ -54,17 +59,49 @@ class Row:
 def make_rows(outcomes: Sequence[Outcome]) -> list[Row]:
   """Returns one row per measured outcome; ceilings have no row but give the rows' shares."""
   measured = [outcome for outcome in outcomes if outcome.turns]
-  best = {
-    outcome.system: ceiling_shapes.FLOP[outcome.system] / timing.describe(outcome.seconds).median
-    for outcome in measured
-    if outcome.system in CEILINGS
-  }
+  best = _best_speeds(measured)
   ours = {outcome.workload: outcome for outcome in measured if outcome.system == OURS}
   return [
     _make_row(outcome, best, ours.get(outcome.workload))
     for outcome in measured
     if outcome.system not in CEILINGS
   ]
+
+
+def _best_speeds(measured: Sequence[Outcome]) -> dict[str, float]:
+  """Floating-point operations per second of the ceilings, by the names in `SHARES`.
+
+  The passes of the convolutions count together, as one step computes them: all operations over all
+  of the time.
+  """
+  medians = [
+    (
+      outcome.system,
+      ceiling_shapes.flop(outcome.system, outcome.workload),
+      timing.describe(outcome.seconds).median,
+    )
+    for outcome in measured
+    if outcome.system in CEILINGS
+  ]
+  best = {}
+  for share, members in SHARES.items():
+    ceilings = [(flop, seconds) for system, flop, seconds in medians if system in members]
+    if ceilings:
+      best[share] = sum(flop for flop, _ in ceilings) / sum(seconds for _, seconds in ceilings)
+  return best
+
+
+def ceiling_line(outcomes: Sequence[Outcome]) -> str | None:
+  """States the speed of each pass of the convolutions alone; None if none was measured."""
+  speeds = []
+  for outcome in outcomes:
+    if outcome.system in ceiling_shapes.PASSES and outcome.turns:
+      seconds = timing.describe(outcome.seconds).median
+      flop = ceiling_shapes.flop(outcome.system, outcome.workload)
+      title = _PASS_TITLES[outcome.system]
+      speeds.append(f'{title} {1e3 * seconds:.1f} ms ({flop / seconds / 1e9:.0f} GFLOP/s)')
+      model = outcome.workload.model
+  return f'The convolutions of {model} alone: {", ".join(speeds)}.' if speeds else None
 
 
 def _make_row(outcome: Outcome, best: dict[str, float], ours: Outcome | None) -> Row:
@@ -90,7 +127,7 @@ HEADINGS = (
   'images/s',
   'GFLOP/s',
   'of matmul',
-  'of convolution',
+  'of convolutions',
   'peak memory',
   'vgg_slim is',
 )
@@ -118,7 +155,7 @@ def cells(row: Row) -> list[str]:
   seconds = row.statistics
   shares = [
     f'{row.shares[name]:.0%}' if row.gflop_per_second and name in row.shares else ''
-    for name in CEILINGS
+    for name in SHARES
   ]
   return [
     name(row),
@@ -219,21 +256,11 @@ def find_dense_cost(rows: Sequence[Row]) -> DenseCost | None:
   )
 
 
-def machine() -> str:
-  """The processor's name and cores, such as 'AMD EPYC, 2 cores'."""
-  name = platform.processor() or platform.machine()
-  with contextlib.suppress(OSError):
-    text = pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8')
-    match = re.search(r'^model name\s*: (.*)$', text, re.MULTILINE)
-    name = match[1] if match else name
-  return f'{name}, {counted(os.cpu_count() or 1, "core")}'
-
-
-def write_rows(stream: BinaryIO, rows: Sequence[Row]) -> None:
-  """Writes the rows to `stream` as JSON; inverse of `read_rows`."""
+def write_rows(stream: BinaryIO, rows: Sequence[Row], machine: Machine) -> None:
+  """Writes the machine and the rows to `stream` as JSON; `read_rows` reads the rows."""
   values = {
     'format': FORMAT,
-    'machine': machine(),
+    'machine': machine.values(),
     'rows': [
       {
         **dataclasses.asdict(row),

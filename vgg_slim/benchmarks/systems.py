@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from vgg_slim.benchmarks import ceiling_shapes
 from vgg_slim.benchmarks.workload import KINDS, PRECISIONS, Workload
 
 OURS = 'vgg_slim'
-CEILINGS = ('matmul', 'convolution')
+CEILINGS = (ceiling_shapes.MATMUL, *ceiling_shapes.PASSES)
 _TRAINING = ('forward', 'forward_backward', 'train_step', 'cold_start')
 
 
@@ -28,6 +29,7 @@ SYSTEMS = {
   'torch_compile': System(_TRAINING),
   # Its CPU kernels lack bfloat16 convolutions. A cold start would include torch's export.
   'onnxruntime': System(('forward',), ('float32',)),
+  'openvino': System(('forward',)),
   'slim': System((*_TRAINING, 'dense')),
 }
 PEERS = tuple(name for name in SYSTEMS if name not in (OURS, *CEILINGS))

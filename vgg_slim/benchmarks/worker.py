@@ -23,13 +23,16 @@ _BUILDERS = {
   ('vgg_slim', None): 'vgg_slim.benchmarks.steps:build_step',
   ('vgg_slim', 'convert'): 'vgg_slim.benchmarks.conversion_step:build_step',
   ('matmul', None): 'vgg_slim.benchmarks.ceiling:build_matmul',
-  ('convolution', None): 'vgg_slim.benchmarks.ceiling:build_convolution',
+  ('convolutions', None): 'vgg_slim.benchmarks.ceiling:build_convolutions',
+  ('map_gradients', None): 'vgg_slim.benchmarks.ceiling:build_map_gradients',
+  ('kernel_gradients', None): 'vgg_slim.benchmarks.ceiling:build_kernel_gradients',
   ('keras', None): 'benchmarks.keras_net:build_step',
   ('keras', 'input'): 'benchmarks.keras_input:build_step',
   ('torch', None): 'benchmarks.torch_net:build_step',
   ('torch', 'input'): 'benchmarks.torch_input:build_step',
   ('torch_compile', None): 'benchmarks.torch_net:build_compiled_step',
   ('onnxruntime', None): 'benchmarks.onnx_net:build_step',
+  ('openvino', None): 'benchmarks.openvino_net:build_step',
   ('slim', None): 'benchmarks.slim_net:build_step',
 }
 

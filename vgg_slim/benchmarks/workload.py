@@ -20,6 +20,7 @@ KINDS = (
   'convert',
 )
 PRECISIONS = ('float32', 'bfloat16')
+TRAINING = ('forward_backward', 'train_step', 'end_to_end')
 WITHOUT_ARITHMETIC = ('input', 'convert')
 _LEAST = {'batch_size': 1, 'image_size': 1, 'num_classes': 2, 'fc_units': 1, 'threads': 1}
 _LEAST_CONVERTED = 10  # two classes, and a fifth of each goes to the validation split
@@ -120,9 +121,7 @@ def flop(workload: Workload) -> int:
     row.multiply_adds * sides[row.name] ** 2 // (row.output_shape[0] * row.output_shape[1])
     for row in rows
   ]
-  passes = {
-    'forward_backward': 3 * sum(forward) - forward[0],
-    'train_step': 3 * sum(forward) - forward[0],
-    'end_to_end': 3 * sum(forward) - forward[0],
-  }
-  return 2 * workload.batch_size * passes.get(workload.what, sum(forward))
+  total = sum(forward)
+  if workload.what in TRAINING:
+    total = 3 * total - forward[0]
+  return 2 * workload.batch_size * total

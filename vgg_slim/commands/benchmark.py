@@ -17,8 +17,8 @@ end_to_end is a training step fed by that pipeline and reports the bottleneck. d
 network over a larger image and is compared with a forward pass at the network's own side.
 cold_start measures the time from starting a process to its first prediction. convert builds a data
 set of synthetic images. Every system runs in its own process, and the systems take turns, so that
-their ratios hold even on a machine that others use. The ceiling is a large matrix product or
-convolution that takes turns with them.
+their ratios hold even on a machine that others use. The ceilings take turns with them: a large
+matrix product, and the convolutions of the network alone, in each pass that the workload computes.
 
 --growth varies one number and reports whether the total cost grows faster than linearly: that is
 the case where an image (for image_size, a pixel) costs more than at the cheapest smaller value.
@@ -32,8 +32,17 @@ from typing import BinaryIO
 
 from absl import flags
 
-from vgg_slim import output_files
-from vgg_slim.benchmarks import growth, report, systems, turns, worker, workload
+from vgg_slim import output_files, processor
+from vgg_slim.benchmarks import (
+  ceiling_shapes,
+  growth,
+  machine,
+  report,
+  systems,
+  turns,
+  worker,
+  workload,
+)
 from vgg_slim.commands import invocation, progress, terminal_tables
 from vgg_slim.commands.flags import workload_flags
 from vgg_slim.errors import ConfigError
@@ -71,9 +80,12 @@ def main() -> None:
   _check_flags()
   old = report.read_rows(_COMPARE.value) if _COMPARE.value else None
   with output_files.open_outputs(invocation.values_by_flag(_OUTPUT, _PLOT)) as streams:
+    before = processor.activity()
     rows, curves = _measure_growth(_GROWTH.value) if _GROWTH.value else (_measure_kinds(), [])
+    here = machine.observe(before)
+    print(here)
     if stream := streams.get('--output'):
-      report.write_rows(stream, rows)
+      report.write_rows(stream, rows, here)
     if _PLOT.value:
       _draw(curves, _PLOT.value, streams['--plot'])
   if old:
@@ -152,12 +164,15 @@ def _groups(loads: list[workload.Workload]) -> list[list[workload.Workload]]:
 def _measure(loads: list[workload.Workload]) -> list[report.Row]:
   cases = _cases(loads)
   if loads[-1].what not in ('cold_start', *workload.WITHOUT_ARITHMETIC):
-    cases += [turns.Case(name, loads[-1]) for name in systems.CEILINGS]
-  rows = report.make_rows(_run_turns(cases))
+    cases += [turns.Case(name, loads[-1]) for name in ceiling_shapes.names(loads[-1])]
+  outcomes = _run_turns(cases)
+  rows = report.make_rows(outcomes)
   cells = [report.cells(row) for row in rows]
   terminal_tables.print_table(report.HEADINGS, cells, report.title(rows[0]))
   for row in rows:
     print(f'{row.system}: {report.classic_line(row)}')
+  if line := report.ceiling_line(outcomes):
+    print(line)
   return rows
 
 

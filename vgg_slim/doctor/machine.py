@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 
-from vgg_slim import memory
+from vgg_slim import memory, processor
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.wording import counted
@@ -63,7 +63,7 @@ def examine_cpu(
     root: folder that contains proc.
     environment: environment variables of the process.
   """
-  flags = _cpu_flags(root)
+  flags = processor.flags(root)
   cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
   text = f'{platform.machine()}, {counted(cores or 1, "core")}'
   if flags is None:
@@ -115,12 +115,3 @@ def examine_all() -> Iterator[Finding]:
   yield examine_packages()
   yield examine_cpu()
   yield examine_memory(memory.available_bytes())
-
-
-def _cpu_flags(root: pathlib.Path) -> set[str] | None:
-  """Flags of the first processor; None on systems other than Linux on x86."""
-  try:
-    lines = (root / 'proc/cpuinfo').read_text().splitlines()
-  except OSError:
-    return None
-  return next((set(line.split()[2:]) for line in lines if line.startswith('flags')), None)
