@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim import op_errors
-from vgg_slim.checkpoints import prefixes
+from vgg_slim.checkpoints import index_file, prefixes
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 from vgg_slim.ops.scopes import is_under
@@ -87,7 +87,7 @@ def find_damage(checkpoint: str) -> str | None:
   if not is_v1 and len(paths) == 1:
     return 'its data file is missing'
   try:
-    reader = tf.train.NewCheckpointReader(checkpoint)
+    reader = open_reader(checkpoint)
     needed = _num_bytes(reader)
   except _ERRORS as error:
     # TensorFlow puts the reason after a general sentence about corrupt files.
@@ -194,11 +194,25 @@ def inference_names(checkpoint: str, variables: Sequence[tf.Variable]) -> dict[s
   return names
 
 
+def open_reader(checkpoint: str) -> tf.train.NewCheckpointReader:
+  """Opens the checkpoint with this prefix, in format V1 or V2.
+
+  Raises:
+    ValueError: the index would end the process, see `index_file`.
+    RuntimeError: TensorFlow cannot read it, and raises this or another error of its own.
+  """
+  index = pathlib.Path(f'{checkpoint}.index')
+  damage = index_file.find_damage(index) if index.is_file() else None
+  if damage:
+    raise ValueError(damage)
+  return tf.train.NewCheckpointReader(checkpoint)
+
+
 def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
   if not prefixes.list_files(checkpoint):
     raise CheckpointError(f'{checkpoint} cannot be read: there are no files {checkpoint}.*.')
   try:
-    return tf.train.load_checkpoint(checkpoint)
+    return open_reader(checkpoint)
   except _ERRORS as error:
     reason = find_damage(checkpoint) or _reason(error)
     raise DamagedCheckpointError(f'{checkpoint} cannot be read: {reason}.') from error

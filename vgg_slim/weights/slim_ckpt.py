@@ -2,7 +2,7 @@
 
 import os
 
-from vgg_slim.checkpoints.search import AVERAGE_SUFFIX
+from vgg_slim.checkpoints.search import AVERAGE_SUFFIX, open_reader
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
 from vgg_slim.weights.foreign import ForeignWeights, as_float32, is_bookkeeping, unreadable
@@ -15,7 +15,7 @@ def read(prefix: str) -> ForeignWeights:
     CheckpointError: the file is not a checkpoint, or is truncated or damaged.
   """
   try:
-    reader = tf.train.NewCheckpointReader(prefix)
+    reader = open_reader(prefix)
     names = sorted(reader.get_variable_to_shape_map())
     skipped = tuple(name for name in names if is_bookkeeping(name))
     averages = {name.removesuffix(AVERAGE_SUFFIX): name for name in skipped}
