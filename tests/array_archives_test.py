@@ -75,3 +75,18 @@ def test_an_error_of_the_block_stays_what_it_is(tmp_path):
     array_archives.open_arrays(tmp_path / 'a.npz'),
   ):
     raise DataError('of the caller')
+
+
+def test_a_header_that_is_no_python_is_refused(tmp_path):
+  content = header((2,)).replace(b'(2,)', b'((2,')
+  with pytest.raises(ValueError, match='EOF in multi-line'):
+    read(with_member(tmp_path / 'a.npz', content))
+
+
+@pytest.mark.parametrize('order', '<>')
+def test_texts_are_characters(order):
+  assert array_archives.texts(np.array(['cat', 'été'], f'{order}U3')) == ['cat', 'été']
+  assert array_archives.texts(np.array([1, 20])) == ['1', '20']
+  numbers = np.array([99, 0x110000, 116], f'{order}u4').view(f'{order}U3')
+  with pytest.raises(ValueError, match='not characters'):
+    array_archives.texts(numbers)

@@ -4,6 +4,8 @@ import contextlib
 import math
 import pathlib
 import struct
+import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,7 +18,8 @@ from vgg_slim.errors import VggSlimError, reason
 # What NumPy and zipfile raise for damaged archives; TokenError and SyntaxError are of headers.
 _MISTAKES = (
   *(ValueError, EOFError, KeyError, TypeError, NotImplementedError, SyntaxError),
-  *(OverflowError, RuntimeError, OSError, struct.error, zlib.error, zipfile.BadZipFile),
+  *(OverflowError, RuntimeError, OSError, tokenize.TokenError),
+  *(struct.error, zlib.error, zipfile.BadZipFile),
 )
 
 
@@ -40,6 +43,22 @@ def open_arrays(path: pathlib.Path) -> Iterator[Mapping[str, np.ndarray]]:
       raise
     except _MISTAKES as error:
       raise ValueError(reason(error)) from error
+
+
+def texts(array: np.ndarray) -> list[str]:
+  """Returns the strings, or integers as strings, of an array of an archive.
+
+  Raises:
+    ValueError: the array is not a list of these, or holds what is not a character.
+  """
+  if array.dtype.kind not in 'Uiu' or array.ndim != 1:
+    raise ValueError(f'expected a list of strings, got {array.dtype} {list(array.shape)}')
+  if array.dtype.kind == 'U':
+    # NumPy makes Python's strings of any numbers, and Python fails later, when it uses them.
+    kind = np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
+    if (np.frombuffer(array.tobytes(), kind) > sys.maxunicode).any():
+      raise ValueError('some strings hold numbers that are not characters')
+  return list(map(str, array.tolist()))
 
 
 def _check_sizes(arrays: np.lib.npyio.NpzFile) -> None:

@@ -57,7 +57,11 @@ class WeightMismatchError(CheckpointError):
 
 def one_line(error: Exception) -> str:
   """Returns the message of an error without line breaks; of a very long one, its two ends."""
-  text = ' '.join(str(error).split())
+  return shortened(' '.join(str(error).split()))
+
+
+def shortened(text: str) -> str:
+  """Returns a text; of a very long one, its two ends."""
   half = _MAX_CHARACTERS // 2
   return text if len(text) <= _MAX_CHARACTERS else f'{text[:half]} [...] {text[-half:]}'
 

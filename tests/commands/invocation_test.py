@@ -41,6 +41,8 @@ def main():
     raise MemoryError
   if _SIDE.value == 19:
     'caf\udce9.jpg'.encode()
+  if _SIDE.value == 21:
+    raise DataError('the label \x1b[2J is unknown.')
   if _SIDE.value == 20:
     raise tf.errors.DataLossError(
       None, None, "Graph execution error:\n\nNode: 'x'\ntorn\n\t [[{{node"
@@ -57,6 +59,7 @@ def main():
     (['--invocation_test_side=18'], 1, 'error: out of memory. Try smaller batches'),
     (['--invocation_test_side=19'], 1, "error: a name or a text is not UTF-8: 'utf-8' codec"),
     (['--invocation_test_side=20'], 1, 'error: TensorFlow: torn. --verbose shows where.'),
+    (['--invocation_test_side=21'], 1, 'error: the label \\x1b[2J is unknown.'),
     (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
     (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),
     (['--invocation_test_kind=c'], 2, 'value should be one of <a|b>'),
@@ -120,6 +123,15 @@ def test_warnings_of_the_library_are_printed_as_lines(capsys):
     warned = types.SimpleNamespace(main=warn, __name__='train')
     assert run_tool(warned) == 0
     assert capsys.readouterr().err == 'invocation_test: warning: model.ckpt-3 is damaged.\n'
+
+
+def test_a_warning_never_floods_or_controls_a_terminal(capsys):
+  def warn():
+    logging.getLogger('vgg_slim').warning('%s', '\x1b[2J' + 'x' * 10**6)
+
+  assert run_tool(types.SimpleNamespace(main=warn, __name__='train')) == 0
+  printed = capsys.readouterr().err
+  assert '\x1b' not in printed and len(printed) < 3000
 
 
 def test_version_is_printed(capsys):

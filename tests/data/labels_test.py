@@ -71,3 +71,13 @@ def test_unusable_class_lists_are_refused(tmp_path, text, message):
   path.write_text(text)
   with pytest.raises(DataError, match=f'classes.txt.*{message}'):
     labels.read_class_list(path)
+
+
+@pytest.mark.parametrize(
+  ('name', 'problem'),
+  [('x' * 1001, r"'x{20}'... has 1001 characters"), ('\x1b[2J', r'\\x1b.*control a terminal')],
+)
+def test_names_that_would_flood_or_control_a_terminal_are_refused(name, problem):
+  labels.check_class_names(['x' * 1000, 'ok'])
+  with pytest.raises(DataError, match=problem):
+    labels.check_class_names([name, 'ok'])

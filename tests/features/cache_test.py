@@ -61,3 +61,30 @@ def test_missing_or_damaged_features_are_refused(tmp_path):
   path.write_bytes(b'PK')
   with pytest.raises(DataError, match=re.escape(f'{path} cannot be read as features')):
     cache.read_features(path)
+
+
+@pytest.mark.parametrize(
+  'changed',
+  [
+    {'features': np.ones([2, 1, 1, 3])},
+    {'features': np.ones([2, 3], np.float32)},
+    {'labels': np.zeros([3], np.int32)},
+    {'labels': np.zeros([2], np.float32)},
+    {'labels': np.array([0, -1], np.int32)},
+    {'names': np.array(['a'])},
+    {'names': np.array([b'a', b'b'])},
+  ],
+  ids=str,
+)
+def test_arrays_that_do_not_belong_together_are_refused(tmp_path, changed):
+  path = tmp_path / 'train.npz'
+  honest = {
+    'features': np.ones([2, 1, 1, 3], np.float32),
+    'labels': np.zeros([2], np.int32),
+    'names': np.array(['a', 'b']),
+  }
+  np.savez(path, **honest)
+  assert cache.read_features(path).names.tolist() == ['a', 'b']
+  np.savez(path, **{**honest, **changed})
+  with pytest.raises(DataError, match=r'train\.npz cannot be read as features'):
+    cache.read_features(path)

@@ -76,7 +76,7 @@ def test_rows_are_read_back(tmp_path):
   assert (second.step, second.validation_loss, second.validation_accuracy) == (20, 0.25, 1.0)
 
 
-@pytest.mark.parametrize('text', [None, 'step,epoch\n1,1\n', 'a\n'])
+@pytest.mark.parametrize('text', [None, 'step,epoch\n1,1\n', 'a\n', 'x' * 200_000])
 def test_a_file_that_is_not_a_history_is_named(tmp_path, text):
   if text is not None:
     (tmp_path / 'metrics.csv').write_text(text)

@@ -33,9 +33,9 @@ from vgg_slim.commands import installation, invocation, progress, terminal_table
 from vgg_slim.data import class_balance, labels, manifest
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
 from vgg_slim.data.sources import catalog, class_layout
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import ConfigError, shortened
 from vgg_slim.preprocessing.description import Range
-from vgg_slim.wording import counted, listed
+from vgg_slim.wording import counted, listed, printable
 
 _DATASET = flags.DEFINE_enum(
   'dataset', None, list(catalog.DATASETS), "Kind of data set; 'folder' has one folder per class."
@@ -162,7 +162,7 @@ def main() -> None:
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
   print(f'{counted(source.num_classes, "class")}: {listed(source.class_names)}.')
   for note in source.notes:
-    print(note)
+    print(shortened(printable(note)))
   if not source.mirror_safe:
     print('Training does not mirror these images, which may be digits or text: see --random_flip.')
   num_images = sum(map(len, source.splits.values()))

@@ -21,9 +21,10 @@ from collections.abc import Callable, Iterator
 from absl import flags
 
 import vgg_slim
+from vgg_slim import wording
 from vgg_slim.commands import flag_files, help_text, installation, unknown_flags
 from vgg_slim.commands.flags import common_flags
-from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line
+from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line, shortened
 from vgg_slim.quiet_import import quiet_import
 
 
@@ -202,11 +203,11 @@ class _LocalFormatter(logging.Formatter):
   """Names commands as they are called here."""
 
   def format(self, record: logging.LogRecord) -> str:
-    return installation.localize(super().format(record))
+    return installation.localize(wording.printable(shortened(super().format(record))))
 
 
 def _one_line(error: Exception) -> str:
-  return installation.localize(one_line(error))
+  return installation.localize(wording.printable(one_line(error)))
 
 
 def _fail(name: str, message: str, code: int) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from vgg_slim import files
 from vgg_slim.errors import DataError
-from vgg_slim.wording import counted
+from vgg_slim.wording import counted, printable
 
 LABELS_FILE = 'labels.txt'
+_LONGEST = 1000  # characters of a name; folders on all common file systems have at most 255
 
 
 def check_class_names(class_names: Sequence[str]) -> None:
@@ -16,9 +17,13 @@ def check_class_names(class_names: Sequence[str]) -> None:
   problems = []
   for name in class_names:
     if len(name.splitlines()) != 1:
-      problems.append(f'{name!r} is empty or has a line break')
+      problems.append(f'{name[:_LONGEST]!r} is empty or has a line break')
+    elif len(name) > _LONGEST:
+      problems.append(f'{name[:20]!r}... has {len(name)} characters, more than {_LONGEST}')
     elif not _is_utf8(name):
       problems.append(f'{name!r} is not UTF-8')
+    elif printable(name) != name:
+      problems.append(f'{name!r} has characters that control a terminal')
   problems += [f'{name!r} occurs more than once' for name in _repeated(class_names)]
   if problems:
     raise DataError(f'Class names that cannot be used: {"; ".join(problems)}.')

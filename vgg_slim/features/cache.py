@@ -225,9 +225,21 @@ def read_features(path: pathlib.Path) -> FeatureSet:
   try:
     with array_archives.open_arrays(path) as arrays:
       features = FeatureSet(*(arrays[name] for name in FeatureSet._fields))
+    _check_set(features)
   except (OSError, ValueError) as error:
     raise DataError(f'{path} cannot be read as features: {error}.') from error
   check_finite(
     features.features, f'The checkpoint that {path} was made with', features.names.__getitem__
   )
   return features
+
+
+def _check_set(found: FeatureSet) -> None:
+  """Raises ValueError unless the arrays have the types and shapes that `FeatureSet` says."""
+  features, labels, names = found
+  if features.dtype != np.float32 or features.ndim != 4:
+    raise ValueError(f'features are {features.dtype} {list(features.shape)}, not float32 [N,h,w,C]')
+  if labels.dtype != np.int32 or labels.shape != (len(features),) or (labels < 0).any():
+    raise ValueError(f'labels are not {len(features)} integers of at least 0')
+  if len(array_archives.texts(names)) != len(features):
+    raise ValueError(f'there are {len(names)} names for {len(features)} features')

@@ -83,7 +83,7 @@ def _read_rows(path: pathlib.Path) -> list[EpochMetrics]:
   with path.open(encoding='utf-8', newline='') as stream:
     try:
       return [_parse(row) for row in csv.DictReader(stream)]
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, csv.Error) as error:
       raise CheckpointError(
         f'{path} is not the {METRICS_FILE} of a run: {error}. If you remove the file, the run '
         'continues and its curves start again.'

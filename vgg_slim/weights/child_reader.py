@@ -41,6 +41,10 @@ def read(reader: Reader, path: str, limits: isolated.Limits | None = None) -> Fo
   answer = isolated.call(
     _read_here, (reader, path), f'{path} cannot be read', limits or limits_of(path)
   )
+  return _from_answer(answer)
+
+
+def _from_answer(answer: isolated.Answer) -> ForeignWeights:
   values = {name: _to_tuple(value) for name, value in answer.values.items()}
   return ForeignWeights(arrays=answer.arrays, **values)
 

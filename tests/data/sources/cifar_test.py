@@ -3,12 +3,13 @@ import io
 import os
 import pickle
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from tests.data import fabricated
-from vgg_slim.data.sources import cifar
+from vgg_slim.data.sources import cifar, inflation
 from vgg_slim.errors import DataError
 
 BINARY = fabricated.cifar_binary_files()
@@ -154,7 +155,7 @@ def test_a_malicious_pickle_does_not_run(tmp_path, protocol):
     (b'c__builtin__\neval\n(S"1"\ntR.', r'asks for __builtin__\.eval'),
     (b'cnumpy\ndtype.__class__\n(S"1"\ntR.', r'asks for numpy\.dtype\.__class__'),
     (pickle.dumps([1]), 'holds a list, expected a dict'),
-    (python_files()['test_batch'][:100], 'damaged pickle'),
+    (python_files()['test_batch'][:-10], 'damaged pickle'),
     (b'', 'damaged pickle'),
   ],
 )
@@ -251,3 +252,24 @@ def test_cifar100_has_coarse_and_fine_labels(tmp_path, kind):
     assert arrays['train'][1].tolist() == train
     assert arrays['test'][1].tolist() == test
     np.testing.assert_array_equal(arrays['test'][0][1], image_by_loops(planes[5]))
+
+
+def test_a_pickle_takes_no_memory_that_it_does_not_fill():
+  far = b'\x80\x02}r' + (2**24).to_bytes(4, 'little') + b'.'  # remembers the dict under a number
+  tracemalloc.start()
+  try:
+    assert cifar.load_pickle(far) == {}
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+  finally:
+    tracemalloc.stop()
+
+
+def test_an_archive_that_decompresses_without_end_is_refused(tmp_path, monkeypatch):
+  monkeypatch.setattr(inflation, 'FLOOR', 2000)
+  path = tmp_path / 'cifar-10-binary.tar.gz'
+  with tarfile.open(path, 'w:gz') as archive:
+    member = tarfile.TarInfo('test_batch.bin')
+    member.size = 10**6
+    archive.addfile(member, io.BytesIO(bytes(10**6)))
+  with pytest.raises(DataError, match=r'test_batch\.bin: .* out of all proportion'):
+    cifar.read_cifar('cifar10', path)

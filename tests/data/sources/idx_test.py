@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.data import fabricated
-from vgg_slim.data.sources import idx
+from vgg_slim.data.sources import idx, inflation
 from vgg_slim.errors import DataError
 
 TRAIN_IMAGES = 'train-images-idx3-ubyte'
@@ -110,3 +110,12 @@ def test_the_real_files():
   assert np.bincount(arrays['test'][1]).tolist() == [1000] * 10
   # The published mean of the training pixels, as a fraction of 255.
   assert round(images.mean() / 255, 4) == 0.2860
+
+
+def test_a_file_that_decompresses_without_end_is_refused(tmp_path, monkeypatch):
+  fabricated.write_fashion_mnist(tmp_path)
+  monkeypatch.setattr(inflation, 'FLOOR', 1000)
+  (tmp_path / TRAIN_IMAGES).unlink(missing_ok=True)
+  (tmp_path / f'{TRAIN_IMAGES}.gz').write_bytes(gzip.compress(bytes(10**6)))
+  with pytest.raises(DataError, match=rf'{TRAIN_IMAGES}\.gz: .* out of all proportion'):
+    idx.read_fashion_mnist(tmp_path)

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from tests.data import fabricated
-from vgg_slim.data.sources import image_archive
+from vgg_slim.data.sources import image_archive, inflation
 from vgg_slim.errors import DataError
 
 JPEGS = [fabricated.encoded(fabricated.pixels(seed), 'JPEG') for seed in range(4)]
@@ -211,3 +211,33 @@ def test_names_in_a_zip_archive_are_utf8_with_or_without_its_flag(tmp_path):
   assert source.class_names == expected.class_names == ('café', '猫')
   assert [image.name for image in source.splits['train']] == names
   assert source.splits['train'][3].read() == expected.splits['train'][3].read()
+
+
+def test_an_archive_that_decompresses_without_end_is_refused(tmp_path, monkeypatch):
+  monkeypatch.setattr(inflation, 'FLOOR', 2000)
+  monkeypatch.setattr(image_archive, '_BLOCK_BYTES', 1000)
+  path = write_tar(tmp_path / 'x.tar.gz', {'a/1.png': bytes(10**6)}, 'w:gz')
+  with pytest.raises(DataError, match=r'x\.tar\.gz: .* out of all proportion'):
+    image_archive.open_archive(path)
+
+
+def test_a_member_of_a_zip_that_decompresses_without_end_is_refused(tmp_path, monkeypatch):
+  monkeypatch.setattr(inflation, 'FLOOR', 2000)
+  with zipfile.ZipFile(tmp_path / 'x.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
+    for name in ('a/1.png', 'b/1.png'):
+      archive.writestr(name, JPEGS[0] + bytes(10**6))
+  images = image_archive.open_archive(tmp_path / 'x.zip').splits['train']
+  with pytest.raises(DataError, match='out of all proportion'):
+    images[0].read()
+
+
+@pytest.mark.parametrize('size', [-1, 10**15])
+def test_a_member_of_a_size_that_cannot_be_is_refused(tmp_path, size):
+  path = write_tar(tmp_path / 'x.tar', {'a/1.png': JPEGS[0], 'b/1.png': JPEGS[1]})
+  content = bytearray(path.read_bytes())
+  member = tarfile.TarInfo('a/1.png')
+  member.size = size
+  content[:512] = member.tobuf(tarfile.GNU_FORMAT)
+  path.write_bytes(content)
+  with pytest.raises(DataError, match=r'x\.tar is '):
+    image_archive.open_archive(path)

@@ -136,3 +136,17 @@ def test_a_first_line_whose_image_is_missing_is_not_a_header_if_others_are_missi
   source = image_list.open_list(tmp_path / 'list.csv')
   assert len(source.splits['train']) == 2
   assert source.notes == ()
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    (f'a/1.png,cat\n"{"x" * 200_000}",dog\n', 'field larger than field limit'),
+    ('a/1.png,cat\nb\0.png,dog\n', 'line 2 has a path with a zero byte'),
+    (f'a/1.png,1\nb c/2.png,{"9" * 5000}\n', r'list\.csv: .* has 5000 characters'),
+  ],
+  ids=['long field', 'zero byte', 'long number'],
+)
+def test_hostile_lists_are_refused(tmp_path, text, message):
+  with pytest.raises(DataError, match=message):
+    open_text(tmp_path, text)

@@ -89,3 +89,28 @@ def test_validation_lists_that_do_not_match_the_files(tmp_path, name, text, mess
 def test_missing_folders(tmp_path):
   with pytest.raises(DataError, match='must have the folders train and val, or'):
     imagenet.open_imagenet(tmp_path)
+
+
+@pytest.mark.parametrize(
+  ('name', 'content', 'message'),
+  [
+    ('val.txt', b'val_1.JPEG \xff\n', 'is not UTF-8'),
+    ('LOC_val_solution.csv', b'ImageId,Label\nval_1,n01440764\n', 'PredictionString'),
+    ('LOC_val_solution.csv', b'ImageId,PredictionString\nval_1\n', 'a line for each image'),
+    ('LOC_val_solution.csv', b'ImageId,PredictionString\nval_1,\n', 'a line for each image'),
+    ('LOC_val_solution.csv', b'a,b\n' + b'x' * 200_000, 'field larger than field limit'),
+  ],
+)
+def test_damaged_lists_are_named(tmp_path, name, content, message):
+  root = make_folder(tmp_path)
+  (root / name).write_bytes(content)
+  with pytest.raises(DataError, match=f'{name}.*{message}'):
+    imagenet.open_imagenet(root)
+
+
+def test_a_damaged_list_of_words_is_named(tmp_path):
+  root = make_folder(tmp_path)
+  (root / 'val.txt').write_text(LISTS['val.txt'])
+  (root / 'synset_words.txt').write_bytes(b'n01440764 tench \xff\n')
+  with pytest.raises(DataError, match=r'synset_words\.txt is not UTF-8'):
+    imagenet.open_imagenet(root)

@@ -78,3 +78,9 @@ def test_a_single_array(tmp_path):
   np.save(tmp_path / 'x.npy', RGB)
   with pytest.raises(DataError, match='holds a single array'):
     npz_arrays.open_npz(tmp_path / 'x.npy')
+
+
+@pytest.mark.parametrize('names', [np.array(3), np.array([b'a']), np.array(['a']).view('>U1')])
+def test_class_names_that_are_no_texts_are_refused(tmp_path, names):
+  with pytest.raises(DataError, match=r'x\.npz, class_names: '):
+    open_arrays(tmp_path, images=RGB, labels=LABELS, class_names=names)

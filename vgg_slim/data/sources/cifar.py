@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vgg_slim.data.sources import inflation
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted
 
@@ -172,7 +173,9 @@ def _read_archive(path: pathlib.Path, versions: Sequence[_Version]) -> dict[str,
         name = pathlib.PurePosixPath(member.name).name
         if member.isfile() and name in wanted:
           stream = archive.extractfile(member)
-          contents[name] = stream.read() if stream else b''
+          contents[name] = inflation.read(stream, path.stat().st_size) if stream else b''
+  except DataError as error:
+    raise DataError(f'{path}, {name}: {error}') from error
   except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
     raise DataError(f'{path} cannot be read: {error}') from error
   return contents
@@ -274,8 +277,17 @@ def _encode(text: str, encoding: str) -> bytes:
   return text.encode('latin1')
 
 
-class _SafeUnpickler(pickle.Unpickler):
-  """Unpickler that never imports a module: every name it admits is a stand-in from this file."""
+class _SafeUnpickler(pickle._Unpickler):
+  """Unpickler that never imports a module: every name it admits is a stand-in from this file.
+
+  Python's own, not the one in C, which reserves whatever size the file declares.
+  """
+
+  dispatch = {
+    opcode: load
+    for opcode, load in pickle._Unpickler.dispatch.items()
+    if opcode not in b''.join((pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER))
+  }
 
   _ADMITTED = {
     ('numpy.core.multiarray', '_reconstruct'): _reconstruct,

@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 
+from vgg_slim.data.sources import inflation
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted
 
@@ -128,7 +129,11 @@ def _find(folder: pathlib.Path, name: str) -> pathlib.Path:
 
 def _read_bytes(path: pathlib.Path) -> bytes:
   try:
-    data = path.read_bytes()
-    return gzip.decompress(data) if path.suffix == '.gz' else data
+    if path.suffix != '.gz':
+      return path.read_bytes()
+    with gzip.open(path) as stream:
+      return inflation.read(stream, path.stat().st_size)
+  except DataError as error:
+    raise DataError(f'{path}: {error}') from error
   except (OSError, EOFError, zlib.error) as error:
     raise DataError(f'{path} cannot be read: {error}') from error

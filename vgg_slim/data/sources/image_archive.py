@@ -5,7 +5,6 @@ import functools
 import gzip
 import lzma
 import pathlib
-import shutil
 import struct
 import tarfile
 import tempfile
@@ -14,12 +13,13 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
-from vgg_slim.data.sources import class_layout, image_files
+from vgg_slim.data.sources import class_layout, image_files, inflation
 from vgg_slim.data.sources.image_files import HEAD_BYTES
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import image_formats
 
+_BLOCK_BYTES = 2**20
 _DEFLATED_HEAD = 4096  # compressed bytes that give at least HEAD_BYTES
 # First bytes of a file -> function that opens it for decompression.
 _COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
@@ -135,8 +135,13 @@ def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
   # Deleted when the last of the images that refer to it is.
   temporary_file = tempfile.NamedTemporaryFile(prefix='vgg_slim-', suffix='.tar')  # noqa: SIM115
   try:
+    compressed = path.stat().st_size
     with reader(path, 'rb') as stream:
-      shutil.copyfileobj(stream, temporary_file)
+      while block := stream.read(_BLOCK_BYTES):
+        temporary_file.write(block)
+        inflation.check(temporary_file.tell(), compressed)
+  except DataError as error:
+    raise DataError(f'{path}: {error}') from error
   except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
     raise DataError(f'{path} cannot be decompressed: {error}.') from error
   temporary_file.flush()
@@ -145,11 +150,14 @@ def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
 
 def _tar_members(path: pathlib.Path, plain: pathlib.Path) -> Iterator[Entry]:
   """Yields the name of each file, and its position if it is a regular file; folders as names/."""
+  size = plain.stat().st_size
   try:
     with tarfile.open(plain, 'r:') as archive:
       for member in archive:
         is_regular = member.isreg() and not member.issparse()
         name = f'{member.name}/' if member.isdir() else member.name
+        if is_regular and not 0 <= member.size <= size - member.offset_data:
+          raise DataError(f'{path} is damaged: the size of {member.name!r} is {member.size}.')
         yield name, Member(member.offset_data, member.size) if is_regular else None
       _check_end(path, plain, archive.offset)
   except tarfile.TarError as error:
@@ -246,7 +254,7 @@ def _read_member(path: str, member: Member) -> bytes:
     data = stream.read(member.size)
   if member.is_deflated:
     try:
-      data = _inflater().decompress(data)
+      data = inflation.inflate(data)
     except zlib.error as error:
       raise OSError(f'its compressed bytes are damaged: {error}') from error
   if member.checksum is not None and zlib.crc32(data) != member.checksum:

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vgg_slim.data.labels import check_class_names
 from vgg_slim.data.sources import image_files, split_names
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
 from vgg_slim.errors import DataError
@@ -52,6 +53,10 @@ def open_list(path: pathlib.Path) -> Source:
     first, name = moved[0]
     notes.append(f'{counted(len(moved), "file")} found by name, such as {first} as {name}.')
   labels = {row.label for row in rows}
+  try:
+    check_class_names(sorted(labels))
+  except DataError as error:
+    raise DataError(f'{path}: {error}') from error
   class_names = tuple(sorted(labels, key=int if all(map(str.isdecimal, labels)) else None))
   if len(class_names) < 2:
     raise DataError(f'{path} must contain at least two classes, found {", ".join(class_names)}.')
@@ -108,7 +113,10 @@ def _read_rows(path: pathlib.Path, files: _Files, notes: list[str]) -> list[_Row
     lines = path.read_text(encoding='utf-8-sig').splitlines()
   except UnicodeDecodeError as error:
     raise DataError(f'{path} is not UTF-8 text: {error}.') from error
-  numbered = [(n, fields) for n, fields in enumerate(_split(lines), start=1) if fields]
+  try:
+    numbered = [(n, fields) for n, fields in enumerate(_split(lines), start=1) if fields]
+  except csv.Error as error:
+    raise DataError(f'{path} is not a list of images: {error}.') from error
   if not numbered:
     raise DataError(f'{path} has no lines.')
   columns = _header(numbered[0][1])
@@ -125,6 +133,8 @@ def _read_rows(path: pathlib.Path, files: _Files, notes: list[str]) -> list[_Row
     row = _Row(number, values['path'], values['label'], values.get('split', ''))
     if not row.path or not row.label:
       problems.append(f'line {number} needs a path and a label')
+    elif '\0' in row.path:
+      problems.append(f'line {number} has a path with a zero byte')
     elif _split_of(row) is None:
       problems.append(
         f'line {number} has the unknown split {row.split!r}, expected {split_names.EXAMPLES}'

@@ -94,10 +94,15 @@ def _read_validation(
 
 def _read_list(path: pathlib.Path, names: list[str], synsets: tuple[str, ...]) -> dict[str, str]:
   """Reads a list of validation labels; returns the synset of each file name."""
-  lines = [line for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
+  lines = [line for line in _read_lines(path) if line.strip()]
   if path.suffix == '.csv':
-    rows = csv.DictReader(lines)
-    return {f'{row["ImageId"]}.JPEG': row['PredictionString'].split()[0] for row in rows}
+    try:
+      rows = csv.DictReader(lines)
+      return {f'{row["ImageId"]}.JPEG': row['PredictionString'].split()[0] for row in rows}
+    except (csv.Error, KeyError, AttributeError, IndexError) as error:
+      raise DataError(
+        f'{path}: expected ImageId,PredictionString and a line for each image: {error}.'
+      ) from error
   fields = [line.split() for line in lines]
   if all(len(row) == 1 for row in fields):
     if len(fields) != len(names):
@@ -109,6 +114,13 @@ def _read_list(path: pathlib.Path, names: list[str], synsets: tuple[str, ...]) -
   if wrong:
     raise DataError(f'{path}: expected a file and its class on each line, got {wrong[0]!r}.')
   return {name: _synset(path, value, synsets) for name, value in fields}
+
+
+def _read_lines(path: pathlib.Path) -> list[str]:
+  try:
+    return path.read_text(encoding='utf-8').splitlines()
+  except UnicodeDecodeError as error:
+    raise DataError(f'{path} is not UTF-8 text: {error}.') from error
 
 
 def _synset(path: pathlib.Path, value: str, synsets: tuple[str, ...]) -> str:
@@ -125,6 +137,6 @@ def _with_words(root: pathlib.Path, synsets: tuple[str, ...]) -> tuple[str, ...]
   path = next((root / name for name in _WORDS_FILES if (root / name).is_file()), None)
   if path is None:
     return synsets
-  lines = path.read_text(encoding='utf-8').splitlines()
+  lines = _read_lines(path)
   words = {line.split(' ', 1)[0]: line.strip() for line in lines}
   return tuple(words.get(synset, synset) for synset in synsets)

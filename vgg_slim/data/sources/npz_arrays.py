@@ -50,7 +50,10 @@ def open_npz(path: pathlib.Path) -> Source:
     for name, (images, labels) in splits.items()
   }
   if _CLASS_NAMES in arrays:
-    class_names = tuple(str(name) for name in arrays[_CLASS_NAMES].tolist())
+    try:
+      class_names = tuple(array_archives.texts(arrays[_CLASS_NAMES]))
+    except ValueError as error:
+      raise DataError(f'{path}, {_CLASS_NAMES}: {error}.') from error
   else:
     class_names, splits = classes_of(splits)
   # Gray arrays are mostly digits and letters, as in MNIST.
