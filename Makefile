@@ -53,8 +53,8 @@ kills: venv  ## kill training at random moments, compare its ends; KILLS=80 SEED
 	$(RUN) tests.kills --kills=$(KILLS) --seed=$(SEED) $(ARGS)
 
 .PHONY: fuzz
-fuzz: venv  ## feed damaged files to the readers of our own formats; EXECUTIONS=20000 SEED=0
-	$(RUN) tests.fuzz --executions=$(EXECUTIONS) --seed=$(SEED) $(ARGS)
+fuzz: venv  ## feeds damaged files to every reader; EXECUTIONS=20000 SEED=0, SECONDS=60 for each
+	$(RUN) tests.fuzz --executions=$(EXECUTIONS) --seed=$(SEED) $(if $(SECONDS),--seconds=$(SECONDS)) $(ARGS)
 
 .PHONY: lint
 lint: venv buildifier  ## runs ruff, mypy, import-linter and buildifier; changes nothing
