@@ -31,7 +31,8 @@ def make_readers(folder: pathlib.Path) -> dict[str, Reader]:
   """Writes an honest checkpoint into `folder`; returns the readers of its files by name."""
   prefix = str(folder / 'model.ckpt-1')
   v1 = str(folder / 'v1.ckpt')
-  subprocess.run([sys.executable, '-c', _WRITE, prefix, v1], check=True, capture_output=True)
+  command = [sys.executable, '-c', _WRITE, prefix, v1]
+  subprocess.run(command, check=True, capture_output=True, timeout=300)
   in_table = damage.either(damage.of_bytes, containers.in_table(damage.of_bytes))
   read = functools.partial(_read, prefix)
   return {
