@@ -4,6 +4,7 @@ Each of them combines modules that can also be used on their own. `import vgg_sl
 this module; the first use of a name does, which loads TensorFlow.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -22,9 +23,9 @@ from vgg_slim.evaluation.results import EvalResult
 from vgg_slim.evaluation.views import WHOLE
 from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.nets.registry import build
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import loop
 from vgg_slim.training.cluster import Cluster
-from vgg_slim.training.hooks.progress import Reporter
 from vgg_slim.training.loop import TrainResult
 
 __all__ = ['Evaluator', 'Inference', 'Predictor', 'Training', 'build', 'load', 'train']
@@ -185,6 +186,7 @@ def train(
   validation_batch_size: int = 64,
   cluster: Cluster | None = None,
   quiet: bool = False,
+  reporter: Reporter | None = None,
 ) -> TrainResult:
   """Trains a network, or resumes the run in `train_dir`, and validates it after every epoch.
 
@@ -215,6 +217,7 @@ def train(
     validation_batch_size: number of images per batch in the validation.
     cluster: workers that train together, or None for this process alone.
     quiet: whether only the end of each epoch is printed.
+    reporter: receiver of the progress, instead of standard output; `quiet` is that of the reporter.
 
   Raises:
     ConfigError: the data set in `config.data_dir` is not the one that `config` was made for.
@@ -224,7 +227,7 @@ def train(
   if not train_dir:
     raise ConfigError('train_dir must not be empty.')
   sessions.configure(config.runtime)
-  reporter = Reporter(sys.stdout, quiet)
+  reporter = reporter or Reporter(sys.stdout, quiet)
   manifest = manifests.read_manifest(config.data_dir)
   if manifest.fingerprint != config.data_fingerprint:
     raise ConfigError(
@@ -246,8 +249,9 @@ def train(
   with runner.Evaluator(config, config.data_dir, manifest, central_crops) as evaluator:
     validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
     summarize = validator.summarize if config.run.image_summary_every_steps else None
+    evaluate = functools.partial(validator.run, progress=reporter.part)
     return loop.run_training(
-      config, manifest, train_dir, validator.run, reporter, cluster, summarize, overwrite
+      config, manifest, train_dir, evaluate, reporter, cluster, summarize, overwrite
     )
 
 

@@ -43,8 +43,8 @@ def test_a_folder_of_images_end_to_end(tmp_path):
   assert '25 images of 2 classes in ' in run.stdout
   assert "Next: tools/train --data_dir='my data/photos'" in run.stdout
   last = run.stderr.splitlines()[-1]  # preceded by one line every five seconds
-  assert last.startswith('Converting: 25 of 25 images, ')
-  rate = last.split(', ')[1]
+  assert last.startswith('Converting  100%  25/25 images  ')
+  rate = last.split('  ')[3]
   assert rate in run.stdout
 
 

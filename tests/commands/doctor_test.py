@@ -8,8 +8,8 @@ import pytest
 
 from tests.testing import make_data_set, own_flags, run_tool, thin_model, train_config
 from vgg_slim.commands import invocation
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import loop
-from vgg_slim.training.hooks import progress
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--fc_units=32', '--pixel_scale=0.015625')
 
@@ -44,7 +44,7 @@ def test_every_check_of_a_sound_run_passes(doctor, made, tmp_path, capsys):
 def test_a_run_that_has_begun_is_checked_and_left_unchanged(doctor, made, tmp_path, capsys):
   data_dir, manifest = made
   config = train_config(data_dir, manifest, max_steps=1)
-  loop.run_training(config, manifest, 'run', None, progress.Reporter(io.StringIO()))
+  loop.run_training(config, manifest, 'run', None, Reporter(io.StringIO()))
   before = sorted(path.name for path in (tmp_path / 'run').iterdir())
   assert run_tool(doctor, '--train_dir=run', '--thorough') == 0
   lines = capsys.readouterr().out.splitlines()
@@ -57,7 +57,7 @@ def test_a_run_that_has_begun_is_checked_and_left_unchanged(doctor, made, tmp_pa
 def test_failed_checks_are_lines_and_exit_code_1(doctor, made, tmp_path, capsys):
   data_dir, manifest = made
   begun = train_config(data_dir, manifest, max_steps=1)
-  loop.run_training(begun, manifest, 'run', None, progress.Reporter(io.StringIO()))
+  loop.run_training(begun, manifest, 'run', None, Reporter(io.StringIO()))
   other, _ = make_data_set(tmp_path / 'other', num_classes=3)
   assert run_tool(doctor, '--train_dir=run', f'--data_dir={other}') == 1
   output, error = capsys.readouterr()

@@ -1,4 +1,5 @@
 import errno
+import json
 import logging
 import os
 import signal
@@ -105,6 +106,57 @@ def test_help_warnings_and_errors_name_the_commands_that_exist_here(capsys, monk
   assert capsys.readouterr().err == (
     'invocation_test: warning: Run vgg-slim-doctor.\n'
     'invocation_test: error: Run vgg-slim-convert-to-tfrecord.\n'
+  )
+
+
+def json_lines(text):
+  return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_program_gets_only_json_on_standard_output(capsys):
+  def say():
+    print('a', 'table', end='\n\n')
+
+  command = types.SimpleNamespace(main=say, __name__='train')
+  assert run_tool(command, '--progress=json') == 0
+  assert json_lines(capsys.readouterr().out) == [
+    {'event': 'message', 'text': 'a table'},
+    {'event': 'end', 'exit_code': 0},
+  ]
+  assert run_tool(command) == 0
+  assert capsys.readouterr().out == 'a table\n\n'
+
+
+def test_a_program_is_told_how_a_command_failed(capsys):
+  assert run_tool(THIS, '--progress=json', '--invocation_test_side=17') == 2
+  captured = capsys.readouterr()
+  assert json_lines(captured.out) == [
+    {'event': 'error', 'text': 'momentum must be in [0, 1).'},
+    {'event': 'end', 'exit_code': 2},
+  ]
+  assert captured.err == 'invocation_test: error: momentum must be in [0, 1).\n'
+
+
+def test_a_bug_ends_json_too(capsys):
+  def fail():
+    raise RuntimeError
+
+  with pytest.raises(RuntimeError):
+    run_tool(types.SimpleNamespace(main=fail, __name__='train'), '--progress=json')
+  assert json_lines(capsys.readouterr().out) == [{'event': 'end', 'exit_code': 1}]
+
+
+def test_quiet_and_json_exclude_each_other(capsys):
+  assert run_tool(THIS, '--progress=json', '--quiet') == 2
+  assert 'give either --quiet or --progress=json.' in capsys.readouterr().err
+
+
+def test_errors_fit_the_terminal(capsys, monkeypatch):
+  monkeypatch.setenv('COLUMNS', '40')
+  monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+  assert run_tool(THIS, '--invocation_test_side=15') == 2
+  assert capsys.readouterr().err == (
+    'invocation_test: error: --output=x:\n  there is no folder y.\n'
   )
 
 

@@ -1,8 +1,11 @@
+import contextlib
 import io
+import json
 
 import pytest
 from absl.testing import flagsaver
 
+from vgg_slim import reporting
 from vgg_slim.commands import progress
 
 
@@ -20,9 +23,9 @@ def test_lines_are_printed_every_few_seconds_and_at_the_end(monkeypatch):
       now[0] += 1
       report(10 * done, 120)
   assert stream.getvalue().splitlines() == [
-    'Converting: 50 of 120 images, 10 images/s, 7 s left',
-    'Converting: 100 of 120 images, 10 images/s, 2 s left',
-    'Converting: 120 of 120 images, 10 images/s, 0 s left',
+    'Converting   42%   50/120 images  10 images/s  ETA 0:07',
+    'Converting   83%  100/120 images  10 images/s  ETA 0:02',
+    'Converting  100%  120/120 images  10 images/s  ETA 0:00',
   ]
 
 
@@ -35,36 +38,72 @@ def test_work_of_an_earlier_process_does_not_count_in_the_rate(monkeypatch):
       now[0] += 1
       report(done, 9_200)
   assert (
-    stream.getvalue().splitlines()[0] == 'Converting: 9005 of 9200 images, 1 images/s, 195 s left'
+    stream.getvalue().splitlines()[0]
+    == 'Converting   98%  9005/9200 images  1.0 images/s  ETA 3:15'
   )
 
 
-def test_a_bar_starts_where_resumed_work_does(monkeypatch):
+def test_a_terminal_shows_one_line_that_is_overwritten(monkeypatch):
+  monkeypatch.setenv('COLUMNS', '80')
   now = [100.0]
-  monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
-  bars = []
-  make = progress.progress.Progress
-
-  def keep(*columns, **options):
-    bars.append(make(*columns, get_time=lambda: now[0], **options))
-    return bars[0]
-
-  monkeypatch.setattr(progress.progress, 'Progress', keep)
-  with progress.show('Converting', stream=Terminal()) as report:
-    for done in range(9_001, 9_021):
-      now[0] += 1
-      report(done, 9_200)
-    assert bars[0].tasks[0].speed == pytest.approx(1, rel=0.1)
-    assert bars[0].tasks[0].completed == 9_020
-
-
-def test_a_terminal_gets_a_bar():
+  monkeypatch.setattr(reporting.time, 'monotonic', lambda: now[0])
   stream = Terminal()
   with progress.show('Reading', unit='rows', stream=stream) as report:
     for done in range(1, 4):
+      now[0] += 1
       report(done, 3)
-  assert 'Reading' in stream.getvalue()
-  assert '3/3' in stream.getvalue()
+  shown = [text.strip() for text in stream.getvalue().split('\r')]
+  assert shown == [
+    'Reading ...',
+    'Reading   33%  1/3 rows',
+    'Reading   67%  2/3 rows  1.0 rows/s  ETA 0:01',
+    'Reading  100%  3/3 rows  1.0 rows/s  ETA 0:00',
+  ]
+
+
+def test_a_plain_terminal_gets_lines():
+  stream = Terminal()
+  with (
+    flagsaver.flagsaver(progress='plain'),
+    progress.show('Reading', unit='rows', stream=stream) as report,
+  ):
+    report(3, 3)
+  assert stream.getvalue() == 'Reading  100%  3/3 rows\n'
+
+
+def test_a_program_gets_objects(monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(reporting.time, 'monotonic', lambda: now[0])
+  output = io.StringIO()
+  with contextlib.redirect_stdout(reporting.JsonStream(output)):
+    with progress.show('Converting', total=10) as report:
+      for done in (1, 4, 10):
+        now[0] += 2
+        report(done, 10)
+    progress.say('Done.')
+  first, *reports, last = [json.loads(line) for line in output.getvalue().splitlines()]
+  assert first == {'event': 'phase', 'phase': 'Converting'}
+  assert last == {'event': 'message', 'text': 'Done.'}
+  assert [(r['step'], r['images_per_second'], r['eta_seconds']) for r in reports] == [
+    (1, None, None),
+    (4, 0.75, 8.0),
+    (10, 1.5, 0.0),
+  ]
+  assert {(r['event'], r['phase'], r['total'], r['unit']) for r in reports} == {
+    ('progress', 'Converting', 10, 'images')
+  }
+
+
+@pytest.mark.parametrize('columns', [60, 80, 120, 200])
+def test_a_line_fits_the_terminal_and_no_number_is_cut(columns):
+  numbers = ('Evaluating resnet_v1_101', 1234567, 12345678, 'crops', 12345.0)
+  text = progress.format_line(*numbers, width=columns - 1)
+  assert len(text) < columns
+  assert text.startswith('Evaluating resnet_v1_101 ')
+  assert ' 1234567/12345678 crops' in text
+  assert text.endswith('ETA 15:00')
+  assert ('12345 crops/s' in text) == (columns >= 80)
+  assert ('10%' in text) == (columns >= 80)
 
 
 def test_with_a_total_the_rate_counts_preparations(monkeypatch):
@@ -76,15 +115,10 @@ def test_with_a_total_the_rate_counts_preparations(monkeypatch):
     report(10, 20)  # an earlier process did these
     now[0] += 2
     report(20, 20)
-  assert stream.getvalue().splitlines() == ['Converting: 20 of 20 images, 2 images/s, 0 s left']
+  assert stream.getvalue().splitlines() == [
+    'Converting  100%  20/20 images  2.0 images/s  ETA 0:00'
+  ]
   assert (report.rate, report.seconds, report.before) == (2, 5, 10)
-
-
-def test_a_bar_has_its_total_before_the_first_call():
-  stream = Terminal()
-  with progress.show('Converting', stream=stream, total=20):
-    pass
-  assert '0/20' in stream.getvalue()
 
 
 def test_an_error_passes_through():
@@ -116,4 +150,4 @@ def test_work_done_in_one_piece_has_no_rate():
   stream = io.StringIO()
   with progress.show('Predicting', stream=stream) as report:
     report(1, 1)
-  assert stream.getvalue() == 'Predicting: 1 of 1 images\n'
+  assert stream.getvalue() == 'Predicting  100%  1/1 images\n'

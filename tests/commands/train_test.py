@@ -4,6 +4,7 @@ Importing another tool here would define flags of the same names again.
 """
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,25 @@ def test_a_run_learns_and_prints_the_next_commands(data_dir, tmp_path, capsys):
   assert {'accuracy', 'confusion'} <= shown
   # The classes are two colors, which any network that learns at all gets right.
   assert (last['step'], last['validation_accuracy']) == ('60', '1')
+
+
+def test_a_program_can_follow_a_run(data_dir, capsys):
+  arguments = ('--data_dir=data', '--train_dir=run', *SMALL, '--log_every_steps=2')
+  assert run_tool(train, *arguments, '--progress=json') == 0
+  events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+  progressed = [each for each in events if each.get('phase') == 'training']
+  assert [(each['step'], each['total']) for each in progressed] == [(2, 6), (4, 6), (6, 6)]
+  assert progressed[0]['images_per_second'] > 0
+  assert progressed[0]['eta_seconds'] > 0
+  assert [each['step'] for each in events if each['event'] == 'saved'] == [4, 6]
+  epochs = [each for each in events if each['event'] == 'epoch']
+  assert [each['step'] for each in epochs] == [4, 6]
+  assert 0 <= epochs[0]['validation_accuracy'] <= 1
+  assert [each['phase'] for each in events if each['event'] == 'phase'] == [
+    *('reading', 'building', 'starting', 'first step'),
+    *('saving', 'validating', 'saving', 'validating'),
+  ]
+  assert events[-1] == {'event': 'end', 'exit_code': 0}
 
 
 @pytest.mark.parametrize(

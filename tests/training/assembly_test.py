@@ -5,9 +5,9 @@ import pytest
 from tests.testing import graph_session, make_data_set, thin_model, train_config
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import assembly
 from vgg_slim.training.distribution import Distribution
-from vgg_slim.training.hooks.progress import Reporter
 from vgg_slim.training.starts import Start
 
 

@@ -13,8 +13,8 @@ from tests.testing import make_data_set, thin_model, train_config
 from vgg_slim.compat import tf
 from vgg_slim.configs import config
 from vgg_slim.errors import CheckpointError, ConfigError, DataError, TrainingError
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import loop
-from vgg_slim.training.hooks.progress import Reporter
 
 
 @dataclasses.dataclass

@@ -21,8 +21,8 @@ from vgg_slim.evaluation import results, runner, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import specs
 from vgg_slim.preprocessing import test_scales
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import loop
-from vgg_slim.training.hooks import progress
 
 
 class Recipe(NamedTuple):
@@ -92,7 +92,7 @@ def run_all(
     scale = f'{small.train_scale_min} to {small.train_scale_max}'
     report(f'{i} of {len(settings)}: {trained.net.model}, S = {scale} px')
     train_dir = os.path.join(folder, '_'.join(map(str, setting)))
-    quiet = progress.Reporter(io.StringIO())
+    quiet = Reporter(io.StringIO())
     result = loop.run_training(trained, manifest, train_dir, None, quiet)
     if result.stopped_by:
       raise TrainingError(

@@ -235,7 +235,7 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
   earlier = f' ({meter.before} of them earlier)' if meter.before else ''
   print(
     f'{counted(total, "image")} of {counted(result.num_classes, "class")}{earlier} in '
-    f'{meter.seconds:.1f} s, {meter.rate:.0f} images/s, written to {output_dir}.'
+    f'{meter.seconds:.1f} s, {progress.format_rate(meter.rate)}, written to {output_dir}.'
   )
   duplicates = audit_files.find_duplicate_problems(output_dir)
   for warning in (*class_balance.find_problems(result), *duplicates):

@@ -64,10 +64,10 @@ def _describe(flag: flags.Flag, width: int) -> Iterator[str]:
 def _default(flag: flags.Flag) -> str:
   """Returns the default as users write it; empty where there is none."""
   if flag.boolean:
-    return {True: 'on', False: 'off'}.get(flag.default, '')
+    return {True: 'on', False: 'off', None: ''}[flag.default]
   if flag.default in (None, '', []):
     return ''
-  return flag.default_as_str.strip("'")
+  return str(flag.default_as_str).strip("'")
 
 
 def _wrap_docstring(text: str, width: int) -> Iterator[str]:
@@ -86,7 +86,8 @@ def _wrap_docstring(text: str, width: int) -> Iterator[str]:
 
 
 def _wrap_item(item: str, width: int) -> list[str]:
-  column = len(re.search(r'\n( +)', item)[1]) if '\n' in item else 0
+  later = re.search(r'\n( +)', item)
+  column = len(later[1]) if later else 0
   term, meaning = item[:column], re.sub(r'\n +', ' ', item[column:])
   return _wrap_prose(meaning, width, term, ' ' * column)
 

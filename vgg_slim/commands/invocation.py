@@ -6,6 +6,7 @@ command is worth running again, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
+import functools
 import importlib
 import inspect
 import logging
@@ -17,15 +18,17 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from absl import flags
 
 import vgg_slim
-from vgg_slim import wording
+from vgg_slim import terminal, wording
 from vgg_slim.commands import flag_files, help_text, installation, unknown_flags
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line, shortened
 from vgg_slim.quiet_import import quiet_import
+from vgg_slim.reporting import JsonStream
 
 
 @contextlib.contextmanager
@@ -103,13 +106,43 @@ def run(
   if positional and not takes_arguments:
     # Otherwise `--random_flip false` would mean --random_flip=true, with `false` left over.
     _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
+  if common_flags.is_quiet() and common_flags.progress_format() == common_flags.JSON:
+    _fail(name, 'give either --quiet or --progress=json.', 2)
   _prepare_tensorflow()
   _show_warnings(name)
-  if not common_flags.is_quiet():
-    for note in notes:
-      print(note)
+  with _output():
+    if not common_flags.is_quiet():
+      for note in notes:
+        print(note)
+    _call(
+      name,
+      functools.partial(main, *([command] if takes_command else [positional] * takes_arguments)),
+    )
+
+
+@contextlib.contextmanager
+def _output() -> Iterator[None]:
+  """With --progress=json, makes all output JSON, whose last object has the exit code."""
+  if common_flags.progress_format() != common_flags.JSON:
+    yield
+    return
+  stream = JsonStream(sys.stdout)
+  code: object = 1  # that of a traceback
   try:
-    main(*([command] if takes_command else [positional] * takes_arguments))
+    with contextlib.redirect_stdout(stream):
+      yield
+  except SystemExit as end:
+    code = end.code
+    raise
+  finally:
+    stream.finish()
+    stream.event('end', exit_code=code)
+
+
+def _call(name: str, main: Callable[[], None]) -> NoReturn:
+  """Calls `main` and exits; errors become a line and an exit code."""
+  try:
+    main()
   except WorkerLostError as error:
     _fail(name, _one_line(error), os.EX_TEMPFAIL)
   except ConfigError as error:  # nothing but flags makes a config here
@@ -200,18 +233,21 @@ def _show_warnings(name: str) -> None:
 
 
 class _LocalFormatter(logging.Formatter):
-  """Names commands as they are called here."""
+  """Names commands as they are called here, and fits lines to the terminal."""
 
   def format(self, record: logging.LogRecord) -> str:
-    return installation.localize(wording.printable(shortened(super().format(record))))
+    text = installation.localize(wording.printable(shortened(super().format(record))))
+    return terminal.fold(text, sys.stderr)
 
 
 def _one_line(error: Exception) -> str:
   return installation.localize(wording.printable(one_line(error)))
 
 
-def _fail(name: str, message: str, code: int) -> None:
+def _fail(name: str, message: str, code: int) -> NoReturn:
   if common_flags.is_verbose() and sys.exc_info()[0]:
     traceback.print_exc()
-  print(f'{name}: error: {message}', file=sys.stderr)
+  if isinstance(sys.stdout, JsonStream):
+    sys.stdout.event('error', text=message)
+  print(terminal.fold(f'{name}: error: {message}', sys.stderr), file=sys.stderr)
   sys.exit(code)

@@ -1,6 +1,7 @@
-"""Progress of long work on stderr: a bar on terminals, a line every few seconds elsewhere.
+"""Progress of long work, in the format of --progress: for people on stderr, or JSON on stdout.
 
-With --quiet neither is shown.
+On terminals it is one line that is overwritten, elsewhere a line every few seconds. With --quiet
+neither is shown.
 """
 
 import contextlib
@@ -9,11 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from rich import console, progress
-
 from vgg_slim.commands.flags import common_flags
+from vgg_slim.reporting import JsonReporter, JsonStream, Reporter, every, format_duration
 
 _SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_EVENTS = 1.0
 _SECONDS_BETWEEN_REDRAWS = 0.1
 
 ProgressFn = Callable[[int, int], None]
@@ -62,10 +63,22 @@ class Meter:
     return (self._done - self.before) / self.seconds if has_begun else 0.0
 
 
+def reporter(stream: TextIO | None = None) -> Reporter:
+  """Returns what reports to the user, or to a program with --progress=json.
+
+  Args:
+    stream: stream for people; stdout by default.
+  """
+  if isinstance(sys.stdout, JsonStream):
+    return JsonReporter(sys.stdout)
+  is_plain = common_flags.progress_format() == common_flags.PLAIN
+  return Reporter(sys.stdout if stream is None else stream, common_flags.is_quiet(), is_plain)
+
+
 def say(text: str) -> None:
   """Prints a report of the work, unless --quiet hides it."""
   if not common_flags.is_quiet():
-    print(text)
+    reporter().line(text)
 
 
 @contextlib.contextmanager
@@ -84,78 +97,82 @@ def show(
     total: number of things to do, if it is known. The rate is then measured from now on, with all
       preparations, otherwise from the first call on.
   """
-  stream = sys.stderr if stream is None else stream
   began = None if total is None else time.monotonic()
-  if common_flags.is_quiet():
-    yield Meter(lambda done, total: None, began)
-  elif stream.isatty():
-    with _show_bar(description, unit, stream, began, total) as meter:
-      yield meter
-  else:
-    yield _print_lines(description, unit, stream, began)
-
-
-@contextlib.contextmanager
-def _show_bar(
-  description: str, unit: str, stream: TextIO, began: float | None, total: int | None
-) -> Iterator[Meter]:
-  is_due = _every(_SECONDS_BETWEEN_REDRAWS)
-
-  def draw(done: int, total: int) -> None:
-    if bar.tasks[0].total is None or done == meter.before:
-      bar.reset(task, completed=done, total=total)
-    elif is_due() or done == total:
-      bar.update(task, completed=done)
-
-  meter = Meter(draw, began)
-  columns = (
-    progress.TextColumn('{task.description}'),
-    progress.BarColumn(),
-    progress.MofNCompleteColumn(),
-    _RateColumn(meter, unit),
-    progress.TimeRemainingColumn(),
+  target = reporter(sys.stderr if stream is None else stream)
+  is_json = isinstance(target, JsonReporter)
+  is_due = every(
+    _SECONDS_BETWEEN_EVENTS
+    if is_json
+    else _SECONDS_BETWEEN_REDRAWS
+    if target.on_terminal
+    else _SECONDS_BETWEEN_LINES
   )
-  with progress.Progress(*columns, console=console.Console(file=stream)) as bar:
-    task = bar.add_task(description, total=total)
-    yield meter
-
-
-def _print_lines(description: str, unit: str, stream: TextIO, began: float | None) -> Meter:
-  is_due = _every(_SECONDS_BETWEEN_LINES)
 
   def draw(done: int, total: int) -> None:
-    if is_due() or done == total:
-      text = f'{description}: {done} of {total} {unit}'
-      if meter.rate:
-        text += f', {meter.rate:.0f} {unit}/s, {(total - done) / meter.rate:.0f} s left'
-      print(text, file=stream, flush=True)
+    if not is_due() and done != total:
+      return
+    if is_json:
+      _report(target, meter, description, done, total, unit)
+      return
+    text = format_line(description, done, total, unit, meter.rate, target.width)
+    if target.on_terminal and done != total:
+      target.status(text)
+    else:
+      target.progress(text)
 
   meter = Meter(draw, began)
-  return meter
+  target.phase(description, description, is_brief=True)
+  try:
+    yield meter
+  finally:
+    target.clear()
 
 
-class _RateColumn(progress.ProgressColumn):
-  """Units per second; empty until something is done."""
+def _report(
+  target: Reporter, meter: Meter, description: str, done: int, total: int, unit: str
+) -> None:
+  rate = meter.rate or None
+  target.event(
+    'progress',
+    phase=description,
+    step=done,
+    total=total,
+    unit=unit,
+    **{f'{unit}_per_second': rate},
+    eta_seconds=(total - done) / rate if rate else None,
+  )
 
-  def __init__(self, meter: Meter, unit: str):
-    super().__init__()
-    self._meter = meter
-    self._unit = unit
 
-  def render(self, task: progress.Task) -> str:
-    return f'{self._meter.rate:.0f} {self._unit}/s' if self._meter.rate else ''
+def format_rate(rate: float, unit: str = 'images') -> str:
+  """Formats things per second like '9.5 images/s' or '120 images/s'."""
+  return f'{rate:.{1 if rate < 10 else 0}f} {unit}/s'
 
 
-def _every(seconds: float) -> Callable[[], bool]:
-  """Returns a function that is true at most once every `seconds`, and not before `seconds`."""
-  due = time.monotonic() + seconds
+def format_line(description: str, done: int, total: int, unit: str, rate: float, width: int) -> str:
+  """Returns a line of progress; percentage, rate and ETA are left out, in this order, if need be.
 
-  def is_due() -> bool:
-    nonlocal due
-    now = time.monotonic()
-    if now < due:
-      return False
-    due = now + seconds
-    return True
-
-  return is_due
+  Args:
+    description: name of the work.
+    done: number of things that are done.
+    total: number of things to do.
+    unit: plural of what is counted.
+    rate: number of things per second; 0 if it is not known yet.
+    width: largest number of characters.
+  """
+  fields = {
+    'description': description,
+    'percentage': f'{done / total if total else 1:4.0%}',
+    'count': f'{done:{len(str(total))}d}/{total} {unit}',
+  }
+  if rate:
+    fields |= {
+      'rate': format_rate(rate, unit),
+      'eta': f'ETA {format_duration((total - done) / rate)}',
+    }
+  for dropped in ('', 'percentage', 'rate', 'eta'):
+    fields.pop(dropped, None)
+    for gap in ('  ', ' '):
+      line = gap.join(fields.values())
+      if len(line) <= width:
+        return line
+  return line

@@ -31,9 +31,10 @@ from vgg_slim.commands import (
   interruption,
   invocation,
   phases,
+  progress,
   run_plan,
 )
-from vgg_slim.commands.flags import checkpoint_flags, common_flags, config_flags
+from vgg_slim.commands.flags import checkpoint_flags, config_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
@@ -160,9 +161,8 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   output_files.check_outputs(folders={'--train_dir': train_dir})
   invocation.load_tensorflow()
   from vgg_slim import api
-  from vgg_slim.training.hooks import progress
 
-  reporter = progress.Reporter(sys.stdout, common_flags.is_quiet())
+  reporter = progress.reporter()
   train = manifest.split('train')
   reporter.line(
     f'{config.net.model} at {config.net.image_size} px on '
@@ -182,7 +182,7 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     overwrite=_OVERWRITE.value,
     validation_batch_size=_VALIDATION_BATCH_SIZE.value,
     cluster=workers,
-    quiet=common_flags.is_quiet(),
+    reporter=reporter,
   )
 
 

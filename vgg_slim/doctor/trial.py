@@ -20,8 +20,8 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import VggSlimError
 from vgg_slim.nets.summary import format_bytes
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import history, loop, preflight
-from vgg_slim.training.hooks import progress
 from vgg_slim.wording import counted, listed
 
 _BATCH_SIZE = 2  # of the dry step: batch norm needs more than one image
@@ -102,7 +102,7 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
   # Some schedules need validation results; a real validation would score a whole split.
   validation = SimpleNamespace(loss=chance, top_1_accuracy=0.0)
   evaluate_fn = (lambda _: validation) if 'validation' in manifest.splits else None
-  silent = progress.Reporter(io.StringIO())
+  silent = Reporter(io.StringIO())
   started = time.monotonic()
   with tempfile.TemporaryDirectory(prefix='.doctor-', dir=folder) as train_dir:
     try:

@@ -12,7 +12,7 @@ from vgg_slim.evaluation import class_scores, outputs, results
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.results import EvalResult, Line
-from vgg_slim.evaluation.runner import Evaluator
+from vgg_slim.evaluation.runner import Evaluator, Progress
 
 _NUM_ERRORS = 9  # a grid of three by three
 _TILE_SIDE = 160  # pixels
@@ -40,9 +40,9 @@ class Validator:
     self._classes, self._shards = classes, shards
     self._line: Line  # of the last `run`
 
-  def run(self, checkpoint: str) -> EvalResult:
-    """Scores a checkpoint; raises as `Evaluator.score` does."""
-    self._line = results.combine([self._evaluator.score(checkpoint)], self._view)
+  def run(self, checkpoint: str, progress: Progress | None = None) -> EvalResult:
+    """Scores a checkpoint; arguments and errors are those of `Evaluator.score`."""
+    self._line = results.combine([self._evaluator.score(checkpoint, progress)], self._view)
     return self._line.result
 
   def summarize(self) -> tf.Summary:

@@ -11,10 +11,11 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.nets import specs
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import forward, graph, warm_start
 from vgg_slim.training.distribution import Agreement, Distribution
 from vgg_slim.training.epochs import Epochs
-from vgg_slim.training.hooks import host_state, progress, standard_hooks
+from vgg_slim.training.hooks import host_state, standard_hooks
 from vgg_slim.training.hooks.base import Hook
 from vgg_slim.training.hooks.checkpointing import Checkpointer
 from vgg_slim.training.starts import Start
@@ -56,7 +57,7 @@ def build_assembly(
   start: Start,
   folder: str,
   distribution: Distribution,
-  reporter: progress.Reporter,
+  reporter: Reporter,
   summarize_validation: Callable[[], tf.Summary] | None,
 ) -> Assembly:
   """Adds the whole run to the default graph; call it in the scope of the distribution's strategy.
@@ -128,7 +129,7 @@ def _build_loss(
 
 
 def _build_init_fn(
-  config: TrainConfig, ops: graph.TrainOps, reporter: progress.Reporter
+  config: TrainConfig, ops: graph.TrainOps, reporter: Reporter
 ) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
   """Function that warm-starts a new run; the report is printed here, before the first step."""
   fine_tune = config.fine_tune

@@ -17,11 +17,12 @@ from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError, NonFiniteError, TrainingError
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import assembly, diagnosis, preflight, starts
 from vgg_slim.training.assembly import Assembly
 from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.distribution import Distribution, create_distribution
-from vgg_slim.training.hooks import interrupts, progress
+from vgg_slim.training.hooks import interrupts
 from vgg_slim.training.hooks.base import EpochEnd, Step, Validation
 from vgg_slim.training.starts import Start
 
@@ -56,7 +57,7 @@ def run_training(
   manifest: Manifest,
   train_dir: str,
   evaluate_fn: EvaluateFn | None,
-  reporter: progress.Reporter,
+  reporter: Reporter,
   cluster: Cluster | None = None,
   summarize_validation: Callable[[], tf.Summary] | None = None,
   overwrite: bool = False,
@@ -109,10 +110,12 @@ def run_training(
       manifest.num_classes,
     )
     if not start.checkpoint:
+      reporter.phase('reading', 'Checking the first records of the data set')
       _check_first_records(config.data_dir, manifest)
     free = memory.available_bytes()
     if free is not None and not sessions.num_gpus():
       preflight.check_memory(config, free)
+    reporter.phase('building', f'Building the graph of {config.net.model}')
     with tf.Graph().as_default(), contextlib.ExitStack() as stack:
       distribution = create_distribution(
         config.distribution, cluster, sessions.session_config(config.runtime)
@@ -131,9 +134,14 @@ def run_training(
         )
       # Only after the graph is built, so that a mistake in the flags changes nothing in the folder.
       _prepare_folder(own_dir, config, start, overwrite, built, reporter)
+      reporter.phase(
+        'starting',
+        'Restoring the variables' if start.checkpoint else 'Initializing the variables',
+        is_brief=True,
+      )
       session = stack.enter_context(_open_session(built, distribution, start, check_data))
       stop = stack.enter_context(interrupts.stop_on_signals())
-      return _Loop(config, built, evaluate_fn).run(session, start, stop)
+      return _Loop(config, built, evaluate_fn, reporter).run(session, start, stop)
 
 
 def _check_first_records(data_dir: str, manifest: Manifest) -> None:
@@ -160,7 +168,7 @@ def _prepare_folder(
   start: Start,
   overwrite: bool,
   built: Assembly,
-  reporter: progress.Reporter,
+  reporter: Reporter,
 ) -> None:
   """Prepares the folder: removes what the run does not need, and writes its config."""
   if overwrite:
@@ -203,8 +211,14 @@ def _open_session(
 class _Loop:
   """Runs steps, checkpoints and ends of epochs; hooks do everything else."""
 
-  def __init__(self, config: TrainConfig, built: Assembly, evaluate_fn: EvaluateFn | None) -> None:
-    self._built, self._evaluate_fn = built, evaluate_fn
+  def __init__(
+    self,
+    config: TrainConfig,
+    built: Assembly,
+    evaluate_fn: EvaluateFn | None,
+    reporter: Reporter,
+  ) -> None:
+    self._built, self._evaluate_fn, self._reporter = built, evaluate_fn, reporter
     self._save_every_steps = config.run.save_every_steps
 
   def run(self, session: tf.Session, start: Start, stop: interrupts.StopRequest) -> TrainResult:
@@ -224,6 +238,9 @@ class _Loop:
         hook.begin(session, start.step)
       if start.checkpoint and self._must_repeat_epoch_end(start):
         validation = self._end_epoch(session, step, start.checkpoint)
+      self._reporter.phase(
+        'first step', 'First step: TensorFlow plans the memory, which takes longer than a step'
+      )
       while step < total_steps and not self._is_over(session, stop):
         step += 1
         self._step(session, step)
@@ -274,7 +291,9 @@ class _Loop:
   def _save(self, session: tf.Session, step: int) -> str:
     for hook in self._built.hooks:
       hook.before_save(session)
-    return self._built.checkpointer.save(session, step)
+    checkpoint = self._built.checkpointer.save(session, step)
+    self._reporter.event('saved', step=step, checkpoint=checkpoint)
+    return checkpoint
 
   def _end_epoch(self, session: tf.Session, step: int, checkpoint: str) -> Validation | None:
     validation = self._validate(step, checkpoint)
@@ -288,6 +307,8 @@ class _Loop:
   def _validate(self, step: int, checkpoint: str) -> Validation | None:
     if self._evaluate_fn is None:
       return None
+    for hook in self._built.hooks:
+      hook.before_validation(step)
     try:
       return self._evaluate_fn(checkpoint)
     except NonFiniteError as error:

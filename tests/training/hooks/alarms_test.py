@@ -8,9 +8,9 @@ import pytest
 from tests.testing import graph_session, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import slim, tf
+from vgg_slim.reporting import Reporter
 from vgg_slim.training.hooks import alarms
 from vgg_slim.training.hooks.base import EpochEnd, Step
-from vgg_slim.training.hooks.progress import Reporter
 
 
 @pytest.fixture

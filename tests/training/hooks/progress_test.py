@@ -1,7 +1,6 @@
-import io
-
 import pytest
 
+from vgg_slim.training.history import EpochMetrics
 from vgg_slim.training.hooks import progress
 
 
@@ -66,13 +65,6 @@ class TestStopwatch:
     assert stopwatch.estimate(1, {'end': 1}) == (2, False)
 
 
-@pytest.mark.parametrize(
-  ('seconds', 'text'), [(6.6, '0:07'), (59.6, '1:00'), (725, '12:05'), (11229, '3:07:09')]
-)
-def test_format_duration(seconds, text):
-  assert progress.format_duration(seconds) == text
-
-
 def line(total_steps, seconds, is_complete=True, speed=20.0):
   left = progress.Estimate(seconds, is_complete)
   return progress.format_line(7, total_steps, 0.4, 1.25, 0.5, speed, left)
@@ -101,37 +93,19 @@ def test_a_line_fits_the_terminal_and_no_number_is_cut(total_steps, columns):
     assert 'epoch 123.45  loss 12.3456  accuracy 100.0%  12345 images/s' in text
 
 
-def test_the_width_is_that_of_the_terminal(monkeypatch):
-  monkeypatch.setenv('COLUMNS', '61')
-  assert progress.Reporter(Terminal()).width == 60
-  assert progress.Reporter(io.StringIO()).width == 79
+METRICS = EpochMetrics(45, 1.002, 2.87197, 0.1243, 2.95336, 0.1, 0.004, 1065.5)
 
 
-class Terminal(io.StringIO):
-  def isatty(self):
-    return True
+@pytest.mark.parametrize('width', [None, 120, 92])
+def test_an_epoch_is_one_line_where_it_fits(width):
+  assert progress.format_epoch(METRICS, 9.34, width) == (
+    'epoch 1.00: train loss 2.8720 accuracy 12.43%, validation loss 2.9534 accuracy 10.00%, 9.3 s'
+  )
 
 
-def test_status_is_overwritten_on_a_terminal():
-  stream = Terminal()
-  reporter = progress.Reporter(stream)
-  reporter.status('long status')
-  reporter.line('short')
-  assert stream.getvalue() == 'long status\rshort      \n'
-
-
-def test_a_quiet_reporter_leaves_out_progress():
-  stream = Terminal()
-  reporter = progress.Reporter(stream, quiet=True)
-  reporter.status('status')
-  reporter.progress('step 1')
-  reporter.line('alarm')
-  assert stream.getvalue() == 'alarm\n'
-
-
-def test_status_is_left_out_without_a_terminal():
-  stream = io.StringIO()
-  reporter = progress.Reporter(stream)
-  reporter.status('status')
-  reporter.line('line')
-  assert stream.getvalue() == 'line\n'
+@pytest.mark.parametrize('width', [60, 79, 91])
+def test_an_epoch_is_two_lines_elsewhere(width):
+  assert progress.format_epoch(METRICS, 9.34, width).split('\n') == [
+    'epoch 1.00: train      loss 2.8720 accuracy 12.43%, 9.3 s',
+    '            validation loss 2.9534 accuracy 10.00%',
+  ]

@@ -1,6 +1,7 @@
 import csv
 import functools
 import io
+import json
 import types
 
 import pytest
@@ -8,10 +9,10 @@ import pytest
 from tests.testing import graph_session, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
+from vgg_slim.reporting import JsonReporter, JsonStream, Reporter
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Step
-from vgg_slim.training.hooks.progress import Reporter
 from vgg_slim.training.hooks.recorder import Recorder
 from vgg_slim.training.summaries import PeriodicSummary
 
@@ -133,9 +134,11 @@ def test_numbers_are_logged_every_few_steps_and_at_the_last(tmp_path):
 
 @pytest.mark.parametrize(
   ('step', 'total', 'ends', 'saves'),
-  [(1, 8, 2, 2), (1, 10, 3, 3), (8, 10, 1, 1), (9, 10, 1, 0), (10, 10, 0, 0), (8, 8, 0, 0)],
+  [(1, 8, 2, 2), (1, 10, 3, 3), (8, 10, 2, 1), (9, 10, 1, 1), (10, 10, 1, 0), (8, 8, 1, 0)],
 )
-def test_the_rest_of_a_run_has_epoch_ends_and_saves(tmp_path, step, total, ends, saves):
+def test_the_rest_of_a_run_has_epoch_ends_and_saves_also_those_of_the_step(
+  tmp_path, step, total, ends, saves
+):
   with graph_session():
     hook = a_recorder(tmp_path, total, save_every_steps=3)
   asked = []
@@ -173,3 +176,69 @@ def test_the_last_batch_does_not_count_as_another_epoch(tmp_path):
     hook.after_step(step(3, 1.0), [])
     hook.close()
   assert 'epoch  0.60 ' in output.getvalue()  # 3 steps of 4 images are 0.75 epochs
+
+
+def test_a_program_gets_the_numbers_of_people(tmp_path):
+  """The remaining time covers the validation, which has taken 30 s, and the steps of 2 s."""
+  now = [100.0]
+  output = io.StringIO()
+  with graph_session() as session:
+    hook = Recorder(
+      train_config('data', a_manifest(), log_every_steps=2, epochs=2.0),
+      Epochs(num_examples=16, batch_size=4),
+      *(str(tmp_path), 8, [], b'', JsonReporter(JsonStream(output))),
+    )
+    hook._stopwatch = progress.Stopwatch(lambda: now[0])
+    session.run(tf.global_variables_initializer())
+    hook.begin(session, 0)
+    for number in range(1, 7):
+      hook.fetches(number)
+      now[0] += 2
+      hook.after_step(step(number, 1.5), [])
+      if number == 4:
+        hook.before_save(session)
+        hook.before_validation(number)
+        now[0] += 30
+        validation = types.SimpleNamespace(loss=0.5, top_1_accuracy=0.75)
+        hook.after_epoch(session, EpochEnd(number, 'x', True, validation))
+    hook.close()
+  events = [json.loads(line) for line in output.getvalue().splitlines()]
+  progressed = [each for each in events if each['event'] == 'progress']
+  assert [each['step'] for each in progressed] == [2, 4, 6]
+  assert [each['eta_seconds'] for each in progressed] == [6 * 2, 4 * 2, 2 * 2 + 30]
+  assert [each['eta_is_lower_bound'] for each in progressed] == [True, True, False]
+  assert [each['images_per_second'] for each in progressed] == [2, 2, 2]
+  last = progressed[-1]
+  assert (last['phase'], last['total'], last['loss'], last['epoch']) == ('training', 8, 1.5, 1.5)
+  assert [each['phase'] for each in events if each['event'] == 'phase'] == ['saving', 'validating']
+  (epoch,) = (each for each in events if each['event'] == 'epoch')
+  assert (epoch['step'], epoch['epoch'], epoch['train_loss']) == (4, 1.0, 1.5)
+  assert (epoch['validation_loss'], epoch['validation_accuracy']) == (0.5, 0.75)
+
+
+def test_a_terminal_shows_what_happens_after_an_epoch_and_when_the_run_ends(tmp_path, monkeypatch):
+  monkeypatch.setenv('COLUMNS', '80')
+  output = io.StringIO()
+  output.isatty = lambda: True
+  with graph_session() as session:
+    hook = Recorder(
+      train_config('data', a_manifest(), epochs=2.0),
+      Epochs(num_examples=16, batch_size=4),
+      *(str(tmp_path), 8, [], b'', Reporter(output)),
+    )
+    hook._estimate = lambda step: progress.Estimate(65, True)
+    session.run(tf.global_variables_initializer())
+    hook.begin(session, 3)
+    hook.fetches(4)
+    hook.after_step(step(4, 1.0), [])
+    hook.before_save(session)
+    hook.before_validation(4)
+    hook._reporter._is_due = lambda: True
+    hook._reporter.part(64, 360)
+    hook.close()
+  shown = output.getvalue().partition('\n')[2].split('\r')  # the first line is that of the step
+  assert [text.strip() for text in shown[:-1]] == [
+    'step 4/8  saving ...  ETA 1:05',
+    'step 4/8  validating ...  ETA 1:05',
+    'step 4/8  validating 64/360 images  ETA 1:05',
+  ]

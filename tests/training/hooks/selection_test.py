@@ -7,10 +7,10 @@ from tests.testing import graph_session
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import OptimizerConfig, RunConfig, all_settings
+from vgg_slim.reporting import Reporter
 from vgg_slim.training.hooks import selection
 from vgg_slim.training.hooks.base import EpochEnd
 from vgg_slim.training.hooks.host_state import HostState
-from vgg_slim.training.hooks.progress import Reporter
 
 
 @dataclasses.dataclass

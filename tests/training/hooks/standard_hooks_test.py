@@ -5,10 +5,10 @@ import pytest
 from tests.testing import graph_session, thin_model, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import graph
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import recorder, standard_hooks
-from vgg_slim.training.hooks.progress import Reporter
 
 
 def build(**run):

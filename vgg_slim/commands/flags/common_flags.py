@@ -8,12 +8,21 @@ from vgg_slim.commands.flags import flag_groups
 
 flags.disclaim_key_flags()
 
+AUTO, PLAIN, JSON = 'auto', 'plain', 'json'
 _HEADING = 'Every command'
 _QUIET = flags.DEFINE_bool('quiet', False, 'Show no progress, only results, warnings and errors.')
 _VERBOSE = flags.DEFINE_bool(
   'verbose', False, 'Show the log of TensorFlow, and tracebacks of errors.'
 )
-_ALL = (_QUIET, _VERBOSE)
+_PROGRESS = flags.DEFINE_enum(
+  'progress',
+  AUTO,
+  [AUTO, PLAIN, JSON],
+  'How progress is shown. auto: one line that is overwritten on a terminal, else a line every few '
+  'seconds; plain: such lines also on a terminal; json: one JSON object per line on standard '
+  'output, for programs, where each other line becomes an object too. --quiet shows none.',
+)
+_ALL = (_QUIET, _PROGRESS, _VERBOSE)
 for _flag in _ALL:
   flag_groups.set_heading(_flag.name, _HEADING)
 
@@ -21,6 +30,11 @@ for _flag in _ALL:
 def is_quiet() -> bool:
   """Whether progress is hidden."""
   return bool(flags.FLAGS['quiet'].value)
+
+
+def progress_format() -> str:
+  """The format of progress: AUTO, PLAIN or JSON."""
+  return str(flags.FLAGS['progress'].value)
 
 
 def is_verbose() -> bool:

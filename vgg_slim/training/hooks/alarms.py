@@ -8,8 +8,8 @@ import numpy as np
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.reporting import Reporter
 from vgg_slim.training.graph import TrainOps
-from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Hook, Step
 from vgg_slim.wording import counted
 
@@ -17,7 +17,7 @@ _CHANCE_TOLERANCE = 0.01  # relative difference to ln(K) up to which a loss is a
 _DEAD_FRACTION = 0.9  # fraction of a layer's channels above which the layer is reported
 
 
-def build_alarms(config: TrainConfig, ops: TrainOps, reporter: progress.Reporter) -> list[Hook]:
+def build_alarms(config: TrainConfig, ops: TrainOps, reporter: Reporter) -> list[Hook]:
   """The alarms of a run; an empty list where `alarm_steps` is 0."""
   steps = config.run.alarm_steps
   if not steps:
@@ -32,11 +32,11 @@ def build_alarms(config: TrainConfig, ops: TrainOps, reporter: progress.Reporter
 class StuckLoss(Hook):
   """Reports once that the loss has stayed at ln(K), the loss of equal probabilities."""
 
-  def __init__(self, num_classes: int, steps: int, reporter: progress.Reporter) -> None:
+  def __init__(self, num_classes: int, steps: int, reporter: Reporter) -> None:
     self._chance, self._num_classes = math.log(num_classes), num_classes
     self._losses: collections.deque[float] = collections.deque(maxlen=steps)
     self._steps = steps
-    self._reporter: progress.Reporter | None = reporter
+    self._reporter: Reporter | None = reporter
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._losses.append(step.scalars['loss'])
@@ -58,9 +58,7 @@ class StuckLoss(Hook):
 class DeadUnits(Hook):
   """Reports layers most of whose channels are 0 at every position of a whole batch."""
 
-  def __init__(
-    self, end_points: dict[str, tf.Tensor], steps: int, reporter: progress.Reporter
-  ) -> None:
+  def __init__(self, end_points: dict[str, tf.Tensor], steps: int, reporter: Reporter) -> None:
     """Adds the checks to the graph; a step that does not fetch them does not pay for them.
 
     Args:
@@ -96,7 +94,7 @@ class DeadUnits(Hook):
 class StaleStatistics(Hook):
   """Reports once that batch norm's moving means are still 0, which makes evaluation meaningless."""
 
-  def __init__(self, reporter: progress.Reporter) -> None:
+  def __init__(self, reporter: Reporter) -> None:
     self._reporter = reporter
     means = [v for v in slim.get_model_variables() if v.op.name.endswith('/moving_mean')]
     # Converted here, not in `after_epoch`: reading a mirrored variable adds operations.

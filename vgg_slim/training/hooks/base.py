@@ -77,6 +77,9 @@ class Hook:
   def after_step(self, step: Step, fetched: Any) -> None:
     """Called after each step; `fetched` has the structure of `fetches`."""
 
+  def before_validation(self, step: int) -> None:
+    """Called before the checkpoint of `step` is validated."""
+
   def before_save(self, session: tf.Session) -> None:
     """Called before a checkpoint is written."""
     if self.state is not None:

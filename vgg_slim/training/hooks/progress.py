@@ -1,11 +1,12 @@
 """Throughput, remaining time, and the progress line."""
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
-_COLUMNS = 80  # where there is no terminal
+from vgg_slim import terminal
+from vgg_slim.reporting import format_duration
+from vgg_slim.training.history import EpochMetrics
 
 
 class Estimate(NamedTuple):
@@ -19,6 +20,11 @@ class Estimate(NamedTuple):
 
   seconds: float
   is_complete: bool
+
+  @property
+  def text(self) -> str:
+    """The time for people; '>' marks a lower bound."""
+    return f'{"" if self.is_complete else ">"}{format_duration(self.seconds)}'
 
 
 class _Mean:
@@ -106,13 +112,6 @@ class Stopwatch:
     return Estimate(seconds, len(timed) == sum(count > 0 for count in pauses.values()))
 
 
-def format_duration(seconds: float) -> str:
-  """Formats a duration like '0:07', '12:05' or '3:07:09'."""
-  minutes, seconds = divmod(round(seconds), 60)
-  hours, minutes = divmod(minutes, 60)
-  return f'{hours}:{minutes:02d}:{seconds:02d}' if hours else f'{minutes}:{seconds:02d}'
-
-
 def format_line(
   step: int,
   total_steps: int,
@@ -121,7 +120,7 @@ def format_line(
   accuracy: float,
   images_per_second: float,
   left: Estimate | None,
-  width: int = _COLUMNS - 1,
+  width: int = terminal.COLUMNS - 1,
 ) -> str:
   """The progress line; epoch, accuracy and throughput are left out, in this order, if need be.
 
@@ -138,14 +137,13 @@ def format_line(
   speed = (
     f'{images_per_second:.{1 if images_per_second < 100 else 0}f}' if images_per_second else '-'
   )
-  eta = f'{"" if left.is_complete else ">"}{format_duration(left.seconds)}' if left else '-'
   fields = {
     'step': f'step {step:{len(str(total_steps))}d}/{total_steps}',
     'epoch': f'epoch {epoch:5.2f}',
     'loss': f'loss {loss:6.4f}',
     'accuracy': f'accuracy {accuracy:5.1%}',
     'speed': f'{speed:>4} images/s',
-    'eta': f'ETA {eta}',
+    'eta': f'ETA {left.text if left else "-"}',
   }
   for dropped in ('', 'epoch', 'accuracy', 'speed'):
     fields.pop(dropped, None)
@@ -156,40 +154,18 @@ def format_line(
   return line
 
 
-class Reporter:
-  """Writes lines for the user: `line` stays, `status` is overwritten and needs a terminal.
+def format_epoch(metrics: EpochMetrics, seconds: float, width: int | None) -> str:
+  """The line at the end of an epoch with a validation, or two lines if `width` is too small.
 
-  A quiet reporter leaves out `progress` and `status`.
+  Args:
+    metrics: numbers of the epoch.
+    seconds: duration of the epoch.
+    width: largest number of characters of a line; None for one line of any length.
   """
-
-  def __init__(self, stream: TextIO, quiet: bool = False) -> None:
-    self._stream, self._quiet = stream, quiet
-    self._on_terminal = stream.isatty()
-    self._status_width = 0
-
-  @property
-  def width(self) -> int:
-    """Number of characters of a line that a terminal does not wrap.
-
-    A wrapped status line could not be overwritten. The last column stays empty, after which some
-    terminals wrap.
-    """
-    columns = shutil.get_terminal_size((_COLUMNS, 24)).columns if self._on_terminal else _COLUMNS
-    return columns - 1
-
-  def line(self, text: str) -> None:
-    self._write(text.ljust(self._status_width) + '\n')
-    self._status_width = 0
-
-  def progress(self, text: str) -> None:
-    if not self._quiet:
-      self.line(text)
-
-  def status(self, text: str) -> None:
-    if self._on_terminal and not self._quiet:
-      self._write(text.ljust(self._status_width) + '\r')
-      self._status_width = len(text)
-
-  def _write(self, text: str) -> None:
-    self._stream.write(text)
-    self._stream.flush()
+  head = f'epoch {metrics.epoch:.2f}: '
+  train = f'loss {metrics.train_loss:.4f} accuracy {metrics.train_accuracy:.2%}'
+  validation = f'loss {metrics.validation_loss:.4f} accuracy {metrics.validation_accuracy:.2%}'
+  line = f'{head}train {train}, validation {validation}, {seconds:.1f} s'
+  if width is None or len(line) <= width:
+    return line
+  return f'{head}train      {train}, {seconds:.1f} s\n{"":{len(head)}}validation {validation}'

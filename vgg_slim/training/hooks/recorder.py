@@ -7,6 +7,7 @@ from typing import Any
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import hparams
 from vgg_slim.training.epoch_log import VALIDATION_FOLDER, EpochLog
 from vgg_slim.training.epochs import Epochs
@@ -30,7 +31,7 @@ class Recorder(Hook):
     total_steps: int,
     periodic_summaries: Sequence[PeriodicSummary],
     graph_def: bytes,
-    reporter: progress.Reporter,
+    reporter: Reporter,
     summarize_validation: Callable[[], tf.Summary] | None = None,
   ) -> None:
     """Adds the averages to the checkpoint; opens no file yet.
@@ -57,6 +58,7 @@ class Recorder(Hook):
 
   def begin(self, session: tf.Session, step: int) -> None:
     super().begin(session, step)
+    self._step = step
     # A row that was written within an epoch is replaced by the row of the complete epoch.
     is_kept = self._epochs.ends(step) or step == self._total_steps
     self._epoch_began = time.monotonic()
@@ -72,6 +74,7 @@ class Recorder(Hook):
 
   def after_step(self, step: Step, fetched: Any) -> None:
     self._stopwatch.tick(self._run.batch_size)
+    self._step = step.number
     if self._epochs.ends(step.number - 1):  # its checkpoint was saved before the reset
       self.state.update(loss=0.0, accuracy=0.0, batches=0)
     self.state.update(
@@ -87,7 +90,11 @@ class Recorder(Hook):
 
   def before_save(self, session: tf.Session) -> None:
     self._stopwatch.pause(_SAVE)
+    self._say('saving', self._step, 'saving')
     super().before_save(session)
+
+  def before_validation(self, step: int) -> None:
+    self._say('validating', step, 'validating')
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     batches = max(1, self.state['batches'])
@@ -98,23 +105,23 @@ class Recorder(Hook):
       loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
       if self._summarize_validation:
         self._log.add_summary(end.step, self._summarize_validation(), VALIDATION_FOLDER)
-      self._reporter.line(
-        f'epoch {self._shown_epoch(end.step):.2f}: train loss {train_loss:.4f} accuracy '
-        f'{train_accuracy:.2%}, validation loss {loss:.4f} accuracy {accuracy:.2%}, '
-        f'{time.monotonic() - self._epoch_began:.1f} s'
-      )
-    self._log.add(
-      EpochMetrics(
-        step=end.step,
-        epoch=epoch,
-        train_loss=train_loss,
-        train_accuracy=train_accuracy,
-        validation_loss=loss,
-        validation_accuracy=accuracy,
-        learning_rate=self.state['learning_rate'],
-        images_per_second=self._stopwatch.images_per_second,
-      )
+    metrics = EpochMetrics(
+      step=end.step,
+      epoch=epoch,
+      train_loss=train_loss,
+      train_accuracy=train_accuracy,
+      validation_loss=loss,
+      validation_accuracy=accuracy,
+      learning_rate=self.state['learning_rate'],
+      images_per_second=self._stopwatch.images_per_second,
     )
+    seconds = time.monotonic() - self._epoch_began
+    if end.validation:
+      width = self._reporter.width if self._reporter.on_terminal else None
+      shown = metrics._replace(epoch=self._shown_epoch(end.step))
+      self._reporter.line(progress.format_epoch(shown, seconds, width))
+    self._reporter.event('epoch', **metrics._asdict(), seconds=seconds)
+    self._log.add(metrics)
     self.state.update(loss=0.0, accuracy=0.0, batches=0)
     self._epoch_began = time.monotonic()
     self._stopwatch.extend_pause(_EPOCH_END)
@@ -122,6 +129,18 @@ class Recorder(Hook):
 
   def close(self) -> None:
     self._files.close()
+
+  def _say(self, phase: str, step: int, doing: str) -> None:
+    left = self._estimate(step)
+    self._reporter.phase(
+      phase,
+      f'step {step}/{self._total_steps}  {doing}',
+      f'ETA {left.text}' if left else '',
+      is_brief=True,
+      step=step,
+      total=self._total_steps,
+      eta_seconds=left.seconds if left else None,
+    )
 
   def _due(self, step: int) -> list[PeriodicSummary]:
     return [
@@ -144,9 +163,25 @@ class Recorder(Hook):
     )
     if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
       self._reporter.progress(line)
+      self._report_numbers(step, speed)
       self._log.add_scalars(step.number, {**step.scalars, 'images_per_second': speed})
     else:
       self._reporter.status(line)
+
+  def _report_numbers(self, step: Step, speed: float) -> None:
+    left = self._estimate(step.number)
+    self._reporter.event(
+      'progress',
+      phase='training',
+      step=step.number,
+      total=self._total_steps,
+      unit='steps',
+      epoch=self._epochs.passed(step.number),
+      **step.scalars,
+      images_per_second=speed or None,
+      eta_seconds=left.seconds if left else None,
+      eta_is_lower_bound=not left.is_complete if left else None,
+    )
 
   def _shown_epoch(self, step: int) -> float:
     """Number of passes; that of the run at its last step, whose batch may begin another pass."""
@@ -154,8 +189,11 @@ class Recorder(Hook):
     return passed if self._run.max_steps else min(passed, self._run.epochs)
 
   def _estimate(self, step: int) -> progress.Estimate | None:
-    """The remaining time; the run's last step saves and validates like the end of an epoch."""
+    """The remaining time after a step, including the save and the validation that follow it.
+
+    The run's last step saves and validates like the end of an epoch.
+    """
     total, every_steps = self._total_steps, self._run.save_every_steps
-    ends = self._epochs.ends_between(step, total) + (step < total and not self._epochs.ends(total))
-    saves = total // every_steps - step // every_steps
+    ends = self._epochs.ends_between(step - 1, total) + (not self._epochs.ends(total))
+    saves = total // every_steps - (step - 1) // every_steps
     return self._stopwatch.estimate(total - step, {_EPOCH_END: ends, _SAVE: saves})

@@ -12,7 +12,7 @@ from vgg_slim import files
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import BEST_FOLDER, CONFIG_FILE, OptimizerConfig, RunConfig
-from vgg_slim.training.hooks import progress
+from vgg_slim.reporting import Reporter
 from vgg_slim.training.hooks.base import EpochEnd, Hook
 from vgg_slim.training.hooks.host_state import HostState
 from vgg_slim.training.hooks.patience import COUNTERS, LATER_COUNTERS, UNKNOWN, Patience
@@ -26,7 +26,7 @@ class Plateau(Hook):
     optimizer: OptimizerConfig,
     metric: str,
     scale: tf.Variable | None,
-    reporter: progress.Reporter,
+    reporter: Reporter,
   ) -> None:
     """Adds the counters to the checkpoint.
 
@@ -93,7 +93,7 @@ class Plateau(Hook):
 class KeepBest(Hook):
   """Keeps the checkpoint of the best complete epoch in `train_dir/best`."""
 
-  def __init__(self, run: RunConfig, train_dir: str, reporter: progress.Reporter) -> None:
+  def __init__(self, run: RunConfig, train_dir: str, reporter: Reporter) -> None:
     self._is_on, self._train_dir, self._reporter = run.keep_best, train_dir, reporter
     self._patience = Patience('best', run.best_metric)
     self.state: HostState = self._patience.state
@@ -115,7 +115,7 @@ class KeepBest(Hook):
 class EarlyStopping(Hook):
   """Ends a run that has not improved for `early_stop_patience` epochs."""
 
-  def __init__(self, run: RunConfig, reporter: progress.Reporter) -> None:
+  def __init__(self, run: RunConfig, reporter: Reporter) -> None:
     self._run, self._reporter = run, reporter
     self._patience = Patience('early_stop', run.best_metric, run.early_stop_min_delta)
     self.state: HostState = self._patience.state

@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import summaries
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.graph import TrainOps
-from vgg_slim.training.hooks import alarms, progress, recorder, selection, tracing
+from vgg_slim.training.hooks import alarms, recorder, selection, tracing
 from vgg_slim.training.hooks.base import Hook
 
 
@@ -18,7 +19,7 @@ def build_hooks(
   train_dir: str,
   epochs: Epochs,
   total_steps: int,
-  reporter: progress.Reporter,
+  reporter: Reporter,
   summarize_validation: Callable[[], tf.Summary] | None,
 ) -> list[Hook]:
   """All hooks of a run, in order; the recorder is last, since its row marks an epoch as done.
