@@ -17,6 +17,7 @@ from vgg_slim.compat import tf
 from vgg_slim.errors import ConfigError, DataError, OutputError
 
 _SIDE = flags.DEFINE_integer('invocation_test_side', 7, 'A side in pixels.')
+_RATE = flags.DEFINE_float('invocation_test_rate', None, 'A rate.')
 _KIND = flags.DEFINE_enum('invocation_test_kind', 'a', ['a', 'b'], 'A kind.')
 _ONE = flags.DEFINE_string('invocation_test_one', None, 'Not given.')
 _TWO = flags.DEFINE_string('invocation_test_two', None, 'Not given.')
@@ -63,6 +64,17 @@ def main():
     (['--invocation_test_side=21'], 1, 'error: the label \\x1b[2J is unknown.'),
     (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
     (['--invocation_test_side=x'], 2, 'flag --invocation_test_side=x'),
+    (
+      ['--invocation_test_side=2147483648'],
+      2,
+      'side must be an integer of at most 32 bits, got 21',
+    ),
+    (
+      ['--invocation_test_rate=nan'],
+      2,
+      'rate must be a finite number in the range of float32, got',
+    ),
+    (['--invocation_test_rate=1e-320'], 2, 'rate must be a finite number in the range of float32'),
     (['--invocation_test_kind=c'], 2, 'value should be one of <a|b>'),
     (['--invocation_test_sied=1'], 2, 'did you mean --invocation_test_side?'),
     (['stray'], 2, "unexpected arguments ['stray']; flags are written --name=value."),

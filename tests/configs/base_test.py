@@ -40,12 +40,16 @@ def test_only_a_setting_that_is_none_by_default_may_be_none():
   class Needed(Config):
     rate: float = setting(0.5, help='A rate.', allowed=positive())
 
-  with pytest.raises(ConfigError, match='rate must be a finite number, got None'):
+  with pytest.raises(
+    ConfigError, match='rate must be a finite number in the range of float32, got None'
+  ):
     Needed(rate=None)
 
 
 def test_a_value_of_another_type_is_named():
-  with pytest.raises(ConfigError, match="limit must be a finite number or null, got 'x'"):
+  with pytest.raises(
+    ConfigError, match="limit must be a finite number in the range of float32 or null, got 'x'"
+  ):
     Some(limit='x')
 
 

@@ -7,7 +7,7 @@ from vgg_slim.errors import ConfigError
 @pytest.mark.parametrize(
   ('values', 'message'),
   [
-    ({'num_devices': 0}, 'num_devices must be at least 1, got 0'),
+    ({'num_devices': 0}, 'num_devices must be in .1, 1024., got 0'),
     ({'worker_timeout': 0.0}, 'worker_timeout must be positive, got 0.0'),
   ],
 )

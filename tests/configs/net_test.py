@@ -34,7 +34,9 @@ def test_a_trunk_has_no_classes_and_no_sigmoid():
     Network(1)
   with pytest.raises(ConfigError, match="num_classes must be 2 for .*'sigmoid', got None"):
     Network(None, classifier_activation='sigmoid')
-  with pytest.raises(ConfigError, match='num_classes must be an integer, got None'):
+  with pytest.raises(
+    ConfigError, match='num_classes must be an integer of at most 32 bits, got None'
+  ):
     NetConfig(None)
 
 

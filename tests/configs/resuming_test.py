@@ -118,12 +118,12 @@ def test_two_configs_that_cannot_belong_to_one_run_are_refused():
 
 
 def test_values_out_of_range_are_named():
-  with pytest.raises(ConfigError, match='epochs must be positive, got -1'):
+  with pytest.raises(ConfigError, match=r'epochs must be in \(0, 10\*\*9\], got -1'):
     resume(a_config(), run__epochs=-1)
 
 
 def test_values_out_of_range_in_two_sections_are_listed_at_once():
-  with pytest.raises(ConfigError, match='learning_rate must be .* epochs must be positive'):
+  with pytest.raises(ConfigError, match='learning_rate must be .* epochs must be in'):
     resume(a_config(), run__epochs=-1, optimizer__learning_rate=0)
 
 

@@ -9,7 +9,7 @@ def test_every_wrong_value_is_listed_at_once():
     RuntimeConfig(precision='int8', num_threads=-1, gpus='first')
   for message in (
     "precision must be one of ('float32', 'bfloat16', 'float16'), got 'int8'",
-    'num_threads must be at least 0',
+    'num_threads must be in [0, 1024]',
     "gpus must be comma-separated numbers or 'none', got 'first'",
   ):
     assert message in str(error.value)

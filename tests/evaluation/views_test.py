@@ -4,9 +4,9 @@ from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import views
 
 
-@pytest.mark.parametrize('scales', [[], [31], [36, 16]])
-def test_scales_below_the_image_size_are_refused(scales):
-  with pytest.raises(ConfigError, match='at least image_size=32 pixels'):
+@pytest.mark.parametrize('scales', [[], [31], [36, 16], [32, 32769]])
+def test_scales_out_of_range_are_refused(scales):
+  with pytest.raises(ConfigError, match='at least image_size=32 and at most 32768 pixels'):
     views.check_test_scales(scales, image_size=32)
 
 

@@ -41,6 +41,14 @@ def test_the_error_names_a_batch_and_micro_batches_that_fit():
   assert preflight.check_memory(config_of(256, gradient_accumulation_steps=4), needed(100)) is None
 
 
+def test_a_batch_of_prime_size_is_answered_at_once():
+  prime = 2**31 - 1
+  with pytest.raises(
+    TrainingError, match=f'=100 fits; --gradient_accumulation_steps={prime} makes'
+  ):
+    preflight.check_memory(config_of(prime), needed(100))
+
+
 def test_slots_and_averages_need_memory():
   for copies, optimizer in (
     (0, {'optimizer': 'sgd'}),

@@ -54,7 +54,7 @@ _TEST_SCALE = flags.DEFINE_integer(
 _PASSES = flags.DEFINE_integer(
   'passes', 1, 'Number of passes over the training split.', lower_bound=1
 )
-_SEED = flags.DEFINE_integer('seed', 0, 'Random seed for crops and flips.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Random seed for crops and flips.', lower_bound=0)
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Number of images per batch.', lower_bound=1)
 
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
 from absl import flags
@@ -26,6 +26,7 @@ import vgg_slim
 from vgg_slim import terminal, wording
 from vgg_slim.commands import flag_files, help_text, installation, unknown_flags
 from vgg_slim.commands.flags import common_flags
+from vgg_slim.configs import types as value_types
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line, shortened
 from vgg_slim.quiet_import import quiet_import
 from vgg_slim.reporting import JsonStream
@@ -102,6 +103,8 @@ def run(
     _fail(name, f'{installation.localize(message)} See --help.', 2)
   except (flags.Error, UnicodeDecodeError) as error:
     _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
+  if problems := _number_problems(common_flags.flags_of(module)):
+    _fail(name, f'{"; ".join(problems)}.', 2)
   takes_arguments = not takes_command and bool(inspect.signature(main).parameters)
   if positional and not takes_arguments:
     # Otherwise `--random_flip false` would mean --random_flip=true, with `false` left over.
@@ -165,6 +168,18 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
     number = interrupt.args[0] if interrupt.args else signal.SIGINT
     _fail(name, 'interrupted.', 128 + number)
   sys.exit(0)
+
+
+def _number_problems(given: Iterable[flags.Flag]) -> list[str]:
+  """Describes the numbers that no graph can hold, which the types of flags accept."""
+  kinds = {'int': int, 'float': float}
+  return [
+    f'--{flag.name} must be {value_types.describe(kind)}, got {flag.value}'
+    for flag in given
+    if (kind := kinds.get(flag.flag_type()))
+    and flag.value is not None
+    and not value_types.fits(flag.value, kind)
+  ]
 
 
 def _tensorflow_reason(error: Exception) -> str | None:

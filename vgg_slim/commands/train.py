@@ -55,7 +55,10 @@ _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Remove the run in --train_dir, listing its files, and start from scratch.'
 )
 _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
-  'validation_batch_size', 64, 'Number of images per batch in the validation after each epoch.'
+  'validation_batch_size',
+  64,
+  'Number of images per batch in the validation after each epoch.',
+  lower_bound=1,
 )
 config_flags.define_train_flags()
 phases.define_phase_flag()

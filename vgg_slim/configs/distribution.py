@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 
-from vgg_slim.configs.allowed import at_least, positive
+from vgg_slim.configs.allowed import between, positive
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, REFUSED, setting
 
@@ -19,7 +19,7 @@ class DistributionConfig(Config):
     help='Number of GPUs of this machine, which share --batch_size equally. Without a GPU, the CPU '
     'is split into that many virtual devices, which is useful for tests but not faster. See '
     'docs/distributed.md.',
-    allowed=at_least(1),
+    allowed=between('[1, 1024]'),
     resume=FREE,
   )
   sync_batch_norm: bool = _setting(

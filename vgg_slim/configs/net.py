@@ -32,7 +32,9 @@ class Network(Config):
     'and proportionally fewer in all others.',
   )
   head: str | None = _setting(None, help='Head of the network.')
-  image_size: int = _setting(IMAGE_SIDE, help='Side of the training crop, in pixels.')
+  image_size: int = _setting(
+    IMAGE_SIDE, help='Side of the training crop, in pixels.', allowed=between('[1, 2**14]')
+  )
   fc_units: int = _setting(4096, help='Number of units of fc6 and fc7.', allowed=at_least(1))
   classifier_activation: str = _setting(
     'softmax',

@@ -7,6 +7,7 @@ from vgg_slim.configs.allowed import at_least, between, positive
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import REFUSED, setting
+from vgg_slim.constants import LARGEST_SCALE
 from vgg_slim.preprocessing import description
 from vgg_slim.preprocessing.description import Rgb
 
@@ -35,7 +36,9 @@ class PreprocessingConfig(Config):
     'before they are cropped.',
     allowed=at_least(1),
   )
-  train_scale_max: int = _setting(256, help='Largest random S, in pixels.')
+  train_scale_max: int = _setting(
+    256, help='Largest random S, in pixels.', allowed=between(f'[1, {LARGEST_SCALE}]')
+  )
   keep_aspect_ratio: bool = _setting(
     True,
     help='Resize both sides of an image by the same factor. Otherwise images are squeezed to a '

@@ -5,7 +5,7 @@ import functools
 import math
 from collections.abc import Sequence
 
-from vgg_slim.configs.allowed import Allowed, at_least, between, one_of, positive
+from vgg_slim.configs.allowed import Allowed, at_least, between, one_of
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, REFUSED, free, resets, setting
 from vgg_slim.configs.kinds import users
@@ -42,7 +42,7 @@ class RunConfig(Config):
   epochs: float = _setting(
     14.0,
     help='Number of passes over the training split; the paper has 74 over ImageNet.',
-    allowed=positive(),
+    allowed=between('(0, 10**9]'),
     resume=_LENGTH,
   )
   max_steps: int | None = _setting(

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import re
 
-from vgg_slim.configs.allowed import Allowed, at_least, one_of
+from vgg_slim.configs.allowed import Allowed, between, one_of
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, free_within, setting
 
@@ -42,7 +42,7 @@ class RuntimeConfig(Config):
   num_threads: int = _setting(
     0,
     help='Number of threads per operation; 0 for one per core.',
-    allowed=at_least(0),
+    allowed=between('[0, 1024]'),  # TensorFlow crashes where it cannot start them
     resume=FREE,
   )
   gpus: str | None = _setting(

@@ -1,6 +1,5 @@
 """Whether a value has the type that a field declares, which files edited by hand may not."""
 
-import math
 import numbers
 import types
 import typing
@@ -9,13 +8,30 @@ from typing import Any
 
 import numpy as np
 
+# TensorFlow's counters, sides and seeds have 32 bits, and a graph holds numbers as float32.
+_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**31), 2**31 - 1
+_SMALLEST_NUMBER, _LARGEST_NUMBER = (
+  float(np.finfo(np.float32).tiny),
+  float(np.finfo(np.float32).max),
+)
+
+
+def _is_integer(value: Any) -> bool:
+  if not isinstance(value, numbers.Integral) or _is_bool(value):
+    return False
+  return _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER
+
+
+def _is_number(value: Any) -> bool:
+  if not isinstance(value, numbers.Real) or _is_bool(value):
+    return False
+  return value == 0 or _SMALLEST_NUMBER <= abs(value) <= _LARGEST_NUMBER
+
+
 _TESTS: dict[type, tuple[str, Callable[[Any], bool]]] = {
   bool: ('true or false', lambda value: isinstance(value, bool | np.bool_)),
-  int: ('an integer', lambda value: isinstance(value, numbers.Integral) and not _is_bool(value)),
-  float: (
-    'a finite number',
-    lambda value: isinstance(value, numbers.Real) and not _is_bool(value) and math.isfinite(value),
-  ),
+  int: ('an integer of at most 32 bits', _is_integer),
+  float: ('a finite number in the range of float32', _is_number),
   str: ('text', lambda value: isinstance(value, str)),
 }
 
@@ -35,7 +51,8 @@ def fits(value: Any, hint: Any) -> bool:
   """Whether a value has the type of a hint.
 
   Hints are bool, int, float, str, None, and tuples and unions of these. Integers are numbers, too;
-  NaN and infinities are not. Any other hint fits every value.
+  NaN and infinities are not, nor is what TensorFlow would turn into them, or into 0. Any other
+  hint fits every value.
   """
   if _is_union(hint):
     return any(fits(value, arm) for arm in typing.get_args(hint))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from vgg_slim.constants import LARGEST_SCALE
 from vgg_slim.errors import ConfigError
 
 CropPositions = tuple[tuple[float, float], ...]
@@ -53,9 +54,12 @@ def problems(views: Sequence[str]) -> list[str]:
 
 
 def check_test_scales(test_scales: Sequence[int], image_size: int) -> None:
-  """Raises ConfigError if there is no scale, or one below the side that gives a 1x1 score map."""
-  if not test_scales or min(test_scales) < image_size:
+  """Raises ConfigError if there is no scale, or one that cannot be scored.
+
+  The smallest is the side that gives a 1x1 score map; the largest is that of training.
+  """
+  if not test_scales or min(test_scales) < image_size or max(test_scales) > LARGEST_SCALE:
     raise ConfigError(
       f'test_scales={list(test_scales)}: expected one or more, each of at least '
-      f'image_size={image_size} pixels.'
+      f'image_size={image_size} and at most {LARGEST_SCALE} pixels.'
     )

@@ -18,6 +18,7 @@ from vgg_slim import array_archives, files, json_objects
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.configs.checks import check_names
 from vgg_slim.configs.net import Network
+from vgg_slim.constants import LARGEST_SCALE
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.finite import check_finite
 from vgg_slim.nets import specs
@@ -50,6 +51,8 @@ def choose_sides(
   specs.get(network.model).map_side(side)
   if test_scale < side:
     raise ConfigError(f'test_scale={test_scale} is smaller than image_size={side}.')
+  if test_scale > LARGEST_SCALE:
+    raise ConfigError(f'test_scale={test_scale} must be at most {LARGEST_SCALE}.')
   return side, test_scale
 
 

@@ -1,5 +1,7 @@
 """Checks before the first step: memory of a training step, size of a checkpoint."""
 
+import math
+
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.optimizer import OPTIMIZERS
 from vgg_slim.errors import TrainingError
@@ -30,7 +32,7 @@ def check_memory(config: TrainConfig, available: int) -> None:
   fits = largest_batch(config, available)
   if not fits:
     raise TrainingError(f'{message}, which is not enough for one image.')
-  more_steps = next(n for n in range(1, batch + 1) if batch % n == 0 and batch // n <= fits)
+  more_steps = min(steps for steps in _divisors(batch) if batch // steps <= fits)
   raise TrainingError(
     f'{message}. --batch_size={fits} fits; --gradient_accumulation_steps={more_steps} makes the '
     f'same step of {counted(batch, "image")} in micro-batches.'
@@ -54,6 +56,11 @@ def checkpoint_bytes(config: TrainConfig) -> int:
   """Size of a checkpoint in bytes: the network and the slots of the optimizer, in float32."""
   totals = summary.total(_rows(config))
   return 4 * (totals.parameters + _copies(config) * totals.trainable)
+
+
+def _divisors(number: int) -> set[int]:
+  small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+  return {*small, *(number // n for n in small)}
 
 
 def _rows(config: TrainConfig) -> list[summary.Row]:

@@ -220,14 +220,14 @@ def preprocessing_config_from_flags(
   rgb_mean = started.preprocessing.rgb_mean if started else manifest.rgb_mean
   if chosen['per_image_standardization'] or not values.subtract_mean:
     rgb_mean = _NO_MEAN
-  smallest = values.train_scale_min or image_size * TRAIN_SCALE // IMAGE_SIDE
+  smallest = _given(values.train_scale_min, image_size * TRAIN_SCALE // IMAGE_SIDE)
   result = field_flags.from_flags(
     config.PreprocessingConfig,
     rgb_mean=rgb_mean,
     **chosen,
     train_scale_min=smallest,
-    train_scale_max=values.train_scale_max or smallest,
-    random_flip=manifest.mirror_safe if values.random_flip is None else values.random_flip,
+    train_scale_max=_given(values.train_scale_max, smallest),
+    random_flip=_given(values.random_flip, manifest.mirror_safe),
     rgb_covariance=manifest.rgb_covariance if values.rgb_shift else None,
     stored_side=manifest.stored_side,
     pixel_range=manifest.pixel_range,
@@ -235,6 +235,10 @@ def preprocessing_config_from_flags(
   if started:
     contract.check_preprocessing(started, result, str(start.checkpoint))
   return result
+
+
+def _given(value: Any, default: Any) -> Any:
+  return default if value is None else value
 
 
 def _pixel_scale(manifest: Manifest) -> float | tuple[float, float, float] | None:
