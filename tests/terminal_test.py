@@ -50,3 +50,9 @@ def test_text_is_divided_at_spaces_and_long_words_stay_whole(screen):
 
 def test_text_stays_one_line_in_a_file():
   assert terminal.fold(TEXT, io.StringIO()) == TEXT
+
+
+def test_shown_text_is_folded(capsys, monkeypatch):
+  monkeypatch.setenv('COLUMNS', '10')
+  terminal.show('a word and more')
+  assert capsys.readouterr().out == 'a word and more\n'  # not a terminal

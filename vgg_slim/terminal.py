@@ -44,6 +44,11 @@ def fold(text: str, stream: TextIO | None = None, indent: str = '  ') -> str:
   )
 
 
+def show(text: str) -> None:
+  """Prints text, folded."""
+  print(fold(text), flush=True)
+
+
 def _divide(line: str, width: int, indent: str) -> str:
   return textwrap.fill(
     line,

@@ -78,6 +78,36 @@ def test_numbers_are_never_wrapped(monkeypatch, capsys):
   assert any(line.endswith('138,357,544') for line in lines)
 
 
+def test_names_are_divided_at_slashes_before_rows_become_lists(monkeypatch, capsys):
+  name = 'block1/unit_1/bottleneck_v1/shortcut'
+  lines = printed(monkeypatch, capsys, 40, ('layer', 'parameters'), [(name, '1,234,567')])
+  assert ''.join(line.split()[0] for line in lines[2:]) == name
+  lines = printed(monkeypatch, capsys, 28, ('layer', 'parameters'), [(name, '1,234,567')])
+  assert ''.join(line.split()[0] for line in lines[2:]) == name
+  assert max(map(len, lines)) <= 28
+
+
+def test_a_file_is_as_wide_as_its_rows(monkeypatch, capsys):
+  lines = printed(monkeypatch, capsys, None, ('file', 'class'), [('x/y ' * 60 + 'z', '12.5')])
+  assert lines[-1] == 'x/y ' * 60 + 'z   12.5'
+
+
+@pytest.mark.parametrize('columns', [60, 80, 120, 200])
+def test_tables_fit_and_have_no_colors_where_they_are_not_wanted(monkeypatch, capsys, columns):
+  monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+  monkeypatch.setenv('COLUMNS', str(columns))
+  monkeypatch.setenv('NO_COLOR', '1')
+  monkeypatch.setenv('TERM', 'xterm-256color')
+  print_table(HEADINGS, [ROW, ROW], text_columns=4)
+  text = capsys.readouterr().out
+  assert '38;' not in text  # no color; bold headings are none
+  lines = re.sub(r'\x1b\[[0-9;]*m', '', text).splitlines()
+  assert max(len(line.rstrip()) for line in lines) <= columns
+  words = ' '.join(lines)
+  for number in ('13.06%', '16.94%', '12.5', '384,'):
+    assert words.count(number) == 2
+
+
 def test_rows_become_lists_if_the_table_does_not_fit(monkeypatch, capsys):
   lines = printed(monkeypatch, capsys, 30, HEADINGS, [ROW, ROW], title='Views')
   assert lines[0] == 'Views'

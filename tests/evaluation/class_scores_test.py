@@ -44,3 +44,14 @@ def test_equally_confident_errors_stay_in_order():
   rows = np.concatenate([probabilities_of([1], 0.75)] * 40)
   errors = class_scores.most_confident_errors(rows, np.zeros(40, int), count=40)
   assert errors.tolist() == list(range(40))
+
+
+def test_a_network_that_predicts_one_class_for_all_images_is_described():
+  text = class_scores.describe_only_class(LABELS, np.full(6, 2), ALL.names)
+  assert text.startswith('The network predicts c for all 6 images: ')
+
+
+def test_other_networks_and_images_of_one_class_are_not():
+  assert class_scores.describe_only_class(LABELS, PREDICTED, ALL.names) is None
+  assert class_scores.describe_only_class(np.zeros(6, int), np.full(6, 2), ALL.names) is None
+  assert class_scores.describe_only_class(LABELS[:0], PREDICTED[:0], ALL.names) is None

@@ -1,3 +1,5 @@
+import dataclasses
+
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from vgg_slim.evaluation import tables
 
@@ -66,6 +68,13 @@ def test_cells_are_formatted():
   low, high = line.result.top_1_interval
   assert tables.cells(line.result)[8] == f'{100 * low:.2f}% - {100 * high:.2f}%'
   assert tables.cells(line.result)[9:11] == ('0.00%', '0.00% - 48.99%')
+
+
+def test_high_rates_have_no_exponent():
+  result = tables.make_tables([scored('d', ('dense',), [256])])[0].lines[0].result
+  rates = (0.12345, 12.345, 99.99, 1234.5)
+  shown = [tables.cells(dataclasses.replace(result, images_per_second=r))[-1] for r in rates]
+  assert shown == ['0.123', '12.3', '100', '1234']
 
 
 def test_equal_networks_are_identified_by_their_checkpoints():

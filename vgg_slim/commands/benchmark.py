@@ -32,7 +32,7 @@ from typing import BinaryIO
 
 from absl import flags
 
-from vgg_slim import output_files, processor
+from vgg_slim import output_files, processor, terminal
 from vgg_slim.benchmarks import (
   ceiling_shapes,
   growth,
@@ -83,14 +83,16 @@ def main() -> None:
     before = processor.activity()
     rows, curves = _measure_growth(_GROWTH.value) if _GROWTH.value else (_measure_kinds(), [])
     here = machine.observe(before)
-    print(here)
+    terminal.show(str(here))
     if stream := streams.get('--output'):
       report.write_rows(stream, rows, here)
     if _PLOT.value:
       _draw(curves, _PLOT.value, streams['--plot'])
   if old:
     for row, ratio in report.compare(rows, old):
-      print(f'{report.name(row)}, {report.title(row)}: {ratio} the speed of {_COMPARE.value}')
+      terminal.show(
+        f'{report.name(row)}, {report.title(row)}: {ratio} the speed of {_COMPARE.value}'
+      )
 
 
 def _check_flags() -> None:
@@ -111,7 +113,7 @@ def _measure_kinds() -> list[report.Row]:
     rows += measured
     for finding in (report.find_bottleneck(measured), report.find_dense_cost(measured)):
       if finding:
-        print(finding)
+        terminal.show(finding)
   return rows
 
 
@@ -126,7 +128,7 @@ def _measure_growth(name: str) -> tuple[list[report.Row], list[growth.Growth]]:
     for curve in growth.find_growth(axis, outcomes):
       cells = [growth.cells(axis, point) for point in curve.points]
       terminal_tables.print_table(growth.headings(axis), cells, curve.name, text_columns=0)
-      print(curve)
+      terminal.show(str(curve))
       curves.append(curve)
   return rows, curves
 
@@ -170,9 +172,9 @@ def _measure(loads: list[workload.Workload]) -> list[report.Row]:
   cells = [report.cells(row) for row in rows]
   terminal_tables.print_table(report.HEADINGS, cells, report.title(rows[0]))
   for row in rows:
-    print(f'{row.system}: {report.classic_line(row)}')
+    terminal.show(f'{row.system}: {report.classic_line(row)}')
   if line := report.ceiling_line(outcomes):
-    print(line)
+    terminal.show(line)
   return rows
 
 
@@ -194,7 +196,7 @@ def _run_turns(cases: list[turns.Case]) -> list[turns.Outcome]:
     )
   absent = [(outcome.system, outcome.absent) for outcome in outcomes if outcome.absent]
   for system, reason in dict.fromkeys(absent):
-    print(f'{system} was not measured: {reason}.')
+    terminal.show(f'{system} was not measured: {reason}.')
   return outcomes
 
 

@@ -28,7 +28,7 @@ import shlex
 
 from absl import flags
 
-from vgg_slim import output_files
+from vgg_slim import output_files, terminal
 from vgg_slim.commands import installation, invocation, progress, terminal_tables
 from vgg_slim.data import class_balance, labels, manifest
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
@@ -160,11 +160,13 @@ def main() -> None:
     _MAX_MEGAPIXELS.value,
   )
   num_workers = workers.available() if _NUM_WORKERS.value is None else _NUM_WORKERS.value
-  print(f'{counted(source.num_classes, "class")}: {listed(source.class_names)}.')
+  terminal.show(f'{counted(source.num_classes, "class")}: {listed(source.class_names)}.')
   for note in source.notes:
-    print(shortened(printable(note)))
+    terminal.show(shortened(printable(note)))
   if not source.mirror_safe:
-    print('Training does not mirror these images, which may be digits or text: see --random_flip.')
+    terminal.show(
+      'Training does not mirror these images, which may be digits or text: see --random_flip.'
+    )
   num_images = sum(map(len, source.splits.values()))
   with progress.show('Converting', total=num_images) as meter:
     result = converter.convert(source, output_dir, options, num_workers, meter, _runner())
@@ -233,18 +235,18 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
   terminal_tables.print_table(('split', 'images', 'per class', 'shards', 'MB'), rows)
   total = sum(split.num_examples for split in result.splits.values())
   earlier = f' ({meter.before} of them earlier)' if meter.before else ''
-  print(
+  terminal.show(
     f'{counted(total, "image")} of {counted(result.num_classes, "class")}{earlier} in '
     f'{meter.seconds:.1f} s, {progress.format_rate(meter.rate)}, written to {output_dir}.'
   )
   duplicates = audit_files.find_duplicate_problems(output_dir)
   for warning in (*class_balance.find_problems(result), *duplicates):
-    print(f'Warning: {warning}.')
+    terminal.show(f'Warning: {warning}.')
   for line in audit_files.describe_lists(output_dir):
-    print(line)
+    terminal.show(line)
   if result.pixel_range and not _PIXEL_RANGE.value:
     low, high = result.pixel_range
-    print(
+    terminal.show(
       f'The values of the 16-bit images are at most {high:g}, so {low:g}..{high:g} became 0..255. '
       '--pixel_range=0,65535 uses all 16 bits.'
     )

@@ -4,9 +4,10 @@
   tools/describe --model=resnet50 --num_classes=4 --batch_size=8 --picture=resnet50.png
   tools/describe --model=vgg_cifar --num_classes=10 --format=json
 
-Multiply-adds are counted for one image. Memory is that of a training step with momentum: weights,
-gradients, momentum, and the layer outputs that the backward pass reads. The workspace of
-convolutions and TensorFlow itself are not included.
+Multiply-adds are counted for one image, in millions (M). The field is the side of the receptive
+field: the part of the image, in pixels, that a value of the layer depends on. Memory is that of a
+training step with momentum: weights, gradients, momentum, and the layer outputs that the backward
+pass reads. The workspace of convolutions and TensorFlow itself are not included.
 """
 
 import json
@@ -56,8 +57,8 @@ _HEADINGS = (
   'kind',
   'output',
   'parameters',
-  'multiply-adds',
-  'receptive field',
+  'mult-adds',
+  'field',
   'stride',
 )
 
@@ -106,9 +107,12 @@ def _as_json(rows: list[summary.Row], memory: summary.Memory, side: int) -> dict
 def _print_rows(title: str, rows: list[summary.Row]) -> None:
   lines = []
   for row in rows:
-    shape = ' x '.join(map(str, row.output_shape))
-    numbers = (row.parameters + row.moving, row.multiply_adds, row.receptive_field, row.stride)
-    lines.append([row.name, row.description, shape, *(f'{number:,}' for number in numbers)])
+    shape = 'x'.join(map(str, row.output_shape))
+    millions = f'{row.multiply_adds / 1e6:,.1f} M'
+    numbers = [f'{number:,}' for number in (row.parameters + row.moving, row.receptive_field)]
+    lines.append(
+      [row.name, row.description, shape, numbers[0], millions, numbers[1], f'{row.stride}']
+    )
   terminal_tables.print_table(_HEADINGS, lines, title, text_columns=2)
 
 
@@ -118,9 +122,10 @@ def _print_totals(rows: list[summary.Row], memory: summary.Memory) -> None:
   print(f'  trained      {totals.trainable:,}')
   print(f'  not trained  {totals.not_trainable:,}')
   print(f'Multiply-adds  {totals.multiply_adds / 1e9:.2f} G per image')
-  parts = ' + '.join(f'{name} {summary.format_bytes(n)}' for name, n in memory._asdict().items())
   setting = f'at batch {_BATCH_SIZE.value}, {_PRECISION.value}'
-  print(f'Training       {summary.format_bytes(memory.total)} {setting}: {parts}')
+  print(f'Training       {summary.format_bytes(memory.total)} {setting}')
+  for name, size in memory._asdict().items():
+    print(f'  {name:11}  {summary.format_bytes(size)}')
 
 
 def run() -> None:

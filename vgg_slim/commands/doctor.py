@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from absl import flags
 from rich import console, text
 
-from vgg_slim import memory
+from vgg_slim import memory, terminal
 from vgg_slim.commands import installation, invocation, run_plan
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config
@@ -56,14 +56,14 @@ def main() -> None:
     VggSlimError: a check failed.
   """
   _check_flags()
-  terminal = console.Console(highlight=False, soft_wrap=True)
+  screen = console.Console(highlight=False, soft_wrap=True)
   counts = dict.fromkeys(_STYLES, 0)
   for finding in _findings(counts):
     counts[finding.level] += 1
     if _FORMAT.value == 'json':
       print(json.dumps(finding._asdict()), flush=True)
     else:
-      terminal.print(_lines(finding))
+      screen.print(_lines(finding))
   summary = ', '.join(f'{count} {level}' for level, count in counts.items())
   if counts[FAIL]:
     raise VggSlimError(f'{summary}; fix what fails first.')
@@ -82,10 +82,11 @@ def _check_flags() -> None:
 
 def _lines(finding: Finding) -> text.Text:
   shown = text.Text(f'{finding.level:5}', _STYLES[finding.level])
-  shown.append(f'{finding.about:{_ABOUT_WIDTH}} {installation.localize(finding.text)}', 'default')
+  indent = ' ' * (5 + _ABOUT_WIDTH + 1)
+  lines = f'{"":5}{finding.about:{_ABOUT_WIDTH}} {installation.localize(finding.text)}'
   if finding.remedy:
-    remedy = installation.localize(finding.remedy)
-    shown.append(f'\n{"":5}{"":{_ABOUT_WIDTH}} -> {remedy}', 'default')
+    lines += f'\n{indent}-> {installation.localize(finding.remedy)}'
+  shown.append(terminal.fold(lines, indent=indent)[5:], 'default')
   return shown
 
 

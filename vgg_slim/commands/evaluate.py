@@ -31,13 +31,20 @@ from typing import BinaryIO
 
 from absl import flags
 
-from vgg_slim import output_files
+from vgg_slim import output_files, terminal
 from vgg_slim.commands import invocation, progress, result_tables
 from vgg_slim.commands.flags import checkpoint_flags, eval_flags
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError, ConfigError
-from vgg_slim.evaluation import candidates, class_map, eval_config, tables
+from vgg_slim.evaluation import (
+  candidates,
+  class_map,
+  class_scores,
+  eval_config,
+  results,
+  tables,
+)
 from vgg_slim.wording import counted
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
@@ -118,7 +125,7 @@ def _map_classes(
       'the same in another order; their scores cannot be compared or averaged.'
     )
   if not maps[0].is_identity:
-    print(maps[0].describe(data_dir))
+    terminal.show(maps[0].describe(data_dir))
   return maps[0]
 
 
@@ -144,11 +151,14 @@ def _evaluate(
   for result in scored:
     step = 'imported' if result.step is None else f'step {result.step}'
     where = f'{result.config.split} split, {counted(len(result.labels), "image")}'
-    print(f'{result.model}, {step}, {where}: {result.checkpoint}')
+    terminal.show(f'{result.model}, {step}, {where}: {result.checkpoint}')
   if scored[-1].config.flip:
-    print('Each image is averaged with its mirror image (disable with --noflip; predict: --flip).')
-  result_tables.print_tables(shown)
+    terminal.show(
+      'Each image is averaged with its mirror image (disable with --noflip; predict: --flip).'
+    )
+  result_tables.print_tables(shown, len(classes.names))
   result_tables.print_comparisons(comparisons)
+  _warn_of_one_class(shown[-1].lines[-1], classes)
   paths = manifests.shard_paths(data_dir, manifest, requests[0].split)
   if stream := streams.get('--output'):
     outputs.write_json(stream, shown, comparisons)
@@ -175,6 +185,12 @@ def _warn_of_other_reduction(
       data_dir,
       *sides,
     )
+
+
+def _warn_of_one_class(line: results.Line, classes: class_map.ClassMap) -> None:
+  warning = class_scores.describe_only_class(line.labels, line.predicted, classes.names)
+  if warning:
+    logging.getLogger('vgg_slim').warning('%s', warning)
 
 
 def _watch() -> None:

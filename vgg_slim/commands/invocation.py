@@ -116,7 +116,7 @@ def run(
   with _output():
     if not common_flags.is_quiet():
       for note in notes:
-        print(note)
+        terminal.show(note)
     _call(
       name,
       functools.partial(main, *([command] if takes_command else [positional] * takes_arguments)),

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from absl import flags
 
+from vgg_slim import terminal
 from vgg_slim.commands import invocation
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.errors import ConfigError
@@ -64,7 +65,7 @@ def main(command: list[str]) -> None:
   )
   installed = installation.prepare(script, options)
   if not common_flags.is_quiet():
-    print(f'legacy: {installed.summary}.', file=sys.stderr)
+    print(terminal.fold(f'legacy: {installed.summary}.', sys.stderr), file=sys.stderr)
   shows_report = _REPORT.value
   _show_log(common_flags.is_verbose())
   _remove_own_flags()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from vgg_slim import terminal
 from vgg_slim.commands import terminal_tables
 from vgg_slim.evaluation import tables
 
@@ -18,16 +19,29 @@ _HEADINGS = (
   'images/s',
 )
 _TEXT_COLUMNS = 4
-_COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS]
+_TOP_5 = 'top-5 error'
+_LEGEND = (
+  'S and Q are the smaller sides of training and test images, in pixels. The interval is that of '
+  'the top-1 error: the error on all images of this kind is within it with 95 % confidence.'
+)
 
 
-def print_tables(shown: Sequence[tables.Table]) -> None:
-  """Prints each table under its title and its number in the paper."""
+def print_tables(shown: Sequence[tables.Table], num_classes: int) -> None:
+  """Prints each table under its title and its number in the paper, and what the columns mean.
+
+  Args:
+    shown: tables to print.
+    num_classes: number of classes of the network; with up to five, the top-5 error is always 0 and
+      is left out.
+  """
+  headings = [name for name in _HEADINGS if name != _TOP_5 or num_classes > 5]
+  columns = [tables.HEADINGS.index(heading) for heading in headings]
   for table in shown:
     title = f"{table.title} (the paper's Table {table.paper})"
     lines = [tables.cells(line.result) for line in table.lines]
-    rows = [[cells[i] for i in _COLUMNS] for cells in lines]
-    terminal_tables.print_table(_HEADINGS, rows, title, _TEXT_COLUMNS)
+    rows = [[cells[i] for i in columns] for cells in lines]
+    terminal_tables.print_table(headings, rows, title, _TEXT_COLUMNS)
+  terminal.show(_LEGEND)
 
 
 def print_comparisons(comparisons: Sequence[tables.Comparison]) -> None:
@@ -44,3 +58,4 @@ def print_comparisons(comparisons: Sequence[tables.Comparison]) -> None:
   ]
   if rows:
     terminal_tables.print_table(headings, rows, "McNemar's exact test", text_columns=2)
+    terminal.show('p is the probability of a difference at least this large by chance alone.')

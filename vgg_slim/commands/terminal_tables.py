@@ -1,15 +1,18 @@
 """Tables on the terminal that never truncate a name or a number."""
 
+import itertools
 import re
 import sys
 from collections.abc import Sequence
 
 from rich import box, cells, console, table
 
-_WIDTH_OF_FILES = 160
+from vgg_slim import terminal
+
 _GAP = 2
-# A cell may be wrapped after a space, semicolon or plus sign.
+# A cell may be wrapped after a space, semicolon or plus sign, and if need be after a slash.
 _PIECE = re.compile(r'[^ ;+]*[ ;+]*')
+_SMALL_PIECE = re.compile(r'[^ ;+/]*[ ;+/]*')
 
 
 def print_table(
@@ -20,8 +23,8 @@ def print_table(
 ) -> None:
   """Prints rows of cells under headings.
 
-  If they are too wide, headings are wrapped, then cells; if that is not enough, each row is printed
-  as a list of headings and cells.
+  If they are too wide for the terminal, headings are wrapped, then cells; if that is not enough,
+  each row is printed as a list of headings and cells. Files and pipes are as wide as the rows.
 
   Args:
     headings: headings of the columns.
@@ -29,9 +32,8 @@ def print_table(
     title: line above the table.
     text_columns: number of columns, from the left, that are left-aligned; the others hold numbers.
   """
-  screen = console.Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES, markup=False)
   columns = list(zip(headings, *rows, strict=True))
-  widths = _fit(columns, screen.width)
+  widths = _fit(columns, terminal.columns() if sys.stdout.isatty() else None)
   if widths is None:
     _print_lists(headings, rows, title)
     return
@@ -50,19 +52,23 @@ def print_table(
     shown.add_row(*map(_wrap, row, widths))
   print(f'\n{title}\n' if title else '')
   # Rich itself omits colors in files and pipes.
-  screen.print(shown)
+  width = sum(widths) + _GAP * len(widths)
+  console.Console(width=width, markup=False).print(shown)
 
 
-def _fit(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
+def _fit(columns: Sequence[Sequence[str]], width: int | None) -> list[int] | None:
   """Returns column widths that fit into `width`; None if the columns cannot be that narrow."""
-  left = width - _GAP * (len(columns) - 1)
   natural = [max(map(cells.cell_len, column)) for column in columns]
+  if width is None:
+    return natural
+  left = width - _GAP * (len(columns) - 1)
   only_headings = [
     max(_narrowest(heading), *map(cells.cell_len, column)) if column else _narrowest(heading)
     for heading, *column in columns
   ]
   narrowest = [max(map(_narrowest, column)) for column in columns]
-  for most, least in ((natural, only_headings), (only_headings, narrowest)):
+  smallest = [max(_narrowest(text, _SMALL_PIECE) for text in column) for column in columns]
+  for most, least in itertools.pairwise((natural, only_headings, narrowest, smallest)):
     if sum(least) <= left:
       return _between(most, least, left)
   return None
@@ -77,13 +83,14 @@ def _between(most: Sequence[int], least: Sequence[int], left: int) -> list[int]:
   return widths
 
 
-def _narrowest(text: str) -> int:
-  return max(cells.cell_len(piece.rstrip()) for piece in _PIECE.findall(text))
+def _narrowest(text: str, piece: re.Pattern[str] = _PIECE) -> int:
+  return max(cells.cell_len(part.rstrip()) for part in piece.findall(text))
 
 
 def _wrap(text: str, width: int) -> str:
   lines = ['']
-  for piece in _PIECE.findall(text):
+  pieces = _PIECE if _narrowest(text) <= width else _SMALL_PIECE
+  for piece in pieces.findall(text):
     if cells.cell_len((lines[-1] + piece).rstrip()) > width:
       lines.append('')
     lines[-1] += piece

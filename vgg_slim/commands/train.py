@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from vgg_slim import output_files
+from vgg_slim import output_files, terminal
 from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.commands import (
   flag_files,
@@ -134,19 +134,21 @@ def _plan_phases(
 
 def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
   if result.stopped_by:
-    print(f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as')
     without = ' without --overwrite' if _OVERWRITE.value else ''
-    print(f'{result.checkpoint}. Run the same command{without} to resume.')
+    terminal.show(
+      f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as '
+      f'{result.checkpoint}. Run the same command{without} to resume.'
+    )
     return
   if result.ended_early:
-    print(f'Ended early: {result.ended_early}.')
+    terminal.show(f'Ended early: {result.ended_early}.')
   if result.step > result.total_steps:
-    print(
+    terminal.show(
       f'Nothing was trained: the run is at step {result.step} already, past the requested '
       f'{result.total_steps}; {result.checkpoint}.'
     )
   else:
-    print(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
+    terminal.show(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
   print(f'Evaluate:    {_evaluation(plan.train_dir, plan.manifest.splits)}')
   logdir = os.path.dirname(os.path.normpath(plan.train_dir)) or '.'
   print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from vgg_slim import terminal
 from vgg_slim.checkpoints import contract, prefixes, staging
 from vgg_slim.commands import installation, invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags, field_flags
@@ -69,7 +70,7 @@ def main() -> None:
     )
   started = time.monotonic()
   recipe = head.choose_recipe(config, key, train)
-  print(head.describe(config, recipe, key, train), flush=True)
+  terminal.show(head.describe(config, recipe, key, train))
   made = combine.make_contract(key, config)
   with staging.staged_folder(history_folder) as staged:
     with (
@@ -82,13 +83,13 @@ def main() -> None:
         show(round(metrics.epoch), recipe.epochs)
 
       trained = head.run_head_training(config, key, train, validation, report, recipe)
-    print(_summary(trained, time.monotonic() - started))
+    terminal.show(_summary(trained, time.monotonic() - started))
     if trained.best:
       _write_best(staged / BEST_FOLDER, trunk, trained.best, made)
     combine.write_combined_checkpoint(output, trunk, trained.weights, trained.steps, made)
   print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
   if trained.best:
-    print(f'Best epoch:  {trained.best.text}, in {history_folder}/{BEST_FOLDER}.')
+    terminal.show(f'Best epoch:  {trained.best.text}, in {history_folder}/{BEST_FOLDER}.')
   print(
     f'Look at it:  {installation.call("plot")} --what=history '
     f'--train_dir={shlex.quote(history_folder)}'

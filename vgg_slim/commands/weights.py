@@ -14,6 +14,7 @@ Of tf-slim's files no checksum is published; their archives hold one of their ow
 
 from absl import flags
 
+from vgg_slim import terminal
 from vgg_slim.commands import invocation
 from vgg_slim.commands.flags import checkpoint_flags
 from vgg_slim.errors import ConfigError
@@ -54,7 +55,7 @@ def _describe(file: PublishedFile) -> str:
       f'{file.name}: --model={aliases[0] if aliases else file.model}, {classes}, {size}',
       f'  from      {file.url}',
       f'  checksum  {file.checksum or "none is published"}',
-      f'  license   {file.license}',
+      terminal.fold(f'  license   {file.license}', indent=' ' * 12),
       f'  here      {here or "no"}',
     ]
   )

@@ -1,11 +1,13 @@
 """Scores per class: confusion matrix, precision and recall, most confident errors."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.finite import check_finite
+from vgg_slim.wording import printable
 
 
 class ClassScores(NamedTuple):
@@ -42,6 +44,25 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: ClassMa
   counts = np.zeros([num_labels, num_labels + 1], np.int64)
   np.add.at(counts, (column_of[labels], column_of[predicted]), 1)
   return counts if len(classes.names) > num_labels else counts[:, :-1]
+
+
+def describe_only_class(
+  labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]
+) -> str | None:
+  """Returns a sentence if all images are predicted as one class, although their classes differ.
+
+  Args:
+    labels: true class of each image, int [N].
+    predicted: predicted class of each image, int [N].
+    names: names of the classes.
+  """
+  if not labels.size or np.ptp(labels) == 0 or np.ptp(predicted) != 0:
+    return None
+  name = printable(names[int(predicted[0])])
+  return (
+    f'The network predicts {name} for all {len(labels)} images: it does not tell the classes '
+    'apart. Train it longer, with another --learning_rate, or from --weights=imagenet.'
+  )
 
 
 def score_classes(

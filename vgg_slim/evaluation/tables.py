@@ -91,8 +91,12 @@ def cells(result: results.EvalResult) -> tuple[str, ...]:
     _interval(result.top_1_interval),
     f'{result.top_5_error:.2%}',
     _interval(result.top_5_interval),
-    f'{result.images_per_second:.3g}',
+    _rate(result.images_per_second),
   )
+
+
+def _rate(rate: float) -> str:
+  return f'{rate:.0f}' if rate >= 100 else f'{rate:.3g}'
 
 
 def _interval(bounds: tuple[float, float]) -> str:

@@ -5,6 +5,7 @@ import pathlib
 
 from absl import flags
 
+from vgg_slim import terminal
 from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import common_flags
@@ -102,7 +103,7 @@ def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
 
 def _say(line: str) -> None:
   if not common_flags.is_quiet():
-    print(line, flush=True)
+    terminal.show(line)
 
 
 def load_contract(needs_head: bool = True) -> tuple[str, contract.Contract]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from absl import flags
 
+from vgg_slim import terminal
 from vgg_slim.commands.flags import field_flags, flag_groups
 from vgg_slim.configs import config
 from vgg_slim.data.manifest import Manifest
@@ -70,7 +71,7 @@ def _paper_scales(preprocessing: config.PreprocessingConfig, image_size: int) ->
   before = scales.paper_scales(smallest, largest)
   after = scales.multi(smallest, largest, image_size)
   if before != after:
-    print(
+    terminal.show(
       f'--test_scales=multi: {_join(before)} were changed to {_join(after)}: distinct multiples of '
       f'32, at least image_size={image_size}.'
     )
