@@ -113,7 +113,7 @@ def _measure_kinds() -> list[report.Row]:
     rows += measured
     for finding in (report.find_bottleneck(measured), report.find_dense_cost(measured)):
       if finding:
-        terminal.show(finding)
+        terminal.show(str(finding))
   return rows
 
 
