@@ -24,3 +24,10 @@ def test_output_before_a_failed_import_is_shown(tmp_path, monkeypatch, capfd):
   with pytest.raises(ImportError, match='no such thing'):
     quiet_import('loud')
   assert capfd.readouterr().err == 'a notice from C++'
+
+
+def test_an_interrupted_import_prints_nothing(tmp_path, monkeypatch, capfd):
+  write_module(tmp_path, monkeypatch, 'raise KeyboardInterrupt')
+  with pytest.raises(KeyboardInterrupt):
+    quiet_import('loud')
+  assert capfd.readouterr().err == ''

@@ -10,7 +10,7 @@ def quiet_import(module: str) -> None:
   """Imports `module` without the log lines that TensorFlow prints while it loads.
 
   C++ code prints them before it reads TF_CPP_MIN_LOG_LEVEL, so the file descriptor has to be
-  redirected. If the import fails, the lines are shown.
+  redirected. If the import fails, the lines are shown; if it is interrupted, they are not.
   """
   sys.stderr.flush()
   with tempfile.TemporaryFile() as log:
@@ -18,7 +18,7 @@ def quiet_import(module: str) -> None:
     os.dup2(log.fileno(), 2)
     try:
       importlib.import_module(module)
-    except BaseException:
+    except Exception:
       log.seek(0)
       os.write(stderr, log.read())
       raise

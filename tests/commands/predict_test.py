@@ -99,6 +99,13 @@ def test_drawings_and_json(folder):
     *('--bar_charts=bars', '--grid=grid.png', '--heat_maps=maps', '--layer=conv4_2'),
   )
   assert run.returncode == 0, run.stderr
+  for line in (
+    'Wrote the predictions of 2 images to x.json.',
+    'Wrote a grid of 2 images to grid.png.',
+    'Wrote bar charts of 2 images to bars.',
+    'Wrote heat maps of 2 images to maps.',
+  ):
+    assert f'{line}\n' in run.stderr
   values = json.loads((folder / 'x.json').read_text())
   assert values['failed'] == {}
   one, two = ([c['probability'] for c in p['classes']] for p in values['predictions'])

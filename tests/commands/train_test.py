@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.testing import make_data_set, run_tool, thin_model
-from vgg_slim import locks
+from vgg_slim import api, locks
 from vgg_slim.commands import train
 from vgg_slim.compat import tf
 from vgg_slim.configs import config
@@ -83,6 +83,22 @@ def test_the_command_that_evaluates_names_a_split_that_exists(splits, option):
   assert train._evaluation('runs/a b', splits) == f"tools/evaluate --train_dir='runs/a b'{option}"
 
 
+def test_a_run_that_is_interrupted_before_its_first_step_says_that_nothing_is_saved(
+  data_dir, monkeypatch, capsys
+):
+  monkeypatch.setattr(default_data, 'digits_folder', lambda cache: data_dir)
+
+  def interrupt(*arguments, **options):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(api, 'train', interrupt)
+  assert run_tool(train, *SMALL, '--train_dir=run') == 130
+  captured = capsys.readouterr()
+  assert 'Interrupted before the first step, so nothing is saved. ' in captured.out
+  assert 'Without --data_dir, this new run trains on the handwritten digits.' in captured.out
+  assert captured.err == 'train: error: interrupted.\n'
+
+
 def test_the_default_length_is_printed(data_dir, monkeypatch, capsys):
   monkeypatch.setattr(run_config, 'FEWEST_STEPS', 20)
   length_free = ('--model=vgg_a', '--batch_size=24', '--fc_units=8', f'--data_dir={data_dir}')
@@ -149,7 +165,7 @@ def test_fine_tuning_restores_the_checkpoint_and_trains_only_the_scopes(data_dir
   )
   assert code == 0
   output = capsys.readouterr().out
-  assert 'Starting from first/model.ckpt-6.\nrestored: 20\n' in output
+  assert 'Starting from first/model.ckpt-6.\nrestored: 20 variables\n' in output
   assert 'excluded, left at their initial value: 2\n  vgg_a/fc8/weights\n' in output
   before = tf.train.load_checkpoint('first/model.ckpt-6')
   after = tf.train.load_checkpoint('second/model.ckpt-1')

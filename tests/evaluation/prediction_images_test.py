@@ -58,3 +58,17 @@ def test_an_unknown_layer_writes_nothing(predictions, tmp_path):
       tmp_path / 'maps', predictions, FakePredictor(), CONTRACT, 'conv9'
     )
   assert not (tmp_path / 'maps').exists()
+
+
+def test_a_grid_names_the_files(predictions, tmp_path, monkeypatch):
+  drawn = []
+  draw = prediction_images.samples.draw_samples
+  monkeypatch.setattr(
+    prediction_images.samples, 'draw_samples', lambda *rest: drawn.append(rest[1]) or draw(*rest)
+  )
+  with (tmp_path / 'grid.png').open('wb') as stream:
+    prediction_images.write_grid(stream, predictions)
+  assert [caption.split('\n') for caption in drawn[0]] == [
+    [name, 'cat', '90.0%'] for name in ('cat.png', 'cat.jpg', 'dog.jpg')
+  ]
+  assert (tmp_path / 'grid.png').read_bytes().startswith(b'\x89PNG')

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from vgg_slim.plotting import samples
 
@@ -20,3 +21,11 @@ def test_images_and_labels_are_drawn_row_by_row(tmp_path):
   ]
   figure.savefig(tmp_path / 'five.png')
   assert (tmp_path / 'five.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_longer_labels_do_not_make_images_smaller():
+  images = np.zeros([4, 8, 8, 3], np.uint8)
+  heights = [
+    samples.draw_samples(images, [label] * 4).get_figheight() for label in ('a', 'a\nb', 'a\nb\nc')
+  ]
+  assert heights == pytest.approx([4.1, 4.1, 4.4])  # two rows of 0.15 inches more

@@ -1,10 +1,13 @@
 import dataclasses
+import struct
 
 import pytest
 from tensorboard.plugins.hparams import metadata
 
 from tests.testing import train_config
 from tests.training.graph_test import a_manifest
+from vgg_slim import tensorboard
+from vgg_slim.compat import tf
 from vgg_slim.configs.config import FineTuneConfig
 from vgg_slim.training import hparams
 from vgg_slim.training.history import EpochMetrics
@@ -45,3 +48,37 @@ def test_the_plugin_reads_a_run_as_a_row():
 )
 def test_the_best_value_of_each_metric(epochs, best):
   assert hparams.best_so_far(epoch(*row) for row in epochs) == best
+
+
+def rows_and_losses(folder):
+  rows, losses = [], []
+  for path in sorted(folder.glob(tensorboard.EVENT_FILES)):
+    for event in tf.train.summary_iterator(str(path)):
+      for value in event.summary.value:
+        if value.tag == metadata.SESSION_START_INFO_TAG:
+          content = value.metadata.plugin_data.content
+          row = metadata.parse_session_start_info_plugin_data(content)
+          rows.append(row.hparams['learning_rate'].number_value)
+        else:
+          losses.append((value.tag, event.step))
+  return rows, losses
+
+
+def test_a_resumed_run_shows_its_present_settings_and_keeps_its_curves(tmp_path):
+  for step, rate in ((0, 0.1), (5, 0.01), (9, 0.001)):
+    hparams.remove_descriptions(str(tmp_path))
+    with tensorboard.open_events(str(tmp_path), step) as writer:
+      writer.add_summary(hparams.describe_run({'learning_rate': rate}, 'x'), step)
+      writer.add_summary(tensorboard.scalars({'loss': 1.0}), step + 1)
+    # Files that are opened within one second have the same name.
+    (new,) = (path for path in tmp_path.iterdir() if path.suffix != '.old')
+    new.rename(f'{new}.{step}.old')
+  assert rows_and_losses(tmp_path) == ([0.001], [('loss', 1), ('loss', 6), ('loss', 10)])
+
+
+def test_a_file_that_a_killed_process_wrote_is_left_alone(tmp_path):
+  path = tmp_path / 'events.out.tfevents.1'
+  for content in (b'', b'short', struct.pack('<QI', 100, 0) + b'torn'):
+    path.write_bytes(content)
+    hparams.remove_descriptions(str(tmp_path))
+    assert path.read_bytes() == content

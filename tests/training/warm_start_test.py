@@ -44,8 +44,21 @@ def test_every_variable_is_in_exactly_one_list():
     unused=('vgg_16/conv1/conv1_1/weights', 'vgg_16/fc9/weights'),
   )
   text = result.text()
-  assert 'restored: 2\n  vgg_16/fc8/weights\n  vgg_16/fc8/biases\nexcluded' in text
-  assert 'in the file, not used: 2\n' in text
+  assert text.splitlines() == [
+    'restored: 2 variables',
+    'excluded, left at their initial value: 1 variable: vgg_16/conv1/conv1_1/weights',
+    'not in the file, left at their initial value: 1 variable: vgg_16/fc7/weights',
+    'in the file, not used: 2 variables: vgg_16/conv1/conv1_1/weights, vgg_16/fc9/weights',
+  ]
+
+
+def test_the_report_of_a_large_network_is_short():
+  names = [f'resnet/block{number}/weights' for number in range(320)]
+  matched = warm_start.RestorePlan({n: n for n in names[:160]}, (), (), (), tuple(names[160:]))
+  restored, unused = matched.text().splitlines()
+  assert restored == 'restored: 160 variables'
+  assert unused.startswith('in the file, not used: 160 variables: resnet/block160/weights, ')
+  assert unused.endswith(' and 155 more')
 
 
 def test_a_new_head_excludes_the_last_layer():

@@ -208,7 +208,9 @@ def _check_flags() -> tuple[str, str]:
   if not output_dir:
     problems.append('--output_dir is required: a folder to create')
   elif os.path.exists(output_dir):
-    problems.append(f'--output_dir={output_dir} already exists; give a folder to create')
+    problems.append(
+      f'--output_dir={output_dir} already exists; give another folder, or remove it first'
+    )
   if _BEAM_OPTIONS.value and not _RUNNER.value:
     problems.append('--beam_options has no effect without --runner')
   if _RUNNER.value and _NUM_WORKERS.value is not None:

@@ -102,12 +102,25 @@ def main(arguments: list[str]) -> None:
   folders = invocation.values_by_flag(_BAR_CHARTS, _HEAT_MAPS)
   with output_files.open_outputs(written, folders) as streams:
     failures = _predict(paths, made_for, streams)
+  _say_what_was_written(len(paths) - len(failures))
   if failures:
     reasons = [f'{printable(file)}: {reason}' for file, reason in failures]
     raise DataError(
       f'{len(failures)} of {counted(len(paths), "file")} could not be classified: '
       f'{listed(reasons, _MAX_NAMED, "; ")}.'
     )
+
+
+def _say_what_was_written(count: int) -> None:
+  """Names the outputs on stderr, since stdout has the predictions."""
+  for flag, what in (
+    (_OUTPUT, 'the predictions'),
+    (_GRID, 'a grid'),
+    (_BAR_CHARTS, 'bar charts'),
+    (_HEAT_MAPS, 'heat maps'),
+  ):
+    if flag.value and count:
+      progress.say(f'Wrote {what} of {counted(count, "image")} to {flag.value}.', sys.stderr)
 
 
 def _predict(

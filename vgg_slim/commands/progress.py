@@ -75,10 +75,10 @@ def reporter(stream: TextIO | None = None) -> Reporter:
   return Reporter(sys.stdout if stream is None else stream, common_flags.is_quiet(), is_plain)
 
 
-def say(text: str) -> None:
-  """Prints a report of the work, unless --quiet hides it."""
+def say(text: str, stream: TextIO | None = None) -> None:
+  """Prints a report of the work to `stream`, stdout by default, unless --quiet hides it."""
   if not common_flags.is_quiet():
-    reporter().line(text)
+    reporter(stream).line(text)
 
 
 @contextlib.contextmanager

@@ -181,14 +181,24 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     )
   for line in plan.ignored:
     reporter.line(line)
-  return api.train(
-    config,
-    train_dir,
-    overwrite=_OVERWRITE.value,
-    validation_batch_size=_VALIDATION_BATCH_SIZE.value,
-    cluster=workers,
-    reporter=reporter,
-  )
+  if not (plan.is_resumed or _DATA_DIR.value):
+    reporter.line('Without --data_dir, this new run trains on the handwritten digits.')
+  try:
+    return api.train(
+      config,
+      train_dir,
+      overwrite=_OVERWRITE.value,
+      validation_batch_size=_VALIDATION_BATCH_SIZE.value,
+      cluster=workers,
+      reporter=reporter,
+    )
+  except KeyboardInterrupt:
+    if not prefixes.list_candidates(train_dir):
+      reporter.line(
+        'Interrupted before the first step, so nothing is saved. Run the same command, with all '
+        'its flags, to start again.'
+      )
+    raise
 
 
 def run() -> None:

@@ -20,7 +20,10 @@ _NUM_RECORDS = 1000  # records that are read from each shard if the check is not
 _NUM_SHARDS = 8  # shards that the decoded images come from
 _STANDARD_ERRORS = 5.0  # tolerance of means, in standard errors
 _ROUNDING = 1.0  # additional tolerance of means, for pixels of 0..255
-_CONVERT = 'Convert the data set again with tools/convert_to_tfrecord.'
+_CONVERT = (
+  'Convert the data set again with tools/convert_to_tfrecord, into another folder or after '
+  'removing this one.'
+)
 
 
 def examine_all(

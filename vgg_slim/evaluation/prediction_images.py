@@ -34,9 +34,12 @@ def write_bar_charts(folder: pathlib.Path, predictions: Sequence[Prediction]) ->
 
 
 def write_grid(stream: BinaryIO, predictions: Sequence[Prediction]) -> None:
-  """Writes a PNG of all images, each with its most probable class."""
+  """Writes a PNG of all images, each with its file name and its most probable class."""
   tiles = [_thumbnail(p.file, _TILE_SIDE) for p in predictions]
-  captions = [f'{p.top[0].class_name}\n{p.top[0].probability:.1%}' for p in predictions]
+  captions = [
+    f'{pathlib.Path(p.file).name}\n{p.top[0].class_name}\n{p.top[0].probability:.1%}'
+    for p in predictions
+  ]
   samples.draw_samples(tiles, captions).savefig(stream, format='png')
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from vgg_slim.plotting.text import families, plain_lines
 
 _CELL_INCHES = 1.6
-_LABEL_INCHES = 0.3
+_LINE_INCHES = 0.15  # of a label
 
 
 def draw_samples(
@@ -27,7 +27,8 @@ def draw_samples(
   """
   columns = math.ceil(math.sqrt(len(images)))
   rows = math.ceil(len(images) / columns)
-  size = columns * _CELL_INCHES, rows * (_CELL_INCHES + _LABEL_INCHES) + _LABEL_INCHES
+  label_inches = _LINE_INCHES * max(2, *(label.count('\n') + 1 for label in labels))
+  size = columns * _CELL_INCHES, rows * (_CELL_INCHES + label_inches) + 2 * _LINE_INCHES
   figure = Figure(figsize=size, layout='constrained')
   figure.suptitle(plain_lines(title), fontfamily=families(title))
   grid = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -2,8 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+import pathlib
+import shutil
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO
 
+from vgg_slim import files, tensorboard
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.training.history import EpochMetrics
@@ -11,6 +16,9 @@ from vgg_slim.training.history import EpochMetrics
 _SECTIONS = ('net', 'preprocessing', 'optimizer', 'fine_tune')
 _DATA_FIELDS = ('num_classes', 'rgb_mean', 'rgb_covariance', 'stored_side', 'pixel_range')
 _RUN_FIELDS = ('batch_size', 'epochs', 'max_steps', 'seed')
+_PLUGIN = 'hparams'
+_HEADER, _FOOTER = 12, 4  # bytes around the content of a TFRecord: length and checksums
+_FIRST = 10  # events of a file among which the row is
 
 Setting = bool | int | float | str
 
@@ -25,6 +33,45 @@ def describe_run(settings: Mapping[str, Setting], name: str) -> tf.Summary:
   row = plugin.hparams_pb(settings, trial_id=name)
   # TensorBoard has its own copy of the protocol message.
   return tf.Summary.FromString(row.SerializeToString())
+
+
+def remove_descriptions(folder: str) -> None:
+  """Removes the rows that earlier processes of a run wrote to their event files.
+
+  TensorBoard shows the first row of a run, so that a run that is resumed with other settings would
+  keep the old ones. A row is one of the first events of a file; all other bytes stay as they are.
+  """
+  for path in sorted(pathlib.Path(folder).glob(tensorboard.EVENT_FILES)):
+    with path.open('rb') as source:
+      row = next((where for *where, event in _first_events(source) if _is_row(event)), None)
+      if row is None:
+        continue
+      start, end = row
+      with files.open_atomic(path) as changed:
+        source.seek(0)
+        changed.write(source.read(start))
+        source.seek(end)
+        shutil.copyfileobj(source, changed)
+
+
+def _is_row(event: tf.Event) -> bool:
+  return any(value.metadata.plugin_data.plugin_name == _PLUGIN for value in event.summary.value)
+
+
+def _first_events(source: BinaryIO) -> Iterator[tuple[int, int, tf.Event]]:
+  """Yields start and end of the first records of a TFRecord file, each with its event."""
+  start = 0
+  for _ in range(_FIRST):
+    header = source.read(_HEADER)
+    if len(header) < _HEADER:
+      return
+    (length,) = struct.unpack_from('<Q', header)
+    content = source.read(length + _FOOTER)
+    if len(content) < length + _FOOTER:  # a process was killed while it wrote the record
+      return
+    end = source.tell()
+    yield start, end, tf.Event.FromString(content[:length])
+    start = end
 
 
 def list_settings(config: TrainConfig) -> dict[str, Setting]:

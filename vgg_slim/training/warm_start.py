@@ -18,8 +18,11 @@ from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.nets.vgg import VGG
 from vgg_slim.ops.scopes import is_under
 from vgg_slim.weights.foreign import is_bookkeeping
+from vgg_slim.wording import counted, listed
 
 Shapes = Mapping[str, Sequence[int]]
+
+_SHOWN = 5  # names of each list of the report
 
 # Layers of net A that initialize the deeper networks (arXiv:1409.1556, 3.1): the first four
 # convolutions and the three fully-connected layers. Layers of the same name have the same shape.
@@ -48,17 +51,17 @@ class RestorePlan:
   unused: tuple[str, ...]
 
   def text(self) -> str:
-    """The report: all names, list by list, with their counts."""
+    """The counts, and the first names of what is not restored."""
     sections = (
-      ('restored', tuple(self.matched)),
       ('excluded, left at their initial value', self.excluded),
       ('shape mismatch', self.mismatches),
       ('not in the file, left at their initial value', self.initial),
       ('in the file, not used', self.unused),
     )
-    lines = []
+    lines = [f'restored: {counted(len(self.matched), "variable")}']
     for title, names in sections:
-      lines += [f'{title}: {len(names)}', *(f'  {name}' for name in names)]
+      if names:
+        lines.append(f'{title}: {counted(len(names), "variable")}: {listed(names, _SHOWN)}')
     return '\n'.join(lines)
 
 

@@ -61,12 +61,17 @@ class Report:
       lines += [f'{title}: {len(entries)}', *(f'  {entry}' for entry in entries)]
     return '\n'.join(lines)
 
-  def summary(self) -> str:
-    """The counts, and the first names of what is not imported."""
-    lines = [f'values taken from the file: {counted(len(self.matched), "variable")}']
+  def summary(self, source: str = 'the file', done: str = 'imported') -> str:
+    """The counts, and the first names of what is not taken over.
+
+    Args:
+      source: what the values come from.
+      done: what is done with them.
+    """
+    lines = [f'values taken from {source}: {counted(len(self.matched), "variable")}']
     for title, entries in (
-      ('not imported', self.left_out),
-      ('not imported, training state', self.skipped),
+      (f'not {done}', self.left_out),
+      (f'not {done}, training state', self.skipped),
     ):
       if entries:
         lines.append(f'{title}: {counted(len(entries), "array")}: {listed(entries, _SHOWN)}')

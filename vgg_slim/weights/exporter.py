@@ -69,7 +69,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   if not report.fits:
     text = verdict.describe(network, foreign)
     raise WeightMismatchError(f'{prefix} does not fit {spec.name}. {text} ({report.problems()})')
-  say(report.summary())
+  say(report.summary('the checkpoint', 'exported'))
   if request.output.endswith('.ckpt'):
     with staging.staged_checkpoint(request.output) as path:
       network_run.run(network, converted.arrays, _probe(network), path)

@@ -56,3 +56,10 @@ def test_long_lists_end_with_the_number_left_out():
   assert html_report.join_names(names[:2]) == '0, 1'
   assert html_report.join_names(names[:50]).endswith(', 48, 49')
   assert html_report.join_names(names, 'list.csv').endswith(', 49 and 3 more, see list.csv')
+
+
+def test_narrow_images_are_not_enlarged_beyond_the_width_of_others():
+  figure = html_report.Figure(b'\xff\xd8', 'narrow', width=80)
+  text = html_report.render([html_report.Section('images', figures=[figure])], 'report')
+  assert '<img style="max-height:80px" ' in text
+  assert 'object-fit: contain' in text

@@ -17,7 +17,7 @@ td.number { white-space: nowrap; }
 .bar { background: #4878a8; height: 0.9em; min-width: 1px; }
 td.bars { min-width: 12em; }
 figure { display: inline-block; margin: 0.2em; vertical-align: top; }
-img { image-rendering: pixelated; width: 100%; }
+img { image-rendering: pixelated; object-fit: contain; width: 100%; }
 figcaption { font-size: 10px; line-height: 1.3; min-height: 2.8em; overflow-wrap: anywhere; }
 """
 
@@ -118,6 +118,8 @@ def _figure(figure: Figure) -> str:
   caption = html.escape(figure.caption)
   return (
     f'<figure style="width:{figure.width}px">'
-    f'<img src="data:image/{kind};base64,{data}" alt="{caption}" title="{caption}">'
+    # A narrow image would otherwise become many times as high as it is wide.
+    f'<img style="max-height:{figure.width}px" '
+    f'src="data:image/{kind};base64,{data}" alt="{caption}" title="{caption}">'
     f'<figcaption>{caption}</figcaption></figure>'
   )

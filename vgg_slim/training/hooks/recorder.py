@@ -62,6 +62,7 @@ class Recorder(Hook):
     # A row that was written within an epoch is replaced by the row of the complete epoch.
     is_kept = self._epochs.ends(step) or step == self._total_steps
     self._epoch_began = time.monotonic()
+    hparams.remove_descriptions(self._train_dir)
     log = EpochLog(self._train_dir, step, step if is_kept else step - 1)
     self._log = self._files.enter_context(contextlib.closing(log))
     self._log.add_event(tf.Event(wall_time=time.time(), graph_def=self._graph_def))
