@@ -52,6 +52,10 @@ mutants: venv  ## measures how many small faults the tests notice; PACKAGE=data 
 kills: venv  ## kill training at random moments, compare its ends; KILLS=80 SEED=0
 	$(RUN) tests.kills --kills=$(KILLS) --seed=$(SEED) $(ARGS)
 
+.PHONY: gpu-check
+gpu-check: venv  ## proves or refutes on this machine's GPU that all of it works, in ten minutes
+	$(RUN) benchmarks.gpu_check $(ARGS)
+
 .PHONY: fuzz
 fuzz: venv  ## feeds damaged files to every reader; EXECUTIONS=20000 SEED=0, SECONDS=60 for each
 	$(RUN) tests.fuzz --executions=$(EXECUTIONS) --seed=$(SEED) $(if $(SECONDS),--seconds=$(SECONDS)) $(ARGS)

@@ -3,16 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-from vgg_slim.benchmarks import layer_walk
+from vgg_slim.benchmarks import layer_walk, systems
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
 
+_POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16', 'float16': 'mixed_float16'}
+
 
 def build_step(workload: Workload) -> Callable[[], None]:
-  """Returns a function that runs one batch; XLA is off, which is faster on CPUs."""
+  """Returns a function that runs one batch; XLA is off, which is faster on CPUs.
+
+  With float16, `compile` scales the loss by itself.
+  """
   import keras
 
-  keras.config.set_dtype_policy('mixed_bfloat16' if workload.precision == 'bfloat16' else 'float32')
+  systems.check_precision(workload, bool(tf.config.list_physical_devices('GPU')))
+  keras.config.set_dtype_policy(_POLICIES[workload.precision])
   model = build_model(workload)
   side = workload.image_size
   images = tf.random.normal([workload.batch_size, side, side, 3])

@@ -1,9 +1,9 @@
-"""The same networks in torch: channels last, autocast to bfloat16, eager or compiled."""
+"""The same networks in torch: channels last, autocast, eager or compiled; on the CPU or a GPU."""
 
 from collections.abc import Callable
 from typing import Any
 
-from vgg_slim.benchmarks import layer_walk
+from vgg_slim.benchmarks import layer_walk, systems
 from vgg_slim.benchmarks.workload import Workload
 
 
@@ -21,30 +21,40 @@ def _build(workload: Workload, compiled: bool) -> Callable[[], None]:
   import torch
 
   torch.manual_seed(0)
+  device = 'cuda' if torch.cuda.is_available() else 'cpu'
+  systems.check_precision(workload, device == 'cuda')
   is_training = workload.what in ('forward_backward', 'train_step')
-  model = build_module(workload).to(memory_format=torch.channels_last).train(is_training)
+  model = build_module(workload).to(device, memory_format=torch.channels_last).train(is_training)
   run = torch.compile(model) if compiled else model
   size, side = workload.batch_size, workload.image_size
-  images = torch.randn(size, 3, side, side).to(memory_format=torch.channels_last)
-  labels = torch.randint(workload.num_classes, [size])
-  in_bfloat16 = torch.autocast('cpu', torch.bfloat16, workload.precision == 'bfloat16')
+  images = torch.randn(size, 3, side, side).to(device, memory_format=torch.channels_last)
+  labels = torch.randint(workload.num_classes, [size]).to(device)
+  is_float32 = workload.precision == 'float32'
+  dtype = torch.float16 if workload.precision == 'float16' else torch.bfloat16
+  lowered = torch.autocast(device, dtype, not is_float32)
+  scaler = torch.amp.GradScaler(device, enabled=workload.precision == 'float16')
+  # A GPU runs in the background; without waiting, only the calls would be timed.
+  wait = torch.cuda.synchronize if device == 'cuda' else lambda: None
 
   if not is_training:
 
     def forward() -> None:
-      with torch.inference_mode(), in_bfloat16:
+      with torch.inference_mode(), lowered:
         torch.softmax(run(images), 1)
+      wait()
 
     return forward
   sgd = torch.optim.SGD(_parameter_groups(model), layer_walk.LEARNING_RATE, layer_walk.MOMENTUM)
 
   def step() -> None:
     sgd.zero_grad()
-    with in_bfloat16:
+    with lowered:
       loss = torch.nn.functional.cross_entropy(run(images), labels)
-    loss.backward()
+    scaler.scale(loss).backward()
     if workload.what == 'train_step':
-      sgd.step()
+      scaler.step(sgd)
+      scaler.update()
+    wait()
 
   return step
 

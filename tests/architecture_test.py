@@ -63,6 +63,7 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.benchmarks.conversion_step',
   'vgg_slim.benchmarks.growth',
   'vgg_slim.benchmarks.report',
+  'benchmarks.gpu_check.__main__',
   'benchmarks.torch_input',
   'vgg_slim.benchmarks.turns',
   'vgg_slim.doctor.findings',

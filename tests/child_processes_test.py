@@ -17,6 +17,12 @@ def test_a_child_finds_the_modules_of_this_process(tmp_path, monkeypatch):
   assert {**environment, 'PYTHONPATH': ''} == {**os.environ, 'PYTHONPATH': ''}
 
 
+def test_a_child_on_the_cpu_sees_no_gpu(monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0,1')
+  assert child_processes.environment()['CUDA_VISIBLE_DEVICES'] == '0,1'
+  assert child_processes.environment(on_cpu=True)['CUDA_VISIBLE_DEVICES'] == '-1'
+
+
 def test_an_empty_entry_is_the_present_folder(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   monkeypatch.setattr(sys, 'path', ['', '/x'])

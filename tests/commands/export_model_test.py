@@ -44,3 +44,14 @@ def test_user_errors_are_one_line(
 def test_help_shows_examples(export_model, capsys):
   assert run_tool(export_model, '--help') == 0
   assert 'tools/export_model --checkpoint_path=' in capsys.readouterr().out
+
+
+def test_an_export_is_verified_on_the_cpu(export_model, monkeypatch, tmp_path):
+  # TF32, the default on GPUs, differs from float32 by more than the verification allows.
+  from vgg_slim import sessions
+
+  runtimes = []
+  monkeypatch.setattr(sessions, 'configure', runtimes.append)
+  monkeypatch.chdir(tmp_path)
+  assert run_tool(export_model, '--checkpoint_path=nowhere', '--output=out') == 1
+  assert [runtime.gpus for runtime in runtimes] == ['none']

@@ -38,6 +38,15 @@ def test_an_export_that_cannot_be_loaded_is_reported_in_one_line(tmp_path):
     run_in_fresh_process(reload.load_frozen, tmp_path, [])
 
 
+def read_visible_gpus(folder):
+  return lambda batch: {'gpus': np.array(os.environ['CUDA_VISIBLE_DEVICES'])}
+
+
+def test_the_export_runs_on_the_cpu(tmp_path):
+  # The process that exports may hold all of the memory of a GPU.
+  assert run_in_fresh_process(read_visible_gpus, tmp_path, [0]) == [{'gpus': '-1'}]
+
+
 def kill_process(folder):
   os.kill(os.getpid(), signal.SIGKILL)
 

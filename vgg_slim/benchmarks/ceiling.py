@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from vgg_slim import sessions
-from vgg_slim.benchmarks import ceiling_shapes
+from vgg_slim.benchmarks import ceiling_shapes, systems
 from vgg_slim.benchmarks.ceiling_shapes import MATMUL_SIDE, Conv
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
@@ -83,6 +83,7 @@ def _shapes(conv: Conv, name: str) -> list[list[int]]:
 
 
 def _operands(workload: Workload, shapes: Sequence[list[int]]) -> list[tf.Variable]:
+  systems.check_precision(workload, bool(sessions.num_gpus()))
   dtype = tf.as_dtype(workload.precision)
   return [
     tf.Variable(tf.cast(tf.random_normal(shape, seed=0), dtype), trainable=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from vgg_slim import sessions
-from vgg_slim.benchmarks import synthetic
+from vgg_slim.benchmarks import synthetic, systems
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
@@ -28,7 +28,9 @@ def build_step(workload: Workload) -> RunBatch:
   Raises:
     ConfigError: no network can be built from the values of `workload`.
     DataError: `data_dir` holds no converted data set, or is not given.
+    NotMeasuredError: the precision needs a GPU, and there is none.
   """
+  systems.check_precision(workload, bool(sessions.num_gpus()))
   with tf.Graph().as_default():
     tf.set_random_seed(0)
     fetches, initializers = _BUILDERS[workload.what](workload)

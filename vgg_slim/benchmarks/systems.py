@@ -7,6 +7,7 @@ from vgg_slim.benchmarks.workload import KINDS, PRECISIONS, Workload
 
 OURS = 'vgg_slim'
 CEILINGS = (ceiling_shapes.MATMUL, *ceiling_shapes.PASSES)
+_ON_CPUS = ('float32', 'bfloat16')
 _TRAINING = ('forward', 'forward_backward', 'train_step', 'cold_start')
 
 
@@ -29,8 +30,8 @@ SYSTEMS = {
   'torch_compile': System(_TRAINING),
   # Its CPU kernels lack bfloat16 convolutions. A cold start would include torch's export.
   'onnxruntime': System(('forward',), ('float32',)),
-  'openvino': System(('forward',)),
-  'slim': System((*_TRAINING, 'dense')),
+  'openvino': System(('forward',), _ON_CPUS),
+  'slim': System((*_TRAINING, 'dense'), _ON_CPUS),
 }
 PEERS = tuple(name for name in SYSTEMS if name not in (OURS, *CEILINGS))
 
@@ -41,4 +42,10 @@ def check_can(name: str, workload: Workload) -> None:
   if workload.what not in system.kinds:
     raise NotMeasuredError(f'it does not support {workload.what}')
   if workload.precision not in system.precisions:
-    raise NotMeasuredError(f'it does not support {workload.precision} on CPUs')
+    raise NotMeasuredError(f'it does not support {workload.precision} here')
+
+
+def check_precision(workload: Workload, has_gpu: bool) -> None:
+  """Raises NotMeasuredError for float16 without a GPU, where it has no effect or is emulated."""
+  if workload.precision == 'float16' and not has_gpu:
+    raise NotMeasuredError('float16 is measured on GPUs, and there is none')

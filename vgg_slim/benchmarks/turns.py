@@ -200,6 +200,8 @@ def _environment(threads: int) -> dict[str, str]:
     'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
     'TF_NUM_INTRAOP_THREADS': number,
     'OMP_NUM_THREADS': number,
+    # On a GPU, TensorFlow would otherwise take all memory for the first of the processes.
+    'TF_FORCE_GPU_ALLOW_GROWTH': 'true',
   }
 
 

@@ -19,7 +19,7 @@ KINDS = (
   'cold_start',
   'convert',
 )
-PRECISIONS = ('float32', 'bfloat16')
+PRECISIONS = ('float32', 'bfloat16', 'float16')
 TRAINING = ('forward_backward', 'train_step', 'end_to_end')
 WITHOUT_ARITHMETIC = ('input', 'convert')
 _LEAST = {'batch_size': 1, 'image_size': 1, 'num_classes': 2, 'fc_units': 1, 'threads': 1}

@@ -70,7 +70,7 @@ def main() -> None:
   )
   staging.check_is_free(pathlib.Path(request.output))
 
-  invocation.load_tensorflow()
+  invocation.load_tensorflow(on_cpu=True)
   from vgg_slim.export import exporter
 
   exporter.run_export(request, say=print)

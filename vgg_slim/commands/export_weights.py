@@ -50,7 +50,7 @@ def main() -> None:
   )
   export_request.check_output(request.output)
 
-  invocation.load_tensorflow()
+  invocation.load_tensorflow(on_cpu=True)
   from vgg_slim.weights import exporter
 
   exporter.run_export(request, say=progress.say)

@@ -110,7 +110,7 @@ def main() -> None:
   change = InputChange(_BGR.value, rgb_std)
   class_names = labels.read_labels(pathlib.Path(_LABELS.value)) if _LABELS.value else None
 
-  invocation.load_tensorflow()
+  invocation.load_tensorflow(on_cpu=True)
   from vgg_slim.weights import importer
 
   request = importer.ImportRequest(

@@ -27,6 +27,7 @@ from vgg_slim import terminal, wording
 from vgg_slim.commands import flag_files, help_text, installation, unknown_flags
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.configs import types as value_types
+from vgg_slim.configs.runtime import NO_GPU, RuntimeConfig
 from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line, shortened
 from vgg_slim.quiet_import import quiet_import
 from vgg_slim.reporting import JsonStream
@@ -219,10 +220,18 @@ def _enter_callers_folder() -> None:
     os.chdir(folder)
 
 
-def load_tensorflow() -> None:
-  """Imports TensorFlow without its start-up log, which only --verbose shows."""
+def load_tensorflow(on_cpu: bool = False) -> None:
+  """Imports TensorFlow without its start-up log, which only --verbose shows.
+
+  Args:
+    on_cpu: whether the sessions of this process use no GPU. Commands that compare two programs do:
+      TF32, the default on GPUs, differs from float32 by more than the programs may.
+  """
   load = importlib.import_module if common_flags.is_verbose() else quiet_import
   load('vgg_slim.compat')
+  if on_cpu:
+    sessions = importlib.import_module('vgg_slim.sessions')
+    sessions.configure(RuntimeConfig(gpus=NO_GPU))
 
 
 def _prepare_tensorflow() -> None:

@@ -47,7 +47,7 @@ def run_in_fresh_process(
       input=pickle.dumps((load, folder, batches)),
       stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE,
-      env=child_processes.environment(),
+      env=child_processes.environment(on_cpu=True),
     )
     if done.returncode:
       raise VggSlimError(

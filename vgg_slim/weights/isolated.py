@@ -75,7 +75,7 @@ def call(
     VggSlimError: the function raised one; it is raised here again.
   """
   environment = {
-    **child_processes.environment(),
+    **child_processes.environment(on_cpu=True),
     # The stacks of one thread per core count as memory, and one thread reads as fast.
     **dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'), '1'),
   }

@@ -38,7 +38,7 @@ def define() -> None:
   flags.DEFINE_list(
     'precision',
     ['float32'],
-    f'Comma-separated compute precisions: {", ".join(workload.PRECISIONS)}.',
+    f'Comma-separated compute precisions: {", ".join(workload.PRECISIONS)}; float16 needs a GPU.',
   )
   _define_size('num_batches', 'Number of batches to time.')
   flags.DEFINE_string(

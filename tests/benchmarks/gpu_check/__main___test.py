@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from benchmarks.gpu_check import __main__, rows, runner
+from benchmarks.gpu_check.rows import Outcome
+
+
+@pytest.fixture
+def ran(monkeypatch):
+  """Replaces the processes: the device is not possible, `float32` fails, all others work."""
+  calls = []
+  statuses = {'device': rows.NOT_POSSIBLE, 'float32': rows.FAILED}
+
+  def run_rows(checks, size, folder, seconds, report):
+    assert folder.is_dir()
+    calls.append(([row.name for row in checks], size, seconds))
+    outcomes = [
+      Outcome(row.name, row.about, statuses.get(row.name, rows.OK), 'CPU', '', 1.0)
+      for row in checks
+    ]
+    for outcome in outcomes:
+      report(outcome)
+    return outcomes
+
+  monkeypatch.setattr(runner, 'run_rows', run_rows)
+  return calls
+
+
+def test_all_rows_run_on_thin_networks_without_a_gpu(ran, tmp_path, capsys):
+  output = tmp_path / 'check.json'
+  assert __main__.main([f'--output={output}']) == 1
+  assert ran[-1] == (list(rows.BY_NAME), 'thin', 600.0)
+  said = capsys.readouterr().out
+  assert 'failed: float32 (1 s)' in said
+  assert f'{len(rows.ROWS) - 2} ok, 1 failed, 1 not possible here; on the CPU' in said
+  assert f'Wrote {output}.' in said
+  assert len(json.loads(output.read_text())['rows']) == len(rows.ROWS)
+
+
+def test_some_rows_at_a_given_size(ran, tmp_path):
+  arguments = ['--only=reference,dense', '--size=full', '--seconds=5']
+  assert __main__.main([*arguments, f'--output={tmp_path / "check.json"}']) == 0
+  assert ran == [(['reference', 'dense'], 'full', 5.0)]
+
+
+def test_an_unknown_row_is_named(ran, capsys):
+  with pytest.raises(SystemExit) as end:
+    __main__.main(['--only=float64'])
+  assert end.value.code == 2
+  assert 'float64: expected some of device, reference' in capsys.readouterr().err
+  assert not ran
