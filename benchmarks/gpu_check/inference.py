@@ -35,7 +35,8 @@ def dense_probabilities(check: Check) -> np.ndarray:
 def predicted_probabilities(check: Check) -> np.ndarray:
   """Class probabilities of the image files, float32 [N, K]."""
   probabilities = []
-  with api.Predictor(check.prefix(check.size.model)) as predictor:
+  predictor = api.Predictor(check.prefix(check.size.model))
+  with predictor:
     for answer in predictor.predict(check.image_files(), top=NUM_CLASSES):
       if isinstance(answer, Failure):
         raise WrongResultError(f'{answer.file}: {answer.reason}')

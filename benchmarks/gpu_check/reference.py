@@ -28,7 +28,7 @@ def make_reference(check: Check) -> dict[str, Any]:
   options = converter.Options(splitting.SplitRule(1 / _PER_CLASS))
   source = catalog.open_source('folder', check.folder / 'images')
   converter.convert(source, check.data_dir, options, num_workers=1)
-  numbers = {}
+  numbers: dict[str, Any] = {}
   for model in (check.size.model, check.size.batch_norm_model):
     _write_checkpoint(check, model)
     numbers.update(steps.reference_numbers(model, steps.take_steps(check, model)))

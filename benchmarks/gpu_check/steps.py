@@ -60,11 +60,16 @@ class Session(NamedTuple):
 Distribute = Callable[[tf.ConfigProto], Distribution]
 
 
+def one_device(proto: tf.ConfigProto) -> Distribution:
+  """A single replica, in a session of this config."""
+  return Distribution(session_config=proto)
+
+
 def take_steps(
   check: Check,
   model: str,
   runtime: RuntimeConfig = AS_BUILT,
-  distribute: Distribute = lambda proto: Distribution(session_config=proto),
+  distribute: Distribute = one_device,
 ) -> Steps:
   """Takes two steps from the weights of `check.prefix(model)`.
 
@@ -99,7 +104,7 @@ def open_training(
   check: Check,
   model: str,
   runtime: RuntimeConfig,
-  distribute: Distribute = lambda proto: Distribution(session_config=proto),
+  distribute: Distribute = one_device,
   batch_size: int | None = None,
 ) -> Iterator[Session]:
   """Yields one session with the training graph and the weights of the reference."""

@@ -117,8 +117,8 @@ def check_data_format(check: Check) -> dict[str, Any]:
 
   model = check.size.model
   values, formats = {}, []
-  for name, distribute in (('optimized', None), ('as_built', without_optimizer)):
-    taken = steps.take_steps(check, model, **({'distribute': distribute} if distribute else {}))
+  for name, distribute in (('optimized', steps.one_device), ('as_built', without_optimizer)):
+    taken = steps.take_steps(check, model, distribute=distribute)
     values[name] = steps.compare(check, model, taken, _TOLERANCE['float32'])
     formats.append({key for key in taken.kinds if key.startswith('N')})
   text = f'convolutions ran in {" and ".join(sorted(formats[0]))}; without the optimizer in NHWC'
