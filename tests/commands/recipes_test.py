@@ -10,13 +10,16 @@ from absl.testing import flagsaver
 from tests.training.graph_test import a_manifest
 from vgg_slim.commands import phases
 from vgg_slim.commands import train as _  # noqa: F401  (defines every flag)
-from vgg_slim.commands.flags import config_flags
+from vgg_slim.commands.flags import config_flags, recommended_flags
 
 RECIPES = sorted(pathlib.Path(__file__).parents[2].joinpath('recipes').glob('*.flags'))
 
 
 def configs(path):
-  """One config for each phase, for a data set of the tests."""
+  """One config for each phase, for a data set of the tests.
+
+  A recipe gives all that would otherwise be chosen by default, and would change with the defaults.
+  """
   with flagsaver.flagsaver():
     flags.FLAGS(['test', f'--flagfile={path}'])
     manifest = dataclasses.replace(a_manifest(), largest_side=500)
@@ -26,6 +29,7 @@ def configs(path):
       with phases.applied(phases.following('before', part) if number else part):
         start = config_flags.expected_start(manifest.num_classes)  # instead of a download
         made.append(config_flags.train_config_from_flags('data', manifest, start))
+        assert recommended_flags.describe_choice(made[-1], 1_000) is None
     return made
 
 

@@ -17,8 +17,7 @@ from tests.testing import make_data_set, run_tool, thin_model
 from vgg_slim import api, locks
 from vgg_slim.commands import train
 from vgg_slim.compat import tf
-from vgg_slim.configs import config
-from vgg_slim.configs import run as run_config
+from vgg_slim.configs import config, recommended
 from vgg_slim.data.conversion import default_data
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--max_steps=6', '--fc_units=32')
@@ -100,11 +99,11 @@ def test_a_run_that_is_interrupted_before_its_first_step_says_that_nothing_is_sa
 
 
 def test_the_default_length_is_printed(data_dir, monkeypatch, capsys):
-  monkeypatch.setattr(run_config, 'FEWEST_STEPS', 20)
+  monkeypatch.setattr(recommended, 'FEWEST_STEPS', 20)
   length_free = ('--model=vgg_a', '--batch_size=24', '--fc_units=8', f'--data_dir={data_dir}')
   assert run_tool(train, *length_free) == 0
   output = capsys.readouterr().out
-  assert '20 epochs, 20 steps; set the length with --epochs.' in output
+  assert 'Chosen by default: 20 steps (--epochs=20), --validate_every_epochs=40, ' in output
   assert 'Done: step 20 of 20' in output
 
 

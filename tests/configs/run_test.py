@@ -21,12 +21,3 @@ def test_every_wrong_value_is_listed_at_once():
 )
 def test_total_steps(run, steps):
   assert RunConfig(batch_size=3, **run).total_steps(num_examples=10) == steps
-
-
-@pytest.mark.parametrize(
-  ('num_examples', 'batch_size', 'epochs'), [(19_200, 32, 14), (1_000, 32, 20), (160, 32, 120)]
-)
-def test_default_epochs_make_at_least_600_steps(num_examples, batch_size, epochs):
-  assert RunConfig.default_epochs(num_examples, batch_size) == epochs
-  run = RunConfig(batch_size=batch_size, epochs=float(epochs))
-  assert run.total_steps(num_examples) >= 600

@@ -34,7 +34,7 @@ from vgg_slim.commands import (
   progress,
   run_plan,
 )
-from vgg_slim.commands.flags import checkpoint_flags, config_flags
+from vgg_slim.commands.flags import checkpoint_flags, config_flags, recommended_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
@@ -174,11 +174,9 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     f'{counted(train.num_examples, "image")} of '
     f'{counted(manifest.num_classes, "class")} from {config.data_dir}, into {train_dir}.'
   )
-  if config_flags.has_default_length() and not plan.is_resumed:
-    steps = config.run.total_steps(train.num_examples)
-    reporter.line(
-      f'{config.run.epochs:g} epochs, {counted(steps, "step")}; set the length with --epochs.'
-    )
+  chosen = recommended_flags.describe_choice(config, train.num_examples)
+  if chosen and not plan.is_resumed:
+    reporter.line(chosen)
   for line in plan.ignored:
     reporter.line(line)
   if not (plan.is_resumed or _DATA_DIR.value):

@@ -11,8 +11,6 @@ from vgg_slim.configs.fields import FREE, REFUSED, free, resets, setting
 from vgg_slim.configs.kinds import users
 from vgg_slim.configs.schedule import SCHEDULES
 
-# Minimum length of a run without --epochs and --max_steps; about that of the digits recipe.
-FEWEST_STEPS = 600
 BEST_METRICS = ('accuracy', 'loss')
 
 _LENGTH = free(
@@ -57,9 +55,16 @@ class RunConfig(Config):
   log_every_steps: int = _setting(
     10, help='Number of steps between two progress lines.', allowed=at_least(1), resume=FREE
   )
+  validate_every_epochs: int = _setting(
+    1,
+    help='Number of epochs after which the run saves a checkpoint, validates and adds a row to '
+    'metrics.csv.',
+    allowed=at_least(1),
+    resume=REFUSED,
+  )
   save_every_steps: int = _setting(
     1000,
-    help='Number of steps between two checkpoints, in addition to one after every epoch.',
+    help='Number of steps between two checkpoints, in addition to one after each validation.',
     allowed=at_least(1),
     resume=FREE,
   )
@@ -123,11 +128,6 @@ class RunConfig(Config):
     allowed=at_least(0),
     resume=FREE,
   )
-
-  @classmethod
-  def default_epochs(cls, num_examples: int, batch_size: int) -> float:
-    """Default number of epochs: more for small data sets, to make at least FEWEST_STEPS steps."""
-    return max(cls.epochs, float(math.ceil(FEWEST_STEPS * batch_size / num_examples)))
 
   def total_steps(self, num_examples: int) -> int:
     """The global step at which training ends."""

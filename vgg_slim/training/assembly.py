@@ -76,8 +76,9 @@ def build_assembly(
     CheckpointError: the checkpoint of `start` or of `config.fine_tune` does not fit.
     ConfigError: a scope of `config.fine_tune` matches no variable.
   """
-  epochs = Epochs(manifest.split('train').num_examples, config.run.batch_size)
-  total_steps = config.run.total_steps(epochs.num_examples)
+  run = config.run
+  epochs = Epochs(manifest.split('train').num_examples, run.batch_size, run.validate_every_epochs)
+  total_steps = run.total_steps(epochs.num_examples)
   batch = _build_input(config, manifest, start.step, distribution.share)
   targets = batch.targets(config.net.num_classes)
   steps_per_epoch = epochs.num_examples / epochs.batch_size

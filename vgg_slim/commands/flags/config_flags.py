@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from vgg_slim.checkpoints import contract
-from vgg_slim.commands.flags import checkpoint_flags, field_flags, flag_groups
+from vgg_slim.commands.flags import checkpoint_flags, field_flags, flag_groups, recommended_flags
 from vgg_slim.commands.flags.field_flags import Computed
 from vgg_slim.configs import config
 from vgg_slim.configs.checks import build_all
-from vgg_slim.configs.run import FEWEST_STEPS
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES, TRAIN_SCALE
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
@@ -24,7 +23,6 @@ from vgg_slim.weights import published
 
 flags.disclaim_key_flags()
 
-_HEAD = 'head'  # shorthand for the scopes of all layers of the head
 _SCOPE_FLAGS = ('checkpoint_exclude_scopes', 'trainable_scopes')
 _SMALL_IMAGES = 64  # pixels; data sets with larger images are trained at the paper's 224
 _SMALL_IMAGE_SIDE = 32
@@ -59,18 +57,6 @@ _PREPROCESSING = {
   'per_image_standardization': Computed('Defaults to that of --checkpoint_path, else off.'),
   'random_flip': Computed(
     'On by default, except for data sets such as the digits, in which a mirrored image is wrong.'
-  ),
-}
-_OPTIMIZER = {
-  'epochs_per_decay': Computed(
-    f'Defaults to {config.ScheduleConfig.epochs_per_decay:g}, or proportionally more if the '
-    'default of --epochs is larger.'
-  ),
-}
-_RUN = {
-  'epochs': Computed(
-    f'Defaults to {config.RunConfig.epochs:g}, or to more if that is less than {FEWEST_STEPS} '
-    'steps.'
   ),
 }
 
@@ -270,7 +256,7 @@ def _scopes(flag: str, net: config.NetConfig) -> list[str]:
   return [
     scope
     for given in flags.FLAGS[flag].value or ()
-    for scope in (head if given == _HEAD else [given])
+    for scope in (head if given == recommended_flags.HEAD else [given])
   ]
 
 
@@ -300,34 +286,12 @@ def given_settings(begun: config.TrainConfig, manifest: Manifest) -> dict[str, A
   return given
 
 
-def has_default_length() -> bool:
-  """Whether the length of the run is not given by a flag."""
-  return flags.FLAGS.epochs is None and flags.FLAGS.max_steps is None
-
-
-def _epochs(num_examples: int | None) -> float:
-  """Returns --epochs, or its default for that many images; None if there is no training split."""
-  run = config.RunConfig
-  if num_examples and has_default_length() and flags.FLAGS.batch_size > 0:
-    return run.default_epochs(num_examples, flags.FLAGS.batch_size)
-  return run.epochs if flags.FLAGS.epochs is None else flags.FLAGS.epochs
-
-
-def _optimizer_config(epochs: float) -> config.OptimizerConfig:
-  """Returns the optimizer; --epochs_per_decay defaults to the same share of a run of any length."""
-  given = flags.FLAGS.epochs_per_decay
-  if given is None:
-    stretch = epochs / config.RunConfig.epochs if has_default_length() else 1
-    given = config.ScheduleConfig.epochs_per_decay * stretch
-  return field_flags.from_flags(config.OptimizerConfig, epochs_per_decay=given)
-
-
 def define_train_flags() -> None:
   """Defines all flags that `train_config_from_flags` reads."""
   define_net_flags()
   define_preprocessing_flags()
-  field_flags.define(config.OptimizerConfig, _OPTIMIZER)
-  field_flags.define(config.RunConfig, _RUN)
+  field_flags.define(config.OptimizerConfig, recommended_flags.OPTIMIZER)
+  field_flags.define(config.RunConfig, recommended_flags.RUN)
   field_flags.define(config.FineTuneConfig)
   checkpoint_flags.define_weights_dir()
   flag_groups.set_heading('weights_dir', 'Fine-tuning')
@@ -352,12 +316,14 @@ def train_config_from_flags(
   """
   start = start or start_from_flags(manifest.num_classes)
   train = manifest.splits.get('train')  # a data set that is only plotted may have none
-  epochs = _epochs(train.num_examples if train else None)
+  situation = recommended_flags.situation(
+    train.num_examples if train else None, start.checkpoint, start.contract
+  )
   sections = build_all(
     {
       'net': lambda: net_config_from_flags(manifest, start),
-      'optimizer': lambda: _optimizer_config(epochs),
-      'run': lambda: field_flags.from_flags(config.RunConfig, epochs=epochs),
+      'optimizer': lambda: recommended_flags.optimizer_config(situation),
+      'run': lambda: recommended_flags.run_config(situation),
       'runtime': lambda: field_flags.from_flags(config.RuntimeConfig),
       'distribution': lambda: field_flags.from_flags(config.DistributionConfig),
     }

@@ -1,0 +1,46 @@
+import pytest
+
+from vgg_slim.configs import recommended
+from vgg_slim.configs.optimizer import OPTIMIZERS
+from vgg_slim.configs.recommended import Situation
+
+
+@pytest.mark.parametrize('optimizer', OPTIMIZERS)
+def test_every_optimizer_has_rates_that_fall_from_batch_norm_to_trained_networks(optimizer):
+  normalized = Situation(optimizer, has_batch_norm=True).learning_rate()
+  plain = Situation(optimizer).learning_rate()
+  tuned = Situation(optimizer, has_batch_norm=True, is_trained=True).learning_rate()
+  assert normalized >= plain > tuned > 0
+
+
+def test_a_frozen_trunk_decides_before_the_rest():
+  head = Situation('momentum', has_batch_norm=True, is_trained=True, trains_head_only=True)
+  assert head.learning_rate() == Situation('momentum', trains_head_only=True).learning_rate()
+
+
+@pytest.mark.parametrize(
+  ('num_examples', 'epochs', 'every', 'warmup'),
+  [
+    (None, 14, 1, 0),
+    (100_000, 14, 1, 0.032),  # 100 steps of 32 images
+    (1_000, 20, 1, 2.0),  # 62.5 of 625 steps
+    (60, 320, 21, 32.0),  # 60 of 600 steps
+  ],
+)
+def test_lengths_are_counted_in_steps(num_examples, epochs, every, warmup):
+  chosen = Situation('momentum', num_examples=num_examples)
+  assert chosen.epochs() == epochs
+  assert chosen.validate_every_epochs() == every
+  assert chosen.warmup_epochs(None, None) == warmup
+
+
+def test_the_warmup_follows_the_length_that_is_given():
+  chosen = Situation('momentum', num_examples=320, batch_size=32)
+  assert chosen.warmup_epochs(epochs=5.0, max_steps=None) == 0.5  # 5 of 50 steps
+  assert chosen.warmup_epochs(epochs=5.0, max_steps=200) == 2.0  # 20 of 200 steps
+
+
+def test_settings_of_another_schedule_choose_it():
+  assert recommended.schedule([]) == 'cosine'
+  assert recommended.schedule(['staircase']) == 'exponential'
+  assert recommended.schedule(['end_learning_rate']) == 'cosine'
