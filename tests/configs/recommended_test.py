@@ -6,11 +6,11 @@ from vgg_slim.configs.recommended import Situation
 
 
 @pytest.mark.parametrize('optimizer', OPTIMIZERS)
-def test_every_optimizer_has_rates_that_fall_from_batch_norm_to_trained_networks(optimizer):
+def test_every_optimizer_has_rates_and_trained_networks_get_lower_ones(optimizer):
   normalized = Situation(optimizer, has_batch_norm=True).learning_rate()
   plain = Situation(optimizer).learning_rate()
   tuned = Situation(optimizer, has_batch_norm=True, is_trained=True).learning_rate()
-  assert normalized >= plain > tuned > 0
+  assert min(normalized, plain) > tuned > 0
 
 
 def test_a_frozen_trunk_decides_before_the_rest():

@@ -79,7 +79,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     ),
     _row('rmsprop_decay adam_beta1 adam_beta2', 'the same names'),
     _row('opt_epsilon', '`--opt_epsilon`; 1e-8 by default, there 1.0'),
-    _row('learning_rate', '`--learning_rate`; 0.004 by default, there 0.01'),
+    _row('learning_rate', '`--learning_rate`; by default chosen for the network, there 0.01'),
     _row('learning_rate_decay_type', 'the same name: fixed, exponential, polynomial and more'),
     _row('learning_rate_decay_factor warmup_epochs', 'the same names'),
     _row(
@@ -152,9 +152,10 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _row('forward_only freeze_when_forward_only', '`tools/benchmark --what=forward`'),
     _row(
       'eval eval_interval_secs num_eval_batches num_eval_epochs '
-      'eval_during_training_every_n_epochs eval_during_training_every_n_steps',
+      'eval_during_training_every_n_steps',
       'training validates after every epoch; `tools/evaluate --train_dir=FOLDER`',
     ),
+    _row('eval_during_training_every_n_epochs', '`--validate_every_epochs`'),
     _row('eval_batch_size', '`--validation_batch_size`'),
     _row(
       'variable_update all_reduce_spec cross_replica_sync job_name task_index ps_hosts '

@@ -42,11 +42,11 @@ class _Rates(NamedTuple):
 
 
 _RATES = {
-  'momentum': _Rates(1e-2, 1e-2, 1e-3, 1e-3),
-  'sgd': _Rates(5e-2, 1e-1, 1e-2, 1e-2),
-  'adam': _Rates(1e-4, 1e-3, 1e-5, 1e-4),
-  'adamw': _Rates(1e-4, 1e-3, 1e-5, 1e-4),
-  'rmsprop': _Rates(1e-4, 1e-3, 1e-5, 1e-4),
+  'momentum': _Rates(1e-2, 4e-3, 1e-3, 1e-3),
+  'sgd': _Rates(1e-1, 4e-2, 1e-2, 1e-2),
+  'adam': _Rates(1e-4, 3e-4, 1e-5, 1e-4),
+  'adamw': _Rates(1e-4, 3e-4, 1e-5, 1e-4),
+  'rmsprop': _Rates(1e-4, 3e-4, 1e-5, 1e-4),
 }
 
 

@@ -64,8 +64,9 @@ def run_training(
 ) -> TrainResult:
   """Trains from the newest intact checkpoint in `train_dir`, or from step 0, to the configured end.
 
-  A checkpoint is written after every epoch, every `save_every_steps`, at the end, and after SIGINT
-  or SIGTERM; `evaluate_fn` is called with the checkpoint that is written at the end of each epoch.
+  A checkpoint is written after every `validate_every_epochs` epochs, every `save_every_steps`
+  steps, at the end, and after SIGINT or SIGTERM. `evaluate_fn` is called with the checkpoints that
+  are written after epochs and at the end.
 
   Args:
     config: config of the run; `config.data_dir` holds the data set.
