@@ -1,8 +1,12 @@
+import pathlib
+
 import pytest
 
 from vgg_slim.configs import recommended
 from vgg_slim.configs.optimizer import OPTIMIZERS
 from vgg_slim.configs.recommended import Situation
+
+PAGE = pathlib.Path(__file__).parents[2] / 'docs/how-to/defaults.md'
 
 
 @pytest.mark.parametrize('optimizer', OPTIMIZERS)
@@ -44,3 +48,15 @@ def test_settings_of_another_schedule_choose_it():
   assert recommended.schedule([]) == 'cosine'
   assert recommended.schedule(['staircase']) == 'exponential'
   assert recommended.schedule(['end_learning_rate']) == 'cosine'
+
+
+@pytest.mark.parametrize('optimizer', OPTIMIZERS)
+def test_the_page_on_defaults_shows_the_rates(optimizer):
+  rates = (
+    Situation(optimizer),
+    Situation(optimizer, has_batch_norm=True),
+    Situation(optimizer, is_trained=True),
+    Situation(optimizer, is_trained=True, trains_head_only=True),
+  )
+  row = ' | '.join(f'{situation.learning_rate():g}' for situation in rates)
+  assert f'| `{optimizer}` | {row} |' in PAGE.read_text(encoding='utf-8')

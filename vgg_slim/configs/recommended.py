@@ -1,7 +1,7 @@
 """Settings of a new run that depend on its network, its optimizer, its start and its data set.
 
 This is the only module that chooses them, and it chooses nothing that a flag gives. What it chose
-is written to `config.json`, so that a resumed run does not depend on this module. Decision 96 has
+is written to `config.json`, so that a resumed run does not depend on this module. Decision 95 has
 the measurements.
 """
 
