@@ -151,8 +151,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _row('data_name', '`--data_dir`; `--dataset` of `tools/convert_to_tfrecord`'),
     _row('forward_only freeze_when_forward_only', '`tools/benchmark --what=forward`'),
     _row(
-      'eval eval_interval_secs num_eval_batches num_eval_epochs '
-      'eval_during_training_every_n_steps',
+      'eval eval_interval_secs num_eval_batches num_eval_epochs eval_during_training_every_n_steps',
       'training validates after every epoch; `tools/evaluate --train_dir=FOLDER`',
     ),
     _row('eval_during_training_every_n_epochs', '`--validate_every_epochs`'),
