@@ -246,6 +246,7 @@ def train(
     batch_size=validation_batch_size,
   )
   shards = manifests.shard_paths(config.data_dir, manifest, 'validation')
+  reporter.phase('building', 'Building the graph of the validation', is_brief=True)
   with runner.Evaluator(config, config.data_dir, manifest, central_crops) as evaluator:
     validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
     summarize = validator.summarize if config.run.image_summary_every_steps else None

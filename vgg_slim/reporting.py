@@ -23,12 +23,15 @@ class Reporter:
 
   Attributes:
     on_terminal: whether there is a status line.
+    is_json: whether the receiver is a program.
 
   Args:
     stream: stream to write to.
     quiet: whether everything except `line` is left out.
     is_plain: whether a terminal is treated like a file: lines instead of a status line.
   """
+
+  is_json = False
 
   def __init__(self, stream: TextIO, quiet: bool = False, is_plain: bool = False) -> None:
     self._stream, self._quiet = stream, quiet
@@ -148,6 +151,8 @@ class JsonStream(io.TextIOBase):
 
 class JsonReporter(Reporter):
   """Writes an object for each event, and for each line that `Reporter` would write."""
+
+  is_json = True
 
   def __init__(self, stream: JsonStream, quiet: bool = False) -> None:
     super().__init__(cast(TextIO, stream), quiet)

@@ -1,6 +1,7 @@
 """Each case runs in its own process because flags are global; none loads TensorFlow."""
 
 import importlib.util
+import json
 import pathlib
 import subprocess
 import sys
@@ -67,8 +68,13 @@ def test_unusable_images_are_reported_or_an_error_with_strict(tmp_path):
   photos = fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 15})
   (photos / 'dog' / '003.png').write_bytes(b'')
   flags = ['--dataset=folder', '--input_dir=photos', '--validation_per_class=4', '--num_workers=2']
-  run = convert(*flags, '--output_dir=out', cwd=tmp_path)
+  run = convert(*flags, '--output_dir=out', '--progress=json', cwd=tmp_path)
   assert run.returncode == 0, run.stderr
+  events = [json.loads(line) for line in run.stdout.splitlines()]
+  progressed = [each for each in events if each['event'] == 'progress']
+  assert [(each['step'], each['total']) for each in progressed][-1] == (25, 25)
+  (result,) = (each for each in events if each['event'] == 'result')
+  assert result['images'] == {'train': 16, 'validation': 8}
   m = manifest.read_manifest(tmp_path / 'out')
   assert m.splits['validation'].num_examples + m.splits['train'].num_examples == 24
   assert m.splits['validation'].examples_per_class[0] == 4

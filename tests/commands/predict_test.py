@@ -97,17 +97,25 @@ def test_drawings_and_json(folder):
     folder,
     *('upright.png', 'same.png', '--checkpoint_path=net', '--output=x.json', '--views=center'),
     *('--bar_charts=bars', '--grid=grid.png', '--heat_maps=maps', '--layer=conv4_2'),
+    '--progress=json',
   )
   assert run.returncode == 0, run.stderr
+  events = [json.loads(line) for line in run.stdout.splitlines()]
+  predicted = [each for each in events if each['event'] == 'prediction']
+  assert [each['file'] for each in predicted] == ['upright.png', 'same.png']
+  assert events[-1] == {'event': 'end', 'exit_code': 0}
   for line in (
     'Wrote the predictions of 2 images to x.json.',
     'Wrote a grid of 2 images to grid.png.',
     'Wrote bar charts of 2 images to bars.',
     'Wrote heat maps of 2 images to maps.',
   ):
-    assert f'{line}\n' in run.stderr
+    assert {'event': 'message', 'text': line} in events
   values = json.loads((folder / 'x.json').read_text())
   assert values['failed'] == {}
+  assert [each['classes'][0]['class_name'] for each in predicted] == [
+    each['classes'][0]['class_name'] for each in values['predictions']
+  ]
   one, two = ([c['probability'] for c in p['classes']] for p in values['predictions'])
   assert sum(one) == pytest.approx(1, rel=1e-5)
   assert one == pytest.approx(two, rel=1e-5)  # the same image, rotated by EXIF

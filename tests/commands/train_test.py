@@ -64,7 +64,7 @@ def test_a_program_can_follow_a_run(data_dir, capsys):
   assert [each['step'] for each in epochs] == [4, 6]
   assert 0 <= epochs[0]['validation_accuracy'] <= 1
   assert [each['phase'] for each in events if each['event'] == 'phase'] == [
-    *('reading', 'building', 'starting', 'first step'),
+    *('building', 'reading', 'building', 'starting', 'first step'),
     *('saving', 'validating', 'saving', 'validating'),
   ]
   assert events[-1] == {'event': 'end', 'exit_code': 0}

@@ -39,7 +39,7 @@ def validate(predicted, confidence=0.9):
   scores = probabilities_of(predicted, confidence)
   scores[2] = probabilities_of([predicted[2]], 0.95)[0]
   scored = scored_checkpoint({('center', 64): scores}, LABELS, ('center',))
-  evaluator = types.SimpleNamespace(score=lambda checkpoint: scored)
+  evaluator = types.SimpleNamespace(score=lambda checkpoint, progress: scored)
   validator = validation.Validator(evaluator, scored.config, CLASSES, ['shard'])
   return validator.run('model.ckpt-9'), validator.summarize()
 

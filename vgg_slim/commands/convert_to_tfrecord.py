@@ -252,7 +252,13 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
       f'The values of the 16-bit images are at most {high:g}, so {low:g}..{high:g} became 0..255. '
       '--pixel_range=0,65535 uses all 16 bits.'
     )
+  images = {name: split.num_examples for name, split in result.splits.items()}
+  progress.reporter().event('result', output_dir=output_dir, images=images)
   print(f'Next: {installation.call("train")} --data_dir={shlex.quote(output_dir)}')
+  terminal.show(
+    'It shows the remaining time from the second step on. Ctrl-C saves and stops; the same command '
+    'then continues.'
+  )
 
 
 if __name__ == '__main__':

@@ -143,8 +143,8 @@ def _evaluate(
   scored = []
   for model, request in zip(models, requests, strict=True):
     with (
-      runner.Evaluator(model, data_dir, manifest, request) as evaluator,
       progress.show(f'Evaluating {model.net.model}', 'crops') as report,
+      runner.Evaluator(model, data_dir, manifest, request) as evaluator,
     ):
       scored.append(evaluator.score(model.checkpoint, report))
   shown, comparisons = tables.make_tables(scored), tables.compare(scored)
@@ -158,6 +158,9 @@ def _evaluate(
     )
   result_tables.print_tables(shown, len(classes.names))
   result_tables.print_comparisons(comparisons)
+  for table in shown:
+    for line in table.lines:
+      progress.reporter().event('result', table=table.title, **vars(line.result))
   _warn_of_one_class(shown[-1].lines[-1], classes)
   paths = manifests.shard_paths(data_dir, manifest, requests[0].split)
   if stream := streams.get('--output'):

@@ -24,7 +24,7 @@ from absl import flags
 
 import vgg_slim
 from vgg_slim import terminal, wording
-from vgg_slim.commands import flag_files, help_text, installation, unknown_flags
+from vgg_slim.commands import flag_files, help_text, installation, progress, unknown_flags
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.configs import types as value_types
 from vgg_slim.configs.runtime import NO_GPU, RuntimeConfig
@@ -227,8 +227,12 @@ def load_tensorflow(on_cpu: bool = False) -> None:
     on_cpu: whether the sessions of this process use no GPU. Commands that compare two programs do:
       TF32, the default on GPUs, differs from float32 by more than the programs may.
   """
-  load = importlib.import_module if common_flags.is_verbose() else quiet_import
-  load('vgg_slim.compat')
+  if 'vgg_slim.compat' not in sys.modules:
+    reporter = progress.reporter(sys.stderr)
+    reporter.phase('loading', 'Loading TensorFlow', is_brief=True)
+    load = importlib.import_module if common_flags.is_verbose() else quiet_import
+    load('vgg_slim.compat')
+    reporter.clear()
   if on_cpu:
     sessions = importlib.import_module('vgg_slim.sessions')
     sessions.configure(RuntimeConfig(gpus=NO_GPU))

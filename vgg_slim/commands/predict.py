@@ -143,6 +143,7 @@ def _predict(
     suffix = output_files.check_suffix('--output', _OUTPUT.value, predictions.WRITERS)
     writers = [predictions.WRITERS[suffix](streams['--output'], top)]
   drawn, failures = [], []
+  reporter = progress.reporter()
   with kind(source, made_for, view) as network:
     with _progress(len(paths)) as report:
       answers = predictor.predict_files(network, paths, top, _BATCH_SIZE.value)
@@ -151,7 +152,11 @@ def _predict(
         if isinstance(answer, predictions.Failure):
           failures.append(answer)
           continue
-        rows.print(answer)
+        if reporter.is_json:
+          classes = [score._asdict() for score in answer.top]
+          reporter.event('prediction', file=answer.file, classes=classes)
+        else:
+          rows.print(answer)
         for writer in writers:
           writer.add(answer)
         if _is_drawing():

@@ -99,10 +99,9 @@ def show(
   """
   began = None if total is None else time.monotonic()
   target = reporter(sys.stderr if stream is None else stream)
-  is_json = isinstance(target, JsonReporter)
   is_due = every(
     _SECONDS_BETWEEN_EVENTS
-    if is_json
+    if target.is_json
     else _SECONDS_BETWEEN_REDRAWS
     if target.on_terminal
     else _SECONDS_BETWEEN_LINES
@@ -111,7 +110,7 @@ def show(
   def draw(done: int, total: int) -> None:
     if not is_due() and done != total:
       return
-    if is_json:
+    if target.is_json:
       _report(target, meter, description, done, total, unit)
       return
     text = format_line(description, done, total, unit, meter.rate, target.width)

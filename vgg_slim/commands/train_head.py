@@ -80,6 +80,7 @@ def main() -> None:
 
       def report(metrics: 'EpochMetrics') -> None:
         _record(log, metrics)
+        progress.reporter().event('epoch', **metrics._asdict())
         show(round(metrics.epoch), recipe.epochs)
 
       trained = head.run_head_training(config, key, train, validation, report, recipe)
