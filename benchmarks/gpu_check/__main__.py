@@ -2,7 +2,7 @@
 
   make gpu-check
   .venv/bin/python -m benchmarks.gpu_check --output=build/gpu_check.json
-  .venv/bin/python -m benchmarks.gpu_check --only=device,reference,float16 --size=thin
+  .venv/bin/python -m benchmarks.gpu_check --only=reference,float16 --size=thin
 
 Each row runs in a process of its own with a time limit, so that an error or a hang ends one row.
 Rows that compare numbers do so with those that the CPU computes in float32. Without a GPU it runs
@@ -28,31 +28,30 @@ def main(arguments: Sequence[str]) -> int:
   """Runs the check; returns the exit code: 1 if a row failed."""
   options = _parse(arguments)
   started, before = time.monotonic(), processor.activity()
-  selected = [row for row in rows.ROWS if not options.only or row.name in options.only]
+  selected = [row for row in rows.ROWS if row.name in (options.only or rows.BY_NAME)]
+  selected = [row for row in selected if row.name != rows.DEVICE]
 
   def show(outcome: Outcome) -> None:
     print(f'{outcome.status}: {outcome.name} ({outcome.seconds:.0f} s)', flush=True)
 
   with tempfile.TemporaryDirectory(prefix='gpu_check_') as name:
     folder = pathlib.Path(name)
-    size = options.size or _choose_size(folder)
-    outcomes = runner.run_rows(selected, size, folder, options.seconds, show)
+    # First, since the GPU decides about the size of the networks of the others.
+    first = runner.run_rows([rows.BY_NAME[rows.DEVICE]], 'thin', folder, options.seconds, show)
+    size = options.size or ('full' if first[0].status == rows.OK else 'thin')
+    left = options.seconds - (time.monotonic() - started)
+    outcomes = first + runner.run_rows(selected, size, folder, left, show, first)
   seconds = time.monotonic() - started
   here = machine.observe(before)
   cells = [report.cells(outcome) for outcome in outcomes]
-  terminal_tables.print_table(report.HEADINGS, cells, f'vgg_slim on a GPU, {size} networks', 3)
+  terminal_tables.print_table(
+    report.HEADINGS, cells, f'GPU check, {size} networks', len(report.HEADINGS)
+  )
   print(here)
   print(report.summary(outcomes))
   report.write(options.output, outcomes, size, here, seconds)
   print(f'Wrote {options.output}.')
   return int(any(outcome.status == rows.FAILED for outcome in outcomes))
-
-
-def _choose_size(folder: pathlib.Path) -> str:
-  """The networks of the paper with a GPU, thin ones without."""
-  device = rows.ROWS[0]
-  (outcome,) = runner.run_rows([device], 'thin', folder, device.seconds, lambda outcome: None)
-  return 'full' if outcome.status == rows.OK else 'thin'
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 OK, FAILED, NOT_POSSIBLE = 'ok', 'failed', 'not possible here'
+DEVICE = 'device'  # the row that counts the GPUs
 REFERENCE = 'reference'  # the row whose files the others read
 
 
@@ -27,14 +28,16 @@ class Row(NamedTuple):
     seconds: time limit.
     environment: environment variables of the process, beside those of its parent.
     needs_reference: whether it compares with the files of the row REFERENCE.
+    needs_gpus: number of GPUs without which it is not possible.
   """
 
   name: str
   about: str
   function: str
-  seconds: int = 60
+  seconds: int = 90
   environment: Mapping[str, str] = {}
   needs_reference: bool = True
+  needs_gpus: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,13 +63,18 @@ class Outcome:
   values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+def _device(name: str, about: str, **options: Any) -> Row:
+  function = f'benchmarks.gpu_check.devices:check_{name}'
+  return Row(name, about, function, needs_reference=False, **options)
+
+
 def _training(name: str, about: str, **options: Any) -> Row:
   return Row(name, about, f'benchmarks.gpu_check.training:check_{name}', **options)
 
 
-def _speed(name: str, about: str) -> Row:
+def _speed(name: str, about: str, **options: Any) -> Row:
   function = f'benchmarks.gpu_check.speed:check_{name}'
-  return Row(name, about, function, seconds=90, needs_reference=False)
+  return Row(name, about, function, needs_reference=False, **options)
 
 
 def _export(kind: str) -> Row:
@@ -79,10 +87,9 @@ def _export(kind: str) -> Row:
 
 
 _INFERENCE = 'benchmarks.gpu_check.inference'
-_DEVICES = 'benchmarks.gpu_check.devices'
 
 ROWS = (
-  Row('device', 'TensorFlow sees a GPU', f'{_DEVICES}:check_device', needs_reference=False),
+  _device(DEVICE, 'TensorFlow sees a GPU'),
   Row(
     REFERENCE,
     "the CPU's float32 numbers, with which the rows below compare",
@@ -92,8 +99,8 @@ ROWS = (
     needs_reference=False,
   ),
   _training('float32', 'two training steps in float32, TF32 off'),
-  _training('tf32', 'the same with TF32, the default of TensorFlow'),
-  _training('float16', 'the same with --precision=float16 and loss scaling'),
+  _training('tf32', 'the same with TF32, the default of TensorFlow', needs_gpus=1),
+  _training('float16', 'the same with --precision=float16 and loss scaling', needs_gpus=1),
   _training('loss_scale', 'an update whose gradients overflow is skipped, and the scale halved'),
   _training('bfloat16', 'the same with --precision=bfloat16'),
   _training(
@@ -102,26 +109,26 @@ ROWS = (
     seconds=120,
     environment={'TF_XLA_FLAGS': '--tf_xla_cpu_global_jit'},
   ),
-  _training('batch_norm', 'two training steps of a ResNet in float32, TF32 off'),
-  _training('data_format', 'NHWC as built, and NCHW by the layout optimizer, give the same'),
+  _training('batch_norm', 'two training steps of a ResNet in float32, TF32 off', seconds=120),
+  _training(
+    'data_format', 'NHWC as built, and NCHW by the layout optimizer, give the same', needs_gpus=1
+  ),
   _training('two_logical_devices', 'two halves of one device train like one'),
-  _training('two_gpus', 'two GPUs train like one'),
-  Row('gpus_none', '--gpus=none uses no GPU', f'{_DEVICES}:check_gpus_none'),
-  Row('gpus_last', '--gpus=N uses GPU N alone', f'{_DEVICES}:check_gpus_last'),
-  Row('gpus_absent', '--gpus refuses a GPU that is absent', f'{_DEVICES}:check_gpus_absent'),
-  Row(
-    'memory_growth',
-    '--gpu_memory_growth leaves the rest of the memory to others',
-    f'{_DEVICES}:check_memory_growth',
+  _training('two_gpus', 'two GPUs train like one', needs_gpus=2),
+  _device('gpus_none', '--gpus=none uses no GPU'),
+  _device('gpus_last', '--gpus=N uses GPU N alone', needs_gpus=1),
+  _device('gpus_absent', '--gpus refuses a GPU that is absent'),
+  _device(
+    'memory_growth', '--gpu_memory_growth leaves the rest of the memory to others', needs_gpus=1
   ),
   _training('peak_memory', 'peak memory of a training step, beside the estimate'),
   Row('dense', 'dense evaluation', f'{_INFERENCE}:check_dense'),
   Row('predict', 'prediction of image files', f'{_INFERENCE}:check_predict'),
   _speed('train_float32', 'training in float32, images/s'),
-  _speed('train_float16', 'training in float16, images/s'),
+  _speed('train_float16', 'training in float16, images/s', needs_gpus=1),
   _speed('train_bfloat16', 'training in bfloat16, images/s'),
   _speed('forward_float32', 'forward pass in float32, images/s'),
-  _speed('forward_float16', 'forward pass in float16, images/s'),
+  _speed('forward_float16', 'forward pass in float16, images/s', needs_gpus=1),
   *map(_export, ('saved_model', 'frozen', 'tflite', 'onnx')),
 )
 BY_NAME = {row.name: row for row in ROWS}

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from benchmarks.gpu_check import rows
@@ -17,6 +17,7 @@ from vgg_slim import child_processes
 from vgg_slim.wording import counted
 
 _LONGEST_REASON = 300  # characters of another library's message
+_LEAST_SECONDS = 5  # in which no row can import TensorFlow
 CHILD = ('benchmarks.gpu_check.child',)
 
 
@@ -26,6 +27,7 @@ def run_rows(
   folder: pathlib.Path,
   seconds: float,
   report: Callable[[Outcome], None],
+  earlier: Sequence[Outcome] = (),
   child: Sequence[str] = CHILD,
 ) -> list[Outcome]:
   """Runs the rows one after the other.
@@ -34,33 +36,43 @@ def run_rows(
     checks: the rows.
     size: name of the size of the networks, see `settings.SIZES`.
     folder: existing folder for the files that the rows share.
-    seconds: time limit of all rows together; rows that would start later are not possible.
+    seconds: time limit of all rows together; rows for which it leaves no time are not possible.
     report: function called with each outcome as soon as it is known.
+    earlier: outcomes of rows that ran before.
     child: module of the process of a row, with its first arguments.
 
   Returns:
     The outcomes, one for each row.
   """
   deadline = time.monotonic() + seconds
+  over = f'{seconds:.0f} s for all rows are over; a higher --seconds allows more'
+  known = {outcome.name: outcome for outcome in earlier}
   outcomes: list[Outcome] = []
   for row in checks:
     left = deadline - time.monotonic()
-    statuses = {outcome.name: outcome.status for outcome in outcomes}
-    if left < 1:
-      reason = f'{seconds:.0f} s for all rows are over; a higher --seconds allows more'
-      outcome = Outcome(row.name, row.about, rows.NOT_POSSIBLE, '', reason, 0.0)
-    elif row.needs_reference and statuses.get(rows.REFERENCE, rows.OK) != rows.OK:
-      reason = f'the row {rows.REFERENCE}, with which it compares, did not succeed'
+    reason = over if left < _LEAST_SECONDS else _obstacle(row, known)
+    if reason:
       outcome = Outcome(row.name, row.about, rows.NOT_POSSIBLE, '', reason, 0.0)
     else:
-      outcome = _run_row(row, size, folder, min(row.seconds, left), child)
+      outcome = _run_row(row, size, folder, min(row.seconds, left), over, child)
+    known[row.name] = outcome
     outcomes.append(outcome)
     report(outcome)
   return outcomes
 
 
+def _obstacle(row: Row, known: Mapping[str, Outcome]) -> str | None:
+  """Why a row need not start, by the outcomes of the rows before it."""
+  device, reference = known.get(rows.DEVICE), known.get(rows.REFERENCE)
+  if device and (found := len(device.values.get('gpus', ()))) < row.needs_gpus:
+    return f'it needs {counted(row.needs_gpus, "GPU")}, TensorFlow finds {found}'
+  if row.needs_reference and reference and reference.status != rows.OK:
+    return f'the row {rows.REFERENCE}, with which it compares, did not succeed'
+  return None
+
+
 def _run_row(
-  row: Row, size: str, folder: pathlib.Path, limit: float, child: Sequence[str]
+  row: Row, size: str, folder: pathlib.Path, limit: float, over: str, child: Sequence[str]
 ) -> Outcome:
   started = time.monotonic()
   with (folder / f'{row.name}.log').open('w+b') as log:
@@ -68,7 +80,9 @@ def _run_row(
     log.seek(0)
     said = log.read()
   reply = _read_reply(folder / f'{row.name}.json') if code == 0 else None
-  if reply is None:
+  if reply is None and code is None and limit < row.seconds:
+    reply = {'status': rows.NOT_POSSIBLE, 'where': '', 'reason': over}
+  elif reply is None:
     reply = {'status': rows.FAILED, 'where': '', 'reason': _describe_end(code, limit, said)}
   return Outcome(row.name, row.about, seconds=time.monotonic() - started, **reply)
 

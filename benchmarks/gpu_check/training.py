@@ -27,6 +27,10 @@ _TOLERANCE = {
   'float16': steps.Tolerance(0.01, 0.15),
   'bfloat16': steps.Tolerance(0.05, 0.6),
 }
+# Batch norm of few images amplifies rounding errors: a change of the pixels by 1e-6 of their values
+# changed a gradient of the thin ResNet50 by up to 1.7e-2, and the second loss by 3e-3. Of the thin
+# VGG16 it changed a gradient by 3e-6.
+_BATCH_NORM_TOLERANCE = steps.Tolerance(0.02, 0.15)
 # Equal up to the order of the sums over the images of the batch.
 _DEVICES_TOLERANCE = _TOLERANCE['float32']
 
@@ -39,12 +43,14 @@ _TIMED_STEPS = 5
 
 def check_float32(check: Check) -> dict[str, Any]:
   """Float32 without TF32."""
-  return _check_plain(check, check.size.model)
+  _use_tf32(False)
+  return _check(check, check.size.model, _TOLERANCE['float32'])
 
 
 def check_batch_norm(check: Check) -> dict[str, Any]:
   """Float32 without TF32, of a network with batch norm."""
-  return _check_plain(check, check.size.batch_norm_model)
+  _use_tf32(False)
+  return _check(check, check.size.batch_norm_model, _BATCH_NORM_TOLERANCE)
 
 
 def check_tf32(check: Check) -> dict[str, Any]:
@@ -52,18 +58,18 @@ def check_tf32(check: Check) -> dict[str, Any]:
   if not devices.supports_tf32():
     raise NotPossibleError('this GPU has no TF32, which began with compute capability 8.0')
   _use_tf32(True)
-  return _check(check, check.size.model, 'tf32', RuntimeConfig())
+  return _check(check, check.size.model, _TOLERANCE['tf32'])
 
 
 def check_float16(check: Check) -> dict[str, Any]:
   """Float16 with loss scaling."""
   devices.require_gpus()
-  return _check(check, check.size.model, 'float16', RuntimeConfig('float16'))
+  return _check(check, check.size.model, _TOLERANCE['float16'], 'float16')
 
 
 def check_bfloat16(check: Check) -> dict[str, Any]:
   """Bfloat16, which has an effect on processors only."""
-  return _check(check, check.size.model, 'bfloat16', RuntimeConfig('bfloat16'))
+  return _check(check, check.size.model, _TOLERANCE['bfloat16'], 'bfloat16')
 
 
 def check_xla(check: Check) -> dict[str, Any]:
@@ -176,19 +182,17 @@ def check_peak_memory(check: Check) -> dict[str, Any]:
   }
 
 
-def _check_plain(check: Check, model: str) -> dict[str, Any]:
-  _use_tf32(False)
-  return _check(check, model, 'float32', RuntimeConfig())
-
-
-def _check(check: Check, model: str, precision: str, runtime: RuntimeConfig) -> dict[str, Any]:
-  taken = steps.take_steps(check, model, runtime)
-  if runtime.precision != 'float32' and not taken.kinds.get(runtime.precision):
+def _check(
+  check: Check, model: str, tolerance: steps.Tolerance, precision: str = 'float32'
+) -> dict[str, Any]:
+  taken = steps.take_steps(check, model, RuntimeConfig(precision))
+  if not taken.kinds.get(precision):
+    others = ', '.join(kind for kind in taken.kinds if not kind.startswith('N'))
     raise NotPossibleError(
-      f'--precision={runtime.precision} has no effect on this {devices.place()}: all convolutions '
-      f'ran in {", ".join(key for key in taken.kinds if not key.startswith("N")) or "float32"}'
+      f'--precision={precision} has no effect on this {devices.place()}: all convolutions ran in '
+      f'{others}'
     )
-  compared = steps.compare(check, model, taken, _TOLERANCE[precision])
+  compared = steps.compare(check, model, taken, tolerance)
   return {'where': devices.place(), **compared, 'peak_bytes': devices.peak_bytes()}
 
 

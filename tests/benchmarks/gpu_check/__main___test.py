@@ -5,18 +5,19 @@ import pytest
 from benchmarks.gpu_check import __main__, rows, runner
 from benchmarks.gpu_check.rows import Outcome
 
+STATUSES = {'device': rows.NOT_POSSIBLE, 'float32': rows.FAILED}
+
 
 @pytest.fixture
 def ran(monkeypatch):
   """Replaces the processes: the device is not possible, `float32` fails, all others work."""
   calls = []
-  statuses = {'device': rows.NOT_POSSIBLE, 'float32': rows.FAILED}
 
-  def run_rows(checks, size, folder, seconds, report):
+  def run_rows(checks, size, folder, seconds, report, earlier=()):
     assert folder.is_dir()
-    calls.append(([row.name for row in checks], size, seconds))
+    calls.append(([row.name for row in checks], size, round(seconds), len(earlier)))
     outcomes = [
-      Outcome(row.name, row.about, statuses.get(row.name, rows.OK), 'CPU', '', 1.0)
+      Outcome(row.name, row.about, STATUSES.get(row.name, rows.OK), 'CPU', '', 1.0)
       for row in checks
     ]
     for outcome in outcomes:
@@ -30,7 +31,8 @@ def ran(monkeypatch):
 def test_all_rows_run_on_thin_networks_without_a_gpu(ran, tmp_path, capsys):
   output = tmp_path / 'check.json'
   assert __main__.main([f'--output={output}']) == 1
-  assert ran[-1] == (list(rows.BY_NAME), 'thin', 600.0)
+  others = [name for name in rows.BY_NAME if name != 'device']
+  assert ran == [(['device'], 'thin', 600, 0), (others, 'thin', 600, 1)]
   said = capsys.readouterr().out
   assert 'failed: float32 (1 s)' in said
   assert f'{len(rows.ROWS) - 2} ok, 1 failed, 1 not possible here; on the CPU' in said
@@ -41,7 +43,13 @@ def test_all_rows_run_on_thin_networks_without_a_gpu(ran, tmp_path, capsys):
 def test_some_rows_at_a_given_size(ran, tmp_path):
   arguments = ['--only=reference,dense', '--size=full', '--seconds=5']
   assert __main__.main([*arguments, f'--output={tmp_path / "check.json"}']) == 0
-  assert ran == [(['reference', 'dense'], 'full', 5.0)]
+  assert ran == [(['device'], 'thin', 5, 0), (['reference', 'dense'], 'full', 5, 1)]
+
+
+def test_a_gpu_gets_the_networks_of_the_paper(ran, tmp_path, monkeypatch):
+  monkeypatch.setitem(STATUSES, 'device', rows.OK)
+  assert __main__.main(['--only=dense', f'--output={tmp_path / "check.json"}']) == 0
+  assert ran[-1][:2] == (['dense'], 'full')
 
 
 def test_an_unknown_row_is_named(ran, capsys):

@@ -5,18 +5,18 @@ import time
 import pytest
 
 from benchmarks.gpu_check import rows, runner
-from benchmarks.gpu_check.rows import Row
+from benchmarks.gpu_check.rows import Outcome, Row
 
 FAKE = ('tests.benchmarks.gpu_check.fake_child',)
 
 
-def make_row(name, seconds=30, environment=None, needs_reference=False):
-  return Row(name, f'about {name}', '', seconds, environment or {}, needs_reference)
+def make_row(name, seconds=60, environment=None, needs_reference=False, needs_gpus=0):
+  return Row(name, f'about {name}', '', seconds, environment or {}, needs_reference, needs_gpus)
 
 
-def run(checks, folder, seconds=100.0):
+def run(checks, folder, seconds=300.0, earlier=()):
   said = []
-  outcomes = runner.run_rows(checks, 'thin', folder, seconds, said.append, FAKE)
+  outcomes = runner.run_rows(checks, 'thin', folder, seconds, said.append, earlier, FAKE)
   assert said == outcomes
   return outcomes
 
@@ -73,10 +73,23 @@ def test_no_row_starts_after_the_limit_of_all(tmp_path):
   assert late.reason.startswith('0 s for all rows are over')
 
 
-def test_the_limit_of_all_also_limits_a_row(tmp_path):
-  hangs, late = run([make_row('hangs'), make_row('works')], tmp_path, seconds=3.0)
-  assert hangs.seconds < 20
-  assert (hangs.status, late.status) == (rows.FAILED, rows.NOT_POSSIBLE)
+def test_a_row_that_the_limit_of_all_ends_has_not_failed(tmp_path):
+  hangs, late = run([make_row('hangs'), make_row('works')], tmp_path, seconds=6.0)
+  assert hangs.seconds < 30
+  assert (hangs.status, late.status) == (rows.NOT_POSSIBLE, rows.NOT_POSSIBLE)
+  assert hangs.reason == late.reason
+
+
+def test_a_row_without_its_gpus_does_not_start(tmp_path):
+  device = Outcome(rows.DEVICE, '', rows.OK, 'GPU', '', 1.0, {'gpus': ['a card']})
+  one, two = make_row('works', needs_gpus=1), make_row('crashes', needs_gpus=2)
+  assert [outcome.status for outcome in run([one, two], tmp_path, earlier=[device])] == [
+    rows.OK,
+    rows.NOT_POSSIBLE,
+  ]
+  none = Outcome(rows.DEVICE, '', rows.NOT_POSSIBLE, '', '', 1.0)
+  (outcome,) = run([one], tmp_path, earlier=[none])
+  assert outcome.reason == 'it needs 1 GPU, TensorFlow finds 0'
 
 
 def test_an_answer_of_another_run_does_not_count(tmp_path):
