@@ -32,6 +32,33 @@ def test_temporary_files_of_a_killed_writer_are_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['file']
 
 
+def test_a_new_writer_removes_what_killed_writers_of_the_same_file_left(tmp_path):
+  left = tmp_path / f'.file.{32 * "a"}.tmp'
+  others = [tmp_path / f'.file.{32 * "g"}.tmp', tmp_path / f'.file.csv.{32 * "a"}.tmp']
+  for path in (left, *others):
+    path.touch()
+  with files.open_atomic(tmp_path / 'file') as running, files.open_atomic(tmp_path / 'file') as one:
+    one.write(b'one')
+    running.write(b'running')
+    assert not left.exists()
+  assert (tmp_path / 'file').read_text() == 'running'
+  assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / 'file'])
+
+
+def test_a_file_that_is_removed_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+  removed = []
+
+  def lock_late(stream, how):
+    if not removed:
+      removed.extend(tmp_path.iterdir())
+      removed[0].unlink()
+
+  monkeypatch.setattr(files.fcntl, 'flock', lock_late)
+  files.write_text(tmp_path / 'file', 'x')
+  assert len(removed) == 1
+  assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
 def test_a_folder_appears_when_it_is_complete(tmp_path):
   out = tmp_path / 'new' / 'out'
   with files.resumable_folder(out, 'key') as staging:

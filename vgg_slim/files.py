@@ -2,15 +2,17 @@
 
 import contextlib
 import fcntl
+import functools
 import glob
 import os
 import pathlib
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 _TEMPORARY = '.tmp'
+_RANDOM_PART = 32 * '[0-9a-f]'  # pattern for the name of a temporary file
 _LONGEST_NAME = 255  # bytes, on all common file systems
 
 
@@ -34,18 +36,38 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def open_atomic(path: pathlib.Path) -> Iterator[BinaryIO]:
   """Yields a stream to a temporary file, which replaces `path` unless the block raises an error.
 
-  After the block, the content and then the name have been flushed to disk.
+  After the block, the content and then the name have been flushed to disk. Temporary files for the
+  same path that killed processes left are removed; those of running processes are locked.
   """
-  temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}{_TEMPORARY}')
+  for abandoned in path.parent.glob(f'.{glob.escape(path.name)}.{_RANDOM_PART}{_TEMPORARY}'):
+    _remove_if_unlocked(abandoned, pathlib.Path.unlink)
+  temporary, stream = _open_temporary(path)
   try:
-    with temporary.open('xb') as stream:
+    with stream:
       yield stream
       stream.flush()
       os.fsync(stream.fileno())
-    temporary.replace(path)
+      temporary.replace(path)
     sync(path.parent)
   finally:
     temporary.unlink(missing_ok=True)
+
+
+def _open_temporary(path: pathlib.Path) -> tuple[pathlib.Path, BinaryIO]:
+  """Creates a locked file; another process may remove it before it is locked, hence the loop."""
+  while True:
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}{_TEMPORARY}')
+    stream = temporary.open('xb')
+    try:
+      with contextlib.suppress(OSError):  # some file systems have no locks
+        fcntl.flock(stream, fcntl.LOCK_EX)
+      if temporary.exists():
+        return temporary, stream
+    except BaseException:
+      temporary.unlink(missing_ok=True)
+      stream.close()
+      raise
+    stream.close()
 
 
 def sync(path: pathlib.Path) -> None:
@@ -101,15 +123,15 @@ def resumable_folder(
     os.close(lock)
 
 
-def _lock(folder: pathlib.Path, how: int) -> int | None:
+def _lock(path: pathlib.Path, how: int) -> int | None:
   """Returns a descriptor that holds the lock until closed; None if locked, or renamed meanwhile."""
   try:
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
   except FileNotFoundError:
     return None
   try:
     fcntl.flock(descriptor, how)
-    if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+    if os.path.samestat(os.fstat(descriptor), os.stat(path)):
       return descriptor
   except (BlockingIOError, FileNotFoundError):
     pass
@@ -119,7 +141,16 @@ def _lock(folder: pathlib.Path, how: int) -> int | None:
 
 def _remove_abandoned(path: pathlib.Path, staging: pathlib.Path) -> None:
   for other in path.parent.glob(f'.{glob.escape(path.name)}.*.partial'):
-    lock = None if other == staging else _lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if other != staging:
+      _remove_if_unlocked(other, functools.partial(shutil.rmtree, ignore_errors=True))
+
+
+def _remove_if_unlocked(path: pathlib.Path, remove: Callable[[pathlib.Path], None]) -> None:
+  """Removes a file or folder unless a process holds it, or another process removes it."""
+  with contextlib.suppress(OSError):  # not ours to read or to remove
+    lock = _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if lock is not None:
-      shutil.rmtree(other, ignore_errors=True)
-      os.close(lock)
+      try:
+        remove(path)
+      finally:
+        os.close(lock)
