@@ -13,10 +13,11 @@ import os
 import pathlib
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from vgg_slim.errors import FolderInUseError, OutputError
 
+SCRATCH = 'scratch'  # in a folder that `scratch_folder` holds
 LOCK_FILE = '.lock'  # in the folder; describes the process that holds it
 
 
@@ -56,14 +57,19 @@ def hold(folder: str | os.PathLike, name: str | None = None) -> Iterator[pathlib
 
 
 @contextlib.contextmanager
-def scratch_folder(held: str | os.PathLike, name: str | None = None) -> Iterator[pathlib.Path]:
+def scratch_folder(
+  held: str | os.PathLike, name: str | None = None, prepare: Callable[[], None] | None = None
+) -> Iterator[pathlib.Path]:
   """Yields an empty folder in `held` for the use of one process at a time; removes both at the end.
 
-  Files that a killed process left there are removed. Arguments and errors are those of `hold`.
+  Files that a killed process left there are removed. Arguments and errors are those of `hold`;
+  `prepare` is called before that, when `held` is locked.
   """
-  scratch = pathlib.Path(held, 'scratch')
+  scratch = pathlib.Path(held, SCRATCH)
   try:
     with hold(held, name):
+      if prepare:
+        prepare()
       shutil.rmtree(scratch, ignore_errors=True)
       scratch.mkdir()
       try:

@@ -1,5 +1,7 @@
+import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +53,81 @@ def test_a_kill_leaves_nothing_that_looks_complete(tmp_path):
   with staging.staged_checkpoint(str(tmp_path / 'm')) as prefix:
     write(prefix, ['.data-00000-of-00001', '.index'])
   assert sorted(os.listdir(tmp_path)) == ['m.data-00000-of-00001', 'm.index']
+
+
+def leave_half_moved(folder, monkeypatch, moved=3):
+  """Leaves what a process leaves that is killed before it moves the file after the `moved`th."""
+  calls, rename = [], pathlib.Path.rename
+
+  def rename_or_die(self, target):
+    calls.append(self)
+    if len(calls) > moved:
+      raise BlockingIOError('killed')
+    return rename(self, target)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(shutil, 'rmtree', lambda *arguments, **options: None)
+    patch.setattr(pathlib.Path, 'rmdir', lambda self: None)
+    patch.setattr(pathlib.Path, 'rename', rename_or_die)
+    with pytest.raises(BlockingIOError), staging.staged_checkpoint(str(folder / 'm')) as prefix:
+      write(prefix)
+      pathlib.Path(f'{prefix}_history').mkdir()
+      pathlib.Path(f'{prefix}_history', 'metrics.csv').write_text('of the killed process')
+
+
+def test_what_a_killed_process_had_moved_before_the_index_is_removed(tmp_path, monkeypatch):
+  leave_half_moved(tmp_path, monkeypatch)
+  target, history = str(tmp_path / 'm'), tmp_path / 'm_history'
+  assert {'.m.partial', 'm.json', 'm_history'} < set(os.listdir(tmp_path))
+  assert not (tmp_path / 'm.index').exists()
+  staging.check_checkpoint_is_free(target, beside=[history])
+  with staging.staged_checkpoint(target) as prefix:
+    assert os.listdir(tmp_path) == ['.m.partial']
+    write(prefix, ['.data-00000-of-00001', '.index'])
+  assert sorted(os.listdir(tmp_path)) == ['m.data-00000-of-00001', 'm.index']
+
+
+def test_what_is_removed_after_a_kill_is_removed_before_the_list_of_it(tmp_path, monkeypatch):
+  leave_half_moved(tmp_path, monkeypatch)
+
+  def die(path, **options):
+    assert path == tmp_path / 'm_history'
+    raise BlockingIOError('killed')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(shutil, 'rmtree', die)
+    with pytest.raises(BlockingIOError), staging.staged_checkpoint(str(tmp_path / 'm')):
+      pass
+  assert (tmp_path / 'm_history').exists()
+  with staging.staged_checkpoint(str(tmp_path / 'm')) as prefix:
+    write(prefix)
+  assert sorted(os.listdir(tmp_path)) == ['m.data-00000-of-00001', 'm.index', 'm.json']
+
+
+def test_files_of_others_are_neither_removed_nor_ignored(tmp_path, monkeypatch):
+  leave_half_moved(tmp_path, monkeypatch, moved=0)
+  journal = tmp_path / '.m.partial/scratch/moved.json'
+  (tmp_path / 'mine.json').write_text('mine')
+  (tmp_path / 'other.json').write_text('mine')
+  for names in (['other.json', '../other.json', 7], 'other.json', 7):
+    journal.write_text(json.dumps({'names': names}))
+    staging.check_checkpoint_is_free(str(tmp_path / 'm'))
+  journal.write_text('{"names": ["other.json"]}')
+  with staging.staged_checkpoint(str(tmp_path / 'm')) as prefix:
+    write(prefix)
+  assert (tmp_path / 'mine.json').exists()
+  assert (tmp_path / 'other.json').exists()
+
+
+def test_the_rest_of_a_process_that_was_killed_at_its_end_is_removed(tmp_path, monkeypatch):
+  leave_half_moved(tmp_path, monkeypatch)
+  for path in (tmp_path / '.m.partial/scratch').iterdir():
+    if path.name != 'moved.json':
+      path.rename(tmp_path / path.name)
+  before = set(os.listdir(tmp_path))
+  with pytest.raises(ConfigError, match='m.index, .*m.json exists'):
+    staging.check_checkpoint_is_free(str(tmp_path / 'm'))
+  assert before - set(os.listdir(tmp_path)) == {'.m.partial'}
 
 
 @pytest.mark.parametrize('stage', [staging.staged_checkpoint, staging.staged_file])

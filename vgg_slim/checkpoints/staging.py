@@ -1,38 +1,56 @@
 """Stages outputs, so that a killed process never leaves anything that looks complete."""
 
 import contextlib
+import functools
+import json
 import os
 import pathlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 
-from vgg_slim import locks
+from vgg_slim import files, json_objects, locks
 from vgg_slim.checkpoints.contract import contract_path
-from vgg_slim.errors import OutputError
+from vgg_slim.errors import FolderInUseError, OutputError
 from vgg_slim.output_files import check_outputs
 
+_MOVED_FILE = 'moved.json'  # in a staging folder: what a process is moving out of it
 
-def check_is_free(*paths: pathlib.Path) -> None:
-  """Raises OutputError if any of `paths` exists, or their folder cannot be written to."""
+
+def check_is_free(path: pathlib.Path) -> None:
+  """Raises OutputError if `path` exists, or its folder cannot be written to."""
+  _check_is_free(path, [path])
+
+
+def _check_is_free(target: pathlib.Path, paths: Sequence[pathlib.Path]) -> None:
   taken = [str(path) for path in paths if path.exists()]
   if taken:
+    _remove_abandoned_staging(target)
     raise OutputError(f'{", ".join(taken)} exists; give another --output, or delete it first.')
-  check_outputs(made={'--output': str(paths[0])})
+  check_outputs(made={'--output': str(target)})
 
 
-def check_checkpoint_is_free(prefix: str) -> None:
-  """Raises OutputError if `prefix` is not a valid prefix, or a checkpoint exists there."""
-  if not pathlib.Path(prefix).name or os.path.isdir(prefix):
+def check_checkpoint_is_free(prefix: str, beside: Sequence[pathlib.Path] = ()) -> None:
+  """Raises OutputError if `prefix` is not a valid prefix, or a checkpoint exists there.
+
+  Args:
+    prefix: prefix of the checkpoint.
+    beside: other outputs that are moved together with it.
+  """
+  target = pathlib.Path(prefix)
+  if not target.name or os.path.isdir(prefix):
     raise OutputError(f'--output={prefix} is a folder; expected the prefix of a checkpoint in it.')
-  check_is_free(pathlib.Path(prefix), pathlib.Path(f'{prefix}.index'), contract_path(prefix))
+  paths = dict.fromkeys([target, _index(target), contract_path(prefix), *beside])
+  half_moved = _list_half_moved(target)
+  _check_is_free(target, [path for path in paths if path not in half_moved])
 
 
 @contextlib.contextmanager
 def staged_checkpoint(prefix: str) -> Iterator[str]:
-  """Yields a prefix in a staging folder; at the end, the files are moved to `prefix`.
+  """Yields a prefix in a staging folder; at the end, all files in it are moved to `prefix`.
 
   The index is moved last, because TensorFlow recognizes a checkpoint by it. After an error, the
   staging folder is removed. If the process is killed, it remains as `.NAME.partial` until the next
-  attempt.
+  attempt, which also removes what had been moved before the index.
 
   Raises:
     FolderInUseError: another process is writing the same checkpoint.
@@ -41,9 +59,13 @@ def staged_checkpoint(prefix: str) -> Iterator[str]:
   target = pathlib.Path(prefix)
   with _staging_folder(target) as staging:
     yield str(staging / target.name)
-    check_checkpoint_is_free(prefix)
-    for file in sorted(staging.iterdir(), key=lambda file: (file.suffix == '.index', file.name)):
-      file.rename(target.parent / file.name)
+    names = sorted(os.listdir(staging), key=lambda name: (name.endswith('.index'), name))
+    check_checkpoint_is_free(prefix, [target.with_name(name) for name in names])
+    _sync(staging)
+    files.write_text(staging / _MOVED_FILE, json.dumps({'names': names}))
+    for name in names:
+      (staging / name).rename(target.with_name(name))
+    files.sync(target.parent)
 
 
 @contextlib.contextmanager
@@ -56,8 +78,7 @@ def staged_file(path: str) -> Iterator[str]:
   target = pathlib.Path(path)
   with _staging_folder(target) as staging:
     yield str(staging / target.name)
-    check_is_free(target)
-    (staging / target.name).rename(target)
+    _move(staging / target.name, target)
 
 
 @contextlib.contextmanager
@@ -72,9 +93,59 @@ def staged_folder(path: str) -> Iterator[pathlib.Path]:
     folder = staging / target.name
     folder.mkdir()
     yield folder
-    check_is_free(target)
-    folder.rename(target)
+    _move(folder, target)
+
+
+def _move(source: pathlib.Path, target: pathlib.Path) -> None:
+  check_is_free(target)
+  _sync(source)
+  source.rename(target)
+  files.sync(target.parent)
+
+
+def _sync(path: pathlib.Path) -> None:
+  """Flushes a file, or everything in a folder, to disk."""
+  for one in [*path.rglob('*'), path] if path.is_dir() else [path]:
+    files.sync(one)
+
+
+def _index(target: pathlib.Path) -> pathlib.Path:
+  return target.with_name(f'{target.name}.index')
+
+
+def _list_half_moved(target: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the paths to which a killed process moved parts of a checkpoint, without the index."""
+  scratch = _staging_path(target) / locks.SCRATCH
+  try:
+    if _index(target).exists():
+      return []
+    names = json_objects.read(scratch / _MOVED_FILE)['names']
+    left = os.listdir(scratch)
+    own = [name for name in names if files.is_name(name) and name.startswith(target.name)]
+  except (OSError, KeyError, TypeError, ValueError):  # no process was killed while it moved files
+    return []
+  return [target.with_name(name) for name in own if name not in left]
+
+
+def _remove_half_moved(target: pathlib.Path) -> None:
+  for path in _list_half_moved(target):
+    if path.is_dir():
+      shutil.rmtree(path)
+    else:
+      path.unlink(missing_ok=True)
+
+
+def _staging_path(target: pathlib.Path) -> pathlib.Path:
+  return target.with_name(f'.{target.name}.partial')
 
 
 def _staging_folder(target: pathlib.Path) -> contextlib.AbstractContextManager[pathlib.Path]:
-  return locks.scratch_folder(target.with_name(f'.{target.name}.partial'), name=str(target))
+  remove = functools.partial(_remove_half_moved, target)
+  return locks.scratch_folder(_staging_path(target), name=str(target), prepare=remove)
+
+
+def _remove_abandoned_staging(target: pathlib.Path) -> None:
+  """Removes the staging folder of a process that was killed after it had moved everything."""
+  if _staging_path(target).exists():
+    with contextlib.suppress(FolderInUseError, OutputError), _staging_folder(target):
+      pass

@@ -53,8 +53,7 @@ def main() -> None:
   config = field_flags.from_flags(HeadConfig)
   folder, history_folder = pathlib.Path(features), f'{output}_history'
   key = cache.read_key(folder)
-  staging.check_checkpoint_is_free(output)
-  staging.check_is_free(pathlib.Path(history_folder))
+  staging.check_checkpoint_is_free(output, beside=[pathlib.Path(history_folder)])
   trunk, _ = checkpoint_flags.load_contract(needs_head=False)
   train = cache.read_features(cache.features_path(folder, 'train'))
   held_out = cache.features_path(folder, 'validation')
@@ -72,9 +71,11 @@ def main() -> None:
   recipe = head.choose_recipe(config, key, train)
   terminal.show(head.describe(config, recipe, key, train))
   made = combine.make_contract(key, config)
-  with staging.staged_folder(history_folder) as staged:
+  with staging.staged_checkpoint(output) as staged:
+    staged_history = pathlib.Path(f'{staged}_history')
+    staged_history.mkdir()
     with (
-      _open_log(staged, output, {**vars(config), **recipe._asdict()}) as log,
+      _open_log(staged_history, output, {**vars(config), **recipe._asdict()}) as log,
       progress.show('Training', 'epochs') as show,
     ):
 
@@ -86,8 +87,8 @@ def main() -> None:
       trained = head.run_head_training(config, key, train, validation, report, recipe)
     terminal.show(_summary(trained, time.monotonic() - started))
     if trained.best:
-      _write_best(staged / BEST_FOLDER, trunk, trained.best, made)
-    combine.write_combined_checkpoint(output, trunk, trained.weights, trained.steps, made)
+      _write_best(staged_history / BEST_FOLDER, trunk, trained.best, made)
+    combine.write_combined_checkpoint(staged, trunk, trained.weights, trained.steps, made)
   print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
   if trained.best:
     terminal.show(f'Best epoch:  {trained.best.text}, in {history_folder}/{BEST_FOLDER}.')
