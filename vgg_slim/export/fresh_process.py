@@ -32,6 +32,8 @@ def run_in_fresh_process(
 ) -> list[Outputs]:
   """Loads an export in a new interpreter and runs it on every batch.
 
+  The answer passes through a folder next to `folder`, which belongs to the caller as well.
+
   Args:
     load: a function of `reload`.
     folder: folder of the export.
@@ -40,7 +42,7 @@ def run_in_fresh_process(
   Raises:
     VggSlimError: the process died, or the export cannot be loaded or run.
   """
-  with tempfile.TemporaryDirectory() as scratch:
+  with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
     answer = pathlib.Path(scratch, 'answer')
     done = subprocess.run(
       [sys.executable, '-m', __name__, str(answer)],
