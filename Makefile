@@ -8,7 +8,7 @@ ARGS ?=
 TRAIN_DIR ?= runs/digits_vgg16
 PACKAGE ?= training
 SAMPLE ?= 75
-KILLS ?= 80
+KILLS ?=
 EXECUTIONS ?= 20000
 SEED ?= 0
 PYTHON ?=
@@ -50,7 +50,11 @@ mutants: venv  ## measures how many small faults the tests notice; PACKAGE=data 
 
 .PHONY: kills
 kills: venv  ## kill training at random moments, compare its ends; KILLS=80 SEED=0
-	$(RUN) tests.kills --kills=$(KILLS) --seed=$(SEED) $(ARGS)
+	$(RUN) tests.kills --kills=$(or $(KILLS),80) --seed=$(SEED) $(ARGS)
+
+.PHONY: faults
+faults: venv  ## kill the other commands at random moments, check their outputs; KILLS=500 SEED=0
+	$(RUN) tests.faults --kills=$(or $(KILLS),500) --seed=$(SEED) $(ARGS)
 
 .PHONY: gpu-check
 gpu-check: venv  ## proves or refutes on this machine's GPU that all of it works, in ten minutes

@@ -1,3 +1,7 @@
+import os
+import pathlib
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -30,6 +34,40 @@ def test_temporary_files_of_a_killed_writer_are_removed(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     files.remove_temporaries(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
+@pytest.mark.parametrize('size', [10, 1_000_000])
+def test_a_full_disk_names_the_file_and_not_its_temporary(tmp_path, size):
+  # The limit is that of a process of its own.
+  program = (
+    'import pathlib, resource, sys\n'
+    'from vgg_slim import files\n'
+    'resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))\n'
+    'try:\n'
+    '  with files.open_atomic(pathlib.Path("file")) as stream:\n'
+    '    stream.write(bytes(int(sys.argv[1])))\n'
+    'except OSError as error:\n'
+    '  print(error.filename)\n'
+  )
+  done = subprocess.run(
+    [sys.executable, '-c', program, str(size)],
+    cwd=tmp_path,
+    env={**os.environ, 'PYTHONPATH': str(pathlib.Path(__file__).parents[1])},
+    capture_output=True,
+    text=True,
+    timeout=60,
+  )
+  assert done.stdout == 'file\n'
+  assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path):
+  with pytest.raises(OSError) as caught, files.open_atomic(tmp_path / 'file'):
+    raise OSError(28, 'No space left on device')
+  assert caught.value.filename is None
+  with pytest.raises(FileNotFoundError) as caught, files.open_atomic(tmp_path / 'no/file'):
+    pass
+  assert caught.value.filename == str(tmp_path / 'no/file')
 
 
 def test_a_new_writer_removes_what_killed_writers_of_the_same_file_left(tmp_path):

@@ -21,12 +21,12 @@ import shutil
 import signal
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tests.faults import lives
 from tests.testing import make_data_set
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.commands import invocation
@@ -50,8 +50,6 @@ RUN_FLAGS = (
   '--image_summary_every_steps=0',
 )
 _SHARE_INSIDE_SAVES = 0.45
-_POLL_SECONDS = 0.0002  # a save of this network takes some milliseconds
-_HANG_SECONDS = 300  # for a run of some seconds, on a busy machine
 _KILLS_A_LINE = 20
 
 
@@ -134,12 +132,6 @@ def _kind(name: str) -> str:
   return re.sub(r'\d+', 'N', re.sub(r'\.[0-9a-f]{32}\.', '.', name))
 
 
-def at_time(seconds: float) -> Callable[[], bool]:
-  """The moment `seconds` from now."""
-  end = time.monotonic() + seconds
-  return lambda: time.monotonic() >= end
-
-
 class InSave:
   """A moment inside a save: `delay` seconds after the first file of the `nth` from now is seen."""
 
@@ -169,7 +161,7 @@ class Killer:
     self.tally = Tally()
     self._folder, self._random = folder, random.Random(seed)
     self._whole, self._killed = folder / 'whole', folder / 'killed'
-    assert _wait(_fork(lambda: make_data_set(folder / 'data', per_class=8))) == 0
+    assert lives.wait(lives.fork(lambda: make_data_set(folder / 'data', per_class=8))) == 0
     start = time.monotonic()
     self._end_uninterrupted(self._whole)
     self._seconds = time.monotonic() - start
@@ -187,7 +179,7 @@ class Killer:
     """Returns whether the run was killed, and did not come to its end."""
     before = unfinished(self._killed)
     process = self._start(self._killed)
-    code = _wait(process, self._draw_moment())
+    code = lives.wait(process, self._draw_moment())
     if code == -signal.SIGKILL:
       self.tally.count_kill(unfinished(self._killed) - before)
       return True
@@ -199,7 +191,7 @@ class Killer:
     draw = self._random
     if draw.random() < _SHARE_INSIDE_SAVES:
       return InSave(self._killed, draw.randrange(1, 6), draw.choice([0, 0, 0.0005, 0.002]))
-    return at_time(draw.uniform(0, 1.1 * self._seconds))
+    return lives.at_time(draw.uniform(0, 1.1 * self._seconds))
 
   def _compare_end(self) -> None:
     check_same_end(self._whole, self._killed)
@@ -207,11 +199,11 @@ class Killer:
     self.tally.ends += 1
 
   def _end_uninterrupted(self, train_dir: pathlib.Path) -> None:
-    code = _wait(self._start(train_dir))
+    code = lives.wait(self._start(train_dir))
     assert code == 0, self._log()
 
   def _start(self, train_dir: pathlib.Path) -> int:
-    return _fork(lambda: self._train(train_dir))
+    return lives.fork(lambda: self._train(train_dir))
 
   def _train(self, train_dir: pathlib.Path) -> None:
     from vgg_slim.commands import train  # its flags are not for the tests that import this module
@@ -224,39 +216,6 @@ class Killer:
 
   def _log(self) -> str:
     return (self._folder / 'log.txt').read_text(encoding='utf-8', errors='replace')[-3000:]
-
-
-def _fork(function: Callable[[], object]) -> int:
-  """Runs `function` in a process of its own, whose number is returned."""
-  process = os.fork()
-  if process:
-    return process
-  code = 1
-  try:
-    function()
-    code = 0
-  except SystemExit as end:
-    code = end.code if isinstance(end.code, int) else int(end.code is not None)
-  except BaseException:
-    traceback.print_exc()
-  finally:
-    os._exit(code)
-
-
-def _wait(process: int, is_due: Callable[[], bool] = lambda: False) -> int:
-  """Returns the exit code of a process, which is killed when `is_due` says so: -SIGKILL then."""
-  hangs = at_time(_HANG_SECONDS)
-  while True:
-    done, status = os.waitpid(process, os.WNOHANG)
-    if done:
-      return os.waitstatus_to_exitcode(status)
-    has_hung = hangs()
-    if has_hung or is_due():
-      os.kill(process, signal.SIGKILL)
-      code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-      assert not has_hung, f'A run did not end within {_HANG_SECONDS} s.'
-      return code
-    time.sleep(_POLL_SECONDS)
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -1,7 +1,3 @@
-import os
-import signal
-import time
-
 import pytest
 
 from tests import kills
@@ -74,22 +70,6 @@ def test_a_moment_in_a_save_is_that_of_the_nth(whole):
     save.touch() if saving else save.unlink(missing_ok=True)
     seen.append(moment())
   assert seen == [False, False, False, False, True]
-
-
-def test_a_process_is_killed_when_its_moment_has_come():
-  def wait_and_end():
-    time.sleep(60)
-
-  start = time.monotonic()
-  assert kills._wait(kills._fork(wait_and_end), kills.at_time(0.1)) == -signal.SIGKILL
-  assert 0.1 <= time.monotonic() - start < 30
-  assert kills._wait(kills._fork(lambda: os._exit(3))) == 3
-
-
-def test_a_process_that_hangs_is_an_error(monkeypatch):
-  monkeypatch.setattr(kills, '_HANG_SECONDS', 0.1)
-  with pytest.raises(AssertionError, match='did not end'):
-    kills._wait(kills._fork(lambda: time.sleep(60)))
 
 
 def test_kills_are_counted_by_what_they_left():

@@ -4,15 +4,17 @@ import contextlib
 import fcntl
 import functools
 import glob
+import io
 import os
 import pathlib
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 _TEMPORARY = '.tmp'
 _RANDOM_PART = 32 * '[0-9a-f]'  # pattern for the name of a temporary file
+_BUFFER_BYTES = 1 << 17
 _LONGEST_NAME = 255  # bytes, on all common file systems
 
 
@@ -36,33 +38,57 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def open_atomic(path: pathlib.Path) -> Iterator[BinaryIO]:
   """Yields a stream to a temporary file, which replaces `path` unless the block raises an error.
 
-  After the block, the content and then the name have been flushed to disk. Temporary files for the
+  After the block, the content and then the name have been flushed to disk. An OSError in writing
+  names `path`, whatever the name of the temporary file. Temporary files for the
   same path that killed processes left are removed; those of running processes are locked.
   """
   for abandoned in path.parent.glob(f'.{glob.escape(path.name)}.{_RANDOM_PART}{_TEMPORARY}'):
     _remove_if_unlocked(abandoned, pathlib.Path.unlink)
-  temporary, stream = _open_temporary(path)
+  with _naming(path):
+    temporary, stream = _open_temporary(path)
   try:
     with stream:
       yield stream
-      stream.flush()
-      os.fsync(stream.fileno())
-      temporary.replace(path)
+      with _naming(path):
+        stream.flush()
+        os.fsync(stream.fileno())
+        temporary.replace(path)
     sync(path.parent)
   finally:
     temporary.unlink(missing_ok=True)
+
+
+class _Writer(io.FileIO):
+  """A new, unbuffered file; an OSError in writing names another path."""
+
+  def __init__(self, path: pathlib.Path, named: pathlib.Path) -> None:
+    super().__init__(path, 'x')
+    self._named = named
+
+  def write(self, data: Any) -> int:
+    with _naming(self._named):
+      return super().write(data)
+
+
+@contextlib.contextmanager
+def _naming(path: pathlib.Path) -> Iterator[None]:
+  try:
+    yield
+  except OSError as error:
+    error.filename = str(path)
+    raise
 
 
 def _open_temporary(path: pathlib.Path) -> tuple[pathlib.Path, BinaryIO]:
   """Creates a locked file; another process may remove it before it is locked, hence the loop."""
   while True:
     temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}{_TEMPORARY}')
-    stream = temporary.open('xb')
+    stream = io.BufferedWriter(_Writer(temporary, path), _BUFFER_BYTES)
     try:
       with contextlib.suppress(OSError):  # some file systems have no locks
         fcntl.flock(stream, fcntl.LOCK_EX)
       if temporary.exists():
-        return temporary, stream
+        return temporary, cast(BinaryIO, stream)
     except BaseException:
       temporary.unlink(missing_ok=True)
       stream.close()

@@ -57,7 +57,11 @@ def main():
     (['--invocation_test_side=13'], 1, 'invocation_test: error: photos/x.jpg is broken.\n'),
     (['--invocation_test_side=15'], 2, 'invocation_test: error: --output=x: there is no folder'),
     (['--invocation_test_side=17'], 2, 'invocation_test: error: momentum must be in [0, 1).\n'),
-    (['--invocation_test_side=16'], 1, 'error: out.json: No space left on device.\n'),
+    (
+      ['--invocation_test_side=16'],
+      1,
+      'error: out.json cannot be written: No space left on device.\n',
+    ),
     (['--invocation_test_side=18'], 1, 'error: out of memory. Try smaller batches'),
     (['--invocation_test_side=19'], 1, "error: a name or a text is not UTF-8: 'utf-8' codec"),
     (['--invocation_test_side=20'], 1, 'error: TensorFlow: torn. --verbose shows where.'),

@@ -6,6 +6,7 @@ command is worth running again, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 import contextlib
+import errno
 import functools
 import importlib
 import inspect
@@ -24,7 +25,14 @@ from absl import flags
 
 import vgg_slim
 from vgg_slim import terminal, wording
-from vgg_slim.commands import flag_files, help_text, installation, progress, unknown_flags
+from vgg_slim.commands import (
+  flag_files,
+  help_text,
+  installation,
+  progress,
+  standard_streams,
+  unknown_flags,
+)
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.configs import types as value_types
 from vgg_slim.configs.runtime import NO_GPU, RuntimeConfig
@@ -32,19 +40,7 @@ from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line
 from vgg_slim.quiet_import import quiet_import
 from vgg_slim.reporting import JsonStream
 
-
-@contextlib.contextmanager
-def _reader_may_leave() -> Iterator[None]:
-  """Ends the tool silently when the reader of its output, such as `head`, closes the pipe."""
-  try:
-    try:
-      yield
-    finally:
-      sys.stdout.flush()
-  except BrokenPipeError:
-    # Otherwise Python's own flush at exit would fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(128 + signal.SIGPIPE)
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @contextlib.contextmanager
@@ -71,8 +67,6 @@ def _interruptible() -> Iterator[None]:
       signal.signal(number, handler)
 
 
-@_reader_may_leave()
-@_interruptible()
 def run(
   main: Callable[..., None], argv: list[str] | None = None, takes_command: bool = False
 ) -> None:
@@ -84,10 +78,14 @@ def run(
     argv: program name and arguments; `sys.argv` by default.
     takes_command: whether `main` takes the list of arguments after `--` instead.
   """
-  argv = sys.argv if argv is None else argv
+  name = pathlib.Path(inspect.getfile(main)).stem
+  with standard_streams.prepared(name), _interruptible():
+    _run(name, main, sys.argv if argv is None else argv, takes_command)
+
+
+def _run(name: str, main: Callable[..., None], argv: list[str], takes_command: bool) -> None:
   argv, command = _split_command(argv) if takes_command else (argv, [])
   module = sys.modules[main.__module__]
-  name = pathlib.Path(inspect.getfile(main)).stem
   _enter_callers_folder()
   if any(argument in help_text.ASKED for argument in argv[1:]):
     print(help_text.make(module))
@@ -156,7 +154,9 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
   except BrokenPipeError:
     raise
   except OSError as error:  # such as a disk that became full
-    _fail(name, f'{error.filename or "output"}: {error.strerror or _one_line(error)}.', 1)
+    if error.filename is None and standard_streams.is_output_lost():
+      raise
+    _fail(name, f'{_describe_file_error(error)}.', 1)
   except MemoryError:
     _fail(name, 'out of memory. Try smaller batches or images.', 1)
   except UnicodeError as error:
@@ -181,6 +181,12 @@ def _number_problems(given: Iterable[flags.Flag]) -> list[str]:
     and flag.value is not None
     and not value_types.fits(flag.value, kind)
   ]
+
+
+def _describe_file_error(error: OSError) -> str:
+  reason = (error.strerror or _one_line(error)).rstrip('.')
+  verb = ' cannot be written' if error.errno in _WRITE_ERRORS else ''
+  return f'{wording.printable(str(error.filename or "a file"))}{verb}: {reason}'
 
 
 def _tensorflow_reason(error: Exception) -> str | None:

@@ -1,0 +1,91 @@
+"""Whether what a command wrote is what it writes when nothing happens to it."""
+
+import csv
+import pathlib
+import re
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+
+from vgg_slim.compat import tf
+from vgg_slim.training import history
+
+_LEFT_OUT = ('events.', '__autograph_generated_file')
+# Rates, which differ from run to run, in outputs of tools/evaluate.
+_CHANGING = {
+  '.output': re.compile(r'"images_per_second": [\d.]+'),
+  '.report': re.compile(r'[\d.]+</td></tr>'),
+}
+
+
+def check_same(expected: pathlib.Path, found: pathlib.Path) -> None:
+  """Raises AssertionError where two files, or folders of files, differ in names or content."""
+  names, others = list(list_files(expected)), list(list_files(found))
+  assert names == others, f'{sorted({*names} ^ {*others})} are in one of {expected}, {found} alone'
+  for name in names:
+    _check_same_file(expected / name, found / name)
+
+
+def list_files(path: pathlib.Path) -> Iterator[str]:
+  """Yields the files of a folder relative to it, and empty folders; '' for a file itself.
+
+  TensorBoard's files are left out, because every process begins one of its own, and those that
+  TensorFlow itself leaves in the temporary folder.
+  """
+  if not path.is_dir():
+    yield ''
+    return
+  for one in sorted(path.rglob('*')):
+    is_empty = one.is_dir() and not any(one.iterdir())
+    if one.name != 'tmp' and (is_empty or not one.is_dir()) and not one.name.startswith(_LEFT_OUT):
+      yield one.relative_to(path).as_posix()
+
+
+def _check_same_file(expected: pathlib.Path, found: pathlib.Path) -> None:
+  if expected.is_dir() or '.data-' in expected.name:  # the numbers of which are read by the index
+    return
+  if expected.suffix == '.index':
+    _check_same_variables(expected, found)
+  elif expected.name == history.METRICS_FILE:
+    assert _rows(expected) == _rows(found), found
+  elif expected.suffix == '.h5':
+    _check_same_arrays(expected, found)
+  elif expected.suffix in _CHANGING:
+    pattern = _CHANGING[expected.suffix]
+    assert pattern.sub('', found.read_text()) == pattern.sub('', expected.read_text()), found
+  else:
+    assert found.read_bytes() == expected.read_bytes(), found
+
+
+def _check_same_variables(expected: pathlib.Path, found: pathlib.Path) -> None:
+  readers = [
+    tf.train.load_checkpoint(str(path).removesuffix('.index')) for path in (expected, found)
+  ]
+  names = [sorted(reader.get_variable_to_shape_map()) for reader in readers]
+  assert names[0] == names[1], found
+  for name in names[0]:
+    one, other = (reader.get_tensor(name) for reader in readers)
+    np.testing.assert_array_equal(one, other, err_msg=f'{found}: {name}')
+
+
+def _rows(path: pathlib.Path) -> list[dict[str, str]]:
+  with path.open(encoding='utf-8', newline='') as stream:
+    rows = list(csv.DictReader(stream))
+  return [{name: row[name] for name in row if name != 'images_per_second'} for row in rows]
+
+
+def _check_same_arrays(expected: pathlib.Path, found: pathlib.Path) -> None:
+  one, other = _arrays(expected), _arrays(found)
+  assert one.keys() == other.keys(), found
+  for name in one:
+    np.testing.assert_array_equal(one[name], other[name], err_msg=f'{found}: {name}')
+
+
+def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+  arrays: dict[str, np.ndarray] = {}
+  with h5py.File(path) as file:
+    file.visititems(
+      lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+    )
+  return arrays

@@ -1,0 +1,97 @@
+"""Standard output and error of a command: closed, full, in any encoding, with a reader or without.
+
+No TensorFlow.
+"""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+NAME = 'standard output'
+
+
+@contextlib.contextmanager
+def prepared(command: str) -> Iterator[None]:
+  """Within the block the standard streams exist, and print any text; after it, all is written.
+
+  Ends the command silently when the reader of its output, such as `head`, closes the pipe, and with
+  exit code 1 and one line when the output cannot be written and nothing else went wrong.
+
+  Args:
+    command: name of the command, for the message.
+  """
+  open_missing()
+  for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors='backslashreplace')  # names of files, in a locale such as C
+  try:
+    yield
+  except SystemExit as end:
+    _flush(command, has_failed=bool(end.code))
+    raise
+  except BrokenPipeError:
+    _leave_silently()
+  except OSError as error:
+    _leave(command, error)
+  _flush(command, has_failed=False)
+
+
+def open_missing() -> None:
+  """Opens the null device where the command was started without a standard stream.
+
+  Otherwise the next file that is opened would become standard output or error, and receive what
+  C++ code logs there.
+  """
+  for number in range(3):
+    try:
+      os.fstat(number)
+    except OSError:
+      os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+  for name in ('stdout', 'stderr'):
+    if getattr(sys, name) is None:
+      setattr(sys, name, open(os.devnull, 'w', encoding='utf-8'))  # noqa: SIM115 (until the end)
+
+
+def is_output_lost() -> bool:
+  """Whether standard output cannot be written; writes a line break to find out.
+
+  What could not be written before is lost, so that to flush the stream would not fail again.
+  """
+  try:
+    sys.stdout.write('\n')
+    sys.stdout.flush()
+  except OSError:
+    return True
+  return False
+
+
+def _flush(command: str, has_failed: bool) -> None:
+  try:
+    sys.stdout.flush()
+  except BrokenPipeError:
+    _leave_silently()
+  except OSError as error:
+    if not has_failed:
+      _leave(command, error)
+    _drop_output()
+
+
+def _leave_silently() -> None:
+  _drop_output()
+  sys.exit(128 + signal.SIGPIPE)
+
+
+def _leave(command: str, error: OSError) -> None:
+  _drop_output()
+  print(f'{command}: error: {NAME} cannot be written: {error.strerror}.', file=sys.stderr)
+  sys.exit(1)
+
+
+def _drop_output() -> None:
+  """Discards what is left to write; otherwise Python's own flush at exit would fail again."""
+  null = os.open(os.devnull, os.O_WRONLY)
+  os.dup2(null, sys.stdout.fileno())
+  os.close(null)
