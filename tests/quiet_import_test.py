@@ -1,4 +1,5 @@
 import sys
+import tempfile
 
 import pytest
 
@@ -30,4 +31,13 @@ def test_an_interrupted_import_prints_nothing(tmp_path, monkeypatch, capfd):
   write_module(tmp_path, monkeypatch, 'raise KeyboardInterrupt')
   with pytest.raises(KeyboardInterrupt):
     quiet_import('loud')
+  assert capfd.readouterr().err == ''
+
+
+def test_an_import_needs_no_temporary_folder(tmp_path, monkeypatch, capfd):
+  write_module(tmp_path, monkeypatch, 'value = 3')
+  with monkeypatch.context() as patch:
+    patch.setattr(tempfile, 'tempdir', str(tmp_path / 'missing'))
+    quiet_import('loud')
+  assert sys.modules['loud'].value == 3
   assert capfd.readouterr().err == ''

@@ -10,7 +10,7 @@ import pathlib
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 _TEMPORARY = '.tmp'
 _RANDOM_PART = 32 * '[0-9a-f]'  # pattern for the name of a temporary file
@@ -42,8 +42,7 @@ def open_atomic(path: pathlib.Path) -> Iterator[BinaryIO]:
   names `path`, whatever the name of the temporary file. Temporary files for the
   same path that killed processes left are removed; those of running processes are locked.
   """
-  for abandoned in path.parent.glob(f'.{glob.escape(path.name)}.{_RANDOM_PART}{_TEMPORARY}'):
-    _remove_if_unlocked(abandoned, pathlib.Path.unlink)
+  remove_unlocked(path.parent, f'.{glob.escape(path.name)}.{_RANDOM_PART}{_TEMPORARY}')
   with _naming(path):
     temporary, stream = _open_temporary(path)
   try:
@@ -85,8 +84,7 @@ def _open_temporary(path: pathlib.Path) -> tuple[pathlib.Path, BinaryIO]:
     temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}{_TEMPORARY}')
     stream = io.BufferedWriter(_Writer(temporary, path), _BUFFER_BYTES)
     try:
-      with contextlib.suppress(OSError):  # some file systems have no locks
-        fcntl.flock(stream, fcntl.LOCK_EX)
+      lock(stream)
       if temporary.exists():
         return temporary, cast(BinaryIO, stream)
     except BaseException:
@@ -94,6 +92,18 @@ def _open_temporary(path: pathlib.Path) -> tuple[pathlib.Path, BinaryIO]:
       stream.close()
       raise
     stream.close()
+
+
+def lock(stream: IO[bytes]) -> None:
+  """Keeps `remove_unlocked` of other processes from an open file until it is closed."""
+  with contextlib.suppress(OSError):  # some file systems have no locks
+    fcntl.flock(stream, fcntl.LOCK_EX)
+
+
+def remove_unlocked(folder: pathlib.Path, pattern: str) -> None:
+  """Removes the files in a folder that match a pattern and that no process has locked."""
+  for path in folder.glob(pattern):
+    _remove_if_unlocked(path, pathlib.Path.unlink)
 
 
 def sync(path: pathlib.Path) -> None:

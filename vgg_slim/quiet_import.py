@@ -4,6 +4,15 @@ import importlib
 import os
 import sys
 import tempfile
+from typing import IO
+
+
+def open_log() -> IO[bytes]:
+  """Opens a file for what C++ code logs; the null device if no folder takes temporary files."""
+  try:
+    return tempfile.TemporaryFile()
+  except FileNotFoundError:
+    return open(os.devnull, 'w+b')
 
 
 def quiet_import(module: str) -> None:
@@ -13,7 +22,7 @@ def quiet_import(module: str) -> None:
   redirected. If the import fails, the lines are shown; if it is interrupted, they are not.
   """
   sys.stderr.flush()
-  with tempfile.TemporaryFile() as log:
+  with open_log() as log:
     stderr = os.dup(2)
     os.dup2(log.fileno(), 2)
     try:

@@ -48,7 +48,7 @@ def find_copy(file: PublishedFile, folder: pathlib.Path) -> pathlib.Path | None:
 
 
 def _cached(file: PublishedFile) -> Iterator[pathlib.Path]:
-  home, environ = pathlib.Path.home(), os.environ
+  home, environ = pathlib.Path(os.path.expanduser('~')), os.environ  # '~' for users without home
   if file.publisher.framework == 'keras':
     yield pathlib.Path(environ.get('KERAS_HOME', home / '.keras'), 'models', file.file)
   if file.publisher.framework == 'torch':

@@ -18,7 +18,6 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import IO, Any, NamedTuple, cast
 
@@ -26,6 +25,7 @@ import numpy as np
 
 from vgg_slim import child_processes, errors
 from vgg_slim.errors import CheckpointError
+from vgg_slim.quiet_import import open_log
 
 _LENGTH_BYTES = 8  # of the JSON text, which follows
 _LONGEST_REASON = 200  # characters of another library's message
@@ -79,7 +79,7 @@ def call(
     # The stacks of one thread per core count as memory, and one thread reads as fast.
     **dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'), '1'),
   }
-  with tempfile.TemporaryFile() as log:
+  with open_log() as log:
     child = subprocess.Popen(
       [sys.executable, '-m', __name__],
       stdin=subprocess.PIPE,

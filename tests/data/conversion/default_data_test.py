@@ -1,10 +1,11 @@
 import pathlib
+import pwd
 
 import pytest
 
 from vgg_slim.data import manifest
 from vgg_slim.data.conversion import default_data
-from vgg_slim.errors import DataError
+from vgg_slim.errors import ConfigError, DataError
 
 
 def test_cache_folder_follows_the_environment(monkeypatch):
@@ -13,6 +14,14 @@ def test_cache_folder_follows_the_environment(monkeypatch):
   monkeypatch.delenv('XDG_CACHE_HOME')
   monkeypatch.setenv('HOME', '/home/me')
   assert default_data.cache_folder() == pathlib.Path('/home/me/.cache/vgg_slim')
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+  monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+  monkeypatch.delenv('HOME', raising=False)
+  monkeypatch.setattr(pwd, 'getpwuid', {}.__getitem__)
+  with pytest.raises(ConfigError, match='set HOME or XDG_CACHE_HOME'):
+    default_data.cache_folder()
 
 
 def test_digits_are_converted_once(tmp_path):

@@ -1,5 +1,7 @@
+import errno
 import gc
 import io
+import os
 import pathlib
 import pickle
 import re
@@ -67,6 +69,30 @@ def test_the_decompressed_copy_is_deleted_with_its_source(tmp_path, monkeypatch)
   del source
   gc.collect()
   assert [path.name for path in tmp_path.iterdir()] == ['x.tgz']
+
+
+def test_the_copy_of_a_killed_process_is_removed_by_the_next_but_not_that_of_a_running_one(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(image_archive.tempfile, 'tempdir', str(tmp_path))
+  (tmp_path / 'vgg_slim-killed.tar').touch()
+  archive = write_tar(tmp_path / 'x.tgz', FLOWERS, 'w:gz')
+  sources = [image_archive.open_archive(archive) for _ in range(2)]
+  assert len(list(tmp_path.glob('vgg_slim-*.tar'))) == 2
+  assert not (tmp_path / 'vgg_slim-killed.tar').exists()
+  assert sources[0].splits['train'][0].read()
+
+
+def test_a_full_temporary_folder_is_named(tmp_path, monkeypatch):
+  def check(size, compressed):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  monkeypatch.setattr(image_archive.inflation, 'check', check)
+  archive = write_tar(tmp_path / 'x.tgz', FLOWERS, 'w:gz')
+  with pytest.raises(
+    DataError, match=r'x.tgz cannot be decompressed to /.*: No space left.*TMPDIR'
+  ):
+    image_archive.open_archive(archive)
 
 
 def test_splits(tmp_path):

@@ -6,14 +6,25 @@ import pathlib
 from vgg_slim.data import manifest
 from vgg_slim.data.conversion import converter
 from vgg_slim.data.sources import catalog
-from vgg_slim.errors import DataError
+from vgg_slim.errors import ConfigError, DataError
 
 _FOLDER = f'digits-v{manifest.FORMAT_VERSION}'
 
 
 def cache_folder() -> pathlib.Path:
-  """Returns `$XDG_CACHE_HOME/vgg_slim`, by default `~/.cache/vgg_slim`."""
-  base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  """Returns `$XDG_CACHE_HOME/vgg_slim`, by default `~/.cache/vgg_slim`.
+
+  Raises:
+    ConfigError: the user has no home folder.
+  """
+  base = os.environ.get('XDG_CACHE_HOME')
+  if not base:
+    try:
+      base = str(pathlib.Path.home() / '.cache')
+    except RuntimeError as error:  # a number of a user that has no account, as in containers
+      raise ConfigError(
+        'There is no home folder to keep data and weights in; set HOME or XDG_CACHE_HOME.'
+      ) from error
   return pathlib.Path(base, 'vgg_slim')
 
 

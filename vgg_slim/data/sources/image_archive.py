@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
+from vgg_slim import files
 from vgg_slim.data.sources import class_layout, image_files, inflation
 from vgg_slim.data.sources.image_files import HEAD_BYTES
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
@@ -20,6 +21,7 @@ from vgg_slim.errors import DataError
 from vgg_slim.preprocessing import image_formats
 
 _BLOCK_BYTES = 2**20
+_PREFIX, _SUFFIX = 'vgg_slim-', '.tar'  # of the decompressed copies in the temporary folder
 _DEFLATED_HEAD = 4096  # compressed bytes that give at least HEAD_BYTES
 # First bytes of a file -> function that opens it for decompression.
 _COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
@@ -132,19 +134,26 @@ def _decompress(path: pathlib.Path) -> tuple[pathlib.Path, object]:
   reader = next((read for magic, read in _COMPRESSIONS.items() if head.startswith(magic)), None)
   if reader is None:
     return path, None
-  # Deleted when the last of the images that refer to it is.
-  temporary_file = tempfile.NamedTemporaryFile(prefix='vgg_slim-', suffix='.tar')  # noqa: SIM115
+  # Deleted when the last of the images that refer to it is, or by the next process after a kill.
+  files.remove_unlocked(pathlib.Path(tempfile.gettempdir()), f'{_PREFIX}*{_SUFFIX}')
+  temporary_file = tempfile.NamedTemporaryFile(prefix=_PREFIX, suffix=_SUFFIX)  # noqa: SIM115
+  files.lock(temporary_file)
   try:
     compressed = path.stat().st_size
     with reader(path, 'rb') as stream:
       while block := stream.read(_BLOCK_BYTES):
         temporary_file.write(block)
         inflation.check(temporary_file.tell(), compressed)
+    temporary_file.flush()
   except DataError as error:
     raise DataError(f'{path}: {error}') from error
   except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
     raise DataError(f'{path} cannot be decompressed: {error}.') from error
-  temporary_file.flush()
+  except OSError as error:
+    raise DataError(
+      f'{path} cannot be decompressed to {tempfile.gettempdir()}: {error.strerror}. Set TMPDIR to '
+      'another folder.'
+    ) from error
   return pathlib.Path(temporary_file.name), temporary_file
 
 
