@@ -252,3 +252,17 @@ def test_a_closed_output_pipe_is_not_an_error():
   done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
   assert done.stderr == ''
   assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 if `true` was slower than the tool
+
+
+@pytest.mark.parametrize(
+  ('error', 'code', 'message'),
+  [('KeyboardInterrupt', -signal.SIGINT, 'interrupted.'), ('ValueError(7)', 1, 'ValueError: 7')],
+)
+def test_an_interrupt_while_modules_are_imported_is_one_line(error, code, message):
+  program = f'import vgg_slim.commands; raise {error}'
+  command = [sys.executable, '-c', program]
+  done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+  assert done.returncode == code
+  lines = done.stderr.splitlines()
+  assert lines[-1] == message
+  assert (len(lines) == 1) == (code == -signal.SIGINT)
