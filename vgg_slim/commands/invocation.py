@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 the work failed (the message says what to fix: data, a checkpoint, a file), 2
 wrong flags or an output that cannot be written, 75 another worker of the run was lost, so that the
-command is worth running again, 130 interrupted by Ctrl-C, 143 by SIGTERM.
+command is worth running again, 130 interrupted by Ctrl-C, 143 by SIGTERM, 141 the reader of the
+output left.
 """
 
 import contextlib
