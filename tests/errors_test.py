@@ -1,4 +1,8 @@
-from vgg_slim.errors import DataError, one_line, reason
+import errno
+
+import pytest
+
+from vgg_slim.errors import DataError, describe_file_error, one_line, reason
 
 
 def test_a_message_becomes_one_line():
@@ -17,3 +21,16 @@ def test_the_reason_of_an_error_is_short_and_never_empty():
   assert reason(ValueError('a\n b')) == 'a b'
   assert reason(MemoryError()) == 'MemoryError'
   assert reason(ValueError('x' * 11), longest=10) == 'x' * 10 + '...'
+
+
+@pytest.mark.parametrize(
+  ('error', 'text'),
+  [
+    (OSError(errno.ENOSPC, 'No space left', 'out.csv'), 'out.csv cannot be written: No space left'),
+    (OSError(errno.EROFS, 'Read-only'), 'a file cannot be written: Read-only'),
+    (FileNotFoundError(errno.ENOENT, 'No such file', 'a.png'), 'a.png: No such file'),
+    (OSError('something\nelse.'), 'a file: something else'),
+  ],
+)
+def test_an_error_of_the_system_names_the_file_and_what_cannot_be_done(error, text):
+  assert describe_file_error(error) == text

@@ -1,5 +1,8 @@
 """Errors that users can cause and fix; `tools/` print them on one line, without a traceback."""
 
+import errno
+
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _MAX_CHARACTERS = 2000  # 25 lines of a terminal; a damaged file can put megabytes into a message
 
 
@@ -64,6 +67,13 @@ def shortened(text: str) -> str:
   """Returns a text; of a very long one, its two ends."""
   half = _MAX_CHARACTERS // 2
   return text if len(text) <= _MAX_CHARACTERS else f'{text[:half]} [...] {text[-half:]}'
+
+
+def describe_file_error(error: OSError) -> str:
+  """Returns which file an error of the operating system is about, and why, on one line."""
+  why = (error.strerror or ' '.join(str(error).split())).rstrip('.')
+  cannot = ' cannot be written' if error.errno in _WRITE_ERRORS else ''
+  return f'{error.filename or "a file"}{cannot}: {why}'
 
 
 def reason(error: Exception, longest: int = 200) -> str:

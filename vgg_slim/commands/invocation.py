@@ -7,7 +7,6 @@ output left.
 """
 
 import contextlib
-import errno
 import functools
 import importlib
 import inspect
@@ -37,11 +36,16 @@ from vgg_slim.commands import (
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.configs import types as value_types
 from vgg_slim.configs.runtime import NO_GPU, RuntimeConfig
-from vgg_slim.errors import ConfigError, VggSlimError, WorkerLostError, one_line, shortened
+from vgg_slim.errors import (
+  ConfigError,
+  VggSlimError,
+  WorkerLostError,
+  describe_file_error,
+  one_line,
+  shortened,
+)
 from vgg_slim.quiet_import import quiet_import
 from vgg_slim.reporting import JsonStream
-
-_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @contextlib.contextmanager
@@ -157,7 +161,7 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
   except OSError as error:  # such as a disk that became full
     if error.filename is None and standard_streams.is_output_lost():
       raise
-    _fail(name, f'{_describe_file_error(error)}.', 1)
+    _fail(name, f'{wording.printable(describe_file_error(error))}.', 1)
   except MemoryError:
     _fail(name, 'out of memory. Try smaller batches or images.', 1)
   except UnicodeError as error:
@@ -182,12 +186,6 @@ def _number_problems(given: Iterable[flags.Flag]) -> list[str]:
     and flag.value is not None
     and not value_types.fits(flag.value, kind)
   ]
-
-
-def _describe_file_error(error: OSError) -> str:
-  reason = (error.strerror or _one_line(error)).rstrip('.')
-  verb = ' cannot be written' if error.errno in _WRITE_ERRORS else ''
-  return f'{wording.printable(str(error.filename or "a file"))}{verb}: {reason}'
 
 
 def _tensorflow_reason(error: Exception) -> str | None:

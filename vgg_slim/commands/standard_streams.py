@@ -60,9 +60,10 @@ def is_output_lost() -> bool:
 
   What could not be written before is lost, so that to flush the stream would not fail again.
   """
+  stream = sys.__stdout__ or sys.stdout  # not the one that writes JSON
   try:
-    sys.stdout.write('\n')
-    sys.stdout.flush()
+    stream.write('\n')
+    stream.flush()
   except OSError:
     return True
   return False

@@ -31,7 +31,7 @@ from vgg_slim.data.conversion import (
 from vgg_slim.data.conversion.shard_plans import ShardPlan
 from vgg_slim.data.conversion.splitting import SplitRule
 from vgg_slim.data.sources.labeled_images import Source
-from vgg_slim.errors import ConfigError, DataError, UnfinishedError
+from vgg_slim.errors import ConfigError, DataError, UnfinishedError, describe_file_error
 from vgg_slim.preprocessing import sample_depth
 from vgg_slim.preprocessing.description import ANTIALIASED, Range, is_range
 from vgg_slim.wording import counted, listed
@@ -177,8 +177,9 @@ def _explain_how_to_resume(folder: pathlib.Path, planned: Sequence[ShardPlan]) -
     yield
   except (OSError, UnfinishedError) as error:
     finished = len(planned) - len(_pending(folder, planned))
+    text = describe_file_error(error) if isinstance(error, OSError) else str(error)
     raise UnfinishedError(
-      f'{str(error).rstrip(".")}. The conversion is not finished: {finished} of '
+      f'{text.rstrip(".")}. The conversion is not finished: {finished} of '
       f'{counted(len(planned), "shard")} are written and kept. Run the same command again '
       'to write the others.'
     ) from error
