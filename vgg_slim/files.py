@@ -43,12 +43,12 @@ def open_atomic(path: pathlib.Path) -> Iterator[BinaryIO]:
   same path that killed processes left are removed; those of running processes are locked.
   """
   remove_unlocked(path.parent, f'.{glob.escape(path.name)}.{_RANDOM_PART}{_TEMPORARY}')
-  with _naming(path):
+  with naming(path):
     temporary, stream = _open_temporary(path)
   try:
     with stream:
       yield stream
-      with _naming(path):
+      with naming(path):
         stream.flush()
         os.fsync(stream.fileno())
         temporary.replace(path)
@@ -65,12 +65,13 @@ class _Writer(io.FileIO):
     self._named = named
 
   def write(self, data: Any) -> int:
-    with _naming(self._named):
+    with naming(self._named):
       return super().write(data)
 
 
 @contextlib.contextmanager
-def _naming(path: pathlib.Path) -> Iterator[None]:
+def naming(path: str | os.PathLike) -> Iterator[None]:
+  """Has every OSError in the block name `path`; those of `write` alone name no file."""
   try:
     yield
   except OSError as error:

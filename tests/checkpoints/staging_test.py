@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,8 @@ import sys
 import pytest
 
 from vgg_slim.checkpoints import staging
-from vgg_slim.errors import ConfigError, FolderInUseError
+from vgg_slim.compat import tf
+from vgg_slim.errors import ConfigError, DataError, FolderInUseError
 
 
 def write(prefix, endings=('.data-00000-of-00001', '.index', '.json')):
@@ -128,6 +130,36 @@ def test_the_rest_of_a_process_that_was_killed_at_its_end_is_removed(tmp_path, m
   with pytest.raises(ConfigError, match='m.index, .*m.json exists'):
     staging.check_checkpoint_is_free(str(tmp_path / 'm'))
   assert before - set(os.listdir(tmp_path)) == {'.m.partial'}
+
+
+FULL = 'No space left on device'
+
+
+@pytest.mark.parametrize(
+  ('error', 'message'),
+  [
+    (lambda path: OSError(28, FULL, f'{path}.npz'), "No space left on device: '{m}.npz'"),
+    (lambda path: OSError(28, FULL), r'\[Errno 28\] No space left on device$'),
+    (lambda path: DataError(f'{path}/best is damaged.'), '^{m}/best is damaged.$'),
+    (lambda path: DataError('photos are missing.'), '^photos are missing.$'),
+    (lambda path: ZeroDivisionError(f'{path}; x'), '^{m} cannot be written: x.$'),
+    (lambda path: ZeroDivisionError('x'), '^x$'),
+    (
+      lambda path: tf.errors.ResourceExhaustedError(
+        None,
+        None,
+        f'Graph execution error:\n\n{path}.data-00000-of-00001.tempstate17; {FULL}\n\t [[',
+      ),
+      '^{m}.data-00000-of-00001 cannot be written: No space left on device.$',
+    ),
+  ],
+)
+def test_errors_name_the_paths_that_files_would_have(tmp_path, error, message):
+  target = str(tmp_path / 'm')
+  expected = message.replace('{m}', re.escape(target))
+  with pytest.raises(Exception, match=expected), staging.staged_checkpoint(target) as prefix:
+    raise error(prefix)
+  assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize('stage', [staging.staged_checkpoint, staging.staged_file])

@@ -5,12 +5,13 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 
 from vgg_slim import files, json_objects, locks
 from vgg_slim.checkpoints.contract import contract_path
-from vgg_slim.errors import FolderInUseError, OutputError
+from vgg_slim.errors import FolderInUseError, OutputError, VggSlimError
 from vgg_slim.output_files import check_outputs
 
 _MOVED_FILE = 'moved.json'  # in a staging folder: what a process is moving out of it
@@ -139,9 +140,27 @@ def _staging_path(target: pathlib.Path) -> pathlib.Path:
   return target.with_name(f'.{target.name}.partial')
 
 
-def _staging_folder(target: pathlib.Path) -> contextlib.AbstractContextManager[pathlib.Path]:
+@contextlib.contextmanager
+def _staging_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields a folder for what becomes `target`; errors in the block name the paths it would have."""
   remove = functools.partial(_remove_half_moved, target)
-  return locks.scratch_folder(_staging_path(target), name=str(target), prepare=remove)
+  with locks.scratch_folder(_staging_path(target), str(target), prepare=remove) as staging:
+    staged, final = str(staging), str(target.parent)
+    try:
+      yield staging
+    except OSError as error:
+      if error.filename is not None:
+        error.filename = str(error.filename).replace(staged, final)
+      raise
+    except Exception as error:
+      text = str(error)
+      # TensorFlow's errors; its names of temporary files end in .tempstate and a number.
+      written = re.search(rf'{re.escape(staged)}([^\s;]*?)(\.tempstate\d+)?; ([^\n]+)', text)
+      if written and not isinstance(error, VggSlimError):
+        raise VggSlimError(f'{final}{written[1]} cannot be written: {written[3]}.') from error
+      if isinstance(error, VggSlimError) and staged in text:
+        raise type(error)(text.replace(staged, final)) from error
+      raise
 
 
 def _remove_abandoned_staging(target: pathlib.Path) -> None:

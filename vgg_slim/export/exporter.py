@@ -28,6 +28,7 @@ from vgg_slim.export import (
 from vgg_slim.export.fresh_process import Loader, run_in_fresh_process
 from vgg_slim.export.request import ExportRequest
 from vgg_slim.export.verification import Case, Comparison
+from vgg_slim.files import naming
 from vgg_slim.wording import counted
 
 # Kernels of other runtimes sum in a different order, which gives differences of 1e-6 to 1e-5 of the
@@ -106,8 +107,10 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
     files = samples.default_images()
   say(f'{prefix}: {describe(contract)}.')
   with staging.staged_folder(request.output) as folder:
-    kind.write(prefix, contract, folder, **_options(request, contract, say))
-    _write_extras(folder / kind.extras, contract)
+    options = _options(request, contract, say)
+    with naming(folder):
+      kind.write(prefix, contract, folder, **options)
+      _write_extras(folder / kind.extras, contract)
     is_fixed = request.options.is_fixed(request.input_shape)
     cases = _cases_of(request, verification.run_on_pixels(prefix, contract, files))
     cases = _keep_outputs(cases, kind.list_outputs(contract, is_fixed))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vgg_slim import files
 from vgg_slim.checkpoints import prefixes, search, staging
 from vgg_slim.checkpoints.contract import contract_path, find_contract
 from vgg_slim.configs import config
@@ -75,13 +76,14 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
       network_run.run(network, converted.arrays, _probe(network), path)
     return
   with staging.staged_file(request.output) as path:
-    _write(path, network, converted.arrays, say)
+    with files.naming(path):
+      _write(path, network, converted.arrays)
+    if path.endswith(('.pth', '.safetensors')):
+      say(to_torch.describe(network))
     _compare(path, network, change, own.arrays, say)
 
 
-def _write(
-  path: str, network: Network, arrays: dict[str, np.ndarray], say: Callable[[str], None]
-) -> None:
+def _write(path: str, network: Network, arrays: dict[str, np.ndarray]) -> None:
   spec = specs.get(network.model)
   epsilon = spec.batch_norm.epsilon if spec.batch_norm else None
   if path.endswith('.npz'):
@@ -96,7 +98,6 @@ def _write(
   else:
     to_torch.check(network)
     torch_state.write(path, to_torch.state_dict(network, arrays))
-    say(to_torch.describe(network))
 
 
 def _compare(

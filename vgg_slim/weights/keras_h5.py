@@ -9,6 +9,7 @@ norms are called `LAYER/0`, `LAYER/1`, ...
 import io
 import itertools
 import json
+import pathlib
 import re
 import zipfile
 from collections.abc import Iterator
@@ -265,7 +266,9 @@ def write_weights(path: str, layers: list[KerasLayer], epsilon: float | None) ->
   import h5py
 
   used: dict[str, int] = {}
-  with h5py.File(path, 'w') as file:
+  # In memory, since the library crashes the process when the disk is full.
+  buffer = io.BytesIO()
+  with h5py.File(buffer, 'w') as file:
     if epsilon is not None:
       file.attrs[EPSILON_ATTRIBUTE] = epsilon
     for class_name, name, arrays in layers:
@@ -276,3 +279,4 @@ def write_weights(path: str, layers: list[KerasLayer], epsilon: float | None) ->
       group.attrs['name'] = name
       for i, array in enumerate(arrays):
         group.create_dataset(str(i), data=array)
+  pathlib.Path(path).write_bytes(buffer.getbuffer())

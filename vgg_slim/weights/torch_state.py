@@ -6,6 +6,8 @@ of DataParallel and the `_orig_mod.` of torch.compile are removed, wherever they
 
 import argparse
 import importlib.util
+import io
+import pathlib
 import pickle
 import re
 from collections.abc import Collection, Mapping
@@ -142,11 +144,13 @@ def write(path: str, state: dict[str, np.ndarray]) -> None:
   if path.endswith('.safetensors'):
     import safetensors.numpy
 
-    safetensors.numpy.save_file(state, path, {'format': 'pt'})
+    pathlib.Path(path).write_bytes(safetensors.numpy.save(state, {'format': 'pt'}))
     return
   import torch
 
-  torch.save({name: torch.from_numpy(array) for name, array in state.items()}, path)
+  buffer = io.BytesIO()  # since the errors of its C++ code do not say that the disk is full
+  torch.save({name: torch.from_numpy(array) for name, array in state.items()}, buffer)
+  pathlib.Path(path).write_bytes(buffer.getbuffer())
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
