@@ -1,3 +1,4 @@
+import functools
 import signal
 import subprocess
 import sys
@@ -32,8 +33,13 @@ def test_the_first_ctrl_c_is_answered_at_once_and_the_second_leaves():
     assert process.wait(timeout=60) == 130
 
 
-def test_a_main_thread_that_leaves_by_itself_is_not_ended():
-  lines, before = [], signal.getsignal(signal.SIGINT)
+def test_a_main_thread_that_leaves_by_itself_is_not_ended(request):
+  lines, before = [], signal.default_int_handler
+  # Background jobs of scripts ignore the signal.
+  request.addfinalizer(
+    functools.partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+  )
+  signal.signal(signal.SIGINT, before)
   with pytest.raises(KeyboardInterrupt), interruption.answered(lines.append):
     signal.raise_signal(signal.SIGINT)
   assert len(lines) <= 1

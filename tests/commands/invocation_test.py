@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -266,3 +267,19 @@ def test_an_interrupt_while_modules_are_imported_is_one_line(error, code, messag
   lines = done.stderr.splitlines()
   assert lines[-1] == message
   assert (len(lines) == 1) == (code == -signal.SIGINT)
+
+
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_an_interrupt_that_python_drops_is_sent_again(capfd, name):
+  class Deleted:
+    def __del__(self):
+      signal.raise_signal(getattr(signal, name))
+      time.sleep(0.001)  # lets Python call the handler here
+
+  def delete_and_wait():
+    Deleted()
+    time.sleep(10)
+
+  slow = types.SimpleNamespace(main=delete_and_wait, __name__='train')
+  assert run_tool(slow) == 128 + getattr(signal, name)
+  assert capfd.readouterr().err == 'invocation_test: error: interrupted.\n'

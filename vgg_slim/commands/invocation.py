@@ -47,6 +47,8 @@ from vgg_slim.errors import (
 from vgg_slim.quiet_import import quiet_import
 from vgg_slim.reporting import JsonStream
 
+_SECONDS_TO_SEND_AGAIN = 0.05  # until the object is deleted
+
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
@@ -55,6 +57,9 @@ def _interruptible() -> Iterator[None]:
   Without these handlers a process that starts with SIGINT ignored cannot be interrupted: shell
   scripts start background jobs like that, and Python leaves an ignored signal ignored. Only the
   main thread may set handlers; in other threads the block changes nothing.
+
+  Python drops an exception that is raised while it deletes an object. An interrupt that it drops is
+  sent again.
   """
   if threading.current_thread() is not threading.main_thread():
     yield
@@ -64,10 +69,20 @@ def _interruptible() -> Iterator[None]:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise KeyboardInterrupt(number)
 
+  def send_again(dropped: 'sys.UnraisableHookArgs') -> None:
+    if not isinstance(dropped.exc_value, KeyboardInterrupt):
+      show_dropped(dropped)
+      return
+    number = (*dropped.exc_value.args, signal.SIGINT)[0]
+    signal.signal(number, interrupt)
+    threading.Timer(_SECONDS_TO_SEND_AGAIN, os.kill, (os.getpid(), number)).start()
+
   before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+  show_dropped, sys.unraisablehook = sys.unraisablehook, send_again
   try:
     yield
   finally:
+    sys.unraisablehook = show_dropped
     for number, handler in before.items():
       signal.signal(number, handler)
 
