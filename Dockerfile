@@ -21,7 +21,7 @@ ENV PIP_NO_CACHE_DIR=1 \
 
 # The packages before the sources: a change of these does not install those again.
 COPY requirements_lock.txt /src/
-RUN pip install -r /src/requirements_lock.txt
+RUN pip install --require-hashes -r /src/requirements_lock.txt
 
 COPY . /src
 RUN pip install "/src${EXTRA:+[$EXTRA]}" && rm -rf /src

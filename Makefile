@@ -98,16 +98,19 @@ screenshots: venv  ## takes the TensorBoard images of docs/images again, of the 
 	$(RUN) tests.screenshots $(or $(LOGDIR),$(TRAIN_DIR))
 
 .PHONY: lock
-lock: venv  ## resolves requirements_lock.txt from pyproject.toml; ARGS=--upgrade takes newer versions
+lock: venv  ## resolves the locks, with hashes, from pyproject.toml; ARGS=--upgrade takes newer versions
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	echo 'Resolving with uv in a throw-away environment ...'; \
 	.venv/bin/python -m venv "$$folder/venv"; \
 	"$$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
-	cp requirements_lock.txt "$$folder/lock.txt"; \
-	"$$folder/venv/bin/uv" pip compile --quiet --universal --python-version 3.10 --extra dev \
-	  --no-annotate --no-header $(ARGS) --output-file "$$folder/lock.txt" pyproject.toml; \
-	{ sed -n 1p requirements_lock.txt; cat "$$folder/lock.txt"; } >"$$folder/new.txt"; \
-	cp "$$folder/new.txt" requirements_lock.txt; \
+	compile() { \
+	  file=$$1; shift; cp "$$file" "$$folder/lock.txt"; \
+	  "$$folder/venv/bin/uv" pip compile --quiet --universal --generate-hashes \
+	    --no-annotate --no-header $(ARGS) --output-file "$$folder/lock.txt" "$$@"; \
+	  { sed -n 1p "$$file"; cat "$$folder/lock.txt"; } >"$$folder/new.txt"; cp "$$folder/new.txt" "$$file"; }; \
+	compile requirements_lock.txt --python-version 3.10 --extra dev pyproject.toml; \
+	compile third_party/requirements/extras.txt --python-version 3.11 --no-deps third_party/requirements/extras.in; \
+	compile third_party/requirements/beam.txt --python-version 3.10 third_party/requirements/beam.in; \
 	for python in 3.10 3.11 3.12; do \
 	  file=third_party/requirements/linux_$$(echo $$python | tr . _).txt; \
 	  "$$folder/venv/bin/uv" pip compile --quiet --python-version $$python --python-platform linux --extra dev \
@@ -115,6 +118,18 @@ lock: venv  ## resolves requirements_lock.txt from pyproject.toml; ARGS=--upgrad
 	  { echo "# requirements_lock.txt for Python $$python on Linux. Made by \`make lock\`; do not edit."; \
 	    cat "$$folder/one.txt"; } >"$$file"; rm "$$folder/one.txt"; \
 	done; git --no-pager diff --stat requirements_lock.txt third_party/requirements
+
+.PHONY: licenses
+licenses: venv  ## writes docs/licenses.md from the installed packages
+	$(RUN) tests.licenses
+
+.PHONY: sbom
+sbom: venv  ## writes build/sbom.json, a CycloneDX bill of materials of the installed packages
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; mkdir -p build; \
+	.venv/bin/python -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0; \
+	"$$folder/venv/bin/cyclonedx-py" environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/sbom.json .venv/bin/python; echo build/sbom.json
 
 .PHONY: clean
 clean:  ## removes caches and build outputs, but never .venv, data/ or runs/

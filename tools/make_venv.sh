@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv hold the exact versions of requirements_lock.txt; does nothing when it does already.
+# Makes .venv hold the exact versions of requirements_lock.txt, by their hashes; does nothing when it does already.
 #
 #   tools/make_venv.sh                          or PYTHON=/path/to/python3.11 tools/make_venv.sh
 #
@@ -74,7 +74,7 @@ echo "Installing $lock into .venv (minutes and 2.5 GB of disk the first time) ..
 rm -f $installed
 {
   .venv/bin/python -m pip install --no-input --disable-pip-version-check --progress-bar off \
-    -r $lock 2>&1 || echo "$pip_failed"
+    --require-hashes -r $lock 2>&1 || echo "$pip_failed"
 } | show_progress || fail "pip could not install $lock; all it said is in $log"
 cp $lock $installed
 rm $partial
