@@ -9,7 +9,8 @@ def run(*arguments):
 
 
 def test_it_exits_with_the_code_of_the_command():
-  assert run('--num_workers=2', '--', 'sh', '-c', '[ -n "$TF_CONFIG" ]') == 0
+  several = ('--num_workers=2', '--noprivate_network')  # this process keeps its network
+  assert run(*several, '--', 'sh', '-c', '[ -n "$TF_CONFIG" ]') == 0
   assert run('--', 'sh', '-c', 'exit 2') == 2
 
 
@@ -30,3 +31,24 @@ def test_flags_of_the_command_are_passed_on(capfd):
 def test_user_errors_are_reported(capsys, arguments, code, message):
   assert run(*arguments) == code
   assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ('flag', 'entered', 'reason', 'warned'),
+  [
+    ('--private_network', 1, None, False),
+    ('--private_network', 1, 'no permission', True),
+    ('--noprivate_network', 0, None, False),
+  ],
+)
+def test_several_workers_have_a_network_of_their_own(
+  monkeypatch, capfd, flag, entered, reason, warned
+):
+  calls = []
+  enter = lambda: calls.append(1) or reason  # noqa: E731
+  monkeypatch.setattr(supervise.private_network, 'enter', enter)
+  assert run('--num_workers=2', flag, '--', 'true') == 0
+  assert len(calls) == entered
+  assert ('can reach the ports of the workers (no permission)' in capfd.readouterr().err) == warned
+  assert run('--num_workers=1', flag, '--', 'true') == 0
+  assert len(calls) == entered

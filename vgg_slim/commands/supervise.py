@@ -19,10 +19,18 @@ from absl import flags
 
 from vgg_slim.commands import invocation
 from vgg_slim.errors import ConfigError
+from vgg_slim.training import private_network
 from vgg_slim.training.supervisor import Supervisor
 
 _NUM_WORKERS = flags.DEFINE_integer(
   'num_workers', 1, 'Number of processes to start on this machine, as workers of one run.'
+)
+_PRIVATE_NETWORK = flags.DEFINE_bool(
+  'private_network',
+  True,
+  'Give several workers on this machine a network of their own, since TensorFlow opens their ports '
+  'to everybody who reaches the machine. They then reach no other machine either: a command that '
+  'downloads weights needs --noprivate_network, or the weights as a file.',
 )
 
 
@@ -36,6 +44,10 @@ def main(command: list[str]) -> None:
     )
   if _NUM_WORKERS.value < 1:
     raise ConfigError(f'--num_workers must be at least 1, got {_NUM_WORKERS.value}.')
+  if _NUM_WORKERS.value > 1 and _PRIVATE_NETWORK.value:
+    reason = private_network.enter()
+    if reason:
+      _report(f'other machines can reach the ports of the workers ({reason}); see SECURITY.md.')
   sys.exit(Supervisor(command, _NUM_WORKERS.value, _report).run())
 
 
