@@ -54,6 +54,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
   pages['notebook.md'] = notebook_page(DOCS / NOTEBOOK)
   pages['changelog.md'] = ROOT.joinpath('CHANGELOG.md').read_text(encoding='utf-8')
   pages['contributing.md'] = ROOT.joinpath('CONTRIBUTING.md').read_text(encoding='utf-8')
+  pages['security.md'] = ROOT.joinpath('SECURITY.md').read_text(encoding='utf-8')
   for path, text in pages.items():
     files.append(File.generated(config, path, content=text))
 

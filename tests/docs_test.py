@@ -33,6 +33,7 @@ PAGES = [
   ROOT / 'README.md',
   ROOT / 'README.zh-CN.md',
   ROOT / 'CONTRIBUTING.md',
+  ROOT / 'SECURITY.md',
   *sorted(ROOT.joinpath('docs').rglob('*.md')),
 ]
 RECIPES = sorted(ROOT.joinpath('recipes').glob('*.flags'))
@@ -342,3 +343,10 @@ def test_the_changelog_has_the_version_of_the_package_as_its_newest_release():
 
 def test_every_recipe_is_on_the_page_of_recipes():
   assert {recipe.stem for recipe in RECIPES} <= set(spans(ROOT / 'docs/recipes.md'))
+
+
+@pytest.mark.parametrize('page', ['SECURITY.md', 'docs/reliability.md'])
+def test_every_test_that_a_page_of_promises_names_exists(page):
+  named = re.findall(r'`([\w/*]+_test\.py)`', (ROOT / page).read_text(encoding='utf-8'))
+  assert len(named) > 10
+  assert [name for name in named if not list((ROOT / 'tests').glob(name))] == []

@@ -63,3 +63,19 @@ def test_weights_without_their_network_run_in_keras_applications(tmp_path):
   run = frameworks.run_source(weights_only._replace(images_of=lambda side: images))
   assert run.framework == f'Keras {keras.__version__}'
   np.testing.assert_array_equal(run.output, np.asarray(network(images)))
+
+
+@pytest.mark.parametrize(('name', 'kind'), [('m.keras', 'Keras .keras'), ('m.h5', 'Keras .h5')])
+@pytest.mark.filterwarnings('ignore:.*HDF5 file')
+def test_code_in_a_model_of_keras_is_not_run(tmp_path, name, kind):
+  witness = tmp_path / 'ran'
+  act = eval(f'lambda x: (open({str(witness)!r}, "w").close(), x)[1]')  # carries its own constants
+  layers = [keras.Input((32, 32, 3)), keras.layers.Lambda(act), keras.layers.Flatten()]
+  network = keras.Sequential([*layers, keras.layers.Dense(3)])
+  network.save(tmp_path / name)
+  assert witness.exists()  # Keras called the layer to build the network
+  witness.unlink()
+  keras_h5.read(str(tmp_path / name))
+  with pytest.raises(frameworks.NotComparedError, match='disallowed by default'):
+    frameworks.run_source(request('keras', str(tmp_path / name), kind=kind))
+  assert not witness.exists()

@@ -146,3 +146,28 @@ def test_a_published_trunk_on_photographs(tmp_path):
   truth = run_onnx(path, images, tap).transpose(0, 2, 3, 1)
   got = our_logits(contract.network, tmp_path / 'm', images)
   check_logits(got, truth, rtol=1e-6)  # measured: 1.2e-7
+
+
+@pytest.mark.parametrize('location', ['../secret', 'a/../../secret', '{root}/secret', 'link'])
+def test_a_model_cannot_name_a_file_outside_its_folder(tmp_path, location):
+  import onnx
+
+  folder = tmp_path / 'model'
+  folder.mkdir()
+  for path in (tmp_path / 'secret', folder / 'beside'):
+    path.write_bytes(np.arange(4, dtype=np.float32).tobytes())
+  (folder / 'link').symlink_to(tmp_path / 'secret')
+
+  def read(location):
+    outside = onnx.TensorProto.EXTERNAL
+    tensor = onnx.TensorProto(name='w', data_type=1, dims=[4], data_location=outside)
+    tensor.external_data.add(key='location', value=location)
+    ends = [onnx.helper.make_tensor_value_info(name, 1, [1, 3, 4, 4]) for name in 'xy']
+    node = onnx.helper.make_node('Add', ['x', 'w'], ['y'])
+    graph = onnx.helper.make_graph([node], 'graph', ends[:1], ends[1:], [tensor])
+    (folder / 'm.onnx').write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    return onnx_model.read(str(folder / 'm.onnx')).arrays
+
+  assert read('beside')['w'].tolist() == [0, 1, 2, 3]
+  with pytest.raises(CheckpointError, match=r'm\.onnx cannot be read as an ONNX model'):
+    read(location.format(root=tmp_path))
