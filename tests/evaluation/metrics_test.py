@@ -18,6 +18,13 @@ def test_equal_probabilities_are_correct_for_one_class_only():
   assert count(np.full([4, 4], 0.25), np.arange(4)).top_1_error == 3 / 4
 
 
+def test_all_classes_weigh_the_same_in_balanced_accuracy_and_macro_f1():
+  scores = count(np.eye(3)[[0, 0, 0, 1]], np.array([0, 0, 0, 2]))
+  assert (scores.top_1_error, scores.balanced_accuracy, scores.only_answer) == (0.25, 0.5, None)
+  assert scores.macro_f1 == pytest.approx(1 / 3)  # 1, 0 and 0
+  assert count(np.eye(3)[[0, 0]], np.array([0, 2])).only_answer == 0
+
+
 def test_nan_is_refused():
   with pytest.raises(NonFiniteError, match='image number 1'):
     count(np.array([[1, 0], [np.nan, np.nan]]), np.array([0, 0]))

@@ -75,6 +75,8 @@ def test_events_hold_numbers_and_images(drawn, tmp_path):
     for event in tf.train.summary_iterator(str(path))
     for value in event.summary.value
   }
-  assert set(values) == {'accuracy', 'loss', 'confusion', 'most_confident_errors'}
+  numbers = {'accuracy', 'balanced_accuracy', 'macro_f1', 'loss'}
+  assert set(values) == {*numbers, 'confusion', 'most_confident_errors'}
+  assert values['balanced_accuracy'][1].simple_value == pytest.approx(2 / 3)
   assert {step for step, _ in values.values()} == {9}
   assert values['accuracy'][1].simple_value == 0.75

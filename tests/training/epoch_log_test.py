@@ -36,6 +36,14 @@ def test_an_epoch_becomes_a_row_and_points_of_the_curves(tmp_path):
   }
 
 
+def test_metrics_of_equal_classes_are_curves_of_validation(tmp_path):
+  log = EpochLog(str(tmp_path), step=0, last_row=0)
+  log.add(epoch(4, 0.9, 0.5)._replace(validation_balanced_accuracy=0.25, validation_macro_f1=0.125))
+  log.close()
+  drawn = curves(tmp_path / 'validation')
+  assert {('balanced_accuracy', 4, 0.25), ('macro_f1', 4, 0.125)} <= drawn
+
+
 def test_a_resumed_run_repeats_the_rows_after_its_checkpoint(tmp_path):
   log = EpochLog(str(tmp_path), step=0, last_row=0)
   for step in (4, 8):

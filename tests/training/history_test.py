@@ -88,3 +88,11 @@ def test_a_run_does_not_overwrite_a_file_that_is_not_a_history(tmp_path):
   (tmp_path / 'metrics.csv').write_text('step,epoch\n1,1\n')
   with pytest.raises(CheckpointError, match='metrics.csv'):
     MetricsFile(str(tmp_path), last_step=1)
+
+
+def test_files_of_earlier_versions_lack_the_later_columns(tmp_path):
+  MetricsFile(str(tmp_path), 0).add(row(10, images_per_second=12.5, validation_macro_f1=0.5))
+  path = tmp_path / 'metrics.csv'
+  lines = [line.rsplit(',', 2)[0] for line in path.read_text().splitlines()]
+  path.write_text('\n'.join(lines) + '\n')
+  assert read_history(str(tmp_path)) == [row(10, images_per_second=12.5)]

@@ -47,7 +47,13 @@ def test_the_plugin_reads_a_run_as_a_row():
   ],
 )
 def test_the_best_value_of_each_metric(epochs, best):
-  assert hparams.best_so_far(epoch(*row) for row in epochs) == best
+  assert hparams.best_so_far([epoch(*row) for row in epochs]) == best
+
+
+def test_later_metrics_may_be_missing_in_the_first_epochs():
+  later = epoch(0.4, 0.6)._replace(validation_balanced_accuracy=0.5, validation_macro_f1=0.25)
+  best = hparams.best_so_far([epoch(0.5, 0.7), later])
+  assert (best['best/balanced_accuracy'], best['best/macro_f1']) == (0.5, 0.25)
 
 
 def rows_and_losses(folder):

@@ -11,7 +11,13 @@ from vgg_slim.configs.fields import FREE, REFUSED, free, resets, setting
 from vgg_slim.configs.kinds import users
 from vgg_slim.configs.schedule import SCHEDULES
 
-BEST_METRICS = ('accuracy', 'loss')
+# In the order of their numbers in checkpoints.
+BEST_METRICS = ('accuracy', 'loss', 'balanced_accuracy', 'macro_f1')
+
+BALANCED_TWICE = (
+  'class_weights and balanced_batches both make up for classes of different size, and together '
+  'would do so twice; choose one'
+)
 
 _LENGTH = free(
   f'the run ends there, and so do {users(SCHEDULES, "schedule_epochs")} unless schedule_epochs is '
@@ -104,7 +110,9 @@ class RunConfig(Config):
   best_metric: str = _setting(
     'accuracy',
     help='Validation metric that decides whether an epoch is better, for --keep_best, early '
-    'stopping and plateau.',
+    'stopping and plateau. Where some classes have many more images than others, accuracy hardly '
+    'depends on the smaller ones; balanced_accuracy, the mean recall of the classes, and macro_f1 '
+    'give all classes the same weight.',
     allowed=one_of(BEST_METRICS),
     resume=_COMPARISON,
   )

@@ -6,7 +6,6 @@ import math
 import tempfile
 import time
 from collections.abc import Iterable
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from vgg_slim.errors import VggSlimError
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.reporting import Reporter
 from vgg_slim.training import history, loop, preflight
+from vgg_slim.training.hooks.base import ValidationScores
 from vgg_slim.wording import counted, listed
 
 _BATCH_SIZE = 2  # of the dry step: batch norm needs more than one image
@@ -100,7 +100,7 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
   )
   chance = math.log(config.net.num_classes)
   # Some schedules need validation results; a real validation would score a whole split.
-  validation = SimpleNamespace(loss=chance, top_1_accuracy=0.0)
+  validation = ValidationScores(chance, 0.0, 0.0, 0.0)
   evaluate_fn = (lambda _: validation) if 'validation' in manifest.splits else None
   silent = Reporter(io.StringIO())
   started = time.monotonic()

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgg_slim.evaluation import class_counts
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.finite import check_finite
 from vgg_slim.wording import printable
@@ -69,15 +70,10 @@ def score_classes(
   labels: np.ndarray, predicted: np.ndarray, classes: ClassMap
 ) -> list[ClassScores]:
   """Scores of each class of the data set, in its order; arguments as in `confusion_matrix`."""
-  from sklearn import metrics  # takes a second to import
-
-  columns = metrics.precision_recall_fscore_support(
-    labels, predicted, labels=classes.labels, zero_division=0
-  )
-  return [
-    ClassScores(float(precision), float(recall), float(f1), int(count))
-    for precision, recall, f1, count in zip(*columns, strict=True)
-  ]
+  counts = class_counts.count_classes(labels, predicted, len(classes.names))
+  columns = (counts.precision(), counts.recall(), counts.f1(), counts.labeled)
+  rows = zip(*(column[classes.labels].tolist() for column in columns), strict=True)
+  return [ClassScores(*row) for row in rows]
 
 
 def most_confident_errors(probabilities: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

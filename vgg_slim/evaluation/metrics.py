@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from vgg_slim.errors import DataError
+from vgg_slim.evaluation import class_counts
 from vgg_slim.finite import check_finite
 from vgg_slim.wording import counted
 
@@ -19,12 +20,19 @@ class Scores:
     top_5_error: fraction of images whose label is not among the five most probable classes; 0 for
       five classes or fewer.
     loss: mean cross-entropy, -log(probability of the label).
+    balanced_accuracy: mean recall of the classes that have images.
+    macro_f1: mean F1 of the classes that have images or predictions.
+    only_answer: index of the class that is the most probable one for every image, although their
+      labels differ; None in all other cases.
   """
 
   num_images: int
   top_1_error: float
   top_5_error: float
   loss: float
+  balanced_accuracy: float
+  macro_f1: float
+  only_answer: int | None
 
 
 def count(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
@@ -45,11 +53,17 @@ def count(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
   before = columns[np.newaxis] < labels[:, np.newaxis]
   better = (probabilities > label_probability) | ((probabilities == label_probability) & before)
   rank = np.sum(better, axis=1)
+  counts = class_counts.count_classes(
+    labels, np.argmax(probabilities, axis=1), probabilities.shape[1]
+  )
   return Scores(
     num_images=len(rank),
     top_1_error=float(np.mean(rank >= 1)),
     top_5_error=float(np.mean(rank >= 5)),
     loss=float(np.mean(-np.log(np.maximum(label_probability, np.finfo(np.float64).tiny)))),
+    balanced_accuracy=counts.balanced_accuracy(),
+    macro_f1=counts.macro_f1(),
+    only_answer=counts.only_answer(),
   )
 
 

@@ -100,10 +100,16 @@ def add_events(
   writer: tf.summary.FileWriter, line: Line, classes: ClassMap, shards: Sequence[str]
 ) -> None:
   """Writes accuracy, loss and `summarize` of a line, and flushes the writer."""
-  scalars = {'accuracy': line.result.top_1_accuracy, 'loss': line.result.loss}
+  result = line.result
+  scalars = {
+    'accuracy': result.top_1_accuracy,
+    'balanced_accuracy': result.balanced_accuracy,
+    'macro_f1': result.macro_f1,
+    'loss': result.loss,
+  }
   summary = summarize(line, classes, shards)
   for value in (tensorboard.scalars(scalars), summary):
-    writer.add_summary(value, line.result.step or 0)
+    writer.add_summary(value, result.step or 0)
   writer.flush()
 
 

@@ -12,6 +12,7 @@ from vgg_slim.compat import slim, tf
 from vgg_slim.configs.optimizer import OptimizerConfig
 from vgg_slim.errors import ConfigError, TrainingError
 from vgg_slim.features import regularization, standardization
+from vgg_slim.evaluation import class_counts
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.features.head_config import HeadConfig, Recipe
 from vgg_slim.nets import specs
@@ -23,6 +24,7 @@ from vgg_slim.ops import weight_decay
 from vgg_slim.training import optimizers
 from vgg_slim.training.history import EpochMetrics
 from vgg_slim.training.hooks.patience import Patience
+from vgg_slim.training.hooks.base import ValidationScores
 from vgg_slim.wording import counted
 
 _EPSILON = 1e-7  # Keras's, for the optimizers that have one
@@ -53,6 +55,7 @@ class TrainedHead(NamedTuple):
     steps: number of training steps.
     history: metrics of each epoch.
     best: the best epoch; None if there is no validation split.
+    validation: scores of the last epoch; None if there is no validation split.
     stop_reason: reason why training ended early; None if it did not.
   """
 
@@ -60,11 +63,12 @@ class TrainedHead(NamedTuple):
   steps: int
   history: list[EpochMetrics]
   best: BestEpoch | None
+  validation: ValidationScores | None
   stop_reason: str | None
 
 
-class _Scores(NamedTuple):
-  """Mean cross-entropy and accuracy of some rows."""
+class _Tower(NamedTuple):
+  """Cross-entropy, float32 [N], and most probable class, int32 [N], of each row of a batch."""
 
   loss: float
   top_1_accuracy: float
@@ -156,7 +160,7 @@ def run_head_training(
       if stop_reason:
         break
     weights = training.fetch_weights()
-  return TrainedHead(weights, history[-1].step, history, best_epoch, stop_reason)
+  return TrainedHead(weights, history[-1].step, history, scores, best_epoch, stop_reason)
 
 
 def _check_loss(split: str, loss: float, epoch: int) -> None:
@@ -186,11 +190,13 @@ class _Training:
     self._step = tf.train.get_or_create_global_step()
     seed = tf.stack([tf.constant(config.seed, tf.int64), self._step])
     mode = Training(dropout_seed=seed, weight_decay=recipe.weight_decay)
-    loss, accuracy = self._build_tower(mode)
+    tower = self._build_tower(mode)
+    loss = tf.reduce_mean(self._weigh(tower.losses))
+    accuracy = tf.reduce_mean(tf.cast(tf.equal(tower.answers, self._labels), tf.float32))
     self._update = self._build_update(recipe, loss + tf.losses.get_regularization_loss())
     with tf.control_dependencies([self._update]):
       self._results = tf.identity(loss), tf.identity(accuracy)
-    self._scores = self._build_tower(Inference())
+    self._scoring = self._build_tower(Inference())
     self._weights = {variable.op.name: variable for variable in slim.get_model_variables()}
 
   def zero_scores(self) -> None:
@@ -200,11 +206,11 @@ class _Training:
 
   def run_epoch(
     self, epoch: int, validation: FeatureSet | None
-  ) -> tuple[EpochMetrics, _Scores | None]:
+  ) -> tuple[EpochMetrics, ValidationScores | None]:
     """Trains for an epoch, and scores the validation split."""
     config, began = self._config, time.monotonic()
-    batches = _shuffled_batches(len(self._train.labels), config.batch_size, (config.seed, epoch))
-    trained = _mean(
+    batches = _shuffled_batches(self._train.labels, config, epoch)
+    loss, accuracy = _means(
       [
         (len(rows), *self._session.run(self._results, self._feed(self._train, rows)))
         for rows in batches
@@ -216,8 +222,18 @@ class _Training:
     if scores:
       _check_loss('validation', scores.loss, epoch)
     step, rate = self._session.run([self._step, self._rate])
-    loss, accuracy = scores or (None, None)
-    metrics = EpochMetrics(int(step), epoch, *trained, loss, accuracy, float(rate), speed)
+    metrics = EpochMetrics(
+      step=int(step),
+      epoch=epoch,
+      train_loss=loss,
+      train_accuracy=accuracy,
+      validation_loss=scores and scores.loss,
+      validation_accuracy=scores and scores.top_1_accuracy,
+      learning_rate=float(rate),
+      images_per_second=speed,
+      validation_balanced_accuracy=scores and scores.balanced_accuracy,
+      validation_macro_f1=scores and scores.macro_f1,
+    )
     return metrics, scores
 
   def fetch_weights(self) -> Weights:
@@ -236,18 +252,21 @@ class _Training:
   def _feed(self, data: FeatureSet, rows: np.ndarray | slice) -> dict[tf.Tensor, np.ndarray]:
     return {self._features: data.features[rows], self._labels: data.labels[rows]}
 
-  def _score(self, data: FeatureSet) -> _Scores:
+  def _score(self, data: FeatureSet) -> ValidationScores:
     starts = range(0, len(data.labels), _SCORING_BATCH_SIZE)
     chunks = [slice(start, start + _SCORING_BATCH_SIZE) for start in starts]
-    return _mean(
-      [
-        (len(data.labels[rows]), *self._session.run(self._scores, self._feed(data, rows)))
-        for rows in chunks
-      ]
+    parts = [self._session.run(self._scoring, self._feed(data, rows)) for rows in chunks]
+    losses, answers = map(np.concatenate, zip(*parts, strict=True))
+    counts = class_counts.count_classes(data.labels, answers, self._net.num_classes)
+    return ValidationScores(
+      loss=float(losses.mean(dtype=np.float64)),
+      top_1_accuracy=float(np.mean(answers == data.labels)),
+      balanced_accuracy=counts.balanced_accuracy(),
+      macro_f1=counts.macro_f1(),
+      only_answer=counts.only_answer(),
     )
 
-  def _build_tower(self, mode: Mode) -> tuple[tf.Tensor, tf.Tensor]:
-    """Builds mean cross-entropy and accuracy of a batch."""
+  def _build_tower(self, mode: Mode) -> _Tower:
     net, spec = self._net, self._spec
     mean, scale = self._standardization
     arg_scope = net_arg_scope(mode, net.initializer, spec.batch_norm, spec.conv_biases)
@@ -266,11 +285,19 @@ class _Training:
       if isinstance(mode, Training):
         weight_decay.add_losses(mode.weight_decay, mode.weight_decay_on)
     logits = (as_two_classes(outputs) if net.is_sigmoid else outputs).logits
-    loss = tf.reduce_mean(
-      tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self._labels, logits=logits)
-    )
-    hits = tf.equal(tf.argmax(logits, 1, output_type=tf.int32), self._labels)
-    return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=self._labels, logits=logits)
+    return _Tower(losses, tf.argmax(logits, 1, output_type=tf.int32))
+
+
+def _shuffled_batches(labels: np.ndarray, config: HeadConfig, epoch: int) -> Iterator[np.ndarray]:
+  generator = np.random.default_rng((config.seed, epoch))
+  order = (
+    _balanced_order(labels, generator)
+    if config.balanced_batches
+    else generator.permutation(len(labels))
+  )
+  for start in range(0, len(labels), config.batch_size):
+    yield order[start : start + config.batch_size]
 
 
 def _shuffled_batches(
@@ -285,7 +312,7 @@ def _steps_per_epoch(config: HeadConfig, num_examples: int) -> int:
   return math.ceil(num_examples / config.batch_size)
 
 
-def _mean(scores: list[tuple[int, float, float]]) -> _Scores:
+def _means(scores: list[tuple[int, float, float]]) -> tuple[float, float]:
   """Means over (number of rows, loss, accuracy), weighted by the number of rows."""
   rows, losses, accuracies = np.array(scores, np.float64).T
   return _Scores(float(losses @ rows / rows.sum()), float(accuracies @ rows / rows.sum()))

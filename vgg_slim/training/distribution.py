@@ -13,7 +13,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from vgg_slim import locks, op_errors, sessions
 from vgg_slim.compat import own_arg_scopes, tf
@@ -22,7 +22,7 @@ from vgg_slim.errors import ConfigError, TrainingError, WorkerLostError
 from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 from vgg_slim.ops.cross_replica import cross_replica_sums
 from vgg_slim.training.cluster import Cluster
-from vgg_slim.training.hooks.base import Validation
+from vgg_slim.training.hooks.base import Validation, ValidationScores
 from vgg_slim.wording import counted
 
 Result = TypeVar('Result')
@@ -151,20 +151,13 @@ class Distribution:
     return Replica(index, self.num_replicas, index % local_count, local_count)
 
 
-class AgreedValidation(NamedTuple):
-  """Mean of the validations of all workers, see `hooks.base.Validation`."""
-
-  loss: float
-  top_1_accuracy: float
-
-
 class Agreement:
   """Exchange of numbers between workers outside of training steps; the identity for one process.
 
   All workers have to build it at the same position in their graphs, and call it in the same order.
   """
 
-  _SIZE = 2
+  _SIZE = 4
 
   def __init__(self, distribution: Distribution) -> None:
     self._num_workers = distribution.share[1]
@@ -179,7 +172,7 @@ class Agreement:
     self._sum = distribution.build_replicas(build)[0]
 
   def mean(self, session: tf.Session, values: Sequence[float]) -> list[float]:
-    """The mean over all workers of each number, of which there are at most two."""
+    """The mean over all workers of each number, of which there are at most _SIZE."""
     if self._num_workers == 1:
       return list(values)
     padded = [*values, *[0.0] * (self._SIZE - len(values))]
@@ -202,7 +195,14 @@ class Agreement:
     """The mean over the workers, so that all of them draw the same conclusions."""
     if self._num_workers == 1:
       return validation
-    return AgreedValidation(*self.mean(session, [validation.loss, validation.top_1_accuracy]))
+    own = (
+      validation.loss,
+      validation.top_1_accuracy,
+      validation.balanced_accuracy,
+      validation.macro_f1,
+    )
+    loss, accuracy, balanced_accuracy, macro_f1 = self.mean(session, own)
+    return ValidationScores(loss, accuracy, balanced_accuracy, macro_f1, validation.only_answer)
 
 
 def create_distribution(

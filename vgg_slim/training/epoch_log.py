@@ -38,6 +38,9 @@ class EpochLog:
     if loss is None or accuracy is None:
       return
     scalars = {'loss': loss, 'accuracy': accuracy}
+    balanced, macro_f1 = metrics.validation_balanced_accuracy, metrics.validation_macro_f1
+    if balanced is not None and macro_f1 is not None:
+      scalars |= {'balanced_accuracy': balanced, 'macro_f1': macro_f1}
     self.add_scalars(metrics.step, scalars, VALIDATION_FOLDER)
     self.add_scalars(metrics.step, hparams.best_so_far(self._metrics.rows))
 

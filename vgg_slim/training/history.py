@@ -15,7 +15,8 @@ class EpochMetrics(NamedTuple):
   """One row. Losses are mean cross-entropies without weight decay; accuracies are fractions.
 
   The training columns are averages over the batches of the epoch, with dropout and augmentation;
-  the `validation_*` columns are empty if the data set has no validation split.
+  the `validation_*` columns are empty if the data set has no validation split. The columns that
+  have a default were added later: earlier files lack them.
   """
 
   step: int
@@ -26,6 +27,8 @@ class EpochMetrics(NamedTuple):
   validation_accuracy: float | None
   learning_rate: float
   images_per_second: float
+  validation_balanced_accuracy: float | None = None
+  validation_macro_f1: float | None = None
 
 
 class MetricsFile:
@@ -92,7 +95,9 @@ def _read_rows(path: pathlib.Path) -> list[EpochMetrics]:
 
 def _parse(row: dict[str, str]) -> EpochMetrics:
   values: dict[str, Any] = {
-    name: float(row[name]) if row[name] else None for name in EpochMetrics._fields
+    name: float(row[name]) if row[name] else None
+    for name in EpochMetrics._fields
+    if name in row or name not in EpochMetrics._field_defaults
   }
   return EpochMetrics(**{**values, 'step': int(row['step'])})
 

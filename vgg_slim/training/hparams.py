@@ -5,7 +5,7 @@ import math
 import pathlib
 import shutil
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from vgg_slim import files, tensorboard
@@ -88,7 +88,7 @@ def list_settings(config: TrainConfig) -> dict[str, Setting]:
   }
 
 
-def best_so_far(epochs: Iterable[EpochMetrics]) -> dict[str, float]:
+def best_so_far(epochs: Sequence[EpochMetrics]) -> dict[str, float]:
   """The best validation results of a run, by tag; empty if there are none."""
   validated = [
     (epoch.validation_accuracy, epoch.validation_loss)
@@ -98,7 +98,15 @@ def best_so_far(epochs: Iterable[EpochMetrics]) -> dict[str, float]:
   if not validated:
     return {}
   accuracies, losses = zip(*validated, strict=True)
-  return {
+  best = {
     'best/accuracy': max(accuracies),
     'best/loss': min((loss for loss in losses if not math.isnan(loss)), default=math.nan),
   }
+  later = {
+    'best/balanced_accuracy': [epoch.validation_balanced_accuracy for epoch in epochs],
+    'best/macro_f1': [epoch.validation_macro_f1 for epoch in epochs],
+  }
+  for tag, values in later.items():  # epochs of earlier versions lack them
+    if known := [value for value in values if value is not None]:
+      best[tag] = max(known)
+  return best

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -92,6 +93,34 @@ def test_the_same_metric_keeps_all_counters(tmp_path):
   assert resumed(tmp_path, counters, 'accuracy') == (counters, None)
 
 
+@pytest.mark.parametrize(('metric', 'best'), [('balanced_accuracy', 3), ('macro_f1', 2)])
+def test_metrics_of_equal_classes_choose_another_epoch_than_accuracy(metric, best):
+  """At 27:1, saying 'common' to everything has an accuracy of 96 %."""
+  epochs = [Scores(0.964, 0.2, 0.5, 0.49), Scores(0.95, 0.2, 0.7, 0.65), Scores(0.9, 0.3, 0.8, 0.6)]
+  with graph_session():
+    patience = Patience('best', metric)
+    for step, scores in enumerate(epochs, start=1):
+      patience.record_epoch(scores, step)
+    assert patience.state['best_step'] == best
+    assert f'{metric} {getattr(epochs[best - 1], metric):.4f}, loss 0.' in patience.text
+    tie = dataclasses.replace(epochs[best - 1], loss=0.1)
+    assert patience.record_epoch(tie, 4)
+
+
+def test_a_metric_that_the_counters_do_not_hold_starts_from_scratch(tmp_path):
+  counters = {'best': 0.9, 'best_step': 7, 'waited': 2, 'second': -0.3, 'metric': ACCURACY}
+  got, line = resumed(tmp_path, counters, 'balanced_accuracy')
+  new = {'best': -math.inf, 'best_step': 0, 'waited': 0, 'second': math.inf, 'metric': 2}
+  assert got == new
+  assert line.endswith('; the patience starts again, and so does the search for the best epoch')
+
+
+def test_the_accuracy_that_breaks_ties_of_the_loss_is_not_another_metric(tmp_path):
+  counters = {'best': 0.6, 'best_step': 7, 'waited': 2, 'second': -0.3, 'metric': 3}  # macro_f1
+  got, _ = resumed(tmp_path, counters, 'loss')
+  assert (got['best'], got['best_step'], got['second']) == (-0.3, 7, math.inf)
+
+
 class TestVersion01:
   """Checkpoints of vgg_slim 0.1 hold three numbers: no metric, and no second score."""
 
@@ -104,7 +133,10 @@ class TestVersion01:
   def test_another_metric_starts_from_scratch(self, tmp_path):
     got, line = resumed(tmp_path, {'best': -0.3, 'best_step': 7, 'waited': 2}, 'accuracy')
     assert (got['best'], got['best_step'], got['waited']) == (-math.inf, 0, 0)
-    assert line == 'epochs are now compared by accuracy, not loss; the patience starts again'
+    assert line == (
+      'epochs are now compared by accuracy, not loss; the patience starts again, and so does the '
+      'search for the best epoch'
+    )
 
   def test_a_tie_is_no_improvement_if_the_second_score_is_unknown(self, tmp_path):
     with graph_session():

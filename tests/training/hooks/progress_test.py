@@ -109,3 +109,23 @@ def test_an_epoch_is_two_lines_elsewhere(width):
     'epoch 1.00: train      loss 2.8720 accuracy 12.43%, 9.3 s',
     '            validation loss 2.9534 accuracy 10.00%',
   ]
+
+
+UNEVEN = METRICS._replace(
+  validation_accuracy=0.9643, validation_balanced_accuracy=0.5, validation_macro_f1=0.491
+)
+
+
+def test_metrics_of_equal_classes_are_shown_where_they_differ():
+  assert 'validation loss 2.9534 accuracy 96.43% balanced 50.00% F1 0.491, 9.3 s' in (
+    progress.format_epoch(UNEVEN, 9.34, None)
+  )
+  even = UNEVEN._replace(validation_balanced_accuracy=0.9643)
+  assert progress.format_epoch(even, 9.34, None).endswith('accuracy 96.43%, 9.3 s')
+  assert progress.format_epoch(UNEVEN, 9.34, 79).split('\n')[1:] == [
+    '            validation loss 2.9534 accuracy 96.43% balanced 50.00% F1 0.491'
+  ]
+  assert progress.format_epoch(UNEVEN, 9.34, 60).split('\n')[1:] == [
+    '            validation loss 2.9534 accuracy 96.43%',
+    '                       balanced 50.00% F1 0.491',
+  ]

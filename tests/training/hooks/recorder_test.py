@@ -12,7 +12,7 @@ from vgg_slim.compat import tf
 from vgg_slim.reporting import JsonReporter, JsonStream, Reporter
 from vgg_slim.training.epochs import Epochs
 from vgg_slim.training.hooks import progress
-from vgg_slim.training.hooks.base import EpochEnd, Step
+from vgg_slim.training.hooks.base import EpochEnd, Step, ValidationScores
 from vgg_slim.training.hooks.recorder import Recorder
 from vgg_slim.training.summaries import PeriodicSummary
 
@@ -150,8 +150,8 @@ def test_the_rest_of_a_run_has_epoch_ends_and_saves_also_those_of_the_step(
 
 def test_the_best_so_far_covers_all_processes_of_the_run(tmp_path):
   run = Run(tmp_path)
-  saved = run(0, 4, validation=types.SimpleNamespace(loss=0.5, top_1_accuracy=0.75))
-  run(4, 4, saved, types.SimpleNamespace(loss=0.25, top_1_accuracy=0.5))
+  saved = run(0, 4, validation=ValidationScores(0.5, 0.75, 0.625, 0.5))
+  run(4, 4, saved, ValidationScores(0.25, 0.5, 0.5, 0.75))
   best = {
     value.tag: value.simple_value
     for path in tmp_path.glob('events.out.tfevents.*')
@@ -159,7 +159,12 @@ def test_the_best_so_far_covers_all_processes_of_the_run(tmp_path):
     for value in event.summary.value
     if event.step == 8 and value.tag.startswith('best/')
   }
-  assert best == {'best/accuracy': 0.75, 'best/loss': 0.25}
+  assert best == {
+    'best/accuracy': 0.75,
+    'best/loss': 0.25,
+    'best/balanced_accuracy': 0.625,
+    'best/macro_f1': 0.75,
+  }
 
 
 def test_the_last_batch_does_not_count_as_another_epoch(tmp_path):

@@ -17,6 +17,9 @@ from vgg_slim.training.hooks.host_state import HostState
 class Scores:
   top_1_accuracy: float
   loss: float = 1.0
+  balanced_accuracy: float = 0.0
+  macro_f1: float = 0.0
+  only_answer: int | None = None
 
 
 def end(step, accuracy, is_complete=True, **scores):

@@ -8,12 +8,36 @@ from vgg_slim.training.hooks.host_state import HostState
 
 
 class Validation(Protocol):
-  """A validation result as training uses it: mean cross-entropy and accuracy, 0..1."""
+  """A validation result as training uses it; its attributes are those of `ValidationScores`."""
 
   @property
   def loss(self) -> float: ...
   @property
   def top_1_accuracy(self) -> float: ...
+  @property
+  def balanced_accuracy(self) -> float: ...
+  @property
+  def macro_f1(self) -> float: ...
+  @property
+  def only_answer(self) -> int | None: ...
+
+
+class ValidationScores(NamedTuple):
+  """A validation result.
+
+  Attributes:
+    loss: mean cross-entropy; class weights do not enter it.
+    top_1_accuracy: accuracy, 0..1.
+    balanced_accuracy: mean recall of the classes that have images, 0..1.
+    macro_f1: mean F1 of the classes that have images or predictions, 0..1.
+    only_answer: index of the class that all images are predicted as, if their labels differ.
+  """
+
+  loss: float
+  top_1_accuracy: float
+  balanced_accuracy: float
+  macro_f1: float
+  only_answer: int | None = None
 
 
 class Step(NamedTuple):

@@ -21,8 +21,9 @@ _COUNTERS = {**COUNTERS, **LATER_COUNTERS}
 class Patience:
   """Decides whether an epoch is the best so far; its counters are saved in every checkpoint.
 
-  The score of an epoch is a pair: the chosen metric, and the other metric, which breaks ties. More
-  is better for both, since a score holds the negative loss.
+  The score of an epoch is a pair: the chosen metric, and a second one that breaks ties, which is
+  the loss, or the accuracy where the loss is chosen. More is better for both, since a score holds
+  the negative loss.
 
   Attributes:
     state: the counters.
@@ -50,21 +51,23 @@ class Patience:
   def read(self, session: tf.Session) -> str | None:
     """Reads the counters from the session; returns a message if they belong to another metric.
 
-    In that case the best epoch is kept, is compared by the new metric, and the patience starts
-    again.
+    In that case the patience starts again. The best epoch is kept if the counters hold its value
+    of the new metric; else the search for it starts again, too.
     """
     self.state.read(session)
     before = self._stored_metric()
     self.state.update(metric=BEST_METRICS.index(self._metric))
     if before in (None, self._metric):
       return None
-    best, second = self.state['second'], self.state['best']
-    if math.isinf(best):  # the checkpoint does not hold the new metric
-      initial = self.state.initial
-      best, second = initial['best'], initial['second']
-      self.state.update(best_step=0)
-    self.state.update(best=best, second=second, waited=0)
-    return f'epochs are now compared by {self._metric}, not {before}; the patience starts again'
+    change = f'epochs are now compared by {self._metric}, not {before}; the patience starts again'
+    initial, best, second = self.state.initial, self.state['second'], self.state['best']
+    self.state.update(waited=0)
+    if _tie_breaker(before) != self._metric or math.isinf(best):
+      self.state.update(best=initial['best'], second=initial['second'], best_step=0)
+      return f'{change}, and so does the search for the best epoch'
+    is_known = _tie_breaker(self._metric) == before
+    self.state.update(best=best, second=second if is_known else initial['second'])
+    return change
 
   def record_epoch(self, validation: Validation, step: int) -> bool:
     """Records an epoch and returns whether it is the best so far."""
@@ -93,10 +96,15 @@ class Patience:
     return f'{", ".join(known)} at step {self.state["best_step"]:.0f}'
 
   def _names(self) -> tuple[str, ...]:
-    return self._metric, *(name for name in BEST_METRICS if name != self._metric)
+    return self._metric, _tie_breaker(self._metric)
 
   def _score(self, validation: Validation) -> tuple[float, ...]:
-    values = {'accuracy': validation.top_1_accuracy, 'loss': -validation.loss}
+    values = {
+      'accuracy': validation.top_1_accuracy,
+      'loss': -validation.loss,
+      'balanced_accuracy': validation.balanced_accuracy,
+      'macro_f1': validation.macro_f1,
+    }
     return tuple(values[name] for name in self._names())
 
   def _stored_metric(self) -> str | None:
@@ -106,3 +114,8 @@ class Patience:
     if self.state['metric'] != UNKNOWN:
       return BEST_METRICS[int(self.state['metric'])]
     return 'loss' if self.state['best'] < 0 else 'accuracy'
+
+
+def _tie_breaker(metric: str) -> str:
+  """The metric that decides between epochs of equal `metric`."""
+  return 'accuracy' if metric == 'loss' else 'loss'

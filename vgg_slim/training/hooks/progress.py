@@ -155,7 +155,9 @@ def format_line(
 
 
 def format_epoch(metrics: EpochMetrics, seconds: float, width: int | None) -> str:
-  """The line at the end of an epoch with a validation, or two lines if `width` is too small.
+  """The line at the end of an epoch with a validation, or several lines if `width` is too small.
+
+  Balanced accuracy and macro F1 are shown where the former is not the accuracy.
 
   Args:
     metrics: numbers of the epoch.
@@ -165,7 +167,20 @@ def format_epoch(metrics: EpochMetrics, seconds: float, width: int | None) -> st
   head = f'epoch {metrics.epoch:.2f}: '
   train = f'loss {metrics.train_loss:.4f} accuracy {metrics.train_accuracy:.2%}'
   validation = f'loss {metrics.validation_loss:.4f} accuracy {metrics.validation_accuracy:.2%}'
-  line = f'{head}train {train}, validation {validation}, {seconds:.1f} s'
+  balanced = _balanced_metrics(metrics)
+  line = f'{head}train {train}, validation {validation}{balanced}, {seconds:.1f} s'
   if width is None or len(line) <= width:
     return line
-  return f'{head}train      {train}, {seconds:.1f} s\n{"":{len(head)}}validation {validation}'
+  first = f'{head}train      {train}, {seconds:.1f} s'
+  second = f'{"":{len(head)}}validation {validation}'
+  if len(second) + len(balanced) <= width:
+    return f'{first}\n{second}{balanced}'
+  return f'{first}\n{second}\n{"":{len(head)}}          {balanced}'
+
+
+def _balanced_metrics(metrics: EpochMetrics) -> str:
+  """The metrics in which all classes weigh the same; empty if the balanced accuracy is the other."""
+  balanced, macro_f1 = metrics.validation_balanced_accuracy, metrics.validation_macro_f1
+  if balanced is None or f'{balanced:.2%}' == f'{metrics.validation_accuracy:.2%}':
+    return ''
+  return f' balanced {balanced:.2%} F1 {macro_f1:.3f}'

@@ -100,10 +100,11 @@ class Recorder(Hook):
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     batches = max(1, self.state['batches'])
     train_loss, train_accuracy = self.state['loss'] / batches, self.state['accuracy'] / batches
-    loss = accuracy = None
+    loss = accuracy = balanced_accuracy = macro_f1 = None
     epoch = self._epochs.passed(end.step)
     if end.validation:
       loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
+      balanced_accuracy, macro_f1 = end.validation.balanced_accuracy, end.validation.macro_f1
       if self._summarize_validation:
         self._log.add_summary(end.step, self._summarize_validation(), VALIDATION_FOLDER)
     metrics = EpochMetrics(
@@ -115,6 +116,8 @@ class Recorder(Hook):
       validation_accuracy=accuracy,
       learning_rate=self.state['learning_rate'],
       images_per_second=self._stopwatch.images_per_second,
+      validation_balanced_accuracy=balanced_accuracy,
+      validation_macro_f1=macro_f1,
     )
     seconds = time.monotonic() - self._epoch_began
     if end.validation:
