@@ -58,6 +58,13 @@ class RunConfig(Config):
     allowed=between('[0, 2**31)'),
     resume=REFUSED,
   )
+  balanced_batches: bool = _setting(
+    False,
+    help='Draw images so that all classes come equally often. An epoch keeps its number of images: '
+    'those of small classes come several times in it, each time in another random window, and some '
+    'of those of large classes come only in the next.',
+    resume=free('the images come in the other order from this step on'),
+  )
   log_every_steps: int = _setting(
     10, help='Number of steps between two progress lines.', allowed=at_least(1), resume=FREE
   )

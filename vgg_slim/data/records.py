@@ -47,6 +47,12 @@ def parse_example(serialized: tf.Tensor) -> ParsedExample:
   )
 
 
+def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
+  """Returns the labels, int64 [N], of serialized Examples, string [N]."""
+  features = {example_proto.LABEL: tf.io.FixedLenFeature([], tf.int64)}
+  return tf.io.parse_example(serialized, features)[example_proto.LABEL]
+
+
 def read_examples(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
   """Yields name and encoded bytes of every image in the order of the shards, without a graph.
 

@@ -116,6 +116,7 @@ def _build_input(
       start_step,
       share,
       uniform_pixels=manifest.uniform_pixels,
+      balanced_counts=split.examples_per_class if config.run.balanced_batches else None,
     )
 
 

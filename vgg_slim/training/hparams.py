@@ -15,7 +15,7 @@ from vgg_slim.training.history import EpochMetrics
 
 _SECTIONS = ('net', 'preprocessing', 'optimizer', 'fine_tune')
 _DATA_FIELDS = ('num_classes', 'rgb_mean', 'rgb_covariance', 'stored_side', 'pixel_range')
-_RUN_FIELDS = ('batch_size', 'epochs', 'max_steps', 'seed')
+_RUN_FIELDS = ('batch_size', 'epochs', 'max_steps', 'seed', 'balanced_batches')
 _PLUGIN = 'hparams'
 _HEADER, _FOOTER = 12, 4  # bytes around the content of a TFRecord: length and checksums
 _FIRST = 10  # events of a file among which the row is

@@ -14,6 +14,7 @@ from vgg_slim.data.shards import shard_name, write_shard
 from vgg_slim.errors import ConfigError
 
 NUM_EXAMPLES = 10
+UNEVEN = (0, 0, 1, 0, 0, 0, 0, 1, 0, 0)
 PREPROCESSING = PreprocessingConfig(rgb_mean=(0.0, 0.0, 0.0), train_scale_min=8, train_scale_max=10)
 
 
@@ -29,18 +30,24 @@ def shards(tmp_path):
   return write_shards(tmp_path, [(8, 8)] * NUM_EXAMPLES)
 
 
-def write_shards(folder, sizes):
+@pytest.fixture
+def uneven_shards(tmp_path):
+  """Eight images of class 0 and two of class 1, whose gray levels are their indices."""
+  return write_shards(tmp_path, [(8, 8)] * NUM_EXAMPLES, UNEVEN)
+
+
+def write_shards(folder, sizes, labels=range(NUM_EXAMPLES)):
   examples = [
     example_proto.encode_example(
-      encoded=encoded(label, *size),
+      encoded=encoded(value, *size),
       image_format='png',
-      filename=str(label),
+      filename=str(value),
       label=label,
       class_name=str(label),
       height=size[0],
       width=size[1],
     )
-    for label, size in enumerate(sizes)
+    for value, (label, size) in enumerate(zip(labels, sizes, strict=True))
   ]
   paths = [folder / shard_name('train', i, 3) for i in range(3)]
   for path, part in zip(paths, np.array_split(np.array(examples, object), 3), strict=True):
@@ -110,6 +117,53 @@ class TestTrainBatch:
       for a, b in zip(expected, map(np.concatenate, zip(*shares, strict=True)), strict=True):
         # float32 results differ in rounding between batches of two and of four.
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.parametrize('source', SOURCES)
+class TestBalancedBatches:
+  def batches(self, shards, source, *args, **kwargs):
+    held = {**SOURCES[source], **kwargs}
+    return train_batches(shards, *args, preprocessing=AUGMENTED, balanced_counts=(8, 2), **held)
+
+  def test_classes_come_equally_often_in_an_epoch(self, uneven_shards, source):
+    batches = self.batches(uneven_shards, source, 5)
+    labels = np.concatenate([labels for _, labels, _ in batches])
+    assert [list(labels[:10]).count(1), list(labels[10:]).count(1)] == [5, 5]
+    if source != 'read':
+      assert all(sum(labels) == 2 for _, labels, _ in batches)
+
+  def test_starting_at_a_later_step_gives_the_same_batches(self, uneven_shards, source):
+    whole = self.batches(uneven_shards, source, 7)
+    late = self.batches(uneven_shards, source, 3, start_step=4)
+    for expected, got in zip(whole[4:], late, strict=True):
+      for a, b in zip(expected, got, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+  def test_the_parts_of_the_workers_add_up_to_the_batch(self, uneven_shards, source):
+    whole = self.batches(uneven_shards, source, 3)
+    parts = [self.batches(uneven_shards, source, 3, share=(worker, 2)) for worker in (0, 1)]
+    for expected, *shares in zip(whole, *parts, strict=True):
+      labels = np.concatenate([labels for _, labels, _ in shares])
+      np.testing.assert_array_equal(labels, expected[1])
+
+  def test_the_repeated_images_get_different_windows(self, uneven_shards, source):
+    batches = self.batches(uneven_shards, source, 5)
+    images, labels = (np.concatenate(column) for column in list(zip(*batches, strict=True))[:2])
+    rare = images[labels == 1]
+    assert len(rare) == 10
+    assert len({image.tobytes() for image in rare}) == 10
+
+
+def test_balanced_batches_are_the_same_however_the_split_is_held(uneven_shards):
+  held = [
+    train_batches(
+      uneven_shards, 4, preprocessing=AUGMENTED, balanced_counts=(8, 2), **SOURCES[source]
+    )
+    for source in ('encoded', 'decoded')
+  ]
+  for expected, got in zip(*held, strict=True):
+    np.testing.assert_array_equal(got[1], expected[1])
+    np.testing.assert_allclose(got[0], expected[0], atol=1e-3)  # float32 in another order
 
 
 def test_batches_are_the_same_however_the_split_is_held(shards):

@@ -16,7 +16,7 @@ from vgg_slim import op_errors
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import PreprocessingConfig
 from vgg_slim.data import records
-from vgg_slim.data.input import augment, training_views
+from vgg_slim.data.input import augment, balancing, training_views
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.preprocessing import graph, image_area
 from vgg_slim.preprocessing.description import HasPixelRules
@@ -62,12 +62,13 @@ def build_train_batch(
   start_step: int = 0,
   share: tuple[int, int] = (0, 1),
   uniform_pixels: int | None = None,
+  balanced_counts: Sequence[int] | None = None,
 ) -> Batch:
   """Adds the endless training input to the default graph.
 
   Each image gets a random scale, crop and flip (arXiv:1409.1556, 3.1) and whatever else
   `preprocessing` switches on. Batches run across the ends of epochs, so every image occurs once per
-  epoch whatever the batch size.
+  epoch whatever the batch size, unless classes are balanced.
 
   Args:
     paths: paths of the shards of the split.
@@ -81,6 +82,8 @@ def build_train_batch(
     share: (k, n) for the k-th of n equal parts of every batch, counted from 0; the images of other
       parts are read but not decoded.
     uniform_pixels: number of pixels per image if all images have the same height and width.
+    balanced_counts: number of images of each class in the split if all classes are to come equally
+      often, see `balancing`; None for every image once per epoch.
 
   Raises:
     ConfigError: `batch_size` is not a multiple of the number of parts.
@@ -94,11 +97,15 @@ def build_train_batch(
   decoded = in_memory and (uniform_pixels or _MEMORY_BYTES) * 3 * num_examples <= _MEMORY_BYTES
 
   if in_memory:
-    dataset = _shuffled_indices(num_examples, seed, first)
     table = _read_table(paths, num_examples, decoded)
+    if balanced_counts is None:
+      dataset = _shuffled_indices(num_examples, seed, first)
+    else:
+      labels = table[1] if decoded else records.parse_labels(table)
+      dataset = balancing.balanced_rows(labels, balanced_counts, seed, first)
   else:
     buffer_size = max(1, round(num_examples * _MEMORY_BYTES / num_bytes))
-    dataset = _shuffled_records(paths, num_examples, buffer_size, seed, first)
+    dataset = _shuffled_records(paths, num_examples, buffer_size, seed, first, balanced_counts)
   dataset = dataset.enumerate(start=first)
   if parts > 1:
     dataset = dataset.filter(lambda i, _: tf.equal(i % batch_size // part_size, part))
@@ -133,7 +140,12 @@ def _shuffled_indices(num_examples: int, seed: int, first: int) -> tf.data.Datas
 
 
 def _shuffled_records(
-  paths: Sequence[str], num_examples: int, buffer_size: int, seed: int, first: int
+  paths: Sequence[str],
+  num_examples: int,
+  buffer_size: int,
+  seed: int,
+  first: int,
+  balanced_counts: Sequence[int] | None = None,
 ) -> tf.data.Dataset:
   """Returns serialized Examples, string [], from the run's `first` image on; decodes none."""
 
@@ -144,6 +156,8 @@ def _shuffled_records(
     dataset = shards.interleave(
       tf.data.TFRecordDataset, min(_OPEN_SHARDS, len(paths)), num_parallel_calls=tf.data.AUTOTUNE
     )
+    if balanced_counts is not None:
+      dataset = balancing.balanced_copies(dataset, balanced_counts, seed, epoch)
     return dataset.shuffle(buffer_size, epoch_seed, reshuffle_each_iteration=False)
 
   epochs = tf.data.Dataset.range(first // num_examples, _FOREVER)
