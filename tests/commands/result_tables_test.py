@@ -1,3 +1,6 @@
+import re
+import sys
+
 import pytest
 
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
@@ -15,3 +18,27 @@ def test_the_top_5_error_is_shown_where_it_can_be_wrong(capsys, num_classes, is_
   assert ('top-5' in output) == is_shown
   assert '25.00%' in output
   assert 'S and Q are the smaller sides' in output
+
+
+def printed(capsys, monkeypatch, predicted, labels):
+  """Words of the headings, and the cells, on a terminal of 80 columns."""
+  monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+  monkeypatch.setenv('COLUMNS', '80')
+  scores = {('dense', 64): probabilities_of(predicted)}
+  result_tables.print_tables(tables.make_tables([scored_checkpoint(scores, labels, ('dense',))]), 3)
+  lines = re.sub(r'\x1b\[[0-9;]*m', '', capsys.readouterr().out).splitlines()
+  rule = next(i for i, line in enumerate(lines) if '─' in line)
+  assert max(map(len, lines[: rule + 3])) <= 80
+  return ' '.join(lines[3:rule]).split(), ' '.join(lines[rule + 1 : rule + 3]).split()
+
+
+def test_balanced_accuracy_and_f1_fit_on_80_columns(capsys, monkeypatch):
+  words, cells = printed(capsys, monkeypatch, [0] * 9 + [1], [0] * 8 + [1, 1])
+  assert {'balanced', 'macro', 'F1'} <= set(words)
+  assert {'90.00%', '75.00%', '10.00%', '0.804'} <= set(cells)
+
+
+def test_columns_that_repeat_the_accuracy_are_left_out(capsys, monkeypatch):
+  words, cells = printed(capsys, monkeypatch, [0, 1, 2, 0], [0, 1, 2, 0])
+  assert not {'balanced', 'macro'} & set(words)
+  assert {'100.00%', '0.00%'} <= set(cells)

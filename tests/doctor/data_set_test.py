@@ -41,6 +41,14 @@ def test_classes_without_images_and_a_missing_validation_split_are_warnings(made
     WARN,
     'train has no images of 1 of the 2 classes: class_1',
   )
+  uneven = dataclasses.replace(manifest.splits['train'], examples_per_class=(17, 1))
+  splits = {**manifest.splits, 'train': uneven}
+  found = [
+    data_set.examine_classes(dataclasses.replace(manifest, splits=splits), is_balanced)
+    for is_balanced in (False, True)
+  ]
+  assert [finding.level for finding in found] == [WARN, OK]
+  assert '--class_weights=balanced or --balanced_batches' in found[0].text
   splits = {'train': manifest.splits['train']}
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits=splits))
   assert finding.level == WARN

@@ -121,7 +121,12 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
   yield trial.examine_run(run)
   given = run.fine_tune.checkpoint_path
   yield from data_set.examine_all(
-    run.data_dir, manifest, run.preprocessing, given is not None, _THOROUGH.value
+    run.data_dir,
+    manifest,
+    run.preprocessing,
+    given is not None,
+    _THOROUGH.value,
+    run.balances_classes,
   )
   start = newest or given
   if start:

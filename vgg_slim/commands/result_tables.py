@@ -6,6 +6,8 @@ from vgg_slim import terminal
 from vgg_slim.commands import terminal_tables
 from vgg_slim.evaluation import tables
 
+# Left out where all classes weigh the same already: the balanced accuracy is then the accuracy.
+_OF_EQUAL_CLASSES = ('balanced accuracy', 'macro F1')
 # The numbers of images and views are mostly equal in all lines; report and JSON contain them.
 _HEADINGS = (
   'network',
@@ -13,6 +15,7 @@ _HEADINGS = (
   'Q',
   'view',
   'top-1 accuracy',
+  *_OF_EQUAL_CLASSES,
   'top-1 error',
   '95 % interval',
   'top-5 error',
@@ -34,7 +37,11 @@ def print_tables(shown: Sequence[tables.Table], num_classes: int) -> None:
     num_classes: number of classes of the network; with up to five, the top-5 error is always 0 and
       is left out.
   """
-  headings = [name for name in _HEADINGS if name != _TOP_5 or num_classes > 5]
+  results = [line.result for table in shown for line in table.lines]
+  left_out: tuple[str, ...] = () if num_classes > 5 else (_TOP_5,)
+  if all(tables.is_balanced(result) for result in results):
+    left_out += _OF_EQUAL_CLASSES
+  headings = [name for name in _HEADINGS if name not in left_out]
   columns = [tables.HEADINGS.index(heading) for heading in headings]
   for table in shown:
     title = f"{table.title} (the paper's Table {table.paper})"

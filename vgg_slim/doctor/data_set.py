@@ -32,6 +32,7 @@ def examine_all(
   preprocessing: PreprocessingConfig,
   starts_from_weights: bool,
   thorough: bool,
+  balances_classes: bool = False,
 ) -> Iterator[Finding]:
   """Runs all checks of this module.
 
@@ -41,8 +42,9 @@ def examine_all(
     preprocessing: preprocessing of the run.
     starts_from_weights: see `examine_pixels`.
     thorough: whether to read all bytes and labels instead of a sample.
+    balances_classes: whether the run makes up for classes of different size.
   """
-  yield examine_classes(manifest)
+  yield examine_classes(manifest, balances_classes)
   yield from examine_duplicates(data_dir)
   if thorough:
     yield examine_checksums(data_dir, manifest)
@@ -50,11 +52,11 @@ def examine_all(
   yield from examine_pixels(data_dir, manifest, preprocessing, starts_from_weights)
 
 
-def examine_classes(manifest: Manifest) -> Finding:
+def examine_classes(manifest: Manifest, balances_classes: bool = False) -> Finding:
   """Checks the numbers of images per class, and that there is a validation split."""
   splits = ', '.join(f'{name} {split.num_examples}' for name, split in manifest.splits.items())
   text = f'{manifest.dataset}, {counted(manifest.num_classes, "class")}; images: {splits}'
-  if problems := class_balance.find_problems(manifest):
+  if problems := class_balance.find_problems(manifest, balances_classes):
     remedy = f'Add images, or leave classes out. {_CONVERT}'
     return Finding(WARN, 'data set', '; '.join(problems), remedy)
   if 'validation' not in manifest.splits:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgg_slim.data import class_balance
 from vgg_slim.evaluation import class_counts
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.finite import check_finite
-from vgg_slim.wording import printable
 
 
 class ClassScores(NamedTuple):
@@ -59,11 +59,8 @@ def describe_only_class(
   """
   if not labels.size or np.ptp(labels) == 0 or np.ptp(predicted) != 0:
     return None
-  name = printable(names[int(predicted[0])])
-  return (
-    f'The network predicts {name} for all {len(labels)} images: it does not tell the classes '
-    'apart. Train it longer, with another --learning_rate, or from --weights=imagenet.'
-  )
+  name = names[int(predicted[0])]
+  return class_balance.describe_only_answer(name, f'all {len(labels)} images')
 
 
 def score_classes(

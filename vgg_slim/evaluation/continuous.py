@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from vgg_slim import locks, tensorboard
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.data import class_balance
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.evaluation import runner, validation, watcher
+from vgg_slim.evaluation import runner, tables, validation, watcher
 from vgg_slim.evaluation.eval_config import EvalConfig
 
 
@@ -58,9 +59,15 @@ def run_continuous_evaluation(
       step = result.step or 0
       writer = writer or stack.enter_context(tensorboard.open_events(events_dir, step))
       validator.add_events(writer)
+      balanced = f'balanced accuracy {result.balanced_accuracy:.2%}  '
       report(
-        f'step {step}  top-1 error {result.top_1_error:.2%}  loss {result.loss:.4f}  '
+        f'step {step}  top-1 error {result.top_1_error:.2%}  '
+        f'{"" if tables.is_balanced(result) else balanced}loss {result.loss:.4f}  '
         f'{result.images_per_second:.1f} images/s'
       )
+      if result.only_answer is not None:
+        name = evaluator.classes.names[result.only_answer]
+        images = f'all {result.num_images} images'
+        report(f'Warning: {class_balance.describe_only_answer(name, images)}')
   if step < (last_step or math.inf):
     report(f'No new checkpoint for {timeout / 60:g} minutes.')

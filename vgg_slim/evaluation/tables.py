@@ -15,6 +15,8 @@ HEADINGS = (
   'views per image',
   'images',
   'top-1 accuracy',
+  'balanced accuracy',
+  'macro F1',
   'top-1 error',
   '95 % interval',
   'top-5 error',
@@ -87,6 +89,8 @@ def cells(result: results.EvalResult) -> tuple[str, ...]:
     f'{result.num_views}',
     f'{result.num_images}',
     f'{result.top_1_accuracy:.2%}',
+    f'{result.balanced_accuracy:.2%}',
+    f'{result.macro_f1:.3f}',
     f'{result.top_1_error:.2%}',
     _interval(result.top_1_interval),
     f'{result.top_5_error:.2%}',
@@ -97,6 +101,11 @@ def cells(result: results.EvalResult) -> tuple[str, ...]:
 
 def _rate(rate: float) -> str:
   return f'{rate:.0f}' if rate >= 100 else f'{rate:.3g}'
+
+
+def is_balanced(result: results.EvalResult) -> bool:
+  """Whether the balanced accuracy is the accuracy, as written in a table."""
+  return f'{result.balanced_accuracy:.2%}' == f'{result.top_1_accuracy:.2%}'
 
 
 def _interval(bounds: tuple[float, float]) -> str:

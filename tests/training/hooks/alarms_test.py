@@ -10,7 +10,7 @@ from tests.training.graph_test import a_manifest
 from vgg_slim.compat import slim, tf
 from vgg_slim.reporting import Reporter
 from vgg_slim.training.hooks import alarms
-from vgg_slim.training.hooks.base import EpochEnd, Step
+from vgg_slim.training.hooks.base import EpochEnd, Step, ValidationScores
 
 
 @pytest.fixture
@@ -96,3 +96,23 @@ def test_batch_norms_that_were_never_updated_are_reported_once(output):
       hook.after_epoch(session, EpochEnd(step, 'x', True, None))
   assert output.getvalue().count('ALARM') == 1
   assert 'moving means of 1 batch norm are 0 after 7 steps: a/BatchNorm.' in output.getvalue()
+
+
+def test_one_answer_for_all_images_is_reported_when_it_comes_again(output):
+  hook = alarms.OneAnswer(('rare', 'common'), Reporter(output))
+  seen = []
+  for step, answer in enumerate([1, None, 1, 0, 0, None, 0, 0], start=1):
+    hook.after_epoch(None, EpochEnd(step, 'x', True, ValidationScores(1, 0.9, 0.5, 0.4, answer)))
+    seen.append(output.getvalue().count('ALARM'))
+  assert seen == [0, 0, 0, 1, 1, 1, 1, 2]
+  assert output.getvalue().startswith(
+    'ALARM: The network predicts rare for all validation images at step 4, as an epoch before: '
+  )
+  assert '--class_weights=balanced or --balanced_batches' in output.getvalue()
+
+
+def test_runs_without_validation_have_no_answers(output):
+  hook = alarms.OneAnswer(('rare', 'common'), Reporter(output))
+  for step in (1, 2, 3):
+    hook.after_epoch(None, EpochEnd(step, 'x', True, None))
+  assert output.getvalue() == ''

@@ -1,13 +1,15 @@
-"""Early warnings: stuck loss, dead units, stale batch-norm statistics."""
+"""Early warnings: stuck loss, dead units, stale batch-norm statistics, one answer for all."""
 
 import collections
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.data import class_balance
 from vgg_slim.reporting import Reporter
 from vgg_slim.training.graph import TrainOps
 from vgg_slim.training.hooks.base import EpochEnd, Hook, Step
@@ -26,6 +28,7 @@ def build_alarms(config: TrainConfig, ops: TrainOps, reporter: Reporter) -> list
     StuckLoss(config.net.num_classes, steps, reporter),
     DeadUnits(ops.end_points, steps, reporter),
     StaleStatistics(reporter),
+    OneAnswer(config.class_names, reporter),
   ]
 
 
@@ -115,3 +118,19 @@ class StaleStatistics(Hook):
         'update them: restore those layers from a checkpoint (--checkpoint_path), or train them.'
       )
       self._is_reported = True
+
+
+class OneAnswer(Hook):
+  """Reports that two validations in a row, and thus not only the first, knew a single class."""
+
+  def __init__(self, class_names: Sequence[str], reporter: Reporter) -> None:
+    self._class_names, self._reporter = class_names, reporter
+    self._in_a_row = 0
+
+  def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
+    answer = end.validation.only_answer if end.validation else None
+    self._in_a_row = 0 if answer is None else self._in_a_row + 1
+    if answer is not None and self._in_a_row == 2:
+      images = f'all validation images at step {end.step}, as an epoch before'
+      found = class_balance.describe_only_answer(self._class_names[answer], images)
+      self._reporter.line(f'ALARM: {found}')
