@@ -14,6 +14,7 @@ from vgg_slim.checkpoints import contract as contracts
 from vgg_slim.checkpoints import restore, search
 from vgg_slim.checkpoints.restore import RestoredNetwork
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.data import class_balance, class_weights
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import candidates, predictor, results, runner, validation
@@ -234,6 +235,12 @@ def train(
       f'{config.data_dir} has other images, classes or splits than the data set that the config '
       'was made for: make one from its manifest.'
     )
+  counts = manifest.split('train').examples_per_class
+  imbalance = class_balance.find_imbalance(manifest.class_names, counts)
+  if imbalance and not config.balances_classes:
+    reporter.line(f'Warning: {imbalance}.')
+  if config.optimizer.class_weights:
+    reporter.line(class_weights.describe(config.class_names, config.optimizer.class_weights))
   if 'validation' not in manifest.splits:
     reporter.line('The data set has no validation split: training without validation.')
     return loop.run_training(

@@ -98,3 +98,17 @@ def test_a_new_run_ignores_the_run_in_its_folder(manifest, tmp_path):
   with flagsaver.flagsaver():
     flags.FLAGS(['test', '--seed=6'])
     assert run_plan.plan_new_run('data', 'run').config.run.seed == 6
+
+
+def test_class_weights_are_kept_or_changed_when_a_run_is_resumed(manifest, tmp_path):
+  begun = begin(tmp_path, '--class_weights=1,3')
+  (tmp_path / 'data').mkdir()
+  weights = begun.optimizer.class_weights
+  assert weights[1] == pytest.approx(3 * weights[0])
+  for given, expected in (
+    ([], weights),
+    (['--class_weights=1,3'], weights),
+    (['--class_weights='], ()),
+  ):
+    resumed = plan(*given, train_dir='run', data_dir=None)
+    assert resumed.config.optimizer.class_weights == expected

@@ -120,3 +120,23 @@ def test_every_conflict_between_sections_is_listed_at_once():
     'num_classes=2, but there are 3 class names; batch_size=10 cannot be split into '
     'gradient_accumulation_steps=3 equal micro-batches.'
   )
+
+
+@pytest.mark.parametrize(
+  ('weights', 'message'),
+  [
+    ((1.0, 2.0), 'num_classes=3, but there are 2 class_weights'),
+    ((1.0, -2.0, 1.0), 'class_weights must be numbers of at least 0, and not all 0'),
+    ((0.0, 0.0, 0.0), 'class_weights must be numbers of at least 0, and not all 0'),
+    (('1', '2', '3'), 'class_weights must be a list'),
+  ],
+)
+def test_class_weights_must_fit_the_classes(weights, message):
+  with pytest.raises(ConfigError, match=message):
+    dataclasses.replace(a_config(), optimizer=config.OptimizerConfig(class_weights=weights))
+
+
+def test_class_weights_survive_the_file():
+  weights = (0.1 + 0.2, 1 / 3, 2.0)
+  made = dataclasses.replace(a_config(), optimizer=config.OptimizerConfig(class_weights=weights))
+  assert config.TrainConfig.from_json(made.to_json()) == made

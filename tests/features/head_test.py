@@ -2,14 +2,22 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn import metrics
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from vgg_slim.configs.net import Network
+from vgg_slim.data import class_weights
 from vgg_slim.errors import ConfigError, TrainingError
+from vgg_slim.features import standardization
 from vgg_slim.features.cache import FeatureKey, FeatureSet
-from vgg_slim.features.head import choose_recipe, describe, run_head_training
+from vgg_slim.features.head import (
+  _shuffled_batches,
+  choose_recipe,
+  describe,
+  run_head_training,
+)
 from vgg_slim.features.head_config import HeadConfig
 from vgg_slim.nets import specs
 from vgg_slim.preprocessing.description import Preprocessing
@@ -91,6 +99,22 @@ def test_the_best_epoch_is_kept_and_training_ends_after_the_patience():
   assert max(accuracies) == np.mean(scores.argmax(1) == VALIDATION.labels)
 
 
+def test_the_metrics_of_equal_classes_are_those_of_scikit_learn():
+  rows = np.r_[np.flatnonzero(VALIDATION.labels == 0), np.flatnonzero(VALIDATION.labels)[:20]]
+  few = FeatureSet(*(column[rows] for column in VALIDATION))
+  trained = train(dataclasses.replace(LINEAR, best_metric='macro_f1'), validation=few)
+  weights = [trained.weights[f'{SCOPE}/fc8/{name}'] for name in ('weights', 'biases')]
+  answers = (np.tensordot(few.features, weights[0], 3) + weights[1]).argmax(1)
+  last = trained.history[-1]
+  assert last.validation_balanced_accuracy == pytest.approx(
+    metrics.balanced_accuracy_score(few.labels, answers)
+  )
+  f1 = metrics.f1_score(few.labels, answers, average='macro')
+  assert last.validation_macro_f1 == pytest.approx(f1)
+  best = max(epoch.validation_macro_f1 for epoch in trained.history)
+  assert trained.best.text.startswith(f'macro_f1 {best:.4f}, loss ')
+
+
 @pytest.mark.parametrize('units', [64, 5000])
 def test_a_linear_head_is_as_good_as_logistic_regression(units):
   """Digits, as they are and as the outputs of a random layer with ReLU, with the defaults."""
@@ -167,3 +191,46 @@ def test_the_seed_determines_the_head(optimizer):
 def test_heads_that_cannot_be_trained_are_refused(layer, config, error, message):
   with pytest.raises(error, match=message):
     train(config, dataclasses.replace(KEY, layer=layer))
+
+
+def test_class_weights_are_those_of_scikit_learn():
+  """Gradient descent on the weighted loss comes to the minimum that scikit-learn finds."""
+  few = FeatureSet(*(column[np.flatnonzero(TRAIN.labels == 0)] for column in TRAIN))
+  many = FeatureSet(*(column[:10] for column in TRAIN))
+  data = FeatureSet(*map(np.concatenate, zip(few, many, strict=True)))
+  weights = class_weights.balance(np.bincount(data.labels).tolist())
+  decay = 0.01
+  config = dataclasses.replace(
+    LINEAR, class_weights=weights, weight_decay=decay, epochs=400, learning_rate=5.0
+  )
+  trained = train(config, data=data)
+  measured = standardization.measure(data.features, averages=False)
+  inputs = standardization.standardize(data.features, measured)
+  peer = LogisticRegression(
+    C=1 / (decay * len(inputs)), class_weight='balanced', max_iter=1000, tol=1e-8
+  ).fit(inputs, data.labels)
+  got = [trained.weights[f'{SCOPE}/fc8/{name}'] for name in ('weights', 'biases')]
+  scores = np.tensordot(data.features, got[0].reshape(*data.features.shape[1:], 2), 3) + got[1]
+  shifted = scores - scores.max(1, keepdims=True)
+  probabilities = np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True)
+  np.testing.assert_allclose(probabilities, peer.predict_proba(inputs), atol=0.01)
+  unweighted = train(dataclasses.replace(config, class_weights=()), data=data)
+  assert unweighted.history[-1].train_loss != pytest.approx(trained.history[-1].train_loss, rel=0.1)
+
+
+def test_balanced_batches_have_every_class_equally_often():
+  labels = np.array([0] * 27 + [2] * 3 + [3])
+  config = dataclasses.replace(LINEAR, batch_size=6, balanced_batches=True)
+  epochs = [np.concatenate(list(_shuffled_batches(labels, config, epoch))) for epoch in (1, 2)]
+  for rows in epochs:
+    assert len(rows) == 31
+    assert (np.sort(labels[rows[:30]].reshape(10, 3)) == [0, 2, 3]).all()
+    common = rows[labels[rows] == 0]
+    assert len(set(common)) == len(common)
+  assert list(epochs[0]) != list(epochs[1])
+  assert list(np.concatenate(list(_shuffled_batches(labels, config, 2)))) == list(epochs[1])
+
+
+def test_class_weights_and_balanced_batches_are_not_combined():
+  with pytest.raises(ConfigError, match='choose one'):
+    HeadConfig(class_weights=(1.0, 2.0), balanced_batches=True)

@@ -23,7 +23,7 @@ from vgg_slim.training.distribution import (
 
 BATCH, STEPS = 8, 6
 IMAGES = np.random.default_rng(0).normal(size=[STEPS, BATCH, 32, 32, 3]).astype(np.float32)
-LABELS = np.arange(STEPS * BATCH, dtype=np.int32).reshape(STEPS, BATCH) % 2
+LABELS = np.arange(STEPS * BATCH, dtype=np.int32).reshape(STEPS, BATCH) // 3 % 2
 
 
 @pytest.fixture
@@ -78,6 +78,7 @@ def assert_same_training(got, expected):
       2,
       {
         'clip_gradient_norm': 0.1,
+        'class_weights': (0.25, 4.0),
         'gradient_accumulation_steps': 2,
         'moving_average_decay': 0.9,
         'weight_decay_on': ('weights', 'biases'),

@@ -71,6 +71,29 @@ def test_one_step_with_a_single_sigmoid_by_hand(monkeypatch):
   np.testing.assert_allclose(velocity, [0.5], rtol=1e-6)
 
 
+def test_class_weights_of_a_single_sigmoid_by_hand(monkeypatch):
+  thin_model(monkeypatch, 'vgg_a')
+  config = train_config('data', a_manifest())
+  config = dataclasses.replace(
+    config,
+    net=dataclasses.replace(config.net, classifier_activation='sigmoid'),
+    optimizer=dataclasses.replace(config.optimizer, class_weights=(2 / 3, 2.0), weight_decay=0.5),
+  )
+  images = np.zeros([4, 32, 32, 3], np.float32)
+  with graph_session() as session:
+    ops = graph.build_train_graph(config, tf.constant(images), tf.constant([0, 0, 0, 1]), 1.0)
+    session.run(tf.global_variables_initializer())
+    variables = {v.op.name: v for v in tf.global_variables()}
+    session.run(variables['vgg_a/fc8/biases'].assign([np.log(3)]))
+    decay = sum(np.sum(np.square(w)) for w in session.run(tf.trainable_variables()) if w.ndim == 4)
+    losses, _ = session.run([ops.losses, ops.train_op])
+    velocity = session.run(variables['vgg_a/fc8/biases/Momentum'])
+  # The sigmoid is 3/4 everywhere. Three images weigh 2/3 and have label 0, the other weighs 2.
+  assert losses.cross_entropy == pytest.approx((2 * np.log(4) + 2 * np.log(4 / 3)) / 4)
+  np.testing.assert_allclose(velocity, [(2 * 0.75 + 2 * (0.75 - 1)) / 4], rtol=1e-6)
+  assert losses.regularization == pytest.approx(0.5 * decay / 2, rel=1e-5)  # not weighted
+
+
 def test_dropout_is_a_function_of_seed_and_step(monkeypatch):
   thin_model(monkeypatch, 'vgg_a')
   images = np.random.default_rng(0).normal(size=[4, 32, 32, 3])
@@ -142,7 +165,7 @@ def test_a_trainable_scope_that_matches_nothing_is_an_error():
 class TestAccumulation:
   IMAGES = np.random.default_rng(1).normal(size=[8, 32, 32, 3])
 
-  def step(self, model, micro_batches, steps=2, **optimizer):
+  def step(self, model, micro_batches, steps=2, labels=(0, 1) * 4, **optimizer):
     """Makes some steps; returns losses and variables, with the initial values under NAME/start."""
     config = train_config('data', a_manifest(), batch_size=8)
     config = dataclasses.replace(
@@ -153,7 +176,7 @@ class TestAccumulation:
       ),
     )
     with graph_session() as session:
-      images, labels = tf.constant(self.IMAGES, tf.float32), tf.constant([0, 1] * 4)
+      images, labels = tf.constant(self.IMAGES, tf.float32), tf.constant(labels)
       ops = graph.build_train_graph(config, images, labels, steps_per_epoch=1.0)
       shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
       slots = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
@@ -165,10 +188,14 @@ class TestAccumulation:
     starts = {f'{name}/start': value for name, value in zip(shapes, start, strict=True)}
     return losses, {**dict(zip(shapes, after, strict=True)), **starts}
 
-  def test_micro_batches_equal_the_whole_batch(self, monkeypatch):
+  # The micro-batches hold different classes, and thus images of different weight.
+  @pytest.mark.parametrize(
+    'settings', [{}, {'labels': (0, 0, 0, 0, 0, 1, 1, 1), 'class_weights': (0.25, 4.0)}]
+  )
+  def test_micro_batches_equal_the_whole_batch(self, monkeypatch, settings):
     thin_model(monkeypatch, 'vgg_a')
-    whole_losses, whole = self.step('vgg_a', 1, clip_gradient_norm=0.5)
-    parts_losses, parts = self.step('vgg_a', 2, clip_gradient_norm=0.5)
+    whole_losses, whole = self.step('vgg_a', 1, clip_gradient_norm=0.5, **settings)
+    parts_losses, parts = self.step('vgg_a', 2, clip_gradient_norm=0.5, **settings)
     # Tolerances: sums of the same float32 numbers in another order.
     np.testing.assert_allclose(parts_losses[1][0], whole_losses[1][0], rtol=1e-5)
     assert parts_losses[1][1] == whole_losses[1][1]

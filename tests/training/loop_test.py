@@ -21,6 +21,9 @@ from vgg_slim.training import loop
 class FakeValidation:
   loss: float = 0.5
   top_1_accuracy: float = 0.75
+  balanced_accuracy: float = 0.5
+  macro_f1: float = 0.25
+  only_answer: int | None = None
 
 
 @pytest.fixture
@@ -148,6 +151,18 @@ def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
   speed = curves[0][0].split(',').index('images_per_second')
   without_speed = [[line.split(',')[:speed] for line in curve] for curve in curves]
   assert without_speed[0] == without_speed[1]
+
+
+def test_resuming_with_balanced_batches_equals_an_uninterrupted_run(data, tmp_path):
+  optimizer = config.OptimizerConfig(0.01)
+  for name in ('whole', 'parts'):
+    for max_steps in (12,) if name == 'whole' else (3, 7, 12):
+      run = {'max_steps': max_steps, 'balanced_batches': True}
+      result, _ = train(data, tmp_path / name, None, optimizer, **run)
+  expected, got = (variables(str(tmp_path / name)) for name in ('whole', 'parts'))
+  for name, value in expected.items():
+    np.testing.assert_array_equal(got[name], value, err_msg=name)
+  assert result.step == 12
 
 
 def test_resuming_on_several_devices_equals_an_uninterrupted_run(data, tmp_path):

@@ -17,12 +17,14 @@ validation is in OUTPUT_history/best, which the other tools take as --train_dir.
 """
 
 import contextlib
+import dataclasses
 import pathlib
 import shlex
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from absl import flags
 
 from vgg_slim import terminal
@@ -30,6 +32,7 @@ from vgg_slim.checkpoints import contract, prefixes, staging
 from vgg_slim.commands import installation, invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags, field_flags
 from vgg_slim.configs.config import BEST_FOLDER
+from vgg_slim.data import class_balance, class_weights
 from vgg_slim.errors import CheckpointError
 from vgg_slim.features import cache
 from vgg_slim.features.head_config import HeadConfig
@@ -45,6 +48,7 @@ checkpoint_flags.define_weights()
 _FEATURES = flags.DEFINE_string('features', None, 'Folder made by tools/extract_features.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Prefix of the checkpoint to write.')
 field_flags.define(HeadConfig)
+_CLASS_WEIGHTS = flags.DEFINE_string('class_weights', None, class_weights.HELP)
 
 
 def main() -> None:
@@ -58,6 +62,9 @@ def main() -> None:
   train = cache.read_features(cache.features_path(folder, 'train'))
   held_out = cache.features_path(folder, 'validation')
   validation = cache.read_features(held_out) if held_out.exists() else None
+  counts = np.bincount(train.labels, minlength=len(key.class_names)).tolist()
+  weights = class_weights.parse(_CLASS_WEIGHTS.value or '', key.class_names, counts)
+  config = dataclasses.replace(config, class_weights=weights)
 
   invocation.load_tensorflow()
   from vgg_slim.features import combine, head
@@ -70,6 +77,11 @@ def main() -> None:
   started = time.monotonic()
   recipe = head.choose_recipe(config, key, train)
   terminal.show(head.describe(config, recipe, key, train))
+  if weights:
+    terminal.show(class_weights.describe(key.class_names, weights))
+  imbalance = class_balance.find_imbalance(key.class_names, counts)
+  if imbalance and not (weights or config.balanced_batches):
+    terminal.show(f'Warning: {imbalance}.')
   made = combine.make_contract(key, config)
   with staging.staged_checkpoint(output) as staged:
     staged_history = pathlib.Path(f'{staged}_history')
@@ -86,6 +98,10 @@ def main() -> None:
 
       trained = head.run_head_training(config, key, train, validation, report, recipe)
     terminal.show(_summary(trained, time.monotonic() - started))
+    if validation and trained.validation and trained.validation.only_answer is not None:
+      name = key.class_names[trained.validation.only_answer]
+      images = f'all {len(validation.labels)} validation images'
+      terminal.show(f'Warning: {class_balance.describe_only_answer(name, images)}')
     if trained.best:
       _write_best(staged_history / BEST_FOLDER, trunk, trained.best, made)
     combine.write_combined_checkpoint(staged, trunk, trained.weights, trained.steps, made)
@@ -104,7 +120,11 @@ def _open_log(folder: pathlib.Path, name: str, config: Mapping[str, Any]) -> Ite
   from vgg_slim.training.epoch_log import EpochLog
 
   with contextlib.closing(EpochLog(str(folder), step=0, last_row=0)) as log:
-    settings = {key: value for key, value in config.items() if value is not None}
+    settings = {
+      key: str(value) if isinstance(value, tuple) else value
+      for key, value in config.items()
+      if value is not None
+    }
     log.add_summary(0, hparams.describe_run(settings, name))
     yield log
 
@@ -139,9 +159,13 @@ def _summary(trained: 'TrainedHead', seconds: float) -> str:
   ended = f'Ended early: {trained.stop_reason}. ' if trained.stop_reason else ''
   length = f'{counted(round(last.epoch), "epoch")} in {seconds:.1f} s'
   text = f'{ended}{length}: train accuracy {last.train_accuracy:.2%}'
-  if last.validation_accuracy is None:
+  scores = trained.validation
+  if scores is None:
     return f'{text}; there is no validation split.'
-  return f'{text}, validation accuracy {last.validation_accuracy:.2%}.'
+  return (
+    f'{text}, validation accuracy {scores.top_1_accuracy:.2%}, balanced accuracy '
+    f'{scores.balanced_accuracy:.2%}, macro F1 {scores.macro_f1:.3f}.'
+  )
 
 
 def run() -> None:

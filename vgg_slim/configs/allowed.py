@@ -50,6 +50,14 @@ def one_of(names: Iterable[str]) -> Allowed:
   return Allowed(f'one of {names}', lambda value: value in names, names)
 
 
+def weights() -> Allowed:
+  """Weights of classes, or none at all."""
+  return Allowed(
+    'numbers of at least 0, and not all 0',
+    lambda values: not values or (min(values) >= 0 and max(values) > 0),
+  )
+
+
 def some_of(names: Iterable[str]) -> Allowed:
   """Any number of the names, as a tuple."""
   names = tuple(names)

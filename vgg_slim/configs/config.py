@@ -19,7 +19,7 @@ from vgg_slim.configs.fine_tune import FineTuneConfig
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig
 from vgg_slim.configs.optimizer import OptimizerConfig
 from vgg_slim.configs.preprocessing import PreprocessingConfig
-from vgg_slim.configs.run import BEST_METRICS, RunConfig
+from vgg_slim.configs.run import BALANCED_TWICE, BEST_METRICS, RunConfig
 from vgg_slim.configs.runtime import NO_GPU, PRECISIONS, RuntimeConfig
 from vgg_slim.configs.schedule import ScheduleConfig
 from vgg_slim.errors import CheckpointError, ConfigError
@@ -88,14 +88,22 @@ class TrainConfig(Config):
     side, scale = self.net.image_size, self.preprocessing.train_scale_min
     classes, names = self.net.num_classes, len(self.class_names)
     batch, parts = self.run.batch_size, self.optimizer.gradient_accumulation_steps
+    weights = len(self.optimizer.class_weights)
     problems = {
       f'train_scale_min={scale} is smaller than image_size={side}: no crop of {side} pixels '
       'fits': scale < side,
       f'num_classes={classes}, but there are {names} class names': classes != names,
+      f'num_classes={classes}, but there are {weights} class_weights': weights not in (0, classes),
+      BALANCED_TWICE: bool(weights) and self.run.balanced_batches,
       f'batch_size={batch} cannot be split into gradient_accumulation_steps={parts} equal '
       'micro-batches': batch % parts,
     }
     checks.add(text for text, is_problem in problems.items() if is_problem)
+
+  @property
+  def balances_classes(self) -> bool:
+    """Whether training makes up for classes of different size."""
+    return bool(self.optimizer.class_weights) or self.run.balanced_batches
 
   @property
   def test_scale(self) -> int:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from typing import NamedTuple
 
-from vgg_slim.configs.allowed import at_least, between, one_of, positive, some_of
+from vgg_slim.configs.allowed import at_least, between, one_of, positive, some_of, weights
 from vgg_slim.configs.fields import FREE, REFUSED, free, free_within, setting
 from vgg_slim.configs.kinds import users
 from vgg_slim.configs.schedule import ScheduleConfig
@@ -126,6 +126,15 @@ class OptimizerConfig(ScheduleConfig):
     '0.1; 0 disables label smoothing.',
     allowed=between('[0, 1)'),
     resume=FREE,
+  )
+  class_weights: tuple[float, ...] = _setting(
+    (),
+    help='Weight of each class in the training loss, in the order of the labels: the cross-entropy '
+    'of an image is multiplied by that of its label before the mean over the batch. Their mean '
+    'over the training images is 1. Empty if all images weigh the same.',
+    allowed=weights(),
+    resume=FREE,
+    has_flag=False,
   )
   moving_average_decay: float | None = _setting(
     None,

@@ -96,7 +96,10 @@ def run_trial(config: TrainConfig, manifest: Manifest, folder: str) -> Finding:
   trial = dataclasses.replace(
     config,
     run=dataclasses.replace(config.run, batch_size=batch_size, max_steps=1, profile_steps=()),
-    optimizer=dataclasses.replace(config.optimizer, gradient_accumulation_steps=1),
+    # Without class weights, so that the loss can be compared with that of guessing.
+    optimizer=dataclasses.replace(
+      config.optimizer, gradient_accumulation_steps=1, class_weights=()
+    ),
   )
   chance = math.log(config.net.num_classes)
   # Some schedules need validation results; a real validation would score a whole split.

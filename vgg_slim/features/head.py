@@ -10,9 +10,10 @@ import numpy as np
 from vgg_slim import sessions
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.optimizer import OptimizerConfig
+from vgg_slim.data.class_weights import balance
 from vgg_slim.errors import ConfigError, TrainingError
-from vgg_slim.features import regularization, standardization
 from vgg_slim.evaluation import class_counts
+from vgg_slim.features import regularization, standardization
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.features.head_config import HeadConfig, Recipe
 from vgg_slim.nets import specs
@@ -23,8 +24,8 @@ from vgg_slim.nets.outputs import as_two_classes
 from vgg_slim.ops import weight_decay
 from vgg_slim.training import optimizers
 from vgg_slim.training.history import EpochMetrics
-from vgg_slim.training.hooks.patience import Patience
 from vgg_slim.training.hooks.base import ValidationScores
+from vgg_slim.training.hooks.patience import Patience
 from vgg_slim.wording import counted
 
 _EPSILON = 1e-7  # Keras's, for the optimizers that have one
@@ -54,24 +55,24 @@ class TrainedHead(NamedTuple):
     weights: arrays after the last epoch by variable name, including the scope of the network.
     steps: number of training steps.
     history: metrics of each epoch.
-    best: the best epoch; None if there is no validation split.
     validation: scores of the last epoch; None if there is no validation split.
+    best: the best epoch; None if there is no validation split.
     stop_reason: reason why training ended early; None if it did not.
   """
 
   weights: Weights
   steps: int
   history: list[EpochMetrics]
-  best: BestEpoch | None
   validation: ValidationScores | None
+  best: BestEpoch | None
   stop_reason: str | None
 
 
 class _Tower(NamedTuple):
   """Cross-entropy, float32 [N], and most probable class, int32 [N], of each row of a batch."""
 
-  loss: float
-  top_1_accuracy: float
+  losses: tf.Tensor
+  answers: tf.Tensor
 
 
 def check_features_fit_head(key: FeatureKey) -> None:
@@ -95,7 +96,16 @@ def choose_recipe(config: HeadConfig, key: FeatureKey, train: FeatureSet) -> Rec
   def choose_weight_decay() -> float:
     averages = specs.get(key.trunk.model).averages(config.head)
     measured = standardization.measure(train.features, averages)
-    return regularization.choose_weight_decay(train.features, train.labels, measured, config.seed)
+    counts = np.bincount(train.labels, minlength=len(key.class_names)).tolist()
+    weights = balance(counts) if config.balanced_batches else config.class_weights
+    return regularization.choose_weight_decay(
+      train.features,
+      train.labels,
+      measured,
+      config.seed,
+      weights,
+      config.best_metric,
+    )
 
   return config.choose_recipe(len(train.labels), choose_weight_decay)
 
@@ -199,6 +209,11 @@ class _Training:
     self._scoring = self._build_tower(Inference())
     self._weights = {variable.op.name: variable for variable in slim.get_model_variables()}
 
+  def _weigh(self, row_losses: tf.Tensor) -> tf.Tensor:
+    """Multiplies the loss of each row by the weight of its class, as `losses.build_losses`."""
+    weights = self._config.class_weights
+    return row_losses * tf.gather(tf.constant(weights), self._labels) if weights else row_losses
+
   def zero_scores(self) -> None:
     """Sets the weights of the class scores to 0, so that no class is preferred at the start."""
     kernel = self._weights[f'{self._spec.head_scopes(self._config.head)[-1]}/weights']
@@ -217,7 +232,7 @@ class _Training:
       ]
     )
     speed = len(self._train.labels) / max(time.monotonic() - began, 1e-9)
-    _check_loss('training', trained.loss, epoch)
+    _check_loss('training', loss, epoch)
     scores = self._score(validation) if validation else None
     if scores:
       _check_loss('validation', scores.loss, epoch)
@@ -300,12 +315,17 @@ def _shuffled_batches(labels: np.ndarray, config: HeadConfig, epoch: int) -> Ite
     yield order[start : start + config.batch_size]
 
 
-def _shuffled_batches(
-  num_rows: int, batch_size: int, seed: tuple[int, int]
-) -> Iterator[np.ndarray]:
-  order = np.random.default_rng(seed).permutation(num_rows)
-  for start in range(0, num_rows, batch_size):
-    yield order[start : start + batch_size]
+def _balanced_order(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+  """As many rows as there are labels, in blocks that have every class once."""
+  classes = np.unique(labels)
+  num_blocks = math.ceil(len(labels) / len(classes))
+  columns = []
+  for label in classes:
+    rows = np.flatnonzero(labels == label)
+    passes = [generator.permutation(rows) for _ in range(math.ceil(num_blocks / len(rows)))]
+    columns.append(np.concatenate(passes)[:num_blocks])
+  blocks = generator.permuted(np.stack(columns, axis=1), axis=1)
+  return blocks.ravel()[: len(labels)]
 
 
 def _steps_per_epoch(config: HeadConfig, num_examples: int) -> int:
@@ -315,4 +335,4 @@ def _steps_per_epoch(config: HeadConfig, num_examples: int) -> int:
 def _means(scores: list[tuple[int, float, float]]) -> tuple[float, float]:
   """Means over (number of rows, loss, accuracy), weighted by the number of rows."""
   rows, losses, accuracies = np.array(scores, np.float64).T
-  return _Scores(float(losses @ rows / rows.sum()), float(accuracies @ rows / rows.sum()))
+  return float(losses @ rows / rows.sum()), float(accuracies @ rows / rows.sum())

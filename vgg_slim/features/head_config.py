@@ -5,11 +5,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from vgg_slim.configs.allowed import at_least, between, one_of, positive
+from vgg_slim.configs.allowed import at_least, between, one_of, positive, weights
 from vgg_slim.configs.base import Config
+from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import setting
 from vgg_slim.configs.net import CLASSIFIER_ACTIVATIONS, INITIALIZERS, NetConfig, Network
-from vgg_slim.configs.run import RunConfig
+from vgg_slim.configs.run import BALANCED_TWICE, RunConfig
 from vgg_slim.nets import head_specs
 
 _FEWEST_STEPS = 1500
@@ -104,6 +105,17 @@ class HeadConfig(Config):
     f'{_MOST_EPOCHS} if that is less than {_FEWEST_STEPS} steps.',
     allowed=at_least(1),
   )
+  class_weights: tuple[float, ...] = setting(
+    (),
+    help='Weight of each class in the training loss, in the order of the labels; empty if all '
+    'images weigh the same.',
+    allowed=weights(),
+    has_flag=False,
+  )
+  balanced_batches: bool = setting(
+    False,
+    help='Draw images so that all classes come equally often; an epoch keeps its number of images.',
+  )
   best_metric: str = _as_in_a_run('best_metric')
   early_stop_patience: int | None = _as_in_a_run('early_stop_patience')
   early_stop_min_delta: float = _as_in_a_run('early_stop_min_delta')
@@ -112,6 +124,10 @@ class HeadConfig(Config):
     help='Random seed for weight initialization, shuffling and dropout.',
     allowed=between('[0, 2**31)'),
   )
+
+  def _check_together(self, checks: Checks) -> None:
+    if self.class_weights and self.balanced_batches:
+      checks.add([BALANCED_TWICE])
 
   def complete(self, trunk: Network, num_classes: int) -> NetConfig:
     """Returns the network of this head on a trunk."""

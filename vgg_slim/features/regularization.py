@@ -5,6 +5,7 @@ from one data set to another, and which scikit-learn fits in a fraction of a sec
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,18 +16,27 @@ _FOLDS = 5
 _MAX_IMAGES = 1000
 _INVERSES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)  # scikit-learn's C, the strongest decay first
 _MAX_ITERATIONS = 200
+# Names of scikit-learn for the metrics that choose; accuracy stands for the loss, too.
+_SCORERS = {'balanced_accuracy': 'balanced_accuracy', 'macro_f1': 'f1_macro'}
 
 
 def choose_weight_decay(
-  features: np.ndarray, labels: np.ndarray, standardization: Standardization, seed: int
+  features: np.ndarray,
+  labels: np.ndarray,
+  standardization: Standardization,
+  seed: int,
+  class_weights: Sequence[float] = (),
+  metric: str = 'accuracy',
 ) -> float:
-  """Returns the weight decay with the best accuracy in cross-validation, the strongest of equals.
+  """Returns the weight decay that is best in cross-validation, the strongest of equals.
 
   Args:
     features: features of the training split, float32 [N, h, w, C].
     labels: class indices, int [N].
     standardization: standardization of the features.
     seed: random seed of the folds, and of the images if there are more than are needed.
+    class_weights: weight of each class in the loss; empty for none.
+    metric: metric that decides, one of BEST_METRICS.
   """
   import threadpoolctl
   from sklearn import exceptions, linear_model, model_selection  # takes a second to import
@@ -43,10 +53,15 @@ def choose_weight_decay(
     warnings.simplefilter('ignore', exceptions.ConvergenceWarning)  # accuracy settles long before
     accuracies = [
       model_selection.cross_val_score(
-        linear_model.LogisticRegression(C=inverse, max_iter=_MAX_ITERATIONS),
+        linear_model.LogisticRegression(
+          C=inverse,
+          max_iter=_MAX_ITERATIONS,
+          class_weight=dict(enumerate(class_weights)) or None,
+        ),
         inputs,
         labels[rows],
         cv=folds,
+        scoring=_SCORERS.get(metric, 'accuracy'),
       ).mean()
       for inverse in _INVERSES
     ]

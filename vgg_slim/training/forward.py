@@ -64,7 +64,7 @@ def build_forward(
   )
   outputs = registry.build_from_config(config.net, images, mode)
   return Forward(
-    losses.build_losses(outputs.logits, labels, optimizer.label_smoothing),
+    losses.build_losses(outputs.logits, labels, optimizer.label_smoothing, optimizer.class_weights),
     losses.build_accuracy(outputs.logits, labels),
     outputs.logits,
     outputs.end_points,

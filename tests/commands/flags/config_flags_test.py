@@ -167,3 +167,23 @@ class TestImportedWeights:
   def test_another_number_of_classes_resets_the_activation(self, tmp_path):
     got = self.net(tmp_path, num_classes=5)
     assert got.classifier_activation == 'softmax'
+
+
+def uneven_manifest():
+  return dataclasses.replace(a_manifest(), splits={'train': Split(40, (30, 10), ())})
+
+
+def test_class_weights_become_numbers_of_a_mean_of_1():
+  got = from_flags(uneven_manifest(), '--class_weights=balanced')
+  assert got.optimizer.class_weights == pytest.approx((40 / 60, 40 / 20))
+  assert got.balances_classes
+  assert from_flags(uneven_manifest(), '--class_weights=1,3').optimizer == got.optimizer
+  assert from_flags(uneven_manifest()).optimizer.class_weights == ()
+  with pytest.raises(ConfigError, match='3 numbers for 2 classes'):
+    from_flags(uneven_manifest(), '--class_weights=1,2,3')
+
+
+def test_class_weights_and_balanced_batches_are_not_combined():
+  assert from_flags(uneven_manifest(), '--balanced_batches').balances_classes
+  with pytest.raises(ConfigError, match='together would do so twice; choose one'):
+    from_flags(uneven_manifest(), '--balanced_batches', '--class_weights=balanced')

@@ -16,6 +16,7 @@ from vgg_slim.commands.flags.field_flags import Computed
 from vgg_slim.configs import config
 from vgg_slim.configs.checks import build_all
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES, TRAIN_SCALE
+from vgg_slim.data import class_weights
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
@@ -279,6 +280,8 @@ def given_settings(begun: config.TrainConfig, manifest: Manifest) -> dict[str, A
       given[f'fine_tune.{name}'] = _scopes(name, begun.net)
   if field_flags.is_given('checkpoint_path'):
     given['fine_tune.checkpoint_path'] = _checkpoint_path()
+  if field_flags.is_given('class_weights'):
+    given['optimizer.class_weights'] = _class_weights(manifest)
   if flags.FLAGS.featurewise_std:
     given['preprocessing.pixel_scale'] = _pixel_scale(manifest)
   if not flags.FLAGS.subtract_mean:
@@ -286,11 +289,21 @@ def given_settings(begun: config.TrainConfig, manifest: Manifest) -> dict[str, A
   return given
 
 
+def _class_weights(manifest: Manifest) -> tuple[float, ...]:
+  text = flags.FLAGS.class_weights
+  if not text:
+    return ()
+  counts = manifest.split('train').examples_per_class
+  return class_weights.parse(text, manifest.class_names, counts)
+
+
 def define_train_flags() -> None:
   """Defines all flags that `train_config_from_flags` reads."""
   define_net_flags()
   define_preprocessing_flags()
   field_flags.define(config.OptimizerConfig, recommended_flags.OPTIMIZER)
+  flags.DEFINE_string('class_weights', None, class_weights.HELP)
+  flag_groups.set_heading('class_weights', 'Optimizer and loss')
   field_flags.define(config.RunConfig, recommended_flags.RUN)
   field_flags.define(config.FineTuneConfig)
   checkpoint_flags.define_weights_dir()
@@ -322,7 +335,7 @@ def train_config_from_flags(
   sections = build_all(
     {
       'net': lambda: net_config_from_flags(manifest, start),
-      'optimizer': lambda: recommended_flags.optimizer_config(situation),
+      'optimizer': lambda: recommended_flags.optimizer_config(situation, _class_weights(manifest)),
       'run': lambda: recommended_flags.run_config(situation),
       'runtime': lambda: field_flags.from_flags(config.RuntimeConfig),
       'distribution': lambda: field_flags.from_flags(config.DistributionConfig),

@@ -103,8 +103,13 @@ def run_config(chosen: Situation) -> RunConfig:
   return field_flags.from_flags(RunConfig, **_not_given(computed))
 
 
-def optimizer_config(chosen: Situation) -> OptimizerConfig:
-  """Returns the settings of loss, update rule and learning rate from the flags."""
+def optimizer_config(chosen: Situation, class_weights: tuple[float, ...]) -> OptimizerConfig:
+  """Returns the settings of loss, update rule and learning rate from the flags.
+
+  Args:
+    chosen: what the defaults depend on.
+    class_weights: value of --class_weights as numbers.
+  """
   values = flags.FLAGS
   length = chosen.epochs()
   epochs = length if has_default_length() else values.epochs
@@ -116,7 +121,9 @@ def optimizer_config(chosen: Situation) -> OptimizerConfig:
   }
   if values.learning_rate_decay_type is None:
     computed['warmup_epochs'] = chosen.warmup_epochs(epochs, values.max_steps)
-  return field_flags.from_flags(OptimizerConfig, **_not_given(computed))
+  return field_flags.from_flags(
+    OptimizerConfig, **_not_given(computed), class_weights=class_weights
+  )
 
 
 def describe_choice(config: TrainConfig, num_examples: int) -> str | None:
