@@ -179,7 +179,7 @@ def format_epoch(metrics: EpochMetrics, seconds: float, width: int | None) -> st
 
 
 def _balanced_metrics(metrics: EpochMetrics) -> str:
-  """The metrics in which all classes weigh the same; empty if the balanced accuracy is the other."""
+  """The metrics in which all classes weigh the same; empty if they repeat the accuracy."""
   balanced, macro_f1 = metrics.validation_balanced_accuracy, metrics.validation_macro_f1
   if balanced is None or f'{balanced:.2%}' == f'{metrics.validation_accuracy:.2%}':
     return ''
