@@ -36,7 +36,8 @@ def uneven_shards(tmp_path):
   return write_shards(tmp_path, [(8, 8)] * NUM_EXAMPLES, UNEVEN)
 
 
-def write_shards(folder, sizes, labels=range(NUM_EXAMPLES)):
+def write_shards(folder, sizes, labels=None):
+  labels = range(len(sizes)) if labels is None else labels
   examples = [
     example_proto.encode_example(
       encoded=encoded(value, *size),
