@@ -10,6 +10,7 @@ from vgg_slim.checkpoints import contract
 from vgg_slim.commands import train as _  # noqa: F401  (defines every group of flags)
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config
+from vgg_slim.data.manifest import Split
 from vgg_slim.errors import CheckpointError, ConfigError
 
 
