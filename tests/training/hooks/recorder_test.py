@@ -204,7 +204,7 @@ def test_a_program_gets_the_numbers_of_people(tmp_path):
         hook.before_save(session)
         hook.before_validation(number)
         now[0] += 30
-        validation = types.SimpleNamespace(loss=0.5, top_1_accuracy=0.75)
+        validation = ValidationScores(0.5, 0.75, 0.5, 0.25)
         hook.after_epoch(session, EpochEnd(number, 'x', True, validation))
     hook.close()
   events = [json.loads(line) for line in output.getvalue().splitlines()]
