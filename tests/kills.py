@@ -161,7 +161,7 @@ class Killer:
     self.tally = Tally()
     self._folder, self._random = folder, random.Random(seed)
     self._whole, self._killed = folder / 'whole', folder / 'killed'
-    assert lives.wait(lives.fork(lambda: make_data_set(folder / 'data', per_class=8))) == 0
+    assert lives.await_end(lives.fork(lambda: make_data_set(folder / 'data', per_class=8))) == 0
     start = time.monotonic()
     self._end_uninterrupted(self._whole)
     self._seconds = time.monotonic() - start
@@ -179,7 +179,7 @@ class Killer:
     """Returns whether the run was killed, and did not come to its end."""
     before = unfinished(self._killed)
     process = self._start(self._killed)
-    code = lives.wait(process, self._draw_moment())
+    code = lives.await_end(process, self._draw_moment())
     if code == -signal.SIGKILL:
       self.tally.count_kill(unfinished(self._killed) - before)
       return True
@@ -199,7 +199,7 @@ class Killer:
     self.tally.ends += 1
 
   def _end_uninterrupted(self, train_dir: pathlib.Path) -> None:
-    code = lives.wait(self._start(train_dir))
+    code = lives.await_end(self._start(train_dir))
     assert code == 0, self._log()
 
   def _start(self, train_dir: pathlib.Path) -> int:

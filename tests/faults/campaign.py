@@ -62,7 +62,7 @@ class Campaign:
     self._tally = Tally()
     subject.prepare(self._whole)
     start = time.monotonic()
-    self._check_end(lives.wait(lives.fork(lambda: self._live(self._whole, self._write_count))))
+    self._check_end(lives.await_end(lives.fork(lambda: self._live(self._whole, self._write_count))))
     self._seconds = time.monotonic() - start
     self._changes = int(self._count.read_text())
 
@@ -71,7 +71,7 @@ class Campaign:
     self._subject.prepare(self._killed)
     while self._tally.kills < kills:
       self._kill_once()
-    self._check_end(lives.wait(lives.fork(lambda: self._live(self._killed))))
+    self._check_end(lives.await_end(lives.fork(lambda: self._live(self._killed))))
     self._compare_end()
     return self._tally
 
@@ -80,11 +80,11 @@ class Campaign:
     if is_before_change:
       last = self._draw.randint(1, self._changes)
       process = lives.fork(lambda: self._live(self._killed, lambda n: _die(n == last)))
-      code = lives.wait(process)
+      code = lives.await_end(process)
     else:
       moment = self._draw.uniform(0, 1.1 * self._seconds)
       process = lives.fork(lambda: self._live(self._killed))
-      code = lives.wait(process, lives.at_time(moment))
+      code = lives.await_end(process, lives.at_time(moment))
     if self._draw.random() < _SHARE_OF_GROUPS:
       lives.end_group(process)
     if code != -signal.SIGKILL:

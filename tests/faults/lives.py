@@ -38,7 +38,7 @@ def fork(function: Callable[[], object]) -> int:
     os._exit(code)
 
 
-def wait(process: int, is_due: Callable[[], bool] = lambda: False) -> int:
+def await_end(process: int, is_due: Callable[[], bool] = lambda: False) -> int:
   """Returns the exit code of a process, which is killed when `is_due` says so: -SIGKILL then."""
   hangs = at_time(_HANG_SECONDS)
   while True:

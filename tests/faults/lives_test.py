@@ -12,15 +12,15 @@ def test_a_process_is_killed_when_its_moment_has_come():
     time.sleep(60)
 
   start = time.monotonic()
-  assert lives.wait(lives.fork(wait_and_end), lives.at_time(0.1)) == -signal.SIGKILL
+  assert lives.await_end(lives.fork(wait_and_end), lives.at_time(0.1)) == -signal.SIGKILL
   assert 0.1 <= time.monotonic() - start < 30
-  assert lives.wait(lives.fork(lambda: os._exit(3))) == 3
+  assert lives.await_end(lives.fork(lambda: os._exit(3))) == 3
 
 
 def test_a_process_that_hangs_is_an_error(monkeypatch):
   monkeypatch.setattr(lives, '_HANG_SECONDS', 0.1)
   with pytest.raises(AssertionError, match='did not end'):
-    lives.wait(lives.fork(lambda: time.sleep(60)))
+    lives.await_end(lives.fork(lambda: time.sleep(60)))
 
 
 def test_changes_of_files_in_a_folder_are_counted(tmp_path):
@@ -38,7 +38,7 @@ def test_changes_of_files_in_a_folder_are_counted(tmp_path):
     (tmp_path / 'out').mkdir()
     (tmp_path / 'in/b').unlink()
 
-  assert lives.wait(lives.fork(change)) == 0
+  assert lives.await_end(lives.fork(change)) == 0
   assert log.read_text() == '1234'
 
 
@@ -48,5 +48,5 @@ def test_what_is_left_of_a_group_is_ended():
 
   process = lives.fork(start_another)
   lives.end_group(process)
-  assert lives.wait(process) in (-signal.SIGKILL, 0)
+  assert lives.await_end(process) in (-signal.SIGKILL, 0)
   lives.end_group(process)

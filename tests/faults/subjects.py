@@ -211,7 +211,7 @@ def make_inputs(folder: pathlib.Path) -> None:
   ]
   for subject in made:
     (folder / 'tmp').mkdir(exist_ok=True)
-    code = lives.wait(lives.fork(lambda s=subject: s.start(folder, folder, log)))
+    code = lives.await_end(lives.fork(lambda s=subject: s.start(folder, folder, log)))
     assert code == 0, f'{subject.command}: {log.read_text()[-3000:]}'
 
 
