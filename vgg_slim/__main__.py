@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import vgg_slim
-from vgg_slim import completion
+from vgg_slim import completion, terminal
 from vgg_slim.commands import installation
 from vgg_slim.nets import specs
 
@@ -50,16 +50,17 @@ def _run_command(typed: str, arguments: Sequence[str]) -> None:
 
 
 def _print_commands() -> None:
-  print(f'vgg_slim {vgg_slim.__version__}: {vgg_slim.__doc__}\n')
+  terminal.show(f'vgg_slim {vgg_slim.__version__}: {vgg_slim.__doc__}\n')
   summaries = {installation.call(name): text for name, text in installation.commands().items()}
   width = max(map(len, summaries), default=0)
   for name, summary in summaries.items():
-    print(f'  {name:{width}}  {summary}')
+    print(terminal.fold(f'  {name:{width}}  {summary}', indent=' ' * (width + 4)))
   print('\nEach has --help and --version, and is also called python -m vgg_slim NAME.')
-  print('Exit codes: 0 done, 1 failed (see the message), 2 wrong flags, 75 worth running again,')
-  print('130 interrupted. --completion=bash (or zsh) prints a completion script.')
+  print('Exit codes: 0 done, 1 failed (see the message), 2 wrong flags, 75 worth')
+  print('running again, 130 interrupted. --completion=bash (or zsh) prints a completion')
+  print('script.')
   train, recipes = installation.call('train'), ', '.join(installation.recipes())
-  print(f'Recipes for {train} --recipe=NAME: {recipes}.')
+  terminal.show(f'Recipes for {train} --recipe=NAME: {recipes}.')
   print(f'They are files of flags in {installation.recipes_folder()}')
 
 

@@ -28,7 +28,6 @@ def test_the_table_of_vgg16_with_two_classes(tmp_path):
     '1x1x4096',
     '102,764,544',
     '102.8',
-    'M',
     '404',
     '32',
   ] in lines

@@ -57,7 +57,7 @@ _HEADINGS = (
   'kind',
   'output',
   'parameters',
-  'mult-adds',
+  'multiply adds, M',  # with spaces, at which it may be wrapped
   'field',
   'stride',
 )
@@ -108,7 +108,7 @@ def _print_rows(title: str, rows: list[summary.Row]) -> None:
   lines = []
   for row in rows:
     shape = 'x'.join(map(str, row.output_shape))
-    millions = f'{row.multiply_adds / 1e6:,.1f} M'
+    millions = f'{row.multiply_adds / 1e6:,.1f}'
     numbers = [f'{number:,}' for number in (row.parameters + row.moving, row.receptive_field)]
     lines.append(
       [row.name, row.description, shape, numbers[0], millions, numbers[1], f'{row.stride}']
