@@ -25,6 +25,7 @@ which must find the images and the output folder at the same paths:
 import os
 import pathlib
 import shlex
+from collections.abc import Iterator
 
 from absl import flags
 
@@ -36,6 +37,9 @@ from vgg_slim.data.sources import catalog, class_layout
 from vgg_slim.errors import ConfigError, shortened
 from vgg_slim.preprocessing.description import Range
 from vgg_slim.wording import counted, listed, printable
+
+_FEW_VALIDATION_IMAGES = 100
+_FEW_IMAGES_PER_CLASS = 1000
 
 _DATASET = flags.DEFINE_enum(
   'dataset', None, list(catalog.DATASETS), "Kind of data set; 'folder' has one folder per class."
@@ -252,6 +256,8 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
       f'The values of the 16-bit images are at most {high:g}, so {low:g}..{high:g} became 0..255. '
       '--pixel_range=0,65535 uses all 16 bits.'
     )
+  for line in _describe_few_images(result):
+    terminal.show(line)
   images = {name: split.num_examples for name, split in result.splits.items()}
   progress.reporter().event('result', output_dir=output_dir, images=images)
   print(f'Next: {installation.call("train")} --data_dir={shlex.quote(output_dir)}')
@@ -259,6 +265,21 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
     'It shows the remaining time from the second step on. Ctrl-C saves and stops; the same command '
     'then continues.'
   )
+
+
+def _describe_few_images(result: manifest.Manifest) -> Iterator[str]:
+  """Says what few images mean for validation, and what to train then."""
+  validation = result.splits.get('validation')
+  if validation and 0 < validation.num_examples < _FEW_VALIDATION_IMAGES:
+    count = validation.num_examples
+    yield f'validation has {counted(count, "image")}, each of which is {1 / count:.1%} of accuracy.'
+  train = result.splits.get('train')
+  if train and train.num_examples < _FEW_IMAGES_PER_CLASS * result.num_classes:
+    yield (
+      f'With fewer than {_FEW_IMAGES_PER_CLASS:,} training images per class, published weights '
+      'usually help: add --model=vgg16 --weights=imagenet --trainable_scopes=head to the next '
+      'command.'
+    )
 
 
 if __name__ == '__main__':
