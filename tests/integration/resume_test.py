@@ -59,7 +59,9 @@ def test_fine_tuning_is_resumed_after_its_source_changed_or_was_removed(folder):
   source = ('--data_dir=data', '--train_dir=source', *NETWORK, *QUIET)
   trained(folder, *source, '--max_steps=2')
   fine = ('--data_dir=data', *QUIET, '--batch_size=6', '--checkpoint_path=source')
-  tuned = ('--trainable_scopes=head', '--momentum=0.5')
+  # A schedule that does not depend on the length of the run, which the commands change.
+  schedule = '--learning_rate_decay_type=fixed'
+  tuned = ('--trainable_scopes=head', '--momentum=0.5', schedule)
   trained(folder, *fine, *tuned, '--train_dir=tuned', '--max_steps=2')
   trained(folder, *fine, *tuned, '--train_dir=whole', '--max_steps=8')
   trained(folder, *source, '--max_steps=4')  # so that its newest checkpoint changes
