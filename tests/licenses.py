@@ -5,8 +5,10 @@
 Licenses are those that the installed packages state. `tests/licenses_test.py` compares the page.
 """
 
+import email.message
 import importlib.metadata
 import re
+from typing import cast
 
 from tests import imports
 
@@ -56,10 +58,10 @@ def license_of(name: str) -> str:
   """Returns the license that an installed package states."""
   if name in _STATED_ELSEWHERE:
     return _STATED_ELSEWHERE[name]
-  metadata = importlib.metadata.metadata(name)
-  fields = (metadata.get('License-Expression'), metadata.get('License'))
+  metadata = cast(email.message.Message, importlib.metadata.metadata(name))
+  fields = [metadata.get('License-Expression'), metadata.get('License')]
   classifiers = metadata.get_all('Classifier') or ()
-  fields += tuple(c.rpartition(' :: ')[2] for c in classifiers if c.startswith('License :: OSI'))
+  fields += [c.rpartition(' :: ')[2] for c in classifiers if c.startswith('License :: OSI')]
   short = (field for field in fields if field and field != 'UNKNOWN' and len(field) <= _LONGEST)
   text = next(short)
   return _SPELLINGS.get(text, text)
@@ -67,7 +69,7 @@ def license_of(name: str) -> str:
 
 def _needed_to_run() -> set[str]:
   """Names of the dependencies and of all that they need in this environment, with hyphens."""
-  import tomllib  # since Python 3.11
+  import tomllib  # type: ignore[import-not-found]  # since Python 3.11
   from packaging.requirements import Requirement
 
   settings = tomllib.loads((imports.ROOT / 'pyproject.toml').read_text(encoding='utf-8'))

@@ -1,5 +1,6 @@
 """Reader of images of others, in every format; damage mostly of headers."""
 
+import functools
 import io
 import pathlib
 
@@ -55,7 +56,7 @@ def make_readers(folder: pathlib.Path) -> dict[str, Reader]:
     how: damage.Damage = damage.of_bytes
     if name == 'PNG':
       how = damage.either(damage.of_bytes, containers.in_png(damage.of_bytes))
-    readers[name] = Reader(path, lambda path=path: _read(path), how, samples)
+    readers[name] = Reader(path, functools.partial(_read, path), how, samples)
   return readers
 
 

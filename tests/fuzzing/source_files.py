@@ -8,6 +8,7 @@ import pickle
 import struct
 import tarfile
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def _lists(folder: pathlib.Path) -> dict[str, Reader]:
 
 
 def _archives(folder: pathlib.Path) -> dict[str, Reader]:
-  def tar(mode: str) -> bytes:
+  def tar(mode: Any) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode, format=tarfile.PAX_FORMAT) as archive:
       for i, (name, data) in enumerate(_FILES.items()):
@@ -105,7 +106,12 @@ def _archives(folder: pathlib.Path) -> dict[str, Reader]:
 
 def _arrays(folder: pathlib.Path) -> dict[str, Reader]:
   buffer = io.BytesIO()
-  arrays = {'x_train': _PIXELS, 'y_train': _LABELS, 'x_test': _PIXELS, 'y_test': _LABELS}
+  arrays: dict[str, Any] = {
+    'x_train': _PIXELS,
+    'y_train': _LABELS,
+    'x_test': _PIXELS,
+    'y_test': _LABELS,
+  }
   np.savez(buffer, **arrays, class_names=np.array(['cat', 'dog']))
   in_npz = damage.either(damage.of_bytes, containers.in_zip(damage.of_bytes))
   return {'npz': _reader('npz', folder / 'a.npz', buffer.getvalue(), in_npz)}
@@ -132,7 +138,7 @@ def _cifar(folder: pathlib.Path) -> dict[str, Reader]:
   binary.mkdir()
   pickled.mkdir()
   batch = b''.join(bytes([i]) + bytes(3072) for i in range(2))
-  values = {b'data': np.zeros([2, 3072], np.uint8), b'labels': [0, 1]}
+  values: dict[bytes, Any] = {b'data': np.zeros([2, 3072], np.uint8), b'labels': [0, 1]}
   for i in range(1, 6):
     (binary / f'data_batch_{i}.bin').write_bytes(batch)
     (pickled / f'data_batch_{i}').write_bytes(pickle.dumps(values, protocol=2))

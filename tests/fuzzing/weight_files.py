@@ -97,7 +97,8 @@ def _read_here(read: Callable[[str], ForeignWeights], path: str) -> ForeignWeigh
 
 def _npz(values: dict[str, np.ndarray]) -> bytes:
   buffer = io.BytesIO()
-  np.savez(buffer, **{f'vgg_a/{name}': value for name, value in values.items()})
+  arrays: dict[str, Any] = {f'vgg_a/{name}': value for name, value in values.items()}
+  np.savez(buffer, **arrays)
   return buffer.getvalue()
 
 
@@ -192,7 +193,7 @@ def _change_field(message: Any, draw: random.Random) -> None:
   if hasattr(item, 'ListFields'):
     _change_field(item, draw)
     return
-  strange = draw.choice(_STRANGE_FIELDS)
+  strange: Any = draw.choice(_STRANGE_FIELDS)
   try:
     strange = strange.encode() if isinstance(item, bytes) and isinstance(strange, str) else strange
     if index is None:

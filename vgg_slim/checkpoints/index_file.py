@@ -90,7 +90,7 @@ def _check_entry(key: bytes, value: bytes) -> None:
   kind = entry.get(_DTYPE, 0)
   if not isinstance(kind, int) or not 0 < kind % _REFERENCE <= _MOST_TYPES or kind > 2 * _REFERENCE:
     raise ValueError(f'{name} has the unknown type {kind}')
-  sizes = []
+  sizes: list[Any] = []
   shape = entry.get(_SHAPE, b'')
   for number, dimension in _fields(shape if isinstance(shape, bytes) else b'\xff'):
     if number == _DIMENSION:

@@ -1,7 +1,7 @@
 """Limits for compressed data, of which a few bytes can declare terabytes. No TensorFlow."""
 
 import zlib
-from typing import IO
+from typing import Protocol
 
 from vgg_slim.errors import DataError
 
@@ -11,12 +11,18 @@ FLOOR = 2**29  # bytes
 RATIO = 100
 
 
+class Readable(Protocol):
+  """A stream of bytes."""
+
+  def read(self, size: int, /) -> bytes: ...
+
+
 def limit(compressed: int) -> int:
   """Returns the number of bytes that `compressed` bytes may decompress to."""
   return max(FLOOR, RATIO * compressed)
 
 
-def read(stream: IO[bytes], compressed: int) -> bytes:
+def read(stream: Readable, compressed: int) -> bytes:
   """Reads a stream that decompresses `compressed` bytes.
 
   Raises:
