@@ -38,7 +38,7 @@ def test_a_recipe_has_valid_flags_and_a_complete_header(path):
   assert configs(path)
   header = '\n'.join(li for li in path.read_text().splitlines() if li.startswith('#'))
   assert f'--flagfile=recipes/{path.name}' in header
-  for word in ('Data:', 'Cost:', 'Expect:'):
+  for word in ('Source:', 'Data:', 'Weights:', 'Cost:', 'Expect:', 'Differs:'):
     assert word in header
 
 
@@ -71,6 +71,23 @@ def test_fine_tuning_trains_the_new_head_first():
   for phase in (head, everything):
     fed = phase.preprocessing
     assert (fed.width_shift, fed.height_shift, fed.zoom_min, fed.zoom_max) == (0.2, 0.2, 0.5, 1.5)
-    assert fed.brightness_min < 1 < fed.brightness_max
+    assert (fed.brightness_min, fed.brightness_max) == (0.9, 1.1)
     assert fed.train_scale_min == fed.train_scale_max == phase.net.image_size
   assert (head.optimizer.learning_rate, everything.optimizer.learning_rate) == (1e-3, 1e-5)
+  assert [(p.run.batch_size, p.run.epochs) for p in (head, everything)] == [(32, 20), (64, 20)]
+
+
+def test_birds_start_from_imagenet_weights_with_a_new_head():
+  (birds,) = recipe('birds_resnet50')
+  assert birds.fine_tune.checkpoint_path == 'keras/resnet50_notop'
+  assert birds.fine_tune.new_head
+  fed, optimizer = birds.preprocessing, birds.optimizer
+  assert (fed.train_scale_min, fed.train_scale_max, fed.keep_aspect_ratio) == (224, 224, False)
+  assert (optimizer.optimizer, optimizer.learning_rate) == ('adam', 1e-3)
+  assert (birds.run.batch_size, birds.run.epochs) == (8, 10)
+
+
+def test_cats_and_dogs_learn_at_the_rate_of_the_source():
+  (cats_dogs,) = recipe('cats_dogs_vgg16')
+  assert (cats_dogs.optimizer.optimizer, cats_dogs.optimizer.learning_rate) == ('adam', 1e-5)
+  assert cats_dogs.run.early_stop_patience == 20
