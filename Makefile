@@ -10,6 +10,7 @@ PACKAGE ?= training
 SAMPLE ?= 75
 KILLS ?=
 EXECUTIONS ?= 20000
+SCALE ?= 1
 SEED ?= 0
 PYTHON ?=
 RUN := .venv/bin/python -m
@@ -59,6 +60,10 @@ faults: venv  ## kill the other commands at random moments, check their outputs;
 .PHONY: gpu-check
 gpu-check: venv  ## proves or refutes on this machine's GPU that all of it works, in ten minutes
 	$(RUN) benchmarks.gpu_check $(ARGS)
+
+.PHONY: soak
+soak: venv  ## trains, evaluates and predicts for a quarter of an hour, and measures what grows; SCALE=1
+	$(RUN) tests.soak --scale=$(SCALE) $(ARGS)
 
 .PHONY: fuzz
 fuzz: venv  ## feeds damaged files to every reader; EXECUTIONS=20000 SEED=0, SECONDS=60 for each
