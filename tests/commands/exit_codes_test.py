@@ -74,7 +74,7 @@ MISTAKES = {
     '': '--dataset is required',
     '--dataset=digits --output_dir=x --validation_fraction=2': 'validation_fraction',
     '--dataset=digits --output_dir=x --input_dir=y': 'takes no input_dir',
-    '--dataset=digits --output_dir=x --num_workers=0': 'num_workers must be at least 1',
+    '--dataset=digits --output_dir=x --num_workers=0': 'num_workers must be in [1, 1024]',
     '--dataset=digits --output_dir=x --resize_smaller_side=0': 'must be at least 1',
     '--dataset=digits --output_dir=data': 'already exists',
   },
@@ -164,7 +164,7 @@ MISTAKES = {
   'supervise': {
     '': 'Give a command after --',
     '-- tools/train --overwrite': '--overwrite would remove the run',
-    '--num_workers=0 -- true': '--num_workers must be at least 1',
+    '--num_workers=0 -- true': '--num_workers must be in [1, 1024]',
   },
   'train': {
     **_TRAINING,

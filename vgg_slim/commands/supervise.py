@@ -18,6 +18,7 @@ import sys
 from absl import flags
 
 from vgg_slim.commands import invocation
+from vgg_slim.constants import MOST_WORKERS
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import private_network
 from vgg_slim.training.supervisor import Supervisor
@@ -42,8 +43,8 @@ def main(command: list[str]) -> None:
     raise ConfigError(
       '--overwrite would remove the run at every restart; run tools/train --overwrite once instead.'
     )
-  if _NUM_WORKERS.value < 1:
-    raise ConfigError(f'--num_workers must be at least 1, got {_NUM_WORKERS.value}.')
+  if not 1 <= _NUM_WORKERS.value <= MOST_WORKERS:
+    raise ConfigError(f'--num_workers must be in [1, {MOST_WORKERS}], got {_NUM_WORKERS.value}.')
   if _NUM_WORKERS.value > 1 and _PRIVATE_NETWORK.value:
     reason = private_network.enter()
     if reason:

@@ -210,7 +210,8 @@ def test_progress_counts_every_image_of_every_split(tmp_path, monkeypatch):
     ({'pixel_range': (5, 5)}, 'pixel_range must be two increasing numbers'),
     ({'max_megapixels': 0}, 'max_megapixels must be positive and at most 500, got 0'),
     ({'max_megapixels': 501}, 'max_megapixels must be positive and at most 500, got 501'),
-    ({'num_workers': 0}, 'num_workers must be at least 1, got 0'),
+    ({'num_workers': 0}, r'num_workers must be in \[1, 1024\], got 0'),
+    ({'num_workers': 1025}, r'num_workers must be in \[1, 1024\], got 1025'),
   ],
 )
 def test_out_of_range_arguments_are_refused(tmp_path, arguments, message):

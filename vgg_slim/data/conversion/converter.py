@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from vgg_slim import __version__, files
+from vgg_slim.constants import MOST_WORKERS
 from vgg_slim.data import manifest, shards
 from vgg_slim.data.conversion import (
   audit,
@@ -116,8 +117,8 @@ def convert(
       `options.strict` is set and images are unusable (the first ones are named).
   """
   output = pathlib.Path(output_dir)
-  if num_workers < 1:
-    raise ConfigError(f'num_workers must be at least 1, got {num_workers}.')
+  if not 1 <= num_workers <= MOST_WORKERS:
+    raise ConfigError(f'num_workers must be in [1, {MOST_WORKERS}], got {num_workers}.')
   if options.near_duplicates:
     near_duplicates.check_installed()
   plans = splitting.plan_splits(source, options.rule)
