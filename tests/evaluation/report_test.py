@@ -8,6 +8,7 @@ import PIL.Image
 from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from vgg_slim.evaluation import report, tables
 from vgg_slim.evaluation.class_map import ClassMap
+from vgg_slim.plotting import confusion
 from vgg_slim.preprocessing import png_files
 
 ALL = ClassMap(('cat', 'dog', 'owl'), np.arange(3))
@@ -53,6 +54,13 @@ def test_images_are_embedded_and_small():
   # Figures are as wide as their pixels, images half as wide, for dense screens.
   widths = [int(width) for width in re.findall(r'<figure style="width:(\d+)px"', text)]
   assert widths == [images[0].width, images[1].width, images[2].width // 2]
+
+
+def test_a_confusion_matrix_of_too_many_classes_is_not_drawn(monkeypatch):
+  monkeypatch.setattr(confusion, 'MAX_CLASSES', 2)
+  text, _ = build(predicted=[0, 2, 2, 1])
+  assert 'Not drawn: these are more than 2 classes.' in text
+  assert text.count('src="') == 2  # reliability, one error
 
 
 def test_pools_that_round_up_are_mentioned():

@@ -9,7 +9,7 @@ from tests.evaluation.fabricated import probabilities_of, scored_checkpoint
 from vgg_slim.compat import tf
 from vgg_slim.evaluation import outputs, results, validation
 from vgg_slim.evaluation.class_map import ClassMap
-from vgg_slim.plotting import samples
+from vgg_slim.plotting import confusion, samples
 from vgg_slim.preprocessing import png_files
 
 CLASSES = ClassMap(('cat', 'dog', 'owl'), np.arange(3))
@@ -63,6 +63,12 @@ def test_without_errors_there_is_no_grid(drawn):
   _, summary = validate(LABELS)
   assert [value.tag for value in summary.value] == ['confusion']
   assert drawn.read is None
+
+
+def test_a_confusion_matrix_of_too_many_classes_is_not_drawn(drawn, monkeypatch):
+  monkeypatch.setattr(confusion, 'MAX_CLASSES', 2)
+  _, summary = validate([0, 2, 1, 1])
+  assert [value.tag for value in summary.value] == ['most_confident_errors']
 
 
 def test_events_hold_numbers_and_images(drawn, tmp_path):

@@ -126,6 +126,10 @@ def _count(classes: ClassMap) -> str:
 
 
 def _confusions(line: Line, classes: ClassMap) -> Section:
+  if len(classes.labels) > confusion.MAX_CLASSES:
+    return Section(
+      'Confusions', f'Not drawn: these are more than {confusion.MAX_CLASSES:,} classes.'
+    )
   matrix = class_scores.confusion_matrix(line.labels, line.predicted, classes)
   figure = confusion.draw_confusion(matrix, classes.data_names)
   return Section('Confusions', figures=[_embed(figure, 'Images by label and prediction')])

@@ -62,6 +62,8 @@ class Validator:
 def summarize(line: Line, classes: ClassMap, shards: Sequence[str]) -> tf.Summary:
   """Builds TensorBoard images: 'confusion', and 'most_confident_errors' if there are any.
 
+  There is no 'confusion' of more than `confusion.MAX_CLASSES` classes.
+
   Args:
     line: result of an evaluation.
     classes: mapping from the classes of the data set to those of the network.
@@ -72,9 +74,11 @@ def summarize(line: Line, classes: ClassMap, shards: Sequence[str]) -> tf.Summar
   """
   from vgg_slim.plotting import confusion, samples  # imports matplotlib: half a second
 
-  counts = class_scores.confusion_matrix(line.labels, line.predicted, classes)
-  figure = confusion.draw_confusion(counts, classes.data_names)
-  values = [tensorboard.figure_value('confusion', figure)]
+  values: list[tf.Summary.Value] = []
+  if len(classes.labels) <= confusion.MAX_CLASSES:
+    counts = class_scores.confusion_matrix(line.labels, line.predicted, classes)
+    figure = confusion.draw_confusion(counts, classes.data_names)
+    values.append(tensorboard.figure_value('confusion', figure))
   probabilities = line.probabilities()
   wrong = class_scores.most_confident_errors(probabilities, line.labels, _NUM_ERRORS)
   if wrong.size:

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from vgg_slim.plotting.text import columns_of, families, plain
 
+# Classes that a figure of 600 pixels can show; one of 10,000 would take 6 GB of memory.
+MAX_CLASSES = 1000
 _TEXT = '#333333'
 _MAX_LABELED = 20  # classes; with more, counts would be unreadable in their cells
 _COLUMN_INCHES = 0.085  # width of a Latin letter in a label
@@ -20,7 +22,7 @@ def draw_confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
   Args:
     counts: number of images by label (row) and predicted class (column), int [K, K]. An additional
       column counts all other classes.
-    class_names: K class names.
+    class_names: K class names, at most MAX_CLASSES.
 
   Returns:
     A new figure that is not shown.
