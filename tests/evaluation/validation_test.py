@@ -83,6 +83,6 @@ def test_events_hold_numbers_and_images(drawn, tmp_path):
   }
   numbers = {'accuracy', 'balanced_accuracy', 'macro_f1', 'loss'}
   assert set(values) == {*numbers, 'confusion', 'most_confident_errors'}
-  assert values['balanced_accuracy'][1].simple_value == pytest.approx(2 / 3)
+  assert values['balanced_accuracy'][1].simple_value == pytest.approx(5 / 6)
   assert {step for step, _ in values.values()} == {9}
   assert values['accuracy'][1].simple_value == 0.75
