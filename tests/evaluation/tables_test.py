@@ -66,8 +66,8 @@ def test_cells_are_formatted():
   assert (cells['top-1 error'], cells['top-1 accuracy']) == ('25.00%', '75.00%')
   assert (cells['images'], cells['images/s']) == ('4', '8')
   low, high = line.result.top_1_interval
-  assert tables.cells(line.result)[8] == f'{100 * low:.2f}% - {100 * high:.2f}%'
-  assert tables.cells(line.result)[9:11] == ('0.00%', '0.00% - 48.99%')
+  assert tables.cells(line.result)[10] == f'{100 * low:.2f}% - {100 * high:.2f}%'
+  assert tables.cells(line.result)[11:13] == ('0.00%', '0.00% - 48.99%')
 
 
 def test_high_rates_have_no_exponent():
