@@ -5,6 +5,7 @@
   tools/train --model=vgg16_bn --data_dir=data/photos --train_dir=runs/photos --epochs=60
   tools/train --data_dir=data/photos --weights=imagenet --model=vgg16 \\
       --phase='head epochs=5 trainable_scopes=head' --phase='all epochs=10 learning_rate=1e-5'
+  tools/train --data_dir=data/photos --model=vgg16 --optimizer=adam --find_learning_rate
 
 Without --data_dir it trains on the handwritten digits that come with scikit-learn. Running the same
 command again resumes a run from its newest checkpoint, and so does --train_dir alone: settings that
@@ -32,6 +33,7 @@ from vgg_slim.commands import (
   invocation,
   phases,
   progress,
+  rate_search,
   run_plan,
 )
 from vgg_slim.commands.flags import checkpoint_flags, config_flags, recommended_flags
@@ -62,6 +64,7 @@ _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
 )
 config_flags.define_train_flags()
 phases.define_phase_flag()
+rate_search.define_flags()
 flag_files.define_recipe_flag()
 
 
@@ -83,6 +86,9 @@ def _say(line: str) -> None:
 
 def _train_all(workers: cluster.Cluster | None) -> None:
   parts = phases.phases_from_flags()
+  if rate_search.is_requested():
+    _find_learning_rate(parts)
+    return
   if not parts:
     plan = run_plan.plan_run(_DATA_DIR.value, _TRAIN_DIR.value, overwrite=_OVERWRITE.value)
     phases.check_folder(plan.train_dir, has_phases=False)
@@ -107,6 +113,15 @@ def _train_all(workers: cluster.Cluster | None) -> None:
     best = os.path.join(plan.train_dir, BEST_FOLDER)
     has_best = plan.config.run.keep_best and prefixes.find_prefix(best)
     checkpoint = checkpoint_flags.resolve(best) if has_best else result.checkpoint
+
+
+def _find_learning_rate(parts: list[phases.Phase]) -> None:
+  """Searches a learning rate for the run, or for the first of its phases."""
+  with phases.applied(parts[0]) if parts else contextlib.nullcontext():
+    parent = _TRAIN_DIR.value
+    train_dir = phases.train_dir(parent, parts[0]) if parts and parent else parent
+    plan = run_plan.plan_run(_DATA_DIR.value, train_dir, overwrite=_OVERWRITE.value)
+    rate_search.run(plan, _OVERWRITE.value)
 
 
 def _plan_phases(

@@ -79,10 +79,7 @@ def build_assembly(
   run = config.run
   epochs = Epochs(manifest.split('train').num_examples, run.batch_size, run.validate_every_epochs)
   total_steps = run.total_steps(epochs.num_examples)
-  batch = _build_input(config, manifest, start.step, distribution.share)
-  targets = batch.targets(config.net.num_classes)
-  steps_per_epoch = epochs.num_examples / epochs.batch_size
-  ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, distribution)
+  batch, ops = build_step(config, manifest, start.step, distribution)
   hooks = standard_hooks.build_hooks(
     config, ops, folder, epochs, total_steps, reporter, summarize_validation
   )
@@ -94,10 +91,28 @@ def build_assembly(
   scaffold = tf.train.Scaffold(
     saver=checkpointer.saver,
     local_init_op=tf.group(tf.local_variables_initializer(), batch.initializer),
-    init_fn=None if start.checkpoint else _build_init_fn(config, ops, reporter),
+    init_fn=None if start.checkpoint else build_init_fn(config, ops, reporter),
   )
   build_loss = functools.partial(_build_loss, config, manifest)
   return Assembly(epochs, total_steps, ops, hooks, agreement, checkpointer, scaffold, build_loss)
+
+
+def build_step(
+  config: TrainConfig, manifest: Manifest, start_step: int, distribution: Distribution
+) -> tuple[pipeline.Batch, graph.TrainOps]:
+  """Adds input and training step of a run to the default graph, without hooks and files.
+
+  Args:
+    config: config of the run.
+    manifest: manifest of its data set.
+    start_step: global step after which the input starts.
+    distribution: devices and workers of the run.
+  """
+  batch = _build_input(config, manifest, start_step, distribution.share)
+  targets = batch.targets(config.net.num_classes)
+  steps_per_epoch = manifest.split('train').num_examples / config.run.batch_size
+  ops = graph.build_train_graph(config, batch.images, targets, steps_per_epoch, distribution)
+  return batch, ops
 
 
 def _build_input(
@@ -130,10 +145,13 @@ def _build_loss(
   return outputs.losses.total, batch.initializer
 
 
-def _build_init_fn(
+def build_init_fn(
   config: TrainConfig, ops: graph.TrainOps, reporter: Reporter
 ) -> Callable[[tf.train.Scaffold, tf.Session], None] | None:
-  """Function that warm-starts a new run; the report is printed here, before the first step."""
+  """Returns a function that warm-starts a new run, or None for a run from initial values.
+
+  The report of what is restored is printed here, before the first step.
+  """
   fine_tune = config.fine_tune
   checkpoint = fine_tune.checkpoint_path
   if checkpoint is None:

@@ -50,10 +50,10 @@ class StuckLoss(Hook):
       self._reporter.line(
         f'ALARM: the loss of the last {len(self._losses)} steps is {mean:.4f}, and guessing among '
         f'{self._num_classes} classes gives ln({self._num_classes}) = {self._chance:.4f}: the '
-        'network is not learning. Try another --learning_rate (a tenth, or three times this one), '
-        '--initializer=glorot or he, a network with batch norm such as vgg16_bn, or '
-        '--from_net_a, each in a new run (--overwrite, or another --train_dir); look at the images '
-        'in TensorBoard.'
+        'network is not learning. Try another --learning_rate (--find_learning_rate --overwrite '
+        'tries several, and removes nothing), --initializer=glorot or he, a network with batch '
+        'norm such as vgg16_bn, or --from_net_a, each in a new run (--overwrite, or another '
+        '--train_dir); look at the images in TensorBoard.'
       )
       self._reporter = None
 

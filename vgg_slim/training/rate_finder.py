@@ -1,0 +1,247 @@
+"""Finds a learning rate for a run: a range test, then short trials of single rates.
+
+A range test alone says little about a network that starts on a plateau, such as VGG without batch
+norm: its loss has not moved yet when the rate is already too high. Trials at constant rates show
+which rate leaves the plateau, and which one ends in dead units.
+"""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vgg_slim import memory, sessions
+from vgg_slim.compat import tf
+from vgg_slim.configs.config import DistributionConfig, TrainConfig
+from vgg_slim.configs.rate_finder import RateFinderConfig
+from vgg_slim.data import manifest as manifests
+from vgg_slim.data import records
+from vgg_slim.data.manifest import Manifest
+from vgg_slim.errors import TrainingError
+from vgg_slim.reporting import Reporter, format_duration
+from vgg_slim.training import diagnosis, preflight, rate_search, starts
+from vgg_slim.training.rate_search import Baseline, RangeTest, Trial
+from vgg_slim.training.rate_trials import Trials
+
+BASELINE_STEPS = 10
+_EXPECTED_TRIALS = 5  # for the remaining time; most searches need 5 or 6
+
+
+class Found(NamedTuple):
+  """What a search has found.
+
+  Attributes:
+    rates: rates of the range test.
+    losses: its losses; fewer than `rates` if training diverged or the time was over.
+    baseline: loss at the start and of guessing.
+    range_test: what the range test shows; None if it is not complete.
+    trials: complete trials in ascending order of their rates.
+    is_complete: whether the time was enough.
+    checkpoint: checkpoint of the run from which all steps started; None for a new run.
+  """
+
+  rates: tuple[float, ...]
+  losses: tuple[float, ...]
+  baseline: Baseline
+  range_test: RangeTest | None
+  trials: tuple[Trial, ...]
+  is_complete: bool
+  checkpoint: str | None = None
+
+
+def run_search(
+  config: TrainConfig,
+  manifest: Manifest,
+  train_dir: str,
+  options: RateFinderConfig,
+  reporter: Reporter,
+  overwrite: bool = False,
+  clock: Callable[[], float] = time.monotonic,
+) -> Found:
+  """Searches a learning rate for the next steps of a run, and writes nothing.
+
+  Every part of the search starts from the run's own start: its newest checkpoint, the weights that
+  it is to start from, or its initial values. Trials keep the run's warm-up, see `warmup_factors`. A
+  run on several devices is searched on one.
+
+  Args:
+    config: config of the run; its learning rate is the first to be tried, without its decay.
+    manifest: manifest of the data set in `config.data_dir`.
+    train_dir: folder of the run, which need not exist and is only read.
+    options: range, length and time limit of the search.
+    reporter: receiver of the progress lines.
+    overwrite: whether the run starts at step 0, whatever the folder holds.
+    clock: function that returns a time in seconds.
+
+  Raises:
+    CheckpointError: see `training.loop.run_training`.
+    ConfigError: see `training.loop.run_training`.
+    DataError: a record is damaged.
+    TrainingError: there is too little memory, or the loss is not finite before the first update.
+  """
+  config = dataclasses.replace(config, distribution=DistributionConfig())
+  start = starts.decide(train_dir, overwrite)
+  for line in start.lines():
+    reporter.line(line)
+  free = memory.available_bytes()
+  if free is not None and not sessions.num_gpus():
+    preflight.check_memory(config, free)
+  check_data = functools.partial(
+    records.check_records,
+    manifests.shard_paths(config.data_dir, manifest, 'train'),
+    manifest.num_classes,
+  )
+  reporter.phase('building', f'Building the graph of {config.net.model}')
+  with tf.Graph().as_default(), diagnosis.explain_data_errors(check_data):
+    trials = Trials(config, manifest, start, reporter)
+    meter = _Meter(options, reporter, clock)
+    epoch = manifest.split('train').num_examples / config.run.batch_size
+    found = _Search(trials, config, epoch, options, meter, reporter).run()
+    return found._replace(checkpoint=start.checkpoint)
+
+
+def warmup_factors(config: TrainConfig, steps_per_epoch: float, steps: int) -> list[float]:
+  """Returns the factor of the rate at each step of a trial.
+
+  The warm-up is that of the run, but at most a quarter of the trial, whose end has to be at the
+  full rate.
+  """
+  warmup = min(round(config.optimizer.warmup_epochs * steps_per_epoch), steps // 4)
+  return [min(1.0, (step + 1) / warmup) if warmup else 1.0 for step in range(steps)]
+
+
+class _Search:
+  """The range test, and the trials that follow from it and from each other."""
+
+  def __init__(
+    self,
+    trials: Trials,
+    config: TrainConfig,
+    steps_per_epoch: float,
+    options: RateFinderConfig,
+    meter: '_Meter',
+    reporter: Reporter,
+  ) -> None:
+    self._trials, self._options = trials, options
+    self._own, self._num_classes = config.optimizer.learning_rate, config.net.num_classes
+    self._warmup = warmup_factors(config, steps_per_epoch, options.find_steps)
+    self._meter, self._reporter = meter, reporter
+
+  def run(self) -> Found:
+    lowest, highest = self._options.find_rates
+    rates = [float(rate) for rate in np.geomspace(lowest, highest, self._options.find_steps)]
+    baseline, losses = self._test_range(rates)
+    reading, is_complete = None, False
+    trials: dict[float, Trial] = {}
+    if len(losses) == len(rates) or baseline.has_diverged(losses):
+      reading = rate_search.read_range_test(rates, losses, baseline)
+      if reading.diverged is not None:
+        highest = float(f'{reading.diverged:.1e}')
+      trials, is_complete = self._try_rates(baseline, lowest, highest)
+    ordered = tuple(trials[rate] for rate in sorted(trials))
+    return Found(tuple(rates), tuple(losses), baseline, reading, ordered, is_complete)
+
+  def _test_range(self, rates: list[float]) -> tuple[Baseline, list[float]]:
+    """Makes one step at each rate, after some at rate 0 that show what the loss is at the start."""
+    still = [0.0] * BASELINE_STEPS
+
+    def has_diverged(losses: list[float]) -> bool:
+      if len(losses) <= len(still):
+        return False
+      return self._baseline(losses).has_diverged(losses[len(still) :])
+
+    losses = self._trials.run(still + rates, self._watch('range test', still + rates, has_diverged))
+    if not np.isfinite(losses[: len(still)]).all():
+      raise TrainingError(
+        'The loss is not finite before the first update, so no learning rate can help: look at the '
+        'weights, --initializer and --pixel_scale, or run tools/doctor with the same flags.'
+      )
+    return self._baseline(losses), losses[len(still) :]
+
+  def _baseline(self, losses: list[float]) -> Baseline:
+    return rate_search.measure_baseline(losses[:BASELINE_STEPS], self._num_classes)
+
+  def _try_rates(
+    self, baseline: Baseline, lowest: float, highest: float
+  ) -> tuple[dict[float, Trial], bool]:
+    """Runs trials; returns the complete ones, and whether the time was enough for all."""
+    losses: dict[float, list[float]] = {}
+    trials: dict[float, Trial] = {}
+    while (rate := rate_search.next_rate(trials, self._own, lowest, highest)) is not None:
+      name, rates = f'trial {len(trials) + 1}', [rate * factor for factor in self._warmup]
+      made = self._trials.run(rates, self._watch(name, rates, baseline.has_diverged))
+      if len(made) < len(rates) and not baseline.has_diverged(made):
+        return trials, False
+      losses[rate] = made
+      trials = rate_search.judge(losses, baseline)
+      end, outcome = trials[rate].end, trials[rate].outcome
+      self._reporter.progress(f'{name}: rate {rate:g}, loss {end:.4f} in the end, {outcome}')
+      self._reporter.event('trial', learning_rate=rate, loss=end, outcome=outcome)
+    return trials, True
+
+  def _watch(
+    self, name: str, rates: Sequence[float], has_diverged: Callable[[list[float]], bool]
+  ) -> Callable[[list[float]], bool]:
+    """Returns the function that follows the steps of a part of the search and may end it."""
+    parts = max(0, 1 + _EXPECTED_TRIALS - self._meter.begin_part())
+    remaining = parts * self._options.find_steps
+
+    def should_stop(losses: list[float]) -> bool:
+      count = len(losses)
+      loss, rate = losses[-1], rates[count - 1]
+      fields = (f'{name}: step {count}/{len(rates)}', f'loss {loss:.4f}', f'rate {rate:.2g}')
+      seconds = self._meter.step(fields, len(rates) - count + remaining)
+      self._reporter.event(
+        'progress',
+        phase=name,
+        step=count,
+        total=len(rates),
+        unit='steps',
+        learning_rate=rate,
+        loss=loss,
+        eta_seconds=seconds,
+      )
+      return has_diverged(losses) or self._meter.is_over
+
+    return should_stop
+
+
+class _Meter:
+  """Counts steps and time, and shows them in the status line."""
+
+  def __init__(
+    self, options: RateFinderConfig, reporter: Reporter, clock: Callable[[], float]
+  ) -> None:
+    self._reporter, self._clock = reporter, clock
+    self._began = clock()
+    self._limit = 60 * options.find_minutes
+    self._steps = self._parts = 0
+
+  def begin_part(self) -> int:
+    """Counts a part of the search; returns the number of parts so far."""
+    self._parts += 1
+    return self._parts
+
+  def step(self, fields: Sequence[str], remaining: int) -> float:
+    """Counts a step; returns the estimated remaining seconds.
+
+    Args:
+      fields: what the status line says, the most important first.
+      remaining: number of steps that are expected to follow.
+    """
+    self._steps += 1
+    seconds = self._clock() - self._began
+    left = min(seconds / self._steps * remaining, max(0.0, self._limit - seconds))
+    shown = [*fields, f'ETA {format_duration(left)}']
+    while len('  '.join(shown)) > self._reporter.width and len(shown) > 1:
+      shown.pop(-2)
+    self._reporter.status('  '.join(shown))
+    return left
+
+  @property
+  def is_over(self) -> bool:
+    """Whether the time limit has passed."""
+    return self._clock() - self._began > self._limit
