@@ -28,8 +28,8 @@ def print_tables(found: 'Found') -> None:
     if made:
       mean = float(np.mean([found.losses[i] for i in made]))
       rows.append((f'{found.rates[made[-1]]:.2g}', _number(mean), _number(smoothed[made[-1]])))
-  headings = ('up to rate', 'mean loss', 'smoothed loss')
-  terminal_tables.print_table(headings, rows, 'Range test: one step at each rate')
+  range_headings = ('up to rate', 'mean loss', 'smoothed loss')
+  terminal_tables.print_table(range_headings, rows, 'Range test: one step at each rate')
   if not found.trials:
     return
   rows = [
