@@ -70,7 +70,7 @@ def test_rows_that_compare_need_the_reference(tmp_path, monkeypatch):
 def test_no_row_starts_after_the_limit_of_all(tmp_path):
   (late,) = run([make_row('works')], tmp_path, seconds=0.5)
   assert late.status == rows.NOT_POSSIBLE
-  assert late.reason.startswith('0 s for all rows are over')
+  assert late.reason.startswith('the time for all rows is over')
 
 
 def test_a_row_that_the_limit_of_all_ends_has_not_failed(tmp_path):
