@@ -24,6 +24,7 @@ GROUPS = {
   'images': 'image_files',
   'weights': 'weight_files',
   'checkpoints': 'checkpoint_files',
+  'flags': 'flag_files',
 }
 
 

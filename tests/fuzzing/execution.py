@@ -112,23 +112,32 @@ def _run_child(
   source, sink = os.pipe()
   child = os.fork()
   if not child:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what C libraries print
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for number in executions:
-      if time.monotonic() > end:
-        break
-      # Ends loops in C, which no handler of a signal interrupts.
-      _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-      soft = int(time.process_time()) + 2 * _MAX_SECONDS
-      resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
-      line = json.dumps([number, *_execute(reader, samples, number, seed)])
-      os.write(sink, f'{line}\n'.encode())
-    os._exit(0)
+    try:
+      _execute_all(reader, samples, executions, seed, end, sink)
+    finally:
+      os._exit(0)  # also after an error, such as a parent that has ended
   os.close(sink)
   with os.fdopen(source, encoding='utf-8') as lines:
     for line in lines:
       result.add(*json.loads(line))
   return os.waitpid(child, 0)[1]
+
+
+def _execute_all(
+  reader: Reader, samples: tuple[bytes, ...], executions: range, seed: int, end: float, sink: int
+) -> None:
+  """Writes a line to `sink` for each execution, in a child."""
+  os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what C libraries print
+  resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+  for number in executions:
+    if time.monotonic() > end:
+      break
+    # Ends loops in C, which no handler of a signal interrupts.
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(time.process_time()) + 2 * _MAX_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+    line = json.dumps([number, *_execute(reader, samples, number, seed)])
+    os.write(sink, f'{line}\n'.encode())
 
 
 def _execute(
