@@ -17,11 +17,6 @@ def test_every_optimizer_has_rates_and_trained_networks_get_lower_ones(optimizer
   assert min(normalized, plain) > tuned > 0
 
 
-def test_a_frozen_trunk_decides_before_the_rest():
-  head = Situation('momentum', has_batch_norm=True, is_trained=True, trains_head_only=True)
-  assert head.learning_rate() == Situation('momentum', trains_head_only=True).learning_rate()
-
-
 @pytest.mark.parametrize(
   ('num_examples', 'epochs', 'every', 'warmup'),
   [
@@ -56,7 +51,6 @@ def test_the_page_on_defaults_shows_the_rates(optimizer):
     Situation(optimizer),
     Situation(optimizer, has_batch_norm=True),
     Situation(optimizer, is_trained=True),
-    Situation(optimizer, is_trained=True, trains_head_only=True),
   )
   row = ' | '.join(f'{situation.learning_rate():g}' for situation in rates)
   assert f'| `{optimizer}` | {row} |' in PAGE.read_text(encoding='utf-8')

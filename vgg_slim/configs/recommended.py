@@ -31,22 +31,20 @@ class _Rates(NamedTuple):
   Attributes:
     plain: for a whole network without batch norm, from initial values.
     batch_norm: the same with batch norm.
-    tuned: for a whole network that starts from trained weights.
-    head: for a new head on a frozen trunk.
+    trained: for a network that starts from trained weights, also if only its head is trained.
   """
 
   plain: float
   batch_norm: float
-  tuned: float
-  head: float
+  trained: float
 
 
 _RATES = {
-  'momentum': _Rates(1e-2, 4e-3, 1e-3, 1e-3),
-  'sgd': _Rates(1e-1, 4e-2, 1e-2, 1e-2),
-  'adam': _Rates(1e-4, 3e-4, 1e-5, 1e-4),
-  'adamw': _Rates(1e-4, 3e-4, 1e-5, 1e-4),
-  'rmsprop': _Rates(1e-4, 3e-4, 1e-5, 1e-4),
+  'momentum': _Rates(1e-2, 3e-3, 1e-4),
+  'sgd': _Rates(1e-1, 3e-2, 1e-3),
+  'adam': _Rates(1e-4, 3e-4, 1e-5),
+  'adamw': _Rates(1e-4, 3e-4, 1e-5),
+  'rmsprop': _Rates(1e-4, 3e-4, 1e-5),
 }
 
 
@@ -58,7 +56,6 @@ class Situation:
     optimizer: name of the optimizer.
     has_batch_norm: whether batch norm follows the convolutions.
     is_trained: whether the run starts from trained weights.
-    trains_head_only: whether the trunk is frozen.
     num_examples: number of training images; None if there is no training split.
     batch_size: number of images per step.
   """
@@ -66,17 +63,14 @@ class Situation:
   optimizer: str
   has_batch_norm: bool = False
   is_trained: bool = False
-  trains_head_only: bool = False
   num_examples: int | None = None
   batch_size: int = RunConfig.batch_size
 
   def learning_rate(self) -> float:
     """The learning rate at the end of the warm-up."""
     rates = _RATES[self.optimizer]
-    if self.trains_head_only:
-      return rates.head
     if self.is_trained:
-      return rates.tuned
+      return rates.trained
     return rates.batch_norm if self.has_batch_norm else rates.plain
 
   def epochs(self) -> float:

@@ -77,12 +77,10 @@ def test_the_rate_depends_on_optimizer_and_network(arguments, situation):
   [
     ([], Situation('momentum', is_trained=True)),
     (['--from_net_a'], Situation('momentum')),
-    (['--trainable_scopes=head'], Situation('momentum', trains_head_only=True)),
-    (['--trainable_scopes=vgg_16/fc8'], Situation('momentum', trains_head_only=True)),
-    (['--trainable_scopes=vgg_16/conv5,head'], Situation('momentum', is_trained=True)),
+    (['--trainable_scopes=head'], Situation('momentum', is_trained=True)),
   ],
 )
-def test_the_rate_depends_on_what_is_trained(arguments, situation):
+def test_the_rate_depends_on_the_start(arguments, situation):
   start = config_flags.Start('trained', None)
   got = configured('--model=vgg16', *arguments, start=start)[0]
   assert got.optimizer.learning_rate == situation.learning_rate()

@@ -24,6 +24,7 @@ from vgg_slim.weights import published
 
 flags.disclaim_key_flags()
 
+_HEAD = 'head'  # shorthand for the scopes of all layers of the head
 _SCOPE_FLAGS = ('checkpoint_exclude_scopes', 'trainable_scopes')
 _SMALL_IMAGES = 64  # pixels; data sets with larger images are trained at the paper's 224
 _SMALL_IMAGE_SIDE = 32
@@ -257,7 +258,7 @@ def _scopes(flag: str, net: config.NetConfig) -> list[str]:
   return [
     scope
     for given in flags.FLAGS[flag].value or ()
-    for scope in (head if given == recommended_flags.HEAD else [given])
+    for scope in (head if given == _HEAD else [given])
   ]
 
 

@@ -26,8 +26,6 @@ from vgg_slim.wording import counted
 
 flags.disclaim_key_flags()
 
-HEAD = 'head'  # shorthand for the scopes of all layers of the head
-
 OPTIMIZER = {
   'learning_rate': Computed(
     'The default depends on the optimizer, on whether the network has batch norm, and on whether '
@@ -76,17 +74,13 @@ def situation(
   """
   values = flags.FLAGS
   model = values.model or (start.network.model if start else NetConfig.model)
-  has_batch_norm, head_scopes = False, [HEAD]
+  has_batch_norm = False
   with contextlib.suppress(ConfigError):
-    spec = specs.get(model)
-    has_batch_norm = spec.batch_norm is not None
-    head_scopes += spec.head_scopes(values.head or (start.network.head if start else None))
-  trained = values.trainable_scopes
+    has_batch_norm = specs.get(model).batch_norm is not None
   return Situation(
     values.optimizer,
     has_batch_norm,
     is_trained=checkpoint is not None and not values.from_net_a,
-    trains_head_only=bool(trained) and all(s.startswith(tuple(head_scopes)) for s in trained),
     num_examples=num_examples,
     batch_size=max(1, values.batch_size),
   )
