@@ -258,12 +258,9 @@ def train(
     validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
     summarize = validator.summarize if config.run.image_summary_every_steps else None
     evaluate = functools.partial(validator.run, progress=reporter.part)
-    result = loop.run_training(
+    return loop.run_training(
       config, manifest, train_dir, evaluate, reporter, cluster, summarize, overwrite
     )
-    if result.validation and (warning := validator.describe_only_class()):
-      reporter.line(f'Warning: {warning}')
-    return result
 
 
 def _find(path: str) -> tuple[str, contracts.Contract]:

@@ -45,11 +45,6 @@ class Validator:
     self._line = results.combine([self._evaluator.score(checkpoint, progress)], self._view)
     return self._line.result
 
-  def describe_only_class(self) -> str | None:
-    """Calls `class_scores.describe_only_class` for the last `run`."""
-    line = self._line
-    return class_scores.describe_only_class(line.labels, line.predicted, self._classes.names)
-
   def summarize(self) -> tf.Summary:
     """Calls `summarize` for the last `run`."""
     return summarize(self._line, self._classes, self._shards)
