@@ -43,7 +43,7 @@ LINK = re.compile(r'\]\(([^)#\s]+)[^)]*\)')
 # Blocks between fences, or of lines indented by four spaces after a blank line.
 FENCED = re.compile(r'^```(\w+)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r'(?:^|\n)\n((?:    .*\n|\n(?=    ))+)')
-OF_EVERY_TOOL = {'flagfile', 'help', 'quiet', 'verbose', 'version'}
+OF_EVERY_TOOL = {'flagfile', 'help', 'progress', 'quiet', 'verbose', 'version'}
 # Flags that are added to those of a page and override them.
 THIN = ('--model=vgg16_bn@4', '--image_size=32', '--fc_units=16')
 SMALL = {
