@@ -100,7 +100,9 @@ def test_a_new_run_ignores_the_run_in_its_folder(manifest, tmp_path):
     assert run_plan.plan_new_run('data', 'run').config.run.seed == 6
 
 
-def test_class_weights_are_kept_or_changed_when_a_run_is_resumed(manifest, tmp_path):
+def test_class_weights_are_kept_or_changed_when_a_run_is_resumed(manifest, tmp_path, monkeypatch):
+  uneven = dataclasses.replace(manifest, splits={'train': manifests.Split(40, (30, 10), ())})
+  monkeypatch.setattr(manifests, 'read_manifest', lambda folder: uneven)
   begun = begin(tmp_path, '--class_weights=1,3')
   (tmp_path / 'data').mkdir()
   weights = begun.optimizer.class_weights

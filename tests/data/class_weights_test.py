@@ -17,7 +17,7 @@ def parse(text):
 @pytest.mark.parametrize('counts', [(1350, 50), COUNTS, (7, 7, 7, 7)])
 def test_balanced_weights_are_those_of_scikit_learn(counts):
   labels = np.repeat(range(len(counts)), counts)
-  expected = compute_class_weight('balanced', classes=range(len(counts)), y=labels)
+  expected = compute_class_weight('balanced', classes=np.arange(len(counts)), y=labels)
   names = [f'class {i}' for i in range(len(counts))]
   np.testing.assert_allclose(class_weights.parse('balanced', names, counts), expected, rtol=1e-12)
 

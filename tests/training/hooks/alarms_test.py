@@ -78,7 +78,7 @@ def test_a_run_has_alarms_unless_alarm_steps_is_0(output):
     end_points = {'fc8': tf.zeros([1, 2])}
     for steps, kinds in (
       (0, []),
-      (50, [alarms.StuckLoss, alarms.DeadUnits, alarms.StaleStatistics]),
+      (50, [alarms.StuckLoss, alarms.DeadUnits, alarms.StaleStatistics, alarms.OneAnswer]),
     ):
       wanted = dataclasses.replace(config, run=dataclasses.replace(config.run, alarm_steps=steps))
       ops = types.SimpleNamespace(end_points=end_points)
