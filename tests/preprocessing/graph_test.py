@@ -34,6 +34,12 @@ def encode(pixels, file_format):
   return buffer.getvalue()
 
 
+def test_sides_of_extremely_elongated_images_stay_positive():
+  # 256 * 90,000,000 pixels; the limit of the area then refuses the image.
+  resized = run_everywhere(lambda size: graph.resized_size(size, 256), [1, 90_000_000])
+  assert resized.tolist() == [256, 2**31 - 128]
+
+
 class TestDecodeRgb:
   @pytest.mark.parametrize('file_format', ['PNG', 'JPEG'])
   def test_equals_pillow(self, file_format):

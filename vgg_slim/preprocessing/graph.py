@@ -14,6 +14,7 @@ Scalar: TypeAlias = int | float | tf.Tensor
 
 # Decodes to exactly Pillow's pixels; TensorFlow's default is the fast method, which does not.
 DCT_METHOD = 'INTEGER_ACCURATE'
+_LONGEST_SIDE = 2.0**31 - 128  # the largest float32 that int32 holds; the next one becomes negative
 _SHOWN_MEAN, _SHOWN_STD = 128.0, 64.0  # of standardized images where they are shown
 
 
@@ -101,7 +102,8 @@ def resized_size(size: tf.Tensor, side: Scalar, keep_aspect_ratio: bool = True) 
     side = tf.cast(side, tf.int32)
     return tf.stack([side, side], -1)
   ratio = tf.cast(side, tf.float32) / tf.cast(tf.reduce_min(size), tf.float32)
-  return tf.cast(tf.round(tf.cast(size, tf.float32) * ratio[..., tf.newaxis]), tf.int32)
+  sides = tf.round(tf.cast(size, tf.float32) * ratio[..., tf.newaxis])
+  return tf.cast(tf.minimum(sides, _LONGEST_SIDE), tf.int32)
 
 
 def draw_scale(smallest: int, largest: int, draw: Scalar) -> tf.Tensor:
