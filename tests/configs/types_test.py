@@ -10,7 +10,11 @@ from vgg_slim.errors import ConfigError
   [
     (int, (0, -3, np.int64(2), 2**31 - 1, -(2**31)), (True, 1.0, '1', None, 2**31, -(2**31) - 1)),
     (float, (0.5, 2, np.float32(1), 0, -3.4e38, 1.2e-38), (True, float('inf'), float('nan'), '1')),
-    (float, (), (3.5e38, -1e39, 1.1e-38, -1e-320)),  # infinite, or 0 with few digits, as float32
+    (
+      float,
+      (),
+      (3.5e38, -1e39, 10**400, 1.1e-38, -1e-320),
+    ),  # infinite, or 0 with few digits, as float32
     (bool, (True, np.bool_(False)), (0, 'false', None)),
     (str, ('',), (b'', None)),
     (int | None, (None, 1), (1.5, 'x')),

@@ -17,15 +17,13 @@ _SMALLEST_NUMBER, _LARGEST_NUMBER = (
 
 
 def _is_integer(value: Any) -> bool:
-  if not isinstance(value, numbers.Integral) or _is_bool(value):
-    return False
-  return _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER
+  is_integral = isinstance(value, numbers.Integral) and not _is_bool(value)
+  return is_integral and bool(_SMALLEST_INTEGER <= value <= _LARGEST_INTEGER)
 
 
 def _is_number(value: Any) -> bool:
-  if not isinstance(value, numbers.Real) or _is_bool(value):
-    return False
-  return value == 0 or _SMALLEST_NUMBER <= abs(value) <= _LARGEST_NUMBER
+  is_real = isinstance(value, numbers.Real) and not _is_bool(value)
+  return is_real and (value == 0 or bool(_SMALLEST_NUMBER <= abs(value) <= _LARGEST_NUMBER))
 
 
 _TESTS: dict[type, tuple[str, Callable[[Any], bool]]] = {

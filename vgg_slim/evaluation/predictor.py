@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from concurrent import futures
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from vgg_slim.finite import check_finite
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.preprocessing import graph, image_area
 
+_Opened = TypeVar('_Opened', bound='Predictor')
 _LOADERS = 4  # threads that read and decode; both release the GIL
 
 
@@ -90,7 +91,7 @@ class Predictor:
       image = graph.resize(decoded, scale, contract.preprocessing)
       self._image = graph.crop(image, contract.network.image_size) if view.central_crop else image
 
-  def __enter__(self) -> 'Predictor':
+  def __enter__(self: _Opened) -> _Opened:
     return self
 
   def __exit__(self, *exception: object) -> None:

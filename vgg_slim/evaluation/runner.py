@@ -4,7 +4,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.ops import cached_weights
 
+_Opened = TypeVar('_Opened', bound='Evaluator')
 Progress = Callable[[int, int], None]
 
 
@@ -94,7 +95,7 @@ class Evaluator:
       self._savers: dict[tuple[str, ...], tf.train.Saver] = {}
     self._session = sessions.open_session(graph)
 
-  def __enter__(self) -> 'Evaluator':
+  def __enter__(self: _Opened) -> _Opened:
     return self
 
   def __exit__(self, *exception: object) -> None:
