@@ -11,6 +11,7 @@ to its end as well: the rows then say that they ran on the CPU, and nothing abou
 
 import argparse
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -84,4 +85,6 @@ def _names(text: str) -> list[str]:
 
 
 if __name__ == '__main__':
+  # So that the process of a row, which has a session of its own, ends with this one.
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
   sys.exit(main(sys.argv[1:]))

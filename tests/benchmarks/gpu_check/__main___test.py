@@ -1,9 +1,16 @@
+import contextlib
 import json
+import pathlib
+import signal
+import sys
+import time
 
 import pytest
 
 from benchmarks.gpu_check import __main__, rows, runner
 from benchmarks.gpu_check.rows import Outcome
+from tests.testing import started
+from vgg_slim import child_processes
 
 STATUSES = {'device': rows.NOT_POSSIBLE, 'float32': rows.FAILED}
 
@@ -58,3 +65,31 @@ def test_an_unknown_row_is_named(ran, capsys):
   assert end.value.code == 2
   assert 'float64: expected some of device, reference' in capsys.readouterr().err
   assert not ran
+
+
+def test_the_process_of_a_row_ends_with_its_parent(tmp_path):
+  program = [sys.executable, '-m', 'benchmarks.gpu_check', '--output', str(tmp_path / 'x.json')]
+  folder = str(tmp_path)
+  with started(program, 120, env={**child_processes.environment(), 'TMPDIR': folder}) as process:
+    children: list[str] = []
+    while not children and process.poll() is None:
+      time.sleep(0.1)
+      children = _children(folder)
+    assert children
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+  deadline = time.monotonic() + 20
+  while _children(folder) and time.monotonic() < deadline:
+    time.sleep(0.1)
+  assert not _children(folder)
+
+
+def _children(folder):
+  """Numbers of the processes of rows whose files are below `folder`."""
+  found = []
+  for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+    with contextlib.suppress(OSError):
+      arguments = path.read_bytes().decode(errors='replace').split('\0')
+      if 'benchmarks.gpu_check.child' in arguments and any(a.startswith(folder) for a in arguments):
+        found.append(path.parent.name)
+  return found
