@@ -80,3 +80,15 @@ def test_existing_folders_and_written_files_stay(tmp_path):
     (folder / 'file').touch()
   assert sorted(path.name for path in tmp_path.iterdir()) == ['empty', 'runs']
   assert [path.name for path in (tmp_path / 'runs' / 'one').iterdir()] == ['file']
+
+
+def test_a_full_disk_is_refused(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+
+  def fail(*arguments):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(locks.os, 'pwrite', fail)
+  with pytest.raises(OutputError, match='run cannot be written: No space'), locks.hold('run'):
+    pass
+  assert not list(tmp_path.iterdir())

@@ -33,3 +33,28 @@ def test_an_event_file_discards_values_from_its_step_on(tmp_path, step):
 def test_scalars_are_stored_by_tag():
   stored = {v.tag: v.simple_value for v in tensorboard.scalars({'a': 0.5, 'b/c': 2.0}).value}
   assert stored == {'a': 0.5, 'b/c': 2.0}
+
+
+@pytest.mark.parametrize('call', ['add_event', 'flush', 'close'])
+def test_a_full_disk_is_an_error_of_the_event_file(tmp_path, monkeypatch, call):
+  writer = tensorboard.open_events(str(tmp_path))
+  path = f'{tmp_path}/events.out.tfevents.1.vm'
+  raised = [
+    RuntimeError(f'{path}; No space left on device\n\tFailed to flush 4 events to {path}'),
+    IndexError(f'{path}; File too large'),
+    TypeError('no event; a text'),
+  ]
+
+  def fail(*arguments):
+    raise raised[0]
+
+  with monkeypatch.context() as patch:
+    patch.setattr(tf.summary.FileWriter, call, fail)
+    for reason in ('No space left on device', 'File too large'):
+      with pytest.raises(OSError, match=reason) as caught:
+        getattr(writer, call)(*[tf.Event()] * (call == 'add_event'))
+      assert (caught.value.filename, caught.value.strerror) == (path, reason)
+      del raised[0]
+    with pytest.raises(TypeError, match='no event'):
+      getattr(writer, call)(*[tf.Event()] * (call == 'add_event'))
+  writer.close()

@@ -103,8 +103,9 @@ def lock(stream: IO[bytes]) -> None:
 
 def remove_unlocked(folder: pathlib.Path, pattern: str) -> None:
   """Removes the files in a folder that match a pattern and that no process has locked."""
-  for path in folder.glob(pattern):
-    _remove_if_unlocked(path, pathlib.Path.unlink)
+  with contextlib.suppress(OSError):  # not ours to look into
+    for path in folder.glob(pattern):
+      _remove_if_unlocked(path, pathlib.Path.unlink)
 
 
 def sync(path: pathlib.Path) -> None:

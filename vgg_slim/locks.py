@@ -45,8 +45,11 @@ def hold(folder: str | os.PathLike, name: str | None = None) -> Iterator[pathlib
   except OSError as error:
     raise OutputError(f'{name or path} cannot be written: {error.strerror}.') from error
   try:
-    os.truncate(descriptor, 0)
-    os.pwrite(descriptor, _describe_this_process().encode(), 0)
+    try:
+      os.truncate(descriptor, 0)
+      os.pwrite(descriptor, _describe_this_process().encode(), 0)
+    except OSError as error:
+      raise OutputError(f'{name or path} cannot be written: {error.strerror}.') from error
     yield path
   finally:
     (path / LOCK_FILE).unlink(missing_ok=True)

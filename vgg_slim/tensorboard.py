@@ -1,7 +1,9 @@
 """TensorBoard event files and the values written to them."""
 
+import contextlib
+import errno
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from vgg_slim.compat import tf
@@ -9,7 +11,8 @@ from vgg_slim.compat import tf
 if TYPE_CHECKING:  # importing matplotlib takes half a second
   from vgg_slim.plotting.samples import Figure
 
-EVENT_FILES = 'events.out.tfevents.*'  # glob pattern of the file names
+_EVENT_FILE = 'events.out.tfevents.'
+EVENT_FILES = f'{_EVENT_FILE}*'  # glob pattern of the file names
 
 
 def open_events(folder: str, step: int | None = None) -> tf.summary.FileWriter:
@@ -21,10 +24,36 @@ def open_events(folder: str, step: int | None = None) -> tf.summary.FileWriter:
       those of a killed run. None keeps all values.
   """
   with tf.Graph().as_default():  # FileWriter refuses eager execution
-    writer = tf.summary.FileWriter(folder)
+    writer = _EventWriter(folder)
   if step is not None:
     writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step)
   return writer
+
+
+class _EventWriter(tf.summary.FileWriter):
+  """A writer of events that raises OSError with the name of the file when the disk is full."""
+
+  def add_event(self, event: tf.Event) -> None:
+    with self._explained():
+      super().add_event(event)
+
+  def flush(self) -> None:
+    with self._explained():
+      super().flush()
+
+  def close(self) -> None:
+    with self._explained():
+      super().close()
+
+  @contextlib.contextmanager
+  def _explained(self) -> Iterator[None]:
+    try:
+      yield
+    except Exception as error:  # C++ code in a thread of its own raises errors of any type
+      path, _, reason = str(error).partition('\n')[0].partition('; ')
+      if not reason or _EVENT_FILE not in path:
+        raise
+      raise OSError(errno.ENOSPC, reason, path) from error
 
 
 def figure_value(tag: str, figure: 'Figure') -> tf.Summary.Value:

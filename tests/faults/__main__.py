@@ -8,6 +8,8 @@ before it changes a file, and started again until it ends. After each kill, ever
 what it was before or what an uninterrupted command writes. At the end, the folder has to hold the
 same files as after an uninterrupted command, with the same content, and the temporary folder none.
 
+--accidents=N has other things happen to them: full disks, signals and the like, see `accidents`.
+
 `make kills` does this for tools/train, whose state is more than one output.
 """
 
@@ -19,12 +21,13 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 
-from tests.faults import campaign, subjects
+from tests.faults import accidents, campaign, subjects
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
   parser = argparse.ArgumentParser(description='Kills commands and compares their outputs.')
   parser.add_argument('--kills', type=int, default=500, help='number of kills, of all commands')
+  parser.add_argument('--accidents', type=int, default=0, help='number per kind and command')
   parser.add_argument('--seed', type=int, default=0, help='of the moments')
   parser.add_argument(
     '--commands', nargs='+', default=[''], help='beginnings of names, such as train_head'
@@ -41,11 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
   print(f'The folders are in {folder}, which is kept if a check fails.', flush=True)
   subjects.make_inputs(folder)
   total = sum(subject.share for subject in chosen.values())
-  print(campaign.HEADING)
-  for name, subject in chosen.items():
+  if parsed.kills:
+    print(campaign.HEADING)
+  for name, subject in chosen.items() if parsed.kills else ():
     kills = -(-parsed.kills * subject.share // total)
     draw = random.Random(f'{parsed.seed}/{name}')
     print(campaign.Campaign(subject, name, folder, draw).run(kills).row(name), flush=True)
+  if parsed.accidents:
+    draw = random.Random(parsed.seed)
+    series = {n: accidents.Series(s, n, folder, draw) for n, s in chosen.items()}
+    print(accidents.HEADING)
+    for row in accidents.run_all(series, parsed.accidents):
+      print(row, flush=True)
   shutil.rmtree(folder)
 
 

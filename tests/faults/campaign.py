@@ -94,30 +94,10 @@ class Campaign:
       return
     self._tally.kills += 1
     self._tally.before_changes += is_before_change
-    self._tally.with_rest += self._check_outputs()
-
-  def _check_outputs(self) -> bool:
-    """Checks that each output is the old one or the new one; returns whether there is a rest."""
-    written = set()
-    for name in self._subject.outputs:
-      path = self._killed / name
-      if not path.exists():
-        assert name not in self._subject.replaced, f'{path} is gone.'
-      elif not (name in self._subject.replaced and path.read_bytes() == b'old'):
-        for part in self._parts(self._whole / name):
-          states.check_same(part, self._killed / part.relative_to(self._whole))
-          written.add(part.relative_to(self._whole).as_posix())
-    kept = {*written, *self._subject.replaced}
-    return any(
-      not name.startswith(tuple(kept) or '/')
-      for name in states.list_files(self._killed)
-      if name != 'tmp'
-    )
-
-  @staticmethod
-  def _parts(path: pathlib.Path) -> list[pathlib.Path]:
-    """The files that belong to an output: to an index, those of its checkpoint."""
-    return sorted(path.parent.glob(f'{path.stem}.*')) if path.suffix == '.index' else [path]
+    written = states.check_outputs(self._subject, self._whole, self._killed)
+    kept = (*written, *self._subject.replaced)
+    rest = (name for name in states.list_files(self._killed) if name != 'tmp')
+    self._tally.with_rest += any(not kept or not name.startswith(kept) for name in rest)
 
   def _compare_end(self) -> None:
     try:

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 class Writer(subjects.Subject):
   """A command that writes one file, which the test decides how to."""
 
-  def start(self, inputs, folder, log):
+  def start(self, inputs, folder, log, prepare=None):
     log.write_text('')
     for function in self.flags(inputs, folder):
       function(folder / self.outputs[0])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
+from tests.faults.subjects import OLD, Subject
 from vgg_slim.compat import tf
 from vgg_slim.training import history
 
@@ -25,6 +26,31 @@ def check_same(expected: pathlib.Path, found: pathlib.Path) -> None:
   assert names == others, f'{sorted({*names} ^ {*others})} are in one of {expected}, {found} alone'
   for name in names:
     _check_same_file(expected / name, found / name)
+
+
+def check_outputs(subject: Subject, whole: pathlib.Path, folder: pathlib.Path) -> set[str]:
+  """Returns the files of the outputs that are there; raises AssertionError for a half-made one.
+
+  Args:
+    subject: the command.
+    whole: folder of what the command writes.
+    folder: folder in which each output is that of `whole`, or what `Subject.prepare` made of it.
+  """
+  written = set()
+  for name in subject.outputs:
+    path = folder / name
+    if not path.exists():
+      assert name not in subject.replaced, f'{path} is gone.'
+    elif not (name in subject.replaced and path.read_text(errors='replace') == OLD):
+      for part in _parts(whole / name):
+        check_same(part, folder / part.relative_to(whole))
+        written.add(part.relative_to(whole).as_posix())
+  return written
+
+
+def _parts(path: pathlib.Path) -> list[pathlib.Path]:
+  """The files that belong to an output: to an index, those of its checkpoint."""
+  return sorted(path.parent.glob(f'{path.stem}.*')) if path.suffix == '.index' else [path]
 
 
 def list_files(path: pathlib.Path) -> Iterator[str]:

@@ -30,6 +30,7 @@ PRELOADED = (
   'vgg_slim.weights.exporter',
   'vgg_slim.weights.importer',
 )
+OLD = 'old'  # content of files that are replaced
 _STEPS = 6
 
 
@@ -51,27 +52,51 @@ class Subject:
   replaced: tuple[str, ...] = ()
   share: int = 4
 
-  def start(self, inputs: pathlib.Path, folder: pathlib.Path, log: pathlib.Path) -> None:
-    """Runs the command in this process; the temporary folder is in `folder` as well."""
+  def start(
+    self,
+    inputs: pathlib.Path,
+    folder: pathlib.Path,
+    log: pathlib.Path,
+    prepare: Callable[[], None] = lambda: None,
+  ) -> None:
+    """Runs the command in this process; the temporary folder is in `folder` as well.
+
+    Args:
+      inputs: folder of the inputs.
+      folder: folder of the outputs.
+      log: file for what the command writes to stderr; results go to a file beside it.
+      prepare: called when all this is set up.
+    """
     module = importlib.import_module(f'vgg_slim.commands.{self.command}')
     os.environ['TMPDIR'] = str(folder / 'tmp')
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (1, 2):
-      os.dup2(descriptor, stream)
+    for stream, path in ((1, log.with_suffix('.out')), (2, log)):
+      os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), stream)
+    prepare()
     invocation.run(module.main, [self.command, *self.flags(inputs, folder)])
 
   def prepare(self, folder: pathlib.Path) -> None:
     """Makes the folder of the outputs, with the files that the command replaces."""
     (folder / 'tmp').mkdir(parents=True)
     for name in self.replaced:
-      (folder / name).write_text('old')
+      (folder / name).write_text(OLD)
 
 
 def _photos(inputs: pathlib.Path) -> list[str]:
   return [str(inputs / 'photos')]
 
 
+_TRAIN_FLAGS = (
+  *('--model=vgg_a@8', '--fc_units=8', '--initializer=glorot', '--batch_size=4'),
+  *(f'--max_steps={_STEPS}', '--save_every_steps=2', '--keep_best'),
+)
 SUBJECTS = {
+  'train': Subject(
+    'train',
+    lambda inputs, folder: [
+      *(*_TRAIN_FLAGS, f'--data_dir={inputs / "data"}', f'--train_dir={folder / "run"}'),
+    ],
+    (),  # a run that is not at its end has no output yet
+  ),
   'convert, one process': Subject(
     'convert_to_tfrecord',
     lambda inputs, folder: [
@@ -191,15 +216,8 @@ def make_inputs(folder: pathlib.Path) -> None:
       ],
       (),
     ),
-    Subject(
-      'train',
-      lambda inputs, out: [
-        *('--model=vgg_a@8', '--fc_units=8', '--initializer=glorot', '--batch_size=4'),
-        *(f'--data_dir={inputs / "data"}', f'--train_dir={out / "run"}', f'--max_steps={_STEPS}'),
-      ],
-      (),
-    ),
-    dataclasses.replace(SUBJECTS['extract_features']),
+    SUBJECTS['train'],
+    SUBJECTS['extract_features'],
     dataclasses.replace(
       SUBJECTS['export_weights, .npz'],
       flags=lambda inputs, out: [f'--checkpoint_path={inputs / "run"}', f'--output={out}/w.npz'],

@@ -268,8 +268,8 @@ def _prepare_tensorflow() -> None:
   if common_flags.is_verbose():
     return
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-  for name in ('tensorflow', 'matplotlib'):
-    logging.getLogger(name).setLevel(logging.ERROR)
+  logging.getLogger('matplotlib').setLevel(logging.ERROR)
+  logging.getLogger('tensorflow').setLevel(logging.CRITICAL)  # its errors are raised as well
   warnings.filterwarnings('ignore', module=r'(tensorflow|tf_keras|tf_slim)\b.*')
 
 

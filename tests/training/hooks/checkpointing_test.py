@@ -122,6 +122,17 @@ def test_a_full_disk_leaves_the_earlier_checkpoints(tmp_path, monkeypatch):
   assert not [path for path in tmp_path.iterdir() if 'temp' in path.name or 'tmp' in path.name]
 
 
+def test_tensorflow_s_message_of_a_full_disk_is_its_reason(tmp_path, monkeypatch):
+  def fail(*arguments, **options):
+    raise tf.errors.ResourceExhaustedError(
+      None, None, 'Graph execution error:\n\n/r/m.tempstate7; No space left\n\t [[{{node save}}]]'
+    )
+
+  monkeypatch.setattr(tf.train.Saver, 'save', fail)
+  with pytest.raises(TrainingError, match=r'ckpt-4 cannot be written: No space left\. No check'):
+    save(tmp_path, 4)
+
+
 @pytest.mark.parametrize(
   ('error', 'raised'),
   [

@@ -9,7 +9,7 @@ outside the folder is ever removed.
 import os
 import pathlib
 
-from vgg_slim import files
+from vgg_slim import files, op_errors
 from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
@@ -65,7 +65,9 @@ class Checkpointer:
       # Reading the variables is a collective operation, which fails when a worker is lost.
       if self._is_shared and isinstance(error, distribution.WORKER_LOSSES):
         raise
-      raise TrainingError(f'{prefix} cannot be written: {error}. {self._newest_text()}') from error
+      why = op_errors.reason(error) if op_errors.is_op_error(error) else str(error)
+      why = why.rpartition('; ')[2]  # after the name of a temporary file
+      raise TrainingError(f'{prefix} cannot be written: {why}. {self._newest_text()}') from error
     self._kept = [*(kept for kept in self._kept if kept != prefix), prefix]
     damaged, self._damaged = [other for other in self._damaged if other != prefix], []
     self._list_kept()
