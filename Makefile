@@ -54,8 +54,8 @@ kills: venv  ## kill training at random moments, compare its ends; KILLS=80 SEED
 	$(RUN) tests.kills --kills=$(or $(KILLS),80) --seed=$(SEED) $(ARGS)
 
 .PHONY: faults
-faults: venv  ## kill the other commands at random moments, check their outputs; KILLS=500 SEED=0
-	$(RUN) tests.faults --kills=$(or $(KILLS),500) --seed=$(SEED) $(ARGS)
+faults: venv  ## kill every command, fill its disk and more, check its outputs; KILLS=500 SEED=0
+	$(RUN) tests.faults --kills=$(or $(KILLS),500) --accidents=2 --seed=$(SEED) $(ARGS)
 
 .PHONY: gpu-check
 gpu-check: venv  ## proves or refutes on this machine's GPU that all of it works, in ten minutes

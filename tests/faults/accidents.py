@@ -7,6 +7,7 @@ each output is the old one or the new one.
 import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import random
@@ -81,6 +82,12 @@ def _set_folders(folder: str | None) -> None:
   tempfile.tempdir = None
 
 
+def _turn_clock_back() -> None:
+  """Has the clock go back by an hour whenever Python reads it."""
+  start, hours = time.time(), itertools.count()
+  time.time = lambda: start - 3600 * next(hours)
+
+
 _IS_ROOT = os.getuid() == 0
 ACCIDENTS = {
   'disk of 8 kB': Accident(around=functools.partial(_small_disk, 8), is_allowed=_IS_ROOT),
@@ -91,6 +98,7 @@ ACCIDENTS = {
   'standard output on a full disk': Accident(_fill_output),
   'HOME and TMPDIR unset': Accident(lambda: _set_folders(None)),
   'HOME and TMPDIR not writable': Accident(lambda: _set_folders('/proc/none')),
+  'clock that goes backwards': Accident(_turn_clock_back),
   'Ctrl-C': Accident(signals=(signal.SIGINT,)),
   'Ctrl-C twice': Accident(signals=(signal.SIGINT,) * 2),
   'SIGTERM': Accident(signals=(signal.SIGTERM,)),
