@@ -10,7 +10,7 @@ same files as after an uninterrupted command, with the same content, and the tem
 
 --accidents=N has other things happen to them: full disks, signals and the like, see `accidents`.
 
-`make kills` does this for tools/train, whose state is more than one output.
+`make kills` kills training alone, also inside saves, and compares its checkpoints.
 """
 
 import argparse

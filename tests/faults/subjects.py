@@ -1,6 +1,7 @@
 """The commands that are killed, with their flags, what they write, and what they read."""
 
 import dataclasses
+import functools
 import importlib
 import os
 import pathlib
@@ -229,7 +230,7 @@ def make_inputs(folder: pathlib.Path) -> None:
   ]
   for subject in made:
     (folder / 'tmp').mkdir(exist_ok=True)
-    code = lives.await_end(lives.fork(lambda s=subject: s.start(folder, folder, log)))
+    code = lives.await_end(lives.fork(functools.partial(subject.start, folder, folder, log)))
     assert code == 0, f'{subject.command}: {log.read_text()[-3000:]}'
 
 
