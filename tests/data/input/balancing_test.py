@@ -53,8 +53,8 @@ def test_the_order_depends_on_the_seed():
   assert list(rows(27)) != list(rows(27, seed=1))
 
 
-def copies(epoch, seed=0, labels=LABELS, counts=COUNTS):
-  """Rows of one epoch of a split that is read from shards."""
+def copies(num_epochs, labels=LABELS, counts=COUNTS):
+  """Rows of the first epochs of a split that is read from shards, int [epochs, N]."""
   made = [
     example_proto.encode_example(
       encoded=b'%d' % row,
@@ -69,45 +69,41 @@ def copies(epoch, seed=0, labels=LABELS, counts=COUNTS):
   ]
 
   def build():
-    number = tf.constant(epoch, tf.int64)
     read = tf.data.Dataset.from_tensor_slices(made)
-    return balancing.balanced_copies(read, counts, seed, number)
+    return tf.data.Dataset.range(num_epochs).flat_map(
+      lambda epoch: balancing.balanced_copies(read, counts, 0, epoch)
+    )
 
-  return np.array(
-    [
-      int(example_proto.decode_example(record)[example_proto.ENCODED][0])
-      for record in elements(build, len(labels))
-    ]
-  )
+  drawn = elements(build, num_epochs * len(labels))
+  encoded = [example_proto.decode_example(one)[example_proto.ENCODED][0] for one in drawn]
+  return np.array(encoded, int).reshape(num_epochs, -1)
 
 
 def test_an_epoch_that_is_read_has_as_many_images_of_every_class():
   """13 images of 3 classes: 4 of each, and one more, which each class has in turn."""
-  numbers = [np.bincount(LABELS[copies(epoch)], minlength=4) for epoch in range(3)]
+  numbers = [np.bincount(LABELS[drawn], minlength=4) for drawn in copies(3)]
   assert all(sorted(number) == [0, 4, 4, 5] for number in numbers)
   assert list(sum(numbers)) == [13, 0, 13, 13]
 
 
 def test_all_images_of_a_class_come_equally_often_when_read():
-  drawn = np.concatenate([copies(epoch) for epoch in range(27)])
-  times = np.bincount(drawn, minlength=NUM_ROWS)
+  drawn = copies(27)
+  times = np.bincount(drawn.ravel(), minlength=NUM_ROWS)
   # 117 draws of nine images, 13 of each on average; with random offsets not exactly.
   assert (np.abs(times[LABELS == 0] - 13) <= 7).all()
   assert (np.abs(times[LABELS == 2] - 39) <= 4).all()
   assert times[LABELS == 3] == 117
-  first, second = (set(copies(epoch)) for epoch in (0, 1))
-  assert first != second
+  assert set(drawn[0]) != set(drawn[1])
 
 
 def test_no_image_comes_twice_while_another_of_its_class_is_left_out():
-  for epoch in range(5):
-    times = np.bincount(copies(epoch), minlength=NUM_ROWS)
-    for label in (0, 2, 3):
-      own = times[label == LABELS]
+  for drawn in copies(5):
+    times = np.bincount(drawn, minlength=NUM_ROWS)
+    for own in (times[LABELS == 0], times[LABELS == 2]):
       assert own.max() - own.min() <= 1
 
 
 def test_classes_of_equal_size_stay_as_they_are():
   """Where all classes are equally large, every image comes once."""
   even = np.array([0, 1, 1, 0, 0, 1])
-  assert sorted(copies(3, labels=even, counts=[3, 3])) == list(range(6))
+  assert sorted(copies(1, even, [3, 3])[0]) == list(range(6))
