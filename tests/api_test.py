@@ -31,7 +31,10 @@ SIGNATURES = {
     *['dropout_keep_prob', 'initializer', 'head'],
   ],
   'load': ['path', 'mode'],
-  'train': ['config', 'train_dir', 'overwrite', 'validation_batch_size', 'cluster', 'quiet'],
+  'train': [
+    *['config', 'train_dir', 'overwrite', 'validation_batch_size', 'cluster', 'quiet'],
+    'reporter',
+  ],
 }
 
 
