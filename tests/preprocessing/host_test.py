@@ -339,3 +339,9 @@ def test_the_network_input_against_values_worked_out_by_hand():
   assert fed.shape == (1, 1, 3)
   # Of two possible central positions the crop takes the second, as in the graph.
   np.testing.assert_allclose(fed[0, 0], (prepared[1, 1] - [10, 20, 30]) / 2)
+
+
+@pytest.mark.parametrize('shape', [(0, 8), (8, 0), (0, 0, 3)])
+def test_an_array_without_pixels_is_refused(shape):
+  with pytest.raises(DataError, match='has no pixels'):
+    host.store_pixels(np.zeros(shape, np.uint8))

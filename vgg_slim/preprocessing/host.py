@@ -64,7 +64,13 @@ class StoredImage(NamedTuple):
 
 
 def store_pixels(pixels: np.ndarray) -> StoredImage:
-  """Encodes uint8 [H, W] or [H, W, 3] as a stored PNG image."""
+  """Encodes uint8 [H, W] or [H, W, 3] as a stored PNG image.
+
+  Raises:
+    DataError: the image has no pixels.
+  """
+  if not pixels.size:
+    raise DataError(f'an image of shape {list(pixels.shape)} has no pixels')
   height, width = pixels.shape[:2]
   encoded = png_files.encode(pixels)
   return StoredImage(encoded, 'png', height, width, (), 'pixels', pixels)
