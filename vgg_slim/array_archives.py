@@ -15,11 +15,15 @@ import numpy as np
 
 from vgg_slim.errors import VggSlimError, reason
 
-# What NumPy and zipfile raise for damaged archives; TokenError and SyntaxError are of headers.
+# What zipfile raises for the index of a damaged archive.
+ZIP_ERRORS = (
+  *(zipfile.BadZipFile, struct.error, OSError, ValueError),
+  *(IndexError, NotImplementedError),
+)
+# What NumPy and zipfile raise for damaged arrays; TokenError and SyntaxError are of headers.
 _MISTAKES = (
-  *(ValueError, EOFError, KeyError, TypeError, NotImplementedError, SyntaxError),
-  *(OverflowError, RuntimeError, OSError, tokenize.TokenError),
-  *(struct.error, zlib.error, zipfile.BadZipFile),
+  *(EOFError, KeyError, TypeError, SyntaxError, OverflowError, RuntimeError),
+  *(tokenize.TokenError, zlib.error, *ZIP_ERRORS),
 )
 
 

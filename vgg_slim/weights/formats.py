@@ -5,8 +5,9 @@ import os
 import pathlib
 import zipfile
 
+from vgg_slim import array_archives
 from vgg_slim.checkpoints import prefixes, search
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, reason
 from vgg_slim.weights import (
   child_reader,
   keras_h5,
@@ -104,9 +105,10 @@ def _find_in_zip(path: str) -> str | None:
   try:
     with zipfile.ZipFile(path) as archive:
       members = archive.namelist()
-  except (zipfile.BadZipFile, OSError) as error:
+  except array_archives.ZIP_ERRORS as error:
     raise CheckpointError(
-      f'{path} starts as a zip archive (.keras, .pth or .npz) but is truncated or damaged: {error}.'
+      f'{path} starts as a zip archive (.keras, .pth or .npz) but is truncated or damaged: '
+      f'{reason(error)}.'
     ) from error
   if 'model.weights.h5' in members:
     return 'keras'

@@ -5,6 +5,7 @@ import os
 import pathlib
 import pickle
 import re
+import struct
 import tarfile
 import zipfile
 
@@ -266,4 +267,27 @@ def test_a_member_of_a_size_that_cannot_be_is_refused(tmp_path, size):
   content[:512] = member.tobuf(tarfile.GNU_FORMAT)
   path.write_bytes(content)
   with pytest.raises(DataError, match=r'x\.tar is '):
+    image_archive.open_archive(path)
+
+
+def damaged_zip(path, record, position, value):
+  """Writes an archive with other bytes at `position` of the first `record` of its index."""
+  data = bytearray(write_zip(path, PETS, zipfile.ZIP_STORED).read_bytes())
+  start = data.index(record) + position
+  data[start : start + len(value)] = value
+  path.write_bytes(data)
+  return path
+
+
+@pytest.mark.parametrize(
+  ('position', 'value', 'reason'),
+  [
+    (6, b'\xff\x00', 'zip file version 25.5'),  # that is needed to extract the member
+    (20, struct.pack('<LL', 2**31, 2**31), "'PetImages/Cat/0.jpg' is larger than the archive"),
+    (46, b'\x00', 'string index out of range'),  # an empty name
+  ],
+)
+def test_a_damaged_index_of_a_zip_archive(tmp_path, position, value, reason):
+  path = damaged_zip(tmp_path / 'x.zip', b'PK\1\2', position, value)
+  with pytest.raises(DataError, match=rf'x\.zip( is damaged)?: ({reason})'):
     image_archive.open_archive(path)

@@ -84,3 +84,9 @@ def test_a_single_array(tmp_path):
 def test_class_names_that_are_no_texts_are_refused(tmp_path, names):
   with pytest.raises(DataError, match=r'x\.npz, class_names: '):
     open_arrays(tmp_path, images=RGB, labels=LABELS, class_names=names)
+
+
+@pytest.mark.parametrize('shape', [(), (0,)])
+def test_images_or_labels_that_are_no_lists_are_one_message(tmp_path, shape):
+  with pytest.raises(DataError, match=r'images must be .*; labels must be .* got int64 \[\]'):
+    open_arrays(tmp_path, images=np.zeros(shape), labels=np.int64(3))

@@ -13,11 +13,11 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
-from vgg_slim import files
+from vgg_slim import array_archives, files
 from vgg_slim.data.sources import class_layout, image_files, inflation
 from vgg_slim.data.sources.image_files import HEAD_BYTES
 from vgg_slim.data.sources.labeled_images import LabeledImage, Source, fingerprint_files
-from vgg_slim.errors import DataError
+from vgg_slim.errors import DataError, reason
 from vgg_slim.preprocessing import image_formats
 
 _BLOCK_BYTES = 2**20
@@ -187,6 +187,7 @@ def _zip_members(path: pathlib.Path) -> Iterator[Entry]:
   Raises:
     DataError: the archive is damaged, encrypted or compressed in another way than by deflate.
   """
+  size = path.stat().st_size
   try:
     with zipfile.ZipFile(path) as archive, path.open('rb') as stream:
       for info in archive.infolist():
@@ -203,10 +204,14 @@ def _zip_members(path: pathlib.Path) -> Iterator[Entry]:
         if signature != b'PK\3\4':
           raise DataError(f'{path} is damaged: {info.filename!r} is not where its index says.')
         offset = info.header_offset + _ZIP_HEADER.size + name_size + extra_size
+        if info.compress_size > size - offset:
+          raise DataError(f'{path} is damaged: {info.filename!r} is larger than the archive.')
         is_deflated = info.compress_type == zipfile.ZIP_DEFLATED
         yield _name_of(info), Member(offset, info.compress_size, is_deflated, info.CRC)
-  except (zipfile.BadZipFile, struct.error, UnicodeDecodeError) as error:
-    raise DataError(f'{path} is damaged: {error}.') from error
+  except DataError:
+    raise
+  except array_archives.ZIP_ERRORS as error:
+    raise DataError(f'{path} is damaged: {reason(error)}.') from error
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:

@@ -85,7 +85,7 @@ def _problems(
       f'{labels_name} must be non-negative integers [N] or [N, 1], '
       f'got {labels.dtype} {list(labels.shape)}'
     )
-  if len(images) != len(labels):
+  if images.ndim and labels.ndim and len(images) != len(labels):
     problems.append(
       f'{images_name} has {counted(len(images), "image")}, '
       f'{labels_name} {counted(len(labels), "label")}'
