@@ -20,6 +20,7 @@ def test_an_object_is_read_with_its_types(tmp_path):
     ('{"a": 9223372036854775808}', 'the integer 9223372036854775808... does not fit into 64 bits'),
     ('{"a": -' + '9' * 5000 + '}', 'the integer -9999999999999999999... does not fit into 64 bits'),
     ('{"a": 1e400}', 'the number 1e400 is not finite'),
+    ('{"b": {"a": 1, "c": 2, "a": 5}}', "'a' occurs more than once"),
     ('{"a": NaN}', 'NaN is not a number of JSON'),
   ],
 )

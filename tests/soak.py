@@ -13,6 +13,7 @@ import csv
 import dataclasses
 import io
 import itertools
+import math
 import os
 import pathlib
 import sys
@@ -279,9 +280,16 @@ def soak(folder: pathlib.Path, scale: float, parts: Sequence[Part] = PARTS) -> l
   return results
 
 
+def _positive(text: str) -> float:
+  value = float(text)
+  if not 0 < value < math.inf:
+    raise ValueError
+  return value
+
+
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
   parser = argparse.ArgumentParser(description='Measures what grows in long runs.')
-  parser.add_argument('--scale', type=float, default=1, help='of the number of units')
+  parser.add_argument('--scale', type=_positive, default=1, help='of the number of units')
   parser.add_argument('--csv', help='file for all samples')
   return parser.parse_args(arguments)
 

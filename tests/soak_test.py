@@ -83,3 +83,10 @@ def test_a_short_soak_of_everything_adds_no_descriptors_and_no_operations(tmp_pa
     '| 60 predictions',
     '| 10 networks built and closed',
   ]
+
+
+@pytest.mark.parametrize('scale', ['0', '-1', 'nan', 'inf', 'x'])
+def test_a_scale_that_is_no_length_is_refused(scale, capsys):
+  with pytest.raises(SystemExit, match='2'):
+    soak.parse_arguments([f'--scale={scale}'])
+  assert 'argument --scale: invalid' in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+from collections import Counter
 from typing import Any, NoReturn
 
 MAX_BYTES = 64 << 20  # the manifest of a million shards; honest files have some kilobytes
@@ -26,12 +27,16 @@ def parse(text: str) -> dict[str, Any]:
   """Returns the members of the object that `text` describes.
 
   Raises:
-    ValueError: the text is not JSON, is nested too deeply, is not an object, or has a number that
-      is not finite or does not fit into 64 bits; the message has one line.
+    ValueError: the text is not JSON, is nested too deeply, is not an object, has a name twice, or
+      has a number that is not finite or does not fit into 64 bits; the message has one line.
   """
   try:
     values = json.loads(
-      text, parse_int=_integer, parse_float=_float, parse_constant=_refuse_constant
+      text,
+      parse_int=_integer,
+      parse_float=_float,
+      parse_constant=_refuse_constant,
+      object_pairs_hook=_members,
     )
   except json.JSONDecodeError as error:
     raise ValueError(f'not JSON: {error}') from error
@@ -40,6 +45,14 @@ def parse(text: str) -> dict[str, Any]:
   if not isinstance(values, dict):
     raise ValueError(f'the top level must be an object, got {type(values).__name__}')
   return values
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+  members = dict(pairs)
+  if len(members) < len(pairs):
+    names = Counter(name for name, _ in pairs)
+    raise ValueError(f'{names.most_common(1)[0][0]!r:.50} occurs more than once')
+  return members
 
 
 def _integer(digits: str) -> int:

@@ -39,6 +39,14 @@ def test_the_warmup_follows_the_length_that_is_given():
   assert chosen.warmup_epochs(epochs=5.0, max_steps=200) == 2.0  # 20 of 200 steps
 
 
+@pytest.mark.parametrize('batch_size', [1, 8, 32, 256])
+def test_the_warmup_of_imagenet_has_a_hundred_steps(batch_size):
+  images = 1_281_167
+  chosen = Situation('momentum', num_examples=images, batch_size=batch_size)
+  steps = chosen.warmup_epochs(epochs=14.0, max_steps=None) * images / batch_size
+  assert round(steps) == 100
+
+
 def test_settings_of_another_schedule_choose_it():
   assert recommended.schedule([]) == 'cosine'
   assert recommended.schedule(['staircase']) == 'exponential'

@@ -63,6 +63,7 @@ def test_every_mismatch_is_listed(tmp_path):
   [
     ('1,2', '2 numbers for 3 classes, cat, dog, tabby, old'),
     ('1,-2,nan', "must be 'balanced', numbers"),
+    ('1,' * 200 + 'nan', "must be 'balanced', numbers"),  # longer than the name of a file
     ('1,-2,3', 'at least 0; negative for dog'),
     ('0,0,0', 'add up to 0'),
     ('ballanced', "must be 'balanced', numbers separated by commas, or an existing"),

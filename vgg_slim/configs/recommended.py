@@ -87,7 +87,8 @@ class Situation:
       return 0.0
     per_epoch = self.num_examples / self.batch_size
     total = max_steps or (epochs or self.epochs()) * per_epoch
-    return round(min(WARMUP_STEPS, total * _WARMUP_SHARE) / per_epoch, 3)
+    # To four digits, which is to the step: an epoch of ImageNet has 40,000 of them.
+    return float(f'{min(WARMUP_STEPS, total * _WARMUP_SHARE) / per_epoch:.4g}')
 
   def validate_every_epochs(self) -> int:
     """The number of epochs between two validations of a run of the recommended length."""

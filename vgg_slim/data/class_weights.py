@@ -6,6 +6,7 @@ each other, and neither the size of the gradients nor their relation to the weig
 
 import csv
 import math
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -50,7 +51,7 @@ def parse(text: str, class_names: Sequence[str], counts: Sequence[int]) -> tuple
     where = f'--class_weights={text}'
   else:
     path = pathlib.Path(text)
-    if not path.is_file():
+    if not os.path.isfile(path):  # also False for a list of numbers that is too long for a name
       raise ConfigError(
         f"--class_weights={text}: must be '{BALANCED}', numbers separated by commas, or an "
         'existing CSV or JSON file of class names and weights.'

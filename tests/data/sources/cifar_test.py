@@ -1,4 +1,5 @@
 import collections
+import gzip
 import io
 import os
 import pickle
@@ -272,4 +273,16 @@ def test_an_archive_that_decompresses_without_end_is_refused(tmp_path, monkeypat
     member.size = 10**6
     archive.addfile(member, io.BytesIO(bytes(10**6)))
   with pytest.raises(DataError, match=r'test_batch\.bin: .* out of all proportion'):
+    cifar.read_cifar('cifar10', path)
+
+
+@pytest.mark.parametrize('size', [2**63, 2**66])
+def test_an_archive_with_a_member_of_a_size_that_cannot_be_is_refused(tmp_path, size):
+  path = write_archive(tmp_path / 'cifar-10-binary.tar.gz', 'x', BINARY)
+  content = bytearray(gzip.decompress(path.read_bytes()))
+  member = tarfile.TarInfo(f'x/{next(iter(BINARY))}')
+  member.size = size
+  content[:512] = member.tobuf(tarfile.GNU_FORMAT)
+  path.write_bytes(gzip.compress(content))
+  with pytest.raises(DataError, match=r'cifar-10-binary\.tar\.gz cannot be read'):
     cifar.read_cifar('cifar10', path)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vgg_slim.data.sources import inflation
-from vgg_slim.errors import DataError
+from vgg_slim.errors import DataError, reason
 from vgg_slim.wording import counted
 
 _SIDE = 32
@@ -176,8 +176,8 @@ def _read_archive(path: pathlib.Path, versions: Sequence[_Version]) -> dict[str,
           contents[name] = inflation.read(stream, path.stat().st_size) if stream else b''
   except DataError as error:
     raise DataError(f'{path}, {name}: {error}') from error
-  except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-    raise DataError(f'{path} cannot be read: {error}') from error
+  except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+    raise DataError(f'{path} cannot be read: {reason(error)}') from error
   return contents
 
 
