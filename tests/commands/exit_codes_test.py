@@ -147,7 +147,7 @@ MISTAKES = {
     '--what=samples --data_dir=data --count=0': 'count',
     '--what=samples --data_dir=data --model=vgg17': "Unknown model 'vgg17'",
     '--what=samples --data_dir=data --train_scale_min=20': 'train_scale_min=20 is smaller',
-    '--what=samples --data_dir=data --adam_beta1=7': '--adam_beta1 (of tools/train): the same name',
+    '--what=samples --data_dir=data --adam_beta1=7': '--adam_beta1 is a flag of tools/train',
     '--what=samples --train_dir=run --mixup=1': '--mixup: no effect with --train_dir=run',
     '--what=history --train_dir=run --cutout=1 --count=4': '--count, --cutout: no effect',
     '--what=history --train_dir=run --output=x.txt': 'must end in .png',

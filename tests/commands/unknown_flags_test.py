@@ -1,13 +1,13 @@
+import importlib
 import re
-import subprocess
-import sys
 
 import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from tests.testing import run_tool
-from vgg_slim.commands import train, unknown_flags
+from tests.testing import own_flags, run_tool
+from vgg_slim.commands import foreign_flags, installation, train, unknown_flags
+from vgg_slim.commands.flags import common_flags
 
 
 def error_of(capsys, *arguments):
@@ -51,15 +51,62 @@ def test_all_unknown_flags_are_in_one_message(capsys):
   assert re.findall(r'(--\w+):', error) == ['--lr', '--master', '--xyz']
 
 
-def test_flags_of_training_are_named_as_such():
-  command = [sys.executable, '-m', 'vgg_slim.commands.evaluate']
-  command += ['--ignore_missing_vars', '--label_smoothing=0', '--eval_dir=x']
-  run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-  assert run.returncode == 2
-  error = run.stderr
-  assert '--ignore_missing_vars (of tools/train): the same name.' in error
-  assert '--label_smoothing (of tools/train): the same name; validation' in error
-  assert '--eval_dir: write --output of tools/evaluate.' in error
+@pytest.fixture(scope='module')
+def flags_by_command():
+  known = {}
+  for name in installation.commands():
+    with own_flags():
+      module = importlib.import_module(f'vgg_slim.commands.{name}')
+      known[name] = [flag.name for flag in common_flags.flags_of(module)]
+  return known
+
+
+def explain(flags_by_command, command, name):
+  error = flags.UnrecognizedFlagError(name)
+  return unknown_flags.explain([command], error, flags_by_command[command], command)
+
+
+@pytest.mark.parametrize(
+  ('command', 'flag', 'answer'),
+  [
+    ('export_model', 'train_dir', '--train_dir: write --checkpoint_path.'),
+    ('export_model', 'image_size', '--image_size: write --input_shape.'),
+    ('export_model', 'output_dir', '--output_dir: write --output.'),
+    ('describe', 'train_dir', '--train_dir is a flag of tools/train.'),
+    ('import_weights', 'train_dir', '--train_dir is a flag of tools/train.'),
+    ('import_weights', 'checkpoint_path', '--checkpoint_path: write --from.'),
+    ('convert_to_tfrecord', 'image_size', '--image_size: write --resize_smaller_side.'),
+    ('convert_to_tfrecord', 'data_name', '--data_name: write --dataset.'),
+    ('evaluate', 'ignore_missing_vars', '--ignore_missing_vars is a flag of tools/train.'),
+    ('evaluate', 'eval_dir', '--eval_dir: write --output.'),
+    ('evaluate', 'lr', '--lr: that is --learning_rate of tools/train.'),
+    ('evaluate', 'resume', '--resume: the same command again: a run resumes from the newest '),
+    ('predict', 'pretrained', '--pretrained: write --weights=imagenet.'),
+    ('train_head', 'max_number_of_steps', '--max_number_of_steps: write --epochs.'),
+    ('describe', 'optimizer', '--optimizer is a flag of tools/train.'),
+    ('describe', 'train_split', '--train_split: that is --split of tools/evaluate.'),
+    ('describe', 'graph_file', 'the graph is in --train_dir of tools/train, for TensorBoard.'),
+    ('benchmark', 'forward_only', '--forward_only: write --what=forward.'),
+    ('evaluate', 'eval', '--eval: training validates after every epoch; write --train_dir=FOLDER.'),
+  ],
+)
+def test_answers_of_other_commands(flags_by_command, command, flag, answer):
+  assert answer in explain(flags_by_command, command, flag)
+
+
+def test_no_command_is_told_to_write_a_flag_that_it_lacks(flags_by_command):
+  """Every flag that an answer names is one of the command, or its own command is named as well."""
+  for command, known in flags_by_command.items():
+    for name in set(foreign_flags.BY_NAME) - set(known):
+      said = explain(flags_by_command, command, name)
+      said = said.removeprefix('1 unknown flag. ').removeprefix(f'--{name}')
+      said = said.replace(' is a flag of', f'--{name} of')
+      for flags_said, other in re.findall(r'(--\w+(?:(?:,| and) --\w+)*) of tools/(\w+)', said):
+        lacking = set(re.findall(r'--(\w+)', flags_said)) - set(flags_by_command[other])
+        assert other != command and not lacking, (command, name, said)
+      own = re.sub(r'--\w+(?:(?:,| and) --\w+)* of tools/\w+|tools/\w+(?: --\w+=\w+)+', '', said)
+      for flag in re.findall(r'--(\w+)', own):
+        assert {flag, flag.removeprefix('no')} & set(known), (command, name, said)
 
 
 def test_an_invalid_value_is_reported_first(capsys):
@@ -70,5 +117,7 @@ def test_an_invalid_value_is_reported_first(capsys):
 @flagsaver.flagsaver
 def test_an_invalid_value_leaves_the_first_unknown_flag():
   error = flags.UnrecognizedFlagError('lr')
-  got = unknown_flags.explain(['train', '--lr=1', '--batch_size=x', '--wd=3'], error, ['wide'])
-  assert got == '1 unknown flag. --lr (of tools/train): write --learning_rate.'
+  got = unknown_flags.explain(
+    ['plot', '--lr=1', '--batch_size=x', '--wd=3'], error, ['wide'], 'plot'
+  )
+  assert got == '1 unknown flag. --lr: that is --learning_rate of tools/train.'

@@ -38,7 +38,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     ),
     _row(
       'dataset_name dataset_dir',
-      '`--data_dir`; its manifest has names, classes and counts. Data sets are converted by '
+      '`--data_dir`, whose manifest has names, classes and counts; data sets are converted by '
       '`tools/convert_to_tfrecord --dataset=NAME --output_dir=FOLDER`',
     ),
     _row('dataset_split_name', 'training uses the split `train`; `--split` of `tools/evaluate`'),
@@ -49,7 +49,8 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _none('use_grayscale', 'gray images become R = G = B'),
     _row(
       'train_image_size eval_image_size',
-      '`--image_size`; evaluation takes it from the run, and `--test_scales` sets Q',
+      '`--image_size`; evaluation takes it from the run, and `--test_scales` of `tools/evaluate` '
+      'sets Q',
     ),
     _none('labels_offset', 'labels count from 0, and a checkpoint records its classes'),
     _row('eval_dir', '`--output` of `tools/evaluate`'),

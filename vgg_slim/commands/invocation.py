@@ -118,7 +118,7 @@ def _run(name: str, main: Callable[..., None], argv: list[str], takes_command: b
     positional = flags.FLAGS(argv)[1:]
   except flags.UnrecognizedFlagError as error:
     known = [flag.name for flag in common_flags.flags_of(module)]
-    message = unknown_flags.explain(argv, error, known)
+    message = unknown_flags.explain(argv, error, known, name)
     _fail(name, f'{installation.localize(message)} See --help.', 2)
   except (flags.Error, UnicodeDecodeError) as error:
     _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
