@@ -35,7 +35,7 @@ compares with the installed packages. `make sbom` writes the versions of all ins
 CycloneDX bill of materials.
 """
 _GROUPS = (
-  ('Needed to run', 'Installed by `pip install vgg_slim`.'),
+  ('Needed to run', 'Installed by `pip install .`.'),
   (
     'Needed for development',
     'Tests, checks and pages; on some systems or versions of Python only.',

@@ -1,4 +1,5 @@
 import pathlib
+import sys
 import sysconfig
 
 import pytest
@@ -31,6 +32,19 @@ def test_an_installed_package_names_the_commands_that_pip_made(installed):
   assert installation.localize('Run tools/train_head, then tools/predict.') == (
     'Run vgg-slim-train-head, then vgg-slim-predict.'
   )
+
+
+def test_pip_is_that_of_the_interpreter(monkeypatch, tmp_path):
+  text = 'onnx is not installed: pip install onnx'
+  monkeypatch.setattr(sys, 'executable', '/opt/my env/bin/python')
+  assert installation.localize(text) == (
+    "onnx is not installed: '/opt/my env/bin/python' -m pip install onnx"
+  )
+  monkeypatch.setattr(sys, 'executable', str(tmp_path / '.venv/bin/python'))
+  monkeypatch.chdir(tmp_path)
+  assert installation.localize(text).endswith(': .venv/bin/python -m pip install onnx')
+  elsewhere = 'in an environment of its own: python -m pip install apache-beam'
+  assert installation.localize(elsewhere) == elsewhere
 
 
 @pytest.mark.parametrize(

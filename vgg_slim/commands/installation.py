@@ -1,18 +1,22 @@
 """The commands, what they are called here, and the recipes: in a checkout, or installed by pip.
 
 In a checkout a command is called `tools/train`, elsewhere `vgg-slim-train`. Docstrings and messages
-are written for a checkout; `localize` adapts what is shown to users. No TensorFlow.
+are written for a checkout; `localize` adapts what is shown to users. It also makes `pip install` a
+command that can be copied: of the interpreter that runs. No TensorFlow.
 """
 
 import ast
 import pathlib
 import re
+import shlex
+import sys
 import sysconfig
 
 _COMMANDS = pathlib.Path(__file__).parent
 _ROOT = _COMMANDS.parents[1]  # folder of a checkout, or site-packages
 # Not part of a longer path, such as /home/me/tools/train.
 _CALL = re.compile(r'(?<![\w/.-])tools/([a-z_]+)\b(?![/-]|[.]\w)')
+_PIP = re.compile(r'(?<![\w/.-])(?<!-m )pip install (?=[^ ])')
 
 
 def commands(folder: pathlib.Path = _COMMANDS) -> dict[str, str]:
@@ -40,7 +44,8 @@ def call(name: str) -> str:
 
 
 def localize(text: str) -> str:
-  """Returns `text` with every `tools/NAME` of a command replaced by what it is called here."""
+  """Returns `text` with every `tools/NAME` of a command, and `pip`, as they are called here."""
+  text = _PIP.sub(lambda _: f'{_interpreter()} -m pip install ', text)
   return _CALL.sub(lambda match: call(match[1]) if _is_command(match[1]) else match[0], text)
 
 
@@ -57,6 +62,13 @@ def recipes_folder() -> pathlib.Path:
 def recipes() -> dict[str, pathlib.Path]:
   """Returns the files of the recipes by name."""
   return {path.stem: path for path in sorted(recipes_folder().glob('*.flags'))}
+
+
+def _interpreter() -> str:
+  """The interpreter as it is typed in the current folder."""
+  path = pathlib.Path(sys.executable)
+  folder = pathlib.Path.cwd()
+  return shlex.quote(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
 
 
 def _is_installed() -> bool:

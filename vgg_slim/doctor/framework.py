@@ -9,6 +9,7 @@ import numpy as np
 from vgg_slim import sessions
 from vgg_slim.compat import slim, tf
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding
+from vgg_slim.doctor.machine import PINNED
 
 _DRIVER = 'proc/driver/nvidia/version'
 
@@ -69,5 +70,6 @@ def examine_gpus(
     WARN,
     'GPU',
     text,
-    "Run pip install 'vgg_slim[gpu]'; if that does not help, compare the versions.",
+    'If the versions agree, install CUDA: '
+    f"pip install 'tensorflow[and-cuda]=={PINNED['tensorflow']}'",
   )

@@ -47,7 +47,7 @@ def examine_packages(version_of: Callable[[str], str] = metadata.version) -> Fin
       versions[name] = None
   text = ', '.join(f'{name} {version or "missing"}' for name, version in versions.items())
   if None in versions.values():
-    return Finding(FAIL, 'packages', text, "Run 'make venv' or 'pip install vgg_slim'.")
+    return Finding(FAIL, 'packages', text, 'In the folder of vgg_slim: make venv, or pip install .')
   if versions != PINNED:
     wanted = ', '.join(f'{name}=={version}' for name, version in PINNED.items())
     return Finding(WARN, 'packages', text, f'Install {wanted}.')

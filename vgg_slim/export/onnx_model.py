@@ -25,7 +25,7 @@ def check_installed() -> None:
       missing.append(name)
   if missing:
     raise ConfigError(
-      f"--format=onnx needs {', '.join(missing)}, not installed; install 'vgg_slim[onnx]'."
+      f'--format=onnx needs {", ".join(missing)}, not installed: pip install {" ".join(missing)}'
     )
 
 

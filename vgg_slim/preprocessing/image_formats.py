@@ -134,7 +134,7 @@ def _explain(data: bytes) -> str:
   if data[4:8] == b'ftyp' and data[8:12] in _HEIF_BRANDS:
     if _register_heif():
       return f'damaged HEIC image: copy it again, or {_AS_PNG}'
-    return f'HEIC image, which the package pillow-heif reads: install it, or {_AS_PNG}'
+    return f'HEIC image, which pillow-heif reads: {_AS_PNG}, or: pip install pillow-heif'
   text = data[:_TEXT_HEAD].lower()
   if b'<svg' in text:
     return _DRAWING

@@ -59,7 +59,7 @@ def load(path: str) -> Any:
     from google.protobuf.message import DecodeError
   except ImportError as error:
     raise CheckpointError(
-      f"{path} needs the package onnx (the extra 'vgg_slim[onnx]'), which is not installed."
+      f'{path} needs the package onnx, which is not installed: pip install onnx'
     ) from error
   try:
     model = onnx.load(path)

@@ -45,8 +45,8 @@ def state_dict(path: str) -> dict[str, Any]:
     import torch
   except ImportError as error:
     raise CheckpointError(
-      f'{path} is a torch file, and torch is not installed; expected torch (the extra '
-      "'vgg_slim[torch]') or the same weights as .safetensors."
+      f'{path} is a torch file, and torch is not installed; expected the same weights as '
+      '.safetensors, or torch: pip install torch'
     ) from error
   try:
     with torch.serialization.safe_globals(_plain_objects()):
@@ -113,7 +113,7 @@ def read_safetensors(path: str) -> ForeignWeights:
     import safetensors.numpy
   except ImportError as error:
     raise CheckpointError(
-      f"{path} needs the package safetensors (the extra 'vgg_slim[torch]'), which is not installed."
+      f'{path} needs the package safetensors, which is not installed: pip install safetensors'
     ) from error
   try:
     arrays = safetensors.numpy.load_file(path)
@@ -134,8 +134,7 @@ def check_can_write(path: str) -> None:
     is_installed = False
   if not is_installed:
     raise ConfigError(
-      f"--output={path} needs the package {package} (the extra 'vgg_slim[torch]'), which is not "
-      'installed.'
+      f'--output={path} needs the package {package}, which is not installed: pip install {package}'
     )
 
 

@@ -40,8 +40,8 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], runner: Ru
     from apache_beam.options import pipeline_options
   except ImportError as error:
     raise ConfigError(
-      f'runner={runner.name} needs Apache Beam, which is not installed. Install it in a separate '
-      "environment: pip install 'vgg_slim[beam]'."
+      f'runner={runner.name} needs Apache Beam, which is not installed. In an '
+      'environment of its own, see docs/distributed.md: python -m pip install apache-beam'
     ) from error
 
   def call(pickled: bytes) -> None:

@@ -27,7 +27,9 @@ _DECODED_SIDE = 64  # pixels; JPEG files are decoded at a scale that leaves at l
 def check_installed() -> None:
   """Raises ConfigError unless ImageHash is installed."""
   if importlib.util.find_spec('imagehash') is None:
-    raise ConfigError("near_duplicates needs the package ImageHash: pip install 'ImageHash>=4.3'.")
+    raise ConfigError(
+      'near_duplicates needs the package ImageHash, which is not installed: pip install ImageHash'
+    )
 
 
 def find_groups(
