@@ -33,8 +33,10 @@ venv:  ## creates .venv with the exact versions in requirements_lock.txt
 
 .PHONY: train
 train: venv  ## trains the small reference network, evaluates it, says where the curves are
-	$(RUN) vgg_slim.commands.train --flagfile=recipes/digits_vgg16.flags $(ARGS) --train_dir=$(TRAIN_DIR)
-	$(RUN) vgg_slim.commands.evaluate --train_dir=$(TRAIN_DIR) --split=validation
+	@echo 'tools/train --recipe=digits_vgg16 $(if $(ARGS),$(ARGS) )--train_dir=$(TRAIN_DIR)'
+	@$(RUN) vgg_slim.commands.train --flagfile=recipes/digits_vgg16.flags $(ARGS) --train_dir=$(TRAIN_DIR)
+	@echo 'tools/evaluate --train_dir=$(TRAIN_DIR)'
+	@$(RUN) vgg_slim.commands.evaluate --train_dir=$(TRAIN_DIR) --split=validation
 	@echo 'Curves: .venv/bin/tensorboard --logdir=$(dir $(TRAIN_DIR))'
 
 .PHONY: test

@@ -68,7 +68,8 @@ show_progress() {
   return $status
 }
 
-echo "Installing $lock into .venv (minutes and 2.5 GB of disk the first time) ..."
+echo "Installing $lock into .venv ..."
+echo "  the first time this takes minutes and 2.5 GB of disk"
 : >$partial
 : >$log
 rm -f $installed

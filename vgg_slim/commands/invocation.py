@@ -26,6 +26,7 @@ from absl import flags
 import vgg_slim
 from vgg_slim import terminal, wording
 from vgg_slim.commands import (
+  flag_errors,
   flag_files,
   help_text,
   installation,
@@ -121,7 +122,8 @@ def _run(name: str, main: Callable[..., None], argv: list[str], takes_command: b
     message = unknown_flags.explain(argv, error, known, name)
     _fail(name, f'{installation.localize(message)} See --help.', 2)
   except (flags.Error, UnicodeDecodeError) as error:
-    _fail(name, f'{_one_line(error).rstrip(".")}. See --help.', 2)
+    message = flag_errors.reword(_one_line(error))
+    _fail(name, f'{message.rstrip(".")}. See --help.', 2)
   if problems := _number_problems(common_flags.flags_of(module)):
     _fail(name, f'{"; ".join(problems)}.', 2)
   takes_arguments = not takes_command and bool(inspect.signature(main).parameters)
@@ -186,8 +188,8 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
       raise
     _fail(name, f'TensorFlow: {reason}. --verbose shows where.', 1)
   except KeyboardInterrupt as interrupt:
-    number = interrupt.args[0] if interrupt.args else signal.SIGINT
-    _fail(name, 'interrupted.', 128 + number)
+    number, text = (*interrupt.args, *(signal.SIGINT, 'interrupted.')[len(interrupt.args) :])
+    _fail(name, text, 128 + number)
   sys.exit(0)
 
 

@@ -18,6 +18,7 @@ import functools
 import io
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
@@ -205,12 +206,14 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
       cluster=workers,
       reporter=reporter,
     )
-  except KeyboardInterrupt:
+  except KeyboardInterrupt as interrupt:
     if not prefixes.list_candidates(train_dir):
-      reporter.line(
-        'Interrupted before the first step, so nothing is saved. Run the same command, with all '
-        'its flags, to start again.'
-      )
+      number = interrupt.args[0] if interrupt.args else signal.SIGINT
+      raise KeyboardInterrupt(
+        number,
+        'interrupted before the first step, so nothing is saved. Run the same command, with all '
+        'its flags, to start again.',
+      ) from None
     raise
 
 

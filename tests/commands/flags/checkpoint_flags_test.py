@@ -1,3 +1,4 @@
+import contextlib
 import os
 
 import numpy as np
@@ -7,6 +8,7 @@ from tests.weights.fabricated import save_checkpoint
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.commands.flags import checkpoint_flags
 from vgg_slim.errors import CheckpointError
+from vgg_slim.weights import pretrained
 
 ARRAYS = {'a/weights': np.ones([3, 4], 'f')}
 
@@ -36,3 +38,22 @@ def test_prefixes_files_and_unknown_paths_resolve(folder):
   assert checkpoint_flags.resolve(f'{prefix}.index') == prefix
   assert checkpoint_flags.resolve(prefix) == prefix
   assert checkpoint_flags.resolve('nowhere') == 'nowhere'
+
+
+def test_a_file_of_weights_is_not_said_to_be_downloaded(tmp_path, monkeypatch):
+  shown = []
+
+  @contextlib.contextmanager
+  def show(description, unit):
+    shown.append(description)
+    yield lambda done, total: None
+
+  monkeypatch.setattr(checkpoint_flags.progress, 'show', show)
+  monkeypatch.setattr(checkpoint_flags, 'weights_dir', lambda: tmp_path)
+  monkeypatch.setattr(checkpoint_flags.invocation, 'load_tensorflow', lambda: None)
+  monkeypatch.setattr(pretrained, 'prepare', lambda *arguments: 'prefix')
+  path = tmp_path / 'tumor.onnx'
+  path.write_bytes(b'onnx')
+  for weights in (str(path), 'imagenet'):
+    assert checkpoint_flags.prepare_weights(weights, 'vgg16', False) == 'prefix'
+  assert shown == ['Importing', 'Downloading']

@@ -92,12 +92,13 @@ def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
     CheckpointError: the weights are neither here nor can they be downloaded, or imported.
     ConfigError: no published weights fit.
   """
-  if not os.path.isfile(weights):
+  is_file = os.path.isfile(weights)
+  if not is_file:
     published.choose(weights, model, needs_head)
   invocation.load_tensorflow()
   from vgg_slim.weights import pretrained
 
-  with progress.show('Downloading', unit='MB') as report:
+  with progress.show('Importing' if is_file else 'Downloading', unit='MB') as report:
     return pretrained.prepare(weights, model, needs_head, weights_dir(), report, _say)
 
 
