@@ -15,7 +15,7 @@ from vgg_slim.training.rate_search import (
   Trial,
 )
 
-BASELINE = Baseline(2.35, 2.3026, 0.01)
+BASELINE = Baseline(2.35, 2.3026, 0.01, 2.3026)
 RATES = tuple(10.0**-n for n in range(6, -2, -1))
 LOSSES = (2.31, 2.3, 2.3, 2.3, 2.3, 2.2, 2e9)
 

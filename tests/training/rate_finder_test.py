@@ -8,6 +8,7 @@ import pytest
 from tests.testing import make_data_set, thin_model, train_config
 from vgg_slim.configs.config import OptimizerConfig
 from vgg_slim.configs.rate_finder import RateFinderConfig
+from vgg_slim.data import class_weights
 from vgg_slim.errors import TrainingError
 from vgg_slim.reporting import Reporter
 from vgg_slim.training import rate_finder
@@ -50,11 +51,11 @@ class Clock:
     return self.now
 
 
-def search(config, trials, steps=40, minutes=1e9, stream=None):
+def search(config, trials, steps=40, minutes=1e9, stream=None, counts=(6, 6, 6, 6)):
   reporter = Reporter(stream or io.StringIO())
   options = RateFinderConfig(find_steps=steps, find_minutes=minutes)
   meter = rate_finder._Meter(options, reporter, Clock())
-  return rate_finder._Search(trials, config, 6.0, options, meter, reporter).run()
+  return rate_finder._Search(trials, config, counts, 6.0, options, meter, reporter).run()
 
 
 def test_the_range_test_comes_first_and_then_trials_from_the_own_rate_on(config):
@@ -66,7 +67,7 @@ def test_the_range_test_comes_first_and_then_trials_from_the_own_rate_on(config)
   assert others[0] == [1e-3] * 40
   assert {rate for part in others for rate in part} == {trial.rate for trial in found.trials}
   assert [trial.rate for trial in found.trials] == sorted(trial.rate for trial in found.trials)
-  assert found.baseline == (2.0, math.log(4), 0.002)
+  assert found.baseline == pytest.approx((2.0, math.log(4), 0.002, math.log(4)))
   assert found.range_test.diverged == found.rates[len(found.losses) - 1]
   best = min(found.trials, key=lambda trial: trial.order)
   assert (best.outcome, found.is_complete) == (LEARNS, True)
@@ -82,6 +83,19 @@ def test_the_time_limit_ends_the_search_with_the_complete_trials(config):
   assert found.range_test is not None
   early = search(config, trials, minutes=0.5)
   assert (early.trials, early.range_test, early.is_complete) == ((), None, False)
+
+
+def test_guessing_is_what_the_frequencies_of_the_classes_give_in_this_run(config):
+  def guessing(counts, weights=(), balanced_batches=False):
+    run = dataclasses.replace(config.run, balanced_batches=balanced_batches)
+    optimizer = OptimizerConfig(1e-3, class_weights=weights)
+    changed = dataclasses.replace(config, run=run, optimizer=optimizer)
+    return search(changed, Trials(), counts=counts).baseline.guessing
+
+  unbalanced = (95, 5, 0, 0)
+  assert guessing(unbalanced) == pytest.approx(0.1985, abs=1e-4)
+  assert guessing(unbalanced, balanced_batches=True) == pytest.approx(math.log(2))
+  assert guessing(unbalanced, class_weights.balance(unbalanced)) == pytest.approx(math.log(2))
 
 
 def test_a_loss_that_is_not_finite_before_the_first_update_is_an_error(config):

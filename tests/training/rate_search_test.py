@@ -22,9 +22,21 @@ def test_the_average_is_undefined_from_the_first_loss_that_is_not_finite():
 
 
 def test_the_baseline_is_mean_and_noise_of_the_losses():
-  baseline = rate_search.measure_baseline([2.0, 3.0], 4)
-  assert baseline == (2.5, math.log(4), 0.5)
-  assert rate_search.measure_baseline([2.0, 2.0], 4).noise == 0.002
+  assert rate_search.measure_baseline([2.0, 3.0], 1.2, 1.4) == (2.5, 1.2, 0.5, 1.4)
+  assert rate_search.measure_baseline([2.0, 2.0], 1.2, 1.4).noise == 0.002
+
+
+def test_guessing_is_the_lowest_loss_of_one_answer_for_all_images():
+  assert rate_search.guessing_loss([3, 3, 3, 3]) == pytest.approx(math.log(4))
+  assert rate_search.guessing_loss([95, 5]) == pytest.approx(0.1985, abs=1e-4)
+  assert rate_search.guessing_loss([95, 5, 0], [0.5, 10.5, 9.0]) == pytest.approx(
+    -0.475 * math.log(0.475) - 0.525 * math.log(0.525)
+  )
+  counts, smoothing, answers = [60, 30, 10], 0.2, np.random.default_rng(0).dirichlet([2] * 3, 9999)
+  targets = 0.8 * np.eye(3) + smoothing / 3
+  losses = -np.log(answers) @ targets.T @ np.array(counts) / 100
+  found = rate_search.guessing_loss(counts, (), smoothing)
+  assert losses.min() - 0.01 < found <= losses.min()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +44,7 @@ def test_the_baseline_is_mean_and_noise_of_the_losses():
   [(1.0, 2.5, False), (1.0, 2.9, True), (2.0, 3.9, False), (2.0, 4.1, True), (1.0, math.nan, True)],
 )
 def test_twice_the_loss_of_start_or_guessing_is_divergence(start, last, has_diverged):
-  assert Baseline(start, math.log(4), 0.1).has_diverged([last]) == has_diverged
+  assert Baseline(start, 0.2, 0.1, math.log(4)).has_diverged([last]) == has_diverged
 
 
 def descent(rates, curvature=4.0):
@@ -47,7 +59,7 @@ def descent(rates, curvature=4.0):
 def test_a_range_test_of_a_quadratic_diverges_soon_after_the_largest_stable_rate():
   rates = np.geomspace(1e-5, 100, 140)
   losses = descent(rates)
-  baseline = Baseline(losses[0], losses[0], 0.01)
+  baseline = Baseline(losses[0], losses[0], 0.01, losses[0])
   made = next(n for n in range(1, 141) if baseline.has_diverged(losses[:n]))
   reading = rate_search.read_range_test(list(rates), losses[:made], baseline)
   # 20 steps per decade: the rates so far sum up to 1 / 4, which takes 1 / e of the error, at 0.026.
@@ -59,18 +71,18 @@ def test_a_range_test_of_a_quadratic_diverges_soon_after_the_largest_stable_rate
 def test_the_first_averages_which_are_noisy_are_not_the_steepest_descent():
   losses = [2.5, 2.1, *[2.3] * 38, *np.linspace(2.3, 1.5, 20)]
   rates = list(np.geomspace(1e-6, 1, 60))
-  reading = rate_search.read_range_test(rates, losses, Baseline(2.3, 2.3, 0.05))
+  reading = rate_search.read_range_test(rates, losses, Baseline(2.3, 2.3, 0.05, 2.3))
   assert rates[40] < reading.steepest <= reading.lowest == rates[59]
 
 
 def test_a_range_test_on_a_plateau_shows_no_descent():
   losses = 2.3 + 0.01 * np.random.default_rng(0).standard_normal(60)
-  baseline = rate_search.measure_baseline(losses[:10], 10)
+  baseline = rate_search.measure_baseline(losses[:10], math.log(10), math.log(10))
   rates = list(np.geomspace(1e-6, 1, 60))
   assert rate_search.read_range_test(rates, list(losses), baseline) == (None, None, None)
 
 
-BASELINE = Baseline(start=2.4, guessing=2.3, noise=0.05)
+BASELINE = Baseline(start=2.4, guessing=2.3, noise=0.05, chance=2.3)
 
 
 def outcome(losses, baseline=BASELINE):
@@ -84,6 +96,11 @@ def outcome(losses, baseline=BASELINE):
     # The noise of the mean of 25 steps is 0.01, of which 3 are needed.
     ([2.4] * 75 + [2.28] * 25, NOTHING),
     ([2.4] * 75 + [2.26] * 25, LEARNS),
+    # With more noise than at the start, it is 0.08 at a mean of 2.2, and 0.06 at 2.1.
+    ([2.4] * 75 + [1.8, 2.6] * 12 + [2.2], NOTHING),
+    ([2.4] * 75 + [1.8, 2.4] * 12 + [2.1], LEARNS),
+    # Less than half of guessing is enough, whatever the noise.
+    ([2.4] * 15 + [0.0, 0.0, 0.0, 0.0, 5.5], LEARNS),
     ([2.35] * 100, NOTHING),  # it only unlearns a bad start
     ([2.4, *[2.7] * 9, *[2.3] * 90], TOO_HIGH),
     ([2.4, *[2.7] * 9, *[1.9] * 90], LEARNS),
@@ -93,6 +110,31 @@ def outcome(losses, baseline=BASELINE):
 )
 def test_a_trial_is_judged_by_its_end_and_its_highest_loss(losses, expected):
   assert outcome(losses) == expected
+
+
+def noisy_fall(end):
+  """Losses that fall from 16.23 with a noise of 3 to an end with a noise of a tenth."""
+  noise = np.random.default_rng(0).normal(0, 1, 100)
+  heights = np.maximum(end, np.geomspace(16.23, 0.01, 100))
+  return list(heights + noise * np.minimum(3, heights / 10))
+
+
+def test_a_loss_that_starts_high_and_noisy_can_still_learn():
+  baseline = Baseline(start=16.23, guessing=0.693, noise=3.0, chance=0.693)
+  assert outcome(noisy_fall(0.179), baseline) == LEARNS
+  assert outcome(noisy_fall(0.693), baseline) == NOTHING
+  rates = list(np.geomspace(1e-6, 1, 100))
+  reading = rate_search.read_range_test(rates, noisy_fall(0.179), baseline)
+  assert reading.steepest is not None
+  assert rate_search.read_range_test(rates, noisy_fall(0.693), baseline).steepest is None
+
+
+def test_the_frequencies_of_the_classes_alone_are_nothing_learned():
+  rng = np.random.default_rng(0)
+  rare = rng.binomial(7, 0.05, 100) / 7
+  losses = list(-rare * math.log(0.05) - (1 - rare) * math.log(0.95))
+  guessing = rate_search.guessing_loss([95, 5])
+  assert outcome(losses, Baseline(0.693, guessing, 0.01, 0.693)) == NOTHING
 
 
 def test_a_rate_that_learns_nothing_where_a_lower_one_does_is_too_high():
@@ -119,7 +161,7 @@ def search(run_trial, own, baseline, lowest=1e-6, highest=10.0):
 
 @pytest.mark.parametrize('own', [1e-5, 3e-3, 0.25, 5.0])
 def test_the_search_of_a_quadratic_ends_below_the_largest_stable_rate(own):
-  baseline = Baseline(2.1, 2.1, 0.001)
+  baseline = Baseline(2.1, 2.1, 0.001, 2.1)
   trials = search(lambda rate: descent([rate] * 20), own, baseline)
   suggestion = rate_search.suggest(trials)
   assert next(iter(trials)) == own
@@ -153,7 +195,7 @@ class Regression:
 @pytest.mark.parametrize('scale', [0.1, 1.0, 10.0])
 def test_the_search_finds_the_best_rate_of_a_regression_among_all(scale):
   run = Regression(scale).run
-  baseline = rate_search.measure_baseline([math.log(2)] * 10, 2)
+  baseline = rate_search.measure_baseline([math.log(2)] * 10, math.log(2), math.log(2))
   trials = search(run, 1e-3, baseline)
   found = rate_search.suggest(trials)
   everywhere = rate_search.judge({rate: run(rate) for rate in np.geomspace(1e-6, 10, 29)}, baseline)
@@ -162,7 +204,7 @@ def test_the_search_finds_the_best_rate_of_a_regression_among_all(scale):
   assert found.best.end < best.end + 0.05 * (math.log(2) - best.end)
 
 
-QUIET = Baseline(2.3, 2.3, 0.01)
+QUIET = Baseline(2.3, 2.3, 0.01, 2.3)
 
 
 def trial(rate, outcome, end=1.0):

@@ -37,7 +37,7 @@ def draw_search(
     range_test: its losses.
     trials: losses of trials by what the legend says about them.
     marks: rates to mark on the left, by what the legend says about them.
-    guessing: loss of equal probabilities.
+    guessing: lowest loss of one answer for all images.
 
   Returns:
     A new figure that is not shown; `figure.savefig(path)` writes it.

@@ -7,6 +7,7 @@ which rate leaves the plateau, and which one ends in dead units.
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -36,7 +37,7 @@ class Found(NamedTuple):
   Attributes:
     rates: rates of the range test.
     losses: its losses; fewer than `rates` if training diverged or the time was over.
-    baseline: loss at the start and of guessing.
+    baseline: losses with which those of trials are compared.
     range_test: what the range test shows; None if it is not complete.
     trials: complete trials in ascending order of their rates.
     is_complete: whether the time was enough.
@@ -99,7 +100,8 @@ def run_search(
     trials = Trials(config, manifest, start, reporter)
     meter = _Meter(options, reporter, clock)
     epoch = manifest.split('train').num_examples / config.run.batch_size
-    found = _Search(trials, config, epoch, options, meter, reporter).run()
+    counts = manifest.split('train').examples_per_class
+    found = _Search(trials, config, counts, epoch, options, meter, reporter).run()
     return found._replace(checkpoint=start.checkpoint)
 
 
@@ -120,13 +122,22 @@ class _Search:
     self,
     trials: Trials,
     config: TrainConfig,
+    examples_per_class: Sequence[int],
     steps_per_epoch: float,
     options: RateFinderConfig,
     meter: '_Meter',
     reporter: Reporter,
   ) -> None:
     self._trials, self._options = trials, options
-    self._own, self._num_classes = config.optimizer.learning_rate, config.net.num_classes
+    self._own = config.optimizer.learning_rate
+    self._guessing = rate_search.guessing_loss(
+      [count > 0 for count in examples_per_class]
+      if config.run.balanced_batches
+      else examples_per_class,
+      config.optimizer.class_weights,
+      config.optimizer.label_smoothing,
+    )
+    self._chance = math.log(config.net.num_classes)
     self._warmup = warmup_factors(config, steps_per_epoch, options.find_steps)
     self._meter, self._reporter = meter, reporter
 
@@ -162,7 +173,7 @@ class _Search:
     return self._baseline(losses), losses[len(still) :]
 
   def _baseline(self, losses: list[float]) -> Baseline:
-    return rate_search.measure_baseline(losses[:BASELINE_STEPS], self._num_classes)
+    return rate_search.measure_baseline(losses[:BASELINE_STEPS], self._guessing, self._chance)
 
   def _try_rates(
     self, baseline: Baseline, lowest: float, highest: float

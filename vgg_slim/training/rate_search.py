@@ -44,13 +44,15 @@ class Baseline(NamedTuple):
 
   Attributes:
     start: mean loss before anything is learned.
-    guessing: loss of equal probabilities, ln(K) for K classes.
+    guessing: lowest loss of one answer for all images, see `guessing_loss`.
     noise: standard deviation of the loss of a batch at the start.
+    chance: loss of equal probabilities, ln(K) for K classes.
   """
 
   start: float
   guessing: float
   noise: float
+  chance: float
 
   @property
   def unlearned(self) -> float:
@@ -59,19 +61,55 @@ class Baseline(NamedTuple):
 
   @property
   def limit(self) -> float:
-    """Loss above which training goes wrong: the higher one of start and guessing."""
-    return max(self.start, self.guessing)
+    """Loss above which training goes wrong: the highest one of start, guessing and chance."""
+    return max(self.start, self.guessing, self.chance)
+
+  def is_undercut(self, mean: float, losses: Sequence[float], count: int) -> bool:
+    """Whether a mean loss is below `unlearned` by more than the noise of the batches.
+
+    The noise is that of the losses, and at least that of the start in relation to the loss: where
+    the loss starts high, its noise there may exceed the loss of guessing, and no mean would be low
+    enough. For the same reason half of `unlearned` is low enough whatever the noise.
+
+    Args:
+      mean: mean of some losses.
+      losses: losses that show the noise.
+      count: number of losses of which the mean has the noise.
+    """
+    at_start = self.noise * self.unlearned / self.start if self.start else 0.0
+    noise = max(float(np.std(losses)), at_start)
+    return mean < self.unlearned - min(_NOISE * noise / math.sqrt(count), self.unlearned / 2)
 
   def has_diverged(self, losses: Sequence[float]) -> bool:
     """Whether the smoothed loss is no longer finite, or twice as high as it should ever be."""
     return not smooth(losses[-_REMEMBERED:])[-1] <= _DIVERGED * self.limit
 
 
-def measure_baseline(losses: Sequence[float], num_classes: int) -> Baseline:
+def measure_baseline(losses: Sequence[float], guessing: float, chance: float) -> Baseline:
   """Takes the baseline from the losses of some batches before anything is learned."""
   start = float(np.mean(losses))
   noise = max(float(np.std(losses)), _LEAST_NOISE * start)
-  return Baseline(start, math.log(num_classes), noise)
+  return Baseline(start, guessing, noise, chance)
+
+
+def guessing_loss(
+  counts: Sequence[int], class_weights: Sequence[float] = (), label_smoothing: float = 0.0
+) -> float:
+  """Returns the lowest mean loss of one answer for all images: the entropy of the mean target.
+
+  It is ln(K) for K classes of the same size, and lower for others: a network reaches it by the
+  frequencies of the classes alone.
+
+  Args:
+    counts: how often the images of each class come, relative to each other.
+    class_weights: see `losses.build_losses`.
+    label_smoothing: likewise.
+  """
+  weighted = np.array(counts, float) / sum(counts) * (class_weights or 1.0)
+  total = weighted.sum()
+  target = (1 - label_smoothing) * weighted / total + label_smoothing / len(counts)
+  present = target[target > 0]
+  return float(-total * (present * np.log(present)).sum())
 
 
 class RangeTest(NamedTuple):
@@ -106,7 +144,8 @@ def read_range_test(
     return RangeTest(None, None, diverged)
   lowest = int(np.argmin(finite))
   # The average has a quarter of the noise of one step, and so has the start.
-  if lowest == 0 or finite[lowest] > baseline.unlearned - _NOISE * baseline.noise / 2:
+  latest = losses[max(0, lowest + 1 - _SETTLED) : lowest + 1]
+  if lowest == 0 or not baseline.is_undercut(finite[lowest], latest, 4):
     return RangeTest(None, None, diverged)
   # The first averages are of few steps.
   first = min(_SETTLED, lowest)
@@ -158,7 +197,7 @@ def _judge(rate: float, losses: Sequence[float], baseline: Baseline) -> Trial:
     return Trial(rate, tuple(losses), DIVERGED, math.inf, highest)
   counted = losses[-max(1, round(_END * len(losses))) :]
   end = float(np.mean(counted))
-  if end < baseline.unlearned - _NOISE * baseline.noise / math.sqrt(len(counted)):
+  if baseline.is_undercut(end, counted, len(counted)):
     outcome = LEARNS
   elif highest > baseline.limit + _NOISE * baseline.noise:
     outcome = TOO_HIGH
