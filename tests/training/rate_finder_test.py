@@ -85,6 +85,14 @@ def test_the_time_limit_ends_the_search_with_the_complete_trials(config):
   assert (early.trials, early.range_test, early.is_complete) == ((), None, False)
 
 
+def test_a_time_limit_before_the_range_test_is_an_error_that_names_the_flag(config):
+  # Two readings per step: the limit falls into the first step, and into the last at rate 0.
+  for seconds in (0.5, 19):
+    with pytest.raises(TrainingError, match=r'over before the .* --find_minutes than 0\.[0-9]+\.$'):
+      search(config, Trials(), minutes=seconds / 60)
+  assert len(search(config, Trials(), minutes=21 / 60).losses) == 1
+
+
 def test_guessing_is_what_the_frequencies_of_the_classes_give_in_this_run(config):
   def guessing(counts, weights=(), balanced_batches=False):
     run = dataclasses.replace(config.run, balanced_batches=balanced_batches)

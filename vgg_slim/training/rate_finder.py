@@ -81,7 +81,8 @@ def run_search(
     CheckpointError: see `training.loop.run_training`.
     ConfigError: see `training.loop.run_training`.
     DataError: a record is damaged.
-    TrainingError: there is too little memory, or the loss is not finite before the first update.
+    TrainingError: there is too little memory, the loss is not finite before the first update, or
+      the time is over by then.
   """
   config = dataclasses.replace(config, distribution=DistributionConfig())
   start = starts.decide(train_dir, overwrite)
@@ -169,6 +170,11 @@ class _Search:
       raise TrainingError(
         'The loss is not finite before the first update, so no learning rate can help: look at the '
         'weights, --initializer and --pixel_scale, or run tools/doctor with the same flags.'
+      )
+    if len(losses) <= len(still):
+      raise TrainingError(
+        'The time was over before the range test began: give more --find_minutes than '
+        f'{self._options.find_minutes:g}.'
       )
     return self._baseline(losses), losses[len(still) :]
 
