@@ -1,15 +1,21 @@
 """--find_learning_rate of tools/train, with a thin network."""
 
 import csv
+import errno
+import io
+import os
 import re
 
 import PIL.Image
 import pytest
 
+import vgg_slim.files
 from tests.testing import make_data_set, run_tool, thin_model
-from vgg_slim.commands import train
+from vgg_slim.commands import rate_search, train
 from vgg_slim.data.conversion import default_data
-from vgg_slim.training import cluster
+from vgg_slim.training import cluster, rate_finder
+from vgg_slim.training.rate_finder import Found
+from vgg_slim.training.rate_search import Baseline
 
 FIND = ('--find_learning_rate', '--find_steps=20', '--quiet')
 RUN = ('--model=vgg_a', '--batch_size=6', '--max_steps=4', '--fc_units=16')
@@ -86,6 +92,7 @@ def test_the_first_phase_is_searched(data_dir, tmp_path, capsys):
     ([*FIND, '--find_output=no/rates.png'], 2, 'there is no folder no'),
     ([*FIND, '--weight_decay=nan'], 2, 'weight_decay'),
     ([*FIND, '--pixel_scale=1e38'], 1, 'The loss is not finite before the first update'),
+    ([*FIND, '--find_minutes=1e-9'], 1, 'The time was over before the range test began: give more'),
   ],
 )
 def test_user_errors_leave_no_files(data_dir, tmp_path, capsys, arguments, code, message):
@@ -101,3 +108,53 @@ def test_several_machines_are_refused(data_dir, monkeypatch, capsys):
   monkeypatch.setenv('TF_CONFIG', cluster.Cluster(('localhost:1', 'localhost:2'), 0).to_json())
   assert run_tool(train, f'--data_dir={data_dir}', *RUN, *FIND) == 2
   assert '--find_learning_rate cannot be used with TF_CONFIG' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['learning_rate.png', 'learning_rate.csv'])
+def test_the_default_files_are_checked_before_the_search(data_dir, tmp_path, capsys, name):
+  folder = tmp_path / 'run_learning_rate'
+  (folder / name).mkdir(parents=True)
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *RUN, *FIND) == 2
+  captured = capsys.readouterr()
+  assert f'--find_output=run_learning_rate/{name}: is a folder; expected a file' in captured.err
+  assert 'Range test' not in captured.out
+  assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_a_disk_that_is_full_for_the_table_keeps_both_older_files(
+  data_dir, tmp_path, monkeypatch, capsys
+):
+  folder = tmp_path / 'run_learning_rate'
+  folder.mkdir()
+  for name in ('learning_rate.png', 'learning_rate.csv'):
+    (folder / name).write_text('older')
+  found = Found((1e-3, 1e-2), (1.0, 0.9), Baseline(1.0, 1.0, 0.1, 1.0), None, (), False)
+  monkeypatch.setattr(rate_finder, 'run_search', lambda *_: found)
+  written = io.FileIO.write
+
+  def write(self, data):
+    if '.csv' in str(self.name):
+      raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return written(self, data)
+
+  monkeypatch.setattr(vgg_slim.files._Writer, 'write', write)
+  assert run_tool(train, f'--data_dir={data_dir}', '--train_dir=run', *RUN, *FIND) == 1
+  assert os.strerror(errno.ENOSPC) in capsys.readouterr().err
+  assert [path.read_text() for path in folder.iterdir()] == ['older'] * 2
+
+
+@pytest.mark.parametrize(
+  ('train_dir', 'expected'),
+  [
+    ('run/', 'run_learning_rate'),
+    ('.', '{}/run_learning_rate'),
+    ('sub/..', '{}/run_learning_rate'),
+    ('..', '{}_learning_rate'),
+    ('../other', '../other_learning_rate'),
+  ],
+)
+def test_the_default_folder_is_beside_the_run(tmp_path, monkeypatch, train_dir, expected):
+  (tmp_path / 'run').mkdir()
+  monkeypatch.chdir(tmp_path / 'run')
+  figure = rate_search._default_figure(train_dir)
+  assert figure == f'{expected.format(tmp_path)}/learning_rate.png'

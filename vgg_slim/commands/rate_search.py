@@ -5,7 +5,7 @@ import pathlib
 
 from absl import flags
 
-from vgg_slim import files, output_files
+from vgg_slim import output_files
 from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import field_flags, flag_groups
 from vgg_slim.commands.run_plan import RunPlan
@@ -72,8 +72,9 @@ def run(plan: RunPlan, overwrite: bool) -> None:
   figure = pathlib.Path(flags.FLAGS[_OUTPUT].value or _default_figure(plan.train_dir))
   kind = output_files.check_suffix(f'--{_OUTPUT}', str(figure), output_files.DRAWINGS)
   table = figure.with_suffix('.csv')
-  if flags.FLAGS[_OUTPUT].value:
-    output_files.check_outputs({f'--{_OUTPUT}': str(figure), 'the table beside it': str(table)})
+  written = {f'--{_OUTPUT}': str(figure), f'the table of --{_OUTPUT}': str(table)}
+  if flags.FLAGS[_OUTPUT].value or figure.parent.is_dir():
+    output_files.check_outputs(written)
   else:
     output_files.check_outputs(folders={f'--{_OUTPUT}': str(figure.parent)})
 
@@ -100,12 +101,16 @@ def run(plan: RunPlan, overwrite: bool) -> None:
     reporter.line(line)
   reporter.event('suggestion', learning_rate=report.suggested_rate(found))
   figure.parent.mkdir(parents=True, exist_ok=True)
-  contents = {figure: report.drawing(found, own, kind[1:]), table: report.csv(found)}
-  for path, content in contents.items():
-    with files.open_atomic(path) as stream:
+  contents = (report.drawing(found, own, kind[1:]), report.csv(found))
+  with output_files.open_outputs(written) as streams:
+    for stream, content in zip(streams.values(), contents, strict=True):
       stream.write(content)
+      stream.flush()  # a full disk shows before either file is replaced
   reporter.line(f'Wrote {figure} and {table}.')
 
 
 def _default_figure(train_dir: str) -> str:
-  return os.path.join(f'{os.path.normpath(train_dir)}_learning_rate', 'learning_rate.png')
+  folder = os.path.normpath(train_dir)
+  if os.path.basename(folder) in (os.curdir, os.pardir):  # no name to add to
+    folder = os.path.realpath(folder)
+  return os.path.join(f'{folder}_learning_rate', 'learning_rate.png')
