@@ -80,7 +80,8 @@ def main() -> None:
   if weights:
     terminal.show(class_weights.describe(key.class_names, weights))
   imbalance = class_balance.find_imbalance(key.class_names, counts)
-  if imbalance and not (weights or config.balanced_batches):
+  is_balanced = bool(weights) or config.balanced_batches
+  if imbalance and not is_balanced:
     terminal.show(f'Warning: {imbalance}.')
   made = combine.make_contract(key, config)
   with staging.staged_checkpoint(output) as staged:
@@ -101,7 +102,8 @@ def main() -> None:
     if validation and trained.validation and trained.validation.only_answer is not None:
       name = key.class_names[trained.validation.only_answer]
       images = f'all {len(validation.labels)} validation images'
-      terminal.show(f'Warning: {class_balance.describe_only_answer(name, images)}')
+      only = class_balance.describe_only_answer(name, images, is_balanced)
+      terminal.show(f'Warning: {only}')
     if trained.best:
       _write_best(staged_history / BEST_FOLDER, trunk, trained.best, made)
     combine.write_combined_checkpoint(staged, trunk, trained.weights, trained.steps, made)

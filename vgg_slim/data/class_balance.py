@@ -50,17 +50,23 @@ def find_imbalance(class_names: Sequence[str], counts: Sequence[int]) -> str | N
   )
 
 
-def describe_only_answer(class_name: str, images: str) -> str:
+def describe_only_answer(class_name: str, images: str, is_balanced: bool = False) -> str:
   """A sentence about a network that predicts one class for all images, whose classes differ.
 
   Args:
     class_name: name of the class.
     images: the images, such as 'all 6 images'.
+    is_balanced: whether training made up for classes of different size, which is then no advice.
   """
+  remedy = (
+    ''
+    if is_balanced
+    else '; if most training images are of this class, with --class_weights=balanced or '
+    '--balanced_batches'
+  )
   return (
     f'The network predicts {printable(class_name)} for {images}: it does not tell the classes '
-    'apart. Train it longer, with another --learning_rate, or from --weights=imagenet; if most '
-    'training images are of this class, with --class_weights=balanced or --balanced_batches.'
+    f'apart. Train it longer, with another --learning_rate, or from --weights=imagenet{remedy}.'
   )
 
 

@@ -68,6 +68,7 @@ def run_continuous_evaluation(
       if result.only_answer is not None:
         name = evaluator.classes.names[result.only_answer]
         images = f'all {result.num_images} images'
-        report(f'Warning: {class_balance.describe_only_answer(name, images)}')
+        only = class_balance.describe_only_answer(name, images, trained.balances_classes)
+        report(f'Warning: {only}')
   if step < (last_step or math.inf):
     report(f'No new checkpoint for {timeout / 60:g} minutes.')

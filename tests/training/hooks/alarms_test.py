@@ -111,6 +111,18 @@ def test_one_answer_for_all_images_is_reported_when_it_comes_again(output):
   assert '--class_weights=balanced or --balanced_batches' in output.getvalue()
 
 
+def test_runs_that_balance_classes_are_not_told_to(output):
+  config = train_config('data', a_manifest(), balanced_batches=True)
+  with tf.Graph().as_default():
+    ops = types.SimpleNamespace(end_points={})
+    *_, hook = alarms.build_alarms(config, ops, Reporter(output))
+  for step in (1, 2):
+    hook.after_epoch(None, EpochEnd(step, 'x', True, ValidationScores(1, 0.9, 0.5, 0.4, 0)))
+  assert output.getvalue().endswith(
+    'Train it longer, with another --learning_rate, or from --weights=imagenet.\n'
+  )
+
+
 def test_runs_without_validation_have_no_answers(output):
   hook = alarms.OneAnswer(('rare', 'common'), Reporter(output))
   for step in (1, 2, 3):

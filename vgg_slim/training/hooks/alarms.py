@@ -28,7 +28,7 @@ def build_alarms(config: TrainConfig, ops: TrainOps, reporter: Reporter) -> list
     StuckLoss(config.net.num_classes, steps, reporter),
     DeadUnits(ops.end_points, steps, reporter),
     StaleStatistics(reporter),
-    OneAnswer(config.class_names, reporter),
+    OneAnswer(config.class_names, reporter, config.balances_classes),
   ]
 
 
@@ -123,8 +123,11 @@ class StaleStatistics(Hook):
 class OneAnswer(Hook):
   """Reports that two validations in a row, and thus not only the first, knew a single class."""
 
-  def __init__(self, class_names: Sequence[str], reporter: Reporter) -> None:
+  def __init__(
+    self, class_names: Sequence[str], reporter: Reporter, is_balanced: bool = False
+  ) -> None:
     self._class_names, self._reporter = class_names, reporter
+    self._is_balanced = is_balanced
     self._in_a_row = 0
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
@@ -132,5 +135,6 @@ class OneAnswer(Hook):
     self._in_a_row = 0 if answer is None else self._in_a_row + 1
     if answer is not None and self._in_a_row == 2:
       images = f'all validation images at step {end.step}, as an epoch before'
-      found = class_balance.describe_only_answer(self._class_names[answer], images)
+      name = self._class_names[answer]
+      found = class_balance.describe_only_answer(name, images, self._is_balanced)
       self._reporter.line(f'ALARM: {found}')
