@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -108,3 +110,70 @@ def test_check_suffix_ignores_case_and_refuses_others():
   assert output_files.check_suffix('--plot', 'a.PNG', output_files.DRAWINGS) == '.png'
   with pytest.raises(OutputError, match=r'--plot=png must end in .png or .pdf or .svg\.'):
     output_files.check_suffix('--plot', 'png', output_files.DRAWINGS)
+
+
+# Prints, and writes to an output, which a user redirects.
+PROGRAM = """
+import sys
+from vgg_slim import output_files
+
+print('table')
+with output_files.open_outputs({'--csv': sys.argv[1]}) as streams:
+  streams['--csv'].write(b'row\\n')
+print('end')
+"""
+
+
+@pytest.mark.parametrize(
+  ('path', 'shell', 'written'),
+  [
+    ('/dev/stdout', '>> old', 'old\ntable\nrow\nend\n'),
+    ('/dev/stdout', '> old', 'table\nrow\nend\n'),
+    ('/dev/stdout', '| cat > old', 'table\nrow\nend\n'),
+    ('link', '>> old', 'old\ntable\nrow\nend\n'),
+    ('/dev/stderr', '2>> old', 'old\nrow\n'),
+    ('/dev/fd/7', '7>> old', 'old\nrow\n'),
+    ('/proc/self/fd/7', '7>> old', 'old\nrow\n'),
+    ('/proc/$$/fd/8', '', 'old\nrow\n'),  # of the shell
+    ('>(cat >> old; echo >> done)', '; cat done > /dev/null', 'old\nrow\n'),
+  ],
+)
+def test_open_descriptors_are_written_directly(folder, path, shell, written):
+  (folder / 'link').symlink_to('/dev/stdout')
+  os.mkfifo(folder / 'done')
+  old = folder / 'old'
+  old.write_text('old\n')
+  before = old.stat().st_ino
+  command = f'exec 8>> old; "$0" -c "$1" {path} {shell}'
+  subprocess.run(
+    ['bash', '-c', command, sys.executable, PROGRAM],
+    check=True,
+    timeout=60,
+    env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+  )
+  assert old.read_text() == written
+  assert old.stat().st_ino == before
+  assert sorted(os.listdir(folder)) == ['done', 'link', 'old', 'sub']
+
+
+def test_descriptors_that_cannot_be_written_are_refused(folder):
+  with (folder / 'old').open() as stream:
+    number = stream.fileno()
+    with pytest.raises(OutputError, match=f'/dev/fd/{number}: is open for reading only'):
+      output_files.check_outputs({'--a': f'/dev/fd/{number}'})
+  with pytest.raises(OutputError, match='/dev/fd/987: is not open'):
+    output_files.check_outputs({'--a': '/dev/fd/987'})
+  with pytest.raises(OutputError, match='/fd/987: is not open'):
+    output_files.check_outputs({'--a': f'/proc/{os.getppid()}/fd/987'})
+
+
+def test_pipes_and_devices_may_have_no_suffix(folder):
+  def check(path):
+    return output_files.check_suffix('--output', path, ['.csv', '.json'], direct='.csv')
+
+  os.mkfifo(folder / 'pipe')
+  os.mkfifo(folder / 'pipe.json')
+  assert [check(path) for path in ('/dev/stdout', '/dev/null', 'pipe')] == ['.csv'] * 3
+  assert check('pipe.json') == '.json'
+  with pytest.raises(OutputError, match='must end in'):
+    check('old')

@@ -2,8 +2,11 @@
 
 import collections
 import contextlib
+import fcntl
 import os
 import pathlib
+import re
+import sys
 import tempfile
 import types
 from collections.abc import Collection, Iterator, Mapping
@@ -15,6 +18,8 @@ from vgg_slim.errors import OutputError
 DRAWINGS = ('.png', '.pdf', '.svg')  # file suffixes of figures
 
 Flags = Mapping[str, str | None]
+_DESCRIPTORS = re.compile(r'/dev/fd|/proc/\d+(/task/\d+)?/fd')  # folders, without links
+_MOST_LINKS = 40  # one after the other, as in Linux
 _NONE: Flags = types.MappingProxyType({})
 
 
@@ -47,6 +52,7 @@ def open_outputs(files: Flags, folders: Flags = _NONE) -> Iterator[dict[str, Bin
   """Opens all output files of a command before the work, so that no result is lost.
 
   The complete files appear when the block ends without an error; otherwise none of them does.
+  Pipes, devices and open descriptors such as /dev/stdout are written directly.
 
   Args:
     files: paths by flag, see `check_outputs`.
@@ -63,29 +69,90 @@ def open_outputs(files: Flags, folders: Flags = _NONE) -> Iterator[dict[str, Bin
     yield {flag: stack.enter_context(_open(path)) for flag, path in files.items() if path}
 
 
-def check_suffix(flag: str, path: str, allowed: Collection[str]) -> str:
+def write_text(path: str, text: str) -> None:
+  """Writes text in UTF-8 to an output that `check_outputs` has checked."""
+  with _open(path) as stream:
+    stream.write(text.encode())
+
+
+def check_suffix(flag: str, path: str, allowed: Collection[str], direct: str = '') -> str:
   """Returns the suffix of `path` in lower case, such as '.png'.
+
+  Args:
+    flag: flag that gives the path.
+    path: path of the output.
+    allowed: suffixes to choose from.
+    direct: what a pipe or a device whose name has none of them stands for, if anything.
 
   Raises:
     OutputError: the suffix is not one of `allowed`.
   """
   suffix = pathlib.Path(path).suffix.lower()
   if suffix not in allowed:
+    if direct and _is_special(path):
+      return direct
     raise OutputError(f'{flag}={path} must end in {" or ".join(allowed)}.')
   return suffix
 
 
 def _open(path: str) -> contextlib.AbstractContextManager[BinaryIO]:
+  if descriptor := _descriptor(path):
+    return _open_descriptor(descriptor)
   target = pathlib.Path(os.path.realpath(path))  # so that a symbolic link stays one
   if target.exists() and not target.is_file():
     return target.open('wb')  # a pipe or a device cannot be replaced
   return files.open_atomic(target)
 
 
+def _descriptor(path: str) -> str | None:
+  """Follows links to the path of an open descriptor, such as /proc/7/fd/1; None for other paths.
+
+  What it leads to has no name, if it is a pipe, or must not be replaced: it is open elsewhere.
+  """
+  for _ in range(_MOST_LINKS):
+    folder, name = os.path.split(path)
+    folder = os.path.realpath(folder)
+    path = os.path.join(folder, name)
+    if name.isdecimal() and _DESCRIPTORS.fullmatch(folder):
+      return path
+    if not os.path.islink(path):
+      return None
+    path = os.path.join(folder, os.readlink(path))
+  return None
+
+
+def _own_number(descriptor: str) -> int | None:
+  """The number of a descriptor of this process; None for one of another."""
+  folder, number = os.path.split(descriptor)
+  is_own = folder in ('/dev/fd', os.path.realpath('/proc/self/fd'))
+  return int(number) if is_own else None
+
+
+def _open_descriptor(descriptor: str) -> BinaryIO:
+  number = _own_number(descriptor)
+  if number is None:
+    return open(descriptor, 'ab')
+  sys.stdout.flush()  # what was printed before comes first
+  return os.fdopen(os.dup(number), 'wb')  # to open the path again would begin at its start
+
+
+def _descriptor_problem(descriptor: str) -> str | None:
+  number = _own_number(descriptor)
+  if number is None:
+    return None if os.access(descriptor, os.W_OK) else 'is not open, or write-protected'
+  try:
+    mode = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+  except OSError:
+    return 'is not open'
+  return 'is open for reading only' if mode == os.O_RDONLY else None
+
+
 def _file_problem(path: str) -> str | None:
   parent = pathlib.Path(path).parent
   if path.endswith(os.sep) or os.path.isdir(path):
     return 'is a folder; expected a file'
+  if descriptor := _descriptor(path):
+    return _descriptor_problem(descriptor)
   if not parent.is_dir():
     return f'there is no folder {parent}'
   if os.path.exists(path) and not os.access(path, os.W_OK):
@@ -106,7 +173,7 @@ def _parents(path: str) -> list[pathlib.Path]:
 
 
 def _is_special(path: str) -> bool:
-  return os.path.exists(path) and not os.path.isfile(path)
+  return bool(_descriptor(path)) or (os.path.exists(path) and not os.path.isfile(path))
 
 
 def _writing_problem(folder: pathlib.Path) -> str | None:

@@ -32,6 +32,7 @@ def run(folder, tool, *arguments):
     (['--from=f', '--output=o', '--model=vgg16', '--rgb_mean=1,2'], '--rgb_mean must be three'),
     (['--from=f', '--output=o', '--model=vgg16', '--rgb_std=a,b,c'], '--rgb_std must be three'),
     (['--from=f', '--output=o', '--model=vgg16', '--labels=no.txt'], 'no.txt cannot be read'),
+    (['--from=f', '--output=o', '--model=vgg16', '--report=no/r'], '--report=no/r: there is no'),
     (['--from=f', '--output=o', '--model=vgg16'], 'f cannot be read: No such file'),
   ],
 )
@@ -47,6 +48,7 @@ def test_exporting_what_was_imported_gives_the_same_arrays(tmp_path):
   arrays = random_arrays(variable_shapes(Network(2, 'vgg11', image_size=32, fc_units=4)))
   np.savez(tmp_path / 'm.npz', **arrays)
   (tmp_path / 'labels.txt').write_text('0:cat\n1:dog\n')
+  (tmp_path / 'link').symlink_to('/dev/stderr')
   code, out, err = run(
     tmp_path,
     'vgg_slim.commands.import_weights',
@@ -64,8 +66,10 @@ def test_exporting_what_was_imported_gives_the_same_arrays(tmp_path):
     tmp_path,
     'vgg_slim.commands.import_weights',
     *('--from=m.npz', '--model=vgg11', '--output=w/quiet', '--image_size=32', '--quiet'),
+    '--report=link',
   )
-  assert quiet == (0, 'Wrote w/quiet.index, .data-00000-of-00001 and .json.\n', '')
+  assert quiet[:2] == (0, 'Wrote w/quiet.index, .data-00000-of-00001 and .json.\n')
+  assert quiet[2] == (tmp_path / 'report.txt').read_text()
   contract = json.loads((tmp_path / 'w' / 'vgg11.json').read_text())
   assert contract['rgb_mean'] == [1, 2, 3]
   assert contract['class_names'] == ['cat', 'dog']

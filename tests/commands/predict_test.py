@@ -66,12 +66,13 @@ def test_table_csv_and_a_broken_file(folder):
     folder, 'photos', '--checkpoint_path=net', '-', '--output=x.csv', '--top=2', stdin='same.png\n'
   )
   assert run.returncode == 1
-  *progress, last = run.stderr.splitlines()
+  *progress, wrote, last = run.stderr.splitlines()
   assert last.startswith(
     'predict: error: 1 of 4 files could not be classified: photos/broken.jpg: not an image '
     'that Pillow can read; '
   )
-  assert all(line.startswith('Predicting: ') for line in progress)
+  assert all(line.startswith('Predicting  ') for line in progress)
+  assert wrote == 'Wrote the predictions of 3 images to x.csv.'
   rows = list(csv.reader((folder / 'x.csv').read_text().splitlines()))
   assert [row[0] for row in rows] == ['file', 'photos/a.jpg', 'photos/b.png', 'same.png']
   assert len(rows[0]) == 5
@@ -84,12 +85,13 @@ def test_table_csv_and_a_broken_file(folder):
 def test_a_saved_model_predicts_like_its_checkpoint(folder):
   request = exporter.ExportRequest(str(folder / 'net'), 'saved_model', str(folder / 'exported'))
   exporter.run_export(request, say=lambda line: None)
-  answers = [
-    predict(folder, 'same.png', '--views=center', flag).stdout
+  runs = [
+    predict(folder, 'same.png', '--views=center', '--output=/dev/stderr', flag)
     for flag in ('--checkpoint_path=net', '--saved_model=exported')
   ]
-  assert answers[0] == answers[1]
-  assert 'bird' in answers[0]
+  assert runs[0].stdout == runs[1].stdout
+  assert 'bird' in runs[0].stdout
+  assert 'file,class_1,' in runs[0].stderr
 
 
 def test_drawings_and_json(folder):

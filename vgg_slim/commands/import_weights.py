@@ -103,7 +103,7 @@ def main() -> None:
   if _HEAD.value:
     head_specs.get(_HEAD.value)
   if _REPORT.value:
-    check_outputs(made={'--report': _REPORT.value})
+    check_outputs({'--report': _REPORT.value})
   staging.check_checkpoint_is_free(output)
   rgb_mean = _numbers(_RGB_MEAN.name, _RGB_MEAN.value)
   rgb_std = _numbers(_RGB_STD.name, _RGB_STD.value) if _RGB_STD.value else None

@@ -70,7 +70,9 @@ _FLIP = flags.DEFINE_bool(
 )
 _TOP = flags.DEFINE_integer('top', 3, 'Number of classes to show per image.', lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 16, 'Number of images per batch.', lower_bound=1)
-_OUTPUT = flags.DEFINE_string('output', None, 'File for the predictions: .csv or .json.')
+_OUTPUT = flags.DEFINE_string(
+  'output', None, 'File for the predictions: .csv or .json. Pipes and devices are given CSV.'
+)
 _BAR_CHARTS = flags.DEFINE_string('bar_charts', None, 'Folder for a bar chart of each image.')
 _GRID = flags.DEFINE_string('grid', None, 'File for a grid of all images and predictions: .png.')
 _HEAT_MAPS = flags.DEFINE_string('heat_maps', None, 'Folder for heat maps of each image.')
@@ -97,7 +99,7 @@ def main(arguments: list[str]) -> None:
   if _GRID.value:
     output_files.check_suffix('--grid', _GRID.value, ['.png'])
   if _OUTPUT.value:
-    output_files.check_suffix('--output', _OUTPUT.value, predictions.WRITERS)
+    _output_suffix(_OUTPUT.value)
   written = invocation.values_by_flag(_OUTPUT, _GRID)
   folders = invocation.values_by_flag(_BAR_CHARTS, _HEAT_MAPS)
   with output_files.open_outputs(written, folders) as streams:
@@ -140,8 +142,7 @@ def _predict(
   rows = prediction_rows.Printer(paths, made_for.class_names or (), top)
   writers = []
   if _OUTPUT.value:
-    suffix = output_files.check_suffix('--output', _OUTPUT.value, predictions.WRITERS)
-    writers = [predictions.WRITERS[suffix](streams['--output'], top)]
+    writers = [predictions.WRITERS[_output_suffix(_OUTPUT.value)](streams['--output'], top)]
   drawn, failures = [], []
   reporter = progress.reporter()
   with kind(source, made_for, view) as network:
@@ -166,6 +167,10 @@ def _predict(
     if drawn:
       _draw(drawn, network, made_for, streams.get('--grid'))
   return failures
+
+
+def _output_suffix(path: str) -> str:
+  return output_files.check_suffix('--output', path, predictions.WRITERS, direct='.csv')
 
 
 def _names_on_stdin() -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vgg_slim import files
+from vgg_slim import output_files
 from vgg_slim.checkpoints import staging
 from vgg_slim.checkpoints.contract import Contract, Source, contract_path, to_json
 from vgg_slim.configs.net import Network
@@ -109,7 +109,7 @@ def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
   )
   report = assign.compare(network, whole, link.slots, converted, excluded)
   if request.report:
-    files.write_text(pathlib.Path(request.report), f'{report.text()}\n')
+    output_files.write_text(request.report, f'{report.text()}\n')
   for assumption in _list_assumptions(spec, request, foreign, link, network):
     _logger.warning('%s', assumption)
   if not report.fits:
