@@ -135,3 +135,16 @@ def test_text_in_pieces_becomes_messages():
   output.finish()
   output.finish()
   assert [event['text'] for event in events(stream.getvalue())] == ['a b', 'no end']
+
+
+def test_nothing_follows_the_end():
+  stream = io.StringIO()
+  output = JsonStream(stream)
+  print('last', end='', file=output)
+  output.end(130)
+  output.event('progress', step=1)
+  output.end(1)
+  assert events(stream.getvalue()) == [
+    {'event': 'message', 'text': 'last'},
+    {'event': 'end', 'exit_code': 130},
+  ]

@@ -122,6 +122,7 @@ class JsonStream(io.TextIOBase):
   def __init__(self, stream: TextIO) -> None:
     super().__init__()
     self._stream, self._pending = stream, ''
+    self._has_ended = False
 
   def writable(self) -> bool:
     return True
@@ -139,6 +140,8 @@ class JsonStream(io.TextIOBase):
 
   def event(self, kind: str, **values: Any) -> None:
     """Writes an object; numbers that are not finite, which JSON does not know, become null."""
+    if self._has_ended:  # an interrupt is answered in another thread
+      return
     written = {'event': kind, **{key: _finite(value) for key, value in values.items()}}
     self._stream.write(json.dumps(written, allow_nan=False) + '\n')
     self._stream.flush()
@@ -147,6 +150,12 @@ class JsonStream(io.TextIOBase):
     """Writes a last line that has no end."""
     if self._pending:
       self.write('\n')
+
+  def end(self, exit_code: object) -> None:
+    """Writes the last object, after which nothing else is written."""
+    self.finish()
+    self.event('end', exit_code=exit_code)
+    self._has_ended = True
 
 
 class JsonReporter(Reporter):

@@ -1,4 +1,5 @@
 import functools
+import json
 import signal
 import subprocess
 import sys
@@ -56,3 +57,23 @@ def test_other_threads_are_left_alone():
   thread.start()
   thread.join(timeout=60)
   assert not thread.is_alive()
+
+
+def test_a_program_is_told_of_the_second_ctrl_c():
+  program = PROGRAM.replace(
+    'with interruption',
+    'import contextlib, sys\n'
+    'from vgg_slim.reporting import JsonStream\n'
+    'with contextlib.redirect_stdout(JsonStream(sys.stdout)), interruption',
+  )
+  with started([sys.executable, '-c', program], seconds=60, stdout=subprocess.PIPE) as process:
+    assert 'busy' in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert 'Stopping' in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, *last = map(json.loads, process.stdout)
+    assert last == [
+      {'event': 'error', 'text': 'interrupted.'},
+      {'event': 'end', 'exit_code': 130},
+    ]
+    assert process.wait(timeout=60) == 130

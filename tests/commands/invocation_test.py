@@ -168,6 +168,42 @@ def test_quiet_and_json_exclude_each_other(capsys):
   assert 'give either --quiet or --progress=json.' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+  ('arguments', 'text'),
+  [
+    (['--bogus', '--progress=json'], '--bogus: there is no such flag'),
+    (['--progress=json', '--invocation_test_side=x'], 'flag --invocation_test_side=x'),
+    (['--invocation_test_side=x', '--progress', 'json'], 'flag --invocation_test_side=x'),
+    (['--bogus', '-progress=plain', '--progress=json'], '--bogus: there is no such flag'),
+    (['--flagfile=json_flags', '--bogus'], '--bogus: there is no such flag'),
+    (['--progress=json', '--invocation_test_rate=nan'], 'rate must be a finite number'),
+    (['--progress=json', 'false'], "unexpected arguments ['false']"),
+    (['--progress=json', '--quiet'], 'give either --quiet or --progress=json.'),
+  ],
+)
+def test_a_program_is_told_of_wrong_flags(tmp_path, monkeypatch, capsys, arguments, text):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'json_flags').write_text('--progress=json')
+  assert run_tool(THIS, *arguments) == 2
+  captured = capsys.readouterr()
+  error, end = json_lines(captured.out)
+  assert error['event'] == 'error'
+  assert text in error['text']
+  assert end == {'event': 'end', 'exit_code': 2}
+  assert captured.err == f'invocation_test: error: {error["text"]}\n'
+
+
+@pytest.mark.parametrize(
+  'arguments',
+  [['--bogus'], ['--progress=xml'], ['--progress=json', '--bogus', '--progress=plain']],
+)
+def test_people_are_told_of_wrong_flags_on_stderr_only(capsys, arguments):
+  assert run_tool(THIS, *arguments) == 2
+  captured = capsys.readouterr()
+  assert captured.out == ''
+  assert 'error: ' in captured.err
+
+
 def test_errors_fit_the_terminal(capsys, monkeypatch):
   monkeypatch.setenv('COLUMNS', '40')
   monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)

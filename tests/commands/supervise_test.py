@@ -26,6 +26,11 @@ def test_flags_of_the_command_are_passed_on(capfd):
     (['--', 'train', '--overwrite'], 2, '--overwrite would remove the run at every restart'),
     (['--num_workers=0', '--', 'true'], 2, '--num_workers must be in [1, 1024], got 0'),
     (['--num_workers=1025', '--', 'true'], 2, '--num_workers must be in [1, 1024], got 1025'),
+    (
+      ['--progress=json', '--', 'true'],
+      2,
+      '--progress=json: standard output belongs to the command',
+    ),
     (['true'], 2, "unexpected arguments ['true']"),
   ],
 )

@@ -7,8 +7,11 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
+
+from vgg_slim.reporting import JsonStream
 
 _GRACE_SECONDS = 1.0  # for the main thread to leave by itself
 
@@ -53,4 +56,8 @@ def _listen(reader: socket.socket, is_over: threading.Event, say: Callable[[str]
       say('Stopping; press Ctrl-C again to leave at once, without saving.')
     elif not is_over.wait(_GRACE_SECONDS):
       say('Interrupted.')
-      os._exit(128 + signal.SIGINT)
+      code = 128 + signal.SIGINT
+      if isinstance(sys.stdout, JsonStream):
+        sys.stdout.event('error', text='interrupted.')
+        sys.stdout.end(code)
+      os._exit(code)

@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import traceback
+import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
@@ -114,27 +115,19 @@ def _run(name: str, main: Callable[..., None], argv: list[str], takes_command: b
   if '--version' in argv[1:]:
     print(f'{name} (vgg_slim {vgg_slim.__version__})')
     sys.exit(0)
-  try:
-    argv, notes = flag_files.expand(argv)
-    positional = flags.FLAGS(argv)[1:]
-  except flags.UnrecognizedFlagError as error:
-    known = [flag.name for flag in common_flags.flags_of(module)]
-    message = unknown_flags.explain(argv, error, known, name)
-    _fail(name, f'{installation.localize(message)} See --help.', 2)
-  except (flags.Error, UnicodeDecodeError) as error:
-    message = flag_errors.reword(_one_line(error))
-    _fail(name, f'{message.rstrip(".")}. See --help.', 2)
-  if problems := _number_problems(common_flags.flags_of(module)):
-    _fail(name, f'{"; ".join(problems)}.', 2)
+  notes, positional = _parse(name, module, argv)
   takes_arguments = not takes_command and bool(inspect.signature(main).parameters)
   if positional and not takes_arguments:
     # Otherwise `--random_flip false` would mean --random_flip=true, with `false` left over.
-    _fail(name, f'unexpected arguments {positional}; flags are written --name=value.', 2)
-  if common_flags.is_quiet() and common_flags.progress_format() == common_flags.JSON:
-    _fail(name, 'give either --quiet or --progress=json.', 2)
+    _refuse(name, argv, f'unexpected arguments {positional}; flags are written --name=value.')
+  is_json = common_flags.progress_format() == common_flags.JSON
+  if common_flags.is_quiet() and is_json:
+    _refuse(name, argv, 'give either --quiet or --progress=json.')
+  if takes_command and is_json:
+    _refuse(name, argv, '--progress=json: standard output belongs to the command that it runs.')
   _prepare_tensorflow()
   _show_warnings(name)
-  with _output():
+  with progress.json_output() if is_json else contextlib.nullcontext():
     if not common_flags.is_quiet():
       for note in notes:
         terminal.show(note)
@@ -144,23 +137,29 @@ def _run(name: str, main: Callable[..., None], argv: list[str], takes_command: b
     )
 
 
-@contextlib.contextmanager
-def _output() -> Iterator[None]:
-  """With --progress=json, makes all output JSON, whose last object has the exit code."""
-  if common_flags.progress_format() != common_flags.JSON:
-    yield
-    return
-  stream = JsonStream(sys.stdout)
-  code: object = 1  # that of a traceback
+def _parse(name: str, module: types.ModuleType, argv: list[str]) -> tuple[list[str], list[str]]:
+  """Parses flags; returns notes of the flag files, and the other arguments."""
   try:
-    with contextlib.redirect_stdout(stream):
-      yield
-  except SystemExit as end:
-    code = end.code
-    raise
-  finally:
-    stream.finish()
-    stream.event('end', exit_code=code)
+    argv, notes = flag_files.expand(argv)
+    positional = flags.FLAGS(argv)[1:]
+  except flags.UnrecognizedFlagError as error:
+    known = [flag.name for flag in common_flags.flags_of(module)]
+    message = unknown_flags.explain(argv, error, known, name)
+    _refuse(name, argv, f'{installation.localize(message)} See --help.')
+  except (flags.Error, UnicodeDecodeError) as error:
+    message = flag_errors.reword(_one_line(error))
+    _refuse(name, argv, f'{message.rstrip(".")}. See --help.')
+  if problems := _number_problems(common_flags.flags_of(module)):
+    _refuse(name, argv, f'{"; ".join(problems)}.')
+  return notes, positional
+
+
+def _refuse(name: str, argv: list[str], message: str) -> NoReturn:
+  """Exits because of wrong flags, before the output of the command begins."""
+  is_json = common_flags.asks_for_json(argv)
+  with progress.json_output() if is_json else contextlib.nullcontext():
+    _fail(name, message, 2)
+  raise AssertionError  # mypy takes every block for one that could swallow the exit
 
 
 def _call(name: str, main: Callable[[], None]) -> NoReturn:

@@ -82,6 +82,21 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 
 @contextlib.contextmanager
+def json_output() -> Iterator[None]:
+  """Within the block all output is JSON, whose last object has the exit code."""
+  stream = JsonStream(sys.stdout)
+  code: object = 1  # that of a traceback
+  try:
+    with contextlib.redirect_stdout(stream):
+      yield
+  except SystemExit as end:
+    code = end.code
+    raise
+  finally:
+    stream.end(code)
+
+
+@contextlib.contextmanager
 def show(
   description: str,
   unit: str = 'images',

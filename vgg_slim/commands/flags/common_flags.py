@@ -1,6 +1,7 @@
 """The flags of every command."""
 
 import types
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -35,6 +36,16 @@ def is_quiet() -> bool:
 def progress_format() -> str:
   """The format of progress: AUTO, PLAIN or JSON."""
   return str(flags.FLAGS['progress'].value)
+
+
+def asks_for_json(arguments: Sequence[str]) -> bool:
+  """Whether arguments that could not be parsed, or were, ask for JSON."""
+  found = progress_format()
+  for argument, following in zip(arguments, [*arguments[1:], ''], strict=True):
+    name, has_value, value = argument.partition('=')
+    if name in ('-progress', '--progress'):
+      found = value if has_value else following
+  return found == JSON
 
 
 def is_verbose() -> bool:
