@@ -187,7 +187,8 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
       raise
     _fail(name, f'TensorFlow: {reason}. --verbose shows where.', 1)
   except KeyboardInterrupt as interrupt:
-    number, text = (*interrupt.args, *(signal.SIGINT, 'interrupted.')[len(interrupt.args) :])
+    number = interrupt.args[0] if interrupt.args else signal.SIGINT
+    text = interrupt.args[1] if interrupt.args[1:] else 'interrupted.'
     _fail(name, text, 128 + number)
   sys.exit(0)
 
