@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -85,6 +86,18 @@ def test_unusable_images_are_reported_or_an_error_with_strict(tmp_path):
   assert run.returncode == 1
   assert 'cannot be used: dog/003.png: the file is empty; ' in run.stderr
   assert not (tmp_path / 'strict').exists()
+
+
+def test_equal_images_of_different_classes_are_a_warning_that_says_what_to_do(tmp_path):
+  folder = fabricated.write_image_folder(tmp_path / 'photos', {'cat': 10, 'dog': 10})
+  shutil.copy(folder / 'cat' / '000.png', folder / 'dog' / 'copy.png')
+  run = convert('--dataset=folder', '--input_dir=photos', '--output_dir=made', cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+  assert (
+    '1 image in different classes, such as cat/000.png (cat) = dog/copy.png (dog)' in run.stdout
+  )
+  said = ' '.join(run.stdout.split())
+  assert 'Both copies are kept: delete one of them, remove made, and convert again.' in said
 
 
 def test_help_has_examples_and_flags():

@@ -184,12 +184,15 @@ NOT_FLAGS = ('nowhere is not', 'no split', 'run/x is neither')
     (['--train_dir=run', '--checkpoints=run,run'], 'Give --train_dir or'),
     (['--train_dir=nowhere'], 'nowhere is not a train_dir: it has no config.json.'),
     (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is required: imported/model.ckpt-2'),
-    (['--train_dir=run', '--split=dev'], "no split 'dev'; this data set has train, validation"),
+    (
+      ['--train_dir=run', '--split=dev'],
+      "no split 'dev'; this data set has train, validation. Give --split=validation.",
+    ),
     (
       ['--train_dir=run', '--test_scales=big'],
       "--test_scales='big': expected comma-separated sides",
     ),
-    (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 pixels'),
+    (['--train_dir=run', '--test_scales=16'], 'at least image_size=32 and at most 32768 pixels'),
     (['--train_dir=run', '--views=dense,crop'], "not 'crop'"),
     (['--train_dir=run', '--checkpoint_path=run/x'], 'run/x is neither a checkpoint nor'),
     (['--watch'], 'Give --train_dir; see --help.'),

@@ -40,7 +40,7 @@ def begin(tmp_path, *arguments, train_dir='run', **changes):
 
 def test_a_new_run_is_named_after_data_and_network(manifest, tmp_path):
   new = plan('--model=vgg11')
-  assert (new.train_dir, new.is_resumed) == (f'runs/{manifest.dataset}_vgg11', False)
+  assert (new.train_dir, new.is_resumed) == ('runs/data_vgg11', False)
   assert new.config.data_dir == str(tmp_path / 'data')
 
 
@@ -53,10 +53,30 @@ def test_a_run_is_resumed_with_its_settings(manifest, tmp_path):
 
 
 def test_a_run_in_the_default_folder_is_resumed(manifest, tmp_path):
-  folder = f'runs/{manifest.dataset}_vgg11'
+  folder = 'runs/data_vgg11'
   begun = begin(tmp_path, '--model=vgg11', '--seed=5', train_dir=folder)
   resumed = plan('--model=vgg11')
   assert (resumed.config, resumed.train_dir) == (begun, folder)
+
+
+def test_data_sets_of_one_kind_have_runs_of_their_own(manifest, tmp_path):
+  assert plan('--model=vgg11', data_dir='data/pets/').train_dir == 'runs/pets_vgg11'
+  assert plan('--model=vgg11', data_dir='data/birds').train_dir == 'runs/birds_vgg11'
+
+
+@pytest.mark.parametrize('phase', ['', '/1_head'])
+def test_a_run_named_after_the_kind_of_its_data_set_is_found(manifest, tmp_path, phase):
+  before = f'runs/{manifest.dataset}_vgg11'
+  begin(tmp_path, '--model=vgg11', train_dir=before + phase)
+  assert plan('--model=vgg11').train_dir == before
+  (tmp_path / 'runs/data_vgg11').mkdir()
+  assert plan('--model=vgg11').train_dir == 'runs/data_vgg11'
+
+
+def test_a_run_named_after_the_kind_of_another_data_set_is_left_alone(manifest, tmp_path):
+  before = f'runs/{manifest.dataset}_vgg11'
+  begin(tmp_path, '--model=vgg11', train_dir=before, data_fingerprint='of another')
+  assert plan('--model=vgg11').train_dir == 'runs/data_vgg11'
 
 
 def test_flags_are_compared_with_the_settings_of_the_run(manifest, tmp_path):
@@ -75,8 +95,11 @@ def test_epochs_replace_the_last_step_of_the_run(manifest, tmp_path):
 
 def test_another_data_set_is_refused(manifest, tmp_path):
   begin(tmp_path, data_fingerprint='of another')
-  with pytest.raises(CheckpointError, match='was started on a data set with other images'):
+  with pytest.raises(CheckpointError, match='was started on a data set with other images') as error:
     plan(train_dir='run')
+  assert ' has now. Give another --train_dir for a new run (with --checkpoint_path=run ' in str(
+    error.value
+  )
 
 
 def test_an_error_names_a_data_set_that_was_moved(manifest, tmp_path):

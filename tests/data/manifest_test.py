@@ -62,6 +62,18 @@ def test_splits_give_their_size_and_paths(data_dir):
     manifest.shard_paths(data_dir, m, 'test')
 
 
+@pytest.mark.parametrize(
+  ('splits', 'expected'),
+  [
+    (('train', 'validation', 'test'), 'validation'),
+    (('train', 'test'), 'test'),
+    (('train',), 'train'),
+  ],
+)
+def test_train_is_evaluated_only_without_other_splits(splits, expected):
+  assert manifest.split_to_evaluate(splits) == expected
+
+
 def test_fingerprint_depends_on_names_and_bytes_only():
   m = example_manifest()
   assert len(m.fingerprint) == 16
@@ -84,6 +96,24 @@ def test_missing_folder_and_missing_manifest_are_named(tmp_path):
     manifest.read_manifest(tmp_path / 'nowhere')
   with pytest.raises(DataError, match=r'has no manifest\.json'):
     manifest.read_manifest(tmp_path)
+
+
+def test_a_folder_of_images_is_answered_with_the_command_that_converts_it(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'my pets' / 'cat').mkdir(parents=True)
+  (tmp_path / 'my pets' / 'cat' / 'notes.txt').touch()
+  with pytest.raises(DataError, match=r'is not a complete converted data set\.$'):
+    manifest.read_manifest('my pets')
+  (tmp_path / 'my pets' / 'cat' / '0.JPG').touch()
+  command = (
+    "tools/convert_to_tfrecord --dataset=folder --input_dir='my pets' --output_dir='{0}', "
+    "and give --data_dir='{0}'."
+  )
+  for output in ('data/my pets', 'data/my pets_converted'):
+    with pytest.raises(DataError) as error:
+      manifest.read_manifest(tmp_path / 'my pets')
+    assert str(error.value).endswith(command.format(output))
+    (tmp_path / output).mkdir(parents=True)
 
 
 def test_a_manifest_that_is_not_json_is_refused(data_dir):

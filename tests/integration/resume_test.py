@@ -172,11 +172,11 @@ def test_phases_are_checked_with_the_network_of_the_previous_phase(folder):
     *('--batch_size=6', '--max_steps=1', '--phase=head trainable_scopes=head', '--phase=all'),
   )
   output = trained(folder, *phases)
-  assert 'Starting from runs/folder_vgg_b@8/1_head/model.ckpt-1.' in output
+  assert 'Starting from runs/data_vgg_b@8/1_head/model.ckpt-1.' in output
   for part in ('1_head', '2_all'):
-    saved = json.loads((folder / 'runs' / 'folder_vgg_b@8' / part / 'config.json').read_text())
+    saved = json.loads((folder / 'runs' / 'data_vgg_b@8' / part / 'config.json').read_text())
     assert (saved['net']['model'], saved['net']['image_size']) == ('vgg_b@8', 64)
   shutil.rmtree(folder / 'source')  # the phases that have begun do not need it
-  parent = '--train_dir=runs/folder_vgg_b@8'
+  parent = '--train_dir=runs/data_vgg_b@8'
   output = trained(folder, *phases, parent, '--max_steps=2')
-  assert 'Resuming from runs/folder_vgg_b@8/2_all/model.ckpt-1.' in output
+  assert 'Resuming from runs/data_vgg_b@8/2_all/model.ckpt-1.' in output

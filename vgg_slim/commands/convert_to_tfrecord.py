@@ -245,9 +245,13 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
     f'{counted(total, "image")} of {counted(result.num_classes, "class")}{earlier} in '
     f'{meter.seconds:.1f} s, {progress.format_rate(meter.rate)}, written to {output_dir}.'
   )
-  duplicates = audit_files.find_duplicate_problems(output_dir)
-  for warning in (*class_balance.find_problems(result), *duplicates):
-    terminal.show(f'Warning: {warning}.')
+  for problem in class_balance.find_problems(result):
+    terminal.show(f'Warning: {problem}.')
+  for problem in audit_files.find_duplicate_problems(output_dir):
+    terminal.show(
+      f'Warning: {problem}. Both copies are kept: delete one of them, remove {output_dir}, and '
+      'convert again.'
+    )
   for line in audit_files.describe_lists(output_dir):
     terminal.show(line)
   if result.pixel_range and not _PIXEL_RANGE.value:

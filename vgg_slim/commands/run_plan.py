@@ -12,6 +12,7 @@ from typing import NamedTuple
 from absl import flags
 
 from vgg_slim.checkpoints import contract, prefixes
+from vgg_slim.commands import phases
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config, resuming
 from vgg_slim.configs.config import TrainConfig
@@ -48,7 +49,7 @@ def plan_run(
 
   Args:
     data_dir: value of --data_dir; None for that of the run that is resumed, or the digits.
-    train_dir: folder of the run; None for runs/DATA_MODEL.
+    train_dir: folder of the run; None for the default, see `_default_folder`.
     start: checkpoint that a new run starts from; None for that of --checkpoint_path.
     overwrite: whether a run in the folder is removed, so that the run is new.
 
@@ -70,8 +71,9 @@ def plan_run(
   if manifest.fingerprint != begun.data_fingerprint:
     raise CheckpointError(
       f'The run in {train_dir} was started on a data set with other images, classes or splits than '
-      f'{data_dir} has now. Give the --data_dir that it was started with, or start a new run from '
-      f'its weights: --checkpoint_path={train_dir} with another --train_dir.'
+      f'{data_dir} has now. Give another --train_dir for a new run (with '
+      f'--checkpoint_path={train_dir} it starts from the weights of this run), or the --data_dir '
+      'that this run was started with.'
     )
   given = {
     'data_dir': data_dir,
@@ -85,12 +87,35 @@ def plan_new_run(
   data_dir: str | None, train_dir: str | None, start: config_flags.Start | None = None
 ) -> RunPlan:
   """Returns the new run that the flags describe; arguments and errors are those of `plan_run`."""
+  name = os.path.basename(os.path.abspath(data_dir)) if data_dir else ''
   data_dir = os.path.abspath(data_dir or _digits_dir())
   manifest = manifests.read_manifest(data_dir)
   if start is None:
     _check_flags(data_dir, manifest)
   new = config_flags.train_config_from_flags(data_dir, manifest, start)
-  return RunPlan(new, manifest, train_dir or f'runs/{manifest.dataset}_{new.net.model}')
+  return RunPlan(new, manifest, train_dir or _default_folder(name, manifest, new.net.model))
+
+
+def _default_folder(name: str, manifest: Manifest, model: str) -> str:
+  """Returns runs/DATA_MODEL, where DATA is the name of the data set's folder, or digits.
+
+  Until 0.2 DATA was the kind of the data set, such as `folder`. A run on this data set in a folder
+  of that name is still found, unless the folder of today's name exists.
+  """
+  before = f'runs/{manifest.dataset}_{model}'
+  folder = f'runs/{name}_{model}' if name else before
+  if os.path.exists(folder):
+    return folder
+  return before if _is_of(before, manifest) else folder
+
+
+def _is_of(folder: str, manifest: Manifest) -> bool:
+  """Whether the run in a folder, or its first phase, was started on a data set."""
+  for train_dir in (folder, *phases.find(folder)[:1]):
+    with contextlib.suppress(CheckpointError):  # no run, or not one of this version
+      if config.read_train_config(train_dir).data_fingerprint == manifest.fingerprint:
+        return True
+  return False
 
 
 def _check_flags(data_dir: str, manifest: Manifest) -> None:

@@ -39,6 +39,7 @@ from vgg_slim.commands import (
 )
 from vgg_slim.commands.flags import checkpoint_flags, config_flags, recommended_flags
 from vgg_slim.configs.config import BEST_FOLDER
+from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.training import cluster
 from vgg_slim.wording import counted
@@ -52,7 +53,10 @@ _DATA_DIR = flags.DEFINE_string(
   'Folder made by tools/convert_to_tfrecord. Defaults to the handwritten digits.',
 )
 _TRAIN_DIR = flags.DEFINE_string(
-  'train_dir', None, 'Folder for checkpoints and curves. Defaults to runs/DATA_MODEL.'
+  'train_dir',
+  None,
+  'Folder for checkpoints and curves. Defaults to runs/DATA_MODEL, where DATA is the name of the '
+  'folder in --data_dir, or digits.',
 )
 _OVERWRITE = flags.DEFINE_bool(
   'overwrite', False, 'Remove the run in --train_dir, listing its files, and start from scratch.'
@@ -172,7 +176,7 @@ def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
 
 def _evaluation(train_dir: str, splits: Collection[str]) -> str:
   """The command that evaluates a run, on the training split if the data set has no other."""
-  split = next((name for name in ('validation', 'test') if name in splits), 'train')
+  split = manifests.split_to_evaluate(splits)
   option = '' if split == 'validation' else f' --split={split}'
   return f'{installation.call("evaluate")} --train_dir={shlex.quote(train_dir)}{option}'
 

@@ -5,11 +5,11 @@ import hashlib
 import json
 import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from vgg_slim import __version__, files, json_objects
-from vgg_slim.data import labels
+from vgg_slim.data import labels, path_hints
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing.description import Range, is_range
 from vgg_slim.wording import counted
@@ -134,9 +134,15 @@ def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
   folder = pathlib.Path(data_dir)
   path = folder / MANIFEST_FILE
   if not folder.is_dir():
-    raise DataError(f'{folder} is not a folder. Create it with tools/convert_to_tfrecord.')
+    raise DataError(
+      f'{folder} is not a folder. Create it with tools/convert_to_tfrecord.'
+      f'{path_hints.similar(folder)}'
+    )
   if not path.is_file():
-    raise DataError(f'{folder} has no {MANIFEST_FILE}, so it is not a complete converted data set.')
+    raise DataError(
+      f'{folder} has no {MANIFEST_FILE}, so it is not a complete converted data set.'
+      f'{path_hints.conversion(folder)}'
+    )
   try:
     manifest = _from_values(json_objects.read(path))
   except (OSError, ValueError) as error:
@@ -144,6 +150,11 @@ def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
   labels.check_labels(folder / labels.LABELS_FILE, manifest.class_names)
   _check_shard_sizes(folder, manifest)
   return manifest
+
+
+def split_to_evaluate(splits: Collection[str]) -> str:
+  """Returns the split that is evaluated by default: train only if there is no other."""
+  return next((name for name in ('validation', 'test') if name in splits), 'train')
 
 
 def shard_paths(data_dir: str | pathlib.Path, manifest: Manifest, split: str) -> list[str]:

@@ -102,6 +102,25 @@ def test_fewer_than_two_classes(tmp_path):
     image_folder.open_folder(root / 'a')
 
 
+def test_the_folder_above_a_class_folder_is_suggested(tmp_path, monkeypatch):
+  root = fabricated.write_image_folder(tmp_path / 'my pets', {'cat': 1, 'dog': 1, 'none': 0})
+  fabricated.write_image_folder(tmp_path, {'train': 1, 'test': 1})
+
+  def error(folder):
+    with pytest.raises(DataError, match='at least two class folders') as caught:
+      image_folder.open_folder(pathlib.Path(folder))
+    return str(caught.value)
+
+  hint = 'found 0: none. It is one of 2 folders of images in {}: did you mean --input_dir={}?'
+  assert error(root / 'cat').endswith(hint.format(root, f"'{root}'"))
+  monkeypatch.chdir(root)
+  assert error('cat').endswith(hint.format('.', '.'))
+  monkeypatch.chdir('cat')
+  assert error('.').endswith(hint.format('..', '..'))
+  for folder in (root / 'none', tmp_path / 'train'):  # holds nothing; a split without classes
+    assert error(folder).endswith('found 0: none.')
+
+
 def test_all_classes_without_images_are_named(tmp_path):
   root = fabricated.write_image_folder(tmp_path / 'x', {'a': 1, 'b': 0, 'c': 0})
   (root / 'c' / 'notes.txt').write_text('x')

@@ -7,8 +7,8 @@ from absl import flags
 from vgg_slim import terminal
 from vgg_slim.commands.flags import field_flags, flag_groups
 from vgg_slim.configs import config
-from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import ConfigError
+from vgg_slim.data.manifest import Manifest, split_to_evaluate
+from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import candidates, views
 from vgg_slim.evaluation.eval_config import EvalConfig, flips_by_default
 from vgg_slim.nets import specs
@@ -43,7 +43,10 @@ def eval_config_from_flags(
     DataError: the data set has no such split.
   """
   values = flags.FLAGS
-  manifest.split(values.split)
+  try:
+    manifest.split(values.split)
+  except DataError as error:
+    raise DataError(f'{error} Give --split={split_to_evaluate(manifest.splits)}.') from None
   default_flip = flips_by_default(model.preprocessing, manifest)
   specs.get(model.net.model).check_pool_rounding(values.pool_rounding)
   test_scales = _test_scales(values.test_scales, model)

@@ -4,9 +4,11 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from vgg_slim.data.sources import class_layout
+from vgg_slim.data import path_hints
+from vgg_slim.data.sources import class_layout, split_names
 from vgg_slim.data.sources.image_files import list_tree
 from vgg_slim.data.sources.labeled_images import FileImages, Source, fingerprint_files
+from vgg_slim.errors import DataError
 
 
 def open_folder(
@@ -25,7 +27,14 @@ def open_folder(
     DataError: see `class_layout.arrange`.
     OSError: a folder cannot be read.
   """
-  layout = class_layout.arrange(root, list_tree(root), class_names, labels_from)
+  files = list_tree(root)
+  try:
+    layout = class_layout.arrange(root, files, class_names, labels_from)
+  except DataError as error:
+    is_split = split_names.split_of(root.absolute().name)
+    if labels_from != class_layout.FROM_FOLDER or files.folders or is_split:
+      raise
+    raise DataError(f'{error}{path_hints.folder_of_classes(root)}') from error
   base = os.path.join(root, layout.around.rstrip('/'))
   paths = [os.path.join(base, name) for names, _ in layout.splits.values() for name in names]
   return Source(
