@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import re
+import signal
 
 import PIL.Image
 import pytest
@@ -13,7 +14,7 @@ import vgg_slim.files
 from tests.testing import make_data_set, run_tool, thin_model
 from vgg_slim.commands import rate_search, train
 from vgg_slim.data.conversion import default_data
-from vgg_slim.training import cluster, rate_finder
+from vgg_slim.training import cluster, rate_finder, rate_trials
 from vgg_slim.training.rate_finder import Found
 from vgg_slim.training.rate_search import Baseline
 
@@ -39,6 +40,7 @@ def test_a_search_on_the_digits_writes_only_its_own_folder(tmp_path, monkeypatch
   learns = ('--model=vgg_a_bn@4', '--fc_units=32', '--learning_rate=0.01', '--dropout_keep_prob=1')
   assert run_tool(train, *FIND, *learns, f'--data_dir={data}', '--find_steps=30') == 0
   output = capsys.readouterr().out
+  assert 'At most 40 steps of a range test, ' in output
   assert 'Range test: ' in output
   assert re.search(r'Take --learning_rate=0\.\d+: 0\.\d+ has the lowest loss after 30 st', output)
   assert "The run's --learning_rate=0.01 is in range." in output
@@ -80,6 +82,37 @@ def test_the_first_phase_is_searched(data_dir, tmp_path, capsys):
   assert 'vgg_a with sgd on 24 images; nothing is trained in run/1_a.' in output
   assert "The run's --learning_rate=1e+30 diverges within 2 steps." in output
   assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == ['1_a_learning_rate']
+
+
+@pytest.mark.parametrize(('at', 'trials'), [(5, 0), (35, 0), (55, 1)])
+def test_a_search_that_is_interrupted_shows_what_is_finished(
+  data_dir, tmp_path, monkeypatch, capsys, at, trials
+):
+  step, count = rate_trials.Trials._step, 0
+
+  def interrupt(*arguments):
+    nonlocal count
+    count += 1
+    if count == at:
+      os.kill(os.getpid(), signal.SIGINT)
+    return step(*arguments)
+
+  monkeypatch.setattr(rate_trials.Trials, '_step', interrupt)
+  arguments = (f'--data_dir={data_dir}', '--train_dir=run', *RUN, '--find_output=a.png')
+  # Up to a rate at which the range test does not diverge, which would shorten it.
+  assert run_tool(train, *FIND, *arguments, '--find_rates=1e-6,1e-5', '--learning_rate=1e-5') == 130
+  captured = capsys.readouterr()
+  assert count == at
+  assert captured.err.endswith('train: error: interrupted.\n')
+  finished = 'Interrupted before the search was complete: this is what was finished.'
+  assert (finished in captured.out) == (at > 10)
+  assert ('Range test: one step at each rate' in captured.out) == (at > 10)
+  assert ('Trials: up to 20 steps at a constant rate' in captured.out) == (trials > 0)
+  if at < 10:
+    assert not (tmp_path / 'a.csv').exists()
+    return
+  rows = list(csv.DictReader((tmp_path / 'a.csv').read_text().splitlines()))
+  assert [row['part'] for row in rows] == ['range test'] * 20 + ['trial'] * 20 * trials
 
 
 @pytest.mark.parametrize(

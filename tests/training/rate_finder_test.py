@@ -12,6 +12,7 @@ from vgg_slim.data import class_weights
 from vgg_slim.errors import TrainingError
 from vgg_slim.reporting import Reporter
 from vgg_slim.training import rate_finder
+from vgg_slim.training.hooks.interrupts import StopRequest
 from vgg_slim.training.rate_search import LEARNS
 
 
@@ -51,10 +52,10 @@ class Clock:
     return self.now
 
 
-def search(config, trials, steps=40, minutes=1e9, stream=None, counts=(6, 6, 6, 6)):
+def search(config, trials, steps=40, minutes=1e9, stream=None, counts=(6, 6, 6, 6), stop=None):
   reporter = Reporter(stream or io.StringIO())
   options = RateFinderConfig(find_steps=steps, find_minutes=minutes)
-  meter = rate_finder._Meter(options, reporter, Clock())
+  meter = rate_finder._Meter(options, reporter, Clock(), stop or StopRequest())
   return rate_finder._Search(trials, config, counts, 6.0, options, meter, reporter).run()
 
 
@@ -106,6 +107,31 @@ def test_guessing_is_what_the_frequencies_of_the_classes_give_in_this_run(config
   assert guessing(unbalanced, class_weights.balance(unbalanced)) == pytest.approx(math.log(2))
 
 
+def test_a_signal_ends_the_search_with_the_complete_trials(config):
+  stop = StopRequest()
+
+  class Interrupted(Trials):
+    def run(self, rates, should_stop):
+      if len(self.parts) == 2:  # the range test and a trial
+        stop.signal_name = 'SIGINT'
+      return super().run(rates, should_stop)
+
+  trials = Interrupted()
+  found = search(config, trials, stop=stop)
+  assert len(trials.parts) == 3
+  assert [trial.rate for trial in found.trials] == [1e-3]
+  assert found.range_test is not None
+  assert not found.is_complete
+
+
+def test_the_length_is_that_of_the_longest_search():
+  text = rate_finder.describe_length(RateFinderConfig(find_steps=40, find_minutes=2.5))
+  assert text.startswith(
+    'At most 50 steps of a range test, the first 10 without a rate, and then 9'
+  )
+  assert '9 trials of 40 steps each; no more than 2.5 minutes (--find_minutes).' in text
+
+
 def test_a_loss_that_is_not_finite_before_the_first_update_is_an_error(config):
   with pytest.raises(TrainingError, match='before the first update, so no learning rate can help'):
     search(config, Trials(first=math.nan))
@@ -134,5 +160,6 @@ def test_the_status_line_shows_the_remaining_time_and_fits(config, monkeypatch):
     status = [line.rstrip() for line in lines if 'ETA' in line]
     assert max(map(len, status)) < width
     assert status[0].startswith('range test: step 1/50')
+    assert not any('rate 0 ' in line for line in status)
     assert any(line.startswith('trial 2: step 40/40') for line in status)
   assert any('rate 0.001  ETA' in line for line in status)

@@ -2,6 +2,9 @@
 
 import os
 import pathlib
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -12,8 +15,12 @@ from vgg_slim.commands.run_plan import RunPlan
 from vgg_slim.configs import rate_finder as configs
 from vgg_slim.configs.rate_finder import RateFinderConfig
 from vgg_slim.errors import ConfigError
+from vgg_slim.reporting import Reporter
 from vgg_slim.training import cluster
 from vgg_slim.wording import counted
+
+if TYPE_CHECKING:  # imports TensorFlow
+  from vgg_slim.training.rate_finder import Found
 
 flags.disclaim_key_flags()
 
@@ -65,6 +72,7 @@ def run(plan: RunPlan, overwrite: bool) -> None:
   Raises:
     ConfigError: a setting of the search is not allowed, or it would run on several machines.
     OutputError: a file cannot be written.
+    KeyboardInterrupt: a signal has ended the search; what was found by then is printed and written.
   """
   options = field_flags.from_flags(RateFinderConfig)
   if cluster.read_cluster():
@@ -80,7 +88,6 @@ def run(plan: RunPlan, overwrite: bool) -> None:
 
   invocation.load_tensorflow()
   from vgg_slim import sessions
-  from vgg_slim.commands import rate_search_report as report
   from vgg_slim.training import rate_finder
 
   sessions.configure(plan.config.runtime)
@@ -96,17 +103,29 @@ def run(plan: RunPlan, overwrite: bool) -> None:
   found = rate_finder.run_search(
     plan.config, plan.manifest, plan.train_dir, options, reporter, overwrite
   )
+  _show(found, own, kind[1:], written, reporter)
+  if found.stopped_by:
+    raise KeyboardInterrupt(signal.Signals[found.stopped_by])
+
+
+def _show(
+  found: 'Found', own: float, kind: str, written: Mapping[str, str], reporter: Reporter
+) -> None:
+  """Prints what was found, and writes a figure of format `kind` and a table to the files."""
+  from vgg_slim.commands import rate_search_report as report
+
   report.print_tables(found)
   for line in report.conclusion(found, own):
     reporter.line(line)
   reporter.event('suggestion', learning_rate=report.suggested_rate(found))
-  figure.parent.mkdir(parents=True, exist_ok=True)
-  contents = (report.drawing(found, own, kind[1:]), report.csv(found))
+  for path in written.values():
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+  contents = (report.drawing(found, own, kind), report.csv(found))
   with output_files.open_outputs(written) as streams:
     for stream, content in zip(streams.values(), contents, strict=True):
       stream.write(content)
       stream.flush()  # a full disk shows before either file is replaced
-  reporter.line(f'Wrote {figure} and {table}.')
+  reporter.line(f'Wrote {" and ".join(written.values())}.')
 
 
 def _default_figure(train_dir: str) -> str:

@@ -59,14 +59,15 @@ def conclusion(found: 'Found', own: float) -> list[str]:
     own: learning rate of the run.
   """
   lines = [_range_test_line(found)] if found.range_test else []
+  unfinished = _INTERRUPTED if found.stopped_by else _TIME_OVER
   if not found.trials:
-    return [*lines, _UNFINISHED]
+    return [*lines, unfinished]
   trials = {trial.rate: trial for trial in found.trials}
   suggestion = rate_search.suggest(trials)
   lines += _suggestion_lines(suggestion, found)
   if own in trials:
     lines.append(_own_line(trials[own], suggestion, found))
-  return lines if found.is_complete else [*lines, _UNFINISHED]
+  return lines if found.is_complete else [*lines, unfinished]
 
 
 def suggested_rate(found: 'Found') -> float | None:
@@ -77,10 +78,11 @@ def suggested_rate(found: 'Found') -> float | None:
   return suggestion.rate if suggestion.is_certain else None
 
 
-_UNFINISHED = (
+_TIME_OVER = (
   'The time was over before the search was complete: give more --find_minutes, or fewer '
   '--find_steps.'
 )
+_INTERRUPTED = 'Interrupted before the search was complete: this is what was finished.'
 
 
 def _range_test_line(found: 'Found') -> str:

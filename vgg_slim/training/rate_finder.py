@@ -8,6 +8,7 @@ which rate leaves the plateau, and which one ends in dead units.
 import dataclasses
 import functools
 import math
+import signal
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import TrainingError
 from vgg_slim.reporting import Reporter, format_duration
 from vgg_slim.training import diagnosis, preflight, rate_search, starts
+from vgg_slim.training.hooks import interrupts
 from vgg_slim.training.rate_search import Baseline, RangeTest, Trial
 from vgg_slim.training.rate_trials import Trials
 
@@ -40,8 +42,9 @@ class Found(NamedTuple):
     baseline: losses with which those of trials are compared.
     range_test: what the range test shows; None if it is not complete.
     trials: complete trials in ascending order of their rates.
-    is_complete: whether the time was enough.
+    is_complete: whether neither the time limit nor a signal ended the search.
     checkpoint: checkpoint of the run from which all steps started; None for a new run.
+    stopped_by: signal that ended the search, 'SIGINT' or 'SIGTERM'; None if none did.
   """
 
   rates: tuple[float, ...]
@@ -51,6 +54,7 @@ class Found(NamedTuple):
   trials: tuple[Trial, ...]
   is_complete: bool
   checkpoint: str | None = None
+  stopped_by: str | None = None
 
 
 def run_search(
@@ -66,7 +70,8 @@ def run_search(
 
   Every part of the search starts from the run's own start: its newest checkpoint, the weights that
   it is to start from, or its initial values. Trials keep the run's warm-up, see `warmup_factors`. A
-  run on several devices is searched on one.
+  run on several devices is searched on one. After SIGINT or SIGTERM the search ends with the trials
+  that are complete.
 
   Args:
     config: config of the run; its learning rate is the first to be tried, without its decay.
@@ -83,6 +88,7 @@ def run_search(
     DataError: a record is damaged.
     TrainingError: there is too little memory, the loss is not finite before the first update, or
       the time is over by then.
+    KeyboardInterrupt: a signal arrived before the range test began.
   """
   config = dataclasses.replace(config, distribution=DistributionConfig())
   start = starts.decide(train_dir, overwrite)
@@ -99,11 +105,24 @@ def run_search(
   reporter.phase('building', f'Building the graph of {config.net.model}')
   with tf.Graph().as_default(), diagnosis.explain_data_errors(check_data):
     trials = Trials(config, manifest, start, reporter)
-    meter = _Meter(options, reporter, clock)
+    reporter.line(describe_length(options))
     epoch = manifest.split('train').num_examples / config.run.batch_size
     counts = manifest.split('train').examples_per_class
-    found = _Search(trials, config, counts, epoch, options, meter, reporter).run()
-    return found._replace(checkpoint=start.checkpoint)
+    with interrupts.stop_on_signals() as stop:
+      meter = _Meter(options, reporter, clock, stop)
+      found = _Search(trials, config, counts, epoch, options, meter, reporter).run()
+    return found._replace(checkpoint=start.checkpoint, stopped_by=stop.signal_name)
+
+
+def describe_length(options: RateFinderConfig) -> str:
+  """A sentence about the length of a search, and what its remaining time covers."""
+  steps = options.find_steps
+  return (
+    f'At most {BASELINE_STEPS + steps} steps of a range test, the first {BASELINE_STEPS} without a '
+    f'rate, and then {rate_search.MAX_TRIALS} trials of {steps} steps each; no more than '
+    f'{options.find_minutes:g} minutes (--find_minutes). The ETA is that of all, with '
+    f'{_EXPECTED_TRIALS} trials.'
+  )
 
 
 def warmup_factors(config: TrainConfig, steps_per_epoch: float, steps: int) -> list[float]:
@@ -172,6 +191,8 @@ class _Search:
         'weights, --initializer and --pixel_scale, or run tools/doctor with the same flags.'
       )
     if len(losses) <= len(still):
+      if self._meter.stopped_by:
+        raise KeyboardInterrupt(signal.Signals[self._meter.stopped_by])
       raise TrainingError(
         'The time was over before the range test began: give more --find_minutes than '
         f'{self._options.find_minutes:g}.'
@@ -209,7 +230,8 @@ class _Search:
     def should_stop(losses: list[float]) -> bool:
       count = len(losses)
       loss, rate = losses[-1], rates[count - 1]
-      fields = (f'{name}: step {count}/{len(rates)}', f'loss {loss:.4f}', f'rate {rate:.2g}')
+      shown = f'rate {rate:.2g}' if rate else 'rate -'
+      fields = (f'{name}: step {count}/{len(rates)}', f'loss {loss:.4f}', shown)
       seconds = self._meter.step(fields, len(rates) - count + remaining)
       self._reporter.event(
         'progress',
@@ -230,9 +252,13 @@ class _Meter:
   """Counts steps and time, and shows them in the status line."""
 
   def __init__(
-    self, options: RateFinderConfig, reporter: Reporter, clock: Callable[[], float]
+    self,
+    options: RateFinderConfig,
+    reporter: Reporter,
+    clock: Callable[[], float],
+    stop: interrupts.StopRequest,
   ) -> None:
-    self._reporter, self._clock = reporter, clock
+    self._reporter, self._clock, self._stop = reporter, clock, stop
     self._began = clock()
     self._limit = 60 * options.find_minutes
     self._steps = self._parts = 0
@@ -259,6 +285,11 @@ class _Meter:
     return left
 
   @property
+  def stopped_by(self) -> str | None:
+    """Name of the signal that has asked to stop."""
+    return self._stop.signal_name
+
+  @property
   def is_over(self) -> bool:
-    """Whether the time limit has passed."""
-    return self._clock() - self._began > self._limit
+    """Whether the time limit has passed, or a signal has asked to stop."""
+    return bool(self.stopped_by) or self._clock() - self._began > self._limit

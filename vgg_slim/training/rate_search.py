@@ -20,7 +20,7 @@ _END = 0.25  # fraction of a trial, at its end, whose mean loss counts
 _DECADE, _HALF_DECADE = 10.0, math.sqrt(10)
 _WIDE = 5.0  # ratio of neighbors between which another rate is tried
 _CLOSE = 1.5  # ratio up to which a rate counts as tried
-_MAX_TRIALS = 9
+MAX_TRIALS = 9
 
 LEARNS, NOTHING, TOO_HIGH, DIVERGED = 'learns', 'learns nothing', 'too high', 'diverges'
 TOO_HIGH_OR_WORSE = (TOO_HIGH, DIVERGED)
@@ -227,7 +227,7 @@ def next_rate(
   """
   if not trials:
     return own
-  if len(trials) == _MAX_TRIALS:
+  if len(trials) == MAX_TRIALS:
     return None
   center = best(trials).rate
   below = max((rate for rate in trials if rate < center), default=None)
