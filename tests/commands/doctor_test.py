@@ -37,6 +37,7 @@ def test_every_check_of_a_sound_run_passes(doctor, made, tmp_path, capsys):
   passed = {line[5:19].strip() for line in lines if line.startswith('ok')}
   assert {'packages', 'tf-slim', 'labels', 'pixels', 'training step', 'disk', 'dry step'} <= passed
   assert lines[-1].endswith(' 0 fail.')
+  assert 'Training one step, which is discarded (--nodry_step leaves it out) ...' in captured.err
   assert '\x1b' not in captured.out  # colors are for terminals
   assert [path.name for path in tmp_path.iterdir()] == ['data']
 

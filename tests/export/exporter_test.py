@@ -1,3 +1,5 @@
+import io
+
 import pytest
 
 from tests.export.fabricated import CONTRACT, make_checkpoint
@@ -8,6 +10,7 @@ from vgg_slim.export import exporter, request, samples, saved_model
 from vgg_slim.export.request import ExportRequest
 from vgg_slim.export.verification import ExportMismatchError
 from vgg_slim.preprocessing import graph_decoding
+from vgg_slim.reporting import Reporter
 
 
 def make_request(folder, kind, **options):
@@ -17,13 +20,18 @@ def make_request(folder, kind, **options):
 def test_a_saved_model_is_reloaded_and_compared(tmp_path):
   make_checkpoint(tmp_path)
   printed = []
-  comparison = exporter.run_export(make_request(tmp_path, 'saved_model'), printed.append)
+  phases = io.StringIO()
+  wanted = make_request(tmp_path, 'saved_model')
+  comparison = exporter.run_export(wanted, printed.append, Reporter(phases))
   # Four images in uint8 and float32, at two scales and as a crop; and eight files (these images and
   # four of unusual kinds), each alone and all in one batch.
   assert comparison.cases == 4 * 2 * 3 + 8 + 1
   assert comparison.same_class == comparison.answers == 4 * 2 * 3 + 8 + 8
   assert 'vgg_a@4, 3 classes at 32 pixels' in printed[0]
   assert '4 images: largest difference' in printed[1]
+  assert [line.split()[0] for line in phases.getvalue().splitlines()] == [
+    *('Building', 'Scoring', 'Loading'),
+  ]
   extras = tmp_path / 'out' / 'assets.extra'
   assert read_contract(extras / 'contract.json') == CONTRACT
   assert labels.read_labels(extras / 'labels.txt') == CONTRACT.class_names

@@ -12,13 +12,14 @@ check fails. A mistake in the flags is reported at once, with exit code 2.
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator
 
 from absl import flags
 from rich import console, text
 
 from vgg_slim import memory, terminal
-from vgg_slim.commands import installation, invocation, run_plan
+from vgg_slim.commands import installation, invocation, progress, run_plan
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config
 from vgg_slim.configs.config import TrainConfig
@@ -135,7 +136,11 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
   yield machine.examine_disk(_folder(), trial.checkpoint_bytes(run))
   if _DRY_STEP.value and not counts[FAIL]:
     folder = str(machine.nearest_folder(_folder()))
-    yield trial.run_trial(_continued(run, newest), manifest, folder)
+    reporter = progress.reporter(sys.stderr)
+    reporter.phase('dry step', 'Training one step, which is discarded (--nodry_step leaves it out)')
+    finding = trial.run_trial(_continued(run, newest), manifest, folder)
+    reporter.clear()
+    yield finding
 
 
 def _folder() -> str:

@@ -24,7 +24,7 @@ import pathlib
 from absl import flags
 
 from vgg_slim.checkpoints import staging
-from vgg_slim.commands import invocation
+from vgg_slim.commands import invocation, progress
 from vgg_slim.export.request import FORMATS, INPUT_SHAPES, ExportRequest
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -73,7 +73,8 @@ def main() -> None:
   invocation.load_tensorflow(on_cpu=True)
   from vgg_slim.export import exporter
 
-  exporter.run_export(request, say=print)
+  reporter = progress.reporter()
+  exporter.run_export(request, reporter.line, reporter)
   print(f'Wrote {request.output}.')
 
 

@@ -1,5 +1,6 @@
 """Exports a checkpoint to one folder with everything that a program needs to serve it."""
 
+import io
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ from vgg_slim.export.fresh_process import Loader, run_in_fresh_process
 from vgg_slim.export.request import ExportRequest
 from vgg_slim.export.verification import Case, Comparison
 from vgg_slim.files import naming
+from vgg_slim.reporting import Reporter
 from vgg_slim.wording import counted
 
 # Kernels of other runtimes sum in a different order, which gives differences of 1e-6 to 1e-5 of the
@@ -83,7 +85,9 @@ FORMATS = {
 }
 
 
-def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison:
+def run_export(
+  request: ExportRequest, say: Callable[[str], None], reporter: Reporter | None = None
+) -> Comparison:
   """Writes the folder `output`, loads it in a fresh process and compares it with the checkpoint.
 
   Nothing is left of the export after an error.
@@ -91,6 +95,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
   Args:
     request: checkpoint to export, with format and output folder.
     say: function called with the steps and the comparison, as text.
+    reporter: receiver of what happens now; None for no one.
 
   Raises:
     CheckpointError: there is no checkpoint, it has no contract, or it does not fit the network.
@@ -98,7 +103,7 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
     DataError: an image cannot be read.
     ExportMismatchError: the export does not compute the same as the checkpoint.
   """
-  kind = FORMATS[request.format]
+  kind, reporter = FORMATS[request.format], reporter or Reporter(io.StringIO())
   staging.check_is_free(pathlib.Path(request.output))
   prefix, contract = load_contract(search.find(request.checkpoint) or request.checkpoint)
   if request.verify_dir:
@@ -108,14 +113,17 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> Comparison
   say(f'{prefix}: {describe(contract)}.')
   with staging.staged_folder(request.output) as folder:
     options = _options(request, contract, say)
+    reporter.phase('writing', f'Building the network and writing it as {request.format}')
     with naming(folder):
       kind.write(prefix, contract, folder, **options)
       _write_extras(folder / kind.extras, contract)
+    reporter.phase('scoring', f'Scoring {counted(len(files), "image")} with the checkpoint')
     is_fixed = request.options.is_fixed(request.input_shape)
     cases = _cases_of(request, verification.run_on_pixels(prefix, contract, files))
     cases = _keep_outputs(cases, kind.list_outputs(contract, is_fixed))
     if kind.takes_files:
       cases += verification.run_on_files(prefix, contract, files)
+    reporter.phase('verifying', 'Loading the export in a fresh process and comparing its scores')
     outputs = run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
     comparison = verification.compare(cases, outputs, kind.tolerance)
   say(f'Reloaded in a fresh process, {counted(len(files), "image")}: {comparison.text()}.')
