@@ -92,8 +92,8 @@ def test_the_best_epoch_is_kept_and_training_ends_after_the_patience():
   assert trained.stop_reason.startswith('3 epochs without improvement on accuracy ')
   accuracies = [epoch.validation_accuracy for epoch in trained.history]
   best = max(trained.history, key=lambda e: (e.validation_accuracy, -e.validation_loss))
-  assert trained.best.step == best.step
-  assert trained.best.text.startswith(f'accuracy {max(accuracies):.4f}, loss ')
+  assert (trained.best.epoch, trained.best.step) == (best.epoch, best.step)
+  assert trained.best.text.startswith(f'accuracy {max(accuracies):.2%}, loss ')
   weights = [trained.best.weights[f'{SCOPE}/fc8/{name}'] for name in ('weights', 'biases')]
   scores = np.tensordot(VALIDATION.features, weights[0], 3) + weights[1]
   assert max(accuracies) == np.mean(scores.argmax(1) == VALIDATION.labels)

@@ -109,7 +109,10 @@ def main() -> None:
     combine.write_combined_checkpoint(staged, trunk, trained.weights, trained.steps, made)
   print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
   if trained.best:
-    terminal.show(f'Best epoch:  {trained.best.text}, in {history_folder}/{BEST_FOLDER}.')
+    terminal.show(
+      f'Best epoch:  {trained.best.epoch} (step {trained.best.step}), {trained.best.text}, in '
+      f'{history_folder}/{BEST_FOLDER}; {output} is the last epoch, {len(trained.history)}.'
+    )
   print(
     f'Look at it:  {installation.call("plot")} --what=history '
     f'--train_dir={shlex.quote(history_folder)}'

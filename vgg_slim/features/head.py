@@ -39,11 +39,13 @@ class BestEpoch(NamedTuple):
 
   Attributes:
     weights: arrays by variable name, including the scope of the network.
+    epoch: its number, counted from 1.
     step: number of training steps up to the end of the epoch.
-    text: description of its validation, such as 'accuracy 0.9321, loss 0.2210 at step 1200'.
+    text: scores of its validation, such as 'accuracy 93.21%, loss 0.2210'.
   """
 
   weights: Weights
+  epoch: int
   step: int
   text: str
 
@@ -163,7 +165,7 @@ def run_head_training(
       if report:
         report(metrics)
       if scores and best.record_epoch(scores, metrics.step):
-        best_epoch = BestEpoch(training.fetch_weights(), metrics.step, best.text)
+        best_epoch = BestEpoch(training.fetch_weights(), epoch, metrics.step, best.scores)
       if scores:
         early_stop.record_epoch(scores, metrics.step)
         stop_reason = early_stop.stop_reason(config.early_stop_patience)

@@ -23,13 +23,13 @@ def test_loss_breaks_ties_of_accuracy():
   # From a reported run: the accuracy stays the same, and the loss falls from 0.996 to 0.533.
   better, text = recorded([(0.5, 0.9), (0.75, 0.996), (0.75, 0.996), (0.5, 0.2), (0.75, 0.533)])
   assert better == [True, True, False, False, True]
-  assert text == 'accuracy 0.7500, loss 0.5330 at step 5'
+  assert text == 'accuracy 75.00%, loss 0.5330 at step 5'
 
 
 def test_accuracy_breaks_ties_of_loss():
   better, text = recorded([(0.5, 0.9), (0.6, 0.9), (0.5, 0.9), (0.1, 0.8)], 'loss')
   assert better == [True, True, False, True]
-  assert text == 'loss 0.8000, accuracy 0.1000 at step 4'
+  assert text == 'loss 0.8000, accuracy 10.00% at step 4'
 
 
 def test_less_than_min_delta_is_no_improvement_nor_breaks_a_tie():
@@ -51,7 +51,7 @@ def test_a_run_ends_when_its_patience_does():
       reasons.append(patience.stop_reason(2))
     assert reasons[:2] == [None, None]
     assert reasons[2] == (
-      '2 epochs without improvement on accuracy 0.5000, loss 1.0000 at step 1 '
+      '2 epochs without improvement on accuracy 50.00%, loss 1.0000 at step 1 '
       '(--early_stop_patience)'
     )
     assert patience.stop_reason(None) is None
@@ -102,7 +102,9 @@ def test_metrics_of_equal_classes_choose_another_epoch_than_accuracy(metric, bes
     for step, scores in enumerate(epochs, start=1):
       patience.record_epoch(scores, step)
     assert patience.state['best_step'] == best
-    assert f'{metric} {getattr(epochs[best - 1], metric):.4f}, loss 0.' in patience.text
+    value = getattr(epochs[best - 1], metric)
+    shown = f'{value:.4f}' if metric == 'macro_f1' else f'{value:.2%}'
+    assert f'{metric} {shown}, loss 0.' in patience.text
     tie = dataclasses.replace(epochs[best - 1], loss=0.1)
     assert patience.record_epoch(tie, 4)
 

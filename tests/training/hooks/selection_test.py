@@ -50,7 +50,7 @@ class TestPlateau:
     assert scales == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01])
     first, second = output.splitlines()
     assert first == (
-      'No improvement on accuracy 0.6000, loss 1.0000 at step 2: '
+      'No improvement on accuracy 60.00%, loss 1.0000 at step 2: '
       'the learning rate is decayed to 0.1.'
     )
     assert second.endswith('loss 1.0000 at step 5: the learning rate is decayed to 0.01.')
@@ -183,7 +183,7 @@ def test_early_stopping_counts_epochs_and_gives_a_reason():
       reasons.append(hook.stop_reason)
   assert reasons[:4] == [None] * 4
   assert reasons[4] == (
-    '2 epochs without improvement on accuracy 0.7000, loss 1.0000 at step 3 (--early_stop_patience)'
+    '2 epochs without improvement on accuracy 70.00%, loss 1.0000 at step 3 (--early_stop_patience)'
   )
 
 

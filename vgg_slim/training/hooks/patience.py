@@ -90,10 +90,14 @@ class Patience:
 
   @property
   def text(self) -> str:
-    """Description of the best epoch, such as 'accuracy 0.9321, loss 0.2210 at step 1200'."""
+    """Description of the best epoch, such as 'accuracy 93.21%, loss 0.2210 at step 1200'."""
+    return f'{self.scores} at step {self.state["best_step"]:.0f}'
+
+  @property
+  def scores(self) -> str:
+    """The scores of the best epoch, such as 'accuracy 93.21%, loss 0.2210'."""
     score = zip(self._names(), (self.state['best'], self.state['second']), strict=True)
-    known = [f'{name} {abs(value):.4f}' for name, value in score if math.isfinite(value)]
-    return f'{", ".join(known)} at step {self.state["best_step"]:.0f}'
+    return ', '.join(_describe(name, abs(value)) for name, value in score if math.isfinite(value))
 
   def _names(self) -> tuple[str, ...]:
     return self._metric, _tie_breaker(self._metric)
@@ -114,6 +118,10 @@ class Patience:
     if self.state['metric'] != UNKNOWN:
       return BEST_METRICS[int(self.state['metric'])]
     return 'loss' if self.state['best'] < 0 else 'accuracy'
+
+
+def _describe(name: str, value: float) -> str:
+  return f'{name} {value:{".2%" if name.endswith("accuracy") else ".4f"}}'
 
 
 def _tie_breaker(metric: str) -> str:
