@@ -65,7 +65,7 @@ def test_a_program_can_follow_a_run(data_dir, capsys):
   assert 0 <= epochs[0]['validation_accuracy'] <= 1
   assert [each['phase'] for each in events if each['event'] == 'phase'] == [
     *('building', 'reading', 'building', 'starting', 'first step'),
-    *('saving', 'validating', 'saving', 'validating'),
+    *('saving', 'validating', 'saving', 'validating', 'closing'),
   ]
   assert events[-1] == {'event': 'end', 'exit_code': 0}
 

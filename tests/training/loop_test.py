@@ -83,6 +83,15 @@ def test_two_epochs_are_trained_validated_and_recorded(data, tmp_path):
   assert [float(r['learning_rate']) for r in rows] == [0.005, 0.0025]
 
 
+def test_the_end_of_a_run_says_what_its_last_validation_shows_and_what_it_waits_for(data, tmp_path):
+  _, output = train(data, tmp_path / 'run', lambda _: FakeValidation(only_answer=1), epochs=0.5)
+  alarm, closing = output.splitlines()[-2:]
+  assert alarm.startswith(
+    'ALARM: The network predicts class_1 for all validation images at step 3,'
+  )
+  assert closing == 'Stopping the input pipeline and closing the session ...'
+
+
 def test_event_files_hold_scalars_images_and_the_graph(data, tmp_path):
   train(
     data,
@@ -132,7 +141,7 @@ def test_stopping_and_resuming_equals_an_uninterrupted_run(data, tmp_path):
   whole, output = until(40, 'whole')
   assert whole.step == 18
   assert whole.ended_early.startswith(
-    '3 epochs without improvement on loss 0.5000, accuracy 0.7500 at step 5'
+    '3 epochs without improvement on loss 0.5000, accuracy 75.00% at step 5'
   )
   assert output.count('the learning rate is decayed') == 3
   for max_steps in (3, 5, 12):  # within an epoch, at the end of an epoch, within one

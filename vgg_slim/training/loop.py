@@ -142,7 +142,11 @@ def run_training(
       )
       session = stack.enter_context(_open_session(built, distribution, start, check_data))
       stop = stack.enter_context(interrupts.stop_on_signals())
-      return _Loop(config, built, evaluate_fn, reporter).run(session, start, stop)
+      result = _Loop(config, built, evaluate_fn, reporter).run(session, start, stop)
+      # The session waits for images that are being decoded ahead.
+      reporter.phase('closing', 'Stopping the input pipeline and closing the session')
+    reporter.clear()
+    return result
 
 
 def _check_first_records(data_dir: str, manifest: Manifest) -> None:
@@ -252,9 +256,11 @@ class _Loop:
         elif step % self._save_every_steps == 0:
           checkpoint = self._save(session, step)
       checkpoint = checkpoint or self._save(session, step)
-    stopped_by, reason = stop.signal_name, self._stop_reason()
-    if step < total_steps and not (stopped_by or reason):
-      stopped_by = 'Another worker'
+      stopped_by, reason = stop.signal_name, self._stop_reason()
+      if step < total_steps and not (stopped_by or reason):
+        stopped_by = 'Another worker'
+      for hook in () if stopped_by else built.hooks:
+        hook.after_run()
     return TrainResult(step, total_steps, checkpoint, stopped_by, validation, reason)
 
   def _must_repeat_epoch_end(self, start: Start) -> bool:

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import json
 import types
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from tests.testing import graph_session, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import slim, tf
-from vgg_slim.reporting import Reporter
+from vgg_slim.reporting import JsonReporter, JsonStream, Reporter
 from vgg_slim.training.hooks import alarms
 from vgg_slim.training.hooks.base import EpochEnd, Step, ValidationScores
 
@@ -121,6 +122,30 @@ def test_runs_that_balance_classes_are_not_told_to(output):
   assert output.getvalue().endswith(
     'Train it longer, with another --learning_rate, or from --weights=imagenet.\n'
   )
+
+
+@pytest.mark.parametrize(
+  ('answers', 'last_line'),
+  [
+    ([1], 'ALARM: The network predicts common for all validation images at step 1, the last v'),
+    ([1, None], ''),
+    ([1, 1], 'ALARM: The network predicts common for all validation images at step 2, as an e'),
+    ([1, 1, 1], 'ALARM: The network predicts common for all validation images at step 3, the la'),
+  ],
+)
+def test_one_answer_in_the_last_validation_is_reported_at_the_end(output, answers, last_line):
+  reporter = JsonReporter(JsonStream(output))
+  hook = alarms.OneAnswer(('rare', 'common'), reporter)
+  for step, answer in enumerate(answers, start=1):
+    hook.after_epoch(None, EpochEnd(step, 'x', True, ValidationScores(1, 0.9, 0.5, 0.4, answer)))
+  hook.after_run()
+  events = [json.loads(line) for line in output.getvalue().splitlines()]
+  assert [each['event'] for each in events] == ['message', 'alarm'] * (len(events) // 2)
+  assert len(events) == {1: 2, 2: 2 * bool(last_line), 3: 4}[len(answers)]
+  if last_line:
+    assert events[-2]['text'].startswith(last_line)
+    alarm = {'alarm': 'one answer', 'step': len(answers), 'class_name': 'common'}
+    assert events[-1] == {'event': 'alarm', **alarm}
 
 
 def test_runs_without_validation_have_no_answers(output):

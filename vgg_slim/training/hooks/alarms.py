@@ -121,7 +121,10 @@ class StaleStatistics(Hook):
 
 
 class OneAnswer(Hook):
-  """Reports that two validations in a row, and thus not only the first, knew a single class."""
+  """Reports that a single class was known to two validations in a row, or to that of the end.
+
+  The first validation of a run may come before anything is learned.
+  """
 
   def __init__(
     self, class_names: Sequence[str], reporter: Reporter, is_balanced: bool = False
@@ -129,12 +132,23 @@ class OneAnswer(Hook):
     self._class_names, self._reporter = class_names, reporter
     self._is_balanced = is_balanced
     self._in_a_row = 0
+    self._last: tuple[int, int] | None = None  # step and answer, as long as they are not reported
 
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     answer = end.validation.only_answer if end.validation else None
     self._in_a_row = 0 if answer is None else self._in_a_row + 1
-    if answer is not None and self._in_a_row == 2:
-      images = f'all validation images at step {end.step}, as an epoch before'
-      name = self._class_names[answer]
-      found = class_balance.describe_only_answer(name, images, self._is_balanced)
-      self._reporter.line(f'ALARM: {found}')
+    self._last = None if answer is None else (end.step, answer)
+    if self._in_a_row == 2:
+      self._report('as an epoch before')
+
+  def after_run(self) -> None:
+    self._report('the last validation')
+
+  def _report(self, which: str) -> None:
+    if self._last is None:
+      return
+    (step, answer), self._last = self._last, None
+    name, images = self._class_names[answer], f'all validation images at step {step}, {which}'
+    found = class_balance.describe_only_answer(name, images, self._is_balanced)
+    self._reporter.line(f'ALARM: {found}')
+    self._reporter.event('alarm', alarm='one answer', step=step, class_name=name)

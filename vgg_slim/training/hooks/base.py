@@ -112,5 +112,8 @@ class Hook:
   def after_epoch(self, session: tf.Session, end: EpochEnd) -> None:
     """Called at the end of an epoch, after its checkpoint was written and validated."""
 
+  def after_run(self) -> None:
+    """Called at the end of a run that was not interrupted, before `close`."""
+
   def close(self) -> None:
     """Called when the run ends, also after an error."""
