@@ -22,7 +22,7 @@ def test_each_run_has_a_training_and_a_validation_curve(tmp_path):
   assert accuracy.lines[0].get_color() == accuracy.lines[1].get_color()
   assert accuracy.lines[1].get_color() != accuracy.lines[3].get_color()
   texts = [text.get_text() for text in accuracy.get_legend().get_texts()]
-  assert texts == ['a: 75.00% at epoch 2', 'b: 50.00% at epoch 3', 'dashed: training']
+  assert texts == ['a: 75.00% at epoch 2.00', 'b: 50.00% at epoch 3.00', 'dashed: training']
   figure.savefig(tmp_path / 'history.png')
 
 

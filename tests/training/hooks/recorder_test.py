@@ -11,6 +11,7 @@ from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
 from vgg_slim.reporting import JsonReporter, JsonStream, Reporter
 from vgg_slim.training.epochs import Epochs
+from vgg_slim.training.history import read_history
 from vgg_slim.training.hooks import progress
 from vgg_slim.training.hooks.base import EpochEnd, Step, ValidationScores
 from vgg_slim.training.hooks.recorder import Recorder
@@ -179,8 +180,10 @@ def test_the_last_batch_does_not_count_as_another_epoch(tmp_path):
     hook.begin(session, 2)
     hook.fetches(3)
     hook.after_step(step(3, 1.0), [])
+    hook.after_epoch(session, EpochEnd(3, 'x', False, None))
     hook.close()
   assert 'epoch  0.60 ' in output.getvalue()  # 3 steps of 4 images are 0.75 epochs
+  assert [row.epoch for row in read_history(str(tmp_path))] == [0.6]
 
 
 def test_a_program_gets_the_numbers_of_people(tmp_path):

@@ -101,7 +101,6 @@ class Recorder(Hook):
     batches = max(1, self.state['batches'])
     train_loss, train_accuracy = self.state['loss'] / batches, self.state['accuracy'] / batches
     loss = accuracy = balanced_accuracy = macro_f1 = None
-    epoch = self._epochs.passed(end.step)
     if end.validation:
       loss, accuracy = end.validation.loss, end.validation.top_1_accuracy
       balanced_accuracy, macro_f1 = end.validation.balanced_accuracy, end.validation.macro_f1
@@ -109,7 +108,7 @@ class Recorder(Hook):
         self._log.add_summary(end.step, self._summarize_validation(), VALIDATION_FOLDER)
     metrics = EpochMetrics(
       step=end.step,
-      epoch=epoch,
+      epoch=self._shown_epoch(end.step),
       train_loss=train_loss,
       train_accuracy=train_accuracy,
       validation_loss=loss,
@@ -122,8 +121,7 @@ class Recorder(Hook):
     seconds = time.monotonic() - self._epoch_began
     if end.validation:
       width = self._reporter.width if self._reporter.on_terminal else None
-      shown = metrics._replace(epoch=self._shown_epoch(end.step))
-      self._reporter.line(progress.format_epoch(shown, seconds, width))
+      self._reporter.line(progress.format_epoch(metrics, seconds, width))
     self._reporter.event('epoch', **metrics._asdict(), seconds=seconds)
     self._log.add(metrics)
     self.state.update(loss=0.0, accuracy=0.0, batches=0)
@@ -180,7 +178,7 @@ class Recorder(Hook):
       step=step.number,
       total=self._total_steps,
       unit='steps',
-      epoch=self._epochs.passed(step.number),
+      epoch=self._shown_epoch(step.number),
       **step.scalars,
       images_per_second=speed or None,
       eta_seconds=left.seconds if left else None,
