@@ -166,7 +166,7 @@ def test_fine_tuning_restores_the_checkpoint_and_trains_only_the_scopes(data_dir
   assert code == 0
   output = capsys.readouterr().out
   assert 'Starting from first/model.ckpt-6.\nrestored: 20 variables\n' in output
-  assert 'excluded, left at their initial value: 2\n  vgg_a/fc8/weights\n' in output
+  assert 'excluded, left at their initial value: 2 variables: vgg_a/fc8/weights, ' in output
   before = tf.train.load_checkpoint('first/model.ckpt-6')
   after = tf.train.load_checkpoint('second/model.ckpt-1')
   same = {

@@ -57,7 +57,7 @@ def score(monkeypatch):
     FakeEvaluator.function = staticmethod(function)
 
   monkeypatch.setattr(runner, 'Evaluator', FakeEvaluator)
-  set_score(lambda checkpoint: SCORED[int(checkpoint.rpartition('-')[2])])
+  set_score(lambda checkpoint, _: SCORED[int(checkpoint.rpartition('-')[2])])
   return set_score
 
 
@@ -121,7 +121,7 @@ def test_a_timeout_is_reported(train_dir):
 
 
 def test_a_checkpoint_removed_before_it_was_read_is_reported(train_dir, score):
-  def removed(checkpoint):
+  def removed(checkpoint, _):
     if checkpoint.endswith('-1'):
       train_dir.joinpath(f'{checkpoint}.index').unlink()
       raise CheckpointError(checkpoint)

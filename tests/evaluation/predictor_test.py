@@ -150,7 +150,7 @@ def test_grayscale_is_converted_and_truncated_data_is_refused(checkpoint):
   [
     ({'num_classes': None}, CheckpointError, 'has no head, and a trunk alone'),
     ({'num_classes': 4}, CheckpointError, 'does not fit the network: .*fc8'),
-    ({'test_scale': 31}, ConfigError, 'at least image_size=32 pixels'),
+    ({'test_scale': 31}, ConfigError, 'at least image_size=32 and at most'),
   ],
 )
 def test_a_contract_that_cannot_predict_is_refused(checkpoint, change, error, message):

@@ -218,7 +218,7 @@ def test_a_damaged_record_is_named(run, tmp_path):
 
 
 def test_a_scale_below_the_image_size_is_refused(run):
-  with pytest.raises(ConfigError, match='at least image_size=64 pixels'):
+  with pytest.raises(ConfigError, match='at least image_size=64 and at most'):
     run.evaluator(test_scales=(64, 32))
 
 

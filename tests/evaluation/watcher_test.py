@@ -124,8 +124,9 @@ def test_a_removed_checkpoint_is_skipped(validator, save, tmp_path, monkeypatch,
   original = getattr(owner, read)
 
   def removed_just_before(self, *arguments):
-    if arguments[-1].endswith('-1'):
-      remove(arguments[-1])
+    checkpoint = next(argument for argument in arguments if isinstance(argument, str))
+    if checkpoint.endswith('-1'):
+      remove(checkpoint)
     return original(self, *arguments)
 
   monkeypatch.setattr(owner, read, removed_just_before)

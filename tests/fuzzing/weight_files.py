@@ -138,13 +138,15 @@ def _keras(h5: bytes) -> bytes:
 def _safetensors(values: dict[str, np.ndarray]) -> bytes:
   import safetensors.numpy
 
-  torch_names = {
-    f'features.{i}.{"weight" if value.ndim > 1 else "bias"}': np.ascontiguousarray(
-      value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
-    )
-    for i, value in enumerate(values.values())
-  }
-  return safetensors.numpy.save(torch_names)
+  tensors = {}
+  for i, layer in enumerate(dict.fromkeys(name.rpartition('/')[0] for name in values)):
+    kernel = values[f'{layer}/weights'].transpose(3, 2, 0, 1)
+    if is_dense := 'fc' in layer:
+      kernel = kernel.reshape(len(kernel), -1)
+    name = f'{"classifier" if is_dense else "features"}.{i}'
+    tensors[f'{name}.weight'] = np.ascontiguousarray(kernel)
+    tensors[f'{name}.bias'] = values[f'{layer}/biases']
+  return safetensors.numpy.save(tensors)
 
 
 def _onnx(values: dict[str, np.ndarray]) -> bytes:

@@ -73,6 +73,7 @@ def test_validation_in_synset_folders(tmp_path):
     ('other.txt', '', 'no list of validation labels; expected one of LOC_val_solution.csv, '),
     ('val.txt', 'val_1.JPEG 0\nval_2.JPEG 0\nval_4.JPEG 0', 'no label for val_3.*no file val_4'),
     ('val.txt', 'val_1.JPEG 7\nval_2.JPEG 0\nval_3.JPEG 0', 'class 7 occurs, but there are only 3'),
+    ('val.txt', f'val_1.JPEG {"9" * 5000}\nval_2.JPEG 0\nval_3.JPEG 0', 'class 9{50} occurs'),
     ('val.txt', 'val_1.JPEG 7 8\n', "a file and its class on each line, got 'val_1.JPEG 7 8'"),
     ('val.txt', 'val_1.JPEG\nval_2.JPEG 0\nval_3.JPEG 0', "on each line, got 'val_1.JPEG'"),
     ('validation_synset_labels.txt', 'n1\n', 'has 1 line for 3 files'),

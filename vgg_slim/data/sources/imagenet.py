@@ -23,6 +23,7 @@ _VALIDATION_LISTS = (
 )
 _WORDS_FILES = ('LOC_synset_mapping.txt', 'synset_words.txt')
 _MAX_PROBLEMS = 5  # in one message
+_MOST_DIGITS = 10  # of a class
 
 
 def open_imagenet(root: pathlib.Path) -> Source:
@@ -126,9 +127,11 @@ def _read_lines(path: pathlib.Path) -> list[str]:
 def _synset(path: pathlib.Path, value: str, synsets: tuple[str, ...]) -> str:
   if not value.isdecimal():
     return value
-  if int(value) >= len(synsets):
+  # The length first: Python refuses to read more than 4,300 digits.
+  if len(value) > _MOST_DIGITS or int(value) >= len(synsets):
     raise DataError(
-      f'{path}: class {value} occurs, but there are only {counted(len(synsets), "synset folder")}.'
+      f'{path}: class {value[:50]} occurs, but there are only '
+      f'{counted(len(synsets), "synset folder")}.'
     )
   return synsets[int(value)]
 
