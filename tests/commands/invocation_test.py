@@ -204,6 +204,13 @@ def test_people_are_told_of_wrong_flags_on_stderr_only(capsys, arguments):
   assert 'error: ' in captured.err
 
 
+def test_an_unknown_flag_with_a_long_name_is_one_line(capsys):
+  assert run_tool(THIS, f'--{"x" * 5000}') == 2
+  assert capsys.readouterr().err == (
+    'invocation_test: error: unknown flag with a name of hundreds of characters. See --help.\n'
+  )
+
+
 def test_errors_fit_the_terminal(capsys, monkeypatch):
   monkeypatch.setenv('COLUMNS', '40')
   monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)

@@ -36,7 +36,7 @@ def _read(path: pathlib.Path, name: str) -> None:
     try:
       argv, _ = flag_files.expand([name, f'--flagfile={path}'])
       flags.FLAGS(argv)
-    except (flags.Error, UnicodeDecodeError) as error:  # as in `invocation.run`
+    except (flags.Error, UnicodeDecodeError, RecursionError) as error:  # as in `invocation.run`
       raise ConfigError(str(error) or 'wrong flags') from error
     for phase in phases.phases_from_flags():
       with phases.applied(phase):

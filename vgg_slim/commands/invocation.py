@@ -149,6 +149,8 @@ def _parse(name: str, module: types.ModuleType, argv: list[str]) -> tuple[list[s
   except (flags.Error, UnicodeDecodeError) as error:
     message = flag_errors.reword(_one_line(error))
     _refuse(name, argv, f'{message.rstrip(".")}. See --help.')
+  except RecursionError:  # of absl, which compares a long name with those of all flags
+    _refuse(name, argv, 'unknown flag with a name of hundreds of characters. See --help.')
   if problems := _number_problems(common_flags.flags_of(module)):
     _refuse(name, argv, f'{"; ".join(problems)}.')
   return notes, positional
