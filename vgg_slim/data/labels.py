@@ -22,7 +22,7 @@ def check_class_names(class_names: Sequence[str]) -> None:
       problems.append(f'{name[:20]!r}... has {len(name)} characters, more than {_LONGEST}')
     elif not _is_utf8(name):
       problems.append(f'{name!r} is not UTF-8')
-    elif printable(name) != name:
+    elif printable(untabbed := name.replace('\t', ' ')) != untabbed:  # a tab controls nothing
       problems.append(f'{name!r} has characters that control a terminal')
   problems += [f'{name!r} occurs more than once' for name in _repeated(class_names)]
   if problems:
