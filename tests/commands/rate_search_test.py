@@ -4,6 +4,7 @@ import csv
 import errno
 import io
 import os
+import pathlib
 import re
 import signal
 
@@ -45,7 +46,7 @@ def test_a_search_on_the_digits_writes_only_its_own_folder(tmp_path, monkeypatch
   assert re.search(r'Take --learning_rate=0\.\d+: 0\.\d+ has the lowest loss after 30 st', output)
   assert "The run's --learning_rate=0.01 is in range." in output
   assert max(map(len, output.splitlines()[2:20])) < 80
-  folder = tmp_path / 'runs' / 'digits_vgg_a_bn@4_learning_rate'
+  folder = tmp_path / 'runs' / f'{pathlib.Path(data).name}_vgg_a_bn@4_learning_rate'
   made = [folder / 'learning_rate.csv', folder / 'learning_rate.png']
   after = files(tmp_path)
   assert sorted(after.keys() - before) == [folder.parent, folder, *made]
