@@ -66,7 +66,8 @@ def test_the_help_of_a_command_becomes_a_section(hooks, monkeypatch):
   _, _, title, about, flags = hooks.commands_page()
   assert title == '## train'
   assert '\n\n```sh\ntools/train --model=vgg16\n' in about
-  assert " --phase='all epochs=10 learning_rate=1e-5'\n```\n\nWithout --data_dir" in about
+  assert " --phase='all epochs=10 learning_rate=1e-5'\n" in about
+  assert ' --find_learning_rate\n```\n\nWithout --data_dir' in about
   lines = flags.splitlines()
   assert (lines[0], lines[-1]) == ('```text', '```')
   assert '  --learning_rate_decay_type' in lines
