@@ -23,7 +23,8 @@ def test_an_existing_output_is_refused(tmp_path):
 @pytest.mark.parametrize(('suffix', 'package'), [('pth', 'torch'), ('safetensors', 'safetensors')])
 def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, suffix, package):
   monkeypatch.setitem(sys.modules, package, None)
-  with pytest.raises(ConfigError, match=f'needs the package {package} '):
+  advice = f'needs the package {package}, which is not installed: pip install {package}'
+  with pytest.raises(ConfigError, match=advice):
     export_request.check_output(str(tmp_path / f'm.{suffix}'))
 
 
