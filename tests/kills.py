@@ -10,7 +10,6 @@ TensorFlow is imported once, and each life of a run is a fork of that process; s
 """
 
 import argparse
-import csv
 import dataclasses
 import importlib
 import os
@@ -24,13 +23,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from tests.faults import lives
+from tests.faults import lives, states
 from tests.testing import make_data_set
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.commands import invocation
-from vgg_slim.compat import tf
 from vgg_slim.training import history
 
 PRELOADED = (
@@ -94,11 +90,9 @@ def check_same_end(whole: pathlib.Path, killed: pathlib.Path) -> None:
   assert found == names, f'{set(found) ^ set(names)} are in one of {whole} and {killed} alone'
   for name in names:
     if name.endswith('.index'):
-      _check_same_variables(
-        *(str(folder / name).removesuffix('.index') for folder in (whole, killed))
-      )
+      states.check_same_variables(whole / name, killed / name)
     elif name == history.METRICS_FILE:
-      assert _metrics(whole / name) == _metrics(killed / name), name
+      assert states.read_metrics(whole / name) == states.read_metrics(killed / name), name
     elif '.data-' not in name:
       assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
 
@@ -110,21 +104,6 @@ def _run_file_names(folder: pathlib.Path) -> list[str]:
     for path in folder.rglob('*')
     if path.is_file() and not path.name.startswith('events.')
   )
-
-
-def _check_same_variables(whole: str, killed: str) -> None:
-  readers = [tf.train.load_checkpoint(prefix) for prefix in (whole, killed)]
-  names = [sorted(reader.get_variable_to_shape_map()) for reader in readers]
-  assert names[0] == names[1], whole
-  for name in names[0]:
-    expected, actual = (reader.get_tensor(name) for reader in readers)
-    np.testing.assert_array_equal(actual, expected, err_msg=f'{whole}: {name}')
-
-
-def _metrics(path: pathlib.Path) -> list[dict[str, str]]:
-  with path.open(encoding='utf-8', newline='') as stream:
-    rows = list(csv.DictReader(stream))
-  return [{name: row[name] for name in row if name != 'images_per_second'} for row in rows]
 
 
 def _kind(name: str) -> str:

@@ -56,3 +56,20 @@ def test_shown_text_is_folded(capsys, monkeypatch):
   monkeypatch.setenv('COLUMNS', '10')
   terminal.show('a word and more')
   assert capsys.readouterr().out == 'a word and more\n'  # not a terminal
+
+
+@pytest.mark.parametrize(
+  ('width', 'line'),
+  [
+    (16, 'aaaa  bbbb  cccc'),
+    (15, 'aaaa bbbb cccc'),
+    (13, 'aaaa  cccc'),
+    (9, 'aaaa cccc'),
+    (8, 'cccc'),
+    (3, 'cccc'),
+  ],
+)
+def test_fields_are_left_out_only_where_less_space_does_not_help(width, line):
+  fields = {'a': 'aaaa', 'b': 'bbbb', 'c': 'cccc'}
+  assert terminal.fit_fields(fields, ('b', 'a'), width) == line
+  assert list(fields) == ['a', 'b', 'c']

@@ -38,7 +38,7 @@ class Reporter:
     self.on_terminal = stream.isatty() and not is_plain
     self._status_width = 0
     self._phase, self._doing, self._left = '', '', ''
-    self._is_due = self._every()
+    self._is_due = self.pace()
 
   def clear(self) -> None:
     """Removes the status line."""
@@ -85,7 +85,7 @@ class Reporter:
       **values: more about the phase, for programs.
     """
     self._phase, self._doing, self._left = name, doing, left and f'  {left}'
-    self._is_due = self._every()
+    self._is_due = self.pace()
     if self.on_terminal:
       self.status(self._fit(f'{doing} ...'))
     elif not is_brief:
@@ -104,12 +104,13 @@ class Reporter:
   def event(self, kind: str, **values: Any) -> None:
     """Reports numbers to a program; people see them in the lines of the other methods."""
 
+  def pace(self) -> Callable[[], bool]:
+    """Returns a function that is true whenever progress is to be shown again."""
+    return every(_SECONDS_BETWEEN_REDRAWS if self.on_terminal else _SECONDS_BETWEEN_LINES)
+
   def _fit(self, text: str) -> str:
     whole = f'{text}{self._left}'
     return whole if len(whole) <= self.width else text[: self.width]
-
-  def _every(self) -> Callable[[], bool]:
-    return every(_SECONDS_BETWEEN_REDRAWS if self.on_terminal else _SECONDS_BETWEEN_LINES)
 
   def _write(self, text: str) -> None:
     self._stream.write(text)
@@ -174,8 +175,10 @@ class JsonReporter(Reporter):
     self, name: str, doing: str, left: str = '', is_brief: bool = False, **values: Any
   ) -> None:
     super().phase(name, doing, left, is_brief)
-    self._is_due = every(_SECONDS_BETWEEN_EVENTS)
     self._json.event('phase', phase=name, **values)
+
+  def pace(self) -> Callable[[], bool]:
+    return every(_SECONDS_BETWEEN_EVENTS)
 
   def part(self, done: int, total: int, unit: str = 'images') -> None:
     if self._is_due() or done == total:

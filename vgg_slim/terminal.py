@@ -3,6 +3,7 @@
 import os
 import sys
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 COLUMNS = 80  # where there is no terminal
@@ -47,6 +48,24 @@ def fold(text: str, stream: TextIO | None = None, indent: str = '  ') -> str:
 def show(text: str) -> None:
   """Prints text, folded."""
   print(fold(text), flush=True)
+
+
+def fit_fields(fields: Mapping[str, str], dispensable: Sequence[str], width: int) -> str:
+  """Returns the fields on one line, with as many of them and as much space as fit.
+
+  Args:
+    fields: texts by name.
+    dispensable: names of the fields that are left out if need be, in this order.
+    width: largest number of characters; a line without all of these fields may be longer.
+  """
+  shown = dict(fields)
+  for dropped in ('', *dispensable):
+    shown.pop(dropped, None)
+    for gap in ('  ', ' '):
+      line = gap.join(shown.values())
+      if len(line) <= width:
+        return line
+  return line
 
 
 def _divide(line: str, width: int, indent: str) -> str:

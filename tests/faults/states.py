@@ -72,9 +72,9 @@ def _check_same_file(expected: pathlib.Path, found: pathlib.Path) -> None:
   if expected.is_dir() or '.data-' in expected.name:  # the numbers of which are read by the index
     return
   if expected.suffix == '.index':
-    _check_same_variables(expected, found)
+    check_same_variables(expected, found)
   elif expected.name == history.METRICS_FILE:
-    assert _rows(expected) == _rows(found), found
+    assert read_metrics(expected) == read_metrics(found), found
   elif expected.suffix == '.h5':
     _check_same_arrays(expected, found)
   elif expected.suffix in _CHANGING:
@@ -84,7 +84,8 @@ def _check_same_file(expected: pathlib.Path, found: pathlib.Path) -> None:
     assert found.read_bytes() == expected.read_bytes(), found
 
 
-def _check_same_variables(expected: pathlib.Path, found: pathlib.Path) -> None:
+def check_same_variables(expected: pathlib.Path, found: pathlib.Path) -> None:
+  """Raises AssertionError where two checkpoints, given by their indexes, differ."""
   readers = [
     tf.train.load_checkpoint(str(path).removesuffix('.index')) for path in (expected, found)
   ]
@@ -95,7 +96,8 @@ def _check_same_variables(expected: pathlib.Path, found: pathlib.Path) -> None:
     np.testing.assert_array_equal(one, other, err_msg=f'{found}: {name}')
 
 
-def _rows(path: pathlib.Path) -> list[dict[str, str]]:
+def read_metrics(path: pathlib.Path) -> list[dict[str, str]]:
+  """Returns the rows of metrics.csv without the rates, which differ from run to run."""
   with path.open(encoding='utf-8', newline='') as stream:
     rows = list(csv.DictReader(stream))
   return [{name: row[name] for name in row if name != 'images_per_second'} for row in rows]

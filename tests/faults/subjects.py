@@ -82,10 +82,6 @@ class Subject:
       (folder / name).write_text(OLD)
 
 
-def _photos(inputs: pathlib.Path) -> list[str]:
-  return [str(inputs / 'photos')]
-
-
 _TRAIN_FLAGS = (
   *('--model=vgg_a@8', '--fc_units=8', '--initializer=glorot', '--batch_size=4'),
   *(f'--max_steps={_STEPS}', '--save_every_steps=2', '--keep_best'),

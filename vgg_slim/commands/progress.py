@@ -10,12 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from vgg_slim import terminal
 from vgg_slim.commands.flags import common_flags
-from vgg_slim.reporting import JsonReporter, JsonStream, Reporter, every, format_duration
-
-_SECONDS_BETWEEN_LINES = 5.0
-_SECONDS_BETWEEN_EVENTS = 1.0
-_SECONDS_BETWEEN_REDRAWS = 0.1
+from vgg_slim.reporting import JsonReporter, JsonStream, Reporter, format_duration
 
 ProgressFn = Callable[[int, int], None]
 
@@ -114,13 +111,7 @@ def show(
   """
   began = None if total is None else time.monotonic()
   target = reporter(sys.stderr if stream is None else stream)
-  is_due = every(
-    _SECONDS_BETWEEN_EVENTS
-    if target.is_json
-    else _SECONDS_BETWEEN_REDRAWS
-    if target.on_terminal
-    else _SECONDS_BETWEEN_LINES
-  )
+  is_due = target.pace()
 
   def draw(done: int, total: int) -> None:
     if not is_due() and done != total:
@@ -183,10 +174,4 @@ def format_line(description: str, done: int, total: int, unit: str, rate: float,
       'rate': format_rate(rate, unit),
       'eta': f'ETA {format_duration((total - done) / rate)}',
     }
-  for dropped in ('', 'percentage', 'rate', 'eta'):
-    fields.pop(dropped, None)
-    for gap in ('  ', ' '):
-      line = gap.join(fields.values())
-      if len(line) <= width:
-        return line
-  return line
+  return terminal.fit_fields(fields, ('percentage', 'rate', 'eta'), width)

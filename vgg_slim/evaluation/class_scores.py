@@ -57,10 +57,12 @@ def describe_only_class(
     predicted: predicted class of each image, int [N].
     names: names of the classes.
   """
-  if not labels.size or np.ptp(labels) == 0 or np.ptp(predicted) != 0:
+  if not labels.size:
     return None
-  name = names[int(predicted[0])]
-  return class_balance.describe_only_answer(name, f'all {len(labels)} images')
+  only = class_counts.count_classes(labels, predicted, len(names)).only_answer()
+  if only is None:
+    return None
+  return class_balance.describe_only_answer(names[only], f'all {len(labels)} images')
 
 
 def score_classes(

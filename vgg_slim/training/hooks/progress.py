@@ -145,13 +145,7 @@ def format_line(
     'speed': f'{speed:>4} images/s',
     'eta': f'ETA {left.text if left else "-"}',
   }
-  for dropped in ('', 'epoch', 'accuracy', 'speed'):
-    fields.pop(dropped, None)
-    for gap in ('  ', ' '):
-      line = gap.join(fields.values())
-      if len(line) <= width:
-        return line
-  return line
+  return terminal.fit_fields(fields, ('epoch', 'accuracy', 'speed'), width)
 
 
 def format_epoch(metrics: EpochMetrics, seconds: float, width: int | None) -> str:
