@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from vgg_slim import csv_text
+
+if TYPE_CHECKING:  # a client of a served network needs no NumPy
+  import numpy as np
 
 
 class ClassScore(NamedTuple):
@@ -46,10 +47,10 @@ Answer = Prediction | Failure
 
 
 def top_classes(
-  probabilities: np.ndarray, class_names: Sequence[str] | None, k: int
+  probabilities: 'np.ndarray', class_names: Sequence[str] | None, k: int
 ) -> tuple[ClassScore, ...]:
   """The `k` most probable classes, or all if there are fewer; `probabilities` is float [K]."""
-  best = np.argsort(-probabilities, kind='stable')[:k]
+  best = (-probabilities).argsort(kind='stable')[:k]
   return tuple(
     ClassScore(int(i), class_names[i] if class_names else str(i), float(probabilities[i]))
     for i in best

@@ -2,17 +2,21 @@
 
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from vgg_slim import terminal
-from vgg_slim.checkpoints import contract, prefixes
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import common_flags
-from vgg_slim.configs import config
+from vgg_slim.configs.net import NetConfig
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.weights import published
+
+if TYPE_CHECKING:  # takes as long to import as all other modules of a command's start
+  from vgg_slim.checkpoints.contract import Contract
 
 flags.disclaim_key_flags()
 
@@ -37,7 +41,7 @@ def define_weights() -> None:
   )
   flags.DEFINE_string(
     'model',
-    config.NetConfig.model,
+    NetConfig.model,
     f'Network of --weights: {", ".join(specs.MODEL_NAMES)}. Checkpoints know theirs.',
   )
   define_weights_dir()
@@ -107,11 +111,13 @@ def _say(line: str) -> None:
     terminal.show(line)
 
 
-def load_contract(needs_head: bool = True) -> tuple[str, contract.Contract]:
+def load_contract(needs_head: bool = True) -> tuple[str, 'Contract']:
   """Returns the prefix of the checkpoint that the flags name, and its contract.
 
   Arguments and errors are those of `path` and `contract.load_contract`.
   """
+  from vgg_slim.checkpoints import contract
+
   return contract.load_contract(resolve(path(needs_head)))
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from vgg_slim.data.labels import check_class_names
 from vgg_slim.data.sources import split_names
+from vgg_slim.data.sources.image_files import Files
 from vgg_slim.errors import DataError
 from vgg_slim.wording import counted, listed
 
@@ -15,20 +16,6 @@ LABELS_FROM = (FROM_FOLDER, FROM_PREFIX)
 # What precedes the number of a file: cat of cat.0.jpg, cat_001.jpg, cat (3).jpg and cat-7.jpg.
 _PREFIX = re.compile(r'(.*?[^ ._-])(?:[ ._-]+\(?|\(|(?<!\d))\d+\)?$')
 _LETTER = re.compile(r'[^\W\d_]')
-
-
-class Files(NamedTuple):
-  """Everything in a folder or an archive but hidden files; names are relative to it, with '/'.
-
-  Attributes:
-    images: names of the images.
-    others: names of all other files.
-    folders: names of the folders, at least of those on the two upper levels and of empty ones.
-  """
-
-  images: Sequence[str]
-  others: Sequence[str]
-  folders: Collection[str]
 
 
 class Listing(NamedTuple):

@@ -229,7 +229,7 @@ def _name_of(info: zipfile.ZipInfo) -> str:
 
 def _list_files(
   path: pathlib.Path, plain: pathlib.Path, entries: Iterator[Entry]
-) -> tuple[dict[str, Member], class_layout.Files]:
+) -> tuple[dict[str, Member], image_files.Files]:
   """Returns the position of each image by its name, and the names of everything."""
   members: dict[str, Member] = {}
   others = []
@@ -249,7 +249,7 @@ def _list_files(
         members[name.as_posix()] = member
       else:
         others.append(name.as_posix())
-  return members, class_layout.Files(list(members), others, folders - {'.'})
+  return members, image_files.Files(list(members), others, folders - {'.'})
 
 
 def _read_head(stream: BinaryIO, member: Member) -> bytes:

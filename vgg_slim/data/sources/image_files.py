@@ -5,18 +5,34 @@ import itertools
 import logging
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from vgg_slim import wording
-from vgg_slim.data.sources import class_layout
-from vgg_slim.data.sources.labeled_images import read_regular_file
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import description, host, image_formats
+from vgg_slim.preprocessing import description, image_formats
+
+if TYPE_CHECKING:  # NumPy and the decoders, which listing needs no more than TensorFlow
+  from vgg_slim.preprocessing import host
 
 STDIN = '-'
 HEAD_BYTES = 16  # enough for the signature of every format
 
 _logger = logging.getLogger(__name__)
+
+
+class Files(NamedTuple):
+  """Everything in a folder or an archive but hidden files; names are relative to it, with '/'.
+
+  Attributes:
+    images: names of the images.
+    others: names of all other files.
+    folders: names of the folders, at least of those on the two upper levels and of empty ones.
+  """
+
+  images: Sequence[str]
+  others: Sequence[str]
+  folders: Collection[str]
 
 
 def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]:
@@ -44,12 +60,15 @@ def read_file(
   path: str,
   smaller_side: int | None = None,
   pixel_range: description.Range | None = None,
-) -> host.StoredImage:
+) -> 'host.StoredImage':
   """Reads one image as the converter does: upright, as JPEG or PNG, see `host.read_image`.
 
   Raises:
     DataError: the file does not exist or is not an image; the message gives only the reason.
   """
+  from vgg_slim.data.sources.labeled_images import read_regular_file
+  from vgg_slim.preprocessing import host
+
   try:
     data = read_regular_file(path)
   except OSError as error:
@@ -90,7 +109,7 @@ def list_images(folder: pathlib.Path) -> tuple[list[str], list[str]]:
   return sorted(files.images), sorted(files.others)
 
 
-def list_tree(root: pathlib.Path) -> class_layout.Files:
+def list_tree(root: pathlib.Path) -> Files:
   """Lists the files in a folder, and those in each folder inside it as `list_images` does.
 
   Raises:
@@ -100,12 +119,10 @@ def list_tree(root: pathlib.Path) -> class_layout.Files:
     names = sorted(e.name for e in entries if not e.is_dir() and not is_ignored(e.name))
   parts = [_sort([root / name for name in names], root)]
   parts += [_list_below(root / name, root) for name in list_folders(root)]
-  return class_layout.Files(
-    *(sorted(itertools.chain(*lists)) for lists in zip(*parts, strict=True))
-  )
+  return Files(*(sorted(itertools.chain(*lists)) for lists in zip(*parts, strict=True)))
 
 
-def _list_below(folder: pathlib.Path, root: pathlib.Path) -> class_layout.Files:
+def _list_below(folder: pathlib.Path, root: pathlib.Path) -> Files:
   """Lists everything below a folder; names are relative to `root`."""
   paths = list(_walk(folder))
   files = _sort([path for path, is_folder in paths if not is_folder], root)
@@ -113,13 +130,13 @@ def _list_below(folder: pathlib.Path, root: pathlib.Path) -> class_layout.Files:
   return files._replace(folders=folders)
 
 
-def _sort(paths: Iterable[pathlib.Path], root: pathlib.Path) -> class_layout.Files:
+def _sort(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Files:
   """Divides paths of files into images and others; names are relative to `root`."""
   images: list[str] = []
   others: list[str] = []
   for path in paths:
     (images if _is_image(path) else others).append(path.relative_to(root).as_posix())
-  return class_layout.Files(images, others, [])
+  return Files(images, others, [])
 
 
 def list_folders(root: pathlib.Path) -> list[str]:
