@@ -16,13 +16,16 @@ import os
 import pathlib
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from absl import flags
 
 from vgg_slim.checkpoints import prefixes
-from vgg_slim.configs.config import CONFIG_FILE
+from vgg_slim.configs.config import CONFIG_FILE, read_train_config
 from vgg_slim.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+  from vgg_slim.training.history import EpochMetrics
 
 flags.disclaim_key_flags()
 
@@ -190,6 +193,32 @@ def find(folder: str) -> list[str]:
   names = [path.parent.name for path in pathlib.Path(folder).glob(f'*/{CONFIG_FILE}')]
   numbers = {name: int(match[1]) for name in names if (match := _FOLDER.match(name))}
   return [os.path.join(folder, name) for name in sorted(numbers, key=lambda name: numbers[name])]
+
+
+def read_history(folder: str) -> list['EpochMetrics']:
+  """Returns the epochs of a run in `folder`; those of phases follow each other.
+
+  Raises:
+    CheckpointError: the folder does not exist, is not that of a run, or no epoch has ended yet.
+  """
+  from vgg_slim.training import history
+
+  if not os.path.isdir(folder):
+    raise CheckpointError(f'--train_dir={folder}: there is no such folder.')
+  if os.path.exists(os.path.join(folder, history.METRICS_FILE)):
+    return history.read_history(folder)
+  parts = find(folder)
+  if not parts:
+    read_train_config(folder)  # says that it is not a train_dir
+    return history.read_history(folder)
+  rows: list[EpochMetrics] = []
+  for number, part in enumerate(parts):
+    before = rows[-1].epoch if rows else 0.0
+    # A later phase may have begun without having ended an epoch.
+    is_empty = number and not os.path.exists(os.path.join(part, history.METRICS_FILE))
+    added = [] if is_empty else history.read_history(part)
+    rows += [row._replace(epoch=before + row.epoch) for row in added]
+  return rows
 
 
 def check_folder(folder: str, has_phases: bool) -> None:

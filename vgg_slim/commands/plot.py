@@ -23,12 +23,11 @@ from vgg_slim.commands import invocation, phases
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
-from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 
 if TYPE_CHECKING:  # matplotlib is only imported to draw
   from vgg_slim.plotting.samples import Figure
-  from vgg_slim.training.history import EpochMetrics
 
 _TRAIN_DIR = flags.DEFINE_string(
   'train_dir', None, 'Folder of a training run; for history also several, comma-separated.'
@@ -84,39 +83,13 @@ def _history() -> 'Figure':
   parent = os.path.commonpath([os.path.dirname(folder) for folder in folders])
   runs = {}
   for folder in folders:
-    rows = _read_rows(folder)
+    rows = phases.read_history(folder)
     epochs = [row.epoch for row in rows]
     runs[os.path.relpath(folder, parent)] = curves.History(
       curves.Curve(epochs, [r.train_loss for r in rows], [r.validation_loss for r in rows]),
       curves.Curve(epochs, [r.train_accuracy for r in rows], [r.validation_accuracy for r in rows]),
     )
   return curves.draw_history(runs)
-
-
-def _read_rows(folder: str) -> list['EpochMetrics']:
-  """Returns the epochs of a run; those of phases follow each other.
-
-  Raises:
-    CheckpointError: the folder does not exist, is not that of a run, or no epoch has ended yet.
-  """
-  from vgg_slim.training import history
-
-  if not os.path.isdir(folder):
-    raise CheckpointError(f'--train_dir={folder}: there is no such folder.')
-  if os.path.exists(os.path.join(folder, history.METRICS_FILE)):
-    return history.read_history(folder)
-  parts = phases.find(folder)
-  if not parts:
-    config.read_train_config(folder)  # says that it is not a train_dir
-    return history.read_history(folder)
-  rows: list[EpochMetrics] = []
-  for number, part in enumerate(parts):
-    before = rows[-1].epoch if rows else 0.0
-    # A later phase may have begun without having ended an epoch.
-    is_empty = number and not os.path.exists(os.path.join(part, history.METRICS_FILE))
-    added = [] if is_empty else history.read_history(part)
-    rows += [row._replace(epoch=before + row.epoch) for row in added]
-  return rows
 
 
 # Functions that draw what the flags describe; the docstring above documents them.

@@ -3,6 +3,7 @@
 import csv
 import io
 import pathlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from vgg_slim import files
@@ -55,11 +56,7 @@ class MetricsFile:
     if any(row.step == metrics.step for row in self.rows):
       return
     self.rows.append(metrics)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(EpochMetrics._fields)
-    writer.writerows([_format(value) for value in row] for row in self.rows)
-    files.write_text(self._path, buffer.getvalue())
+    files.write_text(self._path, format_rows(self.rows))
 
 
 def read_history(train_dir: str) -> list[EpochMetrics]:
@@ -73,6 +70,15 @@ def read_history(train_dir: str) -> list[EpochMetrics]:
   if not rows:
     raise CheckpointError(f'{path} has no rows: no epoch of this run has ended yet.')
   return rows
+
+
+def format_rows(rows: Iterable[EpochMetrics]) -> str:
+  """Returns the content of a metrics file."""
+  buffer = io.StringIO()
+  writer = csv.writer(buffer, lineterminator='\n')
+  writer.writerow(EpochMetrics._fields)
+  writer.writerows([_format(value) for value in row] for row in rows)
+  return buffer.getvalue()
 
 
 def has_row(train_dir: str, step: int) -> bool:
