@@ -90,6 +90,10 @@ docs: venv  ## builds the pages as a site in build/site; a warning is an error
 	$(RUN) mkdocs build --quiet --strict
 	@echo 'build/site/index.html'
 
+.PHONY: results
+results: venv  ## writes docs/results.md and its curves; ADD=runs/x adds a run, with flags in ARGS
+	$(RUN) $(if $(ADD),tests.results_add $(ADD) $(ARGS),tests.results)
+
 .PHONY: notebook
 notebook: venv  ## runs docs/notebook.ipynb and saves its outputs
 	.venv/bin/python docs/notebook.py

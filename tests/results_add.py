@@ -1,0 +1,263 @@
+"""Adds a training run to docs/results: its curve, its numbers and the commands that made them.
+
+  .venv/bin/python -m tests.results_add runs/digits_vgg16 --tutorial=tutorials/layers.md
+  make results ADD=runs/digits_vgg16 ARGS='--name=digits_seed_1 --take=best'
+
+Reads metrics.csv and config.json of the run (or of its phases), the commands in command.txt, and
+each file of `tools/evaluate --output` in the folder, whose number becomes a score of its own. Run
+it on the machine that trained, before the folder is copied: the duration is that between the times
+of config.json and metrics.csv, pauses included, and the processor is that of this machine. What
+cannot be read so has a flag. A run of the same name is replaced. README, recipes and tutorials are
+left alone; `tests/results_test.py` then says which of them contradict the table.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+
+from tests import results
+from vgg_slim import processor
+from vgg_slim.benchmarks import machine
+from vgg_slim.commands import phases
+from vgg_slim.configs import config
+from vgg_slim.data import manifest as manifests
+from vgg_slim.errors import VggSlimError
+from vgg_slim.training import history
+
+_SHOWN_SETS = {'avx2': 'AVX2', 'avx512f': 'AVX-512', 'avx512_bf16': 'bf16', 'amx_tile': 'AMX'}
+_RECIPE = re.compile(r'--(?:recipe=|flagfile=\S*?recipes/)(\w+)')
+_REDIRECTION = re.compile(r'\s+(?:[12&]?>|\||&\s*$).*')
+# Flags that make no difference to what a recipe trains.
+_HARMLESS = {
+  *('recipe', 'flagfile', 'train_dir', 'data_dir', 'seed', 'num_threads', 'gpus'),
+  *('gpu_memory_growth', 'log_every_steps', 'progress', 'quiet', 'verbose'),
+}
+
+
+class RunError(Exception):
+  """Something that the folder of a run does not say."""
+
+
+def commands_of(text: str, root: pathlib.Path) -> str:
+  """Returns the commands in command.txt as a reader would give them, one per line.
+
+  Whatever is not a command of `tools/`, or stands in front of one (`timeout`, the interpreter), and
+  redirections are left out, paths below `root` become relative, and continued lines are joined.
+  """
+  lines = []
+  for line in text.replace('\\\n', ' ').replace('&&', '\n').splitlines():
+    line = line.strip()
+    line = re.sub(r'^.*?-m\s+vgg_slim\.commands\.(\w+)', r'tools/\1', line)
+    line = line[line.find('tools/') :] if 'tools/' in line and not line.startswith('#') else ''
+    line = ' '.join(_REDIRECTION.sub('', line).replace(f'{root}/', '').split())
+    if line:
+      lines.append(line)
+  return '\n'.join(lines)
+
+
+def changed_flags(command: str) -> str | None:
+  """Returns the flags of `tools/train` that change its recipe; None if there are none."""
+  words = [
+    word
+    for line in command.splitlines()
+    if line.startswith('tools/train ')
+    for word in shlex.split(line)
+  ]
+  given = [word for word in words if word.startswith('--')]
+  changed = [w for w in given if w[2:].partition('=')[0] not in _HARMLESS]
+  return ' '.join(changed) or None
+
+
+def describe_processor() -> str:
+  """Returns name, cores and instruction sets of this machine, such as 'AMD EPYC, 2 cores, AVX2'."""
+  seen = machine.observe(processor.activity())
+  sets = [name for flag, name in _SHOWN_SETS.items() if flag in seen.instruction_sets]
+  if len(sets) > 1:
+    sets.remove('AVX2')
+  cores = f'{seen.cores} core{"s" if seen.cores > 1 else ""}'
+  return ', '.join([seen.processor, cores, *sets])
+
+
+def _seconds(folders: Sequence[pathlib.Path]) -> float:
+  seconds = 0.0
+  for folder in folders:
+    begin, end = folder / config.CONFIG_FILE, folder / history.METRICS_FILE
+    if not begin.is_file():
+      raise RunError(f'{folder} has no {config.CONFIG_FILE}: give --minutes.')
+    seconds += end.stat().st_mtime - begin.stat().st_mtime
+  if seconds <= 0:
+    raise RunError(f'{folders[0]} was copied, so its files have no times: give --minutes.')
+  return float(round(seconds))
+
+
+def _validation_images(trained: config.TrainConfig | None) -> int:
+  if trained is None:
+    raise RunError('the run has no config.json: give --images, the number of validation images.')
+  return manifests.read_manifest(trained.data_dir).split('validation').num_examples
+
+
+def _evaluations(folder: pathlib.Path, name: str) -> Iterator[tuple[results.Score, dict]]:
+  for path in sorted(folder.glob('*.json')):
+    values = json.loads(path.read_text(encoding='utf-8'))
+    if 'top_1_error' not in values:
+      continue
+    kept = {key: value for key, value in values.items() if key not in ('tables', 'mcnemar')}
+    kept['checkpoint'] = pathlib.PurePath(kept['checkpoint']).name
+    accuracy, images = round(1 - kept['top_1_error'], 6), kept['num_images']
+    how = f'{kept["view"]}, Q = {", ".join(map(str, kept["test_scales"]))}'
+    file = f'{name}.{path.name}'
+    interval = results.interval_of(accuracy, images)
+    yield results.Score(kept['split'], how, images, accuracy, interval, file), kept
+
+
+def _other(text: str) -> results.Other:
+  value, _, what = text.partition(':')
+  return results.Other(float(value), what)
+
+
+def make_run(
+  given: argparse.Namespace, known: Sequence[results.Run]
+) -> tuple[results.Run, dict[str, str]]:
+  """Returns the run in the folder `given.run`, and the files to keep of it by name.
+
+  Args:
+    given: flags of the command.
+    known: runs of the table, which say what was published for a recipe.
+
+  Raises:
+    RunError: the folder does not say something that has a flag.
+    VggSlimError: the folder is not that of a run.
+  """
+  folder = pathlib.Path(given.run).resolve()
+  name = given.name or folder.name
+  rows = phases.read_history(str(folder))
+  folders = [pathlib.Path(path) for path in phases.find(str(folder))] or [folder]
+  folders = [each for each in folders if (each / history.METRICS_FILE).exists()]
+  has_config = (folders[-1] / config.CONFIG_FILE).exists()
+  trained = config.read_train_config(str(folders[-1])) if has_config else None
+  # Paths are given from the folder that has the folder of all runs.
+  root = next((each.parent for each in folder.parents if each.name == 'runs'), folder.parent)
+  written = folder / 'command.txt'
+  if not given.command and not written.is_file():
+    raise RunError(f'{written} does not exist: write the commands into it, or give --command.')
+  command = given.command or commands_of(written.read_text(encoding='utf-8'), root)
+  if not command:
+    raise RunError(f'{written} has no command of tools/: give --command.')
+  recipe = given.recipe or next(iter(_RECIPE.findall(command)), None)
+  same = [run for run in known if recipe and run.recipe == recipe]
+  take = given.take or ('best' if trained and trained.run.keep_best else 'last')
+  scores = []
+  if rows[-1].validation_accuracy is not None:
+    images = given.images or _validation_images(trained)
+    accuracy = results.accuracy_in(rows, take)
+    scores.append(
+      results.Score(
+        'validation',
+        f'central crops, {take} epoch',
+        images,
+        accuracy,
+        results.interval_of(accuracy, images),
+        take,
+      )
+    )
+  files = {f'{name}.csv': history.format_rows(rows)}
+  for score, kept in _evaluations(folder, name):
+    scores.append(score)
+    files[str(score.source)] = json.dumps(kept, indent=2) + '\n'
+  if not scores:
+    raise RunError(f'{folder} has no validation accuracy and no file of tools/evaluate --output.')
+  rates = [row.images_per_second for row in rows]
+  differs = [changed_flags(command) if recipe else None, given.differs]
+  end = (folders[-1] / history.METRICS_FILE).stat().st_mtime
+  published = tuple(map(_other, given.published)) or next(
+    (r.published for r in same if r.published), ()
+  )
+  run = results.Run(
+    name,
+    given.what or next((r.what for r in same), '') or _what(trained, name),
+    'measured',
+    tuple(scores),
+    published=published,
+    recipe=recipe,
+    tutorial=given.tutorial or next((r.tutorial for r in same), None),
+    seeds=(trained.run.seed if trained else given.seed,),
+    seconds=60 * given.minutes if given.minutes else _seconds(folders),
+    images_per_second=(float(f'{min(rates):.4g}'), float(f'{max(rates):.4g}')),
+    processor=given.processor or f'{describe_processor()}, beside other work',
+    date=given.date
+    or datetime.datetime.fromtimestamp(end, datetime.timezone.utc).date().isoformat(),
+    command=command,
+    curve=f'{name}.csv',
+    differs='; '.join(filter(None, differs)) or None,
+  )
+  return run, files
+
+
+def _what(trained: config.TrainConfig | None, name: str) -> str:
+  if trained is None:
+    raise RunError(f'{name} has no config.json: give --what, what was trained on what.')
+  return f'{trained.net.model} on {pathlib.PurePath(trained.data_dir).name}'
+
+
+def add(given: argparse.Namespace, folder: pathlib.Path = results.FOLDER) -> results.Run:
+  """Adds the run to the table in `folder` and writes its files; errors are those of `make_run`."""
+  table = folder / results.TABLE.name
+  known = results.read_runs(table)
+  run, files = make_run(given, known)
+  for name, text in files.items():
+    (folder / name).write_text(text, encoding='utf-8')
+  measured = [r for r in known if r.status == 'measured' and r.name != run.name]
+  # What was published for its recipe is now beside it.
+  others = [
+    r
+    for r in known
+    if r.status != 'measured'
+    and r.name != run.name
+    and not (r.status == 'published' and r.recipe == run.recipe)
+  ]
+  results.write_runs([*measured, run, *others], table)
+  return run
+
+
+def parser() -> argparse.ArgumentParser:
+  """Returns the parser of the flags."""
+  flags = argparse.ArgumentParser(description=__doc__, prog='results_add')
+  flags.formatter_class = argparse.RawDescriptionHelpFormatter
+  flags.add_argument('run', help='folder of the run, its phases, or the history of a head')
+  flags.add_argument('--name', help='name in the table; by default that of the folder')
+  flags.add_argument('--what', help='what was trained on what')
+  flags.add_argument('--take', choices=('best', 'last'), help='epoch whose accuracy counts')
+  flags.add_argument('--recipe', help='by default the one in the command')
+  flags.add_argument('--tutorial', help='page in docs/ that describes the run')
+  flags.add_argument('--published', action='append', default=[], metavar='FRACTION:OF_WHAT')
+  flags.add_argument('--differs', help='what differs from the recipe or what was published')
+  flags.add_argument('--command', help='instead of command.txt')
+  flags.add_argument('--processor', help='where it was not this machine')
+  flags.add_argument('--minutes', type=float, help='duration of the training')
+  flags.add_argument('--images', type=int, help='number of validation images')
+  flags.add_argument('--seed', type=int, default=0, help='where config.json does not say it')
+  flags.add_argument('--date', help='such as 2026-11-29')
+  return flags
+
+
+def main() -> None:
+  given = parser().parse_args()
+  try:
+    run = add(given)
+  except (RunError, VggSlimError, OSError, ValueError) as error:
+    sys.exit(f'results_add: error: {error}')
+  for score in run.scores:
+    low, high = score.interval
+    print(f'{run.name}, {score.split}, {score.how}: {score.accuracy:.2%} ({low:.2%} to {high:.2%})')
+  if run.published:
+    print('Published:', '; '.join(f'{o.value:.2%}, {o.what}' for o in run.published))
+  results.main()
+
+
+if __name__ == '__main__':
+  main()
