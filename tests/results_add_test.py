@@ -10,7 +10,7 @@ from vgg_slim.commands import phases
 from vgg_slim.training.history import EpochMetrics, MetricsFile
 
 COMMANDS = """# seed 3
-cd /work/x && CUDA_VISIBLE_DEVICES= timeout 9 ROOT/main/tools/train --recipe=digits_vgg16 \\
+cd /mnt/x && CUDA_VISIBLE_DEVICES= timeout 9 ROOT/main/tools/train --recipe=digits_vgg16 \\
     --seed=3 --epochs=2 --train_dir=ROOT/runs/digits >log.txt 2>&1 &
 .venv/bin/python -m vgg_slim.commands.evaluate --train_dir=ROOT/runs/digits | tee log.txt
 """
