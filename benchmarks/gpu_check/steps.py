@@ -35,7 +35,7 @@ class Steps(NamedTuple):
   """What two steps computed.
 
   Attributes:
-    losses: total loss before each update, float32 [2].
+    losses: cross-entropy before each update, float32 [2].
     gradients: gradient of the first step by variable, weight decay included: momentum after one
       step is nothing else, on however many devices and with whatever scale of the loss.
     kinds: number of convolutions and gradients of them that ran, by dtype and by data format.

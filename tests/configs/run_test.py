@@ -16,6 +16,11 @@ def test_every_wrong_value_is_listed_at_once():
     assert message in str(error.value)
 
 
+def test_a_run_logs_every_few_steps_and_the_last():
+  run = RunConfig(log_every_steps=4)
+  assert [step for step in range(1, 12) if run.logs(step, total_steps=11)] == [4, 8, 11]
+
+
 @pytest.mark.parametrize(
   ('run', 'steps'), [({'epochs': 2.0}, 7), ({'epochs': 0.1}, 1), ({'max_steps': 5}, 5)]
 )

@@ -51,11 +51,15 @@ def _train(config, distribution, prefix):
   images, labels = tf.placeholder(tf.float32, IMAGES.shape[1:]), tf.placeholder(tf.int32, BATCH)
   ops = graph.build_train_graph(config, images, labels, 100.0, distribution)
   saver = tf.train.Saver()
-  fetches = [ops.train_op, *ops.losses, ops.accuracy]
+  fetches = [ops.train_op, ops.losses.cross_entropy, ops.accuracy]
   with tf.train.SingularMonitoredSession(config=distribution.session_config) as monitored:
     session = monitored.raw_session()
     scalars = [
-      session.run(fetches, {images: IMAGES[step], labels: LABELS[step]}) for step in range(STEPS)
+      [
+        session.run(ops.losses.regularization),
+        *session.run(fetches, {images: IMAGES[step], labels: LABELS[step]}),
+      ]
+      for step in range(STEPS)
     ]
     reader = tf.train.load_checkpoint(saver.save(session, prefix, write_meta_graph=False))
   return scalars, {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}

@@ -8,7 +8,7 @@ from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import FineTuneConfig, RuntimeConfig
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
-from vgg_slim.training import graph
+from vgg_slim.training import graph, optimizers
 
 
 def a_manifest():
@@ -35,7 +35,8 @@ def test_one_step_by_hand(monkeypatch):
     fc8 = variables['vgg_a/fc8/weights']
     session.run(fc8.assign(tf.zeros_like(fc8)))
     conv_before = session.run(conv)
-    losses, _ = session.run([ops.losses, ops.train_op])
+    losses = session.run(ops.losses)
+    session.run(ops.train_op)
     conv_after, bias_after, rate_after = session.run([conv, bias, ops.learning_rate])
     velocity = session.run(variables['vgg_a/fc8/biases/Momentum'])
   rate, decay = config.optimizer.learning_rate, config.optimizer.weight_decay
@@ -47,6 +48,51 @@ def test_one_step_by_hand(monkeypatch):
   np.testing.assert_allclose(velocity, [-0.25, 0.25], rtol=1e-6)
   np.testing.assert_allclose(bias_after, [0.25 * rate, -0.25 * rate], rtol=1e-6)
   assert rate_after == np.float32(rate * 0.5)
+
+
+@pytest.mark.parametrize(
+  'settings',
+  [
+    {},
+    {'momentum': 0.0},
+    {'nesterov': True},
+    {'clip_gradient_norm': 0.1},
+    {'optimizer': 'sgd'},
+    {'optimizer': 'rmsprop', 'momentum': 0.0, 'rmsprop_decay': 0.0, 'opt_epsilon': 1.0},
+  ],
+)
+@pytest.mark.parametrize('is_first', [True, False])
+def test_the_gradient_of_weight_decay_enters_the_update(settings, is_first):
+  """Also for a variable that the loss does not depend on: a bias below batch norm."""
+  decay, rate, start = 0.25, 0.5, np.array([3.0, -2.0])
+  slope = np.array([0.5, 1.0])
+  config = train_config('data', a_manifest())
+  optimizer_config = dataclasses.replace(
+    config.optimizer, weight_decay=decay, weight_decay_on=('weights', 'biases'), **settings
+  )
+  config = dataclasses.replace(config, optimizer=optimizer_config)
+  with graph_session() as session:
+    names = ('a/weights', 'a/biases', 'a/gamma')
+    variables = [tf.get_variable(n, initializer=tf.constant(start, tf.float32)) for n in names]
+    pairs = zip([tf.constant(slope, tf.float32), None, None], variables, strict=True)
+    optimizer = graph.build_optimizer(config, tf.constant(rate))
+    step = tf.train.get_or_create_global_step()
+    update = graph.build_update(config, optimizer, list(pairs), tf.constant(1.0), step, is_first)
+    session.run(tf.global_variables_initializer())
+    session.run(update)
+    got = session.run(variables)
+  # The other replicas receive the sum of the gradients, to which the first one adds the decay.
+  is_added = is_first or optimizers.folds_decay(optimizer_config)
+  pull = decay * start if is_added else 0 * start
+  gradients = np.array([slope + pull, pull])
+  if config.optimizer.clip_gradient_norm:
+    gradients *= min(1, 0.1 / np.sqrt(np.sum(gradients**2)))
+  if config.optimizer.nesterov:
+    gradients = gradients * (1 + config.optimizer.momentum)
+  if config.optimizer.optimizer == 'rmsprop':
+    gradients = gradients / np.sqrt(gradients**2 + 1)
+  # Tolerance: float32 against float64.
+  np.testing.assert_allclose(got, [*(start - rate * gradients), start], rtol=1e-6)
 
 
 def test_one_step_with_a_single_sigmoid_by_hand(monkeypatch):
@@ -86,7 +132,8 @@ def test_class_weights_of_a_single_sigmoid_by_hand(monkeypatch):
     variables = {v.op.name: v for v in tf.global_variables()}
     session.run(variables['vgg_a/fc8/biases'].assign([np.log(3)]))
     decay = sum(np.sum(np.square(w)) for w in session.run(tf.trainable_variables()) if w.ndim == 4)
-    losses, _ = session.run([ops.losses, ops.train_op])
+    losses = session.run(ops.losses)
+    session.run(ops.train_op)
     velocity = session.run(variables['vgg_a/fc8/biases/Momentum'])
   # The sigmoid is 3/4 everywhere. Three images weigh 2/3 and have label 0, the other weighs 2.
   assert losses.cross_entropy == pytest.approx((2 * np.log(4) + 2 * np.log(4 / 3)) / 4)

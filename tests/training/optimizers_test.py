@@ -6,7 +6,7 @@ import pytest
 from tests.testing import Recorder, graph_session
 from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
-from vgg_slim.training.optimizers import BUILDERS, build_optimizer, scale_loss
+from vgg_slim.training.optimizers import BUILDERS, build_optimizer, folds_decay, scale_loss
 
 RATE, STEPS = 0.1, 3
 START = np.array([1.0, -2.0])
@@ -21,8 +21,9 @@ def sgd(weights, settings):
 
 def momentum(weights, settings):
   velocity = np.zeros(2)
+  decay = settings.weight_decay if folds_decay(settings) else 0
   for gradient in GRADIENTS:
-    velocity = settings.momentum * velocity + gradient
+    velocity = settings.momentum * velocity + gradient + decay * weights
     step = gradient + settings.momentum * velocity if settings.nesterov else velocity
     weights = weights - RATE * step
   return weights
@@ -122,6 +123,36 @@ def test_only_clipped_gradients_are_summed_already(name):
       settings = OptimizerConfig(optimizer=name, clip_gradient_norm=norm)
       optimizer = build_optimizer(settings, tf.constant(RATE), [])
     assert optimizer.gradients_are_summed == (norm is not None)
+
+
+@pytest.mark.parametrize(
+  ('folds', 'settings'),
+  [
+    (True, {}),
+    (True, {'momentum': 0.1}),
+    (False, {'momentum': 0.0}),
+    (False, {'nesterov': True}),
+    (False, {'clip_gradient_norm': 1.0}),
+    (False, {'optimizer': 'sgd'}),
+    (False, {'optimizer': 'adamw'}),
+    (False, {'optimizer': 'rmsprop', 'momentum': 0.9}),
+  ],
+)
+def test_only_plain_momentum_adds_the_gradient_of_weight_decay(folds, settings):
+  assert folds_decay(OptimizerConfig(**settings)) == folds
+
+
+def test_momentum_decays_only_the_given_variables():
+  with graph_session() as session:
+    variables = [tf.get_variable(name, initializer=[2.0]) for name in ('weights', 'biases')]
+    optimizer = build_optimizer(OptimizerConfig(weight_decay=0.5), tf.constant(RATE), variables[:1])
+    update = optimizer.apply_gradients([(tf.zeros([1]), v) for v in variables])
+    session.run(tf.global_variables_initializer())
+    session.run(update)
+    assert session.run(variables) == [pytest.approx([2 - RATE * 0.5 * 2]), [2.0]]
+    # The momentum that a checkpoint holds: the gradient of the decay is part of it.
+    momenta = session.run([optimizer.get_slot(v, 'momentum') for v in variables])
+    assert momenta == [pytest.approx([0.5 * 2]), [0.0]]
 
 
 def test_adamw_decays_only_the_given_variables():

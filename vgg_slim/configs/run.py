@@ -149,3 +149,7 @@ class RunConfig(Config):
     if self.max_steps is not None:
       return self.max_steps
     return max(1, math.ceil(self.epochs * num_examples / self.batch_size))
+
+  def logs(self, step: int, total_steps: int) -> bool:
+    """Whether the run of that length records the values of a step."""
+    return step % self.log_every_steps == 0 or step == total_steps

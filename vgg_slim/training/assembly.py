@@ -142,7 +142,7 @@ def _build_loss(
   global_step = tf.train.get_or_create_global_step()
   targets = batch.targets(config.net.num_classes)
   outputs = forward.build_forward(config, batch.images, targets, global_step)
-  return outputs.losses.total, batch.initializer
+  return outputs.losses.cross_entropy, batch.initializer
 
 
 def build_init_fn(

@@ -1,6 +1,6 @@
-"""Gradient accumulation over micro-batches, and clipping by global norm."""
+"""Gradient accumulation over micro-batches, weight decay, and clipping by global norm."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vgg_slim.compat import tf
 from vgg_slim.ops.cross_replica import cross_replica_sums
@@ -16,6 +16,26 @@ def add_up(micro_batches: Sequence[Gradients]) -> Gradients:
     (None if pairs[0][0] is None else tf.add_n([gradient for gradient, _ in pairs]), pairs[0][1])
     for pairs in zip(*micro_batches, strict=True)
   ]
+
+
+def add_decay(gradients: Gradients, factor: float, decayed: Collection[str]) -> Gradients:
+  """Adds the gradient of factor * sum(v**2) / 2 to the gradient of each decayed variable v.
+
+  Args:
+    gradients: pairs of gradient and variable.
+    factor: factor of weight decay; with 0, a gradient of None becomes zeros.
+    decayed: names of the decayed variables.
+  """
+
+  def decay(gradient: tf.Tensor | None, variable: tf.Variable) -> tf.Tensor | None:
+    if variable.op.name not in decayed:
+      return gradient
+    if not factor:
+      return tf.zeros_like(variable) if gradient is None else gradient
+    pull = factor * variable
+    return pull if gradient is None else gradient + pull
+
+  return [(decay(gradient, variable), variable) for gradient, variable in gradients]
 
 
 def clip(gradients: Gradients, max_norm: float) -> Gradients:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import TrainConfig
+from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
 from vgg_slim.ops import weight_decay
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.scopes import is_under
@@ -25,9 +26,11 @@ class TrainOps(NamedTuple):
   """Handles of the training graph; scalars are float32 [].
 
   Attributes:
-    train_op: total loss before the update; fetching it makes one step, which updates variables,
+    train_op: cross-entropy before the update; fetching it makes one step, which updates variables,
       batch-norm statistics and moving averages.
-    losses: losses of the batch, see `losses.Losses`.
+    losses: losses of the batch, see `losses.Losses`. A step does not compute `regularization`,
+      which fails if it is not finite; fetch it before a step, since beside one it may see variables
+      before or after their update.
     accuracy: accuracy on the batch, with dropout and augmentation.
     learning_rate: learning rate of this step.
     learning_rate_scale: variable scale of the rate, see `schedules.LearningRate`.
@@ -36,7 +39,7 @@ class TrainOps(NamedTuple):
       labels.
     start_averages: operation that sets the moving averages to the variables; None without averages.
     end_points: output of every layer of the network, by name, for the first micro-batch.
-    gradients: pairs of gradient and variable of the step.
+    gradients: pairs of gradient of the cross-entropy and variable of the step.
   """
 
   train_op: tf.Tensor
@@ -108,7 +111,7 @@ def _build_replica(
     )
     optimizer = build_optimizer(config, rate.value)
     variables = trained_variables(config.fine_tune.trainable_scopes)
-    accumulated = [_micro_batch_gradients(optimizer, passes[0], variables, total, first_index)]
+    accumulated = [_micro_batch_gradients(optimizer, passes[0], variables, total)]
   for index in range(1, steps):
     # One micro-batch at a time, so that its activations are freed before the next one starts.
     before = [gradient for gradient, _ in accumulated[-1] if gradient is not None]
@@ -120,16 +123,16 @@ def _build_replica(
     ):
       inputs = (tf.identity(values) for values in slices[index])
       passes.append(forward(*inputs, micro_batch=first_index + index))
-      accumulated.append(
-        _micro_batch_gradients(optimizer, passes[-1], variables, total, first_index + index)
-      )
+      accumulated.append(_micro_batch_gradients(optimizer, passes[-1], variables, total))
   step_losses, accuracy = _batch_means(passes, replica)
   with tf.name_scope(train_scope):
     step_gradients = gradients.add_up(accumulated)
-    update = build_update(config, optimizer, step_gradients, step_losses, global_step)
+    update = build_update(
+      config, optimizer, step_gradients, step_losses.cross_entropy, global_step, replica.index == 0
+    )
     train_op, start_averages = _build_averages(config, update, global_step)
     with tf.control_dependencies([train_op]):
-      train_op = tf.identity(step_losses.total, name='train_op')
+      train_op = tf.identity(step_losses.cross_entropy, name='train_op')
   return TrainOps(
     train_op=train_op,
     losses=step_losses,
@@ -146,8 +149,9 @@ def _build_replica(
 
 def build_optimizer(config: TrainConfig, learning_rate: tf.Tensor) -> tf.train.Optimizer:
   """The optimizer for the variables in the default graph; see `optimizers.build_optimizer`."""
-  decayed = weight_decay.select(tf.trainable_variables(), config.optimizer.weight_decay_on)
-  optimizer = optimizers.build_optimizer(config.optimizer, learning_rate, decayed)
+  optimizer = optimizers.build_optimizer(
+    config.optimizer, learning_rate, _decayed(config.optimizer)
+  )
   return optimizers.scale_loss(optimizer) if config.runtime.precision == 'float16' else optimizer
 
 
@@ -155,22 +159,42 @@ def build_update(
   config: TrainConfig,
   optimizer: tf.train.Optimizer,
   step_gradients: gradients.Gradients,
-  step_losses: losses.Losses,
+  cross_entropy: tf.Tensor,
   global_step: tf.Variable,
+  is_first: bool = True,
 ) -> tf.Operation:
   """Adds one update of variables, batch-norm statistics and `global_step`.
 
-  The update fails if the loss is not finite. Weights and step are then unchanged, so that the step
-  can be repeated and diagnosed.
+  The update fails if the cross-entropy is not finite. Weights and step are then unchanged, so that
+  the step can be repeated and diagnosed.
+
+  Args:
+    config: config of the run.
+    optimizer: its optimizer.
+    step_gradients: gradients of the cross-entropy.
+    cross_entropy: cross-entropy of the batch, float32 [].
+    global_step: global step, int64 variable.
+    is_first: whether this is the first replica, which adds weight decay to the sum of gradients.
   """
-  if config.optimizer.clip_gradient_norm is not None:
-    step_gradients = gradients.clip(step_gradients, config.optimizer.clip_gradient_norm)
-  is_finite = tf.debugging.check_numerics(step_losses.total, LOSS_CHECK)
+  settings = config.optimizer
+  if not OPTIMIZERS[settings.optimizer].decays_weights and settings.weight_decay:
+    in_update = optimizers.folds_decay(settings) or not is_first
+    factor = 0.0 if in_update else settings.weight_decay
+    step_gradients = gradients.add_decay(
+      step_gradients, factor, {variable.op.name for variable in _decayed(settings)}
+    )
+  if settings.clip_gradient_norm is not None:
+    step_gradients = gradients.clip(step_gradients, settings.clip_gradient_norm)
+  is_finite = tf.debugging.check_numerics(cross_entropy, LOSS_CHECK)
   with tf.control_dependencies([is_finite, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)]):
     update = optimizer.apply_gradients(step_gradients)
   # Not by the optimizer: with a loss scale it skips some updates, and would not count those steps.
   with tf.control_dependencies([update]):
     return global_step.assign_add(1).op
+
+
+def _decayed(settings: OptimizerConfig) -> list[tf.Variable]:
+  return weight_decay.select(tf.trainable_variables(), settings.weight_decay_on)
 
 
 def trained_variables(trainable_scopes: Sequence[str]) -> list[tf.Variable]:
@@ -191,23 +215,17 @@ def _micro_batch_gradients(
   outputs: Forward,
   variables: Sequence[tf.Variable],
   total: int,
-  index: int,
 ) -> gradients.Gradients:
-  """Gradients of one micro-batch's loss; weight decay is added once, to the first micro-batch.
+  """Gradients of one micro-batch's share of the cross-entropy.
 
   Args:
     optimizer: optimizer that computes the gradients.
     outputs: forward pass of the micro-batch.
     variables: variables to train.
     total: number of micro-batches of all replicas.
-    index: index of this micro-batch among them.
   """
-  loss = outputs.losses.total
-  if total > 1:
-    loss = outputs.losses.cross_entropy / total
-    if index == 0:
-      loss += outputs.losses.regularization
-  return optimizer.compute_gradients(loss, variables)
+  loss = outputs.losses.cross_entropy
+  return optimizer.compute_gradients(loss if total == 1 else loss / total, variables)
 
 
 def _split(values: tf.Tensor, count: int) -> list[tf.Tensor]:
@@ -220,16 +238,15 @@ def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
 
 def _batch_means(passes: Sequence[Forward], replica: Replica) -> tuple[losses.Losses, tf.Tensor]:
   """Losses and accuracy of the whole batch, averaged over the micro-batches of all replicas."""
+  regularization = tf.debugging.check_numerics(passes[0].losses.regularization, LOSS_CHECK)
   if len(passes) * replica.count == 1:
-    return passes[0].losses, passes[0].accuracy
+    return passes[0].losses._replace(regularization=regularization), passes[0].accuracy
   cross_entropy = _mean([outputs.losses.cross_entropy for outputs in passes])
   accuracy = _mean([outputs.accuracy for outputs in passes])
   if replica.count > 1:
     means = cross_replica_mean(tf.stack([cross_entropy, accuracy]))
     cross_entropy, accuracy = tf.unstack(means)
-  regularization = passes[0].losses.regularization
-  total = cross_entropy + regularization
-  return losses.Losses(total, cross_entropy, regularization), accuracy
+  return losses.Losses(cross_entropy, regularization), accuracy
 
 
 def _horizon(config: TrainConfig, steps_per_epoch: float) -> schedules.Horizon:

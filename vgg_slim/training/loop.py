@@ -224,7 +224,7 @@ class _Loop:
     reporter: Reporter,
   ) -> None:
     self._built, self._evaluate_fn, self._reporter = built, evaluate_fn, reporter
-    self._save_every_steps = config.run.save_every_steps
+    self._config = config.run
 
   def run(self, session: tf.Session, start: Start, stop: interrupts.StopRequest) -> TrainResult:
     """Runs the steps after `start`.
@@ -253,7 +253,7 @@ class _Loop:
         if built.epochs.ends(step) or step == total_steps:
           checkpoint = self._save(session, step)
           validation = self._end_epoch(session, step, checkpoint)
-        elif step % self._save_every_steps == 0:
+        elif step % self._config.save_every_steps == 0:
           checkpoint = self._save(session, step)
       checkpoint = checkpoint or self._save(session, step)
       stopped_by, reason = stop.signal_name, self._stop_reason()
@@ -271,15 +271,18 @@ class _Loop:
 
   def _step(self, session: tf.Session, step: int) -> None:
     ops = self._built.ops
+    # Before the step, whose update does not wait for it.
+    is_logged = self._config.logs(step, self._built.total_steps)
+    decay = session.run(ops.losses.regularization) if is_logged else None
     scalars = {
-      'loss': ops.losses.cross_entropy,
-      'weight_decay': ops.losses.regularization,
-      'total_loss': ops.train_op,
+      'loss': ops.train_op,
       'accuracy': ops.accuracy,
       'learning_rate': ops.learning_rate,
     }
     fetches = [scalars, [hook.fetches(step) for hook in self._built.hooks]]
     values, fetched = self._run(session, step, fetches)
+    if decay is not None:
+      values |= {'weight_decay': decay, 'total_loss': values['loss'] + decay}
     completed = Step(step, {tag: float(value) for tag, value in values.items()})
     for hook, values in zip(self._built.hooks, fetched, strict=True):
       hook.after_step(completed, values)

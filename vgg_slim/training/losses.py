@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy and weight decay."""
+"""The training loss: cross-entropy, and the value of weight decay beside it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,9 +7,13 @@ from vgg_slim.compat import tf
 
 
 class Losses(NamedTuple):
-  """float32 scalars; `total` = `cross_entropy` + `regularization`."""
+  """float32 scalars, whose sum is the loss that training minimizes.
 
-  total: tf.Tensor
+  Attributes:
+    cross_entropy: mean cross-entropy of a batch.
+    regularization: weight decay of the variables as they are when it is computed.
+  """
+
   cross_entropy: tf.Tensor
   regularization: tf.Tensor
 
@@ -20,7 +24,7 @@ def build_losses(
   label_smoothing: float = 0.0,
   class_weights: Sequence[float] = (),
 ) -> Losses:
-  """Softmax cross-entropy, averaged over the batch, plus the collected weight decay.
+  """Softmax cross-entropy, averaged over the batch, and the collected weight decay.
 
   With class weights, the mean is that of weight times cross-entropy: a sum divided by the number of
   images, as in Keras, not by the sum of their weights. It does not depend on which images share a
@@ -49,7 +53,7 @@ def build_losses(
       each *= image_weights
     cross_entropy = tf.reduce_mean(each, name='cross_entropy')
     regularization = tf.losses.get_regularization_loss(name='regularization')
-    return Losses(tf.add(cross_entropy, regularization, 'total'), cross_entropy, regularization)
+    return Losses(cross_entropy, regularization)
 
 
 def _weigh(labels: tf.Tensor, class_weights: Sequence[float]) -> tuple[tf.Tensor, tf.Tensor]:

@@ -78,7 +78,31 @@ class GradientDescent(SummedGradientsMixin, tf.train.GradientDescentOptimizer):
 
 
 class Momentum(SummedGradientsMixin, FreshSlotsMixin, tf.train.MomentumOptimizer):
-  """`tf.train.MomentumOptimizer`."""
+  """`tf.train.MomentumOptimizer`, which can add the gradient of weight decay to the momentum."""
+
+  _share, _decayed = 0.0, frozenset[str]()
+
+  def decay(self, factor: float, variables: Sequence[tf.Variable]) -> None:
+    """Decays `variables` as if their gradients contained that of factor * sum(v**2) / 2.
+
+    momentum * (m + factor / momentum * v) + gradient is the same sum, and has no gradient of the
+    decay to be written and read again: see docs/decisions/0098.
+    """
+    self._share = factor / self._momentum
+    self._decayed = frozenset(_plain_name(variable) for variable in variables)
+
+  def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
+    decay = []
+    if _plain_name(var) in self._decayed:
+      velocity = self.get_slot(var, 'momentum')
+      share = tf.constant(-self._share, velocity.dtype.base_dtype)
+      decay.append(
+        tf.raw_ops.ResourceApplyGradientDescent(
+          var=velocity.handle, alpha=share, delta=var.read_value()
+        )
+      )
+    with tf.control_dependencies(decay):
+      return super()._resource_apply_dense(grad, var)
 
 
 class Adam(SummedGradientsMixin, FreshSlotsMixin, tf.train.AdamOptimizer):
@@ -136,11 +160,26 @@ def build_optimizer(
   Args:
     config: config of the optimizer.
     learning_rate: learning rate, float32 [].
-    decayed: variables that 'adamw' decays; for the other optimizers the loss holds weight decay.
+    decayed: variables that the update decays if it `decays_in_update`.
   """
   optimizer = BUILDERS[config.optimizer](config, learning_rate, decayed)
+  if folds_decay(config):
+    optimizer.decay(config.weight_decay, decayed)
   optimizer.gradients_are_summed = config.clip_gradient_norm is not None  # see `gradients.clip`
   return optimizer
+
+
+def folds_decay(config: OptimizerConfig) -> bool:
+  """Whether the update adds the gradient of weight decay, so that gradients are without it.
+
+  Clipping needs the norm of the complete gradient, and Nesterov's rule the gradient itself.
+  """
+  return (
+    config.optimizer == 'momentum'
+    and config.momentum > 0
+    and not config.nesterov
+    and config.clip_gradient_norm is None
+  )
 
 
 def scale_loss(optimizer: tf.train.Optimizer) -> tf.train.Optimizer:

@@ -45,7 +45,8 @@ class Step(NamedTuple):
 
   Attributes:
     number: global step after it.
-    scalars: values by tag, such as 'loss', the cross-entropy.
+    scalars: values by tag, such as 'loss', the cross-entropy; weight decay only of steps that are
+      recorded, see `RunConfig.logs`.
   """
 
   number: int

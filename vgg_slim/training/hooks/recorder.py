@@ -163,7 +163,7 @@ class Recorder(Hook):
       self._estimate(step.number),
       self._reporter.width,
     )
-    if step.number % self._run.log_every_steps == 0 or step.number == self._total_steps:
+    if self._run.logs(step.number, self._total_steps):
       self._reporter.progress(line)
       self._report_numbers(step, speed)
       self._log.add_scalars(step.number, {**step.scalars, 'images_per_second': speed})
