@@ -67,6 +67,16 @@ def test_tables_and_files(folder):
   assert {test['p_value'] for test in result['mcnemar']} >= {1.0}
   with open(folder / 'r.csv') as stream:
     rows = list(csv.DictReader(stream))
+  views = ['dense', 'ten_crop', 'dense+ten_crop']
+  assert [row['view'] for row in rows] == [view for view in views for _ in range(4)]
+  for row in rows[:4]:
+    dense, crops, fused = (
+      {each[f'class_{i}']: float(each[f'probability_{i}']) for i in (1, 2)}
+      for each in rows
+      if each['file'] == row['file']
+    )
+    assert fused['class_0'] == pytest.approx((dense['class_0'] + crops['class_0']) / 2, rel=1e-6)
+  rows = rows[:4]
   assert sorted(row['label'] for row in rows) == ['class_0', 'class_0', 'class_1', 'class_1']
   assert 'Most confident errors' in (folder / 'r.html').read_text()
   left = {path.name.partition('.tfevents')[0] for path in (folder / 'board').iterdir()}

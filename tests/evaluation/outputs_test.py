@@ -39,7 +39,7 @@ def test_json_holds_all_results(evaluation):
 def csv_of(evaluation):
   shown, _, manifest, shards = evaluation
   stream = io.BytesIO()
-  outputs.write_csv(stream, shown[-1].lines[-1], manifest.class_names, shards)
+  outputs.write_csv(stream, shown[-1].lines, manifest.class_names, shards)
   return list(csv.DictReader(io.StringIO(stream.getvalue().decode())))
 
 

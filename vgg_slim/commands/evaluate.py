@@ -63,7 +63,7 @@ _DATA_DIR = flags.DEFINE_string(
 )
 eval_flags.define()
 _OUTPUT = flags.DEFINE_string('output', None, 'Write all numbers to this file as JSON.')
-_CSV = flags.DEFINE_string('csv', None, 'Write one row per image to this CSV file.')
+_CSV = flags.DEFINE_string('csv', None, 'Write one row per image and view to this CSV file.')
 _REPORT = flags.DEFINE_string('report', None, 'Write a web page with all results to this file.')
 
 _TENSORBOARD = flags.DEFINE_string(
@@ -166,7 +166,7 @@ def _evaluate(
   if stream := streams.get('--output'):
     outputs.write_json(stream, shown, comparisons)
   if stream := streams.get('--csv'):
-    outputs.write_csv(stream, shown[-1].lines[-1], classes.names, paths)
+    outputs.write_csv(stream, shown[-1].lines, classes.names, paths)
   if stream := streams.get('--report'):
     outputs.write_report(stream, shown, comparisons, classes, paths)
   if _TENSORBOARD.value:

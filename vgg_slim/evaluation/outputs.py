@@ -1,4 +1,4 @@
-"""Output files of an evaluation: JSON, CSV with one row per image, HTML report."""
+"""Output files of an evaluation: JSON, CSV with one row per image and view, HTML report."""
 
 import dataclasses
 import json
@@ -34,21 +34,22 @@ def write_json(
 
 
 def write_csv(
-  stream: BinaryIO, line: Line, class_names: Sequence[str], shards: Sequence[str]
+  stream: BinaryIO, lines: Sequence[Line], class_names: Sequence[str], shards: Sequence[str]
 ) -> None:
-  """Writes `per_image.to_csv` of one line.
+  """Writes `per_image.to_csv` of the lines of a table, which differ in their view.
 
   Args:
     stream: output file, opened by `output_files.open_outputs`.
-    line: results to write.
+    lines: results to write, at least one.
     class_names: class names of the network, in the order of its scores.
     shards: paths of the shards of the split, in order.
 
   Raises:
     DataError: a shard cannot be read.
   """
-  names = (name for name, _ in records.read_examples(shards))
-  stream.write(per_image.to_csv(names, line.labels, line.probabilities(), class_names).encode())
+  names = [name for name, _ in records.read_examples(shards)]
+  views = ((line.result.view, line.probabilities()) for line in lines)
+  stream.write(per_image.to_csv(names, lines[0].labels, views, class_names).encode())
 
 
 def write_report(

@@ -1,4 +1,4 @@
-"""CSV with one row per image: its label and its predictions. No TensorFlow."""
+"""CSV with one row per image and view: its label and its predictions. No TensorFlow."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,21 +11,24 @@ TOP = 5
 
 
 def to_csv(
-  names: Iterable[str], labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]
+  names: Sequence[str],
+  labels: np.ndarray,
+  views: Iterable[tuple[str, np.ndarray]],
+  class_names: Sequence[str],
 ) -> str:
-  """CSV with a header: file, label, and the most probable classes with their probabilities.
+  """CSV with a header: file, label, view, and the most probable classes with their probabilities.
 
   Args:
     names: names of the N images.
     labels: class indices, int [N].
-    probabilities: class probabilities, float [N, K].
+    views: name of each view and its class probabilities, float [N, K]; all rows of one view come
+      before those of the next.
     class_names: K class names, in the order of the labels.
   """
-  ranks = range(1, min(TOP, len(class_names)) + 1)
-  columns = [f'{column}_{i}' for i in ranks for column in ('class', 'probability')]
-  rows = [['file', 'label', *columns]]
-  for name, label, row in zip(names, labels, probabilities, strict=True):
-    top = predictions.top_classes(row, class_names, TOP)
-    cells = [cell for score in top for cell in (score.class_name, f'{score.probability:.6f}')]
-    rows.append([name, class_names[label], *cells])
+  columns = predictions.csv_columns(min(TOP, len(class_names)))
+  rows: list[list[object]] = [['file', 'label', 'view', *columns]]
+  for view, probabilities in views:
+    for name, label, row in zip(names, labels, probabilities, strict=True):
+      top = predictions.top_classes(row, class_names, TOP)
+      rows.append([name, class_names[label], view, *predictions.csv_cells(top)])
   return csv_text.format_rows(rows)

@@ -57,18 +57,27 @@ def top_classes(
   )
 
 
+def csv_columns(num_classes: int) -> list[str]:
+  """Headings of the cells of `csv_cells`: class_1, probability_1, class_2, ..."""
+  ranks = range(1, 1 + num_classes)
+  return [f'{column}_{i}' for i in ranks for column in ('class', 'probability')]
+
+
+def csv_cells(top: Sequence[ClassScore]) -> list[object]:
+  """Cells of the most probable classes; probabilities in full precision, as in JSON."""
+  return [cell for score in top for cell in (score.class_name, score.probability)]
+
+
 class CsvWriter:
-  """Writes one row per image: file, class_1, probability_1, class_2, ...; full precision."""
+  """Writes one row per image: file, then `csv_cells`."""
 
   def __init__(self, stream: BinaryIO, num_classes: int) -> None:
     """Writes the header; `num_classes` is the number of classes of each prediction."""
     self._stream = stream
-    ranks = range(1, 1 + num_classes)
-    columns = (f'{column}_{i}' for i in ranks for column in ('class', 'probability'))
-    self._write(['file', *columns])
+    self._write(['file', *csv_columns(num_classes)])
 
   def add(self, prediction: Prediction) -> None:
-    self._write([prediction.file, *(value for score in prediction.top for value in score[1:])])
+    self._write([prediction.file, *csv_cells(prediction.top)])
 
   def finish(self, failures: Sequence[Failure]) -> None:
     """Does nothing: failures have no row."""
