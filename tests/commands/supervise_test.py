@@ -36,7 +36,9 @@ def test_flags_of_the_command_are_passed_on(capfd):
 )
 def test_user_errors_are_reported(capsys, arguments, code, message):
   assert run(*arguments) == code
-  assert message in capsys.readouterr().err
+  captured = capsys.readouterr()
+  # Who asks for JSON is told in JSON, and others in words.
+  assert message in (captured.out if '--progress=json' in arguments else captured.err)
 
 
 @pytest.mark.parametrize(

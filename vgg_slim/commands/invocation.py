@@ -94,6 +94,8 @@ def run(
 ) -> None:
   """Parses the flags, calls `main` and exits; user errors become one line on stderr.
 
+  With --progress=json they become an event on stdout instead.
+
   Args:
     main: function without parameters, or with one for the list of positional arguments. The
       docstring and key flags of its module are the text of `--help`.
@@ -165,7 +167,7 @@ def _refuse(name: str, argv: list[str], message: str) -> NoReturn:
 
 
 def _call(name: str, main: Callable[[], None]) -> NoReturn:
-  """Calls `main` and exits; errors become a line and an exit code."""
+  """Calls `main` and exits; errors become a line, or an event, and an exit code."""
   try:
     main()
   except WorkerLostError as error:
@@ -278,10 +280,19 @@ def _prepare_tensorflow() -> None:
 
 
 def _show_warnings(name: str) -> None:
-  """Prints warnings of the library as lines on stderr, like errors."""
-  handler = logging.StreamHandler()
+  """Prints warnings of the library as lines on stderr, or as events with --progress=json."""
+  handler = _WarningHandler()
   handler.setFormatter(_LocalFormatter(f'{name}: warning: %(message)s'))
   logging.getLogger('vgg_slim').handlers = [handler]
+
+
+class _WarningHandler(logging.StreamHandler):
+  def emit(self, record: logging.LogRecord) -> None:
+    if isinstance(sys.stdout, JsonStream):
+      text = installation.localize(wording.printable(shortened(record.getMessage())))
+      sys.stdout.event('warning', text=text)
+    else:
+      super().emit(record)
 
 
 class _LocalFormatter(logging.Formatter):
@@ -301,5 +312,6 @@ def _fail(name: str, message: str, code: int) -> NoReturn:
     traceback.print_exc()
   if isinstance(sys.stdout, JsonStream):
     sys.stdout.event('error', text=message)
-  print(terminal.fold(f'{name}: error: {message}', sys.stderr), file=sys.stderr)
+  else:
+    print(terminal.fold(f'{name}: error: {message}', sys.stderr), file=sys.stderr)
   sys.exit(code)
