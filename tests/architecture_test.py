@@ -89,6 +89,9 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.evaluation.per_image',
   'vgg_slim.evaluation.results',
   'vgg_slim.evaluation.significance',
+  'vgg_slim.evaluation.socket_client',
+  'vgg_slim.evaluation.socket_messages',
+  'vgg_slim.evaluation.socket_server',
   'vgg_slim.evaluation.tables',
   'vgg_slim.evaluation.views',
   'vgg_slim.features.cache',
@@ -118,6 +121,7 @@ WITHOUT_A_TEST = {
   'vgg_slim.commands.extract_features',
   'vgg_slim.commands.flags.eval_flags',
   'vgg_slim.commands.flags.flag_groups',
+  'vgg_slim.commands.local_network',
   'vgg_slim.commands.result_tables',
 }
 

@@ -50,6 +50,10 @@ class UnfinishedError(VggSlimError):
   """Work stopped for a reason other than its input; the same command continues it."""
 
 
+class ServerError(VggSlimError):
+  """A process that serves a network cannot be reached, or refused a question."""
+
+
 class BenchmarkError(VggSlimError):
   """A measurement did not finish, or a report cannot be read."""
 

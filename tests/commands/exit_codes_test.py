@@ -160,6 +160,12 @@ MISTAKES = {
     'a.png --train_dir=run --layer=conv9': "no layer 'conv9'",
     'a.png --train_dir=run --test_scale=20': 'at least image_size=32',
     'a.png --train_dir=run --output=x.txt': 'must end in .csv or .json',
+    'a.png --train_dir=run --serve=s': '--serve takes no images; ask for them with --socket=s',
+    '--train_dir=run --serve=s --top=2 --grid=g.png': '--serve does not go with --top, --grid',
+    '--train_dir=run --serve=no/s': 'no/s cannot be created: no: No such file',
+    '--train_dir=run --serve=a.png': 'a.png exists, and is not a socket',
+    '--train_dir=run --serve=s --test_scale=20': 'at least image_size=32',
+    'a.png --socket=s --train_dir=run --flip': '--socket does not go with --train_dir, --flip',
   },
   'supervise': {
     '': 'Give a command after --',
@@ -194,7 +200,11 @@ FAILURES = {
     '--what=history --train_dir=data': 'data is not a train_dir: it has no config.json.',
     '--what=history --train_dir=run': 'run/metrics.csv has no rows: no epoch of this run has ended',
   },
-  'predict': {'a.png --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor'},
+  'predict': {
+    'a.png --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
+    'a.png --socket=s': 's: there is no such socket',
+    'a.png --socket=a.png': 'a.png: no server listens there',
+  },
   'train': {'--data_dir=nowhere': 'nowhere'},
 }
 

@@ -77,3 +77,27 @@ def test_a_program_is_told_of_the_second_ctrl_c():
       {'event': 'end', 'exit_code': 130},
     ]
     assert process.wait(timeout=60) == 130
+
+
+REMOVING = """
+import os, signal, time
+from vgg_slim.commands import interruption
+
+with interruption.by_one_signal():
+  try:
+    print('busy', flush=True)
+    time.sleep(60)
+  finally:
+    for _ in range(2):
+      os.kill(os.getpid(), signal.SIGTERM)
+    print('removed', flush=True)
+"""
+
+
+def test_further_sigterms_do_not_cut_the_end_short():
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.DEVNULL}
+  with started([sys.executable, '-c', REMOVING], seconds=60, **pipes) as process:
+    assert process.stdout.readline() == 'busy\n'
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.read() == 'removed\n'
+    assert process.wait(timeout=60) != -signal.SIGTERM

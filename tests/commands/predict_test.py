@@ -1,9 +1,11 @@
 """Each call runs in its own process because flags are global."""
 
+import contextlib
 import csv
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -11,7 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.testing import graph_session, make_contract
+from tests.testing import graph_session, make_contract, started
 from vgg_slim import wording
 from vgg_slim.checkpoints.contract import contract_path, write_contract
 from vgg_slim.compat import tf
@@ -208,3 +210,67 @@ def test_it_starts_without_tensorflow_and_predicts_without_keras():
     'sys.exit(bool({"keras", "matplotlib", "sklearn"} & set(sys.modules)))'
   )
   subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)
+
+
+@contextlib.contextmanager
+def serving(folder, *arguments):
+  """Runs a server at `s` in the folder; yields the process once it is ready."""
+  command = [sys.executable, '-m', 'vgg_slim.commands.predict', '--serve=s', *arguments]
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.STDOUT}
+  with started(command, cwd=folder, env=environment, **pipes) as process:
+    line = process.stdout.readline()
+    assert line.startswith('Serving vgg_a@4 of net at s; ask with --socket=s'), line
+    yield process
+
+
+def test_a_served_network_answers_byte_for_byte_like_one_loaded_for_the_images(folder):
+  network = ('--checkpoint_path=net', '--batch_size=2', '--flip', '--test_scale=40')
+  images = ('photos', 'upright.png', 'same.png', 'none.jpg', '--top=3')
+  outputs = ('.csv', '.json')
+  here = [predict(folder, *images, f'--output=here{each}', *network) for each in outputs]
+  events = predict(folder, 'photos', '--progress=json', *network).stdout
+  (folder / 'below').mkdir()
+  with serving(folder, *network) as process:
+    assert (folder / 's').stat().st_mode & 0o777 == 0o600
+    served = [predict(folder, *images, f'--output=served{each}', '--socket=s') for each in outputs]
+    others = predict(folder, 'photos', '--progress=json', '--socket=s').stdout
+    relative = predict(folder / 'below', '../same.png', '--socket=../s')
+    second = predict(folder, '--serve=s', *network)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)  # `timeout` sends two
+    assert process.stdout.read() == 'Stopped; s is removed.\n'
+    # The second one may come when nothing but the interpreter is left to end.
+    assert process.wait(timeout=60) in (0, -signal.SIGTERM)
+  assert not (folder / 's').exists()
+  for one, other, suffix in zip(here, served, outputs, strict=True):
+    assert one.stdout == other.stdout
+    assert 'photos/a.jpg' in one.stdout
+    last, same = (run.stderr.splitlines()[-1] for run in (one, other))
+    assert last == same
+    assert 'none.jpg: No such file' in last
+    written = [(folder / f'{name}{suffix}').read_bytes() for name in ('here', 'served')]
+    assert written[0] == written[1]
+  assert _predictions(others) == _predictions(events)
+  assert len(_predictions(events)) == 2
+  assert relative.returncode == 0, relative.stderr
+  assert '../same.png' in relative.stdout
+  assert second.returncode == 2
+  assert 's is in use by another server' in second.stderr
+  assert second.stdout == ''
+
+
+def _predictions(stdout):
+  events = map(json.loads, stdout.splitlines())
+  return [event for event in events if event['event'] == 'prediction']
+
+
+def test_a_server_that_is_interrupted_removes_its_socket_and_a_client_says_so(folder):
+  with serving(folder, '--checkpoint_path=net', '--views=center') as process:
+    assert 'bird' in predict(folder, 'same.png', '--socket=s').stdout
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+  run = predict(folder, 'same.png', '--socket=s')
+  assert run.returncode == 1
+  assert run.stderr.count('\n') == 1
+  assert run.stderr.startswith('predict: error: s: there is no such socket; start one with')

@@ -5,7 +5,7 @@ Flags that come after a file on the command line win over those of the file, als
 
 from absl import flags
 
-from vgg_slim.commands import installation, phases
+from vgg_slim.commands import installation
 
 flags.disclaim_key_flags()
 
@@ -41,6 +41,8 @@ def expand(argv: list[str]) -> tuple[list[str], list[str]]:
     raise flags.Error('--recipe in a flag file: write --flagfile=PATH there')
   if not end or 'phase' not in flags.FLAGS:
     return [argv[0], *before, *arguments[end:]], []
+  from vgg_slim.commands import phases  # with all settings, which other commands may not need
+
   before, after, notes = phases.replace(before, arguments[end:])
   return [argv[0], *before, *after], notes
 

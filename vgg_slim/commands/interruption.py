@@ -1,6 +1,7 @@
-"""Answers Ctrl-C while the main thread is inside TensorFlow, where Python's handlers wait.
+"""Signals that end a command: answers to Ctrl-C, and an end that SIGTERM cannot cut short.
 
-A training step and the save that follows it can take minutes on a busy machine.
+Ctrl-C is answered while the main thread is inside TensorFlow, where Python's handlers wait. A
+training step and the save that follows it can take minutes on a busy machine.
 """
 
 import contextlib
@@ -44,6 +45,29 @@ def answered(say: Callable[[str], None]) -> Iterator[None]:
     writer.close()
     listener.join()
     reader.close()
+
+
+@contextlib.contextmanager
+def by_one_signal() -> Iterator[None]:
+  """Within the block, the first SIGTERM raises KeyboardInterrupt, and further ones do nothing.
+
+  `timeout` sends two at once, to the process and to its group; elsewhere the second one kills, and
+  what is removed at the end of the block would stay. In other threads than the main one, which
+  cannot handle signals, the block changes nothing.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+
+  def interrupt(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
+
+  before = signal.signal(signal.SIGTERM, interrupt)
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, before)
 
 
 def _listen(reader: socket.socket, is_over: threading.Event, say: Callable[[str], None]) -> None:

@@ -187,7 +187,7 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
   except UnicodeError as error:
     _fail(name, f'a name or a text is not UTF-8: {_one_line(error)}.', 1)
   except Exception as error:
-    if not (reason := _tensorflow_reason(error)):
+    if not (reason := tensorflow_reason(error)):
       raise
     _fail(name, f'TensorFlow: {reason}. --verbose shows where.', 1)
   except KeyboardInterrupt as interrupt:
@@ -209,7 +209,7 @@ def _number_problems(given: Iterable[flags.Flag]) -> list[str]:
   ]
 
 
-def _tensorflow_reason(error: Exception) -> str | None:
+def tensorflow_reason(error: Exception) -> str | None:
   """The reason of an error of TensorFlow that no other module expects; None for other errors."""
   if 'tensorflow' not in sys.modules:
     return None

@@ -5,6 +5,8 @@
   tools/predict --weights=imagenet photos/ --bar_charts=charts --grid=grid.png
   tools/predict --train_dir=runs/photos cat.jpg --heat_maps=maps --test_scale=512
   find / -name '*.jpg' | tools/predict --saved_model=exported/photos -
+  tools/predict --train_dir=runs/photos --serve=/tmp/photos.sock &
+  tools/predict --socket=/tmp/photos.sock cat.jpg dog.jpg
 
 Arguments are files, folders, patterns, or - for file names on standard input, one per line. A
 folder stands for what the converter would take of it: images by extension or content, at any depth,
@@ -17,31 +19,33 @@ Heat maps show which regions speak for the most probable class: the class score 
 image, which is finer the larger --test_scale is, and Grad-CAM of --layer. TensorBoard shows them
 from the same folder.
 
+--serve loads the network once and keeps it; --socket then asks it, without TensorFlow, in a
+fraction of a second. What determines the answers is given to the server: the network, --views,
+--test_scale, --flip, --batch_size. Only the user who started it can ask.
+
 Predictions are printed and written as soon as they are computed. A file that cannot be read, or
 whose prediction is not finite, is reported and skipped; the exit code is then 1.
 """
 
 import contextlib
 import os
-import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from absl import flags
 
 from vgg_slim import output_files
-from vgg_slim.checkpoints import contract
 from vgg_slim.commands import invocation, prediction_rows, progress
-from vgg_slim.commands.flags import checkpoint_flags
+from vgg_slim.commands.flags import checkpoint_flags, common_flags
 from vgg_slim.data.sources import image_files
 from vgg_slim.errors import ConfigError, DataError
-from vgg_slim.evaluation import predictions, views
-from vgg_slim.nets import geometry, specs
+from vgg_slim.evaluation import predictions
 from vgg_slim.wording import counted, listed, printable
 
-if TYPE_CHECKING:  # imports TensorFlow, which is only loaded after the checks
-  from vgg_slim.evaluation import predictor
+if TYPE_CHECKING:  # NumPy and half of the package, which --socket does without
+  from vgg_slim.commands import local_network
+  from vgg_slim.evaluation import socket_client
 
 checkpoint_flags.define()
 checkpoint_flags.define_weights()
@@ -82,20 +86,27 @@ _LAYER = flags.DEFINE_string(
   'Layer of Grad-CAM, such as conv4_3. Defaults to the last feature map before the final pool.',
 )
 
-_SOURCES = ('train_dir', 'checkpoint_path', 'weights', 'saved_model')
+_SERVE = flags.DEFINE_string(
+  'serve', None, 'Path of a Unix socket at which to answer, instead of predicting images here.'
+)
+_SOCKET = flags.DEFINE_string(
+  'socket', None, 'Socket of a process with --serve that predicts, instead of a network here.'
+)
+
+_OF_CLIENT = ('socket', 'top', 'output')  # flags that go with --socket
+_NOT_OF_SERVER = ('top', 'output', 'bar_charts', 'grid', 'heat_maps', 'layer', 'socket')
 _MAX_NAMED = 10  # files without a prediction that the message names
 
 
 def main(arguments: list[str]) -> None:
   """Checks the flags, predicts and reports the files that failed."""
+  if _SERVE.value:
+    _serve(_SERVE.value, arguments)
+    return
   paths = image_files.list_files(arguments, _names_on_stdin())
   if not paths:
     raise ConfigError('No images: give files, folders, patterns, or - for names on stdin.')
-  made_for = _load_contract()
-  if _LAYER.value:
-    geometry.find_layer(specs.get(made_for.network.model), _LAYER.value)
-  if _TEST_SCALE.value:
-    views.check_test_scales([_TEST_SCALE.value], made_for.network.image_size)
+  network = _find_network()
   if _GRID.value:
     output_files.check_suffix('--grid', _GRID.value, ['.png'])
   if _OUTPUT.value:
@@ -103,7 +114,7 @@ def main(arguments: list[str]) -> None:
   written = invocation.values_by_flag(_OUTPUT, _GRID)
   folders = invocation.values_by_flag(_BAR_CHARTS, _HEAT_MAPS)
   with output_files.open_outputs(written, folders) as streams:
-    failures = _predict(paths, made_for, streams)
+    failures = _predict(paths, network, streams)
   _say_what_was_written(len(paths) - len(failures))
   if failures:
     reasons = [f'{printable(file)}: {reason}' for file, reason in failures]
@@ -111,6 +122,47 @@ def main(arguments: list[str]) -> None:
       f'{len(failures)} of {counted(len(paths), "file")} could not be classified: '
       f'{listed(reasons, _MAX_NAMED, "; ")}.'
     )
+
+
+def _serve(path: str, arguments: list[str]) -> None:
+  if arguments:
+    raise ConfigError(f'--serve takes no images; ask for them with --socket={path}.')
+  if given := _given(lambda name: name in _NOT_OF_SERVER):
+    raise ConfigError(f'--serve does not go with {listed(given)}; give them with --socket={path}.')
+  _local_network().serve(path)
+
+
+def _find_network() -> 'local_network.LocalNetwork | socket_client.ServedNetwork':
+  if not _SOCKET.value:
+    return _local_network()
+  if given := _given(lambda name: name not in _OF_CLIENT):
+    raise ConfigError(
+      f'--socket does not go with {listed(given)}: the process with --serve decides about the '
+      'network and what it sees, and drawings need a network here.'
+    )
+  from vgg_slim.evaluation import socket_client
+
+  return socket_client.ServedNetwork(_SOCKET.value)
+
+
+def _given(is_meant: Callable[[str], bool]) -> list[str]:
+  """Lists the flags of this command that were given, and that are meant."""
+  own = common_flags.own_flags_of(sys.modules[__name__])
+  return [f'--{flag.name}' for flag in own if flag.present and is_meant(flag.name)]
+
+
+def _local_network() -> 'local_network.LocalNetwork':
+  from vgg_slim.commands import local_network
+
+  options = local_network.Options(
+    _SAVED_MODEL.value,
+    _TEST_SCALE.value,
+    _VIEWS.value == 'center',
+    _FLIP.value,
+    _BATCH_SIZE.value,
+  )
+  drawings = local_network.Drawings(_BAR_CHARTS.value, _HEAT_MAPS.value, _LAYER.value)
+  return local_network.LocalNetwork(options, drawings)
 
 
 def _say_what_was_written(count: int) -> None:
@@ -126,29 +178,21 @@ def _say_what_was_written(count: int) -> None:
 
 
 def _predict(
-  paths: list[str], made_for: contract.Contract, streams: dict[str, BinaryIO]
+  paths: list[str],
+  network: 'local_network.LocalNetwork | socket_client.ServedNetwork',
+  streams: dict[str, BinaryIO],
 ) -> list[predictions.Failure]:
   """Prints and writes the predictions as soon as they are computed; returns the failures."""
-  invocation.load_tensorflow()
-  from vgg_slim.evaluation import predictor
-
-  kind: type[predictor.Predictor]
-  if _SAVED_MODEL.value:
-    kind, source = predictor.SavedModelPredictor, _SAVED_MODEL.value
-  else:
-    kind, source = predictor.CheckpointPredictor, checkpoint_flags.resolve(checkpoint_flags.path())
-  view = predictor.View(_TEST_SCALE.value, _VIEWS.value == 'center', _FLIP.value)
-  top = min(_TOP.value, made_for.network.num_classes or _TOP.value)
-  rows = prediction_rows.Printer(paths, made_for.class_names or (), top)
+  top = min(_TOP.value, network.num_classes or _TOP.value)
+  rows = prediction_rows.Printer(paths, network.class_names, top)
   writers = []
   if _OUTPUT.value:
     writers = [predictions.WRITERS[_output_suffix(_OUTPUT.value)](streams['--output'], top)]
   drawn, failures = [], []
   reporter = progress.reporter()
-  with kind(source, made_for, view) as network:
+  with network:
     with _progress(len(paths)) as report:
-      answers = predictor.predict_files(network, paths, top, _BATCH_SIZE.value)
-      for done, answer in enumerate(answers, start=1):
+      for done, answer in enumerate(network.predict_files(paths, top), start=1):
         report(done, len(paths))
         if isinstance(answer, predictions.Failure):
           failures.append(answer)
@@ -165,8 +209,19 @@ def _predict(
     for writer in writers:
       writer.finish(failures)
     if drawn:
-      _draw(drawn, network, made_for, streams.get('--grid'))
+      _draw(network, drawn, streams.get('--grid'))
   return failures
+
+
+def _draw(
+  network: 'local_network.LocalNetwork | socket_client.ServedNetwork',
+  answers: Sequence[predictions.Prediction],
+  grid: BinaryIO | None,
+) -> None:
+  from vgg_slim.commands import local_network
+
+  if isinstance(network, local_network.LocalNetwork):  # --socket is refused with drawings
+    network.draw(answers, grid)
 
 
 def _output_suffix(path: str) -> str:
@@ -184,40 +239,8 @@ def _progress(total: int) -> contextlib.AbstractContextManager[progress.Progress
   return progress.show('Predicting', total=total)
 
 
-def _load_contract() -> contract.Contract:
-  """Returns the contract of the checkpoint, in a folder the newest one by name, or SavedModel."""
-  given = [name for name in _SOURCES if flags.FLAGS[name].value]
-  if len(given) != 1:
-    raise ConfigError(f'Give exactly one of --{", --".join(_SOURCES)}.')
-  if not _SAVED_MODEL.value:
-    return contract.load_contract(checkpoint_flags.path())[1]
-  if _HEAT_MAPS.value:
-    raise ConfigError('--heat_maps needs the layers of a checkpoint, which a SavedModel lacks.')
-  path = pathlib.Path(_SAVED_MODEL.value, contract.SAVED_MODEL_EXTRAS, contract.EXPORTED_FILE)
-  return contract.read_contract(path)
-
-
 def _is_drawing() -> bool:
   return bool(_BAR_CHARTS.value or _GRID.value or _HEAT_MAPS.value)
-
-
-def _draw(
-  answers: list[predictions.Prediction],
-  network: 'predictor.Predictor',
-  made_for: contract.Contract,
-  grid: BinaryIO | None,
-) -> None:
-  from vgg_slim.evaluation import prediction_images, predictor
-
-  if _BAR_CHARTS.value:
-    prediction_images.write_bar_charts(pathlib.Path(_BAR_CHARTS.value), answers)
-  if grid:
-    prediction_images.write_grid(grid, answers)
-  # --saved_model is refused with --heat_maps.
-  if _HEAT_MAPS.value and isinstance(network, predictor.CheckpointPredictor):
-    prediction_images.write_heat_maps(
-      pathlib.Path(_HEAT_MAPS.value), answers, network, made_for, _LAYER.value
-    )
 
 
 def run() -> None:

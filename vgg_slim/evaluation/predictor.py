@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import NamedTuple, TypeVar
@@ -217,7 +218,7 @@ class SavedModelPredictor(Predictor):
 
 
 def predict_files(
-  predictor: Predictor, paths: Sequence[str], top: int, batch_size: int
+  predictor: Predictor, paths: Sequence[str], top: int, batch_size: int, folder: str = ''
 ) -> Iterator[Answer]:
   """Predicts image files; at most `batch_size` of them are in memory at a time.
 
@@ -226,6 +227,7 @@ def predict_files(
     paths: paths of the image files, without duplicates.
     top: number of classes in each prediction.
     batch_size: number of images that are read and decoded at once.
+    folder: folder that relative paths refer to; the current one by default.
 
   Yields:
     The prediction for each file, or the reason why there is none, in the order of `paths`.
@@ -233,16 +235,16 @@ def predict_files(
   with futures.ThreadPoolExecutor(_LOADERS) as pool:
     for start in range(0, len(paths), batch_size):
       chunk = paths[start : start + batch_size]
-      loaded = list(pool.map(functools.partial(_load, predictor), chunk))
+      loaded = list(pool.map(functools.partial(_load, predictor, folder), chunk))
       images = [image for image in loaded if not isinstance(image, Failure)]
       rows = iter(predictor.probabilities(images))
       for path, image in zip(chunk, loaded, strict=True):
         yield image if isinstance(image, Failure) else _answer(predictor, path, next(rows), top)
 
 
-def _load(predictor: Predictor, path: str) -> np.ndarray | Failure:
+def _load(predictor: Predictor, folder: str, path: str) -> np.ndarray | Failure:
   try:
-    return predictor.read(path)
+    return predictor.read(os.path.join(folder, path))
   except DataError as error:
     return Failure(path, str(error))
 

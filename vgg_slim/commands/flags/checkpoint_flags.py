@@ -13,7 +13,6 @@ from vgg_slim.commands.flags import common_flags
 from vgg_slim.configs.net import NetConfig
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
-from vgg_slim.weights import published
 
 if TYPE_CHECKING:  # takes as long to import as all other modules of a command's start
   from vgg_slim.checkpoints.contract import Contract
@@ -96,6 +95,8 @@ def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
     CheckpointError: the weights are neither here nor can they be downloaded, or imported.
     ConfigError: no published weights fit.
   """
+  from vgg_slim.weights import published
+
   is_file = os.path.isfile(weights)
   if not is_file:
     published.choose(weights, model, needs_head)

@@ -53,7 +53,11 @@ def is_verbose() -> bool:
   return bool(flags.FLAGS['verbose'].value)
 
 
+def own_flags_of(module: types.ModuleType) -> list[flags.Flag]:
+  """Returns the flags of a command that not every command has, in the order of definition."""
+  return list(flags.FLAGS.get_key_flags_for_module(module))
+
+
 def flags_of(module: types.ModuleType) -> list[flags.Flag]:
   """Returns the flags of a command in the order of their definition, those of all commands last."""
-  own = flags.FLAGS.get_key_flags_for_module(module)
-  return [*own, *(flags.FLAGS[flag.name] for flag in _ALL)]
+  return [*own_flags_of(module), *(flags.FLAGS[flag.name] for flag in _ALL)]

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vgg_slim import wording
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import description, image_formats
 
-if TYPE_CHECKING:  # NumPy and the decoders, which listing needs no more than TensorFlow
-  from vgg_slim.preprocessing import host
+if TYPE_CHECKING:  # NumPy and Pillow, which names of files need no more than TensorFlow
+  from vgg_slim.preprocessing import description, host
 
 STDIN = '-'
 HEAD_BYTES = 16  # enough for the signature of every format
@@ -59,7 +58,7 @@ def list_files(arguments: Sequence[str], stdin: Iterable[str] = ()) -> list[str]
 def read_file(
   path: str,
   smaller_side: int | None = None,
-  pixel_range: description.Range | None = None,
+  pixel_range: 'description.Range | None' = None,
 ) -> 'host.StoredImage':
   """Reads one image as the converter does: upright, as JPEG or PNG, see `host.read_image`.
 
@@ -168,6 +167,8 @@ def _walk(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, bool]]:
 
 
 def _is_image(path: pathlib.Path) -> bool:
+  from vgg_slim.preprocessing import image_formats
+
   if image_formats.has_image_extension(path.suffix):
     return True  # without opening the file: a million files are listed in seconds
   if not path.is_file():
