@@ -17,7 +17,7 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data import class_balance, class_weights
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation import candidates, predictor, results, runner, validation
+from vgg_slim.evaluation import candidates, image_predictor, predictor, results, runner, validation
 from vgg_slim.evaluation.eval_config import EvalConfig, flips_by_default
 from vgg_slim.evaluation.predictions import Answer
 from vgg_slim.evaluation.results import EvalResult
@@ -93,7 +93,7 @@ class Predictor(predictor.CheckpointPredictor):
         damaged.
       ConfigError: `test_scale` is too small for the network.
     """
-    super().__init__(*_find(path), predictor.View(test_scale, central_crop, flip))
+    super().__init__(*_find(path), image_predictor.View(test_scale, central_crop, flip))
 
   def predict(self, files: Sequence[str], top: int = 3, batch_size: int = 16) -> list[Answer]:
     """Returns a `Prediction` for each file, or a `Failure` with the reason, in the same order.
@@ -111,7 +111,7 @@ class Predictor(predictor.CheckpointPredictor):
         f'files must be a list of names, top and batch_size at least 1, got {files!r:.60}, {top} '
         f'and {batch_size}.'
       )
-    return list(predictor.predict_files(self, files, top, batch_size))
+    return list(image_predictor.predict_files(self, files, top, batch_size))
 
 
 class Evaluator(runner.Evaluator):

@@ -48,9 +48,10 @@ def folder(tmp_path_factory):
   return folder
 
 
-def predict(folder, *arguments, stdin='', errors=None):
+def predict(folder, *arguments, stdin='', errors=None, more=None):
   command = [sys.executable, '-m', 'vgg_slim.commands.predict', *arguments]
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'HOME': str(folder)}
+  environment |= more or {}
   return subprocess.run(
     command,
     cwd=folder,
@@ -94,6 +95,41 @@ def test_a_saved_model_predicts_like_its_checkpoint(folder):
   assert runs[0].stdout == runs[1].stdout
   assert 'bird' in runs[0].stdout
   assert 'file,class_1,' in runs[0].stderr
+
+
+@pytest.fixture(scope='module')
+def onnx_folder(folder):
+  for name in ('onnx', 'onnxruntime', 'tf2onnx'):
+    pytest.importorskip(name, reason=f'{name}, an extra, is not installed')
+  request = exporter.ExportRequest(str(folder / 'net'), 'onnx', str(folder / 'onnx'))
+  exporter.run_export(request, say=lambda line: None)
+  return folder
+
+
+@pytest.mark.parametrize('engine', ['onnxruntime', 'openvino'])
+def test_an_onnx_model_predicts_like_its_checkpoint_without_tensorflow(onnx_folder, engine):
+  pytest.importorskip(engine, reason=f'{engine}, an extra, is not installed')
+  (onnx_folder / 'without').mkdir(exist_ok=True)
+  (onnx_folder / 'without' / 'tensorflow.py').write_text('raise ImportError("not installed")')
+  environment = {'PYTHONPATH': f'{onnx_folder / "without"}{os.pathsep}{ROOT}'}
+  images = ('photos/a.jpg', 'upright.png', 'same.png')
+  expected = predict(onnx_folder, *images, '--checkpoint_path=net', '--output=expected.json')
+  model = () if engine == 'onnxruntime' else (f'--engine={engine}',)  # the default
+  run = predict(
+    onnx_folder, *images, '--onnx_model=onnx', '--output=x.json', *model, more=environment
+  )
+  assert run.returncode == 0, run.stderr
+  assert run.stdout == expected.stdout
+  found, wanted = (
+    {
+      (each['file'], one['class_name']): one['probability']
+      for each in json.loads((onnx_folder / name).read_text())['predictions']
+      for one in each['classes']
+    }
+    for name in ('x.json', 'expected.json')
+  )
+  assert found == pytest.approx(wanted, abs=2e-5)
+  assert len(found) == 9
 
 
 def test_drawings_and_json(folder):

@@ -10,13 +10,9 @@ from tests.data import fabricated
 from tests.testing import graph_session, make_contract, random_values, replace
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, ConfigError, DataError
+from vgg_slim.evaluation.image_predictor import View, predict_files
 from vgg_slim.evaluation.predictions import Failure
-from vgg_slim.evaluation.predictor import (
-  CheckpointPredictor,
-  SavedModelPredictor,
-  View,
-  predict_files,
-)
+from vgg_slim.evaluation.predictor import CheckpointPredictor, SavedModelPredictor
 from vgg_slim.export import saved_model
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint, random_images
+from vgg_slim.checkpoints.contract import ONNX_FILE
 from vgg_slim.errors import ConfigError
 from vgg_slim.export import onnx_model, reload
 from vgg_slim.weights import onnx_model as onnx_weights
@@ -20,7 +21,7 @@ def test_an_onnx_model_takes_any_size_and_holds_the_contract(tmp_path, model):
   for images in (random_images(1, 40, 64), random_images(2, 64, 64)):
     got = run(images.astype('f'))
     check_outputs(got, expected_outputs(prefix, contract, images))
-  graph = onnx.load(tmp_path / onnx_model.FILE).graph
+  graph = onnx.load(tmp_path / ONNX_FILE).graph
   assert axes(graph.input) == {'images': ['batch', 'height', 'width', 3]}
   assert axes(graph.output) == {
     'class_score_map': ['batch', 'map_height', 'map_width', 3],
@@ -30,10 +31,10 @@ def test_an_onnx_model_takes_any_size_and_holds_the_contract(tmp_path, model):
   }
   operations = [node.op_type for node in graph.node]
   assert set(operations[: operations.index('Conv')]) <= {'Mul', 'Add', 'Transpose', 'Pad'}
-  metadata = onnx.load(tmp_path / onnx_model.FILE).metadata_props
+  metadata = onnx.load(tmp_path / ONNX_FILE).metadata_props
   (written,) = [json.loads(m.value) for m in metadata if m.key == onnx_model.CONTRACT_KEY]
   assert (written['model'], written['class_names']) == (model, ['a', 'b', 'c'])
-  assert onnx_weights.find_taps(str(tmp_path / onnx_model.FILE)).images == 'images'
+  assert onnx_weights.find_taps(str(tmp_path / ONNX_FILE)).images == 'images'
 
 
 def axes(tensors):

@@ -9,7 +9,8 @@ from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.errors import ConfigError
-from vgg_slim.evaluation.predictor import CheckpointPredictor, View
+from vgg_slim.evaluation.image_predictor import View
+from vgg_slim.evaluation.predictor import CheckpointPredictor
 from vgg_slim.features import bottleneck, cache, combine
 from vgg_slim.features.head import run_head_training
 from vgg_slim.features.head_config import HeadConfig

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from tests.export.fabricated import make_checkpoint
-from vgg_slim.evaluation import predictor
+from vgg_slim.evaluation import image_predictor, predictor
 from vgg_slim.export import exporter
 
 PAGE = pathlib.Path(__file__).parents[2] / 'docs/how-to/export.md'
@@ -46,7 +46,7 @@ def test_it_predicts_like_the_checkpoint(tmp_path, side, model):
   for i in range(8):
     make_image(i).save(images / f'{i}.png')
   with predictor.CheckpointPredictor(
-    prefix, contract, predictor.View(central_crop=True)
+    prefix, contract, image_predictor.View(central_crop=True)
   ) as network:
     (expected,) = network.probabilities([network.prepare((images / '0.png').read_bytes())])
   for kind, atol in (('tflite', 1e-2), ('tflite_dynamic', 0.15), ('tflite_int8', 0.15)):

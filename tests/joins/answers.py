@@ -12,7 +12,7 @@ from vgg_slim.checkpoints import restore
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
-from vgg_slim.evaluation import candidates, predictor, runner, views
+from vgg_slim.evaluation import candidates, image_predictor, predictor, runner, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.export import exporter
 from vgg_slim.nets import registry
@@ -125,7 +125,7 @@ def run_evaluation(path: str, data_dir: str, row: Row) -> dict[str, Scores]:
 def run_prediction(path: str, files: Sequence[pathlib.Path], row: Row) -> Scores:
   """Probabilities by file from predictions on whole images."""
   prefix, contract = contracts.load_contract(path)
-  view = predictor.View(flip=row.flip)
+  view = image_predictor.View(flip=row.flip)
   with predictor.CheckpointPredictor(prefix, contract, view) as network:
     images = [network.read(str(file)) for file in files]
     rows = network.probabilities(images)

@@ -29,6 +29,7 @@ from vgg_slim.wording import counted, listed
 
 FORMAT_VERSION = 1
 EXPORTED_FILE = 'contract.json'  # in the folder of an export
+ONNX_FILE = 'model.onnx'  # in that of an ONNX export
 SAVED_MODEL_EXTRAS = 'assets.extra'  # its folder in a SavedModel, which TensorFlow Serving ignores
 CHANNEL_ORDER = 'RGB'  # the only one: weights trained on BGR are converted on import
 _SHOWN = 4  # number of differing classes in a message

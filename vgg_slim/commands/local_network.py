@@ -1,6 +1,6 @@
 """The network that `tools/predict` loads into its own process, for itself or to serve it.
 
-TensorFlow is only loaded when the network is opened, after the checks.
+TensorFlow is only loaded when a network that needs it is opened, after the checks.
 """
 
 import functools
@@ -16,25 +16,37 @@ from vgg_slim.checkpoints import contract
 from vgg_slim.commands import interruption, invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags
 from vgg_slim.errors import ConfigError, VggSlimError
-from vgg_slim.evaluation import socket_messages, socket_server, views
+from vgg_slim.evaluation import (
+  engines,
+  image_predictor,
+  onnx_predictor,
+  socket_messages,
+  socket_server,
+  views,
+)
 from vgg_slim.evaluation.predictions import Answer, Prediction
 from vgg_slim.nets import geometry, specs
 
-_SOURCES = ('train_dir', 'checkpoint_path', 'weights', 'saved_model')
+TENSORFLOW = 'tensorflow'
+_SOURCES = ('train_dir', 'checkpoint_path', 'weights', 'saved_model', 'onnx_model')
 
 
 class Options(NamedTuple):
   """What of an image is scored, and how.
 
   Attributes:
-    saved_model: folder of a SavedModel; None for the checkpoint that the flags name.
+    engine: what runs the network: TENSORFLOW, or a key of `engines.ENGINES`.
+    saved_model: folder of a SavedModel, or None.
+    onnx_model: folder of an ONNX export, or None. The flags name a checkpoint if there is neither.
     test_scale: smaller side Q of the resized image, in pixels; None for that of the contract.
     central_crop: whether only the central square is scored.
     flip: whether the flipped image is scored too.
     batch_size: number of images per batch.
   """
 
+  engine: str
   saved_model: str | None
+  onnx_model: str | None
   test_scale: int | None
   central_crop: bool
   flip: bool
@@ -87,22 +99,37 @@ class LocalNetwork:
     given = [name for name in _SOURCES if flags.FLAGS[name].value]
     if len(given) != 1:
       raise ConfigError(f'Give exactly one of --{", --".join(_SOURCES)}.')
-    folder = self._options.saved_model
-    if not folder:
+    options = self._options
+    if options.onnx_model is None and options.engine != TENSORFLOW:
+      raise ConfigError(
+        f'--engine={options.engine} runs an export: tools/export_model --format=onnx '
+        f'--output=FOLDER, with the flag of the network, then --onnx_model=FOLDER.'
+      )
+    if not (options.saved_model or options.onnx_model):
       return contract.load_contract(checkpoint_flags.path())[1]
     if self._drawings.heat_maps:
-      raise ConfigError('--heat_maps needs the layers of a checkpoint, which a SavedModel lacks.')
-    path = pathlib.Path(folder, contract.SAVED_MODEL_EXTRAS, contract.EXPORTED_FILE)
-    return contract.read_contract(path)
+      raise ConfigError('--heat_maps needs the layers of a checkpoint, which an export lacks.')
+    if not options.onnx_model:
+      extras = pathlib.Path(options.saved_model or '', contract.SAVED_MODEL_EXTRAS)
+      return contract.read_contract(extras / contract.EXPORTED_FILE)
+    if options.engine == TENSORFLOW:
+      raise ConfigError('TensorFlow runs no ONNX file: give another --engine, or a checkpoint.')
+    engines.check_installed(options.engine)
+    return contract.read_contract(pathlib.Path(options.onnx_model, contract.EXPORTED_FILE))
 
   def __enter__(self) -> 'LocalNetwork':
-    """Loads TensorFlow and the weights."""
+    """Loads the engine and the weights."""
+    options = self._options
+    view = image_predictor.View(options.test_scale, options.central_crop, options.flip)
+    self._predictor: image_predictor.ImagePredictor
+    if options.onnx_model:
+      self._predictor = onnx_predictor.OnnxPredictor(
+        options.onnx_model, self._contract, options.engine, view
+      )
+      return self
     invocation.load_tensorflow()
     from vgg_slim.evaluation import predictor
 
-    options = self._options
-    view = predictor.View(options.test_scale, options.central_crop, options.flip)
-    self._predictor: predictor.Predictor
     if options.saved_model:
       self._predictor = predictor.SavedModelPredictor(options.saved_model, self._contract, view)
     else:
@@ -114,10 +141,9 @@ class LocalNetwork:
     self._predictor.__exit__(*exception)
 
   def predict_files(self, paths: Sequence[str], top: int, folder: str = '') -> Iterator[Answer]:
-    """Yields an answer for each file, see `predictor.predict_files`."""
-    from vgg_slim.evaluation import predictor
-
-    return predictor.predict_files(self._predictor, paths, top, self._options.batch_size, folder)
+    """Yields an answer for each file, see `image_predictor.predict_files`."""
+    size = self._options.batch_size
+    return image_predictor.predict_files(self._predictor, paths, top, size, folder)
 
   def draw(self, answers: Sequence[Prediction], grid: BinaryIO | None) -> None:
     """Draws the figures, and a grid of all images to the stream `grid`."""
@@ -128,7 +154,7 @@ class LocalNetwork:
       prediction_images.write_bar_charts(pathlib.Path(bar_charts), answers)
     if grid:
       prediction_images.write_grid(grid, answers)
-    # --saved_model is refused with --heat_maps.
+    # Exports are refused with --heat_maps.
     if heat_maps and isinstance(self._predictor, predictor.CheckpointPredictor):
       prediction_images.write_heat_maps(
         pathlib.Path(heat_maps), answers, self._predictor, self._contract, layer

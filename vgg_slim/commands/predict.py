@@ -5,6 +5,7 @@
   tools/predict --weights=imagenet photos/ --bar_charts=charts --grid=grid.png
   tools/predict --train_dir=runs/photos cat.jpg --heat_maps=maps --test_scale=512
   find / -name '*.jpg' | tools/predict --saved_model=exported/photos -
+  tools/predict --onnx_model=exported/photos_onnx --engine=openvino cat.jpg
   tools/predict --train_dir=runs/photos --serve=/tmp/photos.sock &
   tools/predict --socket=/tmp/photos.sock cat.jpg dog.jpg
 
@@ -53,6 +54,18 @@ _SAVED_MODEL = flags.DEFINE_string(
   'saved_model',
   None,
   'Folder written by tools/export_model --format=saved_model, as an alternative to a checkpoint.',
+)
+_ONNX_MODEL = flags.DEFINE_string(
+  'onnx_model',
+  None,
+  'Folder written by tools/export_model --format=onnx, as an alternative to a checkpoint.',
+)
+_ENGINE = flags.DEFINE_enum(
+  'engine',
+  None,
+  ['tensorflow', 'onnxruntime', 'openvino'],
+  'What runs the network. Defaults to tensorflow, or to onnxruntime with --onnx_model, which '
+  'starts without TensorFlow.',
 )
 _VIEWS = flags.DEFINE_enum(
   'views',
@@ -155,7 +168,9 @@ def _local_network() -> 'local_network.LocalNetwork':
   from vgg_slim.commands import local_network
 
   options = local_network.Options(
+    _ENGINE.value or ('onnxruntime' if _ONNX_MODEL.value else local_network.TENSORFLOW),
     _SAVED_MODEL.value,
+    _ONNX_MODEL.value,
     _TEST_SCALE.value,
     _VIEWS.value == 'center',
     _FLIP.value,

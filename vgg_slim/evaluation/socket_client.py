@@ -60,7 +60,7 @@ class ServedNetwork:
       top: number of classes in each prediction.
 
     Yields:
-      What `predictor.predict_files` yields.
+      What `image_predictor.predict_files` yields.
 
     Raises:
       ServerError: the server has gone or was started anew, hangs, or refuses the question.

@@ -3,12 +3,11 @@
 import pathlib
 from typing import Any
 
-from vgg_slim.checkpoints.contract import Contract, to_json
+from vgg_slim.checkpoints.contract import ONNX_FILE, Contract, to_json
 from vgg_slim.errors import ConfigError
 from vgg_slim.export import frozen
 from vgg_slim.export.serving_graph import IMAGES, list_outputs
 
-FILE = 'model.onnx'
 OPSET = 17  # of ONNX 1.12 (2022), which all current runtimes support
 CONTRACT_KEY = 'vgg_slim_contract'
 AXES = ('batch', 'height', 'width')
@@ -30,7 +29,7 @@ def check_installed() -> None:
 
 
 def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
-  """Writes FILE: input `images`, float32 [batch, height, width, 3], RGB, 0..255, of any size.
+  """Writes ONNX_FILE: input `images`, float32 [batch, height, width, 3], RGB, 0..255, of any size.
 
   The contract is stored in the model's metadata under the key CONTRACT_KEY.
 
@@ -51,7 +50,7 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
   )
   _name_axes(model)
   model.metadata_props.add(key=CONTRACT_KEY, value=to_json(contract))
-  (folder / FILE).write_bytes(model.SerializeToString())
+  (folder / ONNX_FILE).write_bytes(model.SerializeToString())
 
 
 def _name_axes(model: Any) -> None:  # an onnx.ModelProto

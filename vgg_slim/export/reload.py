@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 
 from vgg_slim import sessions
+from vgg_slim.checkpoints.contract import ONNX_FILE
 from vgg_slim.compat import tf
-from vgg_slim.export import frozen, onnx_model, saved_model, tflite
+from vgg_slim.export import frozen, saved_model, tflite
 from vgg_slim.export.fresh_process import Loaded, Outputs
 from vgg_slim.export.serving_graph import ENCODED_IMAGES, IMAGES, OUTPUTS, TRUNK_OUTPUTS
 
@@ -43,7 +44,7 @@ def load_onnx(folder: pathlib.Path) -> Loaded:
   import onnxruntime
 
   session = onnxruntime.InferenceSession(
-    str(folder / onnx_model.FILE), providers=['CPUExecutionProvider']
+    str(folder / ONNX_FILE), providers=['CPUExecutionProvider']
   )
   names = [output.name for output in session.get_outputs()]
   return lambda batch: dict(zip(names, session.run(names, {IMAGES: batch}), strict=True))
