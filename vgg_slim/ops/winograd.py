@@ -96,7 +96,10 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         )
       return images_gradient, kernel_gradient
 
-    return _multiply(patches, transform_kernel(kernel), _shape(images)), gradients
+    # Not before: all kernels of VGG16 together are 236 MB when transformed.
+    with tf.control_dependencies([patches]):
+      transformed = transform_kernel(tf.identity(kernel))
+    return _multiply(patches, transformed, _shape(images)), gradients
 
   with tf.name_scope('winograd'):
     return run(images, tf.convert_to_tensor(kernel))
