@@ -28,6 +28,7 @@ class Training:
       `slim_layers.batch_norm`.
     fast_cpu_conv: whether convolutions use `winograd` where that is faster; for float32 sessions
       on CPUs.
+    stage_parts: stages that are computed again in the backward pass, see `trunk.build_trunk`.
   """
 
   dropout_seed: DropoutSeed | tf.Tensor | None = None
@@ -37,6 +38,7 @@ class Training:
   sync_batch_norm: bool = False
   num_updates: tf.Tensor | None = None
   fast_cpu_conv: bool = False
+  stage_parts: tuple[int, ...] = ()
 
   def __post_init__(self):
     for name in ('trainable_scopes', 'weight_decay_on'):

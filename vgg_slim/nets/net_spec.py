@@ -116,6 +116,19 @@ class NetSpec:
     """Returns the layers below the head, in the order of the network."""
     raise NotImplementedError
 
+  def trunk_stages(self) -> list[tuple[Layer, ...]]:
+    """Returns `trunk_layers` cut after each max pool and each residual sum.
+
+    A stage reads the last map of the stage before it and nothing else.
+    """
+    stages: list[tuple[Layer, ...]] = []
+    start, layers = 0, self.trunk_layers()
+    for end, layer in enumerate(layers, start=1):
+      if layer.kind in ('max_pool', 'add') or end == len(layers):
+        stages.append(layers[start:end])
+        start = end
+    return stages
+
   def thin(self, channels: int) -> 'NetSpec':
     """Returns the row with `channels` channels in its first stage, the others in proportion."""
     raise NotImplementedError

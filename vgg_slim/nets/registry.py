@@ -66,16 +66,18 @@ def build(
     spec.check_pool_rounding(mode.pool_rounding)
   arg_scope = net_arg_scope(mode, initializer, spec.batch_norm, spec.conv_biases)
   # Otherwise every exported graph would contain the names of our gradient functions.
-  gradients = fast_kernel_gradients if isinstance(mode, Training) else contextlib.nullcontext
+  training = mode if isinstance(mode, Training) else None
+  gradients = fast_kernel_gradients if training else contextlib.nullcontext
+  recomputed = (training.stage_parts, training.trainable_scopes) if training else ()
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), gradients():
-    net, end_points = build_trunk(images, spec)
+    net, end_points = build_trunk(images, spec, *recomputed)
     outputs = NetOutputs(None, None, end_points)
     if num_classes is not None:
       outputs = build_head(
         net, end_points, spec, num_classes, image_size, fc_units, dropout_keep_prob, head
       )
-    if isinstance(mode, Training):
-      weight_decay.add_losses(mode.weight_decay, mode.weight_decay_on)
+    if training:
+      weight_decay.add_losses(training.weight_decay, training.weight_decay_on)
   return outputs
 
 

@@ -1,26 +1,60 @@
 """The trunk of every network in tf-slim: one loop over the list of layers of its row."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import tf
-from vgg_slim.nets.net_spec import IMAGES, Layer, NetSpec
+from vgg_slim.nets.net_spec import Layer, NetSpec
 from vgg_slim.ops.layers import lrn_op
+from vgg_slim.ops.recompute import recompute
+from vgg_slim.ops.scopes import is_under
 from vgg_slim.ops.slim_layers import conv2d, dropout, max_pool
 
 
-def build_trunk(images: tf.Tensor, spec: NetSpec) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+def build_trunk(
+  images: tf.Tensor,
+  spec: NetSpec,
+  stage_parts: Sequence[int] = (),
+  trainable_scopes: Sequence[str] = (),
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
   """Adds the layers below the head, under the caller's `arg_scopes.net_arg_scope`.
 
   Args:
     images: float32 [N, H, W, 3], preprocessed RGB images; H and W may be unknown.
     spec: row of the table of a family.
+    stage_parts: number of parts of the batch in which each of the first `spec.trunk_stages()` is
+      computed, and computed again in the backward pass; the other stages keep their layers.
+    trainable_scopes: scopes outside which no gradients are needed; empty if all are.
 
   Returns:
     The last feature map, float32 [N, h, w, C], and the output of every layer by its scope, except
     those of dropout. 'block1' to 'block4' of a ResNet are the outputs of their last units.
   """
-  outputs, end_points = {IMAGES: images}, {}
-  for layer in spec.trunk_layers():
+  net, end_points, needs_gradient = images, {}, False
+  for index, stage in enumerate(spec.trunk_stages()):
+    build = functools.partial(_build_stage, stage)
+    is_trained = _is_trained(stage, trainable_scopes)
+    if index < len(stage_parts) and (is_trained or needs_gradient):
+      net, layers = recompute(build, net, stage_parts[index], trainable_scopes, needs_gradient)
+    else:
+      net, layers = build(net)
+    needs_gradient |= is_trained
+    end_points.update(layers)
+  return net, end_points
+
+
+def _is_trained(stage: Sequence[Layer], trainable_scopes: Sequence[str]) -> bool:
+  root = tf.get_variable_scope().name
+  names = [f'{root}/{layer.name}' for layer in stage if layer.has_weights]
+  return not trainable_scopes or any(
+    is_under(name, trainable_scopes) or any(is_under(scope, [name]) for scope in trainable_scopes)
+    for name in names
+  )
+
+
+def _build_stage(stage: Sequence[Layer], net: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+  outputs, end_points = {stage[0].inputs[0]: net}, {}
+  for layer in stage:
     net = _BUILDERS[layer.kind](layer, *(outputs[name] for name in layer.inputs))
     outputs[layer.name] = net
     if layer.kind not in ('dropout', 'subsample'):
