@@ -53,6 +53,8 @@ _TRAINING = {
   '--max_steps=2147483648': 'max_steps must be an integer of at most 32 bits',
   '--new_head': 'new_head: no effect without checkpoint_path',
   '--gradient_accumulation_steps=7': 'gradient_accumulation_steps=7',
+  '--memory_budget=2': "memory_budget must be a size such as 2GB, 1.5GiB or 800MB, got '2'",
+  '--recompute=all': 'recompute',
   '--random_flip no': "unexpected arguments ['no']",
   '--data_dir=data --batch_size=0': 'batch_size must be at least 1',
   '--train_dir=run --batch_size=0': 'batch_size must be at least 1',

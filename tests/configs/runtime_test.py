@@ -1,6 +1,6 @@
 import pytest
 
-from vgg_slim.configs.runtime import RuntimeConfig
+from vgg_slim.configs.runtime import RuntimeConfig, parse_size
 from vgg_slim.errors import ConfigError
 
 
@@ -18,3 +18,27 @@ def test_every_wrong_value_is_listed_at_once():
 @pytest.mark.parametrize('gpus', [None, 'none', '0', '0,12'])
 def test_valid_gpus(gpus):
   assert RuntimeConfig(gpus=gpus).gpus == gpus
+
+
+@pytest.mark.parametrize(
+  ('text', 'size'),
+  [
+    ('2GB', 2_000_000_000),
+    ('1.5 GiB', 1_610_612_736),
+    ('800MB', 800_000_000),
+    ('1MiB', 1_048_576),
+    ('2', 0),
+    ('2 gigabytes', 0),
+    ('-1GB', 0),
+    ('1e9GB', 0),
+  ],
+)
+def test_sizes(text, size):
+  assert parse_size(text) == size
+
+
+def test_a_budget_is_a_size():
+  assert RuntimeConfig(memory_budget='2GB').memory_budget == '2GB'
+  for budget in ('2', '0GB', 'all'):
+    with pytest.raises(ConfigError, match='memory_budget must be a size such as 2GB'):
+      RuntimeConfig(memory_budget=budget)

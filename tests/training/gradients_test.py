@@ -12,7 +12,7 @@ def test_gradients_of_micro_batches_add_up():
       [(tf.constant([1.0, 2.0]), a), (None, b)],
       [(tf.constant([3.0, -2.0]), a), (None, b)],
     ]
-    (total, variable), (nothing, _) = gradients.add_up(micro_batches)
+    (total, variable), (nothing, _) = gradients.add(*micro_batches)
     assert variable is a
     assert nothing is None
     np.testing.assert_array_equal(session.run(total), [4, 0])

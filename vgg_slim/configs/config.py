@@ -97,6 +97,9 @@ class TrainConfig(Config):
       BALANCED_TWICE: bool(weights) and self.run.balanced_batches,
       f'batch_size={batch} cannot be split into gradient_accumulation_steps={parts} equal '
       'micro-batches': batch % parts,
+      f'memory_budget={self.runtime.memory_budget} is for one device, but '
+      f'num_devices={self.distribution.num_devices}': self.runtime.memory_budget is not None
+      and self.distribution.num_devices > 1,
     }
     checks.add(text for text, is_problem in problems.items() if is_problem)
 

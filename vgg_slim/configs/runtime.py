@@ -6,10 +6,12 @@ import re
 
 from vgg_slim.configs.allowed import Allowed, between, one_of
 from vgg_slim.configs.base import Config
-from vgg_slim.configs.fields import FREE, free_within, setting
+from vgg_slim.configs.fields import FREE, free, free_within, setting
 
 PRECISIONS = ('float32', 'bfloat16', 'float16')
 NO_GPU = 'none'
+RECOMPUTE = ('auto', 'none', 'stages')
+_UNITS = {'MB': 10**6, 'GB': 10**9, 'MiB': 2**20, 'GiB': 2**30}
 
 _WITHIN_PRECISION = free_within(
   lambda precision: precision == 'float16',
@@ -20,6 +22,16 @@ _setting = functools.partial(setting, heading='Precision and device')
 
 def _are_gpus(text: str) -> bool:
   return text == NO_GPU or re.fullmatch(r'\d+(,\d+)*', text) is not None
+
+
+def parse_size(text: str) -> int:
+  """The number of bytes in a text such as '2GB', '1.5 GiB' or '1500MB'; 0 for any other text."""
+  match = re.fullmatch(rf'(\d+(?:\.\d+)?) ?({"|".join(_UNITS)})', text)
+  return round(float(match[1]) * _UNITS[match[2]]) if match else 0
+
+
+_memory_setting = functools.partial(setting, heading='Memory')
+_DIVIDED = free('the step is the same up to the order of sums')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,4 +67,20 @@ class RuntimeConfig(Config):
     False,
     help='Allocate GPU memory as it is needed; otherwise TensorFlow allocates all of it at once.',
     resume=FREE,
+  )
+  recompute: str = _memory_setting(
+    'auto',
+    help='Whether the backward pass computes the activations of the trunk again, stage by stage, '
+    'instead of keeping them: a quarter more time for a fraction of their memory. auto lets '
+    '--memory_budget decide; without a budget nothing is computed again.',
+    allowed=one_of(RECOMPUTE),
+    resume=FREE,
+  )
+  memory_budget: str | None = _memory_setting(
+    None,
+    help='Memory that training may use in all, such as 2GB or 1500MiB. Recomputation, parts of '
+    'stages and micro-batches are chosen so that the predicted peak of a step fits. By default '
+    'there is no budget.',
+    allowed=Allowed('a size such as 2GB, 1.5GiB or 800MB', lambda text: parse_size(text) > 0),
+    resume=_DIVIDED,
   )

@@ -20,7 +20,7 @@ from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import VggSlimError
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.reporting import Reporter
-from vgg_slim.training import history, loop, preflight
+from vgg_slim.training import history, loop, memory_plan, preflight
 from vgg_slim.training.hooks.base import ValidationScores
 from vgg_slim.wording import counted, listed
 
@@ -69,8 +69,11 @@ def examine_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> 
     return Finding(OK, 'training step', text)
 
   def check() -> str:
-    preflight.check_memory(config, available)
-    return f'{text}; at most {counted(preflight.largest_batch(config, available), "image")}'
+    plan = memory_plan.choose(config)
+    is_recomputed = bool(plan.stage_parts)
+    preflight.check_memory(config, available, plan.micro_batches, is_recomputed)
+    most = preflight.largest_batch(config, available, is_recomputed)
+    return f'{text}; at most {counted(most, "image")}'
 
   return run_check('training step', check)
 

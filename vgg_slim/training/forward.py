@@ -9,6 +9,7 @@ from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Training
 from vgg_slim.ops.layers import DropoutSeed
 from vgg_slim.training import losses
+from vgg_slim.training.memory_plan import MemoryPlan
 
 
 class Forward(NamedTuple):
@@ -34,6 +35,7 @@ def build_forward(
   global_step: tf.Variable,
   micro_batch: int = 0,
   sync_batch_norm: bool = False,
+  plan: MemoryPlan | None = None,
 ) -> Forward:
   """Adds the training network, its weight decay and its loss to the default graph.
 
@@ -48,8 +50,10 @@ def build_forward(
     micro_batch: index of these images among the micro-batches of all replicas. Dropout drops the
       same units as it would in one pass over the whole batch.
     sync_batch_norm: whether to synchronize batch norm over replicas, see `mode.Training`.
+    plan: division of the step; None for one that is not trained.
   """
   optimizer = config.optimizer
+  plan = plan or MemoryPlan(optimizer.gradient_accumulation_steps)
   with tf.name_scope('dropout_seed'):
     numbers = tf.stack([tf.constant(config.run.seed, tf.int64), global_step])
   in_update = OPTIMIZERS[optimizer.optimizer].decays_weights
@@ -59,8 +63,9 @@ def build_forward(
     weight_decay_on=optimizer.weight_decay_on,
     trainable_scopes=config.fine_tune.trainable_scopes,
     sync_batch_norm=sync_batch_norm,
-    num_updates=_updates_before(global_step, micro_batch, optimizer.gradient_accumulation_steps),
+    num_updates=_updates_before(global_step, micro_batch, plan.micro_batches),
     fast_cpu_conv=config.runtime.precision == 'float32',
+    stage_parts=plan.stage_parts,
   )
   outputs = registry.build_from_config(config.net, images, mode)
   return Forward(

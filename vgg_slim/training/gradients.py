@@ -8,13 +8,11 @@ from vgg_slim.ops.cross_replica import cross_replica_sums
 Gradients = Sequence[tuple[tf.Tensor | None, tf.Variable]]
 
 
-def add_up(micro_batches: Sequence[Gradients]) -> Gradients:
-  """Sums the gradients of micro-batches, variable by variable."""
-  if len(micro_batches) == 1:
-    return micro_batches[0]
+def add(first: Gradients, second: Gradients) -> Gradients:
+  """Sums two micro-batches' gradients, variable by variable."""
   return [
-    (None if pairs[0][0] is None else tf.add_n([gradient for gradient, _ in pairs]), pairs[0][1])
-    for pairs in zip(*micro_batches, strict=True)
+    (None if a is None else tf.add_n([a, b]), variable)
+    for (a, variable), (b, _) in zip(first, second, strict=True)
   ]
 
 

@@ -14,7 +14,7 @@ from vgg_slim.ops import weight_decay
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.scopes import is_under
 from vgg_slim.preprocessing import graph
-from vgg_slim.training import gradients, losses, optimizers, schedules, warm_start
+from vgg_slim.training import gradients, losses, memory_plan, optimizers, schedules, warm_start
 from vgg_slim.training.distribution import Distribution, Replica
 from vgg_slim.training.forward import Forward, build_forward
 
@@ -93,13 +93,15 @@ def _build_replica(
   replica: Replica,
 ) -> TrainOps:
   """Builds the step of one device, with scalars of the whole batch and without samples."""
-  steps = config.optimizer.gradient_accumulation_steps
+  plan = memory_plan.choose(config, replica.count)
+  steps = plan.micro_batches
   slices = list(zip(_split(images, steps), _split(labels, steps), strict=True))
   forward = functools.partial(
     build_forward,
     config,
     global_step=global_step,
     sync_batch_norm=config.distribution.sync_batch_norm and replica.count > 1,
+    plan=plan,
   )
   first_index, total = steps * replica.index, steps * replica.count
   # The first micro-batch creates the variables before the optimizer adds its own: the initial value
@@ -111,10 +113,11 @@ def _build_replica(
     )
     optimizer = build_optimizer(config, rate.value)
     variables = trained_variables(config.fine_tune.trainable_scopes)
-    accumulated = [_micro_batch_gradients(optimizer, passes[0], variables, total)]
+    step_gradients = _micro_batch_gradients(optimizer, passes[0], variables, total)
   for index in range(1, steps):
-    # One micro-batch at a time, so that its activations are freed before the next one starts.
-    before = [gradient for gradient, _ in accumulated[-1] if gradient is not None]
+    # One micro-batch at a time, so that its activations are freed before the next one starts, and
+    # its gradients are added to those before it: two copies exist, not one for each micro-batch.
+    before = [gradient for gradient, _ in step_gradients if gradient is not None]
     before += tf.get_collection(tf.GraphKeys.UPDATE_OPS)
     with (
       tf.control_dependencies(before),
@@ -123,10 +126,10 @@ def _build_replica(
     ):
       inputs = (tf.identity(values) for values in slices[index])
       passes.append(forward(*inputs, micro_batch=first_index + index))
-      accumulated.append(_micro_batch_gradients(optimizer, passes[-1], variables, total))
+      found = _micro_batch_gradients(optimizer, passes[-1], variables, total)
+      step_gradients = gradients.add(step_gradients, found)
   step_losses, accuracy = _batch_means(passes, replica)
   with tf.name_scope(train_scope):
-    step_gradients = gradients.add_up(accumulated)
     update = build_update(
       config, optimizer, step_gradients, step_losses.cross_entropy, global_step, replica.index == 0
     )

@@ -18,7 +18,7 @@ from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError, NonFiniteError, TrainingError
 from vgg_slim.reporting import Reporter
-from vgg_slim.training import assembly, diagnosis, preflight, starts
+from vgg_slim.training import assembly, diagnosis, memory_plan, preflight, starts
 from vgg_slim.training.assembly import Assembly
 from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.distribution import Distribution, create_distribution
@@ -105,6 +105,10 @@ def run_training(
     total_steps = config.run.total_steps(manifest.split('train').num_examples)
     if start.checkpoint and start.step >= total_steps and start.is_recorded:
       return TrainResult(start.step, total_steps, start.checkpoint)
+    workers = len(cluster.workers) if cluster else 1
+    plan = memory_plan.choose(config, workers * config.distribution.num_devices)
+    if line := memory_plan.describe(config, plan):
+      reporter.line(line)
     check_data = functools.partial(
       records.check_records,
       manifests.shard_paths(config.data_dir, manifest, 'train'),
@@ -115,13 +119,13 @@ def run_training(
       _check_first_records(config.data_dir, manifest)
     free = memory.available_bytes()
     if free is not None and not sessions.num_gpus():
-      preflight.check_memory(config, free)
+      preflight.check_memory(config, free, plan.micro_batches, bool(plan.stage_parts))
     reporter.phase('building', f'Building the graph of {config.net.model}')
     with tf.Graph().as_default(), contextlib.ExitStack() as stack:
       distribution = create_distribution(
         config.distribution, cluster, sessions.session_config(config.runtime)
       )
-      distribution.check_batch(config.run.batch_size, config.optimizer.gradient_accumulation_steps)
+      distribution.check_batch(config.run.batch_size, plan.micro_batches)
       stack.enter_context(distribution.strategy.scope())
       own_dir = stack.enter_context(distribution.own_folder(train_dir))
       tf.set_random_seed(config.run.seed)

@@ -9,7 +9,12 @@ from vgg_slim.nets import specs, summary
 from vgg_slim.wording import counted
 
 
-def check_memory(config: TrainConfig, available: int) -> None:
+def check_memory(
+  config: TrainConfig,
+  available: int,
+  micro_batches: int | None = None,
+  is_recomputed: bool = False,
+) -> None:
   """Raises TrainingError if a step certainly needs more memory than is available.
 
   The estimate of `summary.training_memory` is a lower bound: a run that passes may still run out of
@@ -18,38 +23,44 @@ def check_memory(config: TrainConfig, available: int) -> None:
   Args:
     config: config of the run.
     available: available memory in bytes.
+    micro_batches: number of micro-batches of a step; that of the config by default.
+    is_recomputed: whether the trunk is computed again in the backward pass.
   """
-  batch, steps = config.run.batch_size, config.optimizer.gradient_accumulation_steps
-  needed = needed_memory(config, batch // steps)
+  batch = config.run.batch_size
+  at_once = batch // (micro_batches or config.optimizer.gradient_accumulation_steps)
+  needed = needed_memory(config, at_once, is_recomputed)
   if needed <= available:
     return
   free = summary.format_bytes(available)
   message = (
     f'{config.net.model} at {config.net.image_size} px needs at least '
-    f'{summary.format_bytes(needed)} for a step with {counted(batch // steps, "image")} at once, '
+    f'{summary.format_bytes(needed)} for a step with {counted(at_once, "image")} at once, '
     f'but {free} are free'
   )
-  fits = largest_batch(config, available)
+  fits = largest_batch(config, available, is_recomputed)
   if not fits:
     raise TrainingError(f'{message}, which is not enough for one image.')
-  more_steps = min(steps for steps in _divisors(batch) if batch // steps <= fits)
+  more_steps = min(steps for steps in divisors(batch) if batch // steps <= fits)
   raise TrainingError(
     f'{message}. --batch_size={fits} fits; --gradient_accumulation_steps={more_steps} makes the '
     f'same step of {counted(batch, "image")} in micro-batches.'
   )
 
 
-def largest_batch(config: TrainConfig, available: int) -> int:
+def largest_batch(config: TrainConfig, available: int, is_recomputed: bool = False) -> int:
   """Largest number of images at once that fits into `available` bytes; 0 if none does."""
-  one = needed_memory(config, 1)
-  each = needed_memory(config, 2) - one
+  one = needed_memory(config, 1, is_recomputed)
+  each = needed_memory(config, 2, is_recomputed) - one
   return (available - one) // each + 1 if available >= one else 0
 
 
-def needed_memory(config: TrainConfig, batch_size: int) -> int:
+def needed_memory(config: TrainConfig, batch_size: int, is_recomputed: bool = False) -> int:
   """Least number of bytes that a step with `batch_size` images at once needs."""
   side, precision = config.net.image_size, config.runtime.precision
-  return summary.training_memory(_rows(config), side, batch_size, precision, _copies(config)).total
+  rows = _rows(config)
+  if is_recomputed:  # only the inputs of the stages are kept, which pools and sums compute
+    rows = [row._replace(kept=0) if row.kind == 'conv' else row for row in rows]
+  return summary.training_memory(rows, side, batch_size, precision, _copies(config)).total
 
 
 def checkpoint_bytes(config: TrainConfig) -> int:
@@ -58,7 +69,8 @@ def checkpoint_bytes(config: TrainConfig) -> int:
   return 4 * (totals.parameters + _copies(config) * totals.trainable)
 
 
-def _divisors(number: int) -> set[int]:
+def divisors(number: int) -> set[int]:
+  """All divisors of a number."""
   small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
   return {*small, *(number // n for n in small)}
 

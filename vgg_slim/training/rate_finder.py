@@ -24,7 +24,7 @@ from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import TrainingError
 from vgg_slim.reporting import Reporter, format_duration
-from vgg_slim.training import diagnosis, preflight, rate_search, starts
+from vgg_slim.training import diagnosis, memory_plan, preflight, rate_search, starts
 from vgg_slim.training.hooks import interrupts
 from vgg_slim.training.rate_search import Baseline, RangeTest, Trial
 from vgg_slim.training.rate_trials import Trials
@@ -96,7 +96,8 @@ def run_search(
     reporter.line(line)
   free = memory.available_bytes()
   if free is not None and not sessions.num_gpus():
-    preflight.check_memory(config, free)
+    plan = memory_plan.choose(config)
+    preflight.check_memory(config, free, plan.micro_batches, bool(plan.stage_parts))
   check_data = functools.partial(
     records.check_records,
     manifests.shard_paths(config.data_dir, manifest, 'train'),

@@ -1,0 +1,126 @@
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from tests.testing import graph_session, thin_model, train_config
+from tests.training.graph_test import a_manifest
+from vgg_slim.compat import tf
+from vgg_slim.configs.config import OptimizerConfig
+from vgg_slim.errors import ConfigError, TrainingError
+from vgg_slim.training import graph, memory_plan
+from vgg_slim.training.memory_plan import MemoryPlan
+
+GIB = 2**30
+
+
+def config_of(model='vgg16', batch_size=16, optimizer=None, **runtime):
+  config = train_config('data', a_manifest(), batch_size=batch_size)
+  return dataclasses.replace(
+    config,
+    net=dataclasses.replace(
+      config.net, model=model, num_classes=1000, image_size=224, fc_units=4096
+    ),
+    class_names=tuple(map(str, range(1000))),
+    preprocessing=dataclasses.replace(
+      config.preprocessing, train_scale_min=256, train_scale_max=256
+    ),
+    optimizer=OptimizerConfig(**optimizer or {}),
+    runtime=dataclasses.replace(config.runtime, **runtime),
+  )
+
+
+def test_without_a_budget_the_config_decides():
+  assert memory_plan.choose(config_of()) == MemoryPlan(1)
+  again = memory_plan.choose(config_of(recompute='stages'))
+  assert again == MemoryPlan(1, (1,) * 5)
+  four = config_of(optimizer={'gradient_accumulation_steps': 4})
+  assert memory_plan.choose(four) == MemoryPlan(4)
+  assert memory_plan.describe(four, memory_plan.choose(four)) is None
+
+
+def test_the_tighter_the_budget_the_slower_the_plan():
+  plans = [
+    memory_plan.choose(config_of(memory_budget=budget)) for budget in ('8GB', '4GB', '3GB', '2.8GB')
+  ]
+  assert plans[0][:2] == (1, ())
+  assert plans[1][:2] == (2, ())
+  assert plans[2].micro_batches == 1
+  assert 1 <= len(plans[2].stage_parts) < len(plans[3].stage_parts)
+  assert max(plans[3].stage_parts) > 1
+  budgets = [8e9, 4e9, 3e9, 2.8e9]
+  assert all(plan.predicted <= budget for plan, budget in zip(plans, budgets, strict=True))
+
+
+def test_batch_norm_sees_the_whole_batch_as_long_as_recomputation_suffices():
+  plan = memory_plan.choose(config_of('resnet50', memory_budget='1.8GB'))
+  assert plan.micro_batches == 1
+  assert set(plan.stage_parts) == {1}
+  plan = memory_plan.choose(config_of('resnet50', batch_size=32, memory_budget='2GB'))
+  assert plan.micro_batches == 2
+  assert set(plan.stage_parts) == {1}
+
+
+def test_the_config_limits_the_choice():
+  config = config_of(
+    memory_budget='4GB', recompute='none', optimizer={'gradient_accumulation_steps': 2}
+  )
+  plan = memory_plan.choose(config)
+  assert plan.stage_parts == ()
+  assert plan.micro_batches % 2 == 0
+  assert len(memory_plan.choose(config_of(memory_budget='8GB', recompute='stages'))[1]) == 5
+
+
+def test_the_choice_is_said_aloud():
+  config = config_of(memory_budget='2.6GB')
+  plan = MemoryPlan(2, (4, 2, 1), round(2.4 * GIB))
+  assert memory_plan.describe(config, plan) == (
+    'Memory budget 2.6GB: batch 16 as 2 micro-batches of 8 with recomputation of 3 stages '
+    '(2, 4, 8 images at once), predicted peak 2.4 GiB.'
+  )
+  assert memory_plan.describe(config, MemoryPlan(1, (), GIB)) == (
+    'Memory budget 2.6GB: batch 16 without recomputation, predicted peak 1.0 GiB.'
+  )
+
+
+def test_the_error_names_a_budget_that_fits():
+  with pytest.raises(TrainingError) as error:
+    memory_plan.choose(config_of(memory_budget='1GB'))
+  message = str(error.value)
+  assert message.startswith('--memory_budget=1GB: a step of vgg16 at 224 px needs ')
+  budget = re.search(r'Give --memory_budget=([\d.]+GB),', message)[1]
+  assert memory_plan.choose(config_of(memory_budget=budget)).stage_parts
+  with pytest.raises(TrainingError, match='--recompute=auto'):
+    memory_plan.choose(config_of(memory_budget='1GB', recompute='none'))
+
+
+def test_a_budget_is_for_one_device():
+  config = config_of(memory_budget='4GB')
+  with pytest.raises(ConfigError, match='memory_budget=4GB is for one device'):
+    dataclasses.replace(
+      config, distribution=dataclasses.replace(config.distribution, num_devices=2)
+    )
+
+
+@pytest.mark.parametrize('plan', [MemoryPlan(1, (1,) * 5), MemoryPlan(2, (2, 2, 1))])
+def test_a_step_of_a_plan_is_the_step_of_the_whole_batch(monkeypatch, plan):
+  config = train_config('data', a_manifest(), batch_size=4)
+  thin_model(monkeypatch, config.net.model)
+  images = np.random.default_rng(0).normal(size=[4, 32, 32, 3]).astype(np.float32)
+
+  def weights_after(plan):
+    monkeypatch.setattr(memory_plan, 'choose', lambda *_: plan)
+    with graph_session() as session:
+      ops = graph.build_train_graph(
+        config, tf.constant(images), tf.constant([0, 1, 0, 1]), steps_per_epoch=1.0
+      )
+      session.run(tf.global_variables_initializer())
+      session.run(ops.train_op)
+      return session.run(tf.trainable_variables())
+
+  for whole, divided in zip(weights_after(MemoryPlan(1)), weights_after(plan), strict=True):
+    if plan.micro_batches == 1:
+      np.testing.assert_array_equal(divided, whole)
+    else:  # sums of float32 in another order
+      np.testing.assert_allclose(divided, whole, rtol=1e-4, atol=1e-5)

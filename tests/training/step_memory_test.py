@@ -1,0 +1,69 @@
+import dataclasses
+
+import pytest
+
+from tests.training.memory_plan_test import config_of
+from vgg_slim.nets import summary
+from vgg_slim.training import preflight, step_memory
+
+MIB = 2**20
+
+
+def test_stages_of_vgg16_are_those_of_hand_arithmetic():
+  memory = step_memory.describe(config_of())
+  assert len(memory.stages) == 5
+  first, second = memory.stages[:2]
+  assert first.input == 224 * 224 * 3 * 4
+  assert first.output == 112 * 112 * 64 * 4
+  assert first.kept == (2 * 224 * 224 + 112 * 112) * 64 * 4  # two convolutions and the pool
+  assert first.weights == (3 * 3 * 3 * 64 + 3 * 3 * 64 * 64) * 4
+  assert first.multiply_adds == 224 * 224 * (3 * 3 * 3 * 64 + 3 * 3 * 64 * 64)
+  # conv2_2 keeps 36 numbers for each of its 28 x 28 tiles and 128 channels.
+  assert second.kept == ((2 * 112 * 112 + 56 * 56) * 128 + 36 * 28 * 28 * 128) * 4
+  assert sum(stage.multiply_adds for stage in memory.stages) == 15_346_630_656
+  assert memory.weights == 138_357_544 * 4
+  assert memory.state == 2 * memory.weights
+  assert memory.largest == 7 * 7 * 512 * 4096 * 4
+
+
+@pytest.mark.parametrize('model', ['vgg16', 'resnet50'])
+def test_the_prediction_is_above_the_lower_bound(model):
+  config = config_of(model)
+  bound = preflight.needed_memory(config, 16)
+  predicted = step_memory.describe(config).peak(16, 1, ())
+  assert bound < predicted < 2 * bound + 1024 * MIB
+
+
+def test_recomputation_parts_and_micro_batches_each_need_less():
+  memory = step_memory.describe(config_of())
+  peaks = [
+    memory.peak(16, 1, ()),
+    memory.peak(16, 1, (1,) * 5),
+    memory.peak(16, 1, (4, 4, 2, 1, 1)),
+  ]
+  assert peaks == sorted(peaks, reverse=True)
+  assert len(set(peaks)) == 3
+  # Each micro-batch adds its gradients to those before it.
+  assert memory.peak(1, 16, ()) > memory.peak(1, 1, ()) + memory.weights // 2
+  assert memory.peak(1, 16, ()) < memory.peak(16, 1, ())
+
+
+def test_clipping_and_optimizers_without_folded_decay_need_more():
+  config = config_of()
+  plain = step_memory.describe(config)
+  clipped = dataclasses.replace(config.optimizer, clip_gradient_norm=1.0)
+  held = step_memory.describe(dataclasses.replace(config, optimizer=clipped))
+  # All gradients, and while the head is updated the sum of one of them with its decay.
+  assert held.peak(1, 1, ()) == plain.peak(1, 1, ()) + plain.weights + plain.largest
+  adam = dataclasses.replace(config.optimizer, optimizer='adam')
+  assert step_memory.describe(dataclasses.replace(config, optimizer=adam)).gradient_copies == 2
+
+
+def test_low_precision_halves_activations_and_adds_a_copy_of_the_weights():
+  config = config_of()
+  runtime = dataclasses.replace(config.runtime, precision='bfloat16')
+  low = step_memory.describe(dataclasses.replace(config, runtime=runtime))
+  full = step_memory.describe(config)
+  assert low.state == full.state + full.weights // 2
+  assert low.stages[0].kept == full.stages[0].kept // 2
+  assert summary.PRECISIONS['bfloat16'].activation == 2
