@@ -146,8 +146,9 @@ def title(row: Row) -> str:
 
 
 def name(row: Row) -> str:
-  """The system and the kind of workload."""
-  return f'{row.system} {row.workload.what}'
+  """The system and the kind of workload, with its memory budget."""
+  budget = row.workload.memory_budget
+  return f'{row.system} {row.workload.what}' + (f' within {budget}' if budget else '')
 
 
 def cells(row: Row) -> list[str]:

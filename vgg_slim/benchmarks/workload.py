@@ -21,6 +21,7 @@ KINDS = (
 )
 PRECISIONS = ('float32', 'bfloat16', 'float16')
 TRAINING = ('forward_backward', 'train_step', 'end_to_end')
+WITH_BUDGET = ('train_step', 'end_to_end')
 WITHOUT_ARITHMETIC = ('input', 'convert')
 _LEAST = {'batch_size': 1, 'image_size': 1, 'num_classes': 2, 'fc_units': 1, 'threads': 1}
 _LEAST_CONVERTED = 10  # two classes, and a fifth of each goes to the validation split
@@ -40,6 +41,7 @@ class Workload:
     precision: one of PRECISIONS, for activations and arithmetic; weights stay float32.
     threads: number of CPU threads; for 'convert', number of worker processes.
     data_dir: folder of a converted data set, for 'input' and 'end_to_end'.
+    memory_budget: memory budget of a training step, see `configs.runtime`; None for none.
   """
 
   what: str
@@ -51,9 +53,12 @@ class Workload:
   precision: str = 'float32'
   threads: int = dataclasses.field(default_factory=lambda: len(os.sched_getaffinity(0)))
   data_dir: str | None = None
+  memory_budget: str | None = None
 
   def __post_init__(self):
     problems = []
+    if self.memory_budget is not None and self.what not in WITH_BUDGET:
+      problems.append(f'memory_budget is for {" and ".join(WITH_BUDGET)}, not for {self.what}')
     if self.what not in KINDS:
       problems.append(f'what must be one of {", ".join(KINDS)}, got {self.what!r}')
     if self.precision not in PRECISIONS:
@@ -97,7 +102,7 @@ class Workload:
   @property
   def runtime(self) -> RuntimeConfig:
     """Config of the TensorFlow session; `turns` sets the number of threads of the process."""
-    return RuntimeConfig(self.precision)
+    return RuntimeConfig(self.precision, memory_budget=self.memory_budget)
 
   def layers(self) -> tuple[Layer, ...]:
     """Every layer of the network, in order."""

@@ -9,6 +9,7 @@
   tools/benchmark --model=vgg16 --what=forward --output=new.json --compare=old.json
   tools/benchmark --growth=batch_size --model=resnet50 --values=1,4,16,64 --plot=batch_size.png
   tools/benchmark --growth=records --plot=records.png --output=records.json
+  tools/benchmark --model=vgg16 --what=train_step --memory_budget=none,3GB,2.8GB
 
 forward, forward_backward and train_step run on synthetic images that are generated once. input is
 the training pipeline alone (decode, resize to an S of 8/7 to 16/7 of the side, crop, mirror,
@@ -149,7 +150,7 @@ def _read_values() -> list[int]:
 
 
 def _groups(loads: list[workload.Workload]) -> list[list[workload.Workload]]:
-  """Workloads that take turns with each other: one kind, or the parts of a whole step."""
+  """Workloads that take turns: one kind within several budgets, or the parts of a whole step."""
   groups = []
   for load in loads:
     match load.what:
@@ -159,7 +160,11 @@ def _groups(loads: list[workload.Workload]) -> list[list[workload.Workload]]:
         forward = dataclasses.replace(load, what='forward', image_size=load.net_side)
         groups.append([forward, load])
       case _:
-        groups.append([load])
+        others = [groups[-1][0], load] if groups else []
+        if others and len({dataclasses.replace(each, memory_budget=None) for each in others}) == 1:
+          groups[-1].append(load)
+        else:
+          groups.append([load])
   return groups
 
 
@@ -173,14 +178,30 @@ def _measure(loads: list[workload.Workload]) -> list[report.Row]:
   terminal_tables.print_table(report.HEADINGS, cells, report.title(rows[0]))
   for row in rows:
     terminal.show(f'{row.system}: {report.classic_line(row)}')
+    if line := _memory_line(row):
+      terminal.show(line)
   if line := report.ceiling_line(outcomes):
     terminal.show(line)
   return rows
 
 
+def _memory_line(row: report.Row) -> str | None:
+  """Compares the peak memory of a training step with its prediction."""
+  if row.system != systems.OURS or row.workload.what != 'train_step' or not row.peak_bytes:
+    return None
+  from vgg_slim.benchmarks import predicted_memory
+
+  return predicted_memory.compare(row.workload, row.peak_bytes)
+
+
 def _cases(loads: list[workload.Workload]) -> list[turns.Case]:
   names = (systems.OURS, *_PEERS.value)
-  return [turns.Case(name, load) for load in loads for name in names]
+  return [
+    turns.Case(name, load)
+    for load in loads
+    for name in names
+    if name == systems.OURS or load.memory_budget is None
+  ]
 
 
 def _run_turns(cases: list[turns.Case]) -> list[turns.Outcome]:

@@ -15,6 +15,7 @@ flags.disclaim_key_flags()
 # Default sizes for conversions, which convert a whole data set per batch, and for all other kinds.
 _CONVERT_SIZES = {'batch_size': 10_000, 'image_size': 8, 'num_batches': 5}
 _DEFAULT_SIZES = {'batch_size': 16, 'image_size': IMAGE_SIDE, 'num_batches': 30}
+_NO_BUDGET = 'none'
 _KINDS_WITH_DATA = {'input', 'end_to_end'}
 
 
@@ -40,6 +41,12 @@ def define() -> None:
     ['float32'],
     f'Comma-separated compute precisions: {", ".join(workload.PRECISIONS)}; float16 needs a GPU.',
   )
+  flags.DEFINE_list(
+    'memory_budget',
+    [_NO_BUDGET],
+    'Comma-separated memory budgets of train_step, such as none,3GB,2.8GB, which take turns; the '
+    'peak of each is compared with its prediction.',
+  )
   _define_size('num_batches', 'Number of batches to time.')
   flags.DEFINE_string(
     'data_dir',
@@ -61,7 +68,7 @@ def size(name: str, what: str) -> int:
 
 
 def workloads(default_kinds: Sequence[str]) -> list[workload.Workload]:
-  """Returns one workload for each kind and precision.
+  """Returns one workload for each kind, precision and memory budget.
 
   Args:
     default_kinds: kinds to measure if --what is not given.
@@ -88,9 +95,11 @@ def workloads(default_kinds: Sequence[str]) -> list[workload.Workload]:
       values['fc_units'].value,
       precision,
       data_dir=data_dir,
+      memory_budget=None if budget == _NO_BUDGET else budget,
     )
     for what in kinds
     for precision in values['precision'].value
+    for budget in values['memory_budget'].value
   ]
 
 
