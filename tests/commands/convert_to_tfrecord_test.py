@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import PIL.Image
 import pytest
 
 from tests.data import fabricated
@@ -86,6 +87,43 @@ def test_unusable_images_are_reported_or_an_error_with_strict(tmp_path):
   assert run.returncode == 1
   assert 'cannot be used: dog/003.png: the file is empty; ' in run.stderr
   assert not (tmp_path / 'strict').exists()
+
+
+@pytest.mark.parametrize(
+  ('parts', 'flags', 'count'),
+  [
+    (('',), [], 4),
+    (('train',), [], 4),
+    (('train', 'test'), [], 4),
+    (('train',), ['--validation_fraction=0.2'], None),
+    (('train',), ['--validation_per_class=1'], None),
+    (('train',), ['--validation_fraction=0'], None),
+    (('train', 'validation'), [], None),
+  ],
+)
+def test_a_validation_split_that_nobody_asked_for_is_mentioned(tmp_path, parts, flags, count):
+  for part in parts:
+    fabricated.write_image_folder(tmp_path / 'photos' / part, {'cat': 10, 'dog': 10})
+  run = convert('--dataset=folder', '--input_dir=photos', '--output_dir=made', *flags, cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+  said = f'There was no validation split, so {count} images, 20% of those for training, became one'
+  assert (said in run.stdout) == (count is not None)
+  assert ('There was no validation split' in run.stdout) == (count is not None)
+
+
+def test_an_image_that_stops_dense_evaluation_is_a_warning(tmp_path):
+  folder = fabricated.write_image_folder(tmp_path / 'photos', {'cat': 4, 'dog': 4})
+  strips = {'long.png': (1, 500), 'short.png': (5, 40)}
+  for name, size in strips.items():
+    PIL.Image.new('RGB', size).save(folder / 'dog' / name)
+  run = convert('--dataset=folder', '--input_dir=photos', '--output_dir=made', cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+  warning = 'Warning: dog/long.png has 1 x 500 pixels, 500 times as high as wide; dense evaluation'
+  assert warning in run.stdout
+  assert manifest.read_manifest(tmp_path / 'made').most_elongated == ('dog/long.png', 500, 1)
+  (folder / 'dog' / 'long.png').unlink()
+  run = convert('--dataset=folder', '--input_dir=photos', '--output_dir=others', cwd=tmp_path)
+  assert 'dense evaluation' not in run.stdout
 
 
 def test_equal_images_of_different_classes_are_a_warning_that_says_what_to_do(tmp_path):

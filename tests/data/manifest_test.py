@@ -30,6 +30,7 @@ def example_manifest():
     seed=3,
     validation_fraction=0.25,
     splits={'train': manifest.Split(4, (1, 3), shards)},
+    most_elongated=manifest.Elongated('cat/1.png', 5, 7),
   )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.testing import make_data_set
 from vgg_slim.configs.config import PreprocessingConfig
+from vgg_slim.data.manifest import Elongated
 from vgg_slim.doctor import data_set
 from vgg_slim.doctor.findings import FAIL, OK, WARN
 
@@ -53,6 +54,22 @@ def test_classes_without_images_and_a_missing_validation_split_are_warnings(made
   finding = data_set.examine_classes(dataclasses.replace(manifest, splits=splits))
   assert finding.level == WARN
   assert '--validation_fraction' in finding.remedy
+
+
+def test_an_image_that_stops_dense_evaluation_is_a_warning(made):
+  strip = Elongated('a/strip\x1b.png', 1, 500)
+  manifest = dataclasses.replace(made[1], most_elongated=strip)
+  (finding,) = data_set.examine_shapes(manifest, 256)
+  assert (finding.level, finding.about) == (WARN, 'shapes')
+  assert finding.text == (
+    'a/strip\\x1b.png has 500 x 1 pixels, 500 times as wide as high; dense evaluation at Q = 256 '
+    'will stop at it'
+  )
+  assert '--views=center' in finding.remedy
+  assert not list(data_set.examine_shapes(manifest, 91))
+  for other in (Elongated('x', 64, 1), None):  # 2**22 pixels; an older manifest
+    manifest = dataclasses.replace(made[1], most_elongated=other)
+    assert not list(data_set.examine_shapes(manifest, 256))
 
 
 def test_equal_images_in_different_classes_or_splits_are_warnings(tmp_path):

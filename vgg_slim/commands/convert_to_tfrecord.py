@@ -31,10 +31,12 @@ from absl import flags
 
 from vgg_slim import output_files, terminal
 from vgg_slim.commands import installation, invocation, progress, terminal_tables
+from vgg_slim.constants import TRAIN_SCALE
 from vgg_slim.data import class_balance, labels, manifest
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
 from vgg_slim.data.sources import catalog, class_layout
 from vgg_slim.errors import ConfigError, shortened
+from vgg_slim.preprocessing import image_area
 from vgg_slim.preprocessing.description import Range
 from vgg_slim.wording import counted, listed, printable
 
@@ -247,6 +249,8 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
   )
   for problem in class_balance.find_problems(result):
     terminal.show(f'Warning: {problem}.')
+  if problem := _describe_elongated(result):
+    terminal.show(f'Warning: {problem}.')
   for problem in audit_files.find_duplicate_problems(output_dir):
     terminal.show(
       f'Warning: {problem}. Both copies are kept: delete one of them, remove {output_dir}, and '
@@ -260,6 +264,8 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
       f'The values of the 16-bit images are at most {high:g}, so {low:g}..{high:g} became 0..255. '
       '--pixel_range=0,65535 uses all 16 bits.'
     )
+  if said := _describe_split(result):
+    terminal.show(said)
   for line in _describe_few_images(result):
     terminal.show(line)
   images = {name: split.num_examples for name, split in result.splits.items()}
@@ -268,6 +274,31 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
   terminal.show(
     'It shows the remaining time from the second step on. Ctrl-C saves and stops; the same command '
     'then continues.'
+  )
+
+
+def _describe_split(result: manifest.Manifest) -> str | None:
+  """Says that a validation split was drawn which nobody asked for."""
+  is_asked_for = _VALIDATION_FRACTION.value is not None or _VALIDATION_PER_CLASS.value is not None
+  if is_asked_for or not result.validation_fraction:
+    return None
+  count = result.split('validation').num_examples
+  return (
+    f'There was no validation split, so {counted(count, "image")}, '
+    f'{result.validation_fraction:.0%} of those for training, became one; '
+    '--validation_fraction=0 keeps all for training.'
+  )
+
+
+def _describe_elongated(result: manifest.Manifest) -> str | None:
+  """Describes an image that stops dense evaluation at the paper's test scale, and the way out."""
+  if result.most_elongated is None:
+    return None
+  name, height, width = result.most_elongated
+  problem = image_area.describe_too_long(printable(name), height, width, TRAIN_SCALE)
+  return problem and (
+    f'{problem}, unless images are squeezed (--nokeep_aspect_ratio) or scored in the middle alone '
+    '(--views=center); leave such images out, or cut them'
   )
 
 

@@ -129,6 +129,8 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
     _THOROUGH.value,
     run.balances_classes,
   )
+  if run.preprocessing.keep_aspect_ratio:  # a squeezed image is a square
+    yield from data_set.examine_shapes(manifest, run.test_scale)
   start = newest or given
   if start:
     yield trial.examine_checkpoint(start)

@@ -6,7 +6,7 @@ import json
 import math
 import pathlib
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from vgg_slim import __version__, files, json_objects
 from vgg_slim.data import labels, path_hints
@@ -42,6 +42,14 @@ class Split:
     return sum(shard.num_bytes for shard in self.shards)
 
 
+class Elongated(NamedTuple):
+  """An image by its name, with its height and width in pixels."""
+
+  name: str
+  height: int
+  width: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Manifest:
   """A converted data set.
@@ -66,6 +74,7 @@ class Manifest:
       kept.
     pixel_range: values that became 0 and 255 in images of more than 8 bits whose files do not say;
       None if all 16 bits were used, or if there were no such images.
+    most_elongated: image of any split whose sides have the largest ratio; None if it is not known.
   """
 
   format_version: int
@@ -84,6 +93,7 @@ class Manifest:
   splits: dict[str, Split]
   stored_side: int | None = None
   pixel_range: Range | None = None
+  most_elongated: Elongated | None = None
 
   @property
   def num_classes(self) -> int:
@@ -228,6 +238,15 @@ def _is_rgb(value: Any) -> bool:
   return _is_list_of(_is_number)(value) and len(value) == 3
 
 
+def _is_elongated(value: Any) -> bool:
+  return (
+    isinstance(value, list)
+    and len(value) == 3
+    and isinstance(value[0], str)
+    and all(_is_count(side) and side > 0 for side in value[1:])
+  )
+
+
 def _is_rgb_matrix(value: Any) -> bool:
   return _is_list_of(_is_rgb)(value) and len(value) == 3
 
@@ -244,6 +263,10 @@ _COUNT = (_is_count, 'an integer of at least 0')
 _SIDE = (
   lambda value: value is None or (_is_count(value) and value > 0),
   'a positive number of pixels or null',
+)
+_ELONGATED = (
+  lambda value: value is None or _is_elongated(value),
+  'a name, a height and a width, or null',
 )
 _RANGE = (lambda value: value is None or is_range(value), 'two increasing numbers or null')
 _TEXT = (_is(str), 'a string')
@@ -280,6 +303,7 @@ _MANIFEST = {
   'splits': (_has_known_names, f'an object whose members are of {SPLITS}'),
   'stored_side': _SIDE,
   'pixel_range': _RANGE,
+  'most_elongated': _ELONGATED,
 }
 
 
@@ -292,6 +316,7 @@ def _from_values(values: dict[str, Any]) -> Manifest:
     )
   values.setdefault('stored_side', None)  # vgg_slim 0.1 did not record it
   values.setdefault('pixel_range', None)  # vgg_slim 0.2 did not record it
+  values.setdefault('most_elongated', None)  # nor this
   _check_object(values, _MANIFEST, 'the manifest')
   values['splits'] = {
     name: _split_from_json(split, f'split {name!r}', len(values['class_names']))
@@ -301,6 +326,8 @@ def _from_values(values: dict[str, Any]) -> Manifest:
     values[name] = tuple(values[name])
   if values['pixel_range'] is not None:
     values['pixel_range'] = tuple(values['pixel_range'])
+  if values['most_elongated'] is not None:
+    values['most_elongated'] = Elongated(*values['most_elongated'])
   values['rgb_covariance'] = tuple(tuple(row) for row in values['rgb_covariance'])
   return Manifest(**values)
 

@@ -12,8 +12,8 @@ from vgg_slim.data.conversion import audit_files, pixel_moments
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding, failure, run_check
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host
-from vgg_slim.wording import counted
+from vgg_slim.preprocessing import host, image_area
+from vgg_slim.wording import counted, printable
 
 _NUM_IMAGES = 64  # images that are decoded
 _NUM_RECORDS = 1000  # records that are read from each shard if the check is not thorough
@@ -70,6 +70,16 @@ def examine_duplicates(data_dir: str) -> Iterator[Finding]:
   for problem in audit_files.find_duplicate_problems(data_dir):
     remedy = f'See {audit_files.DUPLICATES_FILE}; remove one of them. {_CONVERT}'
     yield Finding(WARN, 'duplicates', problem, remedy)
+
+
+def examine_shapes(manifest: Manifest, test_scale: int) -> Iterator[Finding]:
+  """Warns of an image that is too elongated to be scored as a whole at Q = `test_scale`."""
+  if manifest.most_elongated is None:
+    return
+  name, height, width = manifest.most_elongated
+  if problem := image_area.describe_too_long(printable(name), height, width, test_scale):
+    remedy = f'Evaluate with --views=center, or leave such images out. {_CONVERT}'
+    yield Finding(WARN, 'shapes', problem, remedy)
 
 
 def examine_checksums(data_dir: str, manifest: Manifest) -> Finding:

@@ -79,7 +79,8 @@ class ImagePredictor:
     file = image_files.read_file(path, rules.stored_side, rules.pixel_range)
     if rules.keep_aspect_ratio:  # a square is never too large
       is_cropped = self._view.central_crop
-      image_area.check_area(file.height, file.width, self._test_scale, is_cropped)
+      smallest = self.contract.network.image_size
+      image_area.check_area(file.height, file.width, self._test_scale, is_cropped, smallest)
     return self.prepare(file.encoded)
 
   def prepare(self, encoded: bytes) -> np.ndarray:

@@ -163,6 +163,7 @@ class Evaluator:
     crops: dict[str, Any] = {
       'max_pixels': self._config.batch_size * side**2,
       'max_waiting': self._max_waiting,
+      'smallest_scale': side,
     }
     if positions is not None:
       crops = {'crop_size': side, 'crop_positions': positions}

@@ -1,5 +1,7 @@
 """Limits on the size of an image that is scored as a whole or in crops. No TensorFlow."""
 
+import math
+
 from vgg_slim.errors import DataError
 
 # The first layer of VGG16 has 64 channels per pixel: 1.1 GB of float32 for this many pixels.
@@ -8,12 +10,13 @@ MAX_SQUARES = 4  # squares of side Q that are allowed even where they have more 
 # Crops are cut from the resized image, which no layer is applied to as a whole: 400 MB of float32.
 CROPPED_FACTOR = 8
 
-# Ends of the messages, after 'more than the N '.
+# Ends of the messages, after 'more than the N '; the last one only where such a Q is allowed.
 WHOLE = (
-  'pixels that can be scored as a whole: score the central square with --views=center, reduce Q, '
-  'or remove the image'
+  'pixels that can be scored as a whole: score the central square with --views=center, or leave '
+  'the image out'
 )
-CROPPED = 'pixels that can be cut into crops: reduce Q, or remove the image'
+CROPPED = 'pixels that can be cut into crops: leave the image out'
+SMALLER_SCALE = '; with Q up to {} it could be scored as it is'
 
 
 def max_pixels(test_scale: int, is_cropped: bool = False) -> int:
@@ -22,7 +25,14 @@ def max_pixels(test_scale: int, is_cropped: bool = False) -> int:
   return whole * CROPPED_FACTOR if is_cropped else whole
 
 
-def check_area(height: int, width: int, test_scale: int, is_cropped: bool = False) -> None:
+def largest_scale(height: int, width: int) -> int:
+  """Returns the largest Q at which an image with a ratio of sides above 4 is scored as a whole."""
+  return math.isqrt(MAX_PIXELS * min(height, width) // max(height, width))
+
+
+def check_area(
+  height: int, width: int, test_scale: int, is_cropped: bool = False, smallest_scale: int = 1
+) -> None:
   """Checks that an image is not too large once it is resized to a smaller side of `test_scale`.
 
   Elongated images become large: 2 x 300 pixels become 256 x 38400.
@@ -32,6 +42,7 @@ def check_area(height: int, width: int, test_scale: int, is_cropped: bool = Fals
     width: width of the image in pixels.
     test_scale: smaller side Q in pixels.
     is_cropped: whether crops are scored instead of the whole image.
+    smallest_scale: smallest Q that the network takes, in pixels; no smaller one is proposed.
 
   Raises:
     DataError: the image is too large; says both sizes and the limit.
@@ -40,7 +51,34 @@ def check_area(height: int, width: int, test_scale: int, is_cropped: bool = Fals
   limit = max_pixels(test_scale, is_cropped)
   if test_scale * longer > limit:
     new_width, new_height = (longer, test_scale) if width > height else (test_scale, longer)
+    advice = CROPPED if is_cropped else WHOLE
+    scale = largest_scale(height, width)
+    if not is_cropped and scale >= smallest_scale:
+      advice += SMALLER_SCALE.format(scale)
     raise DataError(
-      f'{width} x {height} pixels become {new_width} x {new_height}, more than the {limit} '
-      f'{CROPPED if is_cropped else WHOLE}'
+      f'{width} x {height} pixels become {new_width} x {new_height}, more than the {limit} {advice}'
     )
+
+
+def describe_too_long(name: str, height: int, width: int, test_scale: int) -> str | None:
+  """Describes an image that cannot be scored as a whole, in words for somebody who can remove it.
+
+  Args:
+    name: name of the image.
+    height: height of the image in pixels.
+    width: width of the image in pixels.
+    test_scale: smaller side Q in pixels.
+
+  Returns:
+    A clause without a full stop; None if the image can be scored as a whole.
+  """
+  try:
+    check_area(height, width, test_scale)
+  except DataError:
+    longer, shorter = ('wide', 'high') if width > height else ('high', 'wide')
+    ratio = max(height, width) / min(height, width)
+    return (
+      f'{name} has {width} x {height} pixels, {ratio:.0f} times as {longer} as {shorter}; '
+      f'dense evaluation at Q = {test_scale} will stop at it'
+    )
+  return None

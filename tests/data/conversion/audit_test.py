@@ -29,6 +29,8 @@ def test_counts_agree_with_hand_arithmetic():
   assert image_audit.per_class.tolist() == [8, 8]
   assert (image_audit.heights, image_audit.widths) == ((20, 38), (40, 40))
   # Ten smaller sides are in 20..31 (24 and 29 are broken), six in 32..38 (34 is broken).
+  # 20 x 40 is twice as wide as high; the others are less elongated.
+  assert image_audit.elongated == ('0.png', 20, 40)
   assert image_audit.sides == {5: 10, 6: 6}
   assert image_audit.tiny == [f'{n}.png' for n in range(12) if n % 5 != 4]
   assert image_audit.moments[3, 2, 1] == sum(n for n in range(20) if n % 5 != 4)
@@ -93,3 +95,15 @@ def test_what_is_removed_was_not_there():
     assert getattr(whole, field) == getattr(expected, field)
   assert whole.per_class.tolist() == expected.per_class.tolist()
   assert (whole.moments == expected.moments).all()
+
+
+def test_the_most_elongated_image_is_the_first_of_the_largest_ratio():
+  image_audit = audit.Audit.empty(1)
+  assert image_audit.elongated is None
+  for name, size in [('square', (9, 9)), ('a', (2, 6)), ('b', (3, 1)), ('c', (300, 101))]:
+    image_audit.add_good(name, 0, size, b'x' * 16)
+  assert image_audit.elongated == ('a', 2, 6)
+  other = audit.Audit.empty(1)
+  other.add_good('d', 0, (31, 10), b'x' * 16)
+  image_audit.merge(other)
+  assert image_audit.elongated == ('d', 31, 10)

@@ -316,8 +316,13 @@ class TestEvalBatch:
       self.run(paths, test_scale=256, batch_size=4)
     assert str(pipeline.reading_error(caught.value, paths)).startswith(
       '1: 2 x 300 pixels become 256 x 38400, more than the 4194304 pixels that can be scored as '
-      'a whole: score the central square with --views=center'
+      'a whole: score the central square with --views=center, or leave the image out; with Q up to '
+      '167 it could be scored as it is'
     )
+    self.run(paths, test_scale=167, batch_size=4)
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+      self.run(paths, test_scale=256, batch_size=4, smallest_scale=168)
+    assert str(pipeline.reading_error(caught.value, paths)).endswith('or leave the image out.')
     # Its crops are small.
     batches = self.run(paths, test_scale=256, batch_size=4, crop_size=224)
     assert [len(b[1]) for b in batches] == [3]
@@ -328,7 +333,7 @@ class TestEvalBatch:
       self.run(paths, test_scale=256, batch_size=4, crop_size=224)
     assert str(pipeline.reading_error(caught.value, paths)).startswith(
       '1: 2 x 1200 pixels become 256 x 153600, more than the 33554432 pixels that can be cut into '
-      'crops: reduce Q'
+      'crops: leave the image out'
     )
 
   def test_crops_of_an_image_run_across_batches(self, tmp_path):

@@ -46,6 +46,8 @@ class Audit:
       `pixel_moments.MomentCounter`.
     heights: smallest and largest height in pixels; None before the first good image.
     widths: smallest and largest width in pixels; None before the first good image.
+    elongated: name, height and width of the good image whose sides have the largest ratio; of
+      equal ones the first; None before the first good image.
     sides: number of good images by the bit length of their smaller side: key 6 counts 32..63
       pixels.
     tiny: names of the first images whose smaller side is below TINY_SIDE.
@@ -64,6 +66,7 @@ class Audit:
   )
   heights: tuple[int, int] | None = None
   widths: tuple[int, int] | None = None
+  elongated: tuple[str, int, int] | None = None
   sides: collections.Counter = dataclasses.field(default_factory=collections.Counter)
   tiny: list[str] = dataclasses.field(default_factory=list)
   fixed: list[Note] = dataclasses.field(default_factory=list)
@@ -92,11 +95,21 @@ class Audit:
     self.per_class[label] += 1
     self.heights = _span(self.heights, (height, height))
     self.widths = _span(self.widths, (width, width))
+    self.add_elongated((name, height, width))
     self.sides[min(size).bit_length()] += 1
     if min(size) < TINY_SIDE and len(self.tiny) < _TINY_NAMED:
       self.tiny.append(name)
     self.digests += digest
     self.extensions[extension_of(name)] += 1
+
+  def add_elongated(self, image: tuple[str, int, int] | None) -> None:
+    """Adds name, height and width of an image; None adds nothing."""
+    if image is None:
+      return
+    _, *sides = self.elongated or ('', 0, 1)
+    # The ratios of longer and shorter sides, without their division.
+    if max(image[1:]) * min(sides) > max(sides) * min(image[1:]) or not self.elongated:
+      self.elongated = image
 
   def add_unstated(self, largest: int | None) -> None:
     """Adds the largest value of an image whose range is not known; None adds nothing."""
@@ -114,6 +127,7 @@ class Audit:
     self.moments += other.moments
     self.heights = _span(self.heights, other.heights)
     self.widths = _span(self.widths, other.widths)
+    self.add_elongated(other.elongated)
     self.sides.update(other.sides)
     self.tiny = (self.tiny + other.tiny)[:_TINY_NAMED]
     self.fixed += other.fixed
@@ -151,6 +165,7 @@ class Audit:
       moments=np.array(values['moments'], np.int64).reshape(pixel_moments.SHAPE),
       heights=values['heights'] and tuple(values['heights']),
       widths=values['widths'] and tuple(values['widths']),
+      elongated=values['elongated'] and tuple(values['elongated']),
       sides=collections.Counter({int(side): count for side, count in values['sides'].items()}),
       tiny=values['tiny'],
       fixed=[Note(*note) for note in values['fixed']],

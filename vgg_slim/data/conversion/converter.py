@@ -389,4 +389,12 @@ def _manifest(
     splits=splits,
     stored_side=options.smaller_side,
     pixel_range=options.pixel_range,
+    most_elongated=_most_elongated(audits.values()),
   )
+
+
+def _most_elongated(audits: Iterable[audit.Audit]) -> manifest.Elongated | None:
+  total = audit.Audit.empty(0)
+  for each in audits:
+    total.add_elongated(each.elongated)
+  return manifest.Elongated(*total.elongated) if total.elongated else None

@@ -196,6 +196,7 @@ def build_eval_batch(
   crop_positions: Sequence[tuple[float, float]] = ((0.5, 0.5),),
   max_pixels: int | None = None,
   max_waiting: int = 1024,
+  smallest_scale: int = 1,
 ) -> Batch:
   """Adds one pass over a split to the default graph; batches may be short, no image is dropped.
 
@@ -212,6 +213,8 @@ def build_eval_batch(
       a single image is a batch whatever its size. None for no maximum.
     max_waiting: maximum number of whole images, still encoded, that wait for others of their size;
       once it is reached all of them are put into batches, full or not.
+    smallest_scale: smallest Q that the network takes, for the advice about an image that is too
+      large.
   """
   keeps_ratio = preprocessing.keep_aspect_ratio
 
@@ -231,7 +234,8 @@ def build_eval_batch(
     return crops, tf.repeat(example.label, count), tf.repeat(index, count)
 
   def shape_key(index: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
-    size = _checked_size(records.parse_example(serialized), test_scale, keeps_ratio)
+    example = records.parse_example(serialized)
+    size = _checked_size(example, test_scale, keeps_ratio, smallest_scale=smallest_scale)
     return size[0] * _KEY_BASE + size[1]
 
   def window_size(key: tf.Tensor) -> tf.Tensor:
@@ -264,6 +268,7 @@ def _checked_size(
   test_scale: int | tf.Tensor,
   keep_aspect_ratio: bool,
   is_cropped: bool = False,
+  smallest_scale: int = 1,
 ) -> tf.Tensor:
   """Returns height and width, int64 [2], after resizing to Q; fails if the image is too large.
 
@@ -279,7 +284,14 @@ def _checked_size(
     tf.strings.as_string, [*tf.unstack(example.size), *tf.unstack(size), max_pixels]
   )
   old, new = (tf.strings.join(pair, ' x ') for pair in ((width, height), (new_width, new_height)))
-  advice = image_area.CROPPED if is_cropped else image_area.WHOLE
+  advice: str | tf.Tensor = image_area.CROPPED
+  if not is_cropped:
+    sides = tf.cast(example.size, tf.int64)
+    most = image_area.MAX_PIXELS * tf.reduce_min(sides) // tf.reduce_max(sides)
+    scale = tf.cast(tf.sqrt(tf.cast(most, tf.float64)), tf.int64)
+    before, after = image_area.SMALLER_SCALE.split('{}')
+    smaller = tf.strings.join([before, tf.strings.as_string(scale), after])
+    advice = image_area.WHOLE + tf.where(scale >= smallest_scale, smaller, '')
   sizes = [example.filename, ': ', old, ' pixels become ', new]
   message = tf.strings.join([*sizes, ', more than the ', limit, ' ', advice])
   check = tf.debugging.Assert(tf.reduce_prod(size) <= max_pixels, [message])
