@@ -29,6 +29,22 @@ def test_name_and_flags_are_those_of_the_first_processor(tmp_path):
   assert processor.flags(root) == {'fpu', 'avx', 'avx2'}
 
 
+@pytest.mark.parametrize(
+  ('flags', 'kind'),
+  [
+    ('avx', None),
+    ('avx avx2', 'avx2'),
+    ('avx2 avx512f', 'avx512'),
+    ('avx512_bf16 avx2 avx512f', 'avx512_bf16'),
+    ('amx_bf16 avx2 avx512f avx512_bf16', 'amx_bf16'),
+  ],
+)
+def test_the_kind_is_the_last_whose_flag_is_listed(tmp_path, flags, kind):
+  root = write_proc(tmp_path, cpuinfo=f'flags\t\t: fpu {flags}\n')
+  assert processor.kind(root) == kind
+  assert kind is None or kind in processor.KINDS
+
+
 def test_activity_by_hand(tmp_path):
   ticks = os.sysconf('SC_CLK_TCK')
   # user nice system idle iowait irq softirq steal guest guest_nice; the guests' time is part of
@@ -43,6 +59,7 @@ def test_activity_by_hand(tmp_path):
 def test_an_unknown_system_reports_nothing(tmp_path):
   assert processor.model(tmp_path) is None
   assert processor.flags(tmp_path) is None
+  assert processor.kind(tmp_path) is None
   assert processor.activity(tmp_path) == Activity(None, None, None)
   old_kernel = write_proc(tmp_path, stat='cpu  1 2 3 4\n', loadavg='')
   assert processor.activity(old_kernel) == Activity(None, None, None)

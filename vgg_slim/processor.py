@@ -5,6 +5,14 @@ import pathlib
 from typing import NamedTuple
 
 _ROOT = pathlib.Path('/')
+# The flag of each kind of processors; a processor is of the last kind whose flag it has.
+_KINDS = {
+  'avx2': 'avx2',
+  'avx512': 'avx512f',
+  'avx512_bf16': 'avx512_bf16',
+  'amx_bf16': 'amx_bf16',
+}
+KINDS = tuple(_KINDS)
 _STEAL = 7  # index of the time that the hypervisor took, among the times of /proc/stat
 _TIMES = 8  # the times after that of `steal` are already part of the first ones
 
@@ -37,6 +45,12 @@ def flags(root: pathlib.Path = _ROOT) -> frozenset[str] | None:
   """Returns the flags of the first processor; None on systems other than Linux on x86."""
   values = _first_value('flags', root)
   return None if values is None else frozenset(values.split())
+
+
+def kind(root: pathlib.Path = _ROOT) -> str | None:
+  """Returns which of KINDS the first processor is; None if it is none of them, or unknown."""
+  own = flags(root) or frozenset()
+  return next((name for name in reversed(KINDS) if _KINDS[name] in own), None)
 
 
 def model(root: pathlib.Path = _ROOT) -> str | None:

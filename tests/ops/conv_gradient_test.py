@@ -3,7 +3,7 @@ import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import tf
-from vgg_slim.ops import conv_gradient
+from vgg_slim.ops import conv_gradient, conv_thresholds
 
 
 def gradients(override, shape, kernel_shape, **kwargs):
@@ -39,6 +39,25 @@ def test_gradients_equal_tensorflows(shape, kernel_shape):
   for a, b in zip(fast, expected, strict=True):
     # Sums of at most 70 float32 products of O(1) values in another order.
     np.testing.assert_allclose(a, b, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(('side', 'limit'), [(2, 4), (8, 64), (12, 144)])
+def test_taps_are_for_maps_up_to_the_limit_of_the_processor(monkeypatch, side, limit):
+  for pixels, by_taps in ((limit, True), (limit - 1, False)):
+    thresholds = conv_thresholds.BY_KIND['avx2']._replace(taps_pixels=pixels)
+    monkeypatch.setattr(conv_thresholds, 'current', lambda chosen=thresholds: chosen)
+    shape = [2, side, side, 3]
+    (_, got), kinds = gradients(True, shape, [3, 3, 3, 4])
+    assert ('Conv2DBackpropFilter' not in kinds) == by_taps
+    rng = np.random.default_rng(0)  # the numbers that `gradients` draws, in its order
+    images, _, factors = (rng.normal(size=s) for s in (shape, [3, 3, 3, 4], [*shape[:3], 4]))
+    padded = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    expected = [
+      [np.einsum('nhwc,nhwk->ck', padded[:, i : i + side, j : j + side], factors) for j in range(3)]
+      for i in range(3)
+    ]
+    # Sums of at most 288 float32 products of O(1) values, against float64.
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from tests.testing import assign, graph_session, random_network_values
 from vgg_slim.compat import tf
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference, Training
-from vgg_slim.ops import cached_weights, winograd
+from vgg_slim.ops import cached_weights, conv_thresholds, winograd
 
 RNG = np.random.default_rng(0)
 
@@ -19,6 +19,19 @@ def direct(images, kernel):
     for j in range(3):
       maps += padded[:, i : i + height, j : j + width] @ kernel[i, j].astype(float)
   return maps
+
+
+def direct_gradients(images, kernel, grad):
+  """Gradients of `direct` with respect to images and kernel, in float64."""
+  count, height, width, n_in = images.shape
+  padded = np.pad(images.astype(float), [(0, 0), (1, 1), (1, 1), (0, 0)])
+  of_padded, of_kernel = np.zeros(padded.shape), np.zeros(kernel.shape)
+  for i in range(3):
+    for j in range(3):
+      window = np.s_[:, i : i + height, j : j + width]
+      of_padded[window] += grad @ kernel[i, j].astype(float).T
+      of_kernel[i, j] = np.einsum('nhwc,nhwk->ck', padded[window], grad)
+  return of_padded[:, 1:-1, 1:-1], of_kernel
 
 
 def assert_close(got, expected):
@@ -46,6 +59,26 @@ def test_values_and_gradients_are_those_of_a_convolution(shape, known):
   for got in (ours, plain):
     for a, b in zip(got, tensorflows, strict=True):
       assert_close(a, b)
+
+
+@pytest.mark.parametrize('kind', conv_thresholds.BY_KIND)
+@pytest.mark.parametrize('channels', [(64, 64), (64, 128), (128, 128)])
+def test_gradients_are_those_of_float64_by_every_way(monkeypatch, kind, channels):
+  """The gradient of the maps is direct for few channels."""
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: conv_thresholds.BY_KIND[kind])
+  n_in, n_out = channels
+  images = RNG.normal(size=[2, 6, 9, n_in]).astype(np.float32)
+  kernel = RNG.normal(size=[3, 3, n_in, n_out]).astype(np.float32)
+  factors = RNG.normal(size=[2, 6, 9, n_out]).astype(np.float32)
+  with graph_session() as session:
+    inputs = [tf.constant(images), tf.constant(kernel)]
+    maps = winograd.convolve(*inputs)
+    got = session.run(tf.gradients(maps * factors, inputs))
+    kinds = {op.type for op in session.graph.get_operations()}
+  limit = conv_thresholds.BY_KIND[kind].map_gradient_channels
+  assert ('Conv2DBackpropInput' in kinds) == (min(channels) < limit)
+  for a, b in zip(got, direct_gradients(images, kernel, factors), strict=True):
+    assert_close(a, b)
 
 
 def test_an_identity_kernel_copies_the_map():
@@ -93,12 +126,35 @@ def test_the_kernel_may_be_a_variable():
     ([15, 4, 4, 128], [3, 3, 128, 128], 1, 'SAME', False),
   ],
 )
-def test_is_faster_for_large_convolutions(shape, kernel, stride, padding, expected):
+def test_is_faster_for_large_convolutions(monkeypatch, shape, kernel, stride, padding, expected):
+  zen4 = conv_thresholds.BY_KIND['avx512_bf16']
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: zen4)
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, shape)
     assert winograd.is_faster(images, kernel, stride, padding) is expected
     halves = tf.placeholder(tf.bfloat16, shape)
     assert not winograd.is_faster(halves, kernel, stride, padding)
+
+
+@pytest.mark.parametrize(
+  ('shape', 'kernel', 'trains', 'expected'),
+  [
+    ([4, 224, 224, 64], [3, 3, 64, 64], True, True),
+    ([4, 224, 224, 64], [3, 3, 64, 64], False, False),
+    ([4, 224, 224, 64], [3, 3, 64, 63], True, False),
+    ([32, 4, 4, 512], [3, 3, 512, 512], True, True),
+    ([31, 4, 4, 512], [3, 3, 512, 512], True, False),
+    ([31, 4, 4, 512], [3, 3, 512, 512], False, True),
+  ],
+)
+def test_training_and_inference_have_limits_of_their_own(
+  monkeypatch, shape, kernel, trains, expected
+):
+  avx2 = conv_thresholds.BY_KIND['avx2']
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: avx2)
+  with tf.Graph().as_default():
+    images = tf.placeholder(tf.float32, shape)
+    assert winograd.is_faster(images, kernel, 1, 'SAME', trains) is expected
 
 
 def network(mode, model='vgg_b_bn@16'):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from vgg_slim import sessions
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import NetConfig
 from vgg_slim.nets.mode import Inference, Mode, Training
@@ -37,7 +38,7 @@ def net_arg_scope(
       activation_fn=tf.nn.relu,
       weights_initializer=initializers.get(initializer),
       biases_initializer=tf.zeros_initializer(),
-      fast_cpu_conv=mode.fast_cpu_conv and not tf.config.list_physical_devices('GPU'),
+      fast_cpu_conv=mode.fast_cpu_conv and not sessions.num_gpus(),
     ),
     slim.arg_scope([slim_layers.conv2d], padding='SAME', **normalizer),
     slim.arg_scope([slim.max_pool2d, slim.avg_pool2d], padding='VALID'),

@@ -3,26 +3,26 @@
 oneDNN's kernel gradient is much slower than its forward pass if maps are small: over the layers of
 VGG16 at 32 px, batch 32, float32 on two AVX2 cores, a step took 477 ms forward, 472 ms for the
 gradient of the maps and 1091 ms for that of the kernels. Computed as one matrix product for each
-tap of the kernel, the last takes 422 ms. docs/performance.md lists the maps for which it is faster.
+tap of the kernel, the last takes 422 ms. `conv_thresholds` says for which maps it is faster.
 """
 
 import contextlib
 from collections.abc import Iterator
 
 from vgg_slim.compat import tf
+from vgg_slim.ops import conv_thresholds
 
 _NAME = 'VggSlimConv2D'
 _MATMUL = 'VggSlimMatMul'
-_LARGEST_MAP = 8 * 8  # pixels; see docs/decisions/0030
 
 
 @contextlib.contextmanager
 def fast_kernel_gradients() -> Iterator[None]:
   """Makes convolutions that are built in the block use the kernel gradient of this module.
 
-  The block has no effect if a GPU is visible, since cuDNN has fast gradients of its own.
+  The block has no effect if sessions may use a GPU, since cuDNN has fast gradients of its own.
   """
-  if tf.config.list_physical_devices('GPU'):
+  if tf.config.get_visible_devices('GPU'):
     yield
     return
   with tf.get_default_graph().gradient_override_map({'Conv2D': _NAME, 'MatMul': _MATMUL}):
@@ -68,7 +68,7 @@ def _is_small_map(images: tf.Tensor, kernel: tf.Tensor, attributes: dict) -> boo
     and all(step == 1 for step in (*attributes['strides'], *attributes['dilations']))
     and all(side is not None and side % 2 == 1 for side in kernel.shape.as_list()[:2])
     and None not in (height, width)
-    and height * width <= _LARGEST_MAP
+    and height * width <= conv_thresholds.current().taps_pixels
   )
 
 

@@ -62,7 +62,8 @@ def conv2d(
     else:
       bias = variables.biases(num_outputs, biases_initializer)
 
-    if fast_cpu_conv and winograd.is_faster(inputs, kernel.shape.as_list(), stride, padding):
+    sizes = [kernel.shape.as_list(), stride, padding]
+    if fast_cpu_conv and winograd.is_faster(inputs, *sizes, trains=cache_dtype is None):
       if cache_dtype:
         transformed = cached_weights.cache(
           winograd.transform_kernel(kernel), f'winograd_{cached_kind}'

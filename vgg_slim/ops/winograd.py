@@ -3,8 +3,8 @@
 A tile of 4x4 pixels takes 36 products per channel instead of 144 (Lavin & Gray, arXiv:1509.09308,
 section 4): maps and kernels are transformed by small constant matrices, multiplied element by
 element as 36 matrix products, and transformed back. oneDNN's convolutions run at the machine's peak
-already, so the only way to be faster is to compute fewer products. docs/decisions/0048 says for
-which layers this pays off.
+already, so the only way to be faster is to compute fewer products. `conv_thresholds` says for which
+layers this pays off.
 
 The transforms add numbers of different signs and magnitudes: errors are 1e-5 of the largest result,
 compared with 1e-6 for a direct sum. In bfloat16 they would be 9 % (a direct sum: 0.3 %), so this is
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vgg_slim.compat import tf
+from vgg_slim.ops import conv_thresholds
 
 _TILE = 4  # side of an output tile, in pixels
 _PATCH = 6  # side of the input patch that a tile depends on, in pixels
@@ -46,12 +47,10 @@ _OUTPUT = [
   [0, 1, -1, 8, -8, 1],
 ]
 
-# With fewer, the transforms cost as much as they save; see docs/decisions/0048.
-_MIN_CHANNELS = 128
-_MIN_TILES = 16
 
-
-def is_faster(images: tf.Tensor, kernel_shape: Sequence[int], stride: int, padding: str) -> bool:
+def is_faster(
+  images: tf.Tensor, kernel_shape: Sequence[int], stride: int, padding: str, trains: bool = False
+) -> bool:
   """Whether `convolve` supports this convolution and is faster than a direct one.
 
   Args:
@@ -60,14 +59,18 @@ def is_faster(images: tf.Tensor, kernel_shape: Sequence[int], stride: int, paddi
     kernel_shape: shape [kh, kw, C, K] of the kernel.
     stride: stride, in pixels.
     padding: 'SAME' or 'VALID'.
+    trains: whether gradients count, or the forward pass alone.
   """
+  limits = conv_thresholds.current()
+  channels = limits.training_channels if trains else limits.inference_channels
+  least_tiles = limits.training_tiles if trains else limits.inference_tiles
   count, height, width, _ = images.shape.as_list()
   tiles = (count or 1) * _num_tiles(height or 32) * _num_tiles(width or 32)
   return (
     [*kernel_shape[:2], stride, padding, images.dtype] == [3, 3, 1, 'SAME', tf.float32]
-    and min(kernel_shape[2:]) >= _MIN_CHANNELS
+    and min(kernel_shape[2:]) >= channels
     and min(height or _TILE, width or _TILE) >= _TILE
-    and tiles >= _MIN_TILES
+    and tiles >= least_tiles
   )
 
 
@@ -91,9 +94,7 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
       kernel_gradient = _kernel_gradient(patches, grad, kernel.shape)
       # In sequence, since running both at once is not faster and needs twice the memory.
       with tf.control_dependencies([kernel_gradient]):
-        images_gradient = _multiply(
-          _transform_patches(tf.identity(grad)), _transform(kernel, _ROTATED), _shape(grad), True
-        )
+        images_gradient = _map_gradient(images, kernel, tf.identity(grad))
       return images_gradient, kernel_gradient
 
     # Not before: all kernels of VGG16 together are 236 MB when transformed.
@@ -136,6 +137,13 @@ def _multiply(
   maps = tf.transpose(tiles, [2, 3, 0, 4, 1, 5])
   maps = tf.reshape(maps, [count, rows * _TILE, columns * _TILE, n_out])
   return maps[:, :height, :width]
+
+
+def _map_gradient(images: tf.Tensor, kernel: tf.Tensor, grad: tf.Tensor) -> tf.Tensor:
+  """The gradient of `images`, by the way that is faster for so many channels."""
+  if min(kernel.shape.as_list()[2:]) < conv_thresholds.current().map_gradient_channels:
+    return tf.nn.conv2d_backprop_input(tf.shape(images), kernel, grad, [1] * 4, 'SAME')
+  return _multiply(_transform_patches(grad), _transform(kernel, _ROTATED), _shape(grad), True)
 
 
 def _kernel_gradient(patches: tf.Tensor, grad: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
