@@ -284,7 +284,7 @@ def _sentences(run: Run) -> Iterator[str]:
   if run.processor:
     yield f'{run.processor}, {run.date}.'
   if run.images_per_second:
-    low, high = (f'{rate:.3g}' for rate in run.images_per_second)
+    low, high = (f'{rate:,.0f}' for rate in run.images_per_second)
     yield f'{low} to {high} images/s.' if low != high else f'{low} images/s.'
   if run.curve:
     yield f'Rows of the curve: [{run.curve}](results/{run.curve}).'
