@@ -32,7 +32,7 @@ def data(tmp_path, monkeypatch):
   return make_data_set(tmp_path / 'data')  # 18 training images: 4.5 steps per epoch
 
 
-def train(data, train_dir, evaluate_fn=None, optimizer=None, num_devices=1, **run):
+def train(data, train_dir, evaluate_fn=None, optimizer=None, num_devices=1, runtime=None, **run):
   train_dir.mkdir(exist_ok=True)
   data_dir, manifest = data
   output = io.StringIO()
@@ -41,6 +41,7 @@ def train(data, train_dir, evaluate_fn=None, optimizer=None, num_devices=1, **ru
     wanted,
     optimizer=optimizer or wanted.optimizer,
     distribution=config.DistributionConfig(num_devices),
+    runtime=runtime or wanted.runtime,
   )
   result = loop.run_training(wanted, manifest, str(train_dir), evaluate_fn, Reporter(output))
   return result, output.getvalue()
@@ -184,6 +185,33 @@ def test_resuming_on_several_devices_equals_an_uninterrupted_run(data, tmp_path)
   assert set(expected) == set(got)
   for name, value in expected.items():
     np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize('num_devices', [1, 2])
+def test_a_run_that_computes_stages_again_equals_one_that_keeps_them(data, tmp_path, num_devices):
+  ends = [
+    train(
+      data,
+      tmp_path / recompute,
+      num_devices=num_devices,
+      runtime=config.RuntimeConfig(recompute=recompute),
+      max_steps=3,
+    )[0].checkpoint
+    for recompute in ('none', 'stages')
+  ]
+  kept, again = map(variables, ends)
+  for name, values in kept.items():
+    np.testing.assert_array_equal(again[name], values, name)
+
+
+def test_a_run_says_how_it_fits_into_its_budget_or_stops_before_anything_is_written(data, tmp_path):
+  runtime = config.RuntimeConfig(memory_budget='1.5GB')
+  _, output = train(data, tmp_path / 'run', runtime=runtime, max_steps=1)
+  assert 'Memory budget 1.5GB: batch 4 without recomputation, predicted peak ' in output
+  runtime = config.RuntimeConfig(memory_budget='10MB')
+  with pytest.raises(TrainingError, match='^--memory_budget=10MB: a step of vgg_a at 32 px needs '):
+    train(data, tmp_path / 'small', runtime=runtime)
+  assert [path.name for path in (tmp_path / 'small').iterdir()] in ([], ['.lock'])
 
 
 def damage_first_shard(data_dir, manifest, split):

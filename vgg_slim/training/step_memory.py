@@ -126,7 +126,8 @@ def describe(config: TrainConfig) -> StepMemory:
     _FLOAT32 * totals.trainable,
     _FLOAT32 * max(map(math.prod, shapes.values())),
     1 if optimizers.folds_decay(settings) or not settings.weight_decay else 2,
-    settings.clip_gradient_norm is not None,
+    # float16 checks all gradients for overflow first.
+    settings.clip_gradient_norm is not None or config.runtime.precision == 'float16',
   )
 
 
