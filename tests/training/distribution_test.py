@@ -98,6 +98,41 @@ def test_several_devices_train_like_one(train, num_devices, settings):
   assert_same_training(train(num_devices, **settings), train(1, **settings))
 
 
+@pytest.mark.parametrize('settings', [{}, {'nesterov': True}, {'clip_gradient_norm': 100.0}])
+def test_a_variable_that_only_decays_does_so_once_on_several_devices(settings):
+  config = train_config('data', a_manifest())
+  optimizer_config = dataclasses.replace(
+    config.optimizer, weight_decay=0.5, weight_decay_on=('weights', 'biases'), **settings
+  )
+  config = dataclasses.replace(config, optimizer=optimizer_config)
+
+  def build(replica):
+    weights = tf.get_variable('a/weights', initializer=[2.0])
+    biases = tf.get_variable('a/biases', initializer=[-4.0])
+    optimizer = graph.build_optimizer(config, tf.constant(0.1))
+    pairs = [(tf.constant([3.0]), weights), (None, biases)]
+    return (
+      weights,
+      biases,
+      graph.build_update(config, optimizer, pairs, tf.constant(1.0), step, replica.index == 0),
+    )
+
+  with tf.Graph().as_default():
+    distribution = create_distribution(DistributionConfig(2), None, tf.ConfigProto())
+    with distribution.strategy.scope():
+      step = tf.train.get_or_create_global_step()
+      replicas = distribution.build_replicas(build)
+      with tf.train.SingularMonitoredSession(config=distribution.session_config) as monitored:
+        session = monitored.raw_session()
+        session.run([update for *_, update in replicas])
+        copies = session.run([[weights, biases] for weights, biases, _ in replicas])
+  # Two devices with a gradient of 3 each; Nesterov's rule adds 0.9 of the first momentum.
+  factor = 0.1 * (1.9 if 'nesterov' in settings else 1)
+  expected = [[2 - factor * (2 * 3 + 0.5 * 2)], [-4 + factor * 0.5 * 4]]
+  for copy in copies:
+    np.testing.assert_allclose(copy, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize('optimizer', ['momentum', 'sgd'])
 def test_clipping_exchanges_each_gradient_once(train, monkeypatch, optimizer):
   exchanged = []

@@ -6,6 +6,7 @@ The optimizer 'adamw' decays the same variables in its update, without the loss.
 from collections.abc import Iterable, Sequence
 
 from vgg_slim.compat import tf
+from vgg_slim.ops.scopes import plain_name
 
 # Last component of a variable's name, for each kind of `OptimizerConfig.weight_decay_on`.
 _NAMES = {'weights': ('weights',), 'biases': ('biases',), 'batch_norm': ('gamma', 'beta')}
@@ -46,4 +47,4 @@ def add_losses(factor: float, kinds: Sequence[str]) -> None:
 
 
 def _last_name(variable: tf.Variable) -> str:
-  return variable.op.name.rpartition('/')[2]
+  return plain_name(variable).rpartition('/')[2]

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from vgg_slim.compat import tf
 from vgg_slim.ops.cross_replica import cross_replica_sums
+from vgg_slim.ops.scopes import plain_name
 
 Gradients = Sequence[tuple[tf.Tensor | None, tf.Variable]]
 
@@ -26,7 +27,7 @@ def add_decay(gradients: Gradients, factor: float, decayed: Collection[str]) -> 
   """
 
   def decay(gradient: tf.Tensor | None, variable: tf.Variable) -> tf.Tensor | None:
-    if variable.op.name not in decayed:
+    if plain_name(variable) not in decayed:
       return gradient
     if not factor:
       return tf.zeros_like(variable) if gradient is None else gradient

@@ -12,7 +12,7 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
 from vgg_slim.ops import weight_decay
 from vgg_slim.ops.cross_replica import cross_replica_mean
-from vgg_slim.ops.scopes import is_under
+from vgg_slim.ops.scopes import is_under, plain_name
 from vgg_slim.preprocessing import graph
 from vgg_slim.training import gradients, losses, memory_plan, optimizers, schedules, warm_start
 from vgg_slim.training.distribution import Distribution, Replica
@@ -184,7 +184,7 @@ def build_update(
     in_update = optimizers.folds_decay(settings) or not is_first
     factor = 0.0 if in_update else settings.weight_decay
     step_gradients = gradients.add_decay(
-      step_gradients, factor, {variable.op.name for variable in _decayed(settings)}
+      step_gradients, factor, {plain_name(variable) for variable in _decayed(settings)}
     )
   if settings.clip_gradient_norm is not None:
     step_gradients = gradients.clip(step_gradients, settings.clip_gradient_norm)

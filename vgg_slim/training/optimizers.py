@@ -1,11 +1,11 @@
 """Optimizers by name."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OptimizerConfig
+from vgg_slim.ops.scopes import plain_name
 
 
 class FreshSlotsMixin:
@@ -89,11 +89,11 @@ class Momentum(SummedGradientsMixin, FreshSlotsMixin, tf.train.MomentumOptimizer
     decay to be written and read again: see docs/decisions/0098.
     """
     self._share = factor / self._momentum
-    self._decayed = frozenset(_plain_name(variable) for variable in variables)
+    self._decayed = frozenset(plain_name(variable) for variable in variables)
 
   def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
     decay = []
-    if _plain_name(var) in self._decayed:
+    if plain_name(var) in self._decayed:
       velocity = self.get_slot(var, 'momentum')
       share = tf.constant(-self._share, velocity.dtype.base_dtype)
       decay.append(
@@ -131,7 +131,7 @@ class AdamW(Adam):
     """Like Adam; each update first multiplies `decayed` variables by 1 - rate * weight_decay."""
     super().__init__(learning_rate, **adam)
     self._shrinkage = learning_rate * weight_decay
-    self._decayed = {_plain_name(variable) for variable in decayed}
+    self._decayed = {plain_name(variable) for variable in decayed}
 
   def _apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
     with tf.control_dependencies(self._shrink(var)):
@@ -142,14 +142,9 @@ class AdamW(Adam):
       return super()._resource_apply_dense(grad, var)
 
   def _shrink(self, variable: tf.Variable) -> list[tf.Operation]:
-    if _plain_name(variable) not in self._decayed:
+    if plain_name(variable) not in self._decayed:
       return []
     return [variable.assign_sub(self._shrinkage * variable).op]
-
-
-def _plain_name(variable: tf.Variable) -> str:
-  """Name of the variable without the suffix that marks a replica's copy."""
-  return re.sub(r'/replica_\d+$', '', variable.op.name)
 
 
 def build_optimizer(
