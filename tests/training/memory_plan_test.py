@@ -9,6 +9,7 @@ from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import OptimizerConfig
 from vgg_slim.errors import ConfigError, TrainingError
+from vgg_slim.ops import conv_thresholds
 from vgg_slim.training import graph, memory_plan
 from vgg_slim.training.memory_plan import MemoryPlan
 
@@ -29,6 +30,13 @@ def config_of(model='vgg16', batch_size=16, optimizer=None, **runtime):
     optimizer=OptimizerConfig(**optimizer or {}),
     runtime=dataclasses.replace(config.runtime, **runtime),
   )
+
+
+@pytest.fixture(autouse=True)
+def zen4(monkeypatch):
+  """What Winograd's algorithm keeps depends on the processor; these are the sizes of Zen 4."""
+  kinds = conv_thresholds.BY_KIND
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: kinds['avx512_bf16'])
 
 
 def test_without_a_budget_the_config_decides():

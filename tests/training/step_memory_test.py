@@ -4,12 +4,20 @@ import pytest
 
 from tests.training.memory_plan_test import config_of
 from vgg_slim.nets import summary
+from vgg_slim.ops import conv_thresholds
 from vgg_slim.training import preflight, step_memory
 
 MIB = 2**20
 
 
-def test_stages_of_vgg16_are_those_of_hand_arithmetic():
+@pytest.fixture(autouse=True)
+def zen4(monkeypatch):
+  """What Winograd's algorithm keeps depends on the processor; these are the sizes of Zen 4."""
+  kinds = conv_thresholds.BY_KIND
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: kinds['avx512_bf16'])
+
+
+def test_stages_of_vgg16_are_those_of_hand_arithmetic(monkeypatch):
   memory = step_memory.describe(config_of())
   assert len(memory.stages) == 5
   first, second = memory.stages[:2]
@@ -24,6 +32,11 @@ def test_stages_of_vgg16_are_those_of_hand_arithmetic():
   assert memory.weights == 138_357_544 * 4
   assert memory.state == 2 * memory.weights
   assert memory.largest == 7 * 7 * 512 * 4096 * 4
+  # With AVX2 alone conv1_2 and conv2_1 keep transformed maps of 64 channels, too.
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: conv_thresholds.BY_KIND['avx2'])
+  more = step_memory.describe(config_of()).stages
+  assert more[0].kept - first.kept == 36 * 56 * 56 * 64 * 4
+  assert more[1].kept - second.kept == 36 * 28 * 28 * 64 * 4
 
 
 @pytest.mark.parametrize('model', ['vgg16', 'resnet50'])

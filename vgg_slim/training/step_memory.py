@@ -176,7 +176,7 @@ def _layer_bytes(
     layer.kind != 'conv'
     or precision != 'float32'
     or not winograd.is_faster(
-      tf.TensorSpec([None, side, side, n_in], tf.float32), shape, layer.stride, padding
+      tf.TensorSpec([None, side, side, n_in], tf.float32), shape, layer.stride, padding, trains=True
     )
   ):
     return kept, 2 * output
