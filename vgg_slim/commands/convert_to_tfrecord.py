@@ -249,8 +249,8 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
   )
   for problem in class_balance.find_problems(result):
     terminal.show(f'Warning: {problem}.')
-  if problem := _describe_elongated(result):
-    terminal.show(f'Warning: {problem}.')
+  if too_long := _describe_elongated(result):
+    terminal.show(f'Warning: {too_long}.')
   for problem in audit_files.find_duplicate_problems(output_dir):
     terminal.show(
       f'Warning: {problem}. Both copies are kept: delete one of them, remove {output_dir}, and '
