@@ -62,8 +62,8 @@ def conv2d(
     else:
       bias = variables.biases(num_outputs, biases_initializer)
 
-    sizes = [kernel.shape.as_list(), stride, padding]
-    if fast_cpu_conv and winograd.is_faster(inputs, *sizes, trains=cache_dtype is None):
+    trains, shape = cache_dtype is None, kernel.shape.as_list()
+    if fast_cpu_conv and winograd.is_faster(inputs, shape, stride, padding, trains):
       if cache_dtype:
         transformed = cached_weights.cache(
           winograd.transform_kernel(kernel), f'winograd_{cached_kind}'

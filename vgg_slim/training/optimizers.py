@@ -171,7 +171,7 @@ def folds_decay(config: OptimizerConfig) -> bool:
   """
   return (
     config.optimizer == 'momentum'
-    and config.momentum > 0
+    and bool(config.momentum)
     and not config.nesterov
     and config.clip_gradient_norm is None
   )
