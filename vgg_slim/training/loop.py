@@ -107,8 +107,8 @@ def run_training(
       return TrainResult(start.step, total_steps, start.checkpoint)
     workers = len(cluster.workers) if cluster else 1
     plan = memory_plan.choose(config, workers * config.distribution.num_devices)
-    if line := memory_plan.describe(config, plan):
-      reporter.line(line)
+    if chosen := memory_plan.describe(config, plan):
+      reporter.line(chosen)
     check_data = functools.partial(
       records.check_records,
       manifests.shard_paths(config.data_dir, manifest, 'train'),

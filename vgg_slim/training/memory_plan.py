@@ -55,10 +55,10 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
     return MemoryPlan(steps, (1,) * num_stages if runtime.recompute == 'stages' else ())
   budget = parse_size(runtime.memory_budget)
   plans = list(_plans(config, config.run.batch_size // replicas, budget))
-  fitting = [(cost, plan) for cost, plan in plans if plan.predicted <= budget]
+  fitting = [(cost, plan) for cost, predicted, plan in plans if predicted <= budget]
   if fitting:
     return min(fitting, key=lambda pair: pair[0])[1]
-  least = min(plan.predicted for _, plan in plans)
+  least = min(predicted for _, predicted, _ in plans)
   more = math.ceil(least / 1e8) / 10
   advice = 'a smaller --fc_units, --image_size or --model'
   if runtime.recompute == 'none':
@@ -92,8 +92,8 @@ def describe(config: TrainConfig, plan: MemoryPlan) -> str | None:
   )
 
 
-def _plans(config: TrainConfig, share: int, budget: int) -> Iterator[tuple[float, MemoryPlan]]:
-  """Yields plans with their costs, in shares of a step's time."""
+def _plans(config: TrainConfig, share: int, budget: int) -> Iterator[tuple[float, int, MemoryPlan]]:
+  """Yields costs, in shares of a step's time, predicted peaks, and plans."""
   memory = step_memory.describe(config)
   first = config.optimizer.gradient_accumulation_steps
   spec, recompute = specs.get(config.net.model), config.runtime.recompute
@@ -112,7 +112,7 @@ def _plans(config: TrainConfig, share: int, budget: int) -> Iterator[tuple[float
       cost = _cost(memory, share, steps, parts)
       if spec.batch_norm:
         cost += _CHANGED_STATISTICS * math.log2(steps / first)
-      yield cost, MemoryPlan(steps, parts, predicted)
+      yield cost, predicted, MemoryPlan(steps, parts, predicted)
 
 
 def _stage_parts(

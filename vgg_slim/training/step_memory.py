@@ -171,7 +171,7 @@ def _layer_bytes(
   output = sides[layer.name] ** 2 * layer.channels * size
   kept = output * (1 + (layer.batch_norm and layer.relu))
   shape = [layer.kernel, layer.kernel, n_in, layer.channels]
-  padding = 'SAME' if 2 * layer.padding == layer.kernel - 1 else 'VALID'  # type: ignore[operator]
+  padding = 'SAME' if 2 * layer.padding == layer.kernel - 1 else 'VALID'
   if (
     layer.kind != 'conv'
     or precision != 'float32'
