@@ -1,5 +1,6 @@
 """The public face: its names and signatures, and the examples in its docstrings."""
 
+import dataclasses
 import doctest
 import inspect
 import os
@@ -13,9 +14,10 @@ import pytest
 
 import vgg_slim
 from tests.testing import make_data_set
-from vgg_slim import api
+from vgg_slim import api, sessions
 from vgg_slim.compat import tf
 from vgg_slim.configs import config
+from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.evaluation.predictions import Failure, Prediction
@@ -24,8 +26,17 @@ ROOT = pathlib.Path(__file__).parents[1]
 SIDE = 32
 
 SIGNATURES = {
-  'Evaluator': ['path', 'data_dir', 'split', 'views', 'test_scales', 'flip', 'batch_size'],
-  'Predictor': ['path', 'test_scale', 'central_crop', 'flip'],
+  'Evaluator': [
+    'path',
+    'data_dir',
+    'split',
+    'views',
+    'test_scales',
+    'flip',
+    'batch_size',
+    'precision',
+  ],
+  'Predictor': ['path', 'test_scale', 'central_crop', 'flip', 'precision'],
   'build': [
     *['model', 'images', 'num_classes', 'mode', 'image_size', 'fc_units'],
     *['dropout_keep_prob', 'initializer', 'head'],
@@ -154,6 +165,16 @@ def test_train_resumes_the_run_in_its_folder(there, capsys):
   assert 'step 2' in capsys.readouterr().out
   assert 0 <= result.validation.top_1_accuracy <= 1
   assert vgg_slim.train(thin_config('data/photos', max_steps=3), 'runs/short').step == 3
+
+
+@pytest.mark.parametrize('computed', ['float32', 'bfloat16'])
+def test_validation_is_computed_in_the_precision_of_the_training(there, monkeypatch, computed):
+  """That is float32 on a processor where TensorFlow ignores the precision of the run."""
+  monkeypatch.setattr(sessions, 'computed_precision', {'bfloat16': computed}.get)
+  settings = thin_config('data/photos')
+  settings = dataclasses.replace(settings, runtime=RuntimeConfig('bfloat16'))
+  result = vgg_slim.train(settings, f'runs/validated_{computed}', quiet=True)
+  assert result.validation.precision == computed
 
 
 def test_mistakes_are_errors_that_say_what_to_do(there, tmp_path):

@@ -45,6 +45,15 @@ def test_the_kind_is_the_last_whose_flag_is_listed(tmp_path, flags, kind):
   assert kind is None or kind in processor.KINDS
 
 
+@pytest.mark.parametrize(
+  ('flags', 'expected'),
+  [('avx avx2 avx512f', False), ('avx amx_bf16', True), ('avx512_bf16', True)],
+)
+def test_instructions_for_bfloat16(tmp_path, flags, expected):
+  assert processor.has_bfloat16(write_proc(tmp_path, cpuinfo=f'flags : {flags}\n')) == expected
+  assert not processor.has_bfloat16(tmp_path / 'nothing')
+
+
 def test_activity_by_hand(tmp_path):
   ticks = os.sysconf('SC_CLK_TCK')
   # user nice system idle iowait irq softirq steal guest guest_nice; the guests' time is part of

@@ -51,6 +51,54 @@ def test_the_chosen_gpus_are_visible(monkeypatch, gpus, growth, numbers, count):
   assert ('GPU' in proto.device_count) == (count == 0)
 
 
+@pytest.mark.parametrize(
+  ('flags', 'computed', 'fast'),
+  [
+    ({'avx', 'avx2'}, 'float32', 'float32'),
+    ({'avx512f'}, 'bfloat16', 'float32'),  # imitated by oneDNN
+    ({'avx512f', 'avx512_bf16'}, 'bfloat16', 'bfloat16'),
+    ({'avx512f', 'amx_bf16'}, 'bfloat16', 'bfloat16'),
+    (None, 'bfloat16', 'float32'),  # a system that does not tell
+  ],
+)
+def test_the_precision_depends_on_the_processor(monkeypatch, flags, computed, fast):
+  monkeypatch.setattr(sessions.processor, 'flags', lambda *_: flags)
+  monkeypatch.setattr(sessions, 'num_gpus', lambda: 0)
+  assert sessions.computed_precision('float32') == 'float32'
+  assert sessions.computed_precision('bfloat16') == computed
+  assert sessions.computed_precision('float16') == 'float32'
+  assert sessions.fast_precision() == fast
+  with pytest.raises(ConfigError, match='precision=float16 needs a GPU'):
+    sessions.check_precision('float16')
+  sessions.check_precision('bfloat16')
+  monkeypatch.setattr(sessions, 'num_gpus', lambda: 1)
+  assert sessions.computed_precision('float16') == 'float16'
+  assert sessions.fast_precision() == 'float32'
+  sessions.check_precision('float16')
+
+
+def test_this_processor_computes_what_is_said():
+  """The nodes of a graph as TensorFlow runs it."""
+  with tf.Graph().as_default() as graph:
+    images = tf.placeholder(tf.float32, [4, 8, 8, 16])
+    net = images
+    for i in range(4):
+      kernel = tf.get_variable(f'kernel_{i}', [3, 3, 16, 16])
+      net = tf.nn.relu(tf.nn.conv2d(net, kernel, strides=1, padding='SAME'))
+    with sessions.open_session(graph, RuntimeConfig('bfloat16')) as session:
+      session.run(tf.global_variables_initializer())
+      metadata = tf.RunMetadata()
+      options = tf.RunOptions(output_partition_graphs=True)
+      session.run(net, {images: np.ones([4, 8, 8, 16])}, options, metadata)
+  types = {
+    tf.as_dtype(node.attr['T'].type).name
+    for part in metadata.partition_graphs
+    for node in part.node
+    if 'Conv2D' in node.op
+  }
+  assert types == {sessions.computed_precision('bfloat16')}
+
+
 def test_an_error_names_missing_gpus(monkeypatch):
   FourGpus(monkeypatch)
   with pytest.raises(ConfigError, match=r'gpus=0,4,7: TensorFlow finds 4 .* there is no 4, 7\.'):

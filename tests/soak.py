@@ -27,6 +27,7 @@ import PIL.Image
 
 from tests import testing
 from vgg_slim import api
+from vgg_slim.compat import tf
 from vgg_slim.data import manifest
 from vgg_slim.evaluation.results import EvalResult
 
@@ -217,7 +218,7 @@ def evaluate(folder: pathlib.Path, units: int, watch: Watch) -> None:
     first = _untimed(evaluator.evaluate())
     for done in range(1, units + 1):
       assert _untimed(evaluator.evaluate()) == first
-      watch(done, _operations(evaluator))
+      watch(done, sum(_operations(one.graph) for one in evaluator._graphs.values()))
 
 
 def predict(folder: pathlib.Path, units: int, watch: Watch) -> None:
@@ -227,7 +228,7 @@ def predict(folder: pathlib.Path, units: int, watch: Watch) -> None:
     first = predictor.predict(files)
     for done in range(len(files), units + 1, len(files)):
       assert predictor.predict(files) == first
-      watch(done, _operations(predictor))
+      watch(done, _operations(predictor._session.graph))
 
 
 def build(folder: pathlib.Path, units: int, watch: Watch) -> None:
@@ -236,7 +237,7 @@ def build(folder: pathlib.Path, units: int, watch: Watch) -> None:
   for done in range(1, units + 1):
     with api.Predictor(str(folder / 'run')) as predictor:
       predictor.predict([file])
-      watch(done, _operations(predictor))
+      watch(done, _operations(predictor._session.graph))
 
 
 def _untimed(results: Mapping[str, EvalResult]) -> dict[str, EvalResult]:
@@ -245,8 +246,8 @@ def _untimed(results: Mapping[str, EvalResult]) -> dict[str, EvalResult]:
   }
 
 
-def _operations(opened: api.Evaluator | api.Predictor) -> int:
-  return len(opened._session.graph.get_operations())
+def _operations(graph: tf.Graph) -> int:
+  return len(graph.get_operations())
 
 
 def make_inputs(folder: pathlib.Path, scale: float) -> None:

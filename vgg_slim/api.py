@@ -77,6 +77,7 @@ class Predictor(predictor.CheckpointPredictor):
     test_scale: int | None = None,
     central_crop: bool = False,
     flip: bool = False,
+    precision: str = 'float32',
   ) -> None:
     """Builds the network and restores its weights.
 
@@ -87,13 +88,15 @@ class Predictor(predictor.CheckpointPredictor):
         corresponds to the training scale.
       central_crop: whether only the central square is scored instead of the whole image.
       flip: whether the horizontal flip is averaged in.
+      precision: float32, bfloat16, or float16 on GPUs.
 
     Raises:
       CheckpointError: there is no checkpoint, its network is unknown or has no head, or it is
         damaged.
-      ConfigError: `test_scale` is too small for the network.
+      ConfigError: `test_scale` is too small for the network, or there is no such precision.
     """
-    super().__init__(*_find(path), image_predictor.View(test_scale, central_crop, flip))
+    view = image_predictor.View(test_scale, central_crop, flip)
+    super().__init__(*_find(path), view, precision)
 
   def predict(self, files: Sequence[str], top: int = 3, batch_size: int = 16) -> list[Answer]:
     """Returns a `Prediction` for each file, or a `Failure` with the reason, in the same order.
@@ -134,6 +137,7 @@ class Evaluator(runner.Evaluator):
     test_scales: Sequence[int] = (),
     flip: bool | None = None,
     batch_size: int = EvalConfig.batch_size,
+    precision: str = EvalConfig.precision,
   ) -> None:
     """Builds the graph.
 
@@ -147,6 +151,8 @@ class Evaluator(runner.Evaluator):
         the training scale.
       flip: whether horizontal flips are averaged in; by default as in training.
       batch_size: number of crops, or of as many pixels of whole images, in a batch.
+      precision: float32, bfloat16, float16, or auto, which is bfloat16 where `precision_proof`
+        shows that it gives the same answers.
 
     Raises:
       CheckpointError: there is no checkpoint, or its network is unknown or has no head.
@@ -164,6 +170,7 @@ class Evaluator(runner.Evaluator):
       split=split,
       flip=flips_by_default(trained.preprocessing, manifest) if flip is None else flip,
       batch_size=batch_size,
+      precision=precision,
     )
     super().__init__(trained, data_dir, manifest, config)
     self._checkpoint, self._views_of_results = trained.checkpoint, config.views
@@ -251,6 +258,8 @@ def train(
     views=('center',),
     flip=False,
     batch_size=validation_batch_size,
+    # That of the training steps: where these are float32 in truth, the validation is, too.
+    precision=sessions.computed_precision(config.runtime.precision),
   )
   shards = manifests.shard_paths(config.data_dir, manifest, 'validation')
   reporter.phase('building', 'Building the graph of the validation', is_brief=True)

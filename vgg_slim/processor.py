@@ -4,6 +4,9 @@ import os
 import pathlib
 from typing import NamedTuple
 
+# Flags of the instruction sets that multiply numbers in bfloat16, with their usual names.
+BFLOAT16 = {'avx512_bf16': 'AVX-512 BF16', 'amx_bf16': 'AMX'}
+
 _ROOT = pathlib.Path('/')
 # The flag of each kind of processors; a processor is of the last kind whose flag it has.
 _KINDS = {
@@ -51,6 +54,11 @@ def kind(root: pathlib.Path = _ROOT) -> str | None:
   """Returns which of KINDS the first processor is; None if it is none of them, or unknown."""
   own = flags(root) or frozenset()
   return next((name for name in reversed(KINDS) if _KINDS[name] in own), None)
+
+
+def has_bfloat16(root: pathlib.Path = _ROOT) -> bool:
+  """Whether the processor is known to multiply numbers in bfloat16."""
+  return not (flags(root) or frozenset()).isdisjoint(BFLOAT16)
 
 
 def model(root: pathlib.Path = _ROOT) -> str | None:

@@ -9,6 +9,7 @@ ignores the settings of later ones. Therefore they are set once, and all session
 are opened here.
 """
 
+from vgg_slim import processor
 from vgg_slim.compat import tf
 from vgg_slim.configs.runtime import NO_GPU, RuntimeConfig
 from vgg_slim.errors import ConfigError
@@ -17,7 +18,8 @@ _REWRITERS = {
   'bfloat16': 'auto_mixed_precision_onednn_bfloat16',  # for CPUs
   'float16': 'auto_mixed_precision',  # for GPUs; has no effect without one
 }
-
+# Without one of these, TensorFlow leaves a graph in float32 (IsBF16SupportedByOneDNNOnThisCPU).
+_ONEDNN_BFLOAT16 = ('avx512f', 'avx_ne_convert')
 
 _AS_BUILT = RuntimeConfig()  # in float32, not compiled
 
@@ -63,6 +65,32 @@ def _find_gpus(numbers: str | None) -> list[tf.config.PhysicalDevice]:
 def num_gpus() -> int:
   """The number of GPUs that the sessions of this process may use."""
   return len(tf.config.get_visible_devices('GPU'))
+
+
+def computed_precision(precision: str) -> str:
+  """The precision in which the sessions of this process compute that are opened for `precision`.
+
+  TensorFlow leaves graphs in float32, without saying so, for float16 without a GPU and for bfloat16
+  on processors without AVX-512.
+  """
+  flags = processor.flags()
+  lacks_bfloat16 = flags is not None and flags.isdisjoint(_ONEDNN_BFLOAT16)
+  if (precision == 'float16' and not num_gpus()) or (precision == 'bfloat16' and lacks_bfloat16):
+    return 'float32'
+  return precision
+
+
+def fast_precision() -> str:
+  """bfloat16 if this process computes on a processor that multiplies it, otherwise float32."""
+  return 'bfloat16' if processor.has_bfloat16() and not num_gpus() else 'float32'
+
+
+def check_precision(precision: str) -> None:
+  """Raises ConfigError for float16 without a GPU, which nothing computes."""
+  if precision == 'float16' and not num_gpus():
+    raise ConfigError(
+      'precision=float16 needs a GPU, and this process has none: use float32 or bfloat16.'
+    )
 
 
 def session_config(runtime: RuntimeConfig = _AS_BUILT) -> tf.ConfigProto:

@@ -55,7 +55,7 @@ def test_tables_and_files(folder):
     *('--report=r.html', '--tensorboard=board'),
   )
   assert run.returncode == 0, run.stderr
-  assert 'vgg_a@4, step 2, validation split, 4 images: run/model.ckpt-2\n' in run.stdout
+  assert 'vgg_a@4, step 2, validation split, 4 images, float32: run/model.ckpt-2\n' in run.stdout
   assert "Networks fused (the paper's Table 6)" in run.stdout
   result = json.loads((folder / 'r.json').read_text())
   assert result['num_images'] == 4

@@ -87,7 +87,8 @@ def events(train_dir):
 
 def line(step):
   # Four images in half a second; every prediction is correct.
-  return f'step {step}  top-1 error 0.00%  loss {-np.log(CONFIDENCE[step]):.4f}  8.0 images/s'
+  loss = -np.log(CONFIDENCE[step])
+  return f'step {step}  top-1 error 0.00%  loss {loss:.4f}  8.0 images/s  float32'
 
 
 @pytest.mark.usefixtures('score')

@@ -30,7 +30,7 @@ def test_json_holds_all_results(evaluation):
   values = json.loads(stream.getvalue())
   assert values['top_1_error'] == pytest.approx(1 / 6)
   assert (values['model'], values['test_scales'], values['flip']) == ('vgg_a + vgg_b', [32], True)
-  assert values['pool_rounding'] == 'floor'
+  assert (values['pool_rounding'], values['precision']) == ('floor', 'float32')
   assert [table['paper'] for table in values['tables']] == [3, 6]
   assert [line['model'] for line in values['tables'][0]['lines']] == ['vgg_a', 'vgg_b']
   assert values['mcnemar'][0]['p_value'] == 1
@@ -47,6 +47,7 @@ def test_csv_rows_have_the_file_names_of_the_records(evaluation):
   rows = csv_of(evaluation)
   assert len({row['file'] for row in rows}) == 6
   assert [row['class_1'] == row['label'] for row in rows] == [False] + [True] * 5
+  assert {row['precision'] for row in rows} == {'float32'}
 
 
 def test_report_shows_the_misclassified_image(evaluation):

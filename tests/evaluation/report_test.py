@@ -65,7 +65,7 @@ def test_a_confusion_matrix_of_too_many_classes_is_not_drawn(monkeypatch):
 
 def test_pools_that_round_up_are_mentioned():
   text, _ = build(predicted=LABELS, pool_rounding='ceil')
-  assert 'Pools round up, as in the paper. S and Q are' in text
+  assert 'Pools round up, as in the paper. Networks are computed in float32. S and Q are' in text
   assert 'Pools' not in build(predicted=LABELS)[0]
 
 

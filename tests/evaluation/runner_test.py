@@ -9,12 +9,13 @@ import pytest
 
 from tests.evaluation import numpy_vgg
 from tests.testing import assign, graph_session, random_values, train_config
+from vgg_slim import sessions
 from vgg_slim.checkpoints import search
 from vgg_slim.compat import tf
 from vgg_slim.data.conversion import converter, splitting
 from vgg_slim.data.sources import catalog
 from vgg_slim.errors import CheckpointError, ConfigError, DataError, NonFiniteError
-from vgg_slim.evaluation import results, views
+from vgg_slim.evaluation import precision_proof, results, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.evaluation.runner import Evaluator
 from vgg_slim.nets import registry
@@ -87,6 +88,29 @@ def save_random_weights(config, prefix, seed=0, **factors):
     return tf.train.Saver().save(session, str(prefix)), values
 
 
+def save_changed(run, prefix, change):
+  """Saves the weights of the run after `change`, a function of the dict of arrays."""
+  values = {name: np.copy(value) for name, value in run.values.items()}
+  change(values)
+  with graph_session() as session:
+    for name, value in values.items():
+      tf.get_variable(name, initializer=value)
+    session.run(tf.global_variables_initializer())
+    return tf.train.Saver().save(session, str(prefix))
+
+
+def nearly_equal_classes(values):
+  """Class 1 is always more probable than class 0, by less than bfloat16 can tell.
+
+  The logits are s, (1 + 2**-10) s and -s of the sum s of fc7, which is at least 0; bfloat16 has
+  eight bits, so that the first two columns of weights are equal in it.
+  """
+  shape = values['vgg_c/fc8/weights'].shape
+  columns = np.array([1, 1 + 2**-10, -1], np.float32)
+  values['vgg_c/fc8/weights'] = np.broadcast_to(columns, shape)
+  values['vgg_c/fc8/biases'] = np.zeros(3, np.float32)
+
+
 def numpy_scores(run, view, scale, average, rounding=math.floor):
   """Scores as in section 3.2 of the paper, one image at a time: [N, K]."""
   preprocessing = run.config.preprocessing
@@ -119,6 +143,92 @@ def test_pools_that_round_up_match_numpy(run):
     np.testing.assert_allclose(scored.passes['dense', scale].scores, expected, rtol=0, atol=2e-6)
 
 
+def test_bfloat16_rounds_the_weights(run):
+  """The oracle has rounded weights, and float64 for all else."""
+  bfloat16 = tf.bfloat16.as_numpy_dtype
+  rounded = {
+    name: value.astype(bfloat16).astype(np.float32) if 'weights' in name else value
+    for name, value in run.values.items()
+  }
+  run_of_rounded = dataclasses.replace(run, values=rounded)
+  for view in ('dense', 'ten_crop'):
+    scored = run.evaluate(views=(view,), precision='bfloat16')
+    assert scored.precision == 'bfloat16'
+    expected = numpy_scores(run_of_rounded, view, 64, numpy_vgg.softmax)
+    assert np.abs(expected - numpy_scores(run, view, 64, numpy_vgg.softmax)).max() > 1e-4
+    # As in float32 where TensorFlow rounds nothing else, for lack of instructions; otherwise each
+    # of 16 layers also rounds its input and output by up to 2**-9.
+    computed = sessions.computed_precision('bfloat16')
+    tolerance = 2e-6 if computed == 'float32' else 0.05
+    np.testing.assert_allclose(scored.passes[view, 64].scores, expected, rtol=0, atol=tolerance)
+
+
+@pytest.fixture
+def fast_bfloat16(monkeypatch):
+  """A processor with bfloat16 instructions, and proofs for any number of images."""
+  monkeypatch.setattr(sessions, 'fast_precision', lambda: 'bfloat16')
+  monkeypatch.setattr(precision_proof, 'MIN_INPUTS', 1)
+
+
+def test_auto_is_float32_without_instructions(run, monkeypatch):
+  monkeypatch.setattr(precision_proof, 'MIN_INPUTS', 1)
+  monkeypatch.setattr(sessions, 'fast_precision', lambda: 'float32')
+  scored = run.evaluate()
+  assert (scored.precision, scored.proof) == ('float32', None)
+  assert results.combine([scored], 'dense').result.precision == 'float32'
+
+
+def test_auto_is_float32_for_few_images(run, monkeypatch):
+  monkeypatch.setattr(sessions, 'fast_precision', lambda: 'bfloat16')
+  crops = 6 * len(SCALES)
+  monkeypatch.setattr(precision_proof, 'MIN_INPUTS', crops + 1)
+  assert run.evaluate().proof is None
+  assert run.evaluate(views=('ten_crop',)).proof is not None
+
+
+@pytest.mark.parametrize(
+  ('views', 'average'), [(('dense', 'ten_crop'), 'logits'), (('center',), 'probabilities')]
+)
+def test_auto_is_bfloat16_once_it_is_proven(run, fast_bfloat16, tmp_path, views, average):
+  def apart(values):  # the classes differ by more than any rounding
+    values['vgg_c/fc8/biases'] += np.array([0, 3, 0], np.float32)
+
+  checkpoint = save_changed(run, tmp_path / 'model.ckpt', apart)
+  with run.evaluator(views=views, average=average) as evaluator:
+    scored = evaluator.score(checkpoint)
+  with run.evaluator(views=views, average=average, precision='bfloat16') as evaluator:
+    expected = evaluator.score(checkpoint)
+  assert scored.precision == 'bfloat16'
+  inputs = sum(6 * (5 if view == 'ten_crop' else 1) for view in views)
+  assert scored.proof.describe().startswith(f'bfloat16: 0 of {inputs} top-1 answers change, ')
+  assert 0 < scored.proof.largest < 0.05
+  for key in expected.passes:
+    np.testing.assert_array_equal(scored.passes[key].scores, expected.passes[key].scores)
+
+
+def test_auto_stays_in_float32_where_answers_change(run, fast_bfloat16, tmp_path):
+  checkpoint = save_changed(run, tmp_path / 'model.ckpt', nearly_equal_classes)
+  with run.evaluator(precision='float32') as evaluator:
+    expected = evaluator.score(checkpoint)
+  assert results.combine([expected], 'dense').predicted.tolist() == [1] * 6
+  with run.evaluator() as evaluator:
+    scored = evaluator.score(checkpoint)
+    assert scored.precision == 'float32'
+    text = scored.proof.describe()
+    assert text.startswith('bfloat16: 6 of 6 top-1 answers change, ')
+    assert text.endswith('; computed in float32')
+    for key in expected.passes:
+      np.testing.assert_array_equal(scored.passes[key].scores, expected.passes[key].scores)
+    # Each checkpoint has a proof of its own.
+    one_class = save_changed(run, tmp_path / 'other.ckpt', lambda v: v['vgg_c/fc8/biases'].fill(0))
+    assert evaluator.score(one_class).proof.largest != scored.proof.largest
+
+
+def test_float16_is_refused_without_a_gpu(run):
+  with pytest.raises(ConfigError, match='precision=float16 needs a GPU, and this process has none'):
+    run.evaluator(precision='float16')
+
+
 def test_averaged_logits_match_numpy(run):
   scored = run.evaluate(average='logits')
   expected = [numpy_scores(run, 'dense', scale, lambda logits: logits) for scale in SCALES]
@@ -129,7 +239,7 @@ def test_averaged_logits_match_numpy(run):
 
 def test_views_and_scales_share_the_variables(run):
   with run.evaluator(views=('dense', 'dense+ten_crop')) as evaluator:
-    names = [v.op.name for v in evaluator._variables]
+    names = [v.op.name for v in evaluator._graphs['float32'].variables]
     scored = evaluator.score(run.checkpoint)
   assert sorted([*names, 'global_step']) == sorted(run.values)
   assert set(scored.passes) == {(v, s) for v in ('dense', 'ten_crop') for s in SCALES}

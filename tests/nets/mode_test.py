@@ -43,3 +43,8 @@ def test_fast_follows_the_precision_of_the_session():
 
 def test_exports_fold_batch_norm_and_use_standard_convolutions():
   assert Inference.export() == Inference(tf.float32, fast_cpu_conv=False)
+
+
+def test_the_precision_of_the_session_is_that_of_the_cache():
+  assert Inference().precision == Inference.export().precision == 'float32'
+  assert Inference.fast('bfloat16').precision == 'bfloat16'

@@ -104,6 +104,7 @@ def run_all(
       tuple(dict.fromkeys((trained.test_scale, *several))),  # Table 3 uses only the first
       tuple(TABLE_5.get(setting, (views.WHOLE,))),
       flip=manifest.mirror_safe,
+      precision='float32',
     )
     with runner.Evaluator(trained, data_dir, manifest, request) as evaluator:
       scored[setting] = evaluator.score(result.checkpoint)

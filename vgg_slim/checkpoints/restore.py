@@ -6,6 +6,7 @@ from vgg_slim import sessions
 from vgg_slim.checkpoints import search
 from vgg_slim.checkpoints.contract import Contract, net_config
 from vgg_slim.compat import tf
+from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
@@ -46,7 +47,7 @@ def open_network(
   Args:
     checkpoint: prefix of the checkpoint.
     contract: contract of the checkpoint.
-    mode: how the network is computed.
+    mode: how the network is computed, and with it the precision of the session.
 
   Raises:
     CheckpointError: the checkpoint cannot be read, is damaged or does not fit the network.
@@ -55,7 +56,7 @@ def open_network(
     images = tf.placeholder(tf.float32, [None, None, None, 3], 'pixels')
     normalized = graph.network_input(images, contract.preprocessing)
     outputs = build_network(contract, normalized, mode)
-    session = sessions.open_session()
+    session = sessions.open_session(runtime=RuntimeConfig(mode.precision))
     restore(session, checkpoint)
   return RestoredNetwork(checkpoint, contract, images, outputs, session)
 

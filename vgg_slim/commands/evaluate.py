@@ -33,7 +33,7 @@ from absl import flags
 
 from vgg_slim import output_files, terminal
 from vgg_slim.commands import invocation, progress, result_tables
-from vgg_slim.commands.flags import checkpoint_flags, eval_flags
+from vgg_slim.commands.flags import checkpoint_flags, eval_flags, precision_flag
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import CheckpointError, ConfigError
@@ -140,6 +140,7 @@ def _evaluate(
   invocation.load_tensorflow()
   from vgg_slim.evaluation import outputs, projector, runner, validation
 
+  precision_flag.warn()
   scored = []
   for model, request in zip(models, requests, strict=True):
     with (
@@ -151,7 +152,9 @@ def _evaluate(
   for result in scored:
     step = 'imported' if result.step is None else f'step {result.step}'
     where = f'{result.config.split} split, {counted(len(result.labels), "image")}'
-    terminal.show(f'{result.model}, {step}, {where}: {result.checkpoint}')
+    terminal.show(f'{result.model}, {step}, {where}, {result.precision}: {result.checkpoint}')
+    if result.proof:
+      terminal.show(result.proof.describe())
   if scored[-1].config.flip:
     terminal.show(
       'Each image is averaged with its mirror image (disable with --noflip; predict: --flip).'
@@ -210,6 +213,7 @@ def _watch() -> None:
   invocation.load_tensorflow()
   from vgg_slim.evaluation import continuous
 
+  precision_flag.warn()
   with contextlib.suppress(KeyboardInterrupt):
     continuous.run_continuous_evaluation(
       train_dir,

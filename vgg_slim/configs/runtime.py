@@ -9,6 +9,13 @@ from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, free, free_within, setting
 
 PRECISIONS = ('float32', 'bfloat16', 'float16')
+AUTO = 'auto'  # for inference only: the fastest precision that gives the same answers
+INFERENCE_PRECISIONS = (AUTO, *PRECISIONS)
+INFERENCE_HELP = (
+  'Precision of convolutions and matrix products. auto is bfloat16 on processors with AMX or '
+  'AVX-512 BF16, if the first images prove that the answers stay the same, else float32. float16 '
+  'is for GPUs.'
+)
 NO_GPU = 'none'
 RECOMPUTE = ('auto', 'none', 'stages')
 _UNITS = {'MB': 10**6, 'GB': 10**9, 'MiB': 2**20, 'GiB': 2**30}
@@ -17,7 +24,9 @@ _WITHIN_PRECISION = free_within(
   lambda precision: precision == 'float16',
   'float16 stores a loss scale in the checkpoint, so it cannot be switched on or off',
 )
-_setting = functools.partial(setting, heading='Precision and device')
+HEADING = 'Precision and device'
+
+_setting = functools.partial(setting, heading=HEADING)
 
 
 def _are_gpus(text: str) -> bool:

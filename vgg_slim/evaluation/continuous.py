@@ -63,7 +63,7 @@ def run_continuous_evaluation(
       report(
         f'step {step}  top-1 error {result.top_1_error:.2%}  '
         f'{"" if tables.is_balanced(result) else balanced}loss {result.loss:.4f}  '
-        f'{result.images_per_second:.1f} images/s'
+        f'{result.images_per_second:.1f} images/s  {result.precision}'
       )
       if result.only_answer is not None:
         name = evaluator.classes.names[result.only_answer]

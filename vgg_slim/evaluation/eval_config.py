@@ -8,6 +8,7 @@ from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import setting
 from vgg_slim.configs.preprocessing import PreprocessingConfig
+from vgg_slim.configs.runtime import AUTO, HEADING, INFERENCE_HELP, INFERENCE_PRECISIONS
 from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.evaluation import views
@@ -57,6 +58,13 @@ class EvalConfig(Config):
     32,
     help='Largest number of crops per batch; batches of whole images have at most as many pixels.',
     allowed=at_least(1),
+  )
+
+  precision: str = setting(
+    AUTO,
+    help=INFERENCE_HELP,
+    allowed=one_of(INFERENCE_PRECISIONS),
+    heading=HEADING,
   )
 
   def _check_together(self, checks: Checks) -> None:

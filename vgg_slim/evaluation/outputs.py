@@ -49,7 +49,8 @@ def write_csv(
   """
   names = [name for name, _ in records.read_examples(shards)]
   views = ((line.result.view, line.probabilities()) for line in lines)
-  stream.write(per_image.to_csv(names, lines[0].labels, views, class_names).encode())
+  labels, precision = lines[0].labels, lines[0].result.precision
+  stream.write(per_image.to_csv(names, labels, views, class_names, precision).encode())
 
 
 def write_report(

@@ -8,9 +8,11 @@ from vgg_slim import op_errors, sessions
 from vgg_slim.checkpoints import restore
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
+from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.errors import CheckpointError, DataError
 from vgg_slim.evaluation import heat_maps, score_maps
 from vgg_slim.evaluation.image_predictor import ImagePredictor, View
+from vgg_slim.nets.mode import Inference
 from vgg_slim.nets.outputs import NetOutputs
 from vgg_slim.preprocessing import graph
 
@@ -65,6 +67,10 @@ class Predictor(ImagePredictor):
       self._image = graph.crop(image, contract.network.image_size) if view.central_crop else image
 
   def __exit__(self, *exception: object) -> None:
+    self.close()
+
+  def close(self) -> None:
+    """Closes the session, which frees the weights."""
     self._session.close()
 
   def prepare(self, encoded: bytes) -> np.ndarray:
@@ -80,17 +86,29 @@ class Predictor(ImagePredictor):
 class CheckpointPredictor(Predictor):
   """Predictor with the network of a checkpoint, which can also explain its predictions."""
 
-  def __init__(self, checkpoint: str, contract: Contract, view: View = View()) -> None:
+  def __init__(
+    self,
+    checkpoint: str,
+    contract: Contract,
+    view: View = View(),
+    precision: str = 'float32',
+  ) -> None:
     """Builds the graph and restores the weights; arguments as in `Predictor`.
+
+    Args:
+      precision: precision of the session, see `sessions.session_config`.
 
     Raises:
       CheckpointError: the checkpoint has no head, cannot be read, or does not fit the network.
-      ConfigError: the test scale is too small for the network.
+      ConfigError: the test scale is too small for the network, there is no such precision, or it
+        needs a GPU.
     """
     if contract.network.is_trunk:
       raise CheckpointError(f'{checkpoint} has no head, and a trunk alone predicts no classes.')
     self._explainers: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
-    network = restore.open_network(checkpoint, contract)
+    mode = Inference.fast(RuntimeConfig(precision).precision)
+    sessions.check_precision(precision)
+    network = restore.open_network(checkpoint, contract, mode)
     images, self._outputs = network.images, network.outputs
     with network.session.graph.as_default():
       probabilities = score_maps.build_probabilities(lambda _: self._outputs, images, flip=False)

@@ -12,7 +12,7 @@ from vgg_slim import files, sessions
 from vgg_slim.checkpoints import restore
 from vgg_slim.compat import tf
 from vgg_slim.data.input import pipeline
-from vgg_slim.evaluation.runner import Trained
+from vgg_slim.evaluation.scoring_graph import Trained
 from vgg_slim.finite import check_finite
 from vgg_slim.nets import registry, specs
 from vgg_slim.nets.mode import Inference

@@ -60,8 +60,9 @@ def _summary(line: Line, classes: ClassMap) -> Section:
     'What was scored',
     f'{counted(result.num_images, "image")} of {_count(classes)}, each exactly once in every view. '
     f'Views are averaged as {result.average}, with{"" if result.flip else "out"} horizontal flips. '
-    f'{pools}S and Q are the smaller sides of training and test images in pixels; intervals are '
-    '95 % Wilson intervals of the errors. Classes, confusions, '
+    f'{pools}Networks are computed in {result.precision}. S and Q are the smaller sides of '
+    'training and test images in pixels; intervals are 95 % Wilson intervals of the errors. '
+    'Classes, confusions, '
     f'calibration and errors are those of the last line, {_describe(line)}: {result.checkpoint}.',
   )
 

@@ -9,6 +9,7 @@ import numpy as np
 from vgg_slim.errors import DataError
 from vgg_slim.evaluation import metrics, views
 from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.evaluation.precision_proof import Proof
 from vgg_slim.evaluation.significance import wilson_interval
 from vgg_slim.finite import check_finite
 
@@ -37,6 +38,8 @@ class ScoredCheckpoint:
     config: settings of the evaluation.
     labels: class indices, int64 [N].
     passes: scores by view and scale.
+    precision: precision in which the scores were computed.
+    proof: why it is that precision; None where nothing had to be proven.
   """
 
   model: str
@@ -46,6 +49,8 @@ class ScoredCheckpoint:
   config: EvalConfig
   labels: np.ndarray
   passes: dict[tuple[str, int], Pass]
+  precision: str = 'float32'
+  proof: Proof | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +65,7 @@ class EvalResult(metrics.Scores):
     test_scales: smaller sides Q of the resized images, in pixels.
     flip: whether horizontally flipped images were averaged in.
     pool_rounding: rounding of output sides by the last network's pools, see `nets.mode.Inference`.
+    precision: precision in which the scores were computed, joined by ' + ' where networks differ.
     view: names of the views, joined by '+'.
     average: quantity that was averaged over views, 'probabilities' or 'logits'.
     split: name of the split.
@@ -76,6 +82,7 @@ class EvalResult(metrics.Scores):
   test_scales: tuple[int, ...]
   flip: bool
   pool_rounding: str
+  precision: str
   view: str
   average: str
   split: str
@@ -153,6 +160,7 @@ def combine(
     test_scales=tuple(sorted({scale for _, _, scale in keys})),
     flip=all(one.config.flip for one in scored),
     pool_rounding=last.config.pool_rounding,
+    precision=' + '.join(dict.fromkeys(one.precision for one in scored)),
     view=view,
     average=last.config.average,
     split=last.config.split,
@@ -166,6 +174,11 @@ def combine(
 
 def _average(passes: Sequence[Pass], average: str) -> np.ndarray:
   scores = np.stack([one.scores for one in passes]).mean(axis=0, dtype=np.float64)
+  return as_probabilities(scores, average)
+
+
+def as_probabilities(scores: np.ndarray, average: str) -> np.ndarray:
+  """Class probabilities, float [N, K], of scores that are probabilities or 'logits'."""
   return _softmax(scores) if average == 'logits' else scores
 
 

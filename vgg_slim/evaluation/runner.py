@@ -3,62 +3,34 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.checkpoints import search
-from vgg_slim.compat import tf
-from vgg_slim.configs.config import NetConfig, PreprocessingConfig
+from vgg_slim.configs.config import PreprocessingConfig
+from vgg_slim.configs.runtime import AUTO
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.evaluation import class_map, metrics, results, score_maps, views
+from vgg_slim.evaluation import class_map, metrics, precision_proof, results, views
 from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.evaluation.precision_proof import Proof
+from vgg_slim.evaluation.scoring_graph import ScoringGraph, Trained
 from vgg_slim.finite import check_finite
-from vgg_slim.nets import registry
-from vgg_slim.nets.mode import Inference
-from vgg_slim.nets.outputs import NetOutputs
-from vgg_slim.ops import cached_weights
 
 _Opened = TypeVar('_Opened', bound='Evaluator')
 Progress = Callable[[int, int], None]
 
 
-class Trained(Protocol):
-  """Description of a trained network that an evaluation needs; `TrainConfig` implements it.
-
-  Attributes:
-    class_names: class names in the order of the labels; None if they are unknown.
-    test_scale: smaller side Q of test images that matches the training scale, in pixels.
-  """
-
-  @property
-  def net(self) -> NetConfig: ...
-  @property
-  def preprocessing(self) -> PreprocessingConfig: ...
-  @property
-  def class_names(self) -> tuple[str, ...] | None: ...
-  @property
-  def test_scale(self) -> int: ...
-
-
-class _View(NamedTuple):
-  """Input of one view, and the scores of a batch, float32 [N, K]."""
-
-  name: str
-  batch: pipeline.Batch
-  scores: tf.Tensor
-
-
 class Evaluator:
-  """An evaluation graph and its session, for any number of checkpoints of one network.
+  """Scores any number of checkpoints of one network. Use it as a context manager.
 
-  Use it as a context manager. All views and scales share one set of variables; the test scale is a
-  placeholder.
+  With the precision `auto`, each checkpoint is scored in bfloat16 if the processor has it and
+  `precision_proof` shows on the first inputs that the answers stay the same.
 
   Attributes:
     classes: mapping from the classes of the data set to those of the network.
@@ -67,7 +39,7 @@ class Evaluator:
   def __init__(
     self, trained: Trained, data_dir: str, manifest: Manifest, config: EvalConfig
   ) -> None:
-    """Builds the graph.
+    """Builds the graph; with the precision `auto`, that of float32.
 
     Args:
       trained: network, preprocessing and class names.
@@ -76,7 +48,8 @@ class Evaluator:
       config: settings of the evaluation.
 
     Raises:
-      ConfigError: there is no test scale, or one is too small for the network.
+      ConfigError: there is no test scale, one is too small for the network, or the precision needs
+        a GPU.
       DataError: the network lacks a class of the data set, or the split does not exist.
     """
     self.classes = class_map.map_classes(
@@ -88,18 +61,20 @@ class Evaluator:
     self._num_images = split.num_examples
     self._max_waiting = pipeline.waiting_limit(split.num_examples, split.num_bytes)
     self._paths = manifests.shard_paths(data_dir, manifest, config.split)
-    with tf.Graph().as_default() as graph:
-      self._test_scale = tf.placeholder(tf.int32, [], 'test_scale')
-      self._views = [self._build_view(name) for name in views.all_parts(config.views)]
-      self._variables = tf.global_variables()
-      self._savers: dict[tuple[str, ...], tf.train.Saver] = {}
-    self._session = sessions.open_session(graph)
+    self._graphs: dict[str, ScoringGraph] = {}
+    wants_auto = config.precision == AUTO
+    self._precision = 'float32' if wants_auto else config.precision
+    sessions.check_precision(self._precision)
+    enough = self._num_scored() >= precision_proof.MIN_INPUTS
+    self._candidate = sessions.fast_precision() if wants_auto and enough else self._precision
+    self._graph(self._precision)
 
   def __enter__(self: _Opened) -> _Opened:
     return self
 
   def __exit__(self, *exception: object) -> None:
-    self._session.close()
+    for graph in self._graphs.values():
+      graph.close()
 
   def score(self, checkpoint: str, progress: Progress | None = None) -> results.ScoredCheckpoint:
     """Scores every image of the split once in each crop of each view at each scale.
@@ -114,22 +89,20 @@ class Evaluator:
       NonFiniteError: the scores of an image are not finite.
     """
     step = _step(checkpoint)  # first: training may remove the checkpoint at any time
-    self._restore(checkpoint)
-    scales = self._config.test_scales
-    total = self._num_images * len(scales) * sum(views.num_crops(v.name) for v in self._views)
-    done, passes = 0, {}
-    for view in self._views:
-      for scale in scales:
+    graph, proof = self._choose_graph(checkpoint)
+    total, done, passes = self._num_scored(), 0, {}
+    for view in views.all_parts(self._config.views):
+      for scale in self._config.test_scales:
         table = metrics.ScoreTable(self._num_images, self._trained.net.num_classes)
         started = time.monotonic()
-        for indices, scores, labels in self._batches(view, scale):
+        for indices, scores, labels in graph.batches(view, scale):
           check_finite(scores, checkpoint, functools.partial(self._image_name, indices))
           table.add(indices, scores, self.classes.to_network(labels))
           done += len(indices)
           if progress:
             progress(done, total)
-        average = table.average(views.num_crops(view.name)).astype(np.float32)
-        passes[view.name, scale] = results.Pass(average, time.monotonic() - started)
+        average = table.average(views.num_crops(view)).astype(np.float32)
+        passes[view, scale] = results.Pass(average, time.monotonic() - started)
     return results.ScoredCheckpoint(
       model=self._trained.net.model,
       train_scale=_scale_text(self._trained.preprocessing),
@@ -138,61 +111,49 @@ class Evaluator:
       config=self._config,
       labels=table.labels,
       passes=passes,
+      precision=graph.precision,
+      proof=proof,
     )
 
-  def _restore(self, checkpoint: str) -> None:
-    if self._config.use_averages:
-      variables = search.inference_names(checkpoint, self._variables)
-    else:
-      variables = search.stored_names(self._variables)
-      search.check_fits(checkpoint, variables)
-    stored = tuple(variables)
-    with self._session.graph.as_default():
-      if stored not in self._savers:
-        self._savers[stored] = tf.train.Saver(variables)
-      search.restore(self._savers[stored], self._session, checkpoint)
-    cached_weights.fill(self._session)
+  def _choose_graph(self, checkpoint: str) -> tuple[ScoringGraph, Proof | None]:
+    """Returns the graph that scores a checkpoint, restored, and the proof of its precision."""
+    exact = self._graph(self._precision)
+    exact.restore(checkpoint)
+    if self._candidate == self._precision:
+      return exact, None
+    fast = self._graph(self._candidate)
+    fast.restore(checkpoint)
+    proof = precision_proof.prove_scores(
+      self._first_probabilities(exact), self._first_probabilities(fast), fast.precision
+    )
+    chosen, other = (fast, exact) if proof.holds else (exact, fast)
+    other.close()
+    return chosen, proof
+
+  def _graph(self, precision: str) -> ScoringGraph:
+    if precision not in self._graphs:
+      self._graphs[precision] = ScoringGraph(
+        self._trained, self._config, precision, self._paths, self._max_waiting
+      )
+    return self._graphs[precision]
+
+  def _first_probabilities(self, graph: ScoringGraph) -> np.ndarray:
+    """Class probabilities of the first inputs of each view, at the first scale."""
+    found: list[np.ndarray] = []
+    for view in views.all_parts(self._config.views):
+      batches = graph.batches(view, self._config.test_scales[0])
+      found += precision_proof.first_rows(batch.scores for batch in batches)
+    return results.as_probabilities(np.array(found), self._config.average)
+
+  def _num_scored(self) -> int:
+    """Number of crops, without their flips, that `score` computes."""
+    crops = sum(map(views.num_crops, views.all_parts(self._config.views)))
+    return self._num_images * len(self._config.test_scales) * crops
 
   def _image_name(self, indices: np.ndarray, row: int) -> str:
     index = int(indices[row])
     name, _ = next(itertools.islice(records.read_examples(self._paths), index, None))
     return name or f'number {index}'
-
-  def _build_view(self, name: str) -> _View:
-    positions, side = views.VIEWS[name], self._trained.net.image_size
-    crops: dict[str, Any] = {
-      'max_pixels': self._config.batch_size * side**2,
-      'max_waiting': self._max_waiting,
-      'smallest_scale': side,
-    }
-    if positions is not None:
-      crops = {'crop_size': side, 'crop_positions': positions}
-    with tf.name_scope(name):
-      batch = pipeline.build_eval_batch(
-        self._paths, self._trained.preprocessing, self._test_scale, self._config.batch_size, **crops
-      )
-    build_scores = {
-      'probabilities': score_maps.build_probabilities,
-      'logits': score_maps.build_logits,
-    }[self._config.average]
-    return _View(name, batch, build_scores(self._build_network, batch.images, self._config.flip))
-
-  def _build_network(self, images: tf.Tensor) -> NetOutputs:
-    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-      mode = Inference.fast(pool_rounding=self._config.pool_rounding)
-      return registry.build_from_config(self._trained.net, images, mode)
-
-  def _batches(
-    self, view: _View, test_scale: int
-  ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    self._session.run(view.batch.initializer, {self._test_scale: test_scale})
-    while True:
-      try:
-        yield self._session.run([view.batch.indices, view.scores, view.batch.labels])
-      except tf.errors.OutOfRangeError:
-        return
-      except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        raise pipeline.reading_error(error, self._paths) from error
 
 
 def _step(checkpoint: str) -> int | None:

@@ -82,6 +82,11 @@ class Inference:
     if self.pool_rounding not in POOL_ROUNDINGS:
       raise ConfigError(f'pool_rounding must be floor or ceil, got {self.pool_rounding!r}.')
 
+  @property
+  def precision(self) -> str:
+    """The precision of a session that computes the network, see `sessions.session_config`."""
+    return self.cache_dtype.name if self.cache_dtype else 'float32'
+
   @classmethod
   def fast(cls, precision: str = 'float32', pool_rounding: str = POOL_ROUNDINGS[0]) -> 'Inference':
     """Inference on many images in one session, as in `evaluate` and `predict`.

@@ -1,0 +1,34 @@
+"""The flag --precision of commands that only run a network. Loads no TensorFlow by itself."""
+
+import logging
+
+from absl import flags
+
+from vgg_slim import processor
+from vgg_slim.commands.flags import flag_groups
+from vgg_slim.configs import runtime
+
+flags.disclaim_key_flags()
+
+_NAME = 'precision'
+
+
+def define() -> None:
+  """Defines --precision, as `evaluate` does by the fields of its config."""
+  flags.DEFINE_enum(_NAME, runtime.AUTO, runtime.INFERENCE_PRECISIONS, runtime.INFERENCE_HELP)
+  flag_groups.set_heading(_NAME, runtime.HEADING)
+
+
+def warn() -> None:
+  """Warns where the processor gains nothing by --precision=bfloat16; loads TensorFlow."""
+  from vgg_slim import sessions
+
+  if flags.FLAGS[_NAME].value != 'bfloat16' or processor.has_bfloat16() or sessions.num_gpus():
+    return
+  if sessions.computed_precision('bfloat16') == 'float32':
+    text = 'TensorFlow computes in float32 on it, with weights that are rounded to bfloat16'
+  else:
+    text = 'TensorFlow imitates them, which is slow'
+  logging.getLogger('vgg_slim').warning(
+    '--precision=bfloat16: this processor has no bfloat16 instructions; %s.', text
+  )
