@@ -25,7 +25,7 @@ class _Means(ImagePredictor):
 
   def _run(self, batch):
     self.shapes.append(batch.shape)
-    self.waiting -= len(batch) if not (self._view.flip and len(self.shapes) % 2) else 0
+    self.waiting -= len(batch) if not (self.view.flip and len(self.shapes) % 2) else 0
     return np.stack(
       [part.mean((1, 2, 3)) for part in np.array_split(batch / 255, 3, axis=2)], axis=1
     )

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.preprocessing.graph_test import photo
+from vgg_slim import sessions
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -81,17 +82,29 @@ def test_evaluate_and_predict_agree_for_every_file(tmp_path, reduce):
     *('--image_size=32', '--train_scale_min=34', '--train_scale_max=38', '--batch_size=8'),
     *('--learning_rate=0.01', '--initializer=he', '--pixel_scale=0.02'),
   )
-  run(tmp_path, 'evaluate', '--train_dir=run', '--noflip', '--csv=evaluated.csv')
-  run(tmp_path, 'predict', '--train_dir=run', 'photos', '--output=predicted.csv')
-  evaluated, predicted = (
-    read_rows(tmp_path / f'{name}.csv') for name in ('evaluated', 'predicted')
-  )
-  assert len(evaluated) == 36
-  assert len(predicted) == 72
-  expected = np.array([float(row['probability_1']) for row in evaluated.values()])
-  got = np.array([float(predicted[file]['probability_1']) for file in evaluated])
-  assert np.ptp(expected) > 0.02  # so that wrong pixels would be noticed
-  # The CSV file of evaluate has six decimals; sums in batches of other sizes have another order.
-  np.testing.assert_allclose(got, expected, atol=1e-5)
-  for file, row in evaluated.items():
-    assert predicted[file]['class_1'] == row['class_1'], file
+  found = {}
+  for precision in ('float32', 'bfloat16'):
+    flag = f'--precision={precision}'
+    evaluate = run(tmp_path, 'evaluate', '--train_dir=run', '--noflip', '--csv=evaluated.csv', flag)
+    predict = run(tmp_path, 'predict', '--train_dir=run', 'photos', '--output=predicted.csv', flag)
+    assert f'36 images, {precision}: run/model.ckpt-4' in evaluate.stdout
+    if precision == 'bfloat16' and sessions.computed_precision(precision) == 'float32':
+      for done in (evaluate, predict):
+        assert 'this processor has no bfloat16 instructions; TensorFlow computes in' in done.stderr
+    evaluated, predicted = (
+      read_rows(tmp_path / f'{name}.csv') for name in ('evaluated', 'predicted')
+    )
+    assert len(evaluated) == 36
+    assert len(predicted) == 72
+    assert {row['precision'] for row in evaluated.values()} == {precision}
+    expected = np.array([float(row['probability_1']) for row in evaluated.values()])
+    got = np.array([float(predicted[file]['probability_1']) for file in evaluated])
+    assert np.ptp(expected) > 0.02  # so that wrong pixels would be noticed
+    # The CSV file of evaluate has six decimals; sums in batches of other sizes have another order.
+    computed = sessions.computed_precision(precision)
+    np.testing.assert_allclose(got, expected, atol=1e-5 if computed == 'float32' else 1e-2)
+    if computed == 'float32':  # a sum that is rounded to bfloat16 may fall on either side
+      for file, row in evaluated.items():
+        assert predicted[file]['class_1'] == row['class_1'], file
+    found[precision] = got
+  assert np.abs(found['bfloat16'] - found['float32']).max() > 1e-5

@@ -5,6 +5,7 @@ TensorFlow is only loaded when a network that needs it is opened, after the chec
 
 import functools
 import pathlib
+import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
@@ -14,12 +15,14 @@ from absl import flags
 
 from vgg_slim.checkpoints import contract
 from vgg_slim.commands import interruption, invocation, progress
-from vgg_slim.commands.flags import checkpoint_flags
+from vgg_slim.commands.flags import checkpoint_flags, precision_flag
+from vgg_slim.configs.runtime import AUTO
 from vgg_slim.errors import ConfigError, VggSlimError
 from vgg_slim.evaluation import (
   engines,
   image_predictor,
   onnx_predictor,
+  precision_proof,
   socket_messages,
   socket_server,
   views,
@@ -42,6 +45,7 @@ class Options(NamedTuple):
     central_crop: whether only the central square is scored.
     flip: whether the flipped image is scored too.
     batch_size: number of images per batch.
+    precision: one of `runtime.INFERENCE_PRECISIONS`; AUTO for exports, and float32 if it serves.
   """
 
   engine: str
@@ -51,6 +55,7 @@ class Options(NamedTuple):
   central_crop: bool
   flip: bool
   batch_size: int
+  precision: str = AUTO
 
 
 class Drawings(NamedTuple):
@@ -107,6 +112,8 @@ class LocalNetwork:
       )
     if not (options.saved_model or options.onnx_model):
       return contract.load_contract(checkpoint_flags.path())[1]
+    if options.precision != AUTO:
+      raise ConfigError('--precision is for checkpoints: an export is computed as it was written.')
     if self._drawings.heat_maps:
       raise ConfigError('--heat_maps needs the layers of a checkpoint, which an export lacks.')
     if not options.onnx_model:
@@ -133,8 +140,10 @@ class LocalNetwork:
     if options.saved_model:
       self._predictor = predictor.SavedModelPredictor(options.saved_model, self._contract, view)
     else:
+      precision_flag.warn()
       prefix = checkpoint_flags.resolve(checkpoint_flags.path())
-      self._predictor = predictor.CheckpointPredictor(prefix, self._contract, view)
+      precision = 'float32' if options.precision == AUTO else options.precision
+      self._predictor = predictor.CheckpointPredictor(prefix, self._contract, view, precision)
     return self
 
   def __exit__(self, *exception: object) -> None:
@@ -143,7 +152,21 @@ class LocalNetwork:
   def predict_files(self, paths: Sequence[str], top: int, folder: str = '') -> Iterator[Answer]:
     """Yields an answer for each file, see `image_predictor.predict_files`."""
     size = self._options.batch_size
+    if self._options.precision == AUTO and len(paths) >= precision_proof.MIN_INPUTS:
+      self._choose_precision(paths)
     return image_predictor.predict_files(self._predictor, paths, top, size, folder)
+
+  def _choose_precision(self, paths: Sequence[str]) -> None:
+    """Goes on in a faster precision if the first files prove that answers stay the same."""
+    if self._options.saved_model or self._options.onnx_model:
+      return
+    from vgg_slim.evaluation import predictor, predictor_choice
+
+    if isinstance(self._predictor, predictor.CheckpointPredictor):
+      batch_size = self._options.batch_size
+      self._predictor, proof = predictor_choice.choose(self._predictor, paths, batch_size)
+      if proof:
+        progress.say(proof.describe(), sys.stderr)
 
   def draw(self, answers: Sequence[Prediction], grid: BinaryIO | None) -> None:
     """Draws the figures, and a grid of all images to the stream `grid`."""

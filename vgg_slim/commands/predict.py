@@ -38,7 +38,7 @@ from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.commands import invocation, prediction_rows, progress
-from vgg_slim.commands.flags import checkpoint_flags, common_flags
+from vgg_slim.commands.flags import checkpoint_flags, common_flags, precision_flag
 from vgg_slim.data.sources import image_files
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import predictions
@@ -87,6 +87,7 @@ _FLIP = flags.DEFINE_bool(
 )
 _TOP = flags.DEFINE_integer('top', 3, 'Number of classes to show per image.', lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 16, 'Number of images per batch.', lower_bound=1)
+precision_flag.define()
 _OUTPUT = flags.DEFINE_string(
   'output', None, 'File for the predictions: .csv or .json. Pipes and devices are given CSV.'
 )
@@ -175,6 +176,7 @@ def _local_network() -> 'local_network.LocalNetwork':
     _VIEWS.value == 'center',
     _FLIP.value,
     _BATCH_SIZE.value,
+    flags.FLAGS.precision,
   )
   drawings = local_network.Drawings(_BAR_CHARTS.value, _HEAT_MAPS.value, _LAYER.value)
   return local_network.LocalNetwork(options, drawings)

@@ -44,6 +44,7 @@ class ImagePredictor:
   Attributes:
     source: path of the network, named in error messages.
     contract: contract of the network.
+    view: view of every image that is scored.
   """
 
   def __init__(self, source: str, contract: Contract, view: View) -> None:
@@ -60,7 +61,7 @@ class ImagePredictor:
     scale = contract.preprocessing.test_scale if view.test_scale is None else view.test_scale
     views.check_test_scales([scale], contract.network.image_size)
     self.source, self.contract = source, contract
-    self._view, self._test_scale = view, scale
+    self.view, self._test_scale = view, scale
 
   def __enter__(self: _Opened) -> _Opened:
     return self
@@ -78,7 +79,7 @@ class ImagePredictor:
     rules = self.contract.preprocessing
     file = image_files.read_file(path, rules.stored_side, rules.pixel_range)
     if rules.keep_aspect_ratio:  # a square is never too large
-      is_cropped = self._view.central_crop
+      is_cropped = self.view.central_crop
       smallest = self.contract.network.image_size
       image_area.check_area(file.height, file.width, self._test_scale, is_cropped, smallest)
     return self.prepare(file.encoded)
@@ -105,7 +106,7 @@ class ImagePredictor:
     probabilities = np.zeros([len(images), self.contract.network.num_classes or 0], np.float32)
     for indices in by_shape.values():
       batch = np.stack([images[i] for i in indices])
-      views_of_batch = [batch, batch[:, :, ::-1]] if self._view.flip else [batch]
+      views_of_batch = [batch, batch[:, :, ::-1]] if self.view.flip else [batch]
       probabilities[indices] = np.mean([self._run(view) for view in views_of_batch], axis=0)
     return probabilities
 

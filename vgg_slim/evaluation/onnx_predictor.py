@@ -39,7 +39,7 @@ class OnnxPredictor(ImagePredictor):
     rules = self.contract.preprocessing
     pixels = host.decode_rgb(encoded)
     image = resize(pixels, self._test_scale, rules)
-    if self._view.central_crop:
+    if self.view.central_crop:
       image = host.crop_middle(image, self.contract.network.image_size)
     return np.ascontiguousarray(image)
 
