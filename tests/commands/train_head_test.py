@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
     *('--checkpoint_path=trunk', '--data_dir=data', '--image_size=32', '--output=features'),
   )
   assert extracted.returncode == 0, extracted.stderr
-  assert 'Wrote features/train.npz: pool5 of 18 images.' in extracted.stdout
+  assert 'Wrote features/train.npz: pool5 of 18 images, float32.' in extracted.stdout
   (folder / 'old_history').mkdir()
   return folder
 
@@ -86,6 +86,26 @@ def test_features_are_extracted_only_once(folder):
   )
   assert other.returncode == 2
   assert "features holds other features: layer 'pool5', now 'conv5/conv5_2'" in other.stderr
+
+
+def test_features_in_another_precision_are_not_reused(folder):
+  arguments = ('--checkpoint_path=trunk', '--data_dir=data', '--splits=validation')
+  tool = 'vgg_slim.commands.extract_features'
+  refused = run(tool, folder, *arguments, '--output=features', '--precision=bfloat16')
+  assert refused.returncode == 2
+  assert "features holds other features: precision 'float32', now 'bfloat16'" in refused.stderr
+  made = run(tool, folder, *arguments, '--output=low', '--precision=bfloat16')
+  assert made.stdout == 'Wrote low/validation.npz: pool5 of 6 images, bfloat16.\n'
+  with (
+    np.load(folder / 'low' / 'validation.npz') as low,
+    np.load(folder / 'features' / 'validation.npz') as exact,
+  ):
+    assert 0 < np.abs(low['features'] - exact['features']).max() < 0.03 * exact['features'].max()
+  kept = run(tool, folder, *arguments, '--output=low')
+  assert kept.stdout == (
+    'low holds features in bfloat16: --precision=auto keeps to it.\n'
+    'low/validation.npz already exists with 6 images; nothing to do.\n'
+  )
 
 
 def test_a_trained_head_becomes_a_checkpoint_with_a_history(folder):

@@ -5,6 +5,7 @@ import pytest
 
 from tests.data import fabricated
 from tests.testing import graph_session, make_contract, make_data_set, random_values, replace
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
@@ -12,6 +13,7 @@ from vgg_slim.data.conversion import converter
 from vgg_slim.data.conversion.splitting import SplitRule
 from vgg_slim.data.sources import catalog
 from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.evaluation import precision_proof
 from vgg_slim.features import bottleneck, cache
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
@@ -88,6 +90,51 @@ def test_features_labels_and_names_are_in_the_order_of_the_records(run, tmp_path
   assert got.names.tolist() == [row[2].decode() for row in expected]
   n = len(expected)
   assert seen == [(5, n), (10, n), (15, n)]
+
+
+def test_features_in_bfloat16_have_rounded_weights(run, tmp_path):
+  key = bottleneck.make_key(run[0], CONTRACT, run[2], 'conv4_2', 48, 52)
+  exact, _ = extract(run, tmp_path / 'x.npz', key)
+  fast_key = dataclasses.replace(key, precision='bfloat16')
+  fast, _ = extract(run, tmp_path / 'y.npz', fast_key)
+  rounded = str(tmp_path / 'rounded')
+  bfloat16 = tf.bfloat16.as_numpy_dtype
+  with graph_session() as session:
+    for name, _ in tf.train.list_variables(run[0]):
+      value = tf.train.load_variable(run[0], name)
+      value = value.astype(bfloat16).astype(np.float32) if 'weights' in name else value
+      tf.get_variable(name, initializer=value)
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, rounded, write_meta_graph=False)
+  expected, _ = extract((rounded, *run[1:]), tmp_path / 'z.npz', key)
+  scale = np.abs(expected.features).max()
+  assert np.abs(exact.features - expected.features).max() > 1e-3 * scale
+  # Only the weights are rounded where there are no instructions; else each layer adds 2**-9.
+  computed = sessions.computed_precision('bfloat16')
+  tolerance = 1e-5 if computed == 'float32' else 0.03
+  np.testing.assert_allclose(fast.features, expected.features, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize(('fast', 'enough'), [('float32', 1), ('bfloat16', 16), ('bfloat16', 15)])
+def test_bfloat16_is_proven_on_the_first_images(run, monkeypatch, fast, enough):
+  monkeypatch.setattr(sessions, 'fast_precision', lambda: fast)
+  monkeypatch.setattr(precision_proof, 'MIN_INPUTS', enough)
+  monkeypatch.setattr(precision_proof, 'NUM_INPUTS', 7)
+  key = bottleneck.make_key(run[0], CONTRACT, run[2])
+  proof = bottleneck.prove_precision(key, *run, 'train', batch_size=4)
+  if (fast, enough) != ('bfloat16', 15):  # images of the training split
+    assert proof is None
+    return
+  assert proof.holds
+  assert proof.precision == 'bfloat16'
+  assert proof.compared == 'features of 7 images'
+  # Ten layers whose weights are rounded by up to 2**-9.
+  assert 1e-4 < proof.largest < 0.03
+
+
+def test_float16_is_refused_without_a_gpu(run):
+  with pytest.raises(ConfigError, match='precision=float16 needs a GPU'):
+    bottleneck.make_key(run[0], CONTRACT, run[2], precision='float16')
 
 
 def test_features_of_squeezed_and_standardized_images(run, tmp_path):

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import re
 
 import numpy as np
@@ -48,6 +49,19 @@ def test_a_folder_holds_features_of_one_key(tmp_path):
   with pytest.raises(
     ConfigError, match="layer 'pool5', now 'conv5/conv5_3'; passes 1, now 3. Give another --output"
   ):
+    cache.open_folder(folder, other)
+
+
+def test_features_in_another_precision_are_refused(tmp_path):
+  """Folders of earlier versions do not say a precision: it was float32."""
+  folder = tmp_path / 'features'
+  cache.open_folder(folder, KEY)
+  values = json.loads((folder / cache.KEY_FILE).read_text())
+  assert values.pop('precision') == 'float32'
+  (folder / cache.KEY_FILE).write_text(json.dumps(values))
+  cache.open_folder(folder, KEY)
+  other = dataclasses.replace(KEY, precision='bfloat16')
+  with pytest.raises(ConfigError, match="other features: precision 'float32', now 'bfloat16'"):
     cache.open_folder(folder, other)
 
 

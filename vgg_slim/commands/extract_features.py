@@ -8,13 +8,14 @@
 OUTPUT holds one SPLIT.npz per split, with the arrays `features` [N, h, w, C], `labels` [N] and
 `names` [N] in the order of the records, in which the images of the training split are shuffled, and
 `features.json`, which records what they were computed from: with the same weights, preprocessing,
-data and layer, nothing is computed again. tools/train_head trains on them.
+data, layer and precision, nothing is computed again. tools/train_head trains on them.
 
 The first pass sees the central crop of each image, --image_size pixels wide, after the image was
 resized to a smaller side of --test_scale. With --passes=P, the training split is seen P - 1 more
 times, randomly cropped and flipped.
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags
@@ -22,7 +23,8 @@ from absl import flags
 from vgg_slim import files, locks, output_files
 from vgg_slim.checkpoints import contract as contracts
 from vgg_slim.commands import invocation, progress
-from vgg_slim.commands.flags import checkpoint_flags
+from vgg_slim.commands.flags import checkpoint_flags, precision_flag
+from vgg_slim.configs.runtime import AUTO
 from vgg_slim.data import manifest as manifests
 from vgg_slim.features import cache
 from vgg_slim.nets import geometry, specs
@@ -56,6 +58,7 @@ _PASSES = flags.DEFINE_integer(
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'Random seed for crops and flips.', lower_bound=0)
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 32, 'Number of images per batch.', lower_bound=1)
+precision_flag.define()
 
 
 def main() -> None:
@@ -72,6 +75,8 @@ def main() -> None:
   invocation.load_tensorflow()
   from vgg_slim.features import bottleneck
 
+  precision_flag.warn()
+  wanted = flags.FLAGS.precision
   checkpoint, contract = checkpoint_flags.load_contract(needs_head)
   key = bottleneck.make_key(
     checkpoint,
@@ -82,9 +87,14 @@ def main() -> None:
     _TEST_SCALE.value,
     _PASSES.value,
     _SEED.value,
+    'float32' if wanted == AUTO else wanted,
   )
   with locks.hold(folder):
     files.remove_temporaries(folder)
+    if wanted == AUTO:
+      largest = max(splits, key=lambda split: counts[split])
+      precision = _choose_precision(key, folder, checkpoint, data_dir, manifest, largest)
+      key = dataclasses.replace(key, precision=precision)
     cache.open_folder(folder, key)
     for split, count in counts.items():
       path = cache.features_path(folder, split)
@@ -95,7 +105,29 @@ def main() -> None:
         bottleneck.run_extraction(
           key, checkpoint, data_dir, manifest, split, path, _BATCH_SIZE.value, report
         )
-      print(f'Wrote {path}: {key.layer} of {counted(count, "image")}.')
+      print(f'Wrote {path}: {key.layer} of {counted(count, "image")}, {key.precision}.')
+
+
+def _choose_precision(
+  key: cache.FeatureKey,
+  folder: pathlib.Path,
+  checkpoint: str,
+  data_dir: str,
+  manifest: manifests.Manifest,
+  split: str,
+) -> str:
+  """Returns the precision of the features in the folder, or the one that the images allow."""
+  from vgg_slim.features import bottleneck
+
+  if (folder / cache.KEY_FILE).exists():
+    before = cache.read_key(folder).precision
+    if before != key.precision:
+      print(f'{folder} holds features in {before}: --precision=auto keeps to it.')
+    return before
+  proof = bottleneck.prove_precision(key, checkpoint, data_dir, manifest, split, _BATCH_SIZE.value)
+  if proof:
+    print(proof.describe())
+  return proof.precision if proof and proof.holds else key.precision
 
 
 def _is_in_head(layer: str | None) -> bool:

@@ -1,5 +1,6 @@
 """Bottleneck features: runs the trunk once over a data set, and stores the output of a layer."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
@@ -11,10 +12,13 @@ from vgg_slim.checkpoints import restore
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.configs.net import Network
+from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
 from vgg_slim.data.input import pipeline
 from vgg_slim.data.manifest import Manifest
+from vgg_slim.evaluation import precision_proof
+from vgg_slim.evaluation.precision_proof import Proof
 from vgg_slim.features import cache
 from vgg_slim.features.cache import FeatureKey, FeatureSet
 from vgg_slim.finite import check_finite
@@ -35,6 +39,7 @@ def make_key(
   test_scale: int | None = None,
   passes: int = 1,
   seed: int = 0,
+  precision: str = 'float32',
 ) -> FeatureKey:
   """Makes the key of the features of a checkpoint on a data set; hashes the checkpoint's files.
 
@@ -48,10 +53,12 @@ def make_key(
       contract, or `test_scales.default` if `image_size` differs from that of the contract.
     passes: number of passes over the training split.
     seed: random seed of the augmented passes.
+    precision: precision of the session, see `sessions.session_config`.
 
   Raises:
-    ConfigError: the network has no such layer, or the sides do not fit.
+    ConfigError: the network has no such layer, the sides do not fit, or the precision needs a GPU.
   """
+  sessions.check_precision(precision)
   network, preprocessing = contract.network, contract.preprocessing
   spec = specs.get(network.model)
   layer, _ = geometry.find_layer(spec, layer or spec.trunk_layers()[-1].name)
@@ -70,6 +77,7 @@ def make_key(
     class_names=manifest.class_names,
     passes=passes,
     seed=seed,
+    precision=precision,
   )
 
 
@@ -106,20 +114,81 @@ def run_extraction(
     NonFiniteError: a feature is not finite.
   """
   passes = key.passes if split == 'train' else 1
-  paths = manifests.shard_paths(data_dir, manifest, split)
   total = passes * manifest.split(split).num_examples
+  with _opened(key, checkpoint, data_dir, manifest, split, passes, batch_size) as (shape, found):
+
+    def batches() -> Iterator[FeatureSet]:
+      done = 0
+      for batch in found:
+        check_finite(batch.features, checkpoint, batch.names.__getitem__)
+        yield batch
+        done += len(batch.labels)
+        if progress:
+          progress(done, total)
+
+    cache.write_features(path, [total, *shape], batches())
+
+
+def prove_precision(
+  key: FeatureKey,
+  checkpoint: str,
+  data_dir: str,
+  manifest: Manifest,
+  split: str,
+  batch_size: int,
+) -> Proof | None:
+  """Compares the features of the first images in float32 and in `sessions.fast_precision`.
+
+  Args:
+    key: key of the features, in float32.
+    checkpoint: prefix of the checkpoint.
+    data_dir: folder of the data set.
+    manifest: manifest of the data set.
+    split: name of the split.
+    batch_size: number of images per batch.
+
+  Returns:
+    The proof; None where float32 is the fastest precision, or the split so small that two networks
+    take longer to build than the features to compute.
+
+  Raises:
+    CheckpointError, DataError: see `run_extraction`.
+  """
+  fast = dataclasses.replace(key, precision=sessions.fast_precision())
+  passes = key.passes if split == 'train' else 1
+  enough = passes * manifest.split(split).num_examples >= precision_proof.MIN_INPUTS
+  if fast == key or not enough:
+    return None
+  first = []
+  for one in (key, fast):
+    with _opened(one, checkpoint, data_dir, manifest, split, 1, batch_size) as (_, found):
+      first.append(np.array(precision_proof.first_rows(batch.features for batch in found)))
+  return precision_proof.prove_features(first[0], first[1], fast.precision)
+
+
+@contextlib.contextmanager
+def _opened(
+  key: FeatureKey,
+  checkpoint: str,
+  data_dir: str,
+  manifest: Manifest,
+  split: str,
+  passes: int,
+  batch_size: int,
+) -> Iterator[tuple[list[int], Iterator[FeatureSet]]]:
+  """Yields the shape [h, w, C] of the features of an image, and the batches of a split."""
+  paths = manifests.shard_paths(data_dir, manifest, split)
   with tf.Graph().as_default():
     with tf.name_scope('input'):
       iterator = _build_input(key, paths, passes, manifest.mirror_safe, batch_size)
       images, labels, names = iterator.get_next()
-    trunk = registry.build(key.trunk.model, images, None, Inference.fast())
+    trunk = registry.build(key.trunk.model, images, None, Inference.fast(key.precision))
     features = trunk.end_points[key.layer]
-    with sessions.open_session() as session:
+    with sessions.open_session(runtime=RuntimeConfig(key.precision)) as session:
       restore.restore(session, checkpoint)
       session.run(iterator.initializer)
 
       def batches() -> Iterator[FeatureSet]:
-        done = 0
         while True:
           try:
             batch = FeatureSet(*session.run([features, labels, names]))
@@ -127,14 +196,9 @@ def run_extraction(
             return
           except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
             raise pipeline.reading_error(error, paths) from error
-          batch = batch._replace(names=np.array([name.decode() for name in batch.names], 'U'))
-          check_finite(batch.features, checkpoint, batch.names.__getitem__)
-          yield batch
-          done += len(batch.labels)
-          if progress:
-            progress(done, total)
+          yield batch._replace(names=np.array([name.decode() for name in batch.names], 'U'))
 
-      cache.write_features(path, [total, *features.shape.as_list()[1:]], batches())
+      yield features.shape.as_list()[1:], batches()
 
 
 def _build_input(

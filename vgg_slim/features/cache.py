@@ -69,6 +69,7 @@ class FeatureKey:
     class_names: class names in the order of the labels.
     passes: number of passes over the training split; all but the first are augmented.
     seed: random seed of the augmentation.
+    precision: precision in which the trunk was computed; the features are stored in float32.
   """
 
   weights_sha256: str
@@ -79,6 +80,7 @@ class FeatureKey:
   class_names: tuple[str, ...]
   passes: int = 1
   seed: int = 0
+  precision: str = 'float32'
 
   def __post_init__(self):
     object.__setattr__(self, 'class_names', tuple(self.class_names))
@@ -105,6 +107,7 @@ _EARLIER = {
   'keep_aspect_ratio': True,
   'per_image_standardization': False,
   'pixel_range': None,
+  'precision': 'float32',
 }
 _OWN_FIELDS = tuple(f.name for f in dataclasses.fields(FeatureKey) if f.name not in _PART_FIELDS)
 
