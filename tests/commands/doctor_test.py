@@ -50,6 +50,7 @@ def test_a_run_that_has_begun_is_checked_and_left_unchanged(doctor, made, tmp_pa
   assert run_tool(doctor, '--train_dir=run', '--thorough') == 0
   lines = capsys.readouterr().out.splitlines()
   assert 'ok   run            vgg_a at 32 px, batches of 4' in lines
+  assert 'ok   precision      float32, in training and validation' in lines
   assert any(line.startswith('ok   checkpoint     run/model.ckpt-1: vgg_a') for line in lines)
   assert any(line.startswith('ok   checksums') for line in lines)
   assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == before

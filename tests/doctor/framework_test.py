@@ -18,6 +18,26 @@ def test_a_working_tf_slim_passes_and_a_broken_one_fails(monkeypatch):
   assert finding.text == 'batch norm: AttributeError: no legacy_tf_layers'
 
 
+@pytest.mark.parametrize(
+  ('precision', 'computed', 'fast', 'level', 'words'),
+  [
+    ('float32', 'float32', 'float32', OK, 'float32, in training and validation'),
+    ('bfloat16', 'bfloat16', 'bfloat16', OK, 'bfloat16, in training and validation'),
+    ('bfloat16', 'bfloat16', 'float32', WARN, 'the processor has no instructions'),
+    ('bfloat16', 'float32', 'float32', WARN, 'bfloat16 has no effect here: the processor lacks'),
+    ('float16', 'float32', 'bfloat16', WARN, 'float16 has no effect here: there is no GPU'),
+  ],
+)
+def test_a_precision_that_gains_nothing_is_named(
+  monkeypatch, precision, computed, fast, level, words
+):
+  monkeypatch.setattr(framework.sessions, 'computed_precision', lambda _: computed)
+  monkeypatch.setattr(framework.sessions, 'fast_precision', lambda: fast)
+  finding = framework.examine_precision(precision)
+  assert (finding.level, bool(finding.remedy)) == (level, level != OK)
+  assert words in finding.text
+
+
 def test_the_pinned_versions_are_the_installed_ones():
   assert {name: metadata.version(name) for name in machine.PINNED} == machine.PINNED
 

@@ -26,7 +26,7 @@ def write_cpuinfo(root, flags):
       'avx avx2 avx512f amx_bf16',
       {},
       OK,
-      'AVX-512, AMX, oneDNN on; --precision=bfloat16 may be faster',
+      'AVX-512, AMX, oneDNN on; --precision=bfloat16 may train faster',
     ),
   ],
 )

@@ -120,6 +120,7 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
     yield refusal
     return
   yield trial.examine_run(run)
+  yield framework.examine_precision(run.runtime.precision)
   given = run.fine_tune.checkpoint_path
   yield from data_set.examine_all(
     run.data_dir,

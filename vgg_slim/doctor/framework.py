@@ -39,6 +39,18 @@ def examine_tf_slim() -> Finding:
   return Finding(OK, 'tf-slim', f'batch norm works on TensorFlow {tf.__version__}')
 
 
+def examine_precision(precision: str) -> Finding:
+  """Checks that the machine computes in the precision of a run, which is also its validation's."""
+  if sessions.computed_precision(precision) != precision:
+    reason = 'there is no GPU' if precision == 'float16' else 'the processor lacks AVX-512'
+    text = f'{precision} has no effect here: {reason}, so TensorFlow computes in float32.'
+    return Finding(WARN, 'precision', text, 'Leave --precision out.')
+  if precision == 'bfloat16' and sessions.fast_precision() != precision:
+    text = 'bfloat16, for which the processor has no instructions'
+    return Finding(WARN, 'precision', text, 'Leave --precision out, or compare: tools/benchmark.')
+  return Finding(OK, 'precision', f'{precision}, in training and validation')
+
+
 def examine_gpus(
   gpus: list[str],
   is_cuda_build: bool,

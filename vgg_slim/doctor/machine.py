@@ -19,7 +19,6 @@ PYTHONS = ((3, 10), (3, 12))
 
 # Name of each flag in /proc/cpuinfo, oldest instruction set first.
 _VECTORS = {'avx': 'AVX', 'avx2': 'AVX2', 'avx512f': 'AVX-512'}
-_BFLOAT16 = {'avx512_bf16': 'AVX-512 BF16', 'amx_bf16': 'AMX'}
 
 
 def examine_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
@@ -68,7 +67,7 @@ def examine_cpu(
   text = f'{platform.machine()}, {counted(cores or 1, "core")}'
   if flags is None:
     return Finding(OK, 'processor', f'{text}; this system does not list its instruction sets')
-  names = [name for flag, name in {**_VECTORS, **_BFLOAT16}.items() if flag in flags]
+  names = [name for flag, name in {**_VECTORS, **processor.BFLOAT16}.items() if flag in flags]
   text += f', {", ".join(names) or "no AVX"}'
   if 'avx' not in flags:
     remedy = "TensorFlow's wheels crash with 'Illegal instruction' here: use another machine."
@@ -78,8 +77,8 @@ def examine_cpu(
   if environment.get('TF_ENABLE_ONEDNN_OPTS') == '0':
     return Finding(WARN, 'processor', f'{text}, oneDNN off', 'Unset TF_ENABLE_ONEDNN_OPTS.')
   text += ', oneDNN on'
-  if not flags.isdisjoint(_BFLOAT16):
-    text += '; --precision=bfloat16 may be faster'
+  if not flags.isdisjoint(processor.BFLOAT16):
+    text += '; --precision=bfloat16 may train faster'
   return Finding(OK, 'processor', text)
 
 
