@@ -78,7 +78,7 @@ def _build_end_to_end(workload: Workload) -> tuple[Fetches, list[tf.Operation]]:
   targets = batch.targets(config.net.num_classes)
   ops = graph.build_train_graph(config, batch.images, targets, 1.0)
   # The training loop fetches these values in every step.
-  scalars = [ops.train_op, ops.losses.cross_entropy, ops.accuracy, ops.learning_rate]
+  scalars = [ops.train_op, ops.accuracy, ops.learning_rate]
   return scalars, [batch.initializer]
 
 

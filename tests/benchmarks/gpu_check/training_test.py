@@ -3,8 +3,14 @@ import pytest
 from benchmarks.gpu_check import rows, training
 from benchmarks.gpu_check.rows import NotPossibleError, WrongResultError
 from benchmarks.gpu_check.steps import Tolerance
+from vgg_slim import sessions
 from vgg_slim.compat import tf
 from vgg_slim.training import optimizers
+
+needs_bfloat16 = pytest.mark.skipif(
+  sessions.computed_precision('bfloat16') != 'bfloat16',
+  reason='TensorFlow computes in float32 on processors without AVX-512',
+)
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +22,14 @@ def tf32():
 
 
 @pytest.mark.parametrize(
-  'name', ['batch_norm', 'bfloat16', 'loss_scale', 'two_logical_devices', 'peak_memory']
+  'name',
+  [
+    'batch_norm',
+    pytest.param('bfloat16', marks=needs_bfloat16),
+    'loss_scale',
+    'two_logical_devices',
+    'peak_memory',
+  ],
 )
 def test_rows_that_a_cpu_can_run(check, name):
   values = getattr(training, f'check_{name}')(check)
@@ -28,6 +41,12 @@ def test_rows_that_a_cpu_can_run(check, name):
 def test_rows_that_need_a_gpu(check, name):
   with pytest.raises(NotPossibleError, match='TensorFlow finds 0'):
     getattr(training, f'check_{name}')(check)
+
+
+@pytest.mark.skipif(not needs_bfloat16.args[0], reason='this processor multiplies bfloat16')
+def test_bfloat16_needs_a_processor_that_has_it(check):
+  with pytest.raises(NotPossibleError, match='bfloat16 has no effect on this CPU: .* float32'):
+    training.check_bfloat16(check)
 
 
 def test_a_precision_without_effect_is_not_possible(check, monkeypatch):
@@ -50,6 +69,7 @@ def test_an_update_that_is_not_skipped_is_wrong(check, monkeypatch):
     training.check_loss_scale(check)
 
 
+@needs_bfloat16
 def test_bfloat16_differs_from_float32_by_more_than_its_tolerance(check, monkeypatch):
   monkeypatch.setitem(training._TOLERANCE, 'bfloat16', Tolerance(1e-4, 1e-3))
   with pytest.raises(WrongResultError, match='convolutions: .*bfloat16'):
