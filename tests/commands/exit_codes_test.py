@@ -172,6 +172,8 @@ MISTAKES = {
     'a.png --train_dir=run --onnx_model=run': 'Give exactly one of --train_dir',
     'a.png --train_dir=run --serve=s': '--serve takes no images; ask for them with --socket=s',
     '--train_dir=run --serve=s --top=2 --grid=g.png': '--serve does not go with --top, --grid',
+    '--train_dir=run --serve=': '--serve is empty; give the path of a Unix socket',
+    'a.png --socket=': '--socket is empty',
     '--train_dir=run --serve=no/s': 'no/s cannot be created: no: No such file',
     '--train_dir=run --serve=a.png': 'a.png exists, and is not a socket',
     '--train_dir=run --serve=s --test_scale=20': 'at least image_size=32',

@@ -102,3 +102,16 @@ def test_what_is_refused(exported, tmp_path):
   trunk = replace(contract, num_classes=None, class_names=None)
   with pytest.raises(CheckpointError, match='has no head'):
     onnx_predictor.OnnxPredictor(str(folder), trunk, 'onnxruntime')
+
+
+@pytest.mark.parametrize('engine', engines.ENGINES)
+def test_a_file_that_is_not_the_network_of_its_contract(exported, engine):
+  folder, _, contract = exported
+  pytest.importorskip(engine, reason=f'{engine}, an extra, is not installed')
+  other = replace(contract, num_classes=contract.network.num_classes + 1, class_names=None)
+  predictor = onnx_predictor.OnnxPredictor(str(folder), other, engine)
+  with pytest.raises(CheckpointError, match='not the network of its contract.*Export it again'):
+    predictor.probabilities([np.zeros([32, 32, 3], np.float32)])
+  predictor = onnx_predictor.OnnxPredictor(str(folder), contract, engine)
+  with pytest.raises(CheckpointError, match='cannot compute images of 32x32 pixels'):
+    predictor.probabilities([np.zeros([32, 32, 4], np.float32)])

@@ -63,7 +63,7 @@ def test_no_server(path):
 
 
 def test_a_path_that_is_too_long(path):
-  with pytest.raises(ServerError, match='path too long'):
+  with pytest.raises(ServerError, match='at most 107; change to its folder'):
     socket_client.ServedNetwork(path + 120 * 'x')
 
 

@@ -100,3 +100,12 @@ def test_the_other_side_has_gone(pair):
 def test_a_side_that_does_not_receive_is_not_awaited_for_ever(pair):
   with pytest.raises(TimeoutError):
     socket_messages.send(pair[0], {'a': 'x' * 10**7}, 0.2)
+
+
+def test_batches_fit_into_a_question(monkeypatch):
+  assert list(socket_messages.batches([], 3)) == []
+  assert list(socket_messages.batches(list('abcde'), 2)) == [['a', 'b'], ['c', 'd'], ['e']]
+  monkeypatch.setattr(socket_messages, 'MAX_QUESTION_BYTES', 40)
+  names = ['ab', 'cd', 30 * 'e', 'f', 'ghijk', 'lmnop', 'q']
+  found = list(socket_messages.batches(names, 5))
+  assert found == [['ab', 'cd'], [30 * 'e'], ['f', 'ghijk', 'lmnop', 'q']]

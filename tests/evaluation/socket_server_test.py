@@ -132,7 +132,7 @@ def test_an_error_is_the_answer_to_one_question(path, error):
     ({'folder': None}, 'absolute folder'),
     ({'files': 'a.jpg'}, 'at most 3 names'),
     ({'files': [1]}, 'at most 3 names'),
-    ({'files': ['a\0']}, 'at most 3 names'),
+    ({'folder': '/a\0'}, 'absolute folder'),
     ({'files': ['a', 'b', 'c', 'd']}, 'at most 3 names'),
     ({'top': 0}, 'top of 1 to 2'),
     ({'top': 3}, 'top of 1 to 2'),

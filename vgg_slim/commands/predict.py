@@ -114,6 +114,9 @@ _MAX_NAMED = 10  # files without a prediction that the message names
 
 def main(arguments: list[str]) -> None:
   """Checks the flags, predicts and reports the files that failed."""
+  for flag in (_SERVE, _SOCKET):
+    if flag.value == '':
+      raise ConfigError(f'--{flag.name} is empty; give the path of a Unix socket.')
   if _SERVE.value:
     _serve(_SERVE.value, arguments)
     return

@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 
 from vgg_slim.checkpoints.contract import ONNX_FILE, Contract
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, reason
 from vgg_slim.evaluation import engines
 from vgg_slim.evaluation.image_predictor import ImagePredictor, View
 from vgg_slim.preprocessing import description, host
@@ -31,9 +31,10 @@ class OnnxPredictor(ImagePredictor):
       ConfigError: the test scale is too small for the network.
     """
     super().__init__(folder, contract, view)
+    self._path = f'{folder}/{ONNX_FILE}'
     if contract.network.is_trunk:
       raise CheckpointError(f'{folder} has no head, and a trunk alone predicts no classes.')
-    self._infer = engines.open_network(engine, f'{folder}/{ONNX_FILE}')
+    self._infer = engines.open_network(engine, self._path)
 
   def prepare(self, encoded: bytes) -> np.ndarray:
     rules = self.contract.preprocessing
@@ -44,7 +45,20 @@ class OnnxPredictor(ImagePredictor):
     return np.ascontiguousarray(image)
 
   def _run(self, batch: np.ndarray) -> np.ndarray:
-    return self._infer(np.ascontiguousarray(batch))
+    try:
+      probabilities = self._infer(np.ascontiguousarray(batch))
+    except Exception as error:  # each engine raises errors of its own
+      raise CheckpointError(
+        f'{self._path} cannot compute images of {batch.shape[1]}x{batch.shape[2]} pixels, which '
+        f'its contract allows: {reason(error)}.'
+      ) from error
+    expected = (len(batch), self.contract.network.num_classes)
+    if probabilities.shape != expected:
+      raise CheckpointError(
+        f'{self._path} is not the network of its contract: it gives probabilities of shape '
+        f'{probabilities.shape}, expected {expected}. Export it again.'
+      )
+    return probabilities
 
 
 def resize(pixels: np.ndarray, side: int, rules: description.HasPixelRules) -> np.ndarray:

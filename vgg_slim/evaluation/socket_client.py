@@ -66,8 +66,7 @@ class ServedNetwork:
       ServerError: the server has gone or was started anew, hangs, or refuses the question.
     """
     folder, size = os.getcwd(), self._description.batch_size
-    for start in range(0, len(paths), size):
-      chunk = paths[start : start + size]
+    for chunk in socket_messages.batches(paths, size):
       values = self._ask(
         ask=socket_messages.PREDICTIONS,
         server=self._description.server,
@@ -131,4 +130,4 @@ def _describe(path: str, error: OSError) -> str:
     return f'{path}: {reason}; start one with --serve={path} and a network.'
   if isinstance(error, ConnectionError):
     return f'{path}: the server has ended, or dropped the question.'
-  return f'{path}: {error.strerror or error}.'
+  return f'{path}: {socket_messages.explain(error, path)}.'

@@ -16,9 +16,10 @@ answer with `error` has the reason instead.
 """
 
 import json
+import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vgg_slim.errors import ServerError
@@ -52,6 +53,17 @@ class Description(NamedTuple):
   class_names: list[str] | None
 
 
+def explain(error: OSError, path: str) -> str:
+  """Why there can be no socket at `path`: that it is too long, or what the system says."""
+  size = len(os.fsencode(path))
+  if size > LONGEST_PATH:
+    return (
+      f'the path has {size} bytes, and that of a socket at most {LONGEST_PATH}; change to its '
+      'folder, and give its name'
+    )
+  return error.strerror or str(error)
+
+
 def connect(connection: socket.socket, path: str, seconds: float) -> None:
   """Connects to the socket at `path`, for at most `seconds`.
 
@@ -68,6 +80,19 @@ def connect(connection: socket.socket, path: str, seconds: float) -> None:
       if time.monotonic() > deadline:
         raise TimeoutError(f'not accepted within {seconds:g} seconds') from error
       time.sleep(_RETRY_SECONDS)
+
+
+def batches(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+  """Divides names into batches of at most `size`, and of at most half a question's bytes."""
+  start = num_bytes = 0
+  for i, name in enumerate(names):
+    length = len(json.dumps(name))
+    if i > start and (i - start == size or num_bytes + length > MAX_QUESTION_BYTES // 2):
+      yield names[start:i]
+      start, num_bytes = i, 0
+    num_bytes += length
+  if start < len(names):
+    yield names[start:]
 
 
 def send(connection: socket.socket, message: Mapping[str, Any], seconds: float) -> None:

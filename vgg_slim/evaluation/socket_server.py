@@ -56,7 +56,9 @@ def listening(path: str) -> Iterator[socket.socket]:
         listener.listen(_MAX_CONNECTIONS)
         created = os.lstat(path)
       except OSError as error:
-        raise OutputError(f'{path} cannot be created: {_reason(error, path)}.') from error
+        raise OutputError(
+          f'{path} cannot be created: {socket_messages.explain(error, path)}.'
+        ) from error
     stack.callback(_remove_own, path, created)
     yield listener
 
@@ -105,7 +107,9 @@ def _remove_abandoned(path: str) -> None:
       os.unlink(path)
       return
     except OSError as error:  # among them a server that is too busy to accept
-      raise OutputError(f'{path} is in use, or not yours: {_reason(error, path)}.') from error
+      raise OutputError(
+        f'{path} is in use, or not yours: {socket_messages.explain(error, path)}.'
+      ) from error
   raise OutputError(f'{path} is in use by another server; stop it, or give another path.')
 
 
@@ -113,16 +117,6 @@ def _remove_own(path: str, created: os.stat_result) -> None:
   with contextlib.suppress(OSError):
     if os.path.samestat(os.lstat(path), created):
       os.unlink(path)
-
-
-def _reason(error: OSError, path: str) -> str:
-  size = len(os.fsencode(path))
-  if size > socket_messages.LONGEST_PATH:
-    return (
-      f'the path has {size} bytes, and that of a socket at most {socket_messages.LONGEST_PATH}; '
-      'change to its folder, and give its name'
-    )
-  return error.strerror or str(error)
 
 
 def serve(
@@ -264,8 +258,9 @@ class _Server:
     if not (
       isinstance(folder, str)
       and os.path.isabs(folder)
+      and '\0' not in folder
       and isinstance(files, list)
-      and all(isinstance(name, str) and '\0' not in name for name in files)
+      and all(isinstance(name, str) for name in files)
       and len(files) <= size
       and type(top) is int
       and 1 <= top <= classes

@@ -101,3 +101,9 @@ def test_a_pipe_is_not_read(tmp_path):
   os.mkfifo(tmp_path / 'x.png')  # reading it would wait for a writer
   with pytest.raises(DataError, match='not a regular file'):
     read_file(str(tmp_path / 'x.png'))
+
+
+def test_a_name_with_nul_is_a_file_that_cannot_be_read(tmp_path):
+  assert list_files(['a\0b.jpg']) == ['a\0b.jpg']
+  with pytest.raises(DataError, match='cannot contain the character NUL'):
+    read_file(f'{tmp_path}/a\0b.jpg')

@@ -191,6 +191,8 @@ def fingerprint_files(paths: Sequence[str | os.PathLike]) -> str:
 
 def read_regular_file(path: str | os.PathLike) -> bytes:
   """Returns the bytes of a file; raises OSError, also for what is not a regular file."""
+  if '\0' in os.fspath(path):
+    raise OSError('a file name cannot contain the character NUL')
   if not stat.S_ISREG(os.stat(path).st_mode):
     raise OSError('not a regular file')  # reading a pipe would block forever
   with open(path, 'rb') as stream:
