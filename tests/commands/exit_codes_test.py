@@ -168,6 +168,8 @@ MISTAKES = {
     'a.png --train_dir=run --output=x.txt': 'must end in .csv or .json',
     'a.png --train_dir=run --engine=openvino': '--engine=openvino runs an export: ',
     'a.png --onnx_model=run --engine=tensorflow': 'TensorFlow runs no ONNX file',
+    'a.png --onnx_model=run': 'run is not a folder that tools/export_model --format=onnx',
+    'a.png --saved_model=a.png': 'saved_model wrote: a.png/assets.extra/contract.json does not',
     'a.png --onnx_model=run --heat_maps=maps': '--heat_maps needs the layers of a checkpoint',
     'a.png --train_dir=run --onnx_model=run': 'Give exactly one of --train_dir',
     'a.png --train_dir=run --serve=s': '--serve takes no images; ask for them with --socket=s',

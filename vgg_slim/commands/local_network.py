@@ -116,13 +116,13 @@ class LocalNetwork:
       raise ConfigError('--precision is for checkpoints: an export is computed as it was written.')
     if self._drawings.heat_maps:
       raise ConfigError('--heat_maps needs the layers of a checkpoint, which an export lacks.')
-    if not options.onnx_model:
-      extras = pathlib.Path(options.saved_model or '', contract.SAVED_MODEL_EXTRAS)
-      return contract.read_contract(extras / contract.EXPORTED_FILE)
+    if options.saved_model:
+      extras = contract.SAVED_MODEL_EXTRAS
+      return _exported_contract('--saved_model', 'saved_model', options.saved_model, extras)
     if options.engine == TENSORFLOW:
       raise ConfigError('TensorFlow runs no ONNX file: give another --engine, or a checkpoint.')
     engines.check_installed(options.engine)
-    return contract.read_contract(pathlib.Path(options.onnx_model, contract.EXPORTED_FILE))
+    return _exported_contract('--onnx_model', 'onnx', options.onnx_model or '')
 
   def __enter__(self) -> 'LocalNetwork':
     """Loads the engine and the weights."""
@@ -218,3 +218,14 @@ def _answer(network: LocalNetwork, folder: str, files: Sequence[str], top: int) 
     if not (reason := invocation.tensorflow_reason(error)):
       raise
     raise VggSlimError(f'TensorFlow: {reason}.') from error
+
+
+def _exported_contract(flag: str, form: str, folder: str, below: str = '') -> contract.Contract:
+  """Reads the contract in `below` of the folder of an export in the format `form`."""
+  path = pathlib.Path(folder, below, contract.EXPORTED_FILE)
+  if not path.is_file():
+    raise ConfigError(
+      f'{flag}={folder} is not a folder that tools/export_model --format={form} wrote: {path} '
+      'does not exist.'
+    )
+  return contract.read_contract(path)
