@@ -80,8 +80,8 @@ class RuntimeConfig(Config):
   recompute: str = _memory_setting(
     'auto',
     help='Whether the backward pass computes the activations of the trunk again, stage by stage, '
-    'instead of keeping them: a quarter more time for a fraction of their memory. auto lets '
-    '--memory_budget decide; without a budget nothing is computed again.',
+    'instead of keeping them: a second forward pass of the trunk for a fraction of their memory. '
+    'auto lets --memory_budget decide; without a budget nothing is computed again.',
     allowed=one_of(RECOMPUTE),
     resume=FREE,
   )
