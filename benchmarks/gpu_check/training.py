@@ -169,7 +169,7 @@ def check_peak_memory(check: Check) -> dict[str, Any]:
   if peak is None:
     raise NotPossibleError('TensorFlow does not tell how much memory it used')
   text = (
-    f'{format_bytes(peak)} for a batch of {batch_size} (estimate: at least '
+    f'{format_bytes(peak)} for a batch of {batch_size} (estimate: '
     f'{format_bytes(estimate)}); a step takes {1e3 * min(seconds):.1f} ms with its copy of images'
   )
   return {

@@ -5,6 +5,9 @@ import pathlib
 import subprocess
 import sys
 
+from tests.training.memory_plan_test import config_of
+from vgg_slim.training import memory_plan
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -44,9 +47,16 @@ def test_json_and_a_drawing(tmp_path):
   assert result['totals']['not_trainable'] == 53_120
   assert result['layers'][1]['output_shape'] == [55, 55, 64]
   parts = result['training_bytes']
-  names = ('weights', 'gradients', 'momentum', 'activations')
+  names = ('tensorflow', 'weights', 'gradients', 'momentum', 'activations')
   assert parts['total'] == sum(parts[name] for name in names)
   assert (tmp_path / 'net.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_the_memory_is_that_which_a_budget_predicts(tmp_path):
+  run = describe(tmp_path, '--model=vgg16', '--format=json', '--batch_size=16')
+  assert run.returncode == 0, run.stderr
+  plan = memory_plan.choose(config_of(memory_budget='20GB'))
+  assert json.loads(run.stdout)['training_bytes']['total'] == plan.predicted
 
 
 def test_user_errors_are_one_line(tmp_path):

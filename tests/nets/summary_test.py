@@ -82,35 +82,6 @@ class TestReceptiveField:
     assert (row.receptive_field, row.stride) == (field, 32)
 
 
-class TestTrainingMemory:
-  def test_two_layers_by_hand(self):
-    # One 1x1 convolution of 2 channels at 32 px, five pools and one score: an image keeps 3 + 2
-    # values per pixel, 2 * (256 + 64 + 16 + 4 + 1) of the pools, and 1 score.
-    stages = ((specs.Conv(2, kernel=1),), (), (), (), ())
-    spec = specs.VggSpec('one', 'one', stages, head='linear')
-    rows = summary.summarize(spec, 1, 32)
-    memory = summary.training_memory(rows, 32, batch_size=3)
-    assert summary.total(rows).trainable == (3 * 2 + 2) + (2 + 1)
-    assert memory.weights == memory.gradients == memory.momentum == 4 * 11
-    assert memory.activations == 3 * 4 * (5 * 1024 + 2 * 341 + 1)
-    assert memory.total == 3 * 44 + memory.activations
-
-  def test_half_precision_halves_activations_and_copies_weights(self):
-    rows = summary.summarize(specs.get('resnet50'))
-    full, half = (summary.training_memory(rows, 224, 8, p) for p in ('float32', 'bfloat16'))
-    assert full.activations == 2 * half.activations
-    assert half.weights - full.weights == 2 * 25_583_592
-    assert full.weights == 4 * 25_636_712
-    assert half.momentum == full.momentum == 4 * 25_583_592
-
-  def test_invalid_arguments_are_refused(self):
-    rows = summary.summarize(specs.get('vgg_cifar'))
-    with pytest.raises(ConfigError, match="Unknown precision 'int8'; expected one of float32"):
-      summary.training_memory(rows, 32, 1, 'int8')
-    with pytest.raises(ConfigError, match='batch_size must be at least 1, got 0'):
-      summary.training_memory(rows, 32, 0)
-
-
 def test_too_small_an_image_is_refused():
   with pytest.raises(ConfigError, match='image_size=20 is too small for vgg_d'):
     summary.summarize(specs.get('vgg16'), image_size=20)

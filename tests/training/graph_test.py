@@ -8,7 +8,7 @@ from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import FineTuneConfig, RuntimeConfig
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import ConfigError
-from vgg_slim.training import graph, optimizers
+from vgg_slim.training import graph
 
 
 def a_manifest():
@@ -82,7 +82,7 @@ def test_the_gradient_of_weight_decay_enters_the_update(settings, is_first):
     session.run(update)
     got = session.run(variables)
   # The other replicas receive the sum of the gradients, to which the first one adds the decay.
-  is_added = is_first or optimizers.folds_decay(optimizer_config)
+  is_added = is_first or optimizer_config.folds_decay
   pull = decay * start if is_added else 0 * start
   gradients = np.array([slope + pull, pull])
   if config.optimizer.clip_gradient_norm:

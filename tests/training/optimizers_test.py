@@ -6,7 +6,7 @@ import pytest
 from tests.testing import Recorder, graph_session
 from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
-from vgg_slim.training.optimizers import BUILDERS, build_optimizer, folds_decay, scale_loss
+from vgg_slim.training.optimizers import BUILDERS, build_optimizer, scale_loss
 
 RATE, STEPS = 0.1, 3
 START = np.array([1.0, -2.0])
@@ -21,7 +21,7 @@ def sgd(weights, settings):
 
 def momentum(weights, settings):
   velocity = np.zeros(2)
-  decay = settings.weight_decay if folds_decay(settings) else 0
+  decay = settings.weight_decay if settings.folds_decay else 0
   for gradient in GRADIENTS:
     velocity = settings.momentum * velocity + gradient + decay * weights
     step = gradient + settings.momentum * velocity if settings.nesterov else velocity
@@ -139,7 +139,7 @@ def test_only_clipped_gradients_are_summed_already(name):
   ],
 )
 def test_only_plain_momentum_adds_the_gradient_of_weight_decay(folds, settings):
-  assert folds_decay(OptimizerConfig(**settings)) == folds
+  assert OptimizerConfig(**settings).folds_decay == folds
 
 
 def test_momentum_decays_only_the_given_variables():

@@ -5,7 +5,7 @@ import pytest
 from tests.training.memory_plan_test import config_of
 from vgg_slim.nets import summary
 from vgg_slim.ops import conv_thresholds
-from vgg_slim.training import preflight, step_memory
+from vgg_slim.training import step_memory
 
 MIB = 2**20
 
@@ -30,7 +30,7 @@ def test_stages_of_vgg16_are_those_of_hand_arithmetic(monkeypatch):
   assert second.kept == ((2 * 112 * 112 + 56 * 56) * 128 + 36 * 28 * 28 * 128) * 4
   assert sum(stage.multiply_adds for stage in memory.stages) == 15_346_630_656
   assert memory.weights == 138_357_544 * 4
-  assert memory.state == 2 * memory.weights
+  assert memory.variables == memory.slots == memory.weights
   assert memory.largest == 7 * 7 * 512 * 4096 * 4
   # With AVX2 alone conv1_2 and conv2_1 keep transformed maps of 64 channels, too.
   monkeypatch.setattr(conv_thresholds, 'current', lambda: conv_thresholds.BY_KIND['avx2'])
@@ -39,12 +39,20 @@ def test_stages_of_vgg16_are_those_of_hand_arithmetic(monkeypatch):
   assert more[1].kept - second.kept == 36 * 28 * 28 * 64 * 4
 
 
-@pytest.mark.parametrize('model', ['vgg16', 'resnet50'])
-def test_the_prediction_is_above_the_lower_bound(model):
-  config = config_of(model)
-  bound = preflight.needed_memory(config, 16)
-  predicted = step_memory.describe(config).peak(16, 1, ())
-  assert bound < predicted < 2 * bound + 1024 * MIB
+def test_the_parts_are_those_of_the_peak():
+  memory = step_memory.describe(config_of())
+  parts = memory.parts(16, 2, (1, 1))
+  assert parts.total == memory.peak(16, 2, (1, 1)) == parts.tensorflow + parts.beside_tensorflow
+  assert parts.weights == parts.momentum == memory.weights
+  # The sum of the gradients, and the one of fc6 that is added to it.
+  assert parts.gradients == memory.weights + memory.largest
+
+
+def test_of_a_small_network_little_is_freed_for_a_moment():
+  config = config_of('vgg16@8')
+  parts = step_memory.describe(config).parts(1)
+  assert parts.tensorflow == 640 * MIB + parts.gradients + parts.activations
+  assert step_memory.describe(config_of()).parts(16).tensorflow == 1000 * MIB
 
 
 def test_recomputation_parts_and_micro_batches_each_need_less():
@@ -77,6 +85,6 @@ def test_low_precision_halves_activations_and_adds_a_copy_of_the_weights():
   runtime = dataclasses.replace(config.runtime, precision='bfloat16')
   low = step_memory.describe(dataclasses.replace(config, runtime=runtime))
   full = step_memory.describe(config)
-  assert low.state == full.state + full.weights // 2
+  assert low.variables == full.variables + full.weights // 2
   assert low.stages[0].kept == full.stages[0].kept // 2
   assert summary.PRECISIONS['bfloat16'].activation == 2

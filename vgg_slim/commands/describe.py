@@ -5,9 +5,8 @@
   tools/describe --model=vgg_cifar --num_classes=10 --format=json
 
 Multiply-adds are counted for one image, in millions (M). The field is the side of the receptive
-field: the part of the image, in pixels, that a value of the layer depends on. Memory is that of a
-training step with momentum: weights, gradients, momentum, and the layer outputs that the backward
-pass reads. The workspace of convolutions and TensorFlow itself are not included.
+field: the part of the image, in pixels, that a value of the layer depends on. Memory is the peak of
+a process in a training step with momentum, as --memory_budget of tools/train predicts it.
 """
 
 import json
@@ -17,7 +16,9 @@ from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.commands import invocation, terminal_tables
+from vgg_slim.configs.optimizer import OptimizerConfig
 from vgg_slim.nets import head_specs, net_spec, specs, summary
+from vgg_slim.training import step_memory
 
 if TYPE_CHECKING:  # matplotlib is only imported to draw
   from vgg_slim.plotting.network import Figure
@@ -67,8 +68,10 @@ def main() -> None:
   """Prints the layers and totals of the network, and draws it where --picture is given."""
   spec = specs.get(_MODEL.value)
   side = _IMAGE_SIZE.value or spec.image_size
-  rows = summary.summarize(spec, _NUM_CLASSES.value or None, side, _FC_UNITS.value, _HEAD.value)
-  memory = summary.training_memory(rows, side, _BATCH_SIZE.value, _PRECISION.value)
+  layers = _NUM_CLASSES.value or None, side, _FC_UNITS.value, _HEAD.value
+  rows = summary.summarize(spec, *layers)
+  network = step_memory.describe_network(spec, *layers, _PRECISION.value, OptimizerConfig())
+  memory = network.parts(_BATCH_SIZE.value)
   if _PICTURE.value:
     kind = output_files.check_suffix('--picture', _PICTURE.value, output_files.DRAWINGS)
     with output_files.open_outputs(invocation.values_by_flag(_PICTURE)) as streams:
@@ -89,7 +92,7 @@ def _draw(rows: list[summary.Row], side: int) -> 'Figure':
   return network.draw_network(summary.slabs(rows, side), title)
 
 
-def _as_json(rows: list[summary.Row], memory: summary.Memory, side: int) -> dict[str, Any]:
+def _as_json(rows: list[summary.Row], memory: step_memory.Memory, side: int) -> dict[str, Any]:
   return {
     'model': _MODEL.value,
     'image_size': side,
@@ -116,7 +119,7 @@ def _print_rows(title: str, rows: list[summary.Row]) -> None:
   terminal_tables.print_table(_HEADINGS, lines, title, text_columns=2)
 
 
-def _print_totals(rows: list[summary.Row], memory: summary.Memory) -> None:
+def _print_totals(rows: list[summary.Row], memory: step_memory.Memory) -> None:
   totals = summary.total(rows)
   print(f'Parameters     {totals.parameters:,}')
   print(f'  trained      {totals.trainable:,}')

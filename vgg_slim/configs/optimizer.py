@@ -148,3 +148,16 @@ class OptimizerConfig(ScheduleConfig):
     if self.momentum is None and self.optimizer in OPTIMIZERS:
       object.__setattr__(self, 'momentum', OPTIMIZERS[self.optimizer].momentum)
     super().__post_init__()
+
+  @property
+  def folds_decay(self) -> bool:
+    """Whether the update adds the gradient of weight decay, so that gradients are without it.
+
+    Clipping needs the norm of the complete gradient, and Nesterov's rule the gradient itself.
+    """
+    return (
+      self.optimizer == 'momentum'
+      and bool(self.momentum)
+      and not self.nesterov
+      and self.clip_gradient_norm is None
+    )

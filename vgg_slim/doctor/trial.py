@@ -62,17 +62,17 @@ def examine_run(config: TrainConfig) -> Finding:
 
 def examine_memory(config: TrainConfig, available: int | None, on_gpu: bool) -> Finding:
   """Checks that a training step fits into `available` bytes; reports the largest batch."""
-  batch = config.run.batch_size // config.optimizer.gradient_accumulation_steps
-  needed = format_bytes(preflight.needed_memory(config, batch))
-  text = f'at least {needed} for a batch of {counted(batch, "image")}'
-  if available is None or on_gpu:
-    return Finding(OK, 'training step', text)
 
   def check() -> str:
     plan = memory_plan.choose(config)
-    is_recomputed = bool(plan.stage_parts)
-    preflight.check_memory(config, available, plan.micro_batches, is_recomputed)
-    most = preflight.largest_batch(config, available, is_recomputed)
+    at_once = config.run.batch_size // plan.micro_batches
+    division = plan.micro_batches, plan.stage_parts
+    needed = format_bytes(preflight.needed_memory(config, at_once, *division))
+    text = f'{needed} beside TensorFlow for {counted(at_once, "image")} at once'
+    if available is None or on_gpu:
+      return text
+    preflight.check_memory(config, available, *division)
+    most = preflight.largest_batch(config, available, *division)
     return f'{text}; at most {counted(most, "image")}'
 
   return run_check('training step', check)

@@ -1,4 +1,4 @@
-"""The layer table of a network, its totals, and the memory that training needs. No TensorFlow.
+"""The layer table of a network, its totals, and its drawing. No TensorFlow.
 
 Everything here is derived from the flat layer list of `net_spec`; the tests compare it with graphs.
 """
@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vgg_slim.errors import ConfigError
 from vgg_slim.nets.net_spec import (
   FC_UNITS,
   IMAGES,
@@ -70,30 +69,6 @@ PRECISIONS = {
   'float16': Precision(activation=2, weight_copy=2),
   'bfloat16': Precision(activation=2, weight_copy=2),
 }
-_FLOAT32 = 4  # bytes
-
-
-class Memory(NamedTuple):
-  """Bytes that a training step needs.
-
-  Attributes:
-    weights: all variables except the optimizer's, and their copy in low precision.
-    gradients: one value per trainable parameter.
-    momentum: the optimizer's slots, with momentum one value per trainable parameter.
-    activations: the images, and the layer outputs that the backward pass reads; with batch norm
-      both its input and its output. Not included are the gradients of activations, which exist for
-      a few layers at a time, the workspace of convolutions, what `ops.winograd` keeps, and
-      TensorFlow itself.
-  """
-
-  weights: int
-  gradients: int
-  momentum: int
-  activations: int
-
-  @property
-  def total(self) -> int:
-    return sum(self)
 
 
 def summarize(
@@ -171,36 +146,6 @@ def total(rows: Sequence[Row]) -> Totals:
   not_trainable = sum(row.moving for row in rows)
   multiply_adds = sum(row.multiply_adds for row in rows)
   return Totals(trainable + not_trainable, trainable, not_trainable, multiply_adds)
-
-
-def training_memory(
-  rows: Sequence[Row], image_size: int, batch_size: int, precision: str = 'float32', copies: int = 1
-) -> Memory:
-  """Estimates the memory of a training step; see `Memory` for what is included.
-
-  Args:
-    rows: layers of the network, from `summarize`.
-    image_size: side of the images, in pixels.
-    batch_size: number of images per step.
-    precision: compute precision, one of PRECISIONS.
-    copies: number of float32 slots that the optimizer keeps per trainable parameter.
-
-  Raises:
-    ConfigError: there is no such precision, or `batch_size` is less than 1.
-  """
-  if precision not in PRECISIONS:
-    raise ConfigError(f'Unknown precision {precision!r}; expected one of {", ".join(PRECISIONS)}.')
-  if batch_size < 1:
-    raise ConfigError(f'batch_size must be at least 1, got {batch_size}.')
-  size = PRECISIONS[precision]
-  sums = total(rows)
-  kept = 3 * image_size**2 + sum(row.kept for row in rows)
-  return Memory(
-    weights=sums.parameters * _FLOAT32 + sums.trainable * size.weight_copy,
-    gradients=sums.trainable * _FLOAT32,
-    momentum=sums.trainable * _FLOAT32 * copies,
-    activations=batch_size * kept * size.activation,
-  )
 
 
 class Slab(NamedTuple):

@@ -5,9 +5,12 @@ the same numbers in another order.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vgg_slim import processor
+
+WINOGRAD_TILE = 4  # side of an output tile, in pixels
 
 
 class Thresholds(NamedTuple):
@@ -47,3 +50,33 @@ BY_KIND = {
 def current() -> Thresholds:
   """The thresholds of this machine's processor; those of AVX-512 where its kind is unknown."""
   return BY_KIND.get(processor.kind() or '', _AVX512)
+
+
+def is_winograd_faster(
+  kernel_shape: Sequence[int],
+  stride: int,
+  padding: str,
+  map_shape: tuple[int, int],
+  count: int = 1,
+  trains: bool = False,
+) -> bool:
+  """Whether `winograd` computes a float32 convolution faster than a direct one does.
+
+  Args:
+    kernel_shape: shape [kh, kw, C, K] of the kernel.
+    stride: stride, in pixels.
+    padding: 'SAME' or 'VALID'.
+    map_shape: height and width of the input, in pixels.
+    count: number of images.
+    trains: whether gradients count, or the forward pass alone.
+  """
+  limits = current()
+  channels = limits.training_channels if trains else limits.inference_channels
+  least_tiles = limits.training_tiles if trains else limits.inference_tiles
+  rows, columns = (-(-side // WINOGRAD_TILE) for side in map_shape)
+  return (
+    [*kernel_shape[:2], stride, padding] == [3, 3, 1, 'SAME']
+    and min(kernel_shape[2:]) >= channels
+    and min(map_shape) >= WINOGRAD_TILE
+    and count * rows * columns >= least_tiles
+  )

@@ -18,7 +18,7 @@ import numpy as np
 from vgg_slim.compat import tf
 from vgg_slim.ops import conv_thresholds
 
-_TILE = 4  # side of an output tile, in pixels
+_TILE = conv_thresholds.WINOGRAD_TILE
 _PATCH = 6  # side of the input patch that a tile depends on, in pixels
 
 # Transforms for the interpolation points 0, 1, -1, 2, -2 and infinity. In one dimension,
@@ -61,16 +61,9 @@ def is_faster(
     padding: 'SAME' or 'VALID'.
     trains: whether gradients count, or the forward pass alone.
   """
-  limits = conv_thresholds.current()
-  channels = limits.training_channels if trains else limits.inference_channels
-  least_tiles = limits.training_tiles if trains else limits.inference_tiles
   count, height, width, _ = images.shape.as_list()
-  tiles = (count or 1) * _num_tiles(height or 32) * _num_tiles(width or 32)
-  return (
-    [*kernel_shape[:2], stride, padding, images.dtype] == [3, 3, 1, 'SAME', tf.float32]
-    and min(kernel_shape[2:]) >= channels
-    and min(height or _TILE, width or _TILE) >= _TILE
-    and tiles >= least_tiles
+  return images.dtype == tf.float32 and conv_thresholds.is_winograd_faster(
+    kernel_shape, stride, padding, (height or 32, width or 32), count or 1, trains
   )
 
 

@@ -181,7 +181,7 @@ def build_update(
   """
   settings = config.optimizer
   if not OPTIMIZERS[settings.optimizer].decays_weights and settings.weight_decay:
-    in_update = optimizers.folds_decay(settings) or not is_first
+    in_update = settings.folds_decay or not is_first
     factor = 0.0 if in_update else settings.weight_decay
     step_gradients = gradients.add_decay(
       step_gradients, factor, {plain_name(variable) for variable in _decayed(settings)}

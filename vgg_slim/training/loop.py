@@ -119,7 +119,7 @@ def run_training(
       _check_first_records(config.data_dir, manifest)
     free = memory.available_bytes()
     if free is not None and not sessions.num_gpus():
-      preflight.check_memory(config, free, plan.micro_batches, bool(plan.stage_parts))
+      preflight.check_memory(config, free, plan.micro_batches, plan.stage_parts)
     reporter.phase('building', f'Building the graph of {config.net.model}')
     with tf.Graph().as_default(), contextlib.ExitStack() as stack:
       distribution = create_distribution(

@@ -158,23 +158,10 @@ def build_optimizer(
     decayed: variables that the update decays if it `decays_in_update`.
   """
   optimizer = BUILDERS[config.optimizer](config, learning_rate, decayed)
-  if folds_decay(config):
+  if config.folds_decay:
     optimizer.decay(config.weight_decay, decayed)
   optimizer.gradients_are_summed = config.clip_gradient_norm is not None  # see `gradients.clip`
   return optimizer
-
-
-def folds_decay(config: OptimizerConfig) -> bool:
-  """Whether the update adds the gradient of weight decay, so that gradients are without it.
-
-  Clipping needs the norm of the complete gradient, and Nesterov's rule the gradient itself.
-  """
-  return (
-    config.optimizer == 'momentum'
-    and bool(config.momentum)
-    and not config.nesterov
-    and config.clip_gradient_norm is None
-  )
 
 
 def scale_loss(optimizer: tf.train.Optimizer) -> tf.train.Optimizer:

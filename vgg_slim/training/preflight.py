@@ -1,66 +1,73 @@
 """Checks before the first step: memory of a training step, size of a checkpoint."""
 
+import bisect
 import math
+from collections.abc import Sequence
 
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.optimizer import OPTIMIZERS
 from vgg_slim.errors import TrainingError
 from vgg_slim.nets import specs, summary
+from vgg_slim.training import step_memory
 from vgg_slim.wording import counted
 
 
 def check_memory(
-  config: TrainConfig,
-  available: int,
-  micro_batches: int | None = None,
-  is_recomputed: bool = False,
+  config: TrainConfig, available: int, micro_batches: int, stage_parts: Sequence[int] = ()
 ) -> None:
-  """Raises TrainingError if a step certainly needs more memory than is available.
-
-  The estimate of `summary.training_memory` is a lower bound: a run that passes may still run out of
-  memory.
+  """Raises TrainingError if a step needs more memory than is available, as `step_memory` predicts.
 
   Args:
     config: config of the run.
-    available: available memory in bytes.
-    micro_batches: number of micro-batches of a step; that of the config by default.
-    is_recomputed: whether the trunk is computed again in the backward pass.
+    available: available memory in bytes, once TensorFlow is loaded.
+    micro_batches: number of micro-batches of a step.
+    stage_parts: stages that are computed again, see `trunk.build_trunk`.
   """
   batch = config.run.batch_size
-  at_once = batch // (micro_batches or config.optimizer.gradient_accumulation_steps)
-  needed = needed_memory(config, at_once, is_recomputed)
+  at_once = batch // micro_batches
+  needed = needed_memory(config, at_once, micro_batches, stage_parts)
   if needed <= available:
     return
-  free = summary.format_bytes(available)
   message = (
-    f'{config.net.model} at {config.net.image_size} px needs at least '
-    f'{summary.format_bytes(needed)} for a step with {counted(at_once, "image")} at once, '
-    f'but {free} are free'
+    f'{config.net.model} at {config.net.image_size} px needs {summary.format_bytes(needed)} beside '
+    f'TensorFlow for a step with {counted(at_once, "image")} at once, but '
+    f'{summary.format_bytes(available)} are free'
   )
-  fits = largest_batch(config, available, is_recomputed)
+  fits = largest_batch(config, available, micro_batches, stage_parts)
   if not fits:
     raise TrainingError(f'{message}, which is not enough for one image.')
-  more_steps = min(steps for steps in divisors(batch) if batch // steps <= fits)
-  raise TrainingError(
-    f'{message}. --batch_size={fits} fits; --gradient_accumulation_steps={more_steps} makes the '
-    f'same step of {counted(batch, "image")} in micro-batches.'
-  )
+  remedy = f'--batch_size={fits * micro_batches} fits'
+  # More micro-batches may need more memory: the sum of their gradients.
+  for steps in sorted(steps for steps in divisors(batch) if steps > micro_batches):
+    if needed_memory(config, batch // steps, steps, stage_parts) <= available:
+      remedy += (
+        f'; --gradient_accumulation_steps={steps} makes the same step of '
+        f'{counted(batch, "image")} in micro-batches'
+      )
+      break
+  raise TrainingError(f'{message}. {remedy}.')
 
 
-def largest_batch(config: TrainConfig, available: int, is_recomputed: bool = False) -> int:
+def largest_batch(
+  config: TrainConfig, available: int, micro_batches: int = 1, stage_parts: Sequence[int] = ()
+) -> int:
   """Largest number of images at once that fits into `available` bytes; 0 if none does."""
-  one = needed_memory(config, 1, is_recomputed)
-  each = needed_memory(config, 2, is_recomputed) - one
-  return (available - one) // each + 1 if available >= one else 0
+  memory = step_memory.describe(config)
+
+  def fits(images: int) -> bool:
+    return memory.parts(images, micro_batches, stage_parts).beside_tensorflow <= available
+
+  most = 1
+  while fits(most):
+    most *= 2
+  return bisect.bisect_left(range(1, most), True, key=lambda images: not fits(images))
 
 
-def needed_memory(config: TrainConfig, batch_size: int, is_recomputed: bool = False) -> int:
-  """Least number of bytes that a step with `batch_size` images at once needs."""
-  side, precision = config.net.image_size, config.runtime.precision
-  rows = _rows(config)
-  if is_recomputed:  # only the inputs of the stages are kept, which pools and sums compute
-    rows = [row._replace(kept=0) if row.kind == 'conv' else row for row in rows]
-  return summary.training_memory(rows, side, batch_size, precision, _copies(config)).total
+def needed_memory(
+  config: TrainConfig, images: int, micro_batches: int = 1, stage_parts: Sequence[int] = ()
+) -> int:
+  """Predicted bytes of a step with so many images at once, beside TensorFlow itself."""
+  return step_memory.describe(config).parts(images, micro_batches, stage_parts).beside_tensorflow
 
 
 def checkpoint_bytes(config: TrainConfig) -> int:

@@ -97,7 +97,7 @@ def run_search(
   free = memory.available_bytes()
   if free is not None and not sessions.num_gpus():
     plan = memory_plan.choose(config)
-    preflight.check_memory(config, free, plan.micro_batches, bool(plan.stage_parts))
+    preflight.check_memory(config, free, plan.micro_batches, plan.stage_parts)
   check_data = functools.partial(
     records.check_records,
     manifests.shard_paths(config.data_dir, manifest, 'train'),

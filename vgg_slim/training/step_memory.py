@@ -1,8 +1,7 @@
-"""A formula for the peak memory of a training process, from shapes alone.
+"""A formula for the peak memory of a training process, from shapes alone. No TensorFlow.
 
-`summary.training_memory` is a lower bound, which refuses what certainly does not fit. This is a
-prediction: with recomputation and micro-batches it follows the step from phase to phase and takes
-the largest. docs/decisions/0100 compares it with measurements.
+It follows the step, with recomputation and micro-batches, from phase to phase and takes the
+largest. docs/performance.md compares it with measurements.
 """
 
 import dataclasses
@@ -11,18 +10,44 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vgg_slim.compat import tf
 from vgg_slim.configs.config import TrainConfig
-from vgg_slim.configs.optimizer import OPTIMIZERS
+from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
 from vgg_slim.nets import net_spec, specs, summary
 from vgg_slim.nets.net_spec import Layer
-from vgg_slim.ops import winograd
-from vgg_slim.training import optimizers
+from vgg_slim.ops import conv_thresholds
 
 _FLOAT32 = 4  # bytes
-# Resident memory of Python and TensorFlow 2.21 with a training graph, 0.4 GiB of it library code,
-# and what the allocator has freed but not returned.
-_PROCESS = (640 + 360) * 2**20
+# Resident memory of Python and TensorFlow 2.21 with a training graph, 0.4 GiB of it library code.
+TENSORFLOW = 640 * 2**20
+# What the allocator has freed but not returned, at most: no more than a step takes for a moment.
+_FREED = 360 * 2**20
+
+
+class Memory(NamedTuple):
+  """Bytes of a process at the peak of a training step.
+
+  Attributes:
+    tensorflow: Python, TensorFlow, and what its allocator has freed but not returned.
+    weights: all variables except the optimizer's, and their copy in low precision.
+    momentum: the optimizer's slots and moving averages.
+    gradients: gradients of the variables that exist at once.
+    activations: the images, what the layers keep for the backward pass, its gradients, and the
+      workspace of convolutions.
+  """
+
+  tensorflow: int
+  weights: int
+  momentum: int
+  gradients: int
+  activations: int
+
+  @property
+  def total(self) -> int:
+    return sum(self)
+
+  @property
+  def beside_tensorflow(self) -> int:
+    return self.total - self.tensorflow
 
 
 class Stage(NamedTuple):
@@ -51,7 +76,8 @@ class StepMemory:
 
   Attributes:
     stages: stages of the trunk.
-    state: bytes of all variables, including the optimizer's slots and moving averages.
+    variables: bytes of all variables except the next, and of their copy in low precision.
+    slots: bytes of the optimizer's slots and moving averages.
     weights: bytes of the trainable variables.
     largest: bytes of the largest of them.
     gradient_copies: number of copies of a gradient while it is applied.
@@ -59,41 +85,53 @@ class StepMemory:
   """
 
   stages: tuple[Stage, ...]
-  state: int
+  variables: int
+  slots: int
   weights: int
   largest: int
   gradient_copies: int
   is_held: bool
 
-  def peak(self, images: int, micro_batches: int, stage_parts: Sequence[int]) -> int:
-    """Predicted peak of the resident memory of the process, in bytes.
+  def parts(self, images: int, micro_batches: int = 1, stage_parts: Sequence[int] = ()) -> Memory:
+    """Predicted peak of the resident memory of the process.
 
     Args:
       images: number of images of a micro-batch.
       micro_batches: number of micro-batches of a step.
       stage_parts: see `trunk.build_trunk`.
     """
-    return self._fixed(micro_batches) + max(self._phases(images, stage_parts))
+    return self._memory(max(self._phases(images, stage_parts), key=sum), micro_batches)
+
+  def peak(self, images: int, micro_batches: int, stage_parts: Sequence[int]) -> int:
+    """The total of `parts`, in bytes."""
+    return self.parts(images, micro_batches, stage_parts).total
 
   def peak_of_stage(
     self, images: int, micro_batches: int, stage_parts: Sequence[int], index: int
   ) -> int:
     """Predicted peak during the backward pass of one stage; see `peak`."""
-    return self._fixed(micro_batches) + self._phases(images, stage_parts)[index]
+    return self._memory(self._phases(images, stage_parts)[index], micro_batches).total
 
-  def _fixed(self, micro_batches: int) -> int:
-    return _PROCESS + self.state + self._held_gradients(micro_batches)
+  def _memory(self, phase: tuple[int, int], micro_batches: int) -> Memory:
+    activations, gradients = phase
+    return Memory(
+      TENSORFLOW + min(_FREED, activations + gradients),
+      self.variables,
+      self.slots,
+      self._held_gradients(micro_batches) + gradients,
+      activations,
+    )
 
-  def _phases(self, images: int, stage_parts: Sequence[int]) -> list[int]:
+  def _phases(self, images: int, stage_parts: Sequence[int]) -> list[tuple[int, int]]:
     """Bytes of activations and passing gradients: for each stage, then when the head is updated."""
     kept = images * self.stages[0].input
     phases = []
     for index, stage in enumerate(self.stages):
       parts = stage_parts[index] if index < len(stage_parts) else 0
-      phases.append(kept + self._phase(stage, images, parts) + 2 * stage.weights)
+      phases.append((kept + self._phase(stage, images, parts), 2 * stage.weights))
       kept += images * (stage.output if parts else stage.kept)
     # The gradients of the head are the first to be known, while all that is kept still is.
-    return [*phases, kept + self.largest * self.gradient_copies]
+    return [*phases, (kept, self.largest * self.gradient_copies)]
 
   def _phase(self, stage: Stage, images: int, parts: int) -> int:
     """Bytes that a stage needs in the backward pass, beyond what earlier stages keep."""
@@ -112,22 +150,46 @@ class StepMemory:
 
 def describe(config: TrainConfig) -> StepMemory:
   """Reads off a config what decides the memory of its step."""
-  net, settings = config.net, config.optimizer
-  spec, size = specs.get(net.model), summary.PRECISIONS[config.runtime.precision]
-  rows = summary.summarize(spec, net.num_logits, net.image_size, net.fc_units, net.head)
-  shapes = spec.parameter_shapes(net.num_logits, net.image_size, net.fc_units, net.head)
+  net = config.net
+  layers = net.num_logits, net.image_size, net.fc_units, net.head
+  return describe_network(specs.get(net.model), *layers, config.runtime.precision, config.optimizer)
+
+
+def describe_network(
+  spec: net_spec.NetSpec,
+  num_classes: int | None,
+  image_size: int,
+  fc_units: int,
+  head: str | None,
+  precision: str,
+  settings: OptimizerConfig,
+) -> StepMemory:
+  """Like `describe`; the arguments of a network are those of `summary.summarize`.
+
+  Args:
+    spec: specification of the network.
+    num_classes: number of class scores; None for the trunk alone.
+    image_size: side of the images, in pixels.
+    fc_units: number of units of hidden layers for which the head specifies none.
+    head: name of the head; None for the network's own.
+    precision: one of `summary.PRECISIONS`.
+    settings: the update rule.
+  """
+  size = summary.PRECISIONS[precision]
+  rows = summary.summarize(spec, num_classes, image_size, fc_units, head)
+  shapes = spec.parameter_shapes(num_classes, image_size, fc_units, head)
   totals = summary.total(rows)
   optimizer = OPTIMIZERS[settings.optimizer]
   copies = optimizer.num_slots + (settings.moving_average_decay is not None)
   return StepMemory(
-    _stages(spec, net.image_size, config.runtime.precision),
-    _FLOAT32 * (totals.parameters + copies * totals.trainable)
-    + size.weight_copy * totals.trainable,
+    _stages(spec, image_size, precision),
+    _FLOAT32 * totals.parameters + size.weight_copy * totals.trainable,
+    _FLOAT32 * copies * totals.trainable,
     _FLOAT32 * totals.trainable,
     _FLOAT32 * max(map(math.prod, shapes.values())),
-    1 if optimizers.folds_decay(settings) or not settings.weight_decay else 2,
+    1 if settings.folds_decay or not settings.weight_decay else 2,
     # float16 checks all gradients for overflow first.
-    settings.clip_gradient_norm is not None or config.runtime.precision == 'float16',
+    settings.clip_gradient_norm is not None or precision == 'float16',
   )
 
 
@@ -175,8 +237,8 @@ def _layer_bytes(
   if (
     layer.kind != 'conv'
     or precision != 'float32'
-    or not winograd.is_faster(
-      tf.TensorSpec([None, side, side, n_in], tf.float32), shape, layer.stride, padding, trains=True
+    or not conv_thresholds.is_winograd_faster(
+      shape, layer.stride, padding, (side, side), trains=True
     )
   ):
     return kept, 2 * output
