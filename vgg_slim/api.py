@@ -4,7 +4,6 @@ Each of them combines modules that can also be used on their own. `import vgg_sl
 this module; the first use of a name does, which loads TensorFlow.
 """
 
-import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from vgg_slim.evaluation.views import WHOLE
 from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.nets.registry import build
 from vgg_slim.reporting import Reporter
-from vgg_slim.training import loop
+from vgg_slim.training import loop, validation_memory
 from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.loop import TrainResult
 
@@ -191,7 +190,7 @@ def train(
   config: TrainConfig,
   train_dir: str | os.PathLike[str],
   overwrite: bool = False,
-  validation_batch_size: int = 64,
+  validation_batch_size: int | None = None,
   cluster: Cluster | None = None,
   quiet: bool = False,
   reporter: Reporter | None = None,
@@ -222,7 +221,8 @@ def train(
     config: config of the run; `config.data_dir` holds the data set.
     train_dir: folder of the run, created if necessary.
     overwrite: whether to remove the run in `train_dir` and start at step 0.
-    validation_batch_size: number of images per batch in the validation.
+    validation_batch_size: number of images per batch in the validation; None for 64, or fewer if
+      the memory budget of `config` does not allow so many.
     cluster: workers that train together, or None for this process alone.
     quiet: whether only the end of each epoch is printed.
     reporter: receiver of the progress, instead of standard output; `quiet` is that of the reporter.
@@ -253,6 +253,10 @@ def train(
     return loop.run_training(
       config, manifest, train_dir, None, reporter, cluster, overwrite=overwrite
     )
+  if validation_batch_size is None:
+    validation_batch_size, chosen = validation_memory.batch_size(config)
+    if chosen:
+      reporter.line(chosen)
   central_crops = EvalConfig(
     test_scales=(config.test_scale,),
     views=('center',),
@@ -266,7 +270,13 @@ def train(
   with runner.Evaluator(config, config.data_dir, manifest, central_crops) as evaluator:
     validator = validation.Validator(evaluator, central_crops, evaluator.classes, shards)
     summarize = validator.summarize if config.run.image_summary_every_steps else None
-    evaluate = functools.partial(validator.run, progress=reporter.part)
+
+    def evaluate(checkpoint: str) -> EvalResult:
+      result = validator.run(checkpoint, progress=reporter.part)
+      if config.runtime.memory_budget is not None:
+        evaluator.close()  # the steps that follow need the memory of its weights
+      return result
+
     return loop.run_training(
       config, manifest, train_dir, evaluate, reporter, cluster, summarize, overwrite
     )

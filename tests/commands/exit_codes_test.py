@@ -65,6 +65,7 @@ MISTAKES = {
     '--model=vgg17': "Unknown model 'vgg17'",
     '--batch_size=0': 'batch_size',
     '--what=sleep': 'what must be one of',
+    '--what=train_step --memory_budget=none,3': 'memory_budget must be a size such as 2GB',
     '--what=end_to_end --precision=int4': 'precision must be one of',
     '--peers=caffe': '--peers=caffe',
     '--values=1,2': '--growth is required',

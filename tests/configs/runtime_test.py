@@ -1,6 +1,6 @@
 import pytest
 
-from vgg_slim.configs.runtime import RuntimeConfig, parse_size
+from vgg_slim.configs.runtime import RuntimeConfig, format_like, parse_size
 from vgg_slim.errors import ConfigError
 
 
@@ -42,3 +42,11 @@ def test_a_budget_is_a_size():
   for budget in ('2', '0GB', 'all'):
     with pytest.raises(ConfigError, match='memory_budget must be a size such as 2GB'):
       RuntimeConfig(memory_budget=budget)
+
+
+@pytest.mark.parametrize(
+  ('number', 'like', 'text'),
+  [(2**30, '2GiB', '1GiB'), (2**30, '2.5GB', '1.08GB'), (1_234_567_890, '1500 MB', '1235MB')],
+)
+def test_a_size_is_given_in_the_unit_of_another(number, like, text):
+  assert format_like(number, like) == text

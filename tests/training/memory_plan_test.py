@@ -8,7 +8,7 @@ from tests.testing import graph_session, thin_model, train_config
 from tests.training.graph_test import a_manifest
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import OptimizerConfig
-from vgg_slim.errors import ConfigError, TrainingError
+from vgg_slim.errors import ConfigError
 from vgg_slim.ops import conv_thresholds
 from vgg_slim.training import graph, memory_plan
 from vgg_slim.training.memory_plan import MemoryPlan
@@ -85,22 +85,28 @@ def test_the_choice_is_said_aloud():
   plan = MemoryPlan(2, (4, 2, 1), round(2.4 * GIB))
   assert memory_plan.describe(config, plan) == (
     'Memory budget 2.6GB: batch 16 as 2 micro-batches of 8 with recomputation of 3 stages '
-    '(2, 4, 8 images at once), predicted peak 2.4 GiB.'
+    '(2, 4, 8 images at once), predicted peak 2.58GB.'
   )
   assert memory_plan.describe(config, MemoryPlan(1, (), GIB)) == (
-    'Memory budget 2.6GB: batch 16 without recomputation, predicted peak 1.0 GiB.'
+    'Memory budget 2.6GB: batch 16 without recomputation, predicted peak 1.08GB.'
   )
 
 
 def test_the_error_names_a_budget_that_fits():
-  with pytest.raises(TrainingError) as error:
+  with pytest.raises(ConfigError) as error:
     memory_plan.choose(config_of(memory_budget='1GB'))
   message = str(error.value)
   assert message.startswith('--memory_budget=1GB: a step of vgg16 at 224 px needs ')
-  budget = re.search(r'Give --memory_budget=([\d.]+GB),', message)[1]
+  assert 'a smaller --fc_units, --image_size' in message
+  budget = re.search(r'needs ([\d.]+GB) even with one image at once', message)[1]
   assert memory_plan.choose(config_of(memory_budget=budget)).stage_parts
-  with pytest.raises(TrainingError, match='--recompute=auto'):
+  with pytest.raises(ConfigError, match='--recompute=auto'):
     memory_plan.choose(config_of(memory_budget='1GB', recompute='none'))
+
+
+def test_units_are_advised_only_where_the_network_has_them():
+  with pytest.raises(ConfigError, match='Give that much, or a smaller --image_size or --model'):
+    memory_plan.choose(config_of('resnet50', memory_budget='500MiB'))
 
 
 def test_a_budget_is_for_one_device():

@@ -72,6 +72,7 @@ class Workload:
     ]
     if problems:
       raise ConfigError('; '.join(problems) + '.')
+    _ = self.runtime  # checks the memory budget
     if is_conversion:
       return
     spec = specs.get(self.model)

@@ -63,8 +63,9 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
   'validation_batch_size',
-  64,
-  'Number of images per batch in the validation after each epoch.',
+  None,
+  'Number of images per batch in the validation after each epoch. Defaults to 64, or to fewer that '
+  'fit into --memory_budget.',
   lower_bound=1,
 )
 config_flags.define_train_flags()

@@ -39,6 +39,13 @@ def parse_size(text: str) -> int:
   return round(float(match[1]) * _UNITS[match[2]]) if match else 0
 
 
+def format_like(number: int, size: str) -> str:
+  """A number of bytes in the unit of `size`, which `parse_size` reads; of GB rounded up to 0.01."""
+  unit = next(unit for unit in _UNITS if size.endswith(unit))
+  parts = 100 if unit.startswith('G') else 1
+  return f'{-(-number * parts // _UNITS[unit]) / parts:.10g}{unit}'
+
+
 _memory_setting = functools.partial(setting, heading='Memory')
 _DIVIDED = free('the step is the same up to the order of sums')
 

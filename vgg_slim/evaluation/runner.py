@@ -73,6 +73,10 @@ class Evaluator:
     return self
 
   def __exit__(self, *exception: object) -> None:
+    self.close()
+
+  def close(self) -> None:
+    """Frees the weights; the next `score` restores them."""
     for graph in self._graphs.values():
       graph.close()
 

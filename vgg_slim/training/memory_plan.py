@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vgg_slim.configs.config import TrainConfig
-from vgg_slim.configs.runtime import parse_size
-from vgg_slim.errors import TrainingError
-from vgg_slim.nets import specs
-from vgg_slim.nets.summary import format_bytes
+from vgg_slim.configs.runtime import format_like, parse_size
+from vgg_slim.errors import ConfigError
+from vgg_slim.nets import head_specs, specs
 from vgg_slim.training import step_memory
 from vgg_slim.training.preflight import divisors
 from vgg_slim.training.step_memory import StepMemory
@@ -47,7 +46,7 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
     replicas: number of replicas that share the batch.
 
   Raises:
-    TrainingError: no plan fits the budget.
+    ConfigError: no plan fits the budget.
   """
   runtime, steps = config.runtime, config.optimizer.gradient_accumulation_steps
   num_stages = len(specs.get(config.net.model).trunk_stages())
@@ -59,14 +58,16 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
   if fitting:
     return min(fitting, key=lambda pair: pair[0])[1]
   least = min(predicted for _, predicted, _ in plans)
-  more = math.ceil(least / 1e8) / 10
-  advice = 'a smaller --fc_units, --image_size or --model'
+  net = config.net
+  head = net.head or specs.get(net.model).head
+  units = '--fc_units, ' if head_specs.has_free_units(head) else ''
+  advice = f'a smaller {units}--image_size or --model'
   if runtime.recompute == 'none':
     advice = f'--recompute=auto, {advice}'
-  raise TrainingError(
-    f'--memory_budget={runtime.memory_budget}: a step of {config.net.model} at '
-    f'{config.net.image_size} px needs {format_bytes(least)} even with one image at once. Give '
-    f'--memory_budget={more:g}GB, or {advice}.'
+  raise ConfigError(
+    f'--memory_budget={runtime.memory_budget}: a step of {net.model} at {net.image_size} px needs '
+    f'{format_like(least, runtime.memory_budget)} even with one image at once. Give that much, or '
+    f'{advice}.'
   )
 
 
@@ -88,7 +89,7 @@ def describe(config: TrainConfig, plan: MemoryPlan) -> str | None:
       again += f' ({at_once} images at once)'
   return (
     f'Memory budget {budget}: batch {batch}{parts} {again}, predicted peak '
-    f'{format_bytes(plan.predicted)}.'
+    f'{format_like(plan.predicted, budget)}.'
   )
 
 

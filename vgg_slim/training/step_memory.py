@@ -20,7 +20,7 @@ _FLOAT32 = 4  # bytes
 # Resident memory of Python and TensorFlow 2.21 with a training graph, 0.4 GiB of it library code.
 TENSORFLOW = 640 * 2**20
 # What the allocator has freed but not returned, at most: no more than a step takes for a moment.
-_FREED = 360 * 2**20
+FREED = 360 * 2**20
 
 
 class Memory(NamedTuple):
@@ -115,7 +115,7 @@ class StepMemory:
   def _memory(self, phase: tuple[int, int], micro_batches: int) -> Memory:
     activations, gradients = phase
     return Memory(
-      TENSORFLOW + min(_FREED, activations + gradients),
+      TENSORFLOW + min(FREED, activations + gradients),
       self.variables,
       self.slots,
       self._held_gradients(micro_batches) + gradients,

@@ -1,0 +1,46 @@
+import dataclasses
+
+import pytest
+
+from tests.training.memory_plan_test import config_of
+from vgg_slim.ops import conv_thresholds
+from vgg_slim.training import validation_memory
+
+MIB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def zen4(monkeypatch):
+  """What Winograd's algorithm keeps depends on the processor; these are the sizes of Zen 4."""
+  kinds = conv_thresholds.BY_KIND
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: kinds['avx512_bf16'])
+
+
+def test_vgg16_needs_what_hand_arithmetic_says():
+  fixed, each = validation_memory.needed_memory(config_of())
+  channels = [(128, 128), (128, 256), *[(256, 256)] * 2, (256, 512), *[(512, 512)] * 5]
+  cached = 36 * 4 * sum(n * m for n, m in channels)
+  assert fixed == 1000 * MIB + 3 * 138_357_544 * 4 + cached
+  # conv2_2 and its transformed tiles, beside three batches of images.
+  conv2_2 = 2 * 112**2 * 128 + 36 * 28**2 * 2 * 128
+  assert each == 4 * (conv2_2 + 3 * 3 * 224**2)
+
+
+def test_the_budget_limits_the_images():
+  assert validation_memory.batch_size(config_of()) == (64, None)
+  assert validation_memory.batch_size(config_of(memory_budget='20GB'))[0] == 64
+  images, line = validation_memory.batch_size(config_of(memory_budget='3.5GB'))
+  assert 1 < images < 64
+  assert line.startswith(f'Memory budget 3.5GB: validation at batch {images}, predicted peak 3.')
+  fixed, each = validation_memory.needed_memory(config_of())
+  assert fixed + images * each <= 3.5e9 < fixed + (images + 1) * each
+  images, line = validation_memory.batch_size(config_of(memory_budget='2.8GB'))
+  assert images == 1
+  assert 'even with one image at once' in line
+
+
+def test_all_kinds_of_layers_are_counted():
+  config = config_of('resnet50')
+  fixed, each = validation_memory.needed_memory(config)
+  low = dataclasses.replace(config.runtime, precision='bfloat16')
+  assert validation_memory.needed_memory(dataclasses.replace(config, runtime=low))[1] < each < fixed

@@ -1,0 +1,57 @@
+"""How many images a validation within a training process may hold at once. No TensorFlow."""
+
+import math
+
+from vgg_slim.configs.config import TrainConfig
+from vgg_slim.configs.runtime import format_like, parse_size
+from vgg_slim.nets import net_spec, specs, summary
+from vgg_slim.ops import conv_thresholds
+from vgg_slim.training import step_memory
+
+DEFAULT_BATCH_SIZE = 64
+_FLOAT32 = 4  # bytes
+
+
+def batch_size(config: TrainConfig) -> tuple[int, str | None]:
+  """The batch size of validations, and one line about it where the memory budget decides.
+
+  Between two steps a process holds all variables of the run. A validation adds the weights a second
+  time, the kernels that Winograd's algorithm caches, and the maps of its images.
+  """
+  budget = config.runtime.memory_budget
+  if budget is None:
+    return DEFAULT_BATCH_SIZE, None
+  fixed, each = needed_memory(config)
+  images = (parse_size(budget) - fixed) // each
+  if images < 1:
+    needs = format_like(fixed + each, budget)
+    return 1, f'Memory budget {budget}: validation needs {needs} even with one image at once.'
+  images = min(images, DEFAULT_BATCH_SIZE)
+  peak = format_like(fixed + images * each, budget)
+  return images, f'Memory budget {budget}: validation at batch {images}, predicted peak {peak}.'
+
+
+def needed_memory(config: TrainConfig) -> tuple[int, int]:
+  """Bytes of a process that validates between two steps: without images, and for each image."""
+  net, memory = config.net, step_memory.describe(config)
+  layers = specs.get(net.model).layers(net.num_logits, net.image_size, net.fc_units, net.head)
+  sides = net_spec.output_sides(layers, net.image_size)
+  size = summary.PRECISIONS[config.runtime.precision].activation
+  maps = {net_spec.IMAGES: 3 * net.image_size**2 * size}
+  cached = largest = 0
+  for layer, n_in in net_spec.with_input_channels(layers):
+    side = sides[layer.inputs[0]]
+    maps[layer.name] = sides[layer.name] ** 2 * layer.channels * size
+    workspace = 0
+    if layer.kind == 'conv' and size == _FLOAT32:
+      kernel = [layer.kernel, layer.kernel, n_in, layer.channels]
+      padding = 'SAME' if 2 * layer.padding == layer.kernel - 1 else 'VALID'
+      if conv_thresholds.is_winograd_faster(kernel, layer.stride, padding, (side, side)):
+        cached += 36 * n_in * layer.channels * size
+        workspace = 36 * math.ceil(side / 4) ** 2 * (n_in + layer.channels) * size
+    needed = sum(maps[name] for name in layer.inputs) + maps[layer.name] + workspace
+    largest = max(largest, needed)
+  fixed = step_memory.TENSORFLOW + step_memory.FREED
+  fixed += memory.variables + memory.slots + memory.variables + cached
+  # The input holds the next batches, in float32.
+  return fixed, largest + 3 * _FLOAT32 * 3 * net.image_size**2
