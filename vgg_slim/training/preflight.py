@@ -36,16 +36,15 @@ def check_memory(
   fits = largest_batch(config, available, micro_batches, stage_parts)
   if not fits:
     raise TrainingError(f'{message}, which is not enough for one image.')
-  remedy = f'--batch_size={fits * micro_batches} fits'
+  smaller = f'{message}. --batch_size={fits * micro_batches}'
   # More micro-batches may need more memory: the sum of their gradients.
   for steps in sorted(steps for steps in divisors(batch) if steps > micro_batches):
     if needed_memory(config, batch // steps, steps, stage_parts) <= available:
-      remedy += (
-        f'; --gradient_accumulation_steps={steps} makes the same step of '
-        f'{counted(batch, "image")} in micro-batches'
+      raise TrainingError(
+        f'{smaller} fits; --gradient_accumulation_steps={steps} makes the same step of '
+        f'{counted(batch, "image")} in micro-batches.'
       )
-      break
-  raise TrainingError(f'{message}. {remedy}.')
+  raise TrainingError(f'{smaller} fits.')
 
 
 def largest_batch(
