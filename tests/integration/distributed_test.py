@@ -83,8 +83,8 @@ def test_two_workers_train_like_one_process(data_dir, uninterrupted, tmp_path):
   expected, got = (variables(folder / 'model.ckpt-6') for folder in (tmp_path, uninterrupted))
   assert set(got) == set(expected)
   for name, value in expected.items():
-    # float32 sums in another order; batch norm divides by small standard deviations. Measured: 2.5e-5
-    # with AVX2. A decay or a gradient that counts once too often moves momentum by 4e-4.
+    # float32 sums in another order; batch norm divides by small standard deviations. Measured:
+    # 2.5e-5 with AVX2. A decay or a gradient that counts once too often moves momentum by 4e-4.
     limit = 1e-4 * np.abs(value[np.isfinite(value)]).max(initial=1.0)
     np.testing.assert_allclose(got[name], value, rtol=0, atol=limit, err_msg=name)
   assert len(list(uninterrupted.glob('events.*'))) == 1
