@@ -203,6 +203,15 @@ def percent(fraction: float) -> str:
   return f'{round(100 * fraction, 2):.4g} %'
 
 
+def as_recorded(fractions: Sequence[float]) -> str:
+  """Formats fractions like '97.3 to 97.4', in percent, with no more digits than the table has.
+
+  Accuracies of earlier runs were recorded as percentages with one digit after the point.
+  """
+  digits = max(len(repr(fraction).partition('.')[2]) for fraction in fractions) - 2
+  return ' to '.join(f'{100 * fraction:.{max(digits, 0)}f}' for fraction in fractions)
+
+
 def duration(seconds: float) -> str:
   """Formats a duration like '12 s' or '4.5 min', to three digits."""
   value, unit = (seconds, 's') if seconds < 600 and seconds % 30 else (seconds / 60, 'min')
@@ -231,6 +240,8 @@ def _sections(runs: Sequence[Run]) -> Iterator[str]:
   if earlier:
     yield '## Earlier runs\n'
     yield 'Their curves were not kept, so nothing but these numbers is left to check them with.\n'
+    without = sum(run.command is None for run in earlier)
+    yield f'{without} of these {len(earlier)} runs have no command either.\n'
     yield from _table(earlier)
     for run in earlier:
       yield from _details(run)
@@ -250,9 +261,10 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
     published = ', '.join(percent(each.value) for each in run.published)
     seconds = '' if run.seconds is None else duration(run.seconds)
     for score in run.scores:
-      bounds = ' to '.join(f'{100 * bound:.2f}' for bound in score.interval)
       if len(run.seeds) > 1:
-        bounds = f'{len(run.seeds)} seeds: {bounds}'
+        bounds = f'{len(run.seeds)} seeds: {as_recorded(score.interval)}'
+      else:
+        bounds = ' to '.join(f'{100 * bound:.2f}' for bound in score.interval)
       images = f'{score.images:,} {score.split} images, {score.how}'
       name = f'[{run.name}](#{run.name})'
       cells = (name, images, percent(score.accuracy), bounds, published, seconds)
@@ -276,9 +288,9 @@ def _sentences(run: Run) -> Iterator[str]:
   if run.tutorial:
     yield f'[Tutorial]({run.tutorial}).'
   for each in run.published:
-    yield f'Published: {percent(each.value)}, {each.what}.'
+    yield f'Published: {percent(each.value)} ({each.what}).'
   for each in run.baselines:
-    yield f'To compare: {percent(each.value)}, {each.what}.'
+    yield f'To compare: {percent(each.value)} ({each.what}).'
   if run.differs:
     yield f'Differs: {run.differs}.'
   if run.processor:

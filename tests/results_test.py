@@ -66,6 +66,13 @@ def test_numbers_are_found_and_compared_as_they_are_written():
   assert not any(results.is_quote_of(text, value) for text, value in wrong)
 
 
+def test_fractions_are_shown_with_the_digits_of_the_table():
+  assert results.as_recorded((0.973, 0.974)) == '97.3 to 97.4'
+  assert results.as_recorded((0.7, 0.781)) == '70.0 to 78.1'
+  assert results.as_recorded((0.9861, 0.9944)) == '98.61 to 99.44'
+  assert results.as_recorded((0.7, 0.8)) == '70 to 80'
+
+
 def test_the_table_is_complete():
   names = [run.name for run in RUNS]
   assert len(set(names)) == len(names)
