@@ -8,7 +8,7 @@ from vgg_slim.errors import ConfigError
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
 from vgg_slim.ops import cached_weights
-from vgg_slim.sessions import session_config
+from vgg_slim.sessions import computed_precision, session_config
 
 IMAGES = np.random.default_rng(0).normal(size=[2, 64, 64, 3]).astype(np.float32)
 
@@ -48,8 +48,11 @@ def test_kernels_cached_in_bfloat16_are_as_exact_as_bfloat16(model):
   without, _, _ = run(model, None, 'bfloat16')
   got, _, _ = run(model, tf.bfloat16, 'bfloat16', freeze=True)
   # Both round kernels and maps to 8 bits, but at different points if batch norm is folded.
-  error = np.abs(without - expected).max()
-  assert np.abs(got - expected).max() <= 2 * error + 1e-3 * np.abs(expected).max()
+  limit = 2 * np.abs(without - expected).max() + 1e-3 * np.abs(expected).max()
+  if computed_precision('bfloat16') == 'float32':
+    # Only the kernels are rounded, each by up to 2**-9; over the layers that adds up to 0.022.
+    limit = 2**-5 * np.abs(expected).max()
+  assert 0 < np.abs(got - expected).max() <= limit
 
 
 def test_fill_follows_the_variables_and_frozen_kernels_do_not():
