@@ -234,17 +234,13 @@ def _sections(runs: Sequence[Run]) -> Iterator[str]:
   measured, earlier, published = ([r for r in runs if r.status == s] for s in STATUSES)
   if measured:
     yield '## Measured\n'
-    yield from _table(measured)
-    for run in measured:
-      yield from _details(run)
+    yield from _described(measured)
   if earlier:
     yield '## Earlier runs\n'
     yield 'Their curves were not kept, so nothing but these numbers is left to check them with.\n'
     without = sum(run.command is None for run in earlier)
     yield f'{without} of these {len(earlier)} runs have no command either.\n'
-    yield from _table(earlier)
-    for run in earlier:
-      yield from _details(run)
+    yield from _described(earlier)
   if published:
     yield '## Published elsewhere, not run here\n'
     yield '| recipe | published | value |\n|---|---|---:|'
@@ -252,6 +248,12 @@ def _sections(runs: Sequence[Run]) -> Iterator[str]:
       for each in run.published:
         yield f'| `{run.recipe}` | {run.what}: {each.what} | {percent(each.value)} |'
     yield ''
+
+
+def _described(runs: Sequence[Run]) -> Iterator[str]:
+  yield from _table(runs)
+  for run in runs:
+    yield from _details(run)
 
 
 def _table(runs: Sequence[Run]) -> Iterator[str]:

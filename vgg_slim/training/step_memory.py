@@ -232,15 +232,20 @@ def _layer_bytes(
   side, n_in = sides[layer.inputs[0]], channels[layer.inputs[0]]
   output = sides[layer.name] ** 2 * layer.channels * size
   kept = output * (1 + (layer.batch_norm and layer.relu))
+  tiles = size * winograd_values(layer, n_in, side, precision, trains=True)
+  if not tiles:
+    return kept, 2 * output
+  return kept + tiles * n_in, 2 * tiles * max(n_in, layer.channels)
+
+
+def winograd_values(layer: Layer, n_in: int, side: int, precision: str, trains: bool) -> int:
+  """Number of transformed values per channel of an image of `side`; 0 without Winograd."""
+  if layer.kind != 'conv' or precision != 'float32':
+    return 0
   shape = [layer.kernel, layer.kernel, n_in, layer.channels]
   padding = 'SAME' if 2 * layer.padding == layer.kernel - 1 else 'VALID'
-  if (
-    layer.kind != 'conv'
-    or precision != 'float32'
-    or not conv_thresholds.is_winograd_faster(
-      shape, layer.stride, padding, (side, side), trains=True
-    )
+  if not conv_thresholds.is_winograd_faster(
+    shape, layer.stride, padding, (side, side), trains=trains
   ):
-    return kept, 2 * output
-  tiles = math.ceil(side / 4) ** 2 * 36 * size  # bytes of the transformed patches of a channel
-  return kept + tiles * n_in, 2 * tiles * max(n_in, layer.channels)
+    return 0
+  return 36 * math.ceil(side / 4) ** 2

@@ -1,11 +1,8 @@
 """How many images a validation within a training process may hold at once. No TensorFlow."""
 
-import math
-
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.runtime import format_like, parse_size
 from vgg_slim.nets import net_spec, specs, summary
-from vgg_slim.ops import conv_thresholds
 from vgg_slim.training import step_memory
 
 DEFAULT_BATCH_SIZE = 64
@@ -42,13 +39,11 @@ def needed_memory(config: TrainConfig) -> tuple[int, int]:
   for layer, n_in in net_spec.with_input_channels(layers):
     side = sides[layer.inputs[0]]
     maps[layer.name] = sides[layer.name] ** 2 * layer.channels * size
-    workspace = 0
-    if layer.kind == 'conv' and size == _FLOAT32:
-      kernel = [layer.kernel, layer.kernel, n_in, layer.channels]
-      padding = 'SAME' if 2 * layer.padding == layer.kernel - 1 else 'VALID'
-      if conv_thresholds.is_winograd_faster(kernel, layer.stride, padding, (side, side)):
-        cached += 36 * n_in * layer.channels * size
-        workspace = 36 * math.ceil(side / 4) ** 2 * (n_in + layer.channels) * size
+    precision = config.runtime.precision
+    tiles = size * step_memory.winograd_values(layer, n_in, side, precision, trains=False)
+    if tiles:
+      cached += 36 * n_in * layer.channels * size
+    workspace = tiles * (n_in + layer.channels)
     needed = sum(maps[name] for name in layer.inputs) + maps[layer.name] + workspace
     largest = max(largest, needed)
   fixed = step_memory.TENSORFLOW + step_memory.FREED
