@@ -114,6 +114,8 @@ def run_evaluation(path: str, data_dir: str, row: Row) -> dict[str, Scores]:
     flip=row.flip,
     average='logits',
     batch_size=8,
+    # Predictions and exports are compared in float32; `auto` depends on the processor.
+    precision='float32',
   )
   shards = manifests.shard_paths(data_dir, manifest, 'train')
   names = [pathlib.PurePath(name).name for name, _ in records.read_examples(shards)]
