@@ -125,7 +125,7 @@ def test_a_search_that_is_interrupted_shows_what_is_finished(
     ([*FIND, '--find_output=rates.txt'], 2, '--find_output=rates.txt must end in .png or'),
     ([*FIND, '--find_output=no/rates.png'], 2, 'there is no folder no'),
     ([*FIND, '--weight_decay=nan'], 2, 'weight_decay'),
-    ([*FIND, '--pixel_scale=1e38'], 1, 'The loss is not finite before the first update'),
+    ([*FIND, '--weight_decay=1e38'], 1, 'The loss is not finite before the first update'),
     ([*FIND, '--find_minutes=1e-9'], 1, 'The time was over before the range test began: give more'),
   ],
 )
