@@ -40,7 +40,9 @@ class Run:
       return evaluator.score(self.checkpoint)
 
   def evaluator(self, manifest=None, config=None, **request):
-    request = EvalConfig(**{'test_scales': SCALES, 'split': 'train', 'batch_size': 3, **request})
+    # With `auto`, the processor decides.
+    defaults = {'test_scales': SCALES, 'split': 'train', 'batch_size': 3, 'precision': 'float32'}
+    request = EvalConfig(**{**defaults, **request})
     return Evaluator(config or self.config, self.data_dir, manifest or self.manifest, request)
 
 
@@ -173,7 +175,7 @@ def fast_bfloat16(monkeypatch):
 def test_auto_is_float32_without_instructions(run, monkeypatch):
   monkeypatch.setattr(precision_proof, 'MIN_INPUTS', 1)
   monkeypatch.setattr(sessions, 'fast_precision', lambda: 'float32')
-  scored = run.evaluate()
+  scored = run.evaluate(precision='auto')
   assert (scored.precision, scored.proof) == ('float32', None)
   assert results.combine([scored], 'dense').result.precision == 'float32'
 
@@ -182,8 +184,8 @@ def test_auto_is_float32_for_few_images(run, monkeypatch):
   monkeypatch.setattr(sessions, 'fast_precision', lambda: 'bfloat16')
   crops = 6 * len(SCALES)
   monkeypatch.setattr(precision_proof, 'MIN_INPUTS', crops + 1)
-  assert run.evaluate().proof is None
-  assert run.evaluate(views=('ten_crop',)).proof is not None
+  assert run.evaluate(precision='auto').proof is None
+  assert run.evaluate(views=('ten_crop',), precision='auto').proof is not None
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_auto_is_bfloat16_once_it_is_proven(run, fast_bfloat16, tmp_path, views,
     values['vgg_c/fc8/biases'] += np.array([0, 3, 0], np.float32)
 
   checkpoint = save_changed(run, tmp_path / 'model.ckpt', apart)
-  with run.evaluator(views=views, average=average) as evaluator:
+  with run.evaluator(views=views, average=average, precision='auto') as evaluator:
     scored = evaluator.score(checkpoint)
   with run.evaluator(views=views, average=average, precision='bfloat16') as evaluator:
     expected = evaluator.score(checkpoint)
@@ -211,7 +213,7 @@ def test_auto_stays_in_float32_where_answers_change(run, fast_bfloat16, tmp_path
   with run.evaluator(precision='float32') as evaluator:
     expected = evaluator.score(checkpoint)
   assert results.combine([expected], 'dense').predicted.tolist() == [1] * 6
-  with run.evaluator() as evaluator:
+  with run.evaluator(precision='auto') as evaluator:
     scored = evaluator.score(checkpoint)
     assert scored.precision == 'float32'
     text = scored.proof.describe()
