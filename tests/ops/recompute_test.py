@@ -48,21 +48,26 @@ def step(spec, side, count, stage_parts, scopes=()):
 
 
 @pytest.mark.parametrize(
-  ('spec', 'side', 'count'),
+  ('spec', 'side', 'count', 'tolerance'),
   [
-    (VGG, 32, 2),  # all channels: taps and, on maps of 32 pixels, Winograd's algorithm
-    (thin(specs.VGG['vgg_cifar']), 32, 8),  # batch norm and dropout between convolutions
-    (thin(specs.get('resnet50')), 64, 4),
+    (VGG, 32, 2, 0),  # all channels: taps and, on maps of 32 pixels, Winograd's algorithm
+    (thin(specs.VGG['vgg_cifar']), 32, 8, 0),  # batch norm and dropout between convolutions
+    # oneDNN merges the last sums with other operations there, on processors with AVX-512: measured
+    # 4.3e-5 of the largest gradient, and no difference with AVX2.
+    (thin(specs.get('resnet50')), 64, 4, 2e-4),
   ],
 )
-def test_gradients_and_statistics_are_equal_bit_for_bit(spec, side, count):
+def test_gradients_and_statistics_are_equal(spec, side, count, tolerance):
   kept, again = step(spec, side, count, ()), step(spec, side, count, ALL)
   assert any('recomputed' in name for name in again[3])
-  assert kept[0] == again[0]
+  assert again[0] == pytest.approx(kept[0], rel=tolerance, abs=0)
   assert kept[1].keys() == again[1].keys()
   for name, gradient in kept[1].items():
-    np.testing.assert_array_equal(again[1][name], gradient, name)
-  np.testing.assert_equal(again[2], kept[2])
+    largest = np.abs(gradient).max()
+    np.testing.assert_allclose(again[1][name], gradient, 0, tolerance * largest, err_msg=name)
+  assert again[2][0] == kept[2][0]
+  for got, expected in zip(again[2][1:], kept[2][1:], strict=True):
+    np.testing.assert_allclose(got, expected, tolerance)
 
 
 def test_parts_of_a_batch_change_only_the_order_of_sums():
