@@ -10,7 +10,7 @@ from vgg_slim import locks
 from vgg_slim.compat import tf
 from vgg_slim.data.manifest import Shard, Split
 from vgg_slim.errors import CheckpointError, FolderInUseError
-from vgg_slim.evaluation import continuous, runner
+from vgg_slim.evaluation import continuous, precision_proof, runner
 from vgg_slim.evaluation.class_map import ClassMap
 
 LABELS = np.array([0, 1, 1, 0])
@@ -104,6 +104,20 @@ def test_each_checkpoint_gives_a_line_and_a_point_of_the_curves(train_dir):
   ]
   assert losses == [
     (step, pytest.approx(-np.log(confidence), rel=1e-6)) for step, confidence in CONFIDENCE.items()
+  ]
+
+
+def test_the_proof_of_a_precision_follows_the_line_of_its_checkpoint(train_dir, score):
+  proof = precision_proof.Proof('bfloat16', '3 of 64 top-1 answers change', False, 0.25, 0.05)
+  score(
+    lambda checkpoint, _: dataclasses.replace(
+      SCORED[int(checkpoint[-1])], proof=proof if checkpoint.endswith('-2') else None
+    )
+  )
+  assert run(train_dir, max_steps=2) == [
+    line(1),
+    line(2),
+    'bfloat16: 3 of 64 top-1 answers change, largest difference 0.25; computed in float32',
   ]
 
 

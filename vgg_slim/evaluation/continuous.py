@@ -33,7 +33,8 @@ def run_continuous_evaluation(
     config: settings of the evaluation; its first view is reported.
     events_dir: folder for the TensorBoard event file of curves and images.
     timeout: seconds without a new checkpoint after which the evaluator stops.
-    report: function that receives one line of text per checkpoint.
+    report: function that receives lines of text: one per checkpoint, one with the proof of its
+      precision if there is one, and warnings.
 
   Raises:
     FolderInUseError: another evaluator writes to `events_dir`.
@@ -65,6 +66,8 @@ def run_continuous_evaluation(
         f'{"" if tables.is_balanced(result) else balanced}loss {result.loss:.4f}  '
         f'{result.images_per_second:.1f} images/s  {result.precision}'
       )
+      if validator.proof:
+        report(validator.proof.describe())
       if result.only_answer is not None:
         name = evaluator.classes.names[result.only_answer]
         images = f'all {result.num_images} images'

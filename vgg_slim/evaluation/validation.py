@@ -11,6 +11,7 @@ from vgg_slim.compat import tf
 from vgg_slim.evaluation import class_scores, outputs, results
 from vgg_slim.evaluation.class_map import ClassMap
 from vgg_slim.evaluation.eval_config import EvalConfig
+from vgg_slim.evaluation.precision_proof import Proof
 from vgg_slim.evaluation.results import EvalResult, Line
 from vgg_slim.evaluation.runner import Evaluator, Progress
 
@@ -19,7 +20,11 @@ _TILE_SIDE = 160  # pixels
 
 
 class Validator:
-  """Scores one checkpoint after another, and keeps the last result for its figures."""
+  """Scores one checkpoint after another, and keeps the last result for its figures.
+
+  Attributes:
+    proof: why the last checkpoint was scored in its precision; None where nothing had to be proven.
+  """
 
   def __init__(
     self,
@@ -39,10 +44,12 @@ class Validator:
     self._evaluator, self._view = evaluator, config.views[0]
     self._classes, self._shards = classes, shards
     self._line: Line  # of the last `run`
+    self.proof: Proof | None = None
 
   def run(self, checkpoint: str, progress: Progress | None = None) -> EvalResult:
     """Scores a checkpoint; arguments and errors are those of `Evaluator.score`."""
-    self._line = results.combine([self._evaluator.score(checkpoint, progress)], self._view)
+    scored = self._evaluator.score(checkpoint, progress)
+    self._line, self.proof = results.combine([scored], self._view), scored.proof
     return self._line.result
 
   def summarize(self) -> tf.Summary:
