@@ -29,7 +29,9 @@ def test_largest_differences_by_hand():
   assert (comparison.same_class, comparison.answers, comparison.cases) == (1, 2, 2)
   expected = np.e / (1 + np.e) - 1 / (1 + np.exp(0.25))
   assert comparison.probabilities == pytest.approx(expected)
-  assert 'same class for 1 of 2 images' in comparison.text()
+  text = comparison.text()
+  assert text.startswith('2 answers, largest difference 1, ')
+  assert text.endswith('; same class in 1 of 2')
   with pytest.raises(
     ExportMismatchError, match='0.12 of the largest value.*more than 0.1; nothing'
   ):

@@ -17,6 +17,7 @@ from vgg_slim.export import samples, serving_graph
 from vgg_slim.export.fresh_process import Outputs
 from vgg_slim.finite import check_finite
 from vgg_slim.preprocessing import graph_decoding, host
+from vgg_slim.wording import counted
 
 _FILE_OUTPUTS = ('logits', 'probabilities', 'classes')
 # Mean difference in levels of 0..255. `graph_decoding` explains where graph and host differ: files
@@ -57,24 +58,27 @@ class Comparison:
     difference: largest absolute difference of a class score (or a trunk's feature).
     relative: `difference` divided by the largest absolute value in all cases.
     probabilities: largest absolute difference of a probability; None for a trunk.
-    answers: number of images in all cases; None for a trunk.
-    same_class: number of images whose most probable class is the same; None for a trunk.
+    answers: number of answers in all cases: an image is scored several times.
+    same_class: number of answers whose most probable class is the same; None for a trunk.
   """
 
   cases: int
   difference: float
   relative: float
+  answers: int
   probabilities: float | None = None
-  answers: int | None = None
   same_class: int | None = None
 
   def text(self) -> str:
-    """The comparison as one line of text."""
-    line = f'largest difference {self.difference:.3g}, {self.relative:.2g} of the largest value'
+    """The comparison as one line of text, which starts with the number of answers."""
+    line = (
+      f'{counted(self.answers, "answer")}, largest difference {self.difference:.3g}, '
+      f'{self.relative:.2g} of the largest value'
+    )
     if self.same_class is not None:
       line += (
-        f'; of a probability {self.probabilities:.2g}; same class for {self.same_class} of '
-        f'{self.answers} images'
+        f'; of a probability {self.probabilities:.2g}; same class in {self.same_class} of '
+        f'{self.answers}'
       )
     return line
 
@@ -218,13 +222,13 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
   # Relative to all cases, as rounding depends on the ranges of layers, not the scores of one image.
   difference = float(np.max(differences))
   relative = difference / max(*values, np.finfo(np.float32).tiny)
-  comparison = Comparison(len(cases), difference, relative)
+  answers = sum(len(next(iter(case.expected.values()))) for case in cases)
+  comparison = Comparison(len(cases), difference, relative, answers)
   if 'logits' in cases[0].expected:
     pairs = [(case.expected, outputs) for case, outputs in zip(cases, got, strict=True)]
     comparison = dataclasses.replace(
       comparison,
       probabilities=max(_largest(o['probabilities'] - e['probabilities']) for e, o in pairs),
-      answers=sum(len(e['logits']) for e, _ in pairs),
       same_class=sum(_count_same(e['logits'], o['logits']) for e, o in pairs),
     )
   _check_predicted(cases, got)
