@@ -19,6 +19,7 @@ from vgg_slim.commands import train
 from vgg_slim.compat import tf
 from vgg_slim.configs import config, recommended
 from vgg_slim.data.conversion import default_data
+from vgg_slim.training import loop
 
 SMALL = ('--model=vgg_a', '--batch_size=6', '--max_steps=6', '--fc_units=32')
 LEARNS = ('--learning_rate=0.01', '--initializer=he', '--pixel_scale=0.015625')
@@ -222,6 +223,26 @@ def test_phases_train_the_same_as_separate_commands(data_dir, capsys):
       assert (expected.get_tensor(name) == got.get_tensor(name)).all(), name
   assert run_tool(train, *arguments) == 0
   assert 'images/s' not in capsys.readouterr().out  # both are complete
+
+
+def test_a_signal_in_the_last_step_of_a_phase_leaves_only_later_phases(
+  data_dir, monkeypatch, capsys
+):
+  def stop_at_the_end(config, train_dir, **_):
+    return loop.TrainResult(2, config.run.max_steps, f'{train_dir}/model.ckpt-2', 'SIGTERM')
+
+  monkeypatch.setattr(api, 'train', stop_at_the_end)
+  run = (f'--data_dir={data_dir}', *SMALL, '--train_dir=run')
+  for steps, phases, rest in [
+    (3, (), 'SIGTERM at step 2 of 3: saved as run/model.ckpt-2. Run the same command to resume.'),
+    (2, (), 'SIGTERM came in the last step: training is complete.\nDone: step 2 of 2, '),
+    (2, ('--phase=a', '--phase=b'), 'Run the same command for the phases that are left.'),
+    (2, ('--phase=a',), 'Done: step 2 of 2, '),
+  ]:
+    assert run_tool(train, *run, f'--max_steps={steps}', *phases) == 0
+    output = capsys.readouterr().out
+    assert rest in output
+    assert ('Run the same command' in output) == ('Run the same command' in rest)
 
 
 def test_a_flag_after_a_flag_file_wins_over_its_phases(data_dir, tmp_path, capsys):

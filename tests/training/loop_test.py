@@ -245,7 +245,10 @@ def test_a_finished_run_is_left_alone(data, tmp_path):
   assert output == ''
 
 
-def test_sigterm_saves_and_stops(data, tmp_path):
+@pytest.mark.parametrize('is_complete', [False, True])
+def test_sigterm_saves_and_stops_and_in_the_last_step_the_run_is_complete(
+  data, tmp_path, is_complete
+):
   class Killer(io.StringIO):
     has_killed = False
 
@@ -256,12 +259,15 @@ def test_sigterm_saves_and_stops(data, tmp_path):
         os.kill(os.getpid(), signal.SIGTERM)
       return super().write(text)
 
-  run = tmp_path / 'run'
+  run, output = tmp_path / 'run', Killer()
   run.mkdir()
-  wanted = train_config(*data)
-  result = loop.run_training(wanted, data[1], str(run), None, Reporter(Killer()))
+  wanted = train_config(*data, epochs=0.5 if is_complete else 2.0)
+  validation = FakeValidation(only_answer=1)
+  result = loop.run_training(wanted, data[1], str(run), lambda _: validation, Reporter(output))
   assert (result.step, result.stopped_by) == (3, 'SIGTERM')
   assert variables(result.checkpoint)['global_step'] == 3
+  assert result.is_complete == (result.validation == validation) == is_complete
+  assert ('step 3, the last validation' in output.getvalue()) == is_complete
 
 
 def test_old_checkpoints_are_removed_after_resuming_too(data, tmp_path):

@@ -115,6 +115,8 @@ def _train_all(workers: cluster.Cluster | None) -> None:
       result = _train(plan, None)
     _print_end(result, plan)
     if result.stopped_by:
+      if result.is_complete and part is not parts[-1]:
+        terminal.show(f'Run the same command{_without_overwrite()} for the phases that are left.')
       return
     best = os.path.join(plan.train_dir, BEST_FOLDER)
     has_best = plan.config.run.keep_best and prefixes.find_prefix(best)
@@ -154,13 +156,14 @@ def _plan_phases(
 
 
 def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
-  if result.stopped_by:
-    without = ' without --overwrite' if _OVERWRITE.value else ''
+  if result.stopped_by and not result.is_complete:
     terminal.show(
       f'{result.stopped_by} at step {result.step} of {result.total_steps}: saved as '
-      f'{result.checkpoint}. Run the same command{without} to resume.'
+      f'{result.checkpoint}. Run the same command{_without_overwrite()} to resume.'
     )
     return
+  if result.stopped_by:
+    terminal.show(f'{result.stopped_by} came in the last step: training is complete.')
   if result.ended_early:
     terminal.show(f'Ended early: {result.ended_early}.')
   if result.step > result.total_steps:
@@ -173,6 +176,10 @@ def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
   print(f'Evaluate:    {_evaluation(plan.train_dir, plan.manifest.splits)}')
   logdir = os.path.dirname(os.path.normpath(plan.train_dir)) or '.'
   print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
+
+
+def _without_overwrite() -> str:
+  return ' without --overwrite' if _OVERWRITE.value else ''
 
 
 def _evaluation(train_dir: str, splits: Collection[str]) -> str:

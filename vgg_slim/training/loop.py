@@ -39,7 +39,8 @@ class TrainResult:
     step: global step of the last checkpoint.
     total_steps: global step at which training is complete.
     checkpoint: prefix of the last checkpoint.
-    stopped_by: cause of an interruption: 'SIGINT', 'SIGTERM', 'Another worker' or None.
+    stopped_by: cause of an interruption: 'SIGINT', 'SIGTERM', 'Another worker' or None; a signal
+      may come in the last step, when the run `is_complete`.
     validation: validation at the last end of an epoch in this process, or None.
     ended_early: reason why a hook ended the run before `total_steps`, or None.
   """
@@ -50,6 +51,11 @@ class TrainResult:
   stopped_by: str | None = None
   validation: Validation | None = None
   ended_early: str | None = None
+
+  @property
+  def is_complete(self) -> bool:
+    """Whether nothing of the run is left to train."""
+    return self.step >= self.total_steps or self.ended_early is not None
 
 
 def run_training(
@@ -263,9 +269,10 @@ class _Loop:
       stopped_by, reason = stop.signal_name, self._stop_reason()
       if step < total_steps and not (stopped_by or reason):
         stopped_by = 'Another worker'
-      for hook in () if stopped_by else built.hooks:
+      result = TrainResult(step, total_steps, checkpoint, stopped_by, validation, reason)
+      for hook in built.hooks if result.is_complete else ():
         hook.after_run()
-    return TrainResult(step, total_steps, checkpoint, stopped_by, validation, reason)
+    return result
 
   def _must_repeat_epoch_end(self, start: Start) -> bool:
     """Whether the run starts at the end of an epoch whose hooks have to be called again."""

@@ -114,7 +114,7 @@ class Hook:
     """Called at the end of an epoch, after its checkpoint was written and validated."""
 
   def after_run(self) -> None:
-    """Called at the end of a run that was not interrupted, before `close`."""
+    """Called at the end of a run that is complete, before `close`."""
 
   def close(self) -> None:
     """Called when the run ends, also after an error."""
