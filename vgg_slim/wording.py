@@ -1,6 +1,7 @@
 """Numbers, lists and names in messages. No TensorFlow."""
 
 import collections
+import difflib
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -23,6 +24,12 @@ def counted(number: int, noun: str) -> str:
   if noun.endswith('y') and noun[-2] not in 'aeiou':
     return f'{number} {noun[:-1]}ies'
   return f'{number} {noun}s'
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+  """Returns ' (did you mean X?)' with the most similar of `names`, or '' if none is similar."""
+  near = difflib.get_close_matches(name, list(names), n=1)
+  return f' (did you mean {near[0]}?)' if near else ''
 
 
 def listed(names: Iterable[str], most: int = 10, separator: str = ', ') -> str:

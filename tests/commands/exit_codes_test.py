@@ -96,6 +96,8 @@ MISTAKES = {
     '--train_dir=run --test_scales=32769': 'at most 32768 pixels',
     '--train_dir=run --test_scales=x': "--test_scales='x'",
     '--train_dir=run --average=median': 'average',
+    '--train_dir=run --views=ten_crops': "not 'ten_crops' (did you mean ten_crop?)",
+    '--train_dir=run --engine=openvino': '--engine is a flag of tools/predict.',
     '--train_dir=run --precision=int8': 'precision',
     '--train_dir=run --csv=nowhere/x.csv': 'there is no folder nowhere',
     '--watch': 'Give --train_dir',

@@ -12,6 +12,10 @@ from vgg_slim.commands import flag_errors
     ('--steps=1.5', 'flag --steps=1.5: must be an integer'),
     ('--flip=maybe', 'flag --flip=maybe: must be true or false, or left out'),
     ('--grid', 'Missing value for flag --grid: write --grid=VALUE'),
+    (
+      '--views=dens',
+      'flag --views=dens: value should be one of <dense|center> (did you mean dense?)',
+    ),
     ('--side=0', 'flag --side=0: 0 is not a positive integer'),
   ],
 )
@@ -20,6 +24,7 @@ def test_refused_values_are_described_in_words_for_users(argument, message):
   flags.DEFINE_float('rate', None, 'A rate.', flag_values=values)
   flags.DEFINE_integer('steps', None, 'A number of steps.', flag_values=values)
   flags.DEFINE_integer('side', None, 'A side.', lower_bound=1, flag_values=values)
+  flags.DEFINE_enum('views', None, ['dense', 'center'], 'A view.', flag_values=values)
   flags.DEFINE_bool('flip', None, 'A switch.', flag_values=values)
   flags.DEFINE_string('grid', None, 'A file.', flag_values=values)
   with pytest.raises(flags.Error) as refused:

@@ -17,7 +17,7 @@ def test_a_batch_may_hold_a_single_crop():
 @pytest.mark.parametrize(
   ('values', 'message'),
   [
-    ({'views': ('dens',)}, "views=dens: .*not 'dens'"),
+    ({'views': ('dens',)}, "views=dens: .*not 'dens' [(]did you mean dense[?][)]"),
     ({'pool_rounding': 'round'}, r"pool_rounding must be one of \('floor', 'ceil'\), got 'round'"),
     (
       {'average': 'mean', 'batch_size': 0, 'views': ()},

@@ -2,6 +2,9 @@
 
 import re
 
+from vgg_slim.wording import did_you_mean
+
+_NO_NAME = re.compile(r'=(.*): value should be one of <(.*)>$')
 _WORDS = (
   (re.compile(r'^(Missing value for flag (--\w+))$'), r'\1: write \2=VALUE'),
   (re.compile(r': could not convert string to float: .*$'), ': must be a number'),
@@ -17,4 +20,6 @@ def reword(message: str) -> str:
   """Returns the message of a `flags.Error`, on one line, in words that say what to write."""
   for pattern, words in _WORDS:
     message = pattern.sub(words, message)
+  if refused := _NO_NAME.search(message):
+    message += did_you_mean(refused[1], refused[2].split('|'))
   return message

@@ -1,17 +1,19 @@
 """The message for flags that a command does not have: one line, with what to write for each."""
 
 import difflib
+import functools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from absl import flags
 
-from vgg_slim.commands import foreign_flags
+from vgg_slim.commands import flag_owners, foreign_flags
 from vgg_slim.wording import counted, listed
 
 flags.disclaim_key_flags()
 
 _SHORTEST_PREFIX = 4  # of a name that was cut off
+_RUNS_SCRIPTS = 'legacy'  # whose unknown flags are those of a script, written before its name
 _SIMILARITY = 0.75  # `master` and `nesterov` have 0.57, `batch_sizes` and `batch_size` 0.95
 
 # What serves in commands that have the second flag, instead of the answer for training.
@@ -49,8 +51,9 @@ def explain(
     names = list(dict.fromkeys(_flag_names(arguments))) or [error.flagname]
   except flags.Error:  # another flag has an invalid value
     names = [error.flagname]
+  others = functools.cache(functools.partial(flag_owners.load, command))
   return f'{counted(len(names), "unknown flag")}. ' + ' '.join(
-    _explain(name, known, command) for name in names
+    _explain(name, known, command, others) for name in names
   )
 
 
@@ -63,7 +66,9 @@ def _flag_names(arguments: Sequence[str]) -> Iterator[str]:
       yield name
 
 
-def _explain(flag: str, known: Collection[str], command: str) -> str:
+def _explain(
+  flag: str, known: Collection[str], command: str, others: Callable[[], dict[str, set[str]]]
+) -> str:
   name = flag.replace('-', '_')
   positive = name.removeprefix('no').lstrip('_')
   written = f'-{flag}' if len(flag) == 1 else f'--{flag}'
@@ -75,10 +80,16 @@ def _explain(flag: str, known: Collection[str], command: str) -> str:
   name = name if name in foreign_flags.BY_NAME else positive
   if row := foreign_flags.BY_NAME.get(name):
     return f'{written}{_answer(name, row, known, command)}.'
-  near = _similar(flag.replace('-', '_'), known)
-  if near:
-    return f'{written}: did you mean {listed([f"--{n}" for n in near], 3, separator=" or ")}?'
-  return f'{written}: there is no such flag.'
+  full, near = flag.replace('-', '_'), _similar(flag.replace('-', '_'), known)
+  meant = f'did you mean {listed([f"--{n}" for n in near], 3, separator=" or ")}?' if near else ''
+  owners = [
+    name for name, own in others().items() if command != _RUNS_SCRIPTS and own & {full, positive}
+  ]
+  owners.sort(key=lambda name: name != 'train')  # the one that is usually meant, if it has it
+  if owners:
+    whose = f'--{full} is a flag of {listed([f"tools/{name}" for name in owners], 3)}'
+    return f'{whose}; {meant}' if near else f'{whose}.'
+  return f'{written}: {meant or "there is no such flag."}'
 
 
 def _answer(name: str, row: foreign_flags.Row, known: Collection[str], command: str) -> str:

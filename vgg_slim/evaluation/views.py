@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from vgg_slim.constants import LARGEST_SCALE
 from vgg_slim.errors import ConfigError
+from vgg_slim.wording import did_you_mean
 
 CropPositions = tuple[tuple[float, float], ...]
 
@@ -47,9 +48,10 @@ def problems(views: Sequence[str]) -> list[str]:
   unknown = sorted(set(all_parts(views)) - set(VIEWS))
   if views and not unknown:
     return []
+  named = ', '.join(f'{view!r}{did_you_mean(view, VIEWS)}' for view in unknown)
   return [
     f'views={",".join(views)}: expected one or more of {", ".join(VIEWS)}, or several joined by +'
-    + (f', not {", ".join(map(repr, unknown))}' if unknown else '')
+    + (f', not {named}' if unknown else '')
   ]
 
 
