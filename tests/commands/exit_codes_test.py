@@ -55,6 +55,7 @@ _TRAINING = {
   '--gradient_accumulation_steps=7': 'gradient_accumulation_steps=7',
   '--memory_budget=2': "memory_budget must be a size such as 2GB, 1.5GiB or 800MB, got '2'",
   '--recompute=all': 'recompute',
+  '--model=resnet50 --fc_units=64 --batch_size=0': '--fc_units=64: no effect on resnet50',
   '--random_flip no': "unexpected arguments ['no']",
   '--data_dir=data --batch_size=0': 'batch_size must be at least 1',
   '--train_dir=run --batch_size=0': 'batch_size must be at least 1',
@@ -67,6 +68,7 @@ MISTAKES = {
     '--what=sleep': 'what must be one of',
     '--what=train_step --memory_budget=none,3': 'memory_budget must be a size such as 2GB',
     '--what=end_to_end --precision=int4': 'precision must be one of',
+    '--model=resnet50 --fc_units=64': '--fc_units=64: no effect on resnet50, whose head is linear',
     '--peers=caffe': '--peers=caffe',
     '--values=1,2': '--growth is required',
     '--growth=batch_size --values=a,b': 'expected comma-separated integers',
@@ -86,6 +88,8 @@ MISTAKES = {
     '--image_size=0': 'image_size=0',
     '--image_size=20': 'image_size=20 is too small',
     '--head=none': 'head',
+    '--head=fc256 --fc_units=64': '--fc_units=64: no effect on vgg16, whose head is fc256',
+    '--num_classes=0 --head=vgg --fc_units=64': '--head, --fc_units: no effect with --num_',
   },
   'doctor': _TRAINING,
   'evaluate': {
@@ -132,6 +136,8 @@ MISTAKES = {
     '--from=f --output=o --model=vgg16 --rgb_mean=1,2': '--rgb_mean must be three',
     '--from=f --output=o --model=vgg16 --rgb_std=0,1,1': 'rgb_std must be three positive numbers',
     '--from=f --output=o --model=vgg16 --fc_units=0': 'fc_units',
+    '--from=f --output=o --model=resnet50 --fc_units=64': 'no effect on resnet50, whose head is',
+    '--from=f --output=o --model=vgg16 --trunk_only --head=vgg': '--head: no effect with --trunk',
     '--from=f --output=o --model=vgg16 --batch_norm_epsilon=-1': 'batch_norm_epsilon',
   },
   'legacy': {

@@ -16,6 +16,7 @@ from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.commands import invocation, terminal_tables
+from vgg_slim.commands.flags import unused_flags
 from vgg_slim.configs.optimizer import OptimizerConfig
 from vgg_slim.nets import head_specs, net_spec, specs, summary
 from vgg_slim.training import step_memory
@@ -67,6 +68,10 @@ _HEADINGS = (
 def main() -> None:
   """Prints the layers and totals of the network, and draws it where --picture is given."""
   spec = specs.get(_MODEL.value)
+  if _NUM_CLASSES.value:
+    unused_flags.check(_MODEL.value, _HEAD.value)
+  else:
+    unused_flags.check_trunk('--num_classes=0', 'head', 'fc_units')
   side = _IMAGE_SIZE.value or spec.image_size
   layers = _NUM_CLASSES.value or None, side, _FC_UNITS.value, _HEAD.value
   rows = summary.summarize(spec, *layers)

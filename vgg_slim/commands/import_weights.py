@@ -23,6 +23,7 @@ from absl import flags
 from vgg_slim.checkpoints import staging
 from vgg_slim.commands import invocation, progress
 from vgg_slim.constants import IMAGENET_RGB_MEAN
+from vgg_slim.commands.flags import unused_flags
 from vgg_slim.data import labels
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
@@ -103,6 +104,9 @@ def main() -> None:
   if _HEAD.value:
     head_specs.get(_HEAD.value)
   if _REPORT.value:
+  if _TRUNK_ONLY.value:
+    unused_flags.check_trunk('--trunk_only', 'num_classes', 'head', 'fc_units')
+  unused_flags.check(model, _HEAD.value)
     check_outputs({'--report': _REPORT.value})
   staging.check_checkpoint_is_free(output)
   rgb_mean = _numbers(_RGB_MEAN.name, _RGB_MEAN.value)

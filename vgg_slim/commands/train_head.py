@@ -30,7 +30,7 @@ from absl import flags
 from vgg_slim import terminal
 from vgg_slim.checkpoints import contract, prefixes, staging
 from vgg_slim.commands import installation, invocation, progress
-from vgg_slim.commands.flags import checkpoint_flags, field_flags
+from vgg_slim.commands.flags import checkpoint_flags, field_flags, unused_flags
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.data import class_balance, class_weights
 from vgg_slim.errors import CheckpointError
@@ -57,6 +57,7 @@ def main() -> None:
   config = field_flags.from_flags(HeadConfig)
   folder, history_folder = pathlib.Path(features), f'{output}_history'
   key = cache.read_key(folder)
+  unused_flags.check(key.trunk.model, config.head)
   staging.check_checkpoint_is_free(output, beside=[pathlib.Path(history_folder)])
   trunk, _ = checkpoint_flags.load_contract(needs_head=False)
   train = cache.read_features(cache.features_path(folder, 'train'))

@@ -90,3 +90,9 @@ def by_units(units: tuple[int, ...], average: bool) -> str:
 def has_free_units(head: str) -> bool:
   """Whether the caller's `fc_units` decides the number of units of hidden layers."""
   return any(fc.units is None for fc in get(head).hidden)
+
+
+def has_dropout(head: str) -> bool:
+  """Whether there is dropout before or after a hidden layer."""
+  row = get(head)
+  return row.input_dropout or any(fc.dropout for fc in row.hidden)

@@ -10,8 +10,14 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from vgg_slim.checkpoints import contract
-from vgg_slim.commands.flags import checkpoint_flags, field_flags, flag_groups, recommended_flags
+from vgg_slim.checkpoints import contract, prefixes
+from vgg_slim.commands.flags import (
+  checkpoint_flags,
+  field_flags,
+  flag_groups,
+  recommended_flags,
+  unused_flags,
+)
 from vgg_slim.commands.flags.field_flags import Computed
 from vgg_slim.configs import config
 from vgg_slim.configs.checks import build_all
@@ -137,7 +143,8 @@ def net_config_from_flags(manifest: Manifest, start: Start) -> config.NetConfig:
   Flags that are not given take their values from the checkpoint.
 
   Raises:
-    ConfigError: the model is unknown, `image_size` is too small for it, or a value is out of range.
+    ConfigError: the model is unknown, `image_size` is too small for it, a value is out of range, or
+      a flag of the head has no effect on the network.
   """
   values = flags.FLAGS
   given = {name: values[name].value for name in _NET}
@@ -146,8 +153,17 @@ def net_config_from_flags(manifest: Manifest, start: Start) -> config.NetConfig:
   chosen.setdefault('model', config.NetConfig.model)
   spec = specs.get(chosen['model'])
   chosen.setdefault('image_size', default_image_size(manifest, chosen['model']))
-  spec.head_window(chosen['image_size'], chosen.get('head'))
-  return field_flags.from_flags(config.NetConfig, num_classes=manifest.num_classes, **chosen)
+  head = chosen.get('head')
+  built = build_all(
+    {
+      'effects': lambda: unused_flags.check(chosen['model'], head),
+      'window': lambda: spec.head_window(chosen['image_size'], head),
+      'net': lambda: field_flags.from_flags(
+        config.NetConfig, num_classes=manifest.num_classes, **chosen
+      ),
+    }
+  )
+  return built['net']
 
 
 def default_image_size(manifest: Manifest, model: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from absl import flags
 
 from vgg_slim.benchmarks import workload
+from vgg_slim.commands.flags import unused_flags
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.data import manifest as manifests
 from vgg_slim.nets import net_spec
@@ -78,6 +79,7 @@ def workloads(default_kinds: Sequence[str]) -> list[workload.Workload]:
     DataError: --data_dir does not contain a converted data set.
   """
   values: Any = flags.FLAGS
+  unused_flags.check(values['model'].value)
   kinds = values['what'].value or default_kinds
   data_dir = values['data_dir'].value
   if data_dir is None and _KINDS_WITH_DATA & set(kinds):
