@@ -96,12 +96,12 @@ MISTAKES = {
     '': 'Give --train_dir or --checkpoint_path',
     '--train_dir=run --batch_size=0': 'batch_size must be at least 1',
     '--train_dir=run --views=crop': "not 'crop'",
+    '--train_dir=run --views=ten_crops': "not 'ten_crops' (did you mean ten_crop?)",
+    '--train_dir=run --engine=openvino': '--engine is a flag of tools/predict.',
     '--train_dir=run --test_scales=16': 'at least image_size=32',
     '--train_dir=run --test_scales=32769': 'at most 32768 pixels',
     '--train_dir=run --test_scales=x': "--test_scales='x'",
     '--train_dir=run --average=median': 'average',
-    '--train_dir=run --views=ten_crops': "not 'ten_crops' (did you mean ten_crop?)",
-    '--train_dir=run --engine=openvino': '--engine is a flag of tools/predict.',
     '--train_dir=run --precision=int8': 'precision',
     '--train_dir=run --csv=nowhere/x.csv': 'there is no folder nowhere',
     '--watch': 'Give --train_dir',
@@ -216,7 +216,43 @@ MISTAKES = {
 }
 # What is wrong here is a file, so that the code is 1.
 FAILURES = {
-  'evaluate': {'--train_dir=nowhere': 'nowhere is not a train_dir'},
+  'benchmark': {
+    '--what=input --data_dir=nowhere': 'nowhere is no',
+    '--compare=nowhere.json': 'nowhere.json',
+  },
+  'convert_to_tfrecord': {
+    '--dataset=folder --input_dir=nowhere --output_dir=x': 'nowhere',
+    '--dataset=folder --input_dir=data --labels=nowhere --output_dir=x': 'nowhere',
+  },
+  'evaluate': {
+    '--train_dir=nowhere': 'nowhere is not a train_dir',
+    '--train_dir=nowhere --watch': 'nowhere is not a train_dir',
+    '--train_dir=run --data_dir=nowhere': 'nowhere is no',
+    '--checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
+    '--checkpoints=run,nowhere': 'nowhere is neither a checkpoint nor',
+  },
+  'export_model': {
+    '--checkpoint_path=nowhere --output=x': 'nowhere is neither a checkpoint nor',
+    '--checkpoint_path=data --output=x': 'data holds no checkpoint',
+    '--checkpoint_path=run --output=x --verify_dir=nowhere': '--verify_dir=nowhere: there is no ',
+    '--checkpoint_path=run --output=x --format=tflite_int8 --representative_dir=nowhere': (
+      '--representative_dir=nowhere: there is no such folder'
+    ),
+  },
+  'export_weights': {
+    '--checkpoint_path=nowhere --output=x.npz': 'nowhere is neither a checkpoint nor',
+    '--checkpoint_path=data --output=x.npz': 'data holds no checkpoint',
+  },
+  'extract_features': {
+    '--data_dir=nowhere --output=x --train_dir=run': 'nowhere is no',
+    '--data_dir=data --output=x --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
+    '--data_dir=data --output=x --train_dir=data': 'data holds no checkpoint',
+  },
+  'import_weights': {
+    '--from=nowhere.h5 --model=vgg16 --output=o': '--from=nowhere.h5: there is neither such a file',
+    '--from=a.png --model=vgg16 --output=o --labels=nowhere': 'nowhere',
+  },
+  'paper_tables': {'--data_dir=nowhere': 'nowhere is no'},
   'plot': {
     '--what=samples --data_dir=nowhere': 'nowhere is no',
     '--what=history --train_dir=nowhere': '--train_dir=nowhere: there is no such folder.',
@@ -225,10 +261,17 @@ FAILURES = {
   },
   'predict': {
     'a.png --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
+    'b.png c.png --train_dir=run': '2 of 2 files could not be classified: b.png: No such file',
+    'b.png --weights=imagenet': '1 of 1 file could not be classified: b.png: No such file',
     'a.png --socket=s': 's: there is no such socket',
     'a.png --socket=a.png': 'a.png: no server listens there',
   },
-  'train': {'--data_dir=nowhere': 'nowhere'},
+  'train': {
+    '--data_dir=nowhere': 'nowhere',
+    '--data_dir=data --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
+    '--data_dir=data --checkpoint_path=data': 'data holds no checkpoint',
+  },
+  'train_head': {'--features=nowhere --output=o --train_dir=run': 'nowhere'},
 }
 
 

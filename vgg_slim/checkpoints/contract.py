@@ -137,10 +137,7 @@ def load_contract(path: str) -> tuple[str, Contract]:
   """
   prefix = prefixes.find_prefix(path)
   if prefix is None:
-    folder = pathlib.Path(path)
-    is_folder = folder.is_dir()
-    problem = 'holds no checkpoint' if is_folder else 'is neither a checkpoint nor a folder of one'
-    raise CheckpointError(f'{path} {problem}.')
+    raise prefixes.absence(path)
   contract = find_contract(prefix)
   if contract is None:
     raise CheckpointError(

@@ -10,6 +10,7 @@ import pathlib
 import re
 
 from vgg_slim import files
+from vgg_slim.errors import CheckpointError
 
 RUN_NAME = 'model.ckpt'  # the checkpoints of a run are called RUN_NAME-STEP
 STATE_FILE = 'checkpoint'
@@ -31,6 +32,19 @@ def find_prefix(path: str) -> str | None:
     return next(filter(_exists, list_candidates(path)), None)
   prefix = _V2_FILE.sub('', path)
   return prefix if _exists(prefix) else None
+
+
+def check_exists(path: str) -> None:
+  """Raises CheckpointError unless there is a checkpoint at `path`, in any format, by its names."""
+  if not (find_prefix(path) or os.path.isfile(path)):
+    raise absence(path)
+
+
+def absence(path: str) -> CheckpointError:
+  """The error that there is no checkpoint at `path`."""
+  is_folder = os.path.isdir(path)
+  problem = 'holds no checkpoint' if is_folder else 'is neither a checkpoint nor a folder of one'
+  return CheckpointError(f'{path} {problem}.')
 
 
 def list_candidates(folder: str) -> list[str]:

@@ -19,12 +19,14 @@ Every export is loaded in a new process and compared with the checkpoint; an exp
 something else is removed.
 """
 
+import os
 import pathlib
 
 from absl import flags
 
-from vgg_slim.checkpoints import staging
+from vgg_slim.checkpoints import contract, staging
 from vgg_slim.commands import invocation, progress
+from vgg_slim.errors import DataError
 from vgg_slim.export.request import FORMATS, INPUT_SHAPES, ExportRequest
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -69,6 +71,10 @@ def main() -> None:
     representative_dir=_REPRESENTATIVE_DIR.value,
   )
   staging.check_is_free(pathlib.Path(request.output))
+  contract.load_contract(request.checkpoint)
+  for folder in (_VERIFY_DIR, _REPRESENTATIVE_DIR):
+    if folder.value and not os.path.exists(folder.value):
+      raise DataError(f'--{folder.name}={folder.value}: there is no such folder.')
 
   invocation.load_tensorflow(on_cpu=True)
   from vgg_slim.export import exporter

@@ -16,6 +16,7 @@ images as this network does, with the mean subtracted and scaled; see the checkp
 
 from absl import flags
 
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.commands import invocation, progress
 from vgg_slim.weights import export_request
 from vgg_slim.weights.export_request import ExportRequest
@@ -49,6 +50,7 @@ def main() -> None:
     bgr=_BGR.value,
   )
   export_request.check_output(request.output)
+  prefixes.check_exists(request.checkpoint)
 
   invocation.load_tensorflow(on_cpu=True)
   from vgg_slim.weights import exporter

@@ -15,17 +15,18 @@ of the checkpoint are then compared with those of the source framework, if that 
 OUTPUT.json, the contract, describes the input of the network.
 """
 
+import os
 import pathlib
 from collections.abc import Sequence
 
 from absl import flags
 
-from vgg_slim.checkpoints import staging
+from vgg_slim.checkpoints import prefixes, staging
 from vgg_slim.commands import invocation, progress
-from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.commands.flags import unused_flags
+from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.data import labels
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.output_files import check_outputs
 from vgg_slim.weights.transform import InputChange
@@ -103,16 +104,18 @@ def main() -> None:
   specs.get(model)
   if _HEAD.value:
     head_specs.get(_HEAD.value)
-  if _REPORT.value:
   if _TRUNK_ONLY.value:
     unused_flags.check_trunk('--trunk_only', 'num_classes', 'head', 'fc_units')
   unused_flags.check(model, _HEAD.value)
+  if _REPORT.value:
     check_outputs({'--report': _REPORT.value})
   staging.check_checkpoint_is_free(output)
   rgb_mean = _numbers(_RGB_MEAN.name, _RGB_MEAN.value)
   rgb_std = _numbers(_RGB_STD.name, _RGB_STD.value) if _RGB_STD.value else None
   change = InputChange(_BGR.value, rgb_std)
   class_names = labels.read_labels(pathlib.Path(_LABELS.value)) if _LABELS.value else None
+  if not (os.path.exists(source) or prefixes.find_prefix(source)):
+    raise CheckpointError(f'--from={source}: there is neither such a file nor such a checkpoint.')
 
   invocation.load_tensorflow(on_cpu=True)
   from vgg_slim.weights import importer

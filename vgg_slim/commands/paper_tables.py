@@ -54,13 +54,15 @@ _COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS[:-1]]
 def main() -> None:
   """Trains and evaluates the networks, and prints the tables."""
   _check_flags()
-  invocation.load_tensorflow()
-  from vgg_slim.benchmarks import paper_tables
   from vgg_slim.data.conversion import default_data
 
   data_dir = _DATA_DIR.value or str(default_data.digits_folder(default_data.cache_folder()))
   manifest = manifests.read_manifest(data_dir)
   manifest.split('validation')
+
+  invocation.load_tensorflow()
+  from vgg_slim.benchmarks import paper_tables
+
   recipe = paper_tables.Recipe(
     channels=_CHANNELS.value, image_size=_IMAGE_SIZE.value, steps=_STEPS.value, seed=_SEED.value
   )

@@ -123,6 +123,8 @@ def main(arguments: list[str]) -> None:
   paths = image_files.list_files(arguments, _names_on_stdin())
   if not paths:
     raise ConfigError('No images: give files, folders, patterns, or - for names on stdin.')
+  if not _SOCKET.value:
+    _check_one_exists(paths)
   network = _find_network()
   if _GRID.value:
     output_files.check_suffix('--grid', _GRID.value, ['.png'])
@@ -134,11 +136,30 @@ def main(arguments: list[str]) -> None:
     failures = _predict(paths, network, streams)
   _say_what_was_written(len(paths) - len(failures))
   if failures:
-    reasons = [f'{printable(file)}: {reason}' for file, reason in failures]
-    raise DataError(
-      f'{len(failures)} of {counted(len(paths), "file")} could not be classified: '
-      f'{listed(reasons, _MAX_NAMED, "; ")}.'
-    )
+    raise _failed(failures, len(paths))
+
+
+def _failed(failures: Sequence[predictions.Failure], total: int) -> DataError:
+  reasons = [f'{printable(file)}: {reason}' for file, reason in failures]
+  return DataError(
+    f'{len(failures)} of {counted(total, "file")} could not be classified: '
+    f'{listed(reasons, _MAX_NAMED, "; ")}.'
+  )
+
+
+def _check_one_exists(paths: Sequence[str]) -> None:
+  """Raises DataError if there is no file at all, before a network is loaded in vain."""
+  failures = []
+  for path in paths:
+    try:
+      os.stat(path)
+    except OSError as error:
+      failures.append(predictions.Failure(path, error.strerror or str(error)))
+    except ValueError:  # a name that no file can have: reported when it is read
+      return
+    else:
+      return
+  raise _failed(failures, len(paths))
 
 
 def _serve(path: str, arguments: list[str]) -> None:

@@ -132,7 +132,7 @@ def resolve(path: str) -> str:
   Raises:
     CheckpointError: all checkpoints in the folder are damaged.
   """
-  if not os.path.isdir(path):
+  if not (os.path.isdir(path) and prefixes.list_candidates(path)):
     return prefixes.find_prefix(path) or path
   invocation.load_tensorflow()
   from vgg_slim.checkpoints import search

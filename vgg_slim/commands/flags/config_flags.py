@@ -88,8 +88,8 @@ def start_from_flags(num_classes: int) -> Start:
     num_classes: number of classes of the data set.
 
   Raises:
-    CheckpointError: its contract cannot be read, or the weights are neither here nor can they be
-      downloaded or imported.
+    CheckpointError: there is no such checkpoint, its contract cannot be read, or the weights are
+      neither here nor can they be downloaded or imported.
     ConfigError: both flags are given, or no published weights fit.
   """
   weights = flags.FLAGS.weights
@@ -98,7 +98,10 @@ def start_from_flags(num_classes: int) -> Start:
     path = checkpoint_flags.prepare_weights(weights, _weights_model(), _needs_head(num_classes))
   else:
     path = _checkpoint_path()
-  return Start(path, contract.find_contract(path) if path else None)
+  found = contract.find_contract(path) if path else None
+  if path and not found:
+    prefixes.check_exists(path)
+  return Start(path, found)
 
 
 def expected_start(num_classes: int) -> Start | None:
