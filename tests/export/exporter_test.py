@@ -3,6 +3,8 @@ import io
 import pytest
 
 from tests.export.fabricated import CONTRACT, make_checkpoint
+from tests.testing import replace
+from vgg_slim.checkpoints import exported
 from vgg_slim.checkpoints.contract import read_contract
 from vgg_slim.data import labels
 from vgg_slim.errors import CheckpointError, ConfigError
@@ -33,7 +35,9 @@ def test_a_saved_model_is_reloaded_and_compared(tmp_path):
     *('Building', 'Scoring', 'Loading'),
   ]
   extras = tmp_path / 'out' / 'assets.extra'
-  assert read_contract(extras / 'contract.json') == CONTRACT
+  written = read_contract(extras / 'contract.json')
+  assert replace(written, model_sha256=None) == CONTRACT
+  assert exported.read(tmp_path / 'out', exported.SAVED_MODEL_FILES, 'assets.extra') == written
   assert labels.read_labels(extras / 'labels.txt') == CONTRACT.class_names
   assert (tmp_path / 'out' / 'saved_model.pb').is_file()
 

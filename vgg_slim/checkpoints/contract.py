@@ -62,6 +62,8 @@ class Contract:
     class_names: names of the classes in the order of the labels, or None if they are unknown.
     source: the imported file; None for a checkpoint of a training run.
     channel_order: always CHANNEL_ORDER.
+    model_sha256: hash of the model of an export, see `exported`; None for a checkpoint, and for
+      exports of versions that recorded none.
     vgg_slim_version: version of vgg_slim that wrote the checkpoint.
     format_version: version of the format of the file.
   """
@@ -71,6 +73,7 @@ class Contract:
   class_names: tuple[str, ...] | None = None
   source: Source | None = None
   channel_order: str = CHANNEL_ORDER
+  model_sha256: str | None = None
   vgg_slim_version: str = vgg_slim.__version__
   format_version: int = FORMAT_VERSION
 
@@ -226,13 +229,18 @@ def check_class_names(
 
 
 def to_json(contract: Contract) -> str:
-  """Returns the contract as a flat JSON object; a trunk has no `fc_units`."""
+  """Returns the contract as a flat JSON object; a trunk has no `fc_units`.
+
+  `model_sha256` is only there if it is not None.
+  """
   values = dataclasses.asdict(contract)
   flat = {'format_version': values.pop('format_version')}
   for name, value in values.items():
     flat.update(value if name in _PARTS else {name: value})
   if contract.network.is_trunk:
     flat['fc_units'] = None
+  if contract.model_sha256 is None:
+    del flat['model_sha256']
   return json.dumps(flat, indent=2) + '\n'
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from absl import flags
 
-from vgg_slim.checkpoints import contract
+from vgg_slim.checkpoints import contract, exported
 from vgg_slim.commands import interruption, invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags, precision_flag
 from vgg_slim.configs.runtime import AUTO
@@ -117,12 +117,16 @@ class LocalNetwork:
     if self._drawings.heat_maps:
       raise ConfigError('--heat_maps needs the layers of a checkpoint, which an export lacks.')
     if options.saved_model:
-      extras = contract.SAVED_MODEL_EXTRAS
-      return _exported_contract('--saved_model', 'saved_model', options.saved_model, extras)
+      return _exported_contract(
+        *('--saved_model', 'saved_model', options.saved_model),
+        *(exported.SAVED_MODEL_FILES, contract.SAVED_MODEL_EXTRAS),
+      )
     if options.engine == TENSORFLOW:
       raise ConfigError('TensorFlow runs no ONNX file: give another --engine, or a checkpoint.')
     engines.check_installed(options.engine)
-    return _exported_contract('--onnx_model', 'onnx', options.onnx_model or '')
+    return _exported_contract(
+      *('--onnx_model', 'onnx', options.onnx_model or ''), exported.ONNX_FILES
+    )
 
   def __enter__(self) -> 'LocalNetwork':
     """Loads the engine and the weights."""
@@ -220,7 +224,9 @@ def _answer(network: LocalNetwork, folder: str, files: Sequence[str], top: int) 
     raise VggSlimError(f'TensorFlow: {reason}.') from error
 
 
-def _exported_contract(flag: str, form: str, folder: str, below: str = '') -> contract.Contract:
+def _exported_contract(
+  flag: str, form: str, folder: str, files: Sequence[str], below: str = '.'
+) -> contract.Contract:
   """Reads the contract in `below` of the folder of an export in the format `form`."""
   path = pathlib.Path(folder, below, contract.EXPORTED_FILE)
   if not path.is_file():
@@ -228,4 +234,4 @@ def _exported_contract(flag: str, form: str, folder: str, below: str = '') -> co
       f'{flag}={folder} is not a folder that tools/export_model --format={form} wrote: {path} '
       'does not exist.'
     )
-  return contract.read_contract(path)
+  return exported.read(pathlib.Path(folder), files, below)

@@ -7,14 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vgg_slim.checkpoints import search, staging
-from vgg_slim.checkpoints.contract import (
-  EXPORTED_FILE,
-  SAVED_MODEL_EXTRAS,
-  Contract,
-  load_contract,
-  write_contract,
-)
+from vgg_slim.checkpoints import exported, search, staging
+from vgg_slim.checkpoints.contract import SAVED_MODEL_EXTRAS, Contract, load_contract
 from vgg_slim.data.labels import LABELS_FILE, write_labels
 from vgg_slim.export import (
   frozen,
@@ -50,6 +44,7 @@ class Format(NamedTuple):
   Attributes:
     write: function of prefix, contract, an empty folder and the options below; writes the export.
     load: function from the folder of an export to a function that maps a batch to its outputs.
+    files: patterns of the files that the model consists of.
     tolerance: largest allowed difference of a class score, relative to the largest class score.
     takes_files: whether the model includes all preprocessing, and also takes files and uint8.
     extras: path of the folder of contract and labels, relative to the export.
@@ -59,6 +54,7 @@ class Format(NamedTuple):
 
   write: Callable[..., None]
   load: Loader
+  files: Sequence[str]
   tolerance: float
   takes_files: bool = False
   extras: str = '.'
@@ -70,15 +66,21 @@ class Format(NamedTuple):
 _TFLITE = Format(
   tflite.write,
   reload.load_tflite,
+  (tflite.FILE,),
   _FLOAT_TOLERANCE,
   list_outputs=tflite.list_outputs,
 )
 FORMATS = {
   'saved_model': Format(
-    saved_model.write, reload.load_saved_model, _FLOAT_TOLERANCE, True, SAVED_MODEL_EXTRAS
+    saved_model.write,
+    reload.load_saved_model,
+    exported.SAVED_MODEL_FILES,
+    _FLOAT_TOLERANCE,
+    True,
+    SAVED_MODEL_EXTRAS,
   ),
-  'frozen': Format(frozen.write, reload.load_frozen, _FLOAT_TOLERANCE),
-  'onnx': Format(onnx_model.write, reload.load_onnx, _FLOAT_TOLERANCE),
+  'frozen': Format(frozen.write, reload.load_frozen, (frozen.FILE,), _FLOAT_TOLERANCE),
+  'onnx': Format(onnx_model.write, reload.load_onnx, exported.ONNX_FILES, _FLOAT_TOLERANCE),
   'tflite': _TFLITE,
   'tflite_dynamic': _TFLITE._replace(write=tflite.write_dynamic, tolerance=_INT8_TOLERANCE),
   'tflite_int8': _TFLITE._replace(write=tflite.write_int8, tolerance=_INT8_TOLERANCE),
@@ -116,7 +118,9 @@ def run_export(
     reporter.phase('writing', f'Building the network and writing it as {request.format}')
     with naming(folder):
       kind.write(prefix, contract, folder, **options)
-      _write_extras(folder / kind.extras, contract)
+      exported.write(folder, kind.files, contract, kind.extras)
+      if contract.class_names:
+        write_labels(folder / kind.extras / LABELS_FILE, contract.class_names)
     reporter.phase('scoring', f'Scoring {counted(len(files), "image")} with the checkpoint')
     is_fixed = request.options.is_fixed(request.input_shape)
     cases = _cases_of(request, verification.run_on_pixels(prefix, contract, files))
@@ -163,10 +167,3 @@ def _cases_of(request: ExportRequest, cases: list[Case]) -> list[Case]:
 
 def _keep_outputs(cases: list[Case], names: Sequence[str]) -> list[Case]:
   return [case._replace(expected={name: case.expected[name] for name in names}) for case in cases]
-
-
-def _write_extras(folder: pathlib.Path, contract: Contract) -> None:
-  folder.mkdir(exist_ok=True)
-  write_contract(folder / EXPORTED_FILE, contract)
-  if contract.class_names:
-    write_labels(folder / LABELS_FILE, contract.class_names)
