@@ -122,6 +122,7 @@ MISTAKES = {
   'extract_features': {
     '': 'Give --data_dir and --output',
     '--data_dir=data --output=x': 'Give exactly one of --train_dir, --checkpoint_path, --weights',
+    '--data_dir=data --output=x --train_dir=run --model=vgg_a': '--model=vgg_a: no effect with',
     '--data_dir=data --output=x --train_dir=run --layer=conv9': "no layer 'conv9'",
     '--data_dir=data --output=x --train_dir=run --image_size=20': 'image_size=20 is too small',
     '--data_dir=data --output=x --train_dir=run --test_scale=20': 'test_scale=20 is smaller',
@@ -169,6 +170,8 @@ MISTAKES = {
     '': 'No images',
     'a.png': 'Give exactly one of --train_dir',
     'a.png --weights=imagnet': '--weights=imagnet is neither',
+    'a.png --train_dir=run --model=vgg_a': '--model=vgg_a: no effect with --train_dir, which knows',
+    'a.png --onnx_model=run --model=vgg_a': '--model=vgg_a: no effect with --onnx_model',
     'a.png --train_dir=run --top=0': 'top',
     'a.png --train_dir=run --precision=int8': 'precision',
     'a.png --saved_model=x --precision=float32': '--precision is for checkpoints',

@@ -112,6 +112,7 @@ class LocalNetwork:
       )
     if not (options.saved_model or options.onnx_model):
       return contract.load_contract(checkpoint_flags.path())[1]
+    checkpoint_flags.check_model_is_free(given[0])
     if options.precision != AUTO:
       raise ConfigError('--precision is for checkpoints: an export is computed as it was written.')
     if self._drawings.heat_maps:

@@ -71,7 +71,7 @@ def path(needs_head: bool = True) -> str:
 
   Raises:
     CheckpointError: published weights are neither here nor can they be downloaded or imported.
-    ConfigError: no flag is given, or several are.
+    ConfigError: no flag is given, or several are, or --model with a checkpoint.
   """
   names = [name for name in ('train_dir', 'checkpoint_path', 'weights') if name in flags.FLAGS]
   given = {name: str(value) for name in names if (value := flags.FLAGS[name].value)}
@@ -80,7 +80,17 @@ def path(needs_head: bool = True) -> str:
   ((name, value),) = given.items()
   if name == 'weights':
     return prepare_weights(value, flags.FLAGS.model, needs_head)
+  check_model_is_free(name)
   return value
+
+
+def check_model_is_free(source: str) -> None:
+  """Raises ConfigError if --model is given beside the flag `source`, whose network is known."""
+  if 'model' in flags.FLAGS and flags.FLAGS['model'].present:
+    raise ConfigError(
+      f'--model={flags.FLAGS["model"].value}: no effect with --{source}, which knows its network. '
+      'Leave it out.'
+    )
 
 
 def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
