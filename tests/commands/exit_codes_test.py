@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from tests.testing import make_data_set, train_config
-from vgg_slim.checkpoints import contract
+from vgg_slim.checkpoints import contract, exported
 from vgg_slim.commands import installation
 from vgg_slim.configs import config
 from vgg_slim.data.conversion import default_data
@@ -264,6 +264,7 @@ FAILURES = {
   },
   'predict': {
     'a.png --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
+    'a.png --saved_model=mixed': 'contract.json is not the contract of the model in mixed',
     'b.png c.png --train_dir=run': '2 of 2 files could not be classified: b.png: No such file',
     'b.png --weights=imagenet': '1 of 1 file could not be classified: b.png: No such file',
     'a.png --socket=s': 's: there is no such socket',
@@ -280,7 +281,10 @@ FAILURES = {
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-  """A folder with `data`, an image, and `run`, whose checkpoint only TensorFlow finds damaged."""
+  """A folder with `data`, an image, and `run`, whose checkpoint only TensorFlow finds damaged.
+
+  `mixed` is an export with the contract of another one.
+  """
   folder = tmp_path_factory.mktemp('exit_codes')
   data_dir, manifest = make_data_set(folder / 'data')
   trained = train_config(data_dir, manifest)
@@ -290,6 +294,12 @@ def folder(tmp_path_factory):
   contract.write_contract(run / 'model.ckpt-3.json', contract.from_train_config(trained))
   for suffix in ('index', 'data-00000-of-00001'):
     (run / f'model.ckpt-3.{suffix}').write_bytes(b'')
+  (folder / 'mixed').mkdir()
+  graph = folder / 'mixed' / 'saved_model.pb'
+  graph.write_bytes(b'one network')
+  made = contract.from_train_config(trained)
+  exported.write(graph.parent, exported.SAVED_MODEL_FILES, made, contract.SAVED_MODEL_EXTRAS)
+  graph.write_bytes(b'another network')
   PIL.Image.new('RGB', (40, 40)).save(folder / 'a.png')
   digits = default_data.digits_path(folder / 'cache' / 'vgg_slim')
   digits.parent.mkdir(parents=True)
