@@ -44,6 +44,24 @@ def axes(tensors):
   }
 
 
+def test_the_converter_which_copies_its_graph_many_times_never_sees_a_kernel(tmp_path, monkeypatch):
+  pytest.importorskip('onnx', reason='onnx, an extra, is not installed')
+  pytest.importorskip('onnxruntime', reason='onnxruntime, an extra, is not installed')
+  tf2onnx = pytest.importorskip('tf2onnx', reason='tf2onnx, an extra, is not installed')
+  convert, given = tf2onnx.convert.from_graph_def, []
+
+  def record(graph, **options):
+    given.append(graph)
+    return convert(graph, **options)
+
+  monkeypatch.setattr(tf2onnx.convert, 'from_graph_def', record)
+  prefix, contract = make_checkpoint(tmp_path)
+  onnx_model.write(prefix, contract, tmp_path)
+  constants = [node.attr['value'].tensor for node in given[0].node if node.op == 'Const']
+  assert constants
+  assert all(len(tensor.tensor_shape.dim) < 4 for tensor in constants)
+
+
 def test_all_missing_packages_are_named(monkeypatch):
   for name in ('onnx', 'tf2onnx', 'onnxruntime'):
     monkeypatch.setitem(sys.modules, name, None)

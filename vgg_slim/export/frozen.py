@@ -1,7 +1,12 @@
-"""Frozen GraphDef: one file with weights as constants; ONNX and TFLite are converted from it."""
+"""Frozen GraphDef: one file with weights as constants; TFLite is converted from it."""
 
+import contextlib
+import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.checkpoints import restore
@@ -11,6 +16,20 @@ from vgg_slim.export.serving_graph import IMAGES, build_outputs
 from vgg_slim.nets.mode import Inference
 
 FILE = 'frozen_graph.pb'
+
+_KERNEL_RANK = 4
+
+
+class Skeleton(NamedTuple):
+  """A frozen graph in which each kernel is a placeholder of its own.
+
+  Attributes:
+    graph_def: the graph.
+    kernels: functions that read the values of the placeholders, float32 [h, w, in, out], by name.
+  """
+
+  graph_def: tf.GraphDef
+  kernels: dict[str, Callable[[], np.ndarray]]
 
 
 def freeze(
@@ -32,12 +51,62 @@ def freeze(
   Raises:
     CheckpointError: the checkpoint cannot be read or does not fit the network.
   """
+  with _restored(prefix, contract, shape) as (session, graph_def, built):
+    return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs or built))
+
+
+@contextlib.contextmanager
+def open_skeleton(prefix: str, contract: Contract) -> Iterator[Skeleton]:
+  """Yields the graph of `freeze` without its kernels, which can be read within the block.
+
+  Raises:
+    CheckpointError: the checkpoint cannot be read or does not fit the network.
+  """
+  with _restored(prefix, contract, (None, None, None, 3)) as (session, graph_def, built):
+    names = _cut_kernels(graph_def, session.graph)
+    frozen = tf.graph_util.convert_variables_to_constants(session, graph_def, built)
+    kernels: dict[str, Callable[[], np.ndarray]] = {
+      node.name: functools.partial(session.run, f'{node.name}:0')
+      for node in frozen.node
+      if node.name in names
+    }
+    yield Skeleton(frozen, kernels)
+
+
+def _cut_kernels(graph_def: tf.GraphDef, graph: tf.Graph) -> set[str]:
+  """Replaces the first read of each kernel by a placeholder; returns the names of these."""
+  first: dict[str, str] = {}  # by the name of the variable
+  for node in graph_def.node:
+    if node.op != 'ReadVariableOp':
+      continue
+    shape = graph.get_tensor_by_name(f'{node.name}:0').shape
+    if shape.rank != _KERNEL_RANK:
+      continue
+    source, dtype = first.setdefault(node.input[0], node.name), node.attr['dtype'].type
+    del node.input[:]
+    node.ClearField('attr')
+    if source == node.name:
+      node.op = 'Placeholder'
+      node.attr['dtype'].type = dtype
+      node.attr['shape'].shape.CopyFrom(shape.as_proto())
+    else:
+      node.op = 'Identity'
+      node.input.append(source)
+      node.attr['T'].type = dtype
+  return set(first.values())
+
+
+@contextlib.contextmanager
+def _restored(
+  prefix: str, contract: Contract, shape: Sequence[int | None]
+) -> Iterator[tuple[tf.Session, tf.GraphDef, list[str]]]:
+  """Yields a session with the weights, the graph without operations of the restore, and outputs."""
   with tf.Graph().as_default() as graph, sessions.open_session() as session:
     images = tf.placeholder(tf.float32, shape, IMAGES)
     built = build_outputs(contract, images, Inference.export())
     graph_def = graph.as_graph_def()
     restore.restore(session, prefix)
-    return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs or built))
+    yield session, graph_def, list(built)
 
 
 def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:

@@ -3,6 +3,8 @@
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from vgg_slim.checkpoints.contract import ONNX_FILE, Contract, to_json
 from vgg_slim.errors import ConfigError
 from vgg_slim.export import frozen
@@ -41,16 +43,51 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
   import tf2onnx
 
   names = [IMAGES, *list_outputs(contract)]
-  model, _ = tf2onnx.convert.from_graph_def(
-    frozen.freeze(prefix, contract),
-    input_names=[f'{IMAGES}:0'],
-    output_names=[f'{name}:0' for name in names[1:]],
-    opset=OPSET,
-    tensors_to_rename={f'{name}:0': name for name in names},
-  )
+  with frozen.open_skeleton(prefix, contract) as skeleton:
+    model, _ = tf2onnx.convert.from_graph_def(
+      skeleton.graph_def,
+      input_names=[f'{name}:0' for name in (IMAGES, *skeleton.kernels)],
+      output_names=[f'{name}:0' for name in names[1:]],
+      opset=OPSET,
+      tensors_to_rename={f'{name}:0': name for name in names},
+    )
+    for name, read in skeleton.kernels.items():
+      _add_kernel(model.graph, f'{name}:0', read())
   _name_axes(model)
   model.metadata_props.add(key=CONTRACT_KEY, value=to_json(contract))
   (folder / ONNX_FILE).write_bytes(model.SerializeToString())
+
+
+def _add_kernel(graph: Any, name: str, value: np.ndarray) -> None:  # an onnx.GraphProto
+  """Makes an input a constant, in the forms to which the graph transposes and reshapes it.
+
+  The converter never sees the kernels: it copies its graph before each of a dozen optimizations, in
+  several rounds.
+  """
+  (given,) = (each for each in graph.input if each.name == name)
+  graph.input.remove(given)
+  _place(graph, name, value)
+
+
+def _place(graph: Any, name: str, value: np.ndarray) -> None:
+  from onnx import TensorProto, helper, numpy_helper
+
+  for node in [node for node in graph.node if name in node.input]:
+    if node.op_type == 'Transpose':
+      (order,) = (helper.get_attribute_value(a) for a in node.attribute if a.name == 'perm')
+      graph.node.remove(node)
+      _place(graph, node.output[0], value.transpose(order))
+    elif node.op_type == 'Reshape':
+      (shape,) = (tensor for tensor in graph.initializer if tensor.name == node.input[1])
+      graph.node.remove(node)
+      _place(graph, node.output[0], value.reshape(numpy_helper.to_array(shape)))
+      if not any(shape.name in other.input for other in graph.node):
+        graph.initializer.remove(shape)
+  if any(name in node.input for node in graph.node):
+    tensor = graph.initializer.add()
+    tensor.name, tensor.data_type = name, TensorProto.FLOAT
+    tensor.dims.extend(value.shape)
+    tensor.raw_data = value.tobytes()
 
 
 def _name_axes(model: Any) -> None:  # an onnx.ModelProto
