@@ -1,13 +1,12 @@
 import importlib
 import re
-import sys
 
 import pytest
 from absl import flags
 from absl.testing import flagsaver
 
 from tests.testing import own_flags, run_tool
-from vgg_slim.commands import flag_owners, foreign_flags, installation, train, unknown_flags
+from vgg_slim.commands import foreign_flags, installation, train, unknown_flags
 from vgg_slim.commands.flags import common_flags
 
 
@@ -131,15 +130,3 @@ def test_an_invalid_value_leaves_the_first_unknown_flag():
     ['plot', '--lr=1', '--batch_size=x', '--wd=3'], error, ['wide'], 'plot'
   )
   assert got == '1 unknown flag. --lr: that is --learning_rate of tools/train.'
-
-
-def test_looking_for_owners_leaves_flags_and_modules_as_they_were(flags_by_command):
-  before = {name: id(flags.FLAGS[name]) for name in flags.FLAGS}
-  modules = {name: id(module) for name, module in sys.modules.items() if 'vgg_slim.com' in name}
-  found = flag_owners.load('train')
-  of_all = {'quiet', 'progress', 'verbose'}
-  expected = {name: set(known) - of_all for name, known in flags_by_command.items()}
-  assert found == {name: own for name, own in expected.items() if name != 'train'}
-  assert {name: id(flags.FLAGS[name]) for name in flags.FLAGS} == before
-  assert {n: id(module) for n, module in sys.modules.items() if 'vgg_slim.com' in n} == modules
-  assert not flags.FLAGS['batch_size'].allow_override
