@@ -137,21 +137,27 @@ def test_is_faster_for_large_convolutions(monkeypatch, shape, kernel, stride, pa
 
 
 @pytest.mark.parametrize(
-  ('shape', 'kernel', 'trains', 'expected'),
+  ('kind', 'shape', 'kernel', 'trains', 'expected'),
   [
-    ([4, 224, 224, 64], [3, 3, 64, 64], True, True),
-    ([4, 224, 224, 64], [3, 3, 64, 64], False, False),
-    ([4, 224, 224, 64], [3, 3, 64, 63], True, False),
-    ([32, 4, 4, 512], [3, 3, 512, 512], True, True),
-    ([31, 4, 4, 512], [3, 3, 512, 512], True, False),
-    ([31, 4, 4, 512], [3, 3, 512, 512], False, True),
+    ('avx2', [4, 224, 224, 64], [3, 3, 64, 64], True, True),
+    ('avx2', [4, 224, 224, 64], [3, 3, 64, 64], False, False),
+    ('avx2', [4, 224, 224, 64], [3, 3, 64, 63], True, False),
+    ('avx2', [32, 4, 4, 512], [3, 3, 512, 512], True, True),
+    ('avx2', [31, 4, 4, 512], [3, 3, 512, 512], True, False),
+    ('avx2', [31, 4, 4, 512], [3, 3, 512, 512], False, True),
+    ('avx512_bf16', [4, 112, 112, 64], [3, 3, 64, 128], True, True),
+    ('avx512_bf16', [4, 112, 112, 64], [3, 3, 64, 128], False, False),
+    ('avx512_bf16', [4, 112, 112, 64], [3, 3, 64, 127], True, False),
+    ('avx512_bf16', [4, 112, 112, 63], [3, 3, 63, 512], True, False),
+    ('avx512_bf16', [16, 7, 7, 512], [3, 3, 512, 512], True, True),
+    ('avx512_bf16', [15, 7, 7, 512], [3, 3, 512, 512], True, False),
+    ('avx512_bf16', [15, 7, 7, 512], [3, 3, 512, 512], False, True),
   ],
 )
 def test_training_and_inference_have_limits_of_their_own(
-  monkeypatch, shape, kernel, trains, expected
+  monkeypatch, kind, shape, kernel, trains, expected
 ):
-  avx2 = conv_thresholds.BY_KIND['avx2']
-  monkeypatch.setattr(conv_thresholds, 'current', lambda: avx2)
+  monkeypatch.setattr(conv_thresholds, 'current', lambda: conv_thresholds.BY_KIND[kind])
   with tf.Graph().as_default():
     images = tf.placeholder(tf.float32, shape)
     assert winograd.is_faster(images, kernel, 1, 'SAME', trains) is expected
@@ -159,7 +165,7 @@ def test_training_and_inference_have_limits_of_their_own(
 
 def network(mode, model='vgg_b_bn@16'):
   """Results, variables and operation types of a network whose last layers have 128 channels."""
-  images = np.random.default_rng(1).normal(size=[4, 64, 64, 3]).astype(np.float32)
+  images = np.random.default_rng(1).normal(size=[16, 64, 64, 3]).astype(np.float32)
   with graph_session() as session:
     outputs = registry.build(
       model, tf.constant(images), 3, mode, image_size=64, fc_units=8, dropout_keep_prob=1.0

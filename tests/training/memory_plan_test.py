@@ -49,15 +49,13 @@ def test_without_a_budget_the_config_decides():
 
 
 def test_the_tighter_the_budget_the_slower_the_plan():
-  plans = [
-    memory_plan.choose(config_of(memory_budget=budget)) for budget in ('8GB', '4GB', '3GB', '2.8GB')
-  ]
+  budgets = [8e9, 4.1e9, 3e9, 2.8e9]
+  plans = [memory_plan.choose(config_of(memory_budget=f'{budget / 1e9}GB')) for budget in budgets]
   assert plans[0][:2] == (1, ())
   assert plans[1][:2] == (2, ())
   assert plans[2].micro_batches == 1
   assert 1 <= len(plans[2].stage_parts) < len(plans[3].stage_parts)
   assert max(plans[3].stage_parts) > 1
-  budgets = [8e9, 4e9, 3e9, 2.8e9]
   assert all(plan.predicted <= budget for plan, budget in zip(plans, budgets, strict=True))
 
 

@@ -41,7 +41,9 @@ def test_a_step_needs_what_hand_arithmetic_says(monkeypatch):
   maps = 64 * (2 * 224**2 + 112**2) + 128 * (2 * 112**2 + 56**2)
   maps += 256 * (3 * 56**2 + 28**2) + 512 * (3 * 28**2 + 14**2) + 512 * (3 * 14**2 + 7**2)
   # What Winograd keeps: 36 numbers for each tile of 4x4 pixels and each channel of the input.
-  tiles = 36 * (28**2 * 128 + 14**2 * (128 + 2 * 256) + 7**2 * (256 + 2 * 512) + 4**2 * 3 * 512)
+  tiles = 36 * (
+    28**2 * (64 + 128) + 14**2 * (128 + 2 * 256) + 7**2 * (256 + 2 * 512) + 4**2 * 3 * 512
+  )
   assert needed(1) == 2 * weights + fc6 + 4 * (3 * 224**2 + maps + tiles)
 
 

@@ -22,6 +22,7 @@ class Thresholds(NamedTuple):
     inference_tiles: least number of its tiles of 4x4 pixels, of all images together.
     training_channels: like `inference_channels`, for forward pass and kernel gradient, which
       share the transformed maps.
+    training_pairs: least product of input and output channels in training.
     training_tiles: like `inference_tiles`, for training.
     map_gradient_channels: least channels for the gradient of the maps, if training uses Winograd.
   """
@@ -30,17 +31,18 @@ class Thresholds(NamedTuple):
   inference_channels: int
   inference_tiles: int
   training_channels: int
+  training_pairs: int
   training_tiles: int
   map_gradient_channels: int
 
 
-# Taps in bfloat16 (largest map), and Winograd in float32, on Zen 4. Its kernel gradients run at the
-# speed of the forward pass in float32, so that 64 channels are too few.
-_AVX512 = Thresholds(8 * 8, 128, 16, 128, 16, 128)
+# On Zen 4, whose kernel gradients in float32 run at nearly the speed of the forward pass: training
+# takes the same time from 64 to 64 channels either way, and less by Winograd from 64 to 128.
+_AVX512 = Thresholds(8 * 8, 128, 16, 64, 64 * 128, 64, 128)
 BY_KIND = {
   # oneDNN's kernel gradient runs at 13 to 60 GFLOP/s per core, its forward pass at 90.
-  'avx2': Thresholds(8 * 8, 128, 16, 64, 32, 128),
-  'avx512': _AVX512,  # not measured
+  'avx2': Thresholds(8 * 8, 128, 16, 64, 64 * 64, 32, 128),
+  'avx512': _AVX512,  # in float32, which has the same instructions as on Zen 4
   'avx512_bf16': _AVX512,
   'amx_bf16': _AVX512,  # taps were measured, Winograd was not
 }
@@ -72,11 +74,13 @@ def is_winograd_faster(
   """
   limits = current()
   channels = limits.training_channels if trains else limits.inference_channels
+  least_pairs = limits.training_pairs if trains else channels**2
   least_tiles = limits.training_tiles if trains else limits.inference_tiles
   rows, columns = (-(-side // WINOGRAD_TILE) for side in map_shape)
   return (
     [*kernel_shape[:2], stride, padding] == [3, 3, 1, 'SAME']
     and min(kernel_shape[2:]) >= channels
+    and kernel_shape[2] * kernel_shape[3] >= least_pairs
     and min(map_shape) >= WINOGRAD_TILE
     and count * rows * columns >= least_tiles
   )

@@ -239,13 +239,18 @@ def _layer_bytes(
 
 
 def winograd_values(layer: Layer, n_in: int, side: int, precision: str, trains: bool) -> int:
-  """Number of transformed values per channel of an image of `side`; 0 without Winograd."""
+  """Number of transformed values per channel of an image of `side`; 0 without Winograd.
+
+  The number of images that a layer sees at once is not known here: as many as the algorithm needs.
+  """
   if layer.kind != 'conv' or precision != 'float32':
     return 0
   shape = [layer.kernel, layer.kernel, n_in, layer.channels]
   padding = 'SAME' if 2 * layer.padding == layer.kernel - 1 else 'VALID'
+  limits = conv_thresholds.current()
+  count = max(limits.inference_tiles, limits.training_tiles)
   if not conv_thresholds.is_winograd_faster(
-    shape, layer.stride, padding, (side, side), trains=trains
+    shape, layer.stride, padding, (side, side), count, trains
   ):
     return 0
   return 36 * math.ceil(side / 4) ** 2
