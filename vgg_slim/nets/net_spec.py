@@ -6,7 +6,7 @@ A family (`vgg`, `resnet`) defines how a row of its table expands to a flat list
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
@@ -296,6 +296,26 @@ class NetSpec:
       for statistic in ('moving_mean', 'moving_variance')
       if layer.batch_norm
     }
+
+
+def stage_groups(stage_parts: Sequence[int]) -> list[tuple[int, int, int]]:
+  """Stages that go through together: neighbors with the same number of parts, if several.
+
+  Between two stages of a group no map of the whole batch exists.
+
+  Args:
+    stage_parts: number of parts of each stage; 0 for a stage that is not computed again.
+
+  Returns:
+    For each group the index of its first stage, the index after its last one, and its parts.
+  """
+  groups: list[tuple[int, int, int]] = []
+  for index, parts in enumerate(stage_parts):
+    if parts > 1 and groups and groups[-1][2] == parts:
+      groups[-1] = (groups[-1][0], index + 1, parts)
+    else:
+      groups.append((index, index + 1, parts))
+  return groups
 
 
 def chain(layers: Iterable[Layer], first_input: str = IMAGES) -> tuple[Layer, ...]:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import tf
-from vgg_slim.nets.net_spec import Layer, NetSpec
+from vgg_slim.nets.net_spec import Layer, NetSpec, stage_groups
 from vgg_slim.ops.layers import lrn_op
 from vgg_slim.ops.recompute import recompute
 from vgg_slim.ops.scopes import is_under
@@ -23,22 +23,28 @@ def build_trunk(
     images: float32 [N, H, W, 3], preprocessed RGB images; H and W may be unknown.
     spec: row of the table of a family.
     stage_parts: number of parts of the batch in which each of the first `spec.trunk_stages()` is
-      computed, and computed again in the backward pass; the other stages keep their layers.
+      computed, and computed again in the backward pass, see `net_spec.stage_groups`; the other
+      stages keep their layers.
     trainable_scopes: scopes outside which no gradients are needed; empty if all are.
 
   Returns:
     The last feature map, float32 [N, h, w, C], and the output of every layer by its scope, except
     those of dropout. 'block1' to 'block4' of a ResNet are the outputs of their last units.
   """
-  net, end_points, needs_gradient = images, {}, False
-  for index, stage in enumerate(spec.trunk_stages()):
-    build = functools.partial(_build_stage, stage)
-    is_trained = _is_trained(stage, trainable_scopes)
-    if index < len(stage_parts) and (is_trained or needs_gradient):
-      net, layers = recompute(build, net, stage_parts[index], trainable_scopes, needs_gradient)
+  stages = spec.trunk_stages()
+  is_trained = [_is_trained(stage, trainable_scopes) for stage in stages]
+  # Stages below the lowest one that is trained have no backward pass.
+  parts = [
+    stage_parts[index] if index < len(stage_parts) and any(is_trained[: index + 1]) else 0
+    for index in range(len(stages))
+  ]
+  net, end_points = images, {}
+  for first, end, count in stage_groups(parts):
+    build = functools.partial(_build_stages, stages[first:end])
+    if count:
+      net, layers = recompute(build, net, count, trainable_scopes, any(is_trained[:first]))
     else:
       net, layers = build(net)
-    needs_gradient |= is_trained
     end_points.update(layers)
   return net, end_points
 
@@ -50,6 +56,16 @@ def _is_trained(stage: Sequence[Layer], trainable_scopes: Sequence[str]) -> bool
     is_under(name, trainable_scopes) or any(is_under(scope, [name]) for scope in trainable_scopes)
     for name in names
   )
+
+
+def _build_stages(
+  stages: Sequence[Sequence[Layer]], net: tf.Tensor
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+  end_points = {}
+  for stage in stages:
+    net, layers = _build_stage(stage, net)
+    end_points.update(layers)
+  return net, end_points
 
 
 def _build_stage(stage: Sequence[Layer], net: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
