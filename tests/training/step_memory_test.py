@@ -53,8 +53,11 @@ def test_the_parts_are_those_of_the_peak():
 def test_of_a_small_network_little_is_freed_for_a_moment():
   config = config_of('vgg16@8')
   parts = step_memory.describe(config).parts(1)
-  assert parts.tensorflow == 640 * MIB + parts.gradients + parts.activations
-  assert step_memory.describe(config_of()).parts(16).tensorflow == 1000 * MIB
+  memory = step_memory.describe(config)
+  started = step_memory.TENSORFLOW + memory.graph()
+  assert parts.tensorflow == started + parts.gradients + parts.activations
+  memory = step_memory.describe(config_of())
+  assert memory.parts(16).tensorflow == step_memory.TENSORFLOW + memory.graph() + 360 * MIB
 
 
 def test_recomputation_parts_and_micro_batches_each_need_less():
@@ -69,6 +72,50 @@ def test_recomputation_parts_and_micro_batches_each_need_less():
   # Each micro-batch adds its gradients to those before it.
   assert memory.peak(1, 16, ()) > memory.peak(1, 1, ()) + memory.weights // 2
   assert memory.peak(1, 16, ()) < memory.peak(16, 1, ())
+
+
+def test_stages_in_the_same_parts_go_through_together():
+  memory = step_memory.describe(config_of())
+  first, *_, last = memory.stages
+  # The images, gradients of both ends, whole and in parts, and one image's layers.
+  expected = 16 * first.input + 2 * 16 * (first.input + last.output)
+  expected += sum(stage.kept for stage in memory.stages)
+  expected += max(stage.workspace for stage in memory.stages)
+  assert memory.parts(16, 1, (16,) * 5).activations == expected
+  together, apart = ((16, 16, 8), (16, 15, 8))
+  peaks = [memory.peak_of_stage(16, 1, together, index) for index in range(3)]
+  assert peaks[0] == peaks[1] != peaks[2]
+  assert peaks[1] < memory.peak_of_stage(16, 1, apart, 1)
+
+
+def test_each_micro_batch_has_a_graph_of_its_own():
+  memory = step_memory.describe(config_of('resnet50'))
+  again = (1,) * 17
+  for micro_batches, parts, operations in (
+    (1, (), 7555),
+    (4, (), 19772),
+    (1, again, 10308),
+    (4, again, 30784),
+  ):
+    graph = memory.graph(micro_batches, parts)
+    assert graph == pytest.approx(20 * 1024 * operations, rel=0.15)
+    assert memory.parts(1, micro_batches, parts).tensorflow > step_memory.TENSORFLOW + graph
+  # Parts of a batch are computed in a loop.
+  loops = step_memory.describe(config_of()).graph(1, (16, 16, 16, 8, 2))
+  assert loops == pytest.approx(20 * 1024 * 1830, rel=0.15)
+
+
+def test_in_blocks_neither_the_gradient_nor_a_copy_of_large_kernels_exists():
+  low = dataclasses.replace(config_of().runtime, precision='bfloat16')
+  for config, copy in ((config_of(), 0), (dataclasses.replace(config_of(), runtime=low), 2)):
+    memory = step_memory.describe(config)
+    large = 7 * 7 * 512 * 4096 + 4096 * 4096  # fc6 and fc7, but not fc8
+    assert memory.blocked == 4 * large
+    assert memory.variables - memory.parts(1, 1, (1,) * 5).weights == copy * large
+    assert memory.parts(1, 1, (1,) * 5).gradients < memory.largest // 4
+    assert memory.parts(1, 2, (1,) * 5).gradients == memory.weights + memory.largest
+    assert memory.parts(1, 1, ()).gradients == memory.largest
+    assert step_memory.describe(config, replicas=2).blocked == 0
 
 
 def test_clipping_and_optimizers_without_folded_decay_need_more():

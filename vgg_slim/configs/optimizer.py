@@ -155,9 +155,13 @@ class OptimizerConfig(ScheduleConfig):
 
     Clipping needs the norm of the complete gradient, and Nesterov's rule the gradient itself.
     """
-    return (
-      self.optimizer == 'momentum'
-      and bool(self.momentum)
-      and not self.nesterov
-      and self.clip_gradient_norm is None
-    )
+    return self._is_plain_momentum and bool(self.momentum)
+
+  @property
+  def updates_in_blocks(self) -> bool:
+    """Whether the update can apply a gradient block by block, without holding it as a whole."""
+    return self._is_plain_momentum and (self.folds_decay or not self.weight_decay)
+
+  @property
+  def _is_plain_momentum(self) -> bool:
+    return self.optimizer == 'momentum' and not self.nesterov and self.clip_gradient_norm is None

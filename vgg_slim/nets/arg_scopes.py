@@ -56,6 +56,7 @@ def _training_scope(mode: Training) -> dict[str, Any]:
       cross_replica=mode.sync_batch_norm,
       num_updates=mode.num_updates,
     ),
+    slim.arg_scope([slim_layers.sliding_fully_connected], block_dtype=mode.block_dtype),
     slim.arg_scope([slim_layers.dropout], is_training=True, seed=mode.dropout_seed) as scope,
   ):
     return scope

@@ -29,6 +29,8 @@ class Training:
     fast_cpu_conv: whether convolutions use `winograd` where that is faster; for float32 sessions
       on CPUs.
     stage_parts: stages that are computed again in the backward pass, see `trunk.build_trunk`.
+    block_dtype: dtype of large fully-connected layers whose kernel gradients are left to the
+      update, see `slim_layers.sliding_fully_connected`; None for none.
   """
 
   dropout_seed: DropoutSeed | tf.Tensor | None = None
@@ -39,6 +41,7 @@ class Training:
   num_updates: tf.Tensor | None = None
   fast_cpu_conv: bool = False
   stage_parts: tuple[int, ...] = ()
+  block_dtype: tf.DType | None = None
 
   def __post_init__(self):
     for name in ('trainable_scopes', 'weight_decay_on'):

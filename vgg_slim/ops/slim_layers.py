@@ -1,12 +1,13 @@
 """Layers in the style of tf-slim that tf-slim lacks, or that are faster here."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.constants import POOL_ROUNDINGS
-from vgg_slim.ops import cached_weights, variables, winograd
+from vgg_slim.ops import block_sizes, blockwise, cached_weights, variables, winograd
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.layers import DropoutSeed, dropout_op, mpool_op, sliding_fc
 from vgg_slim.ops.scopes import is_under
@@ -89,6 +90,7 @@ def sliding_fully_connected(
   biases_initializer: Callable | None = tf.zeros_initializer,
   normalizer_fn: Callable | None = None,
   cache_dtype: tf.DType | None = None,
+  block_dtype: tf.DType | None = None,
   fast_cpu_conv: bool = False,
   scope: str | None = None,
 ) -> tf.Tensor:
@@ -104,6 +106,8 @@ def sliding_fully_connected(
     normalizer_fn: normalization that replaces the bias, as in `slim.conv2d`.
     cache_dtype: dtype in which the weights are cached, see `cached_weights`; None to read the
       variable.
+    block_dtype: dtype of `blockwise.product`, which takes the place of `layers.sliding_fc` where
+      the kernel is large and covers the whole map; None for nowhere.
     fast_cpu_conv: see `layers.sliding_fc`.
     scope: variable scope.
 
@@ -114,7 +118,12 @@ def sliding_fully_connected(
     shape = [kernel_size, kernel_size, inputs.shape[-1], num_outputs]
     weights = variables.weights(shape, weights_initializer)
     kernel = cached_weights.cache(weights, 'kernel', cache_dtype) if cache_dtype else weights
-    net = sliding_fc(inputs, kernel, fast_cpu_conv)
+    covers_map = inputs.shape.as_list()[1:3] == [kernel_size, kernel_size]
+    if block_dtype and covers_map and block_sizes.is_worthwhile(shape):
+      net = blockwise.product(tf.reshape(inputs, [-1, math.prod(shape[:3])]), weights, block_dtype)
+      net = tf.reshape(net, [-1, 1, 1, num_outputs])
+    else:
+      net = sliding_fc(inputs, kernel, fast_cpu_conv)
     if normalizer_fn is None:
       biases = variables.biases(num_outputs, biases_initializer)
       net = tf.nn.bias_add(net, biases)

@@ -66,6 +66,7 @@ def build_forward(
     num_updates=_updates_before(global_step, micro_batch, plan.micro_batches),
     fast_cpu_conv=config.runtime.precision == 'float32',
     stage_parts=plan.stage_parts,
+    block_dtype=tf.as_dtype(config.runtime.precision) if plan.in_blocks else None,
   )
   outputs = registry.build_from_config(config.net, images, mode)
   return Forward(

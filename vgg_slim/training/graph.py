@@ -10,7 +10,7 @@ from typing import NamedTuple
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
-from vgg_slim.ops import weight_decay
+from vgg_slim.ops import blockwise, weight_decay
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.scopes import is_under, plain_name
 from vgg_slim.preprocessing import graph
@@ -228,7 +228,8 @@ def _micro_batch_gradients(
     total: number of micro-batches of all replicas.
   """
   loss = outputs.losses.cross_entropy
-  return optimizer.compute_gradients(loss if total == 1 else loss / total, variables)
+  found = optimizer.compute_gradients(loss if total == 1 else loss / total, variables)
+  return blockwise.fill(found)
 
 
 def _split(values: tf.Tensor, count: int) -> list[tf.Tensor]:

@@ -1,5 +1,6 @@
 """Chooses recomputation and micro-batches so that a training step fits into a memory budget."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -27,11 +28,14 @@ class MemoryPlan(NamedTuple):
     micro_batches: number of micro-batches of each replica in a step.
     stage_parts: stages to compute again, and in how many parts each, see `trunk.build_trunk`.
     predicted: predicted peak of the process in bytes; None if nothing had to be predicted.
+    in_blocks: whether the gradients of large fully-connected layers are computed and applied in
+      blocks of rows, see `blockwise`.
   """
 
   micro_batches: int
   stage_parts: tuple[int, ...] = ()
   predicted: int | None = None
+  in_blocks: bool = False
 
 
 def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
@@ -51,9 +55,12 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
   runtime, steps = config.runtime, config.optimizer.gradient_accumulation_steps
   num_stages = len(specs.get(config.net.model).trunk_stages())
   if runtime.memory_budget is None:
-    return MemoryPlan(steps, (1,) * num_stages if runtime.recompute == 'stages' else ())
+    parts = (1,) * num_stages if runtime.recompute == 'stages' else ()
+    in_blocks = step_memory.describe(config, replicas).in_blocks(steps, parts)
+    return MemoryPlan(steps, parts, in_blocks=in_blocks)
   budget = parse_size(runtime.memory_budget)
-  plans = list(_plans(config, config.run.batch_size // replicas, budget))
+  memory = step_memory.describe(config, replicas)
+  plans = list(_plans(config, memory, config.run.batch_size // replicas, budget))
   fitting = [(cost, plan) for cost, predicted, plan in plans if predicted <= budget]
   if fitting:
     return min(fitting, key=lambda pair: pair[0])[1]
@@ -93,9 +100,10 @@ def describe(config: TrainConfig, plan: MemoryPlan) -> str | None:
   )
 
 
-def _plans(config: TrainConfig, share: int, budget: int) -> Iterator[tuple[float, int, MemoryPlan]]:
+def _plans(
+  config: TrainConfig, memory: StepMemory, share: int, budget: int
+) -> Iterator[tuple[float, int, MemoryPlan]]:
   """Yields costs, in shares of a step's time, predicted peaks, and plans."""
-  memory = step_memory.describe(config)
   first = config.optimizer.gradient_accumulation_steps
   spec, recompute = specs.get(config.net.model), config.runtime.recompute
   counts = {
@@ -108,27 +116,35 @@ def _plans(config: TrainConfig, share: int, budget: int) -> Iterator[tuple[float
     if steps % first:
       continue
     for count in counts:
-      parts = _stage_parts(memory, share // steps, steps, count, budget, can_split)
-      predicted = memory.peak(share // steps, steps, parts)
-      cost = _cost(memory, share, steps, parts)
-      if spec.batch_norm:
-        cost += _CHANGED_STATISTICS * math.log2(steps / first)
-      yield cost, predicted, MemoryPlan(steps, parts, predicted)
+      for parts in _stage_parts(memory, share // steps, steps, count, budget, can_split):
+        predicted = memory.peak(share // steps, steps, parts)
+        cost = _cost(memory, share, steps, parts)
+        if spec.batch_norm:
+          cost += _CHANGED_STATISTICS * math.log2(steps / first)
+        plan = MemoryPlan(steps, parts, predicted, memory.in_blocks(steps, parts))
+        yield cost, predicted, plan
 
 
 def _stage_parts(
   memory: StepMemory, images: int, steps: int, count: int, budget: int, can_split: bool
-) -> tuple[int, ...]:
-  """The fewest parts of each of the first `count` stages that fit, or as many as possible."""
-  parts = [1] * count
+) -> Iterator[tuple[int, ...]]:
+  """Parts of each of the first `count` stages.
+
+  First those of which each stage has the fewest that fit, or as many as possible. Then the same
+  with stages that go through together, from the first one on.
+  """
   if not can_split:
-    return tuple(parts)
-  for index in range(count):
-    for each in sorted(divisors(images)):
-      parts[index] = each
-      if memory.peak_of_stage(images, steps, parts, index) <= budget:
-        break
-  return tuple(parts)
+    yield (1,) * count
+    return
+  together = itertools.product(range(2, count + 1), sorted(divisors(images))[1:])
+  for joined, each in [(0, 1), *together]:
+    parts = [each] * joined + [1] * (count - joined)
+    for index in range(joined, count):
+      for fewest in sorted(divisors(images)):
+        parts[index] = fewest
+        if memory.peak_of_stage(images, steps, parts, index) <= budget:
+          break
+    yield tuple(parts)
 
 
 def _cost(memory: StepMemory, images: int, steps: int, stage_parts: tuple[int, ...]) -> float:

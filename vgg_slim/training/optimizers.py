@@ -5,6 +5,7 @@ from typing import Any
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.optimizer import OptimizerConfig
+from vgg_slim.ops import blockwise
 from vgg_slim.ops.scopes import plain_name
 
 
@@ -92,6 +93,9 @@ class Momentum(SummedGradientsMixin, FreshSlotsMixin, tf.train.MomentumOptimizer
     self._decayed = frozenset(plain_name(variable) for variable in variables)
 
   def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
+    factors = blockwise.find(grad)
+    if factors and not self._use_nesterov:
+      return self._apply_rows(factors, var)
     decay = []
     if plain_name(var) in self._decayed:
       velocity = self.get_slot(var, 'momentum')
@@ -103,6 +107,21 @@ class Momentum(SummedGradientsMixin, FreshSlotsMixin, tf.train.MomentumOptimizer
       )
     with tf.control_dependencies(decay):
       return super()._resource_apply_dense(grad, var)
+
+  def _apply_rows(self, gradient: blockwise.KernelGradient, var: tf.Variable) -> tf.Operation:
+    """The same update, with the same roundings, without the gradient as a whole."""
+    share = self._share if plain_name(var) in self._decayed else 0.0
+    rate = tf.cast(self._learning_rate_tensor, tf.float32)
+    momentum = tf.cast(self._momentum_tensor, tf.float32)
+
+    def update(rows: blockwise.Rows) -> tuple[tf.Tensor, tf.Tensor]:
+      weights, velocity = rows.values
+      if share:
+        velocity -= weights * -share
+      velocity = velocity * momentum + rows.gradient
+      return weights - velocity * rate, velocity
+
+    return blockwise.update_rows(gradient, [var, self.get_slot(var, 'momentum')], update)
 
 
 class Adam(SummedGradientsMixin, FreshSlotsMixin, tf.train.AdamOptimizer):

@@ -14,20 +14,27 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
 from vgg_slim.nets import net_spec, specs, summary
 from vgg_slim.nets.net_spec import Layer
-from vgg_slim.ops import conv_thresholds
+from vgg_slim.ops import block_sizes, conv_thresholds
 
 _FLOAT32 = 4  # bytes
-# Resident memory of Python and TensorFlow 2.21 with a training graph, 0.4 GiB of it library code.
-TENSORFLOW = 640 * 2**20
+# Resident memory of Python and TensorFlow 2.21 without a graph, 0.4 GiB of it library code.
+TENSORFLOW = 600 * 2**20
+# Of an operation of the graph in Python, in the session, and in the graphs that it makes of it.
+_OPERATION = 20 * 2**10
+# Operations per layer and micro-batch (22 to 77 in VGG16 and ResNet50), those of a layer that is
+# computed again, unless in a loop over parts of the batch, and those per trainable variable.
+_PER_LAYER, _AGAIN, _PER_VARIABLE = 60, 30, 18
 # What the allocator has freed but not returned, at most: no more than a step takes for a moment.
 FREED = 360 * 2**20
+# Gradient, old and new values of a block of rows, and the products on the way.
+_BLOCKS_AT_ONCE = 6
 
 
 class Memory(NamedTuple):
   """Bytes of a process at the peak of a training step.
 
   Attributes:
-    tensorflow: Python, TensorFlow, and what its allocator has freed but not returned.
+    tensorflow: Python, TensorFlow, its graph, and what its allocator has freed but not returned.
     weights: all variables except the optimizer's, and their copy in low precision.
     momentum: the optimizer's slots and moving averages.
     gradients: gradients of the variables that exist at once.
@@ -82,6 +89,12 @@ class StepMemory:
     largest: bytes of the largest of them.
     gradient_copies: number of copies of a gradient while it is applied.
     is_held: whether all gradients are held until the last one is known.
+    blocked: bytes of the kernels whose gradients can be applied in blocks, see `blockwise`; 0 if
+      the update rule needs whole gradients.
+    blocked_copy: bytes of their copy in low precision, which does not exist then.
+    largest_other: bytes of the largest trainable variable beside them.
+    num_layers: number of layers.
+    num_variables: number of trainable variables.
   """
 
   stages: tuple[Stage, ...]
@@ -91,6 +104,21 @@ class StepMemory:
   largest: int
   gradient_copies: int
   is_held: bool
+  blocked: int
+  blocked_copy: int
+  largest_other: int
+  num_layers: int
+  num_variables: int
+
+  def graph(self, micro_batches: int = 1, stage_parts: Sequence[int] = ()) -> int:
+    """Bytes of the graph, whose micro-batches are built one by one."""
+    per_layer = _PER_LAYER + _AGAIN * list(stage_parts).count(1) / len(self.stages)
+    operations = per_layer * self.num_layers * micro_batches + _PER_VARIABLE * self.num_variables
+    return round(_OPERATION * operations)
+
+  def in_blocks(self, micro_batches: int, stage_parts: Sequence[int]) -> bool:
+    """Whether such a step applies gradients in blocks: not those that micro-batches add up."""
+    return bool(self.blocked and stage_parts and micro_batches == 1)
 
   def parts(self, images: int, micro_batches: int = 1, stage_parts: Sequence[int] = ()) -> Memory:
     """Predicted peak of the resident memory of the process.
@@ -100,7 +128,9 @@ class StepMemory:
       micro_batches: number of micro-batches of a step.
       stage_parts: see `trunk.build_trunk`.
     """
-    return self._memory(max(self._phases(images, stage_parts), key=sum), micro_batches)
+    in_blocks = self.in_blocks(micro_batches, stage_parts)
+    largest = max(self._phases(images, stage_parts, in_blocks), key=sum)
+    return self._memory(largest, micro_batches, stage_parts)
 
   def peak(self, images: int, micro_batches: int, stage_parts: Sequence[int]) -> int:
     """The total of `parts`, in bytes."""
@@ -110,36 +140,53 @@ class StepMemory:
     self, images: int, micro_batches: int, stage_parts: Sequence[int], index: int
   ) -> int:
     """Predicted peak during the backward pass of one stage; see `peak`."""
-    return self._memory(self._phases(images, stage_parts)[index], micro_batches).total
+    in_blocks = self.in_blocks(micro_batches, stage_parts)
+    phase = self._phases(images, stage_parts, in_blocks)[index]
+    return self._memory(phase, micro_batches, stage_parts).total
 
-  def _memory(self, phase: tuple[int, int], micro_batches: int) -> Memory:
+  def _memory(
+    self, phase: tuple[int, int], micro_batches: int, stage_parts: Sequence[int]
+  ) -> Memory:
     activations, gradients = phase
+    in_blocks = self.in_blocks(micro_batches, stage_parts)
+    graph = self.graph(micro_batches, stage_parts)
     return Memory(
-      TENSORFLOW + min(FREED, activations + gradients),
-      self.variables,
+      TENSORFLOW + graph + min(FREED, activations + gradients),
+      self.variables - (self.blocked_copy if in_blocks else 0),
       self.slots,
       self._held_gradients(micro_batches) + gradients,
       activations,
     )
 
-  def _phases(self, images: int, stage_parts: Sequence[int]) -> list[tuple[int, int]]:
-    """Bytes of activations and passing gradients: for each stage, then when the head is updated."""
+  def _phases(
+    self, images: int, stage_parts: Sequence[int], in_blocks: bool
+  ) -> list[tuple[int, int]]:
+    """Bytes of activations and passing gradients: for each stage, then when the head is updated.
+
+    Stages that go through together, see `net_spec.stage_groups`, have the same numbers.
+    """
     kept = images * self.stages[0].input
     phases = []
-    for index, stage in enumerate(self.stages):
-      parts = stage_parts[index] if index < len(stage_parts) else 0
-      phases.append((kept + self._phase(stage, images, parts), 2 * stage.weights))
-      kept += images * (stage.output if parts else stage.kept)
+    all_parts = [*stage_parts, *[0] * (len(self.stages) - len(stage_parts))]
+    for first, end, parts in net_spec.stage_groups(all_parts):
+      group = self.stages[first:end]
+      weights = sum(stage.weights for stage in group)
+      phases += [(kept + self._phase(group, images, parts), 2 * weights)] * len(group)
+      kept += images * (group[-1].output if parts else group[0].kept)
     # The gradients of the head are the first to be known, while all that is kept still is.
-    return [*phases, (kept, self.largest * self.gradient_copies)]
+    head = self.largest * self.gradient_copies
+    if in_blocks:
+      head = max(_BLOCKS_AT_ONCE * block_sizes.BLOCK_BYTES, self.largest_other)
+    return [*phases, (kept, head)]
 
-  def _phase(self, stage: Stage, images: int, parts: int) -> int:
-    """Bytes that a stage needs in the backward pass, beyond what earlier stages keep."""
-    maps = images * (stage.input + stage.output)  # gradients of both
+  def _phase(self, group: Sequence[Stage], images: int, parts: int) -> int:
+    """Bytes that stages need in the backward pass, beyond what earlier ones keep."""
+    ends = images * (group[0].input + group[-1].output)  # gradients of both
+    layers = sum(stage.kept for stage in group) + max(stage.workspace for stage in group)
     if not parts:
-      return maps + images * (stage.kept + stage.workspace)
-    joined = images * (stage.input + stage.output) if parts > 1 else images * stage.output
-    return maps + joined + images // parts * (stage.kept + stage.workspace)
+      return ends + images * layers
+    joined = ends if parts > 1 else images * group[-1].output
+    return ends + joined + images // parts * layers
 
   def _held_gradients(self, micro_batches: int) -> int:
     """Bytes of gradients that exist during the whole backward pass."""
@@ -148,11 +195,21 @@ class StepMemory:
     return self.weights if self.is_held else 0
 
 
-def describe(config: TrainConfig) -> StepMemory:
-  """Reads off a config what decides the memory of its step."""
+def describe(config: TrainConfig, replicas: int = 1) -> StepMemory:
+  """Reads off a config what decides the memory of its step.
+
+  Args:
+    config: config of the run.
+    replicas: number of replicas that share the batch; several exchange whole gradients.
+  """
   net = config.net
   layers = net.num_logits, net.image_size, net.fc_units, net.head
-  return describe_network(specs.get(net.model), *layers, config.runtime.precision, config.optimizer)
+  memory = describe_network(
+    specs.get(net.model), *layers, config.runtime.precision, config.optimizer
+  )
+  if max(replicas, config.distribution.num_devices) > 1:
+    memory = dataclasses.replace(memory, blocked=0)
+  return memory
 
 
 def describe_network(
@@ -181,15 +238,28 @@ def describe_network(
   totals = summary.total(rows)
   optimizer = OPTIMIZERS[settings.optimizer]
   copies = optimizer.num_slots + (settings.moving_average_decay is not None)
+  whole = {name: _FLOAT32 * math.prod(shape) for name, shape in shapes.items()}
+  blocked = {}
+  if settings.updates_in_blocks and precision != 'float16':
+    blocked = {
+      name: whole[name]
+      for layer in spec.layers(num_classes, image_size, fc_units, head)[len(spec.trunk_layers()) :]
+      if (name := f'{layer.name}/weights') in shapes and block_sizes.is_worthwhile(shapes[name])
+    }
   return StepMemory(
     _stages(spec, image_size, precision),
     _FLOAT32 * totals.parameters + size.weight_copy * totals.trainable,
     _FLOAT32 * copies * totals.trainable,
     _FLOAT32 * totals.trainable,
-    _FLOAT32 * max(map(math.prod, shapes.values())),
+    max(whole.values()),
     1 if settings.folds_decay or not settings.weight_decay else 2,
     # float16 checks all gradients for overflow first.
     settings.clip_gradient_norm is not None or precision == 'float16',
+    sum(blocked.values()),
+    size.weight_copy * sum(blocked.values()) // _FLOAT32,
+    max(size for name, size in whole.items() if name not in blocked),
+    len(rows),
+    len(shapes),
   )
 
 

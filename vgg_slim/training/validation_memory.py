@@ -46,7 +46,7 @@ def needed_memory(config: TrainConfig) -> tuple[int, int]:
     workspace = tiles * (n_in + layer.channels)
     needed = sum(maps[name] for name in layer.inputs) + maps[layer.name] + workspace
     largest = max(largest, needed)
-  fixed = step_memory.TENSORFLOW + step_memory.FREED
+  fixed = step_memory.TENSORFLOW + memory.graph() + step_memory.FREED
   fixed += memory.variables + memory.slots + memory.variables + cached
   # The input holds the next batches, in float32.
   return fixed, largest + 3 * _FLOAT32 * 3 * net.image_size**2
