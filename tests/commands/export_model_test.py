@@ -49,9 +49,12 @@ def test_help_shows_examples(export_model, capsys):
 def test_an_export_is_verified_on_the_cpu(export_model, monkeypatch, tmp_path):
   # TF32, the default on GPUs, differs from float32 by more than the verification allows.
   from vgg_slim import sessions
+  from vgg_slim.export import exporter
 
   runtimes = []
   monkeypatch.setattr(sessions, 'configure', runtimes.append)
+  monkeypatch.setattr(export_model.contract, 'load_contract', lambda path: None)
+  monkeypatch.setattr(exporter, 'run_export', lambda *unused: None)
   monkeypatch.chdir(tmp_path)
-  assert run_tool(export_model, '--checkpoint_path=nowhere', '--output=out') == 1
+  assert run_tool(export_model, '--checkpoint_path=somewhere', '--output=out') == 0
   assert [runtime.gpus for runtime in runtimes] == ['none']

@@ -8,6 +8,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tests.training.graph_test import a_manifest
+from vgg_slim.checkpoints import contract
 from vgg_slim.commands import phases
 from vgg_slim.commands import train as _  # noqa: F401  (defines every flag)
 from vgg_slim.commands.flags import config_flags, recommended_flags
@@ -27,7 +28,10 @@ def configs(path):
     made = []
     for number, part in enumerate(parts):
       with phases.applied(phases.following('before', part) if number else part):
-        start = config_flags.expected_start(manifest.num_classes)  # instead of a download
+        # Instead of a checkpoint, or a download.
+        start = config_flags.expected_start(manifest.num_classes)
+        if number and 'checkpoint_path' not in part.overrides:
+          start = config_flags.Start('before', contract.from_train_config(made[-1]))
         made.append(config_flags.train_config_from_flags('data', manifest, start))
         assert recommended_flags.describe_choice(made[-1], 1_000) is None
     return made
