@@ -1,6 +1,7 @@
 """The trunk of every network in tf-slim: one loop over the list of layers of its row."""
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 
 from vgg_slim.compat import tf
@@ -40,7 +41,8 @@ def build_trunk(
   ]
   net, end_points = images, {}
   for first, end, count in stage_groups(parts):
-    build = functools.partial(_build_stages, stages[first:end])
+    group = list(itertools.chain.from_iterable(stages[first:end]))
+    build = functools.partial(_build_layers, group)
     if count:
       net, layers = recompute(build, net, count, trainable_scopes, any(is_trained[:first]))
     else:
@@ -58,19 +60,11 @@ def _is_trained(stage: Sequence[Layer], trainable_scopes: Sequence[str]) -> bool
   )
 
 
-def _build_stages(
-  stages: Sequence[Sequence[Layer]], net: tf.Tensor
+def _build_layers(
+  layers: Sequence[Layer], net: tf.Tensor
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-  end_points = {}
-  for stage in stages:
-    net, layers = _build_stage(stage, net)
-    end_points.update(layers)
-  return net, end_points
-
-
-def _build_stage(stage: Sequence[Layer], net: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-  outputs, end_points = {stage[0].inputs[0]: net}, {}
-  for layer in stage:
+  outputs, end_points = {layers[0].inputs[0]: net}, {}
+  for layer in layers:
     net = _BUILDERS[layer.kind](layer, *(outputs[name] for name in layer.inputs))
     outputs[layer.name] = net
     if layer.kind not in ('dropout', 'subsample'):
