@@ -118,16 +118,13 @@ class LocalNetwork:
     if self._drawings.heat_maps:
       raise ConfigError('--heat_maps needs the layers of a checkpoint, which an export lacks.')
     if options.saved_model:
-      return _exported_contract(
-        *('--saved_model', 'saved_model', options.saved_model),
-        *(exported.SAVED_MODEL_FILES, contract.SAVED_MODEL_EXTRAS),
-      )
+      files, extras = exported.SAVED_MODEL_FILES, contract.SAVED_MODEL_EXTRAS
+      return _exported_contract('--saved_model', 'saved_model', options.saved_model, files, extras)
     if options.engine == TENSORFLOW:
       raise ConfigError('TensorFlow runs no ONNX file: give another --engine, or a checkpoint.')
     engines.check_installed(options.engine)
-    return _exported_contract(
-      *('--onnx_model', 'onnx', options.onnx_model or ''), exported.ONNX_FILES
-    )
+    folder = options.onnx_model or ''
+    return _exported_contract('--onnx_model', 'onnx', folder, exported.ONNX_FILES)
 
   def __enter__(self) -> 'LocalNetwork':
     """Loads the engine and the weights."""

@@ -80,14 +80,14 @@ def _explain(
   name = name if name in foreign_flags.BY_NAME else positive
   if row := foreign_flags.BY_NAME.get(name):
     return f'{written}{_answer(name, row, known, command)}.'
-  full, near = flag.replace('-', '_'), _similar(flag.replace('-', '_'), known)
+  full = flag.replace('-', '_')
+  near = _similar(full, known)
   meant = f'did you mean {listed([f"--{n}" for n in near], 3, separator=" or ")}?' if near else ''
-  owners = [
-    name for name, own in others().items() if command != _RUNS_SCRIPTS and own & {full, positive}
-  ]
-  owners.sort(key=lambda name: name != 'train')  # the one that is usually meant, if it has it
+  flags_of = {} if command == _RUNS_SCRIPTS else others()
+  owners = [other for other, own in flags_of.items() if own & {full, positive}]
+  owners.sort(key=lambda owner: owner != 'train')  # the one that is usually meant, if it has it
   if owners:
-    whose = f'--{full} is a flag of {listed([f"tools/{name}" for name in owners], 3)}'
+    whose = f'--{full} is a flag of {listed([f"tools/{owner}" for owner in owners], 3)}'
     return f'{whose}; {meant}' if near else f'{whose}.'
   return f'{written}: {meant or "there is no such flag."}'
 

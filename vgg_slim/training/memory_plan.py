@@ -54,12 +54,11 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
   """
   runtime, steps = config.runtime, config.optimizer.gradient_accumulation_steps
   num_stages = len(specs.get(config.net.model).trunk_stages())
+  memory = step_memory.describe(config, replicas)
   if runtime.memory_budget is None:
     parts = (1,) * num_stages if runtime.recompute == 'stages' else ()
-    in_blocks = step_memory.describe(config, replicas).in_blocks(steps, parts)
-    return MemoryPlan(steps, parts, in_blocks=in_blocks)
+    return MemoryPlan(steps, parts, in_blocks=memory.in_blocks(steps, parts))
   budget = parse_size(runtime.memory_budget)
-  memory = step_memory.describe(config, replicas)
   plans = list(_plans(config, memory, config.run.batch_size // replicas, budget))
   fitting = [(cost, plan) for cost, predicted, plan in plans if predicted <= budget]
   if fitting:
