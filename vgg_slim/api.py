@@ -254,7 +254,8 @@ def train(
       config, manifest, train_dir, None, reporter, cluster, overwrite=overwrite
     )
   if validation_batch_size is None:
-    validation_batch_size, chosen = validation_memory.batch_size(config)
+    workers = len(cluster.workers) if cluster else 1
+    validation_batch_size, chosen = validation_memory.batch_size(config, workers)
     if chosen:
       reporter.line(chosen)
   central_crops = EvalConfig(

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import functools
 import glob
 import io
 import os
@@ -32,13 +33,23 @@ def data(tmp_path, monkeypatch):
   return make_data_set(tmp_path / 'data')  # 18 training images: 4.5 steps per epoch
 
 
-def train(data, train_dir, evaluate_fn=None, optimizer=None, num_devices=1, runtime=None, **run):
+def train(
+  data,
+  train_dir,
+  evaluate_fn=None,
+  optimizer=None,
+  num_devices=1,
+  runtime=None,
+  fc_units=16,
+  **run,
+):
   train_dir.mkdir(exist_ok=True)
   data_dir, manifest = data
   output = io.StringIO()
   wanted = train_config(data_dir, manifest, **run)
   wanted = dataclasses.replace(
     wanted,
+    net=dataclasses.replace(wanted.net, fc_units=fc_units),
     optimizer=optimizer or wanted.optimizer,
     distribution=config.DistributionConfig(num_devices),
     runtime=runtime or wanted.runtime,
@@ -212,6 +223,21 @@ def test_a_run_says_how_it_fits_into_its_budget_or_stops_before_anything_is_writ
   with pytest.raises(ConfigError, match='^--memory_budget=10MB: a step of vgg_a at 32 px needs '):
     train(data, tmp_path / 'small', runtime=runtime)
   assert [path.name for path in (tmp_path / 'small').iterdir()] in ([], ['.lock'])
+
+
+def test_a_budget_that_releases_the_variables_in_validations_changes_no_step(data, tmp_path):
+  # fc7 and its momentum have 1 MiB each. Without recomputation the steps themselves are the same.
+  run = functools.partial(train, data, evaluate_fn=lambda checkpoint: FakeValidation())
+  ends = [
+    run(tmp_path / name, runtime=config.RuntimeConfig(memory_budget=budget), fc_units=512)
+    for name, budget in (('plain', None), ('budget', '4GB'))
+  ]
+  plain, released = (variables(result.checkpoint) for result, _ in ends)
+  assert plain['vgg_a/fc7/weights/Momentum'].nbytes == 2**20
+  for name, values in plain.items():
+    np.testing.assert_array_equal(released[name], values, name)
+  rows = [(tmp_path / name / 'metrics.csv').read_text() for name in ('plain', 'budget')]
+  assert [len(text.splitlines()) for text in rows] == [3, 3]
 
 
 def damage_first_shard(data_dir, manifest, split):

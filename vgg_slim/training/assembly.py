@@ -19,6 +19,7 @@ from vgg_slim.training.hooks import host_state, standard_hooks
 from vgg_slim.training.hooks.base import Hook
 from vgg_slim.training.hooks.checkpointing import Checkpointer
 from vgg_slim.training.starts import Start
+from vgg_slim.training.variable_release import VariableRelease
 
 
 class Assembly(NamedTuple):
@@ -34,6 +35,7 @@ class Assembly(NamedTuple):
     scaffold: TensorFlow's scaffold, which initializes or restores the variables.
     build_loss: function that adds the loss of the step after the given one to the default graph,
       and returns it with the operation that initializes its input; used to diagnose a failed step.
+    release: what frees the memory of the variables during a validation; None if they stay.
   """
 
   epochs: Epochs
@@ -44,6 +46,7 @@ class Assembly(NamedTuple):
   checkpointer: Checkpointer
   scaffold: tf.train.Scaffold
   build_loss: Callable[[int], tuple[tf.Tensor, tf.Operation]]
+  release: VariableRelease | None
 
   @property
   def follows_validation(self) -> bool:
@@ -94,7 +97,12 @@ def build_assembly(
     init_fn=None if start.checkpoint else build_init_fn(config, ops, reporter),
   )
   build_loss = functools.partial(_build_loss, config, manifest)
-  return Assembly(epochs, total_steps, ops, hooks, agreement, checkpointer, scaffold, build_loss)
+  # Of workers it was not tried: they read their variables together.
+  releases = config.runtime.memory_budget is not None and not tf.distribute.has_strategy()
+  release = VariableRelease() if releases else None
+  return Assembly(
+    epochs, total_steps, ops, hooks, agreement, checkpointer, scaffold, build_loss, release
+  )
 
 
 def build_step(

@@ -317,7 +317,7 @@ class _Loop:
     return checkpoint
 
   def _end_epoch(self, session: tf.Session, step: int, checkpoint: str) -> Validation | None:
-    validation = self._validate(step, checkpoint)
+    validation = self._validate(session, step, checkpoint)
     if validation:
       validation = self._built.agreement.on_validation(session, validation)
     end = EpochEnd(step, checkpoint, self._built.epochs.ends(step), validation)
@@ -325,13 +325,15 @@ class _Loop:
       hook.after_epoch(session, end)
     return validation
 
-  def _validate(self, step: int, checkpoint: str) -> Validation | None:
+  def _validate(self, session: tf.Session, step: int, checkpoint: str) -> Validation | None:
     if self._evaluate_fn is None:
       return None
     for hook in self._built.hooks:
       hook.before_validation(step)
+    release = self._built.release
     try:
-      return self._evaluate_fn(checkpoint)
+      with release.hold(session, checkpoint) if release else contextlib.nullcontext():
+        return self._evaluate_fn(checkpoint)
     except NonFiniteError as error:
       recovery = self._built.checkpointer.describe_recovery(step)
       raise TrainingError(f'{error} {recovery}') from error

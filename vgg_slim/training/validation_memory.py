@@ -9,16 +9,20 @@ DEFAULT_BATCH_SIZE = 64
 _FLOAT32 = 4  # bytes
 
 
-def batch_size(config: TrainConfig) -> tuple[int, str | None]:
+def batch_size(config: TrainConfig, num_workers: int = 1) -> tuple[int, str | None]:
   """The batch size of validations, and one line about it where the memory budget decides.
 
-  Between two steps a process holds all variables of the run. A validation adds the weights a second
-  time, the kernels that Winograd's algorithm caches, and the maps of its images.
+  A validation has the weights, the kernels that Winograd's algorithm caches, and the maps of its
+  images. The variables of the run are released meanwhile, but those of workers stay.
+
+  Args:
+    config: config of the run.
+    num_workers: number of processes that train together.
   """
   budget = config.runtime.memory_budget
   if budget is None:
     return DEFAULT_BATCH_SIZE, None
-  fixed, each = needed_memory(config)
+  fixed, each = needed_memory(config, num_workers)
   images = (parse_size(budget) - fixed) // each
   if images < 1:
     needs = format_like(fixed + each, budget)
@@ -28,7 +32,7 @@ def batch_size(config: TrainConfig) -> tuple[int, str | None]:
   return images, f'Memory budget {budget}: validation at batch {images}, predicted peak {peak}.'
 
 
-def needed_memory(config: TrainConfig) -> tuple[int, int]:
+def needed_memory(config: TrainConfig, num_workers: int = 1) -> tuple[int, int]:
   """Bytes of a process that validates between two steps: without images, and for each image."""
   net, memory = config.net, step_memory.describe(config)
   layers = specs.get(net.model).layers(net.num_logits, net.image_size, net.fc_units, net.head)
@@ -47,6 +51,8 @@ def needed_memory(config: TrainConfig) -> tuple[int, int]:
     needed = sum(maps[name] for name in layer.inputs) + maps[layer.name] + workspace
     largest = max(largest, needed)
   fixed = step_memory.TENSORFLOW + memory.graph() + step_memory.FREED
-  fixed += memory.variables + memory.slots + memory.variables + cached
+  fixed += memory.variables + cached
+  if num_workers > 1:
+    fixed += memory.variables + memory.slots
   # The input holds the next batches, in float32.
   return fixed, largest + 3 * _FLOAT32 * 3 * net.image_size**2
