@@ -5,8 +5,8 @@ import pytest
 
 from vgg_slim.compat import tf
 from vgg_slim.ops import slim_layers
-from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 from vgg_slim.ops.cross_replica import cross_replica_sum, cross_replica_sums
+from vgg_slim.ops.fast_gradients import fast_gradients
 
 
 def run(build_fn, num_replicas, seed=0):
@@ -70,7 +70,7 @@ def test_batch_norm_over_all_replicas_equals_that_of_one_device(num_replicas):
       moving = [v.read_value() for v in tf.global_variables('BatchNorm/moving')]
     return net, gradients, moving
 
-  with fast_kernel_gradients():
+  with fast_gradients():
     (net, gradients, moving) = run(lambda index: build(0, 1, False), 1)[0]
     replicas = run(lambda index: build(index, num_replicas, True), num_replicas)
   # float32 sums in another order; values are of order 1, gradients of order 100.

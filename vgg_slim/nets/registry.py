@@ -13,7 +13,7 @@ from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.nets.trunk import build_trunk
 from vgg_slim.ops import weight_decay
-from vgg_slim.ops.conv_gradient import fast_kernel_gradients
+from vgg_slim.ops.fast_gradients import fast_gradients
 
 
 def build(
@@ -67,7 +67,7 @@ def build(
   arg_scope = net_arg_scope(mode, initializer, spec.batch_norm, spec.conv_biases)
   # Otherwise every exported graph would contain the names of our gradient functions.
   training = mode if isinstance(mode, Training) else None
-  gradients = fast_kernel_gradients if training else contextlib.nullcontext
+  gradients = fast_gradients if training else contextlib.nullcontext
   recomputed = (training.stage_parts, training.trainable_scopes) if training else ()
   with tf.variable_scope(spec.scope), slim.arg_scope(arg_scope), gradients():
     net, end_points = build_trunk(images, spec, *recomputed)

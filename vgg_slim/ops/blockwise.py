@@ -66,7 +66,7 @@ class _Kernel(NamedTuple):
     return self._join(multiply_block, self.shape[-1], each)
 
   def multiply_transposed(self, grad: tf.Tensor) -> tf.Tensor:
-    """Gradient of the inputs; as einsum, see `conv_gradient`."""
+    """Gradient of the inputs; as einsum, see `fast_gradients`."""
     if self.dtype == tf.float32:
       with tf.control_dependencies([grad]):
         return tf.einsum('nk,ck->nc', grad, self.rows())

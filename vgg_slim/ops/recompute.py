@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from vgg_slim.compat import slim, tf
-from vgg_slim.ops.conv_gradient import fast_kernel_gradients
+from vgg_slim.ops.fast_gradients import fast_gradients
 from vgg_slim.ops.scopes import is_under
 
 _NAME = 'VggSlimRecomputed'
@@ -135,7 +135,7 @@ class _Block(NamedTuple):
     with (
       tf.variable_scope(self.scope, reuse=True, auxiliary_name_scope=False),
       slim.arg_scope(self.arg_scope),
-      fast_kernel_gradients(),
+      fast_gradients(),
     ):
       yield
     del updates[count:]

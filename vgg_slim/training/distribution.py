@@ -19,8 +19,8 @@ from vgg_slim import locks, op_errors, sessions
 from vgg_slim.compat import own_arg_scopes, tf
 from vgg_slim.configs.distribution import DistributionConfig
 from vgg_slim.errors import ConfigError, TrainingError, WorkerLostError
-from vgg_slim.ops.conv_gradient import fast_kernel_gradients
 from vgg_slim.ops.cross_replica import cross_replica_sums
+from vgg_slim.ops.fast_gradients import fast_gradients
 from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.hooks.base import Validation, ValidationScores
 from vgg_slim.wording import counted
@@ -126,7 +126,7 @@ class Distribution:
 
     # Around all replicas, not in `build`: the replicas are built in threads that take turns, and
     # each would undo the graph's gradient override while another still needs it.
-    with fast_kernel_gradients(), own_arg_scopes():
+    with fast_gradients(), own_arg_scopes():
       self.strategy.run(build)
     return [results[index] for index in sorted(results)]
 

@@ -3,7 +3,7 @@ import pytest
 
 from tests.testing import graph_session
 from vgg_slim.compat import tf
-from vgg_slim.ops import conv_gradient, conv_thresholds
+from vgg_slim.ops import conv_thresholds, fast_gradients
 
 
 def gradients(override, shape, kernel_shape, **kwargs):
@@ -12,7 +12,7 @@ def gradients(override, shape, kernel_shape, **kwargs):
     images = tf.constant(rng.normal(size=shape), tf.float32)
     kernel = tf.constant(rng.normal(size=kernel_shape), tf.float32)
     if override:
-      with conv_gradient.fast_kernel_gradients():
+      with fast_gradients.fast_gradients():
         maps = tf.nn.conv2d(images, kernel, **{'strides': 1, 'padding': 'SAME', **kwargs})
     else:
       maps = tf.nn.conv2d(images, kernel, **{'strides': 1, 'padding': 'SAME', **kwargs})
@@ -87,7 +87,7 @@ def test_even_kernels_use_tensorflows_gradient(kernel_shape):
 
 
 def test_maps_of_unknown_sides_use_tensorflows_gradient():
-  with tf.Graph().as_default(), conv_gradient.fast_kernel_gradients():
+  with tf.Graph().as_default(), fast_gradients.fast_gradients():
     images = tf.placeholder(tf.float32, [None, None, None, 2])
     kernel = tf.zeros([3, 3, 2, 2])
     tf.gradients(tf.nn.conv2d(images, kernel, strides=1, padding='SAME'), kernel)
@@ -102,7 +102,7 @@ def test_gradients_of_transposed_matrix_products(transpose_a, transpose_b):
   a, b, factors = (rng.normal(size=[4, 4]).astype('f') for _ in range(3))
   with graph_session() as session:
     inputs = [tf.constant(a), tf.constant(b)]
-    with conv_gradient.fast_kernel_gradients():
+    with fast_gradients.fast_gradients():
       fast = tf.matmul(*inputs, transpose_a, transpose_b)
     plain = tf.matmul(*inputs, transpose_a, transpose_b)
     got, expected = session.run([tf.gradients(y * factors, inputs) for y in (fast, plain)])
@@ -115,8 +115,48 @@ def test_gradients_of_fully_connected_layers():
   x, w, factors = (rng.normal(size=size).astype('f') for size in ([5, 7], [7, 3], [5, 3]))
   with graph_session() as session:
     inputs, weights = tf.constant(x), tf.constant(w)
-    with conv_gradient.fast_kernel_gradients():
+    with fast_gradients.fast_gradients():
       outputs = tf.matmul(inputs, weights)
     got = session.run(tf.gradients(outputs * factors, [inputs, weights]))
   for a, b in zip(got, (factors @ w.T, x.T @ factors), strict=True):
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)  # sums of up to 7 products of O(1) values
+
+
+@pytest.mark.parametrize('shape', [(2, 3, 5, 4), (7, 4)])
+def test_gradients_of_biases_are_sums(shape):
+  rng = np.random.default_rng(0)
+  x, factors = (rng.normal(size=shape).astype('f') for _ in range(2))
+  with graph_session() as session:
+    inputs = tf.placeholder(tf.float32, [None, *shape[1:]])
+    biases = tf.constant(rng.normal(size=4), tf.float32)
+    with fast_gradients.fast_gradients():
+      outputs = tf.nn.bias_add(inputs, biases)
+    of_inputs, of_biases = tf.gradients(outputs * factors, [inputs, biases])
+    got = session.run([of_inputs, of_biases], {inputs: x})
+  np.testing.assert_array_equal(got[0], factors)
+  expected = factors.reshape(-1, 4).sum(0)
+  np.testing.assert_allclose(got[1], expected, rtol=0, atol=1e-5)  # 30 terms of O(1)
+
+
+def test_biases_in_the_order_of_gpus_have_tensorflows_gradient():
+  with tf.Graph().as_default(), fast_gradients.fast_gradients():
+    biases = tf.zeros([2])
+    outputs = tf.nn.bias_add(tf.zeros([1, 2, 3, 3]), biases, data_format='NCHW')
+    [gradient] = tf.gradients(outputs, biases)
+  assert gradient.op.type == 'BiasAddGrad'
+  assert gradient.op.get_attr('data_format') == b'NCHW'
+
+
+def test_gradients_of_biases_keep_growing_in_bfloat16():
+  # The mean of many gradients is not 0, and a sum in bfloat16 stops at 256 times a term: over these
+  # TensorFlow's own gradient is off by half.
+  factors = np.random.default_rng(0).normal(0.3, 1, [4, 56, 56, 16])
+  with graph_session() as session:
+    low = tf.cast(tf.constant(factors), tf.bfloat16)
+    biases = tf.zeros([16], tf.bfloat16)
+    with fast_gradients.fast_gradients():
+      outputs = tf.nn.bias_add(tf.zeros_like(low), biases)
+    got, terms = session.run([tf.gradients(outputs, biases, low)[0], low])
+  expected = terms.astype(np.float64).reshape(-1, 16).sum(0)
+  assert expected.min() > 3000
+  np.testing.assert_allclose(got.astype(np.float64), expected, rtol=2**-8)  # the sum has 8 bits
