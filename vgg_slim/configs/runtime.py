@@ -95,8 +95,8 @@ class RuntimeConfig(Config):
   memory_budget: str | None = _memory_setting(
     None,
     help='Memory that training may use in all, such as 2GB or 1500MiB. Recomputation, parts of '
-    'stages and micro-batches are chosen so that the predicted peak of a step fits, and validations '
-    'release the weights of the run. By default there is no budget.',
+    'stages and micro-batches are chosen so that the predicted peak of a step fits, and '
+    'validations release the weights of the run. By default there is no budget.',
     allowed=Allowed('a size such as 2GB, 1.5GiB or 800MB', lambda text: parse_size(text) > 0),
     resume=_DIVIDED,
   )
