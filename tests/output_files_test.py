@@ -62,6 +62,42 @@ def test_every_problem_is_listed_at_once():
   assert '--c=no/y: there is no folder no; --d=old: old is not a folder; --a and --b name' in text
 
 
+@pytest.mark.parametrize(
+  ('outputs', 'message'),
+  [
+    ({'files': {'--a': './old'}}, '--a=./old is an input: give other paths, so that no input is '),
+    ({'files': {'--a': 'link'}}, '--a=link is an input: '),
+    ({'folders': {'--b': 'sub/..'}}, '--b=sub/.. is the folder of the input old: '),
+    ({'folders': {'--b': 'linked'}}, '--b=linked is the folder of the input old: '),
+    (
+      {'files': {'--a': 'old', '--b': 'new'}, 'folders': {'--c': 'sub', '--d': '.'}},
+      '--a=old is an input; --d=. is the folder of the input old: ',
+    ),
+  ],
+)
+def test_an_output_that_would_replace_an_input_is_refused(folder, outputs, message):
+  (folder / 'link').symlink_to('old')
+  (folder / 'linked').symlink_to('.')
+  with pytest.raises(OutputError) as caught:
+    output_files.check_inputs_stay(['old'], **outputs)
+  assert str(caught.value).startswith(message)
+
+
+def test_a_folder_with_a_link_to_an_input_is_refused(folder):
+  (folder / 'sub' / 'link').symlink_to('../old')
+  for path in ('sub', '.'):
+    with pytest.raises(OutputError, match='is the folder of the input sub/link'):
+      output_files.check_inputs_stay(['sub/link'], folders={'--b': path})
+
+
+def test_outputs_apart_from_the_inputs_pass():
+  inputs = ['old', '/dev/null', 'no\0file']
+  output_files.check_inputs_stay(
+    inputs, {'--a': 'new', '--b': None, '--c': '/dev/null'}, {'--d': 'sub', '--e': None}
+  )
+  output_files.check_inputs_stay(inputs, {'--a': None})
+
+
 def test_all_files_appear_at_the_end_of_the_block(folder):
   with output_files.open_outputs({'--a': 'new', '--b': 'old', '--c': None}) as streams:
     assert set(streams) == {'--a', '--b'}

@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 import types
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 from vgg_slim import files
@@ -45,6 +45,35 @@ def check_outputs(files: Flags = _NONE, folders: Flags = _NONE, made: Flags = _N
   problems += _shared_paths({**files, **folders, **made})
   if problems:
     raise OutputError(f'{"; ".join(problems)}.')
+
+
+def check_inputs_stay(inputs: Iterable[str], files: Flags = _NONE, folders: Flags = _NONE) -> None:
+  """Checks that no output replaces an input, or is written beside one as if it were another.
+
+  Args:
+    inputs: paths of files that are read.
+    files: paths of files by flag, see `check_outputs`; none may be an input, also by a link.
+    folders: folders by flag to which files are written; none may have an input in it.
+
+  Raises:
+    OutputError: lists all flags that name such a file or folder.
+  """
+  if not any((*files.values(), *folders.values())):
+    return
+  named = [name for name in inputs if '\0' not in name]  # such a name has no file
+  paths, by_folder = {os.path.realpath(name) for name in named}, _by_folder(named)
+  problems = [
+    f'{flag}={path} is an input'
+    for flag, path in files.items()
+    if path and not _is_special(path) and os.path.realpath(path) in paths
+  ]
+  problems += [
+    f'{flag}={path} is the folder of the input {found}'
+    for flag, path in folders.items()
+    if path and (found := by_folder.get(os.path.realpath(path)))
+  ]
+  if problems:
+    raise OutputError(f'{"; ".join(problems)}: give other paths, so that no input is replaced.')
 
 
 @contextlib.contextmanager
@@ -184,6 +213,15 @@ def _writing_problem(folder: pathlib.Path) -> str | None:
   except OSError as error:
     return f'{folder} cannot be written to ({error.strerror})'
   return None
+
+
+def _by_folder(inputs: Iterable[str]) -> dict[str, str]:
+  """Returns an input for each of their folders, without links."""
+  found: dict[str, str] = {}
+  for name in inputs:
+    found.setdefault(os.path.realpath(os.path.dirname(name)), name)
+    found.setdefault(os.path.dirname(os.path.realpath(name)), name)  # of what a link leads to
+  return found
 
 
 def _shared_paths(flags: Flags) -> list[str]:

@@ -238,6 +238,19 @@ def test_outputs_are_checked_before_the_work(folder, arguments, message):
   assert (run.stdout, run.stderr.count('\n')) == ('', 1)
 
 
+def test_outputs_that_would_replace_inputs_are_refused(folder):
+  before = {path: path.read_bytes() for path in (folder / 'photos').iterdir()}
+  outputs = ('--grid=photos/b.png', '--bar_charts=photos', '--heat_maps=./photos')
+  run = predict(folder, 'photos', '--weights=imagenet', *outputs)  # which are not downloaded
+  assert run.returncode == 2
+  assert run.stderr == (
+    'predict: error: --grid=photos/b.png is an input; --bar_charts=photos is the folder of the '
+    'input photos/a.jpg; --heat_maps=./photos is the folder of the input photos/a.jpg: '
+    'give other paths, so that no input is replaced.\n'
+  )
+  assert {path: path.read_bytes() for path in (folder / 'photos').iterdir()} == before
+
+
 def test_it_starts_without_tensorflow_and_predicts_without_keras():
   program = 'import sys, vgg_slim.commands.predict; sys.exit("tensorflow" in sys.modules)'
   subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)

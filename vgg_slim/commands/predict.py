@@ -125,13 +125,14 @@ def main(arguments: list[str]) -> None:
     raise ConfigError('No images: give files, folders, patterns, or - for names on stdin.')
   if not _SOCKET.value:
     _check_one_exists(paths)
+  written = invocation.values_by_flag(_OUTPUT, _GRID)
+  folders = invocation.values_by_flag(_BAR_CHARTS, _HEAT_MAPS)
+  output_files.check_inputs_stay(paths, written, folders)
   network = _find_network()
   if _GRID.value:
     output_files.check_suffix('--grid', _GRID.value, ['.png'])
   if _OUTPUT.value:
     _output_suffix(_OUTPUT.value)
-  written = invocation.values_by_flag(_OUTPUT, _GRID)
-  folders = invocation.values_by_flag(_BAR_CHARTS, _HEAT_MAPS)
   with output_files.open_outputs(written, folders) as streams:
     failures = _predict(paths, network, streams)
   _say_what_was_written(len(paths) - len(failures))
