@@ -31,6 +31,8 @@ def test_valid_gpus(gpus):
     ('2 gigabytes', 0),
     ('-1GB', 0),
     ('1e9GB', 0),
+    ('9' * 400 + 'GB', 0),
+    ('\N{ARABIC-INDIC DIGIT TWO}GB', 0),
   ],
 )
 def test_sizes(text, size):

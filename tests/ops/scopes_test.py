@@ -1,13 +1,5 @@
 from vgg_slim.compat import tf
-from vgg_slim.ops.scopes import is_under, plain_name
-
-
-def test_whole_path_components_are_compared():
-  assert is_under('vgg_16/fc8/weights', ['vgg_16/fc8'])
-  assert is_under('vgg_16/fc8', ['other', 'vgg_16/fc8'])
-  assert not is_under('vgg_16/fc8_new/weights', ['vgg_16/fc8'])
-  assert not is_under('vgg_16/fc8/weights', ['fc8'])
-  assert not is_under('vgg_16', [])
+from vgg_slim.ops.scopes import plain_name
 
 
 def test_the_name_of_a_variable_is_without_its_replica():

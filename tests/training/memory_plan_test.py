@@ -94,17 +94,56 @@ def test_the_error_names_a_budget_that_fits():
   with pytest.raises(ConfigError) as error:
     memory_plan.choose(config_of(memory_budget='1GB'))
   message = str(error.value)
-  assert message.startswith('--memory_budget=1GB: a step of vgg16 at 224 px needs ')
-  assert 'a smaller --fc_units, --image_size' in message
-  budget = re.search(r'needs ([\d.]+GB) even with one image at once', message)[1]
+  assert message.startswith('--memory_budget=1GB: a step of vgg16 with 16 images at 224 px needs ')
+  assert 'a smaller --batch_size, --fc_units, --image_size' in message
+  budget = re.search(r'needs ([\d.]+GB), however it is divided', message)[1]
   assert memory_plan.choose(config_of(memory_budget=budget)).stage_parts
   with pytest.raises(ConfigError, match='--recompute=auto'):
     memory_plan.choose(config_of(memory_budget='1GB', recompute='none'))
 
 
 def test_units_are_advised_only_where_the_network_has_them():
-  with pytest.raises(ConfigError, match='Give that much, or a smaller --image_size or --model'):
+  advice = 'Give that much, or a smaller --batch_size, --image_size or --model'
+  with pytest.raises(ConfigError, match=advice):
     memory_plan.choose(config_of('resnet50', memory_budget='500MiB'))
+
+
+HEAD = ('vgg_16/fc6', 'vgg_16/fc7', 'vgg_16/fc8')
+
+
+def fine_tuned(model, scopes, **settings):
+  config = config_of(model, **settings)
+  fine_tune = dataclasses.replace(config.fine_tune, trainable_scopes=scopes)
+  return dataclasses.replace(config, fine_tune=fine_tune)
+
+
+def test_frozen_stages_are_neither_divided_nor_computed_again():
+  config = fine_tuned('vgg16', ('vgg_16/conv4', *HEAD), memory_budget='2.65GiB')
+  plan = memory_plan.choose(config)
+  assert plan.stage_parts[:3] == (0, 0, 0)
+  assert plan.stage_parts[3] >= 1
+  assert plan.predicted <= 2.65 * GIB
+  assert 'with recomputation of 1 stage' in memory_plan.describe(config, plan)
+  # Their forward pass sees the whole batch, which conv1 limits.
+  with pytest.raises(ConfigError, match=r'needs 2\.6\dGiB, however it is'):
+    memory_plan.choose(fine_tuned('vgg16', ('vgg_16/conv5', *HEAD), memory_budget='2.02GiB'))
+  head = memory_plan.choose(fine_tuned('vgg16', HEAD, memory_budget='2.65GiB', recompute='stages'))
+  assert head[:2] == (1, ())
+
+
+def test_a_head_alone_needs_little():
+  scopes = ('resnet50/logits',)
+  plan = memory_plan.choose(fine_tuned('resnet50', scopes, batch_size=64, memory_budget='2.4GiB'))
+  assert plan[:2] == (1, ())  # a whole step was measured at 1.73 GiB; all layers need 6.6
+  assert plan.predicted < 2.3 * GIB
+
+
+def test_a_batch_that_cannot_be_shared_is_left_to_the_distribution():
+  accumulated = {'gradient_accumulation_steps': 16}
+  config = config_of(memory_budget='8GB', optimizer=accumulated)
+  assert memory_plan.choose(config, replicas=2) == MemoryPlan(16)
+  one = config_of(batch_size=1, memory_budget='8GB')
+  assert memory_plan.choose(one, replicas=2) == MemoryPlan(1)
 
 
 def test_a_budget_is_for_one_device():

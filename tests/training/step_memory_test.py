@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from tests.training.memory_plan_test import config_of
-from vgg_slim.nets import summary
+from vgg_slim.configs.config import OptimizerConfig
+from vgg_slim.nets import specs, summary
 from vgg_slim.ops import conv_thresholds
 from vgg_slim.training import step_memory
 
@@ -39,6 +40,26 @@ def test_stages_of_vgg16_are_those_of_hand_arithmetic(monkeypatch):
   more = step_memory.describe(config_of()).stages
   assert more[0].kept - first.kept == 36 * 56 * 56 * 64 * 4
   assert more[1].kept == second.kept
+
+
+def test_frozen_stages_keep_only_the_input_of_the_first_that_is_trained():
+  scopes = ('vgg_16/conv3', 'vgg_16/fc6', 'vgg_16/fc7', 'vgg_16/fc8')
+  spec = specs.get('vgg16')
+  network = [spec, 1000, 224, 4096, None, 'float32', OptimizerConfig(moving_average_decay=0.9)]
+  memory = step_memory.describe_network(*network, scopes)
+  whole = step_memory.describe_network(*network)
+  assert memory.num_frozen == 2
+  assert [stage.kept for stage in memory.stages[:2]] == [0, 4 * 56**2 * 128]
+  # conv1_2: its input beside its sums and what ReLU makes of them, for one image.
+  assert memory.stages[0].workspace == 4 * 3 * 224**2 * 64
+  assert memory.stages[2:4] == whole.stages[2:4]
+  trained = 9 * (128 * 256 + 2 * 256**2) + 3 * 256 + 25088 * 4096 + 4096**2 + 4096 * 1000 + 9192
+  assert memory.weights == 4 * trained
+  # Momentum of what is trained, and averages of everything.
+  assert memory.slots == 4 * (trained + 138_357_544)
+  assert memory.variables == whole.variables
+  # As if nothing were computed again below.
+  assert memory.peak(16, 1, (1,) * 3) == memory.peak(16, 1, (0, 0, 1))
 
 
 def test_the_parts_are_those_of_the_peak():

@@ -11,7 +11,7 @@ from vgg_slim import op_errors
 from vgg_slim.checkpoints import index_file, prefixes
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
-from vgg_slim.ops.scopes import is_under
+from vgg_slim.scopes import is_under
 from vgg_slim.wording import listed
 
 AVERAGE_SUFFIX = '/ExponentialMovingAverage'  # TensorFlow's suffix for a variable's moving average

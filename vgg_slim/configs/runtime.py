@@ -35,7 +35,7 @@ def _are_gpus(text: str) -> bool:
 
 def parse_size(text: str) -> int:
   """The number of bytes in a text such as '2GB', '1.5 GiB' or '1500MB'; 0 for any other text."""
-  match = re.fullmatch(rf'(\d+(?:\.\d+)?) ?({"|".join(_UNITS)})', text)
+  match = re.fullmatch(rf'([0-9]{{1,15}}(?:\.[0-9]+)?) ?({"|".join(_UNITS)})', text)
   return round(float(match[1]) * _UNITS[match[2]]) if match else 0
 
 
@@ -47,7 +47,10 @@ def format_like(number: int, size: str) -> str:
 
 
 _memory_setting = functools.partial(setting, heading='Memory')
-_DIVIDED = free('the step is the same up to the order of sums')
+_DIVIDED = free(
+  'the step is the same up to the order of sums, and up to the statistics of batch norm where the '
+  'batch is divided into micro-batches'
+)
 
 
 @dataclasses.dataclass(frozen=True)

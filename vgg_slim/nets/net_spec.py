@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs
+from vgg_slim.scopes import is_under
 
 IMAGES = 'images'  # name of the network's input in `Layer.inputs`
 FC_UNITS = 4096
@@ -128,6 +129,20 @@ class NetSpec:
         stages.append(layers[start:end])
         start = end
     return stages
+
+  def count_frozen_stages(self, trainable_scopes: Sequence[str], root: str | None = None) -> int:
+    """Number of first stages below the lowest one that is trained: they have no backward pass.
+
+    Args:
+      trainable_scopes: scopes of what is trained; empty for everything.
+      root: scope of the network; its own by default.
+    """
+    root = self.scope if root is None else root
+    for index, stage in enumerate(self.trunk_stages()):
+      names = [f'{root}/{layer.name}' for layer in stage if layer.has_weights]
+      if not trainable_scopes or any(_overlap(name, trainable_scopes) for name in names):
+        return index
+    return index + 1
 
   def thin(self, channels: int) -> 'NetSpec':
     """Returns the row with `channels` channels in its first stage, the others in proportion."""
@@ -296,6 +311,11 @@ class NetSpec:
       for statistic in ('moving_mean', 'moving_variance')
       if layer.batch_norm
     }
+
+
+def _overlap(name: str, scopes: Sequence[str]) -> bool:
+  """Whether the scope `name` is under one of `scopes`, or one of them under it."""
+  return is_under(name, scopes) or any(is_under(scope, [name]) for scope in scopes)
 
 
 def stage_groups(stage_parts: Sequence[int]) -> list[tuple[int, int, int]]:

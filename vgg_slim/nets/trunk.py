@@ -8,7 +8,6 @@ from vgg_slim.compat import tf
 from vgg_slim.nets.net_spec import Layer, NetSpec, stage_groups
 from vgg_slim.ops.layers import lrn_op
 from vgg_slim.ops.recompute import recompute
-from vgg_slim.ops.scopes import is_under
 from vgg_slim.ops.slim_layers import conv2d, dropout, max_pool
 
 
@@ -33,31 +32,20 @@ def build_trunk(
     those of dropout. 'block1' to 'block4' of a ResNet are the outputs of their last units.
   """
   stages = spec.trunk_stages()
-  is_trained = [_is_trained(stage, trainable_scopes) for stage in stages]
-  # Stages below the lowest one that is trained have no backward pass.
+  frozen = spec.count_frozen_stages(trainable_scopes, tf.get_variable_scope().name)
   parts = [
-    stage_parts[index] if index < len(stage_parts) and any(is_trained[: index + 1]) else 0
-    for index in range(len(stages))
+    stage_parts[index] if frozen <= index < len(stage_parts) else 0 for index in range(len(stages))
   ]
   net, end_points = images, {}
   for first, end, count in stage_groups(parts):
     group = list(itertools.chain.from_iterable(stages[first:end]))
     build = functools.partial(_build_layers, group)
     if count:
-      net, layers = recompute(build, net, count, trainable_scopes, any(is_trained[:first]))
+      net, layers = recompute(build, net, count, trainable_scopes, first > frozen)
     else:
       net, layers = build(net)
     end_points.update(layers)
   return net, end_points
-
-
-def _is_trained(stage: Sequence[Layer], trainable_scopes: Sequence[str]) -> bool:
-  root = tf.get_variable_scope().name
-  names = [f'{root}/{layer.name}' for layer in stage if layer.has_weights]
-  return not trainable_scopes or any(
-    is_under(name, trainable_scopes) or any(is_under(scope, [name]) for scope in trainable_scopes)
-    for name in names
-  )
 
 
 def _build_layers(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.ops.fast_gradients import fast_gradients
-from vgg_slim.ops.scopes import is_under
+from vgg_slim.scopes import is_under
 
 _NAME = 'VggSlimRecomputed'
 _BLOCKS = 'vgg_slim_recomputed_blocks'  # pairs of the name of an operation and its block

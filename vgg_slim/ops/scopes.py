@@ -1,14 +1,8 @@
-"""Variable scopes as paths."""
+"""Names of variables."""
 
 import re
-from collections.abc import Iterable
 
 from vgg_slim.compat import tf
-
-
-def is_under(name: str, scopes: Iterable[str]) -> bool:
-  """Whether `name` is one of `scopes` or below one of them, comparing whole path components."""
-  return any(name == scope or name.startswith(f'{scope}/') for scope in scopes)
 
 
 def plain_name(variable: tf.Variable) -> str:

@@ -10,7 +10,7 @@ from vgg_slim.constants import POOL_ROUNDINGS
 from vgg_slim.ops import block_sizes, blockwise, cached_weights, variables, winograd
 from vgg_slim.ops.cross_replica import cross_replica_mean
 from vgg_slim.ops.layers import DropoutSeed, dropout_op, mpool_op, sliding_fc
-from vgg_slim.ops.scopes import is_under
+from vgg_slim.scopes import is_under
 
 
 @slim.add_arg_scope

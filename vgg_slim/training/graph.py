@@ -12,8 +12,9 @@ from vgg_slim.configs.config import TrainConfig
 from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
 from vgg_slim.ops import blockwise, weight_decay
 from vgg_slim.ops.cross_replica import cross_replica_mean
-from vgg_slim.ops.scopes import is_under, plain_name
+from vgg_slim.ops.scopes import plain_name
 from vgg_slim.preprocessing import graph
+from vgg_slim.scopes import is_under
 from vgg_slim.training import gradients, losses, memory_plan, optimizers, schedules, warm_start
 from vgg_slim.training.distribution import Distribution, Replica
 from vgg_slim.training.forward import Forward, build_forward

@@ -60,6 +60,8 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
     return MemoryPlan(steps, parts, in_blocks=memory.in_blocks(steps, parts))
   budget = parse_size(runtime.memory_budget)
   plans = list(_plans(config, memory, config.run.batch_size // replicas, budget))
+  if not plans:  # as `Distribution.check_batch` says, the batch cannot be shared
+    return MemoryPlan(steps)
   fitting = [(cost, plan) for cost, predicted, plan in plans if predicted <= budget]
   if fitting:
     return min(fitting, key=lambda pair: pair[0])[1]
@@ -67,12 +69,13 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
   net = config.net
   head = net.head or specs.get(net.model).head
   units = '--fc_units, ' if head_specs.has_free_units(head) else ''
-  advice = f'a smaller {units}--image_size or --model'
+  advice = f'a smaller --batch_size, {units}--image_size or --model'
   if runtime.recompute == 'none':
     advice = f'--recompute=auto, {advice}'
   raise ConfigError(
-    f'--memory_budget={runtime.memory_budget}: a step of {net.model} at {net.image_size} px needs '
-    f'{format_like(least, runtime.memory_budget)} even with one image at once. Give that much, or '
+    f'--memory_budget={runtime.memory_budget}: a step of {net.model} with '
+    f'{config.run.batch_size} images at {net.image_size} px needs '
+    f'{format_like(least, runtime.memory_budget)}, however it is divided. Give that much, or '
     f'{advice}.'
   )
 
@@ -87,11 +90,11 @@ def describe(config: TrainConfig, plan: MemoryPlan) -> str | None:
   if plan.micro_batches > 1:
     parts = f' as {plan.micro_batches} micro-batches of {batch // plan.micro_batches}'
   again = 'without recomputation'
-  if plan.stage_parts:
-    again = f'with recomputation of {counted(len(plan.stage_parts), "stage")}'
-    if max(plan.stage_parts) > 1:
+  if computed_again := [parts for parts in plan.stage_parts if parts]:
+    again = f'with recomputation of {counted(len(computed_again), "stage")}'
+    if max(computed_again) > 1:
       images = batch // plan.micro_batches
-      at_once = ', '.join(str(images // parts) for parts in plan.stage_parts)
+      at_once = ', '.join(str(images // parts) for parts in computed_again)
       again += f' ({at_once} images at once)'
   return (
     f'Memory budget {budget}: batch {batch}{parts} {again}, predicted peak '
@@ -127,18 +130,23 @@ def _plans(
 def _stage_parts(
   memory: StepMemory, images: int, steps: int, count: int, budget: int, can_split: bool
 ) -> Iterator[tuple[int, ...]]:
-  """Parts of each of the first `count` stages.
+  """Parts of each of the first `count` stages; 0 of those without a backward pass.
 
   First those of which each stage has the fewest that fit, or as many as possible. Then the same
   with stages that go through together, from the first one on.
   """
+  frozen = [0] * memory.num_frozen
+  count -= len(frozen)
+  if count <= 0:
+    yield ()
+    return
   if not can_split:
-    yield (1,) * count
+    yield (*frozen, *[1] * count)
     return
   together = itertools.product(range(2, count + 1), sorted(divisors(images))[1:])
   for joined, each in [(0, 1), *together]:
-    parts = [each] * joined + [1] * (count - joined)
-    for index in range(joined, count):
+    parts = [*frozen, *[each] * joined, *[1] * (count - joined)]
+    for index in range(len(frozen) + joined, len(parts)):
       for fewest in sorted(divisors(images)):
         parts[index] = fewest
         if memory.peak_of_stage(images, steps, parts, index) <= budget:
@@ -151,6 +159,8 @@ def _cost(memory: StepMemory, images: int, steps: int, stage_parts: tuple[int, .
   step = 3 * images * sum(stage.multiply_adds for stage in memory.stages)
   extra = _PER_WEIGHT * (steps - 1) * memory.weights // 4
   for parts, stage in zip(stage_parts, memory.stages, strict=False):
+    if not parts:
+      continue
     extra += images * stage.multiply_adds
     extra += 2 * _PER_WEIGHT * (parts - 1) * steps * stage.weights // 4
   return extra / step

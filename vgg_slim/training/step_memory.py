@@ -15,6 +15,7 @@ from vgg_slim.configs.optimizer import OPTIMIZERS, OptimizerConfig
 from vgg_slim.nets import net_spec, specs, summary
 from vgg_slim.nets.net_spec import Layer
 from vgg_slim.ops import block_sizes, conv_thresholds
+from vgg_slim.scopes import is_under
 
 _FLOAT32 = 4  # bytes
 # Resident memory of Python and TensorFlow 2.21 without a graph, 0.4 GiB of it library code.
@@ -63,7 +64,8 @@ class Stage(NamedTuple):
   Attributes:
     input: bytes of its input.
     output: bytes of its output.
-    kept: bytes that its layers keep for the backward pass.
+    kept: bytes that its layers keep for the backward pass; of stages that have none, nothing but
+      the input of the lowest stage that has one.
     workspace: bytes of the largest temporary values of a single layer.
     weights: bytes of its trainable variables.
     multiply_adds: number of multiply-adds of its forward pass.
@@ -83,6 +85,7 @@ class StepMemory:
 
   Attributes:
     stages: stages of the trunk.
+    num_frozen: number of the first stages that have no backward pass.
     variables: bytes of all variables except the next, and of their copy in low precision.
     slots: bytes of the optimizer's slots and moving averages.
     weights: bytes of the trainable variables.
@@ -98,6 +101,7 @@ class StepMemory:
   """
 
   stages: tuple[Stage, ...]
+  num_frozen: int
   variables: int
   slots: int
   weights: int
@@ -112,7 +116,8 @@ class StepMemory:
 
   def graph(self, micro_batches: int = 1, stage_parts: Sequence[int] = ()) -> int:
     """Bytes of the graph, whose micro-batches are built one by one."""
-    per_layer = _PER_LAYER + _AGAIN * list(stage_parts).count(1) / len(self.stages)
+    again = list(stage_parts[self.num_frozen :]).count(1)
+    per_layer = _PER_LAYER + _AGAIN * again / len(self.stages)
     operations = per_layer * self.num_layers * micro_batches + _PER_VARIABLE * self.num_variables
     return round(_OPERATION * operations)
 
@@ -167,7 +172,9 @@ class StepMemory:
     """
     kept = images * self.stages[0].input
     phases = []
-    all_parts = [*stage_parts, *[0] * (len(self.stages) - len(stage_parts))]
+    trained_parts = stage_parts[self.num_frozen :]
+    others = len(self.stages) - self.num_frozen - len(trained_parts)
+    all_parts = [*[0] * self.num_frozen, *trained_parts, *[0] * others]
     for first, end, parts in net_spec.stage_groups(all_parts):
       group = self.stages[first:end]
       weights = sum(stage.weights for stage in group)
@@ -205,7 +212,11 @@ def describe(config: TrainConfig, replicas: int = 1) -> StepMemory:
   net = config.net
   layers = net.num_logits, net.image_size, net.fc_units, net.head
   memory = describe_network(
-    specs.get(net.model), *layers, config.runtime.precision, config.optimizer
+    specs.get(net.model),
+    *layers,
+    config.runtime.precision,
+    config.optimizer,
+    config.fine_tune.trainable_scopes,
   )
   if max(replicas, config.distribution.num_devices) > 1:
     memory = dataclasses.replace(memory, blocked=0)
@@ -220,6 +231,7 @@ def describe_network(
   head: str | None,
   precision: str,
   settings: OptimizerConfig,
+  trainable_scopes: Sequence[str] = (),
 ) -> StepMemory:
   """Like `describe`; the arguments of a network are those of `summary.summarize`.
 
@@ -231,39 +243,49 @@ def describe_network(
     head: name of the head; None for the network's own.
     precision: one of `summary.PRECISIONS`.
     settings: the update rule.
+    trainable_scopes: scopes of the variables that are trained; empty for all.
   """
   size = summary.PRECISIONS[precision]
   rows = summary.summarize(spec, num_classes, image_size, fc_units, head)
   shapes = spec.parameter_shapes(num_classes, image_size, fc_units, head)
   totals = summary.total(rows)
   optimizer = OPTIMIZERS[settings.optimizer]
-  copies = optimizer.num_slots + (settings.moving_average_decay is not None)
-  whole = {name: _FLOAT32 * math.prod(shape) for name, shape in shapes.items()}
+  averages = totals.trainable * (settings.moving_average_decay is not None)
+  whole = {
+    name: _FLOAT32 * math.prod(shape)
+    for name, shape in shapes.items()
+    if not trainable_scopes or is_under(f'{spec.scope}/{name}', trainable_scopes)
+  }
+  trained = totals.trainable if not trainable_scopes else sum(whole.values()) // _FLOAT32
   blocked = {}
   if settings.updates_in_blocks and precision != 'float16':
     blocked = {
       name: whole[name]
       for layer in spec.layers(num_classes, image_size, fc_units, head)[len(spec.trunk_layers()) :]
-      if (name := f'{layer.name}/weights') in shapes and block_sizes.is_worthwhile(shapes[name])
+      if (name := f'{layer.name}/weights') in whole and block_sizes.is_worthwhile(shapes[name])
     }
+  num_frozen = spec.count_frozen_stages(trainable_scopes)
   return StepMemory(
-    _stages(spec, image_size, precision),
+    _stages(spec, image_size, precision, num_frozen),
+    num_frozen,
     _FLOAT32 * totals.parameters + size.weight_copy * totals.trainable,
-    _FLOAT32 * copies * totals.trainable,
-    _FLOAT32 * totals.trainable,
-    max(whole.values()),
+    _FLOAT32 * (optimizer.num_slots * trained + averages),
+    _FLOAT32 * trained,
+    max(whole.values(), default=0),
     1 if settings.folds_decay or not settings.weight_decay else 2,
     # float16 checks all gradients for overflow first.
     settings.clip_gradient_norm is not None or precision == 'float16',
     sum(blocked.values()),
     size.weight_copy * sum(blocked.values()) // _FLOAT32,
-    max(size for name, size in whole.items() if name not in blocked),
+    max((size for name, size in whole.items() if name not in blocked), default=0),
     len(rows),
-    len(shapes),
+    len(whole),
   )
 
 
-def _stages(spec: net_spec.NetSpec, side: int, precision: str) -> tuple[Stage, ...]:
+def _stages(
+  spec: net_spec.NetSpec, side: int, precision: str, num_frozen: int
+) -> tuple[Stage, ...]:
   layers = spec.trunk_layers()
   sides = net_spec.output_sides(layers, side)
   channels = {net_spec.IMAGES: 3, **{layer.name: layer.channels for layer in layers}}
@@ -273,17 +295,22 @@ def _stages(spec: net_spec.NetSpec, side: int, precision: str) -> tuple[Stage, .
     return sides[name] ** 2 * channels[name] * size
 
   stages = []
-  for stage in spec.trunk_stages():
+  for index, stage in enumerate(spec.trunk_stages()):
     layer_bytes = functools.partial(_layer_bytes, sides, channels, precision)
     kept, workspace = zip(*map(layer_bytes, stage), strict=True)
     weights = [_weights(layer, channels) for layer in stage]
+    is_trained = index >= num_frozen
+    if not is_trained:
+      kept = [map_bytes(stage[-1].name) * (index == num_frozen - 1)]
+      inputs = [sum(map(map_bytes, layer.inputs)) for layer in stage]
+      workspace = [sum(pair) for pair in zip(workspace, inputs, strict=True)]
     stages.append(
       Stage(
         map_bytes(stage[0].inputs[0]),
         map_bytes(stage[-1].name),
         sum(kept),
         max(workspace),
-        _FLOAT32 * sum(weights),
+        _FLOAT32 * sum(weights) * is_trained,
         sum(n * sides[layer.name] ** 2 for n, layer in zip(weights, stage, strict=True)),
       )
     )

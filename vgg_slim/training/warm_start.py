@@ -16,7 +16,7 @@ from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.nets.vgg import VGG
-from vgg_slim.ops.scopes import is_under
+from vgg_slim.scopes import is_under
 from vgg_slim.weights.foreign import is_bookkeeping
 from vgg_slim.wording import counted, listed
 
