@@ -1,9 +1,13 @@
+import shlex
+
 import numpy as np
 import pytest
 
+from tests.testing import run_tool
 from tests.weights import fabricated
 from tests.weights.fabricated import random_images
 from vgg_slim.checkpoints import contract
+from vgg_slim.commands import import_weights
 from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.preprocessing.description import Preprocessing
@@ -84,9 +88,9 @@ def test_every_head_goes_out_and_comes_back(trained, tmp_path, name, head, endin
   printed = []
   run_export(ExportRequest(prefix, path), printed.append)
   if name == 'vgg_cifar' and ending == 'pth':
-    assert 'does not tell where the batch norms of the head are' in printed[-1]
+    assert 'does not tell where the batch norms of the head are' in printed[-2]
   else:
-    assert 'logits of the probe image, largest difference from' in printed[-1]
+    assert 'logits of the probe image, largest difference from' in printed[-2]
   request = ImportRequest(path, name, str(tmp_path / 'm'), image_size=fabricated.SIDE)
   assert run_import(request, str).network == network
   imported = slim_ckpt.read(str(tmp_path / 'm')).arrays
@@ -155,3 +159,23 @@ def test_an_existing_output_is_kept(trained, tmp_path):
   with pytest.raises(ConfigError, match='m.npz exists'):
     run_export(ExportRequest(prefix, str(tmp_path / 'm.npz'), 'vgg_a'), str)
   assert (tmp_path / 'm.npz').read_text() == 'mine'
+
+
+@pytest.mark.parametrize(('ending', 'bgr'), [('weights.h5', False), ('weights.h5', True)])
+def test_the_command_that_is_printed_imports_the_same_network(trained, tmp_path, ending, bgr):
+  # With 1,000 classes and such names it would be taken for a network of Keras, of B, G, R.
+  _, prefix, arrays = trained('vgg_d', num_classes=1000)
+  made = contract.Contract(
+    fabricated.network('vgg_d', num_classes=1000), Preprocessing((152.861, 122.37, 132.1), 0.5, 256)
+  )
+  contract.write_contract(contract.contract_path(prefix), made)
+  path, said = str(tmp_path / f'm {bgr}.{ending}'), []
+  run_export(ExportRequest(prefix, path, bgr=bgr), said.append)
+  command = shlex.split(said[-1].partition('again: ')[2].replace('PREFIX', str(tmp_path / 'again')))
+  assert run_tool(import_weights, *command[1:]) == 0
+  imported = slim_ckpt.read(str(tmp_path / 'again'))
+  for variable, array in arrays.items():
+    np.testing.assert_array_equal(imported.arrays[variable], array, err_msg=variable)
+  pixels = contract.read_contract(contract.contract_path(str(tmp_path / 'again'))).preprocessing
+  assert pixels.rgb_mean == (152.861, 122.37, 132.1)
+  assert pixels.pixel_scale == 0.5

@@ -1,13 +1,14 @@
 """Exports weights, bit for bit: TensorFlow checkpoint -> file of Keras, torch, slim or NumPy."""
 
 import logging
+import shlex
 from collections.abc import Callable
 
 import numpy as np
 
 from vgg_slim import files
 from vgg_slim.checkpoints import prefixes, search, staging
-from vgg_slim.checkpoints.contract import contract_path, find_contract
+from vgg_slim.checkpoints.contract import Contract, contract_path, find_contract
 from vgg_slim.configs import config
 from vgg_slim.configs.net import Network
 from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
@@ -74,13 +75,27 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
   if request.output.endswith('.ckpt'):
     with staging.staged_checkpoint(request.output) as path:
       network_run.run(network, converted.arrays, _probe(network), path)
-    return
-  with staging.staged_file(request.output) as path:
-    with files.naming(path):
-      _write(path, network, converted.arrays)
-    if path.endswith(('.pth', '.safetensors')):
-      say(to_torch.describe(network))
-    _compare(path, network, change, own.arrays, say)
+  else:
+    with staging.staged_file(request.output) as path:
+      with files.naming(path):
+        _write(path, network, converted.arrays)
+      if path.endswith(('.pth', '.safetensors')):
+        say(to_torch.describe(network))
+      _compare(path, network, change, own.arrays, say)
+  say(_describe_import(request, network.model, find_contract(prefix)))
+
+
+def _describe_import(request: ExportRequest, model: str, contract: Contract | None) -> str:
+  """The command that imports the file again, with the input, which the file does not tell."""
+  words = [f'--from={shlex.quote(request.output)}', f'--model={model}', '--output=PREFIX']
+  words += ['--trunk_only'] if request.trunk_only else []
+  words += ['--bgr' if request.bgr else '--nobgr']  # any of them ends the search for a publisher
+  if contract:
+    pixels = contract.preprocessing
+    words.append(f'--rgb_mean={",".join(map(str, pixels.rgb_mean))}')
+    if isinstance(pixels.pixel_scale, float) and pixels.pixel_scale != 1:
+      words.append(f'--pixel_scale={pixels.pixel_scale}')
+  return f'To import it here again: tools/import_weights {" ".join(words)}'
 
 
 def _write(path: str, network: Network, arrays: dict[str, np.ndarray]) -> None:
