@@ -251,6 +251,32 @@ def test_outputs_that_would_replace_inputs_are_refused(folder):
   assert {path: path.read_bytes() for path in (folder / 'photos').iterdir()} == before
 
 
+def test_older_outputs_stay_if_no_image_can_be_classified(folder):
+  names = ('older.csv', 'older.png')
+  for name in names:
+    (folder / name).write_text('older')
+  outputs = ('--output=older.csv', '--grid=older.png', '--bar_charts=no_bars')
+  run = predict(folder, 'photos/broken.jpg', '--checkpoint_path=net', *outputs)
+  assert run.returncode == 1
+  assert '1 of 1 file could not be classified: photos/broken.jpg' in run.stderr.splitlines()[-1]
+  assert 'Wrote' not in run.stderr
+  assert [(folder / name).read_text() for name in names] == ['older'] * 2
+  assert not (folder / 'no_bars').exists()
+
+
+def test_predictions_are_kept_if_they_cannot_be_drawn(folder):
+  (folder / 'blocked' / 'same.png').mkdir(parents=True)
+  (folder / 'before.png').write_text('older')
+  outputs = ('--output=kept.csv', '--grid=before.png', '--bar_charts=blocked')
+  run = predict(folder, 'same.png', '--checkpoint_path=net', *outputs)
+  assert run.returncode == 1
+  wrote, error = run.stderr.splitlines()[-2:]
+  assert wrote == 'Wrote the predictions of 1 image to kept.csv.'
+  assert error == 'predict: error: blocked/same.png: Is a directory.'
+  assert (folder / 'kept.csv').read_text().splitlines()[1].startswith('same.png,')
+  assert (folder / 'before.png').read_text() == 'older'
+
+
 def test_it_starts_without_tensorflow_and_predicts_without_keras():
   program = 'import sys, vgg_slim.commands.predict; sys.exit("tensorflow" in sys.modules)'
   subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=300)

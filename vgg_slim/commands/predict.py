@@ -107,6 +107,7 @@ _SOCKET = flags.DEFINE_string(
   'socket', None, 'Socket of a process with --serve that predicts, instead of a network here.'
 )
 
+_DRAWINGS = ((_GRID, 'a grid'), (_BAR_CHARTS, 'bar charts'), (_HEAT_MAPS, 'heat maps'))
 _OF_CLIENT = ('socket', 'top', 'output')  # flags that go with --socket
 _NOT_OF_SERVER = ('top', 'output', 'bar_charts', 'grid', 'heat_maps', 'layer', 'socket')
 _MAX_NAMED = 10  # files without a prediction that the message names
@@ -133,11 +134,31 @@ def main(arguments: list[str]) -> None:
     output_files.check_suffix('--grid', _GRID.value, ['.png'])
   if _OUTPUT.value:
     _output_suffix(_OUTPUT.value)
-  with output_files.open_outputs(written, folders) as streams:
-    failures = _predict(paths, network, streams)
-  _say_what_was_written(len(paths) - len(failures))
+  output_files.check_outputs(written, folders)
+  failures = _write_outputs(paths, network)
   if failures:
     raise _failed(failures, len(paths))
+
+
+def _write_outputs(
+  paths: list[str], network: 'local_network.LocalNetwork | socket_client.ServedNetwork'
+) -> list[predictions.Failure]:
+  """Completes the predictions before it draws, which may fail; returns the failures.
+
+  Raises:
+    DataError: all files failed; no output is written then, so that older ones stay.
+  """
+  with output_files.open_outputs(invocation.values_by_flag(_GRID)) as grids, network:
+    with output_files.open_outputs(invocation.values_by_flag(_OUTPUT)) as streams:
+      drawn, failures = _predict(paths, network, streams.get('--output'))
+      if len(failures) == len(paths):
+        raise _failed(failures, len(paths))
+    count = len(paths) - len(failures)
+    _say_what_was_written([(_OUTPUT, 'the predictions')], count)
+    if drawn:
+      _draw(network, drawn, grids.get('--grid'))
+  _say_what_was_written(_DRAWINGS, count)
+  return failures
 
 
 def _failed(failures: Sequence[predictions.Failure], total: int) -> DataError:
@@ -207,52 +228,50 @@ def _local_network() -> 'local_network.LocalNetwork':
   return local_network.LocalNetwork(options, drawings)
 
 
-def _say_what_was_written(count: int) -> None:
-  """Names the outputs on stderr, since stdout has the predictions."""
-  for flag, what in (
-    (_OUTPUT, 'the predictions'),
-    (_GRID, 'a grid'),
-    (_BAR_CHARTS, 'bar charts'),
-    (_HEAT_MAPS, 'heat maps'),
-  ):
-    if flag.value and count:
+def _say_what_was_written(
+  outputs: Sequence[tuple[flags.FlagHolder[str | None], str]], count: int
+) -> None:
+  """Names the outputs of `count` images on stderr, since stdout has the predictions."""
+  for flag, what in outputs:
+    if flag.value:
       progress.say(f'Wrote {what} of {counted(count, "image")} to {flag.value}.', sys.stderr)
 
 
 def _predict(
   paths: list[str],
   network: 'local_network.LocalNetwork | socket_client.ServedNetwork',
-  streams: dict[str, BinaryIO],
-) -> list[predictions.Failure]:
-  """Prints and writes the predictions as soon as they are computed; returns the failures."""
+  output: BinaryIO | None,
+) -> tuple[list[predictions.Prediction], list[predictions.Failure]]:
+  """Prints and writes the predictions as soon as they are computed.
+
+  Returns:
+    The predictions that are to be drawn, and the failures.
+  """
   top = min(_TOP.value, network.num_classes or _TOP.value)
   rows = prediction_rows.Printer(paths, network.class_names, top)
   writers = []
-  if _OUTPUT.value:
-    writers = [predictions.WRITERS[_output_suffix(_OUTPUT.value)](streams['--output'], top)]
+  if _OUTPUT.value and output:
+    writers = [predictions.WRITERS[_output_suffix(_OUTPUT.value)](output, top)]
   drawn, failures = [], []
   reporter = progress.reporter()
-  with network:
-    with _progress(len(paths)) as report:
-      for done, answer in enumerate(network.predict_files(paths, top), start=1):
-        report(done, len(paths))
-        if isinstance(answer, predictions.Failure):
-          failures.append(answer)
-          continue
-        if reporter.is_json:
-          classes = [score._asdict() for score in answer.top]
-          reporter.event('prediction', file=answer.file, classes=classes)
-        else:
-          rows.print(answer)
-        for writer in writers:
-          writer.add(answer)
-        if _is_drawing():
-          drawn.append(answer)
-    for writer in writers:
-      writer.finish(failures)
-    if drawn:
-      _draw(network, drawn, streams.get('--grid'))
-  return failures
+  with _progress(len(paths)) as report:
+    for done, answer in enumerate(network.predict_files(paths, top), start=1):
+      report(done, len(paths))
+      if isinstance(answer, predictions.Failure):
+        failures.append(answer)
+        continue
+      if reporter.is_json:
+        classes = [score._asdict() for score in answer.top]
+        reporter.event('prediction', file=answer.file, classes=classes)
+      else:
+        rows.print(answer)
+      for writer in writers:
+        writer.add(answer)
+      if _is_drawing():
+        drawn.append(answer)
+  for writer in writers:
+    writer.finish(failures)
+  return drawn, failures
 
 
 def _draw(
