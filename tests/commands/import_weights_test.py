@@ -44,6 +44,17 @@ def test_user_errors_are_one_line(tmp_path, arguments, message):
   assert out == ''
 
 
+def test_class_names_that_no_export_can_hold_are_refused_before_the_work(tmp_path):
+  (tmp_path / 'birds.txt').write_text('0:crane\n1:crane\n')
+  arguments = ('--from=f', '--output=o', '--model=vgg16', '--labels=birds.txt')
+  code, out, err = run(tmp_path, 'vgg_slim.commands.import_weights', *arguments)
+  assert (code, out) == (1, '')
+  assert err == (
+    "import_weights: error: birds.txt: Class names that cannot be used: 'crane' occurs more than "
+    'once.\n'
+  )
+
+
 def test_exporting_what_was_imported_gives_the_same_arrays(tmp_path):
   arrays = random_arrays(variable_shapes(Network(2, 'vgg11', image_size=32, fc_units=4)))
   np.savez(tmp_path / 'm.npz', **arrays)

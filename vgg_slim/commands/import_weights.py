@@ -26,7 +26,7 @@ from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import unused_flags
 from vgg_slim.constants import IMAGENET_RGB_MEAN
 from vgg_slim.data import labels
-from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.errors import CheckpointError, ConfigError, DataError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.output_files import check_outputs
 from vgg_slim.weights.transform import InputChange
@@ -113,7 +113,7 @@ def main() -> None:
   rgb_mean = _numbers(_RGB_MEAN.name, _RGB_MEAN.value)
   rgb_std = _numbers(_RGB_STD.name, _RGB_STD.value) if _RGB_STD.value else None
   change = InputChange(_BGR.value, rgb_std)
-  class_names = labels.read_labels(pathlib.Path(_LABELS.value)) if _LABELS.value else None
+  class_names = _read_labels(_LABELS.value) if _LABELS.value else None
   if not (os.path.exists(source) or prefixes.find_prefix(source)):
     raise CheckpointError(f'--from={source}: there is neither such a file nor such a checkpoint.')
 
@@ -145,6 +145,16 @@ def main() -> None:
 def run() -> None:
   """Entry point of the console command."""
   invocation.run(main)
+
+
+def _read_labels(path: str) -> tuple[str, ...]:
+  """Returns class names that exports, which write a label file, can hold too."""
+  class_names = labels.read_labels(pathlib.Path(path))
+  try:
+    labels.check_class_names(class_names)
+  except DataError as error:
+    raise DataError(f'{path}: {error}') from error
+  return class_names
 
 
 def _numbers(name: str, texts: Sequence[str]) -> tuple[float, float, float]:
