@@ -181,6 +181,14 @@ def test_existing_files_are_not_overwritten(tmp_path, ending):
     staging.check_checkpoint_is_free(str(tmp_path / 'm'))
 
 
+def test_a_symbolic_link_that_leads_nowhere_is_not_replaced(tmp_path):
+  (tmp_path / 'm.index').symlink_to('nowhere')
+  with pytest.raises(ConfigError, match='m.index exists; give another --output'):
+    staging.check_checkpoint_is_free(str(tmp_path / 'm'))
+  with pytest.raises(ConfigError, match='m.index exists; give another --output'):
+    staging.check_is_free(tmp_path / 'm.index')
+
+
 def test_a_folder_is_refused_as_a_prefix():
   with pytest.raises(ConfigError, match='expected the prefix of a checkpoint'):
     staging.check_checkpoint_is_free('/')

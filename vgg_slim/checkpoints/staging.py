@@ -23,7 +23,7 @@ def check_is_free(path: pathlib.Path) -> None:
 
 
 def _check_is_free(target: pathlib.Path, paths: Sequence[pathlib.Path]) -> None:
-  taken = [str(path) for path in paths if path.exists()]
+  taken = [str(path) for path in paths if os.path.lexists(path)]
   if taken:
     _remove_abandoned_staging(target)
     raise OutputError(f'{", ".join(taken)} exists; give another --output, or delete it first.')
