@@ -29,7 +29,7 @@ def test_the_hash_of_a_model_of_one_file_is_that_of_the_file(tmp_path):
   assert found.model_sha256 == hashlib.sha256(b'network').hexdigest()
   assert exported.read(tmp_path, exported.ONNX_FILES) == found
   (tmp_path / 'model.onnx').unlink()
-  with pytest.raises(CheckpointError, match=r'contract\.json is not the contract of the model'):
+  with pytest.raises(CheckpointError, match=r'^There is no .*/model\.onnx, which the model of '):
     exported.read(tmp_path, exported.ONNX_FILES)
 
 
@@ -41,6 +41,22 @@ def test_a_contract_with_the_model_of_another_network_is_refused(tmp_path):
   (two / 'extra' / 'contract.json').replace(one / 'extra' / 'contract.json')
   with pytest.raises(CheckpointError, match='one, whose SHA-256 differs: put the files of one '):
     read(one)
+
+
+def test_what_is_missing_of_a_model_is_named(tmp_path):
+  folder = export(tmp_path / 'one', b'1')
+  (folder / 'variables' / 'variables.data').unlink()
+  with pytest.raises(CheckpointError, match=r'^There is no .*/one/variables/\*, which'):
+    read(folder)
+  (folder / 'saved_model.pb').unlink()
+  with pytest.raises(CheckpointError, match=r'/saved_model\.pb and no .*/variables/\*, which'):
+    read(folder)
+
+
+def test_hidden_files_do_not_belong_to_the_model(tmp_path):
+  folder = export(tmp_path / 'one', b'1')
+  (folder / 'variables' / '.DS_Store').write_bytes(b'of the Finder')
+  assert read(folder).class_names == CATS.class_names
 
 
 def test_contracts_without_a_checksum_are_taken_as_they_are(tmp_path):

@@ -297,6 +297,8 @@ def folder(tmp_path_factory):
   (folder / 'mixed').mkdir()
   graph = folder / 'mixed' / 'saved_model.pb'
   graph.write_bytes(b'one network')
+  (folder / 'mixed' / 'variables').mkdir()
+  (folder / 'mixed' / 'variables' / 'variables.index').touch()
   made = contract.from_train_config(trained)
   exported.write(graph.parent, exported.SAVED_MODEL_FILES, made, contract.SAVED_MODEL_EXTRAS)
   graph.write_bytes(b'another network')

@@ -39,11 +39,13 @@ def read(folder: pathlib.Path, files: Sequence[str], extras: str = '.') -> Contr
   Contracts of versions that wrote no checksum are taken as they are.
 
   Raises:
-    CheckpointError: the contract cannot be read, or it is that of another model.
+    CheckpointError: the contract cannot be read, files of the model are missing, or the contract is
+      that of another model.
   """
   path = folder / extras / EXPORTED_FILE
   found = contract.read_contract(path)
   if found.model_sha256 not in (None, _checksum(folder, files)):
+    _check_nothing_is_missing(folder, files)
     raise CheckpointError(
       f'{path} is not the contract of the model in {folder}, whose SHA-256 differs: put the files '
       'of one export together, or export it again.'
@@ -53,10 +55,24 @@ def read(folder: pathlib.Path, files: Sequence[str], extras: str = '.') -> Contr
 
 def _checksum(folder: pathlib.Path, files: Sequence[str]) -> str:
   """Returns the SHA-256 of a file, or of the names and hashes of several."""
-  paths = sorted(path for pattern in files for path in folder.glob(pattern))
+  paths = sorted(path for pattern in files for path in _matches(folder, pattern))
   if len(paths) == 1:
     return manifest.sha256_of(paths[0])
   digest = hashlib.sha256()
   for path in paths:
     digest.update(f'{path.relative_to(folder).as_posix()} {manifest.sha256_of(path)}\n'.encode())
   return digest.hexdigest()
+
+
+def _check_nothing_is_missing(folder: pathlib.Path, files: Sequence[str]) -> None:
+  missing = [str(folder / pattern) for pattern in files if not _matches(folder, pattern)]
+  if missing:
+    raise CheckpointError(
+      f'There is no {" and no ".join(missing)}, which the model of this export consists of: '
+      'restore the whole folder of the export, or export it again.'
+    )
+
+
+def _matches(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+  """Returns files of a model; hidden ones are no part of it, as macOS adds them to every folder."""
+  return [path for path in folder.glob(pattern) if not path.name.startswith('.')]
