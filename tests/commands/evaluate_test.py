@@ -158,15 +158,19 @@ def test_outputs_are_checked_before_the_work(folder, arguments, message):
   assert (run.stdout, run.stderr.count('\n')) == ('', 1)
 
 
-def test_a_data_set_reduced_differently_from_training_is_warned_of(folder):
+def test_a_data_set_converted_differently_from_training_is_warned_of(folder):
   shutil.copytree(folder / 'data', folder / 'reduced')
   manifest = folder / 'reduced' / 'manifest.json'
   values = json.loads(manifest.read_text())
-  manifest.write_text(json.dumps({**values, 'stored_side': 16}))
+  manifest.write_text(json.dumps({**values, 'stored_side': 16, 'pixel_range': [0, 4095]}))
   run = evaluate(folder, '--train_dir=run', '--data_dir=reduced')
   assert run.returncode == 0, run.stderr
   assert 'evaluate: warning: The converter reduced the images of reduced to 16 px' in run.stderr
   assert 'those of the training data set not at all' in run.stderr
+  assert (
+    'evaluate: warning: Of images of more than 8 bits, the converter scaled 0..4095 to 0..255 in '
+    'reduced and 0..65535 in the training data set (--pixel_range); tools/predict does the latter'
+  ) in run.stderr
 
 
 def test_classes_in_another_order_are_matched_by_name(folder):

@@ -45,6 +45,7 @@ from vgg_slim.evaluation import (
   results,
   tables,
 )
+from vgg_slim.preprocessing.sample_depth import FULL_RANGE
 from vgg_slim.wording import counted
 
 _TRAIN_DIR = flags.DEFINE_string('train_dir', None, 'Folder of the training run.')
@@ -99,6 +100,7 @@ def main() -> None:
   classes = _map_classes(models, manifest, data_dir)
   for model in models:
     _warn_of_other_reduction(model, manifest, data_dir)
+    _warn_of_other_range(model, manifest, data_dir)
   written = invocation.values_by_flag(_OUTPUT, _CSV, _REPORT)
   folders = invocation.values_by_flag(_TENSORBOARD)
   with output_files.open_outputs(written, folders) as streams:
@@ -190,6 +192,23 @@ def _warn_of_other_reduction(
       '(--resize_smaller_side); tools/predict does the latter, so its answers may differ.',
       data_dir,
       *sides,
+    )
+
+
+def _warn_of_other_range(
+  model: candidates.Candidate, manifest: manifests.Manifest, data_dir: str
+) -> None:
+  trained, here = (
+    tuple(rules.pixel_range or FULL_RANGE) for rules in (model.preprocessing, manifest)
+  )
+  if trained != here:
+    logging.getLogger('vgg_slim').warning(
+      'Of images of more than 8 bits, the converter scaled %s to 0..255 in %s and %s in the '
+      'training data set (--pixel_range); tools/predict does the latter, so its answers may '
+      'differ.',
+      '{:g}..{:g}'.format(*here),
+      data_dir,
+      '{:g}..{:g}'.format(*trained),
     )
 
 
