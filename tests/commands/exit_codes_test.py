@@ -178,7 +178,14 @@ MISTAKES = {
     'a.png --train_dir=run --layer=conv9': "no layer 'conv9'",
     'a.png --train_dir=run --test_scale=20': 'at least image_size=32',
     'a.png --train_dir=run --output=x.txt': 'must end in .csv or .json',
-    'a.png --train_dir=run --engine=openvino': '--engine=openvino runs an export: ',
+    'a.png --train_dir=run --engine=openvino': (
+      'tools/export_model --format=onnx --checkpoint_path=run --output=FOLDER, then --onnx_model=F'
+    ),
+    'a.png --checkpoint_path=run/model.ckpt-3 --engine=onnxruntime': (
+      '--engine=onnxruntime runs an export: tools/export_model --format=onnx '
+      '--checkpoint_path=run/model.ckpt-3 --output=FOLDER'
+    ),
+    'a.png --weights=imagenet --engine=openvino': '--checkpoint_path=CHECKPOINT --output=FOLDER',
     'a.png --onnx_model=run --engine=tensorflow': 'TensorFlow runs no ONNX file',
     'a.png --onnx_model=run': 'run is not a folder that tools/export_model --format=onnx',
     'a.png --saved_model=a.png': 'saved_model wrote: a.png/assets.extra/contract.json does not',

@@ -5,6 +5,7 @@ TensorFlow is only loaded when a network that needs it is opened, after the chec
 
 import functools
 import pathlib
+import shlex
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -108,7 +109,8 @@ class LocalNetwork:
     if options.onnx_model is None and options.engine != TENSORFLOW:
       raise ConfigError(
         f'--engine={options.engine} runs an export: tools/export_model --format=onnx '
-        f'--output=FOLDER, with the flag of the network, then --onnx_model=FOLDER.'
+        f'--checkpoint_path={_checkpoint_named_by(given[0])} --output=FOLDER, then '
+        '--onnx_model=FOLDER.'
       )
     if not (options.saved_model or options.onnx_model):
       return contract.load_contract(checkpoint_flags.path())[1]
@@ -220,6 +222,12 @@ def _answer(network: LocalNetwork, folder: str, files: Sequence[str], top: int) 
     if not (reason := invocation.tensorflow_reason(error)):
       raise
     raise VggSlimError(f'TensorFlow: {reason}.') from error
+
+
+def _checkpoint_named_by(source: str) -> str:
+  """Returns what tools/export_model takes for a flag of the network: a prefix or a train_dir."""
+  has_path = source in ('train_dir', 'checkpoint_path')
+  return shlex.quote(str(flags.FLAGS[source].value)) if has_path else 'CHECKPOINT'
 
 
 def _exported_contract(
