@@ -73,10 +73,9 @@ def choose(config: TrainConfig, replicas: int = 1) -> MemoryPlan:
   if runtime.recompute == 'none':
     advice = f'--recompute=auto, {advice}'
   raise ConfigError(
-    f'--memory_budget={runtime.memory_budget}: a step of {net.model} with '
-    f'{config.run.batch_size} images at {net.image_size} px needs '
-    f'{format_like(least, runtime.memory_budget)}, however it is divided. Give that much, or '
-    f'{advice}.'
+    f'--memory_budget={runtime.memory_budget}: a step of {net.model} with {config.run.batch_size} '
+    f'images at {net.image_size} px needs {format_like(least, runtime.memory_budget)}, '
+    f'however it is divided. Give that much, or {advice}.'
   )
 
 

@@ -299,21 +299,22 @@ def _stages(
     layer_bytes = functools.partial(_layer_bytes, sides, channels, precision)
     kept, workspace = zip(*map(layer_bytes, stage), strict=True)
     weights = [_weights(layer, channels) for layer in stage]
-    is_trained = index >= num_frozen
-    if not is_trained:
-      kept = [map_bytes(stage[-1].name) * (index == num_frozen - 1)]
-      inputs = [sum(map(map_bytes, layer.inputs)) for layer in stage]
-      workspace = [sum(pair) for pair in zip(workspace, inputs, strict=True)]
-    stages.append(
-      Stage(
-        map_bytes(stage[0].inputs[0]),
-        map_bytes(stage[-1].name),
-        sum(kept),
-        max(workspace),
-        _FLOAT32 * sum(weights) * is_trained,
-        sum(n * sides[layer.name] ** 2 for n, layer in zip(weights, stage, strict=True)),
-      )
+    described = Stage(
+      map_bytes(stage[0].inputs[0]),
+      map_bytes(stage[-1].name),
+      sum(kept),
+      max(workspace),
+      _FLOAT32 * sum(weights),
+      sum(n * sides[layer.name] ** 2 for n, layer in zip(weights, stage, strict=True)),
     )
+    if index < num_frozen:
+      inputs = [sum(map(map_bytes, layer.inputs)) for layer in stage]
+      described = described._replace(
+        kept=described.output * (index == num_frozen - 1),
+        workspace=max(map(sum, zip(workspace, inputs, strict=True))),
+        weights=0,
+      )
+    stages.append(described)
   return tuple(stages)
 
 
