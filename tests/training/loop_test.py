@@ -220,7 +220,8 @@ def test_a_run_says_how_it_fits_into_its_budget_or_stops_before_anything_is_writ
   _, output = train(data, tmp_path / 'run', runtime=runtime, max_steps=1)
   assert 'Memory budget 1.5GB: batch 4 without recomputation, predicted peak ' in output
   runtime = config.RuntimeConfig(memory_budget='10MB')
-  with pytest.raises(ConfigError, match='^--memory_budget=10MB: a step of vgg_a at 32 px needs '):
+  message = '^--memory_budget=10MB: a step of vgg_a with 4 images at 32 px needs '
+  with pytest.raises(ConfigError, match=message):
     train(data, tmp_path / 'small', runtime=runtime)
   assert [path.name for path in (tmp_path / 'small').iterdir()] in ([], ['.lock'])
 

@@ -3,11 +3,9 @@ import shlex
 import numpy as np
 import pytest
 
-from tests.testing import run_tool
 from tests.weights import fabricated
 from tests.weights.fabricated import random_images
 from vgg_slim.checkpoints import contract
-from vgg_slim.commands import import_weights
 from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.preprocessing.description import Preprocessing
@@ -16,6 +14,7 @@ from vgg_slim.weights.export_request import ExportRequest
 from vgg_slim.weights.exporter import run_export
 from vgg_slim.weights.importer import ImportRequest, run_import
 from vgg_slim.weights.recognition import variable_shapes
+from vgg_slim.weights.transform import InputChange
 
 
 @pytest.fixture
@@ -171,8 +170,18 @@ def test_the_command_that_is_printed_imports_the_same_network(trained, tmp_path,
   contract.write_contract(contract.contract_path(prefix), made)
   path, said = str(tmp_path / f'm {bgr}.{ending}'), []
   run_export(ExportRequest(prefix, path, bgr=bgr), said.append)
-  command = shlex.split(said[-1].partition('again: ')[2].replace('PREFIX', str(tmp_path / 'again')))
-  assert run_tool(import_weights, *command[1:]) == 0
+  words = shlex.split(said[-1].partition('tools/import_weights ')[2])
+  flags = dict(word.removeprefix('--').partition('=')[::2] for word in words)
+  assert ('nobgr' in flags) != bgr
+  request = ImportRequest(
+    flags['from'],
+    flags['model'],
+    str(tmp_path / 'again'),
+    change=InputChange('bgr' in flags),
+    rgb_mean=tuple(map(float, flags['rgb_mean'].split(','))),
+    pixel_scale=float(flags['pixel_scale']),
+  )
+  run_import(request, str)
   imported = slim_ckpt.read(str(tmp_path / 'again'))
   for variable, array in arrays.items():
     np.testing.assert_array_equal(imported.arrays[variable], array, err_msg=variable)
