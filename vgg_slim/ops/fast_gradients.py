@@ -7,8 +7,9 @@ product for each tap of the kernel, the last takes 422 ms. `conv_thresholds` say
 is faster.
 
 Biases: TensorFlow adds up a map in its own precision. In bfloat16, with 8 significant bits, a sum
-stops to grow when it is 256 times as large as a term: over 112x112 pixels of 4 images a sum was off
-by 87 %. A matrix product with ones adds up in float32, and is as fast or faster (decision 106).
+stops growing when it is 256 times as large as a term: over 112x112 pixels of 4 images a sum was off
+by 87 %. A matrix product with ones adds up in float32, and is faster over large maps (decision
+106).
 """
 
 import contextlib

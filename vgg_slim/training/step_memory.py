@@ -116,8 +116,7 @@ class StepMemory:
 
   def graph(self, micro_batches: int = 1, stage_parts: Sequence[int] = ()) -> int:
     """Bytes of the graph, whose micro-batches are built one by one."""
-    again = list(stage_parts[self.num_frozen :]).count(1)
-    per_layer = _PER_LAYER + _AGAIN * again / len(self.stages)
+    per_layer = _PER_LAYER + _AGAIN * self._all_parts(stage_parts).count(1) / len(self.stages)
     operations = per_layer * self.num_layers * micro_batches + _PER_VARIABLE * self.num_variables
     return round(_OPERATION * operations)
 
@@ -172,10 +171,7 @@ class StepMemory:
     """
     kept = images * self.stages[0].input
     phases = []
-    trained_parts = stage_parts[self.num_frozen :]
-    others = len(self.stages) - self.num_frozen - len(trained_parts)
-    all_parts = [*[0] * self.num_frozen, *trained_parts, *[0] * others]
-    for first, end, parts in net_spec.stage_groups(all_parts):
+    for first, end, parts in net_spec.stage_groups(self._all_parts(stage_parts)):
       group = self.stages[first:end]
       weights = sum(stage.weights for stage in group)
       phases += [(kept + self._phase(group, images, parts), 2 * weights)] * len(group)
@@ -185,6 +181,11 @@ class StepMemory:
     if in_blocks:
       head = max(_BLOCKS_AT_ONCE * block_sizes.BLOCK_BYTES, self.largest_other)
     return [*phases, (kept, head)]
+
+  def _all_parts(self, stage_parts: Sequence[int]) -> list[int]:
+    """Parts of every stage; 0 of those that are frozen or not computed again."""
+    given = dict(enumerate(stage_parts))
+    return [given.get(i, 0) if i >= self.num_frozen else 0 for i in range(len(self.stages))]
 
   def _phase(self, group: Sequence[Stage], images: int, parts: int) -> int:
     """Bytes that stages need in the backward pass, beyond what earlier ones keep."""
