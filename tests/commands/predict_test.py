@@ -14,9 +14,10 @@ import PIL.Image
 import pytest
 
 from tests.testing import graph_session, make_contract, started
-from vgg_slim import wording
+from vgg_slim import sessions, wording
 from vgg_slim.checkpoints.contract import contract_path, write_contract
 from vgg_slim.compat import tf
+from vgg_slim.evaluation import precision_proof
 from vgg_slim.export import exporter
 from vgg_slim.nets import registry
 from vgg_slim.nets.mode import Inference
@@ -333,6 +334,24 @@ def test_a_served_network_answers_byte_for_byte_like_one_loaded_for_the_images(f
   assert second.returncode == 2
   assert 's is in use by another server' in second.stderr
   assert second.stdout == ''
+
+
+@pytest.mark.skipif(
+  sessions.fast_precision() == 'float32', reason='this processor has no faster precision'
+)
+def test_no_question_changes_the_precision_of_a_server(folder):
+  (folder / 'many').mkdir()
+  for i in range(precision_proof.MIN_INPUTS):
+    (folder / 'many' / f'{i}.png').symlink_to(folder / 'same.png')
+  network = ('--checkpoint_path=net', f'--batch_size={precision_proof.MIN_INPUTS}')
+  once = predict(folder, 'many', '--output=many.csv', *network)
+  assert 'bfloat16: 0 of 64 top-1 answers change' in once.stderr
+  with serving(folder, *network):
+    first = predict(folder, 'same.png', '--progress=json', '--socket=s')
+    assert predict(folder, 'many', '--socket=s').returncode == 0
+    again = predict(folder, 'same.png', '--progress=json', '--socket=s')
+  assert len(_predictions(first.stdout)) == 1
+  assert _predictions(again.stdout) == _predictions(first.stdout)
 
 
 def _predictions(stdout):

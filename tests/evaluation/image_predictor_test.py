@@ -6,7 +6,7 @@ from tests.testing import make_contract
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation.image_predictor import ImagePredictor, View, predict_files
 from vgg_slim.evaluation.predictions import Failure
-from vgg_slim.preprocessing import host
+from vgg_slim.preprocessing import host, image_area
 
 CONTRACT = make_contract('vgg_a@4', 3, 32, 8, test_scale=40, class_names=('a', 'b', 'c'))
 
@@ -59,6 +59,18 @@ def test_images_of_one_size_share_a_batch_and_answers_keep_the_order(folder):
     assert second.probability == 0
   assert network.shapes == [(2, 6, 9, 3), (1, 9, 6, 3), (1, 6, 9, 3)]
   assert network.most_waiting <= 4
+
+
+def test_a_batch_has_no_more_pixels_than_one_image_may_have(monkeypatch):
+  monkeypatch.setattr(image_area, 'MAX_PIXELS', 1)  # four squares of side 40 are allowed then
+  network = _Means()
+  shapes = [(80, 40, 3)] * 5 + [(80, 81, 3)] * 2
+  probabilities = network.probabilities(
+    [np.full(shape, 51 * (i % 5), np.float32) for i, shape in enumerate(shapes)]
+  )
+  sizes = [shape[0] for shape in network.shapes]
+  assert sizes == [2, 2, 1, 1, 1]
+  np.testing.assert_allclose(probabilities[:, 0], [0, 0.2, 0.4, 0.6, 0.8, 0, 0.2], rtol=1e-6)
 
 
 def test_a_flipped_view_is_averaged_in(folder):

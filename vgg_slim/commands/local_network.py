@@ -3,7 +3,6 @@
 TensorFlow is only loaded when a network that needs it is opened, after the checks.
 """
 
-import functools
 import pathlib
 import shlex
 import sys
@@ -46,7 +45,7 @@ class Options(NamedTuple):
     central_crop: whether only the central square is scored.
     flip: whether the flipped image is scored too.
     batch_size: number of images per batch.
-    precision: one of `runtime.INFERENCE_PRECISIONS`; AUTO for exports, and float32 if it serves.
+    precision: one of `runtime.INFERENCE_PRECISIONS`; AUTO for exports, and for float32 in a server.
   """
 
   engine: str
@@ -153,11 +152,14 @@ class LocalNetwork:
   def __exit__(self, *exception: object) -> None:
     self._predictor.__exit__(*exception)
 
-  def predict_files(self, paths: Sequence[str], top: int, folder: str = '') -> Iterator[Answer]:
-    """Yields an answer for each file, see `image_predictor.predict_files`."""
-    size = self._options.batch_size
+  def predict_files(self, paths: Sequence[str], top: int) -> Iterator[Answer]:
+    """Yields an answer for each file, in the precision that the files allow."""
     if self._options.precision == AUTO and len(paths) >= precision_proof.MIN_INPUTS:
       self._choose_precision(paths)
+    return self._predict_as_loaded(paths, top, '')
+
+  def _predict_as_loaded(self, paths: Sequence[str], top: int, folder: str) -> Iterator[Answer]:
+    size = self._options.batch_size
     return image_predictor.predict_files(self._predictor, paths, top, size, folder)
 
   def _choose_precision(self, paths: Sequence[str]) -> None:
@@ -205,7 +207,7 @@ class LocalNetwork:
         uuid.uuid4().hex, self._options.batch_size, self.num_classes, list(self.class_names) or None
       )
       try:
-        socket_server.serve(listener, description, functools.partial(_answer, self))
+        socket_server.serve(listener, description, self._answer)
       except KeyboardInterrupt:
         progress.say(f'Stopped; {path} is removed.')
 
@@ -214,14 +216,14 @@ class LocalNetwork:
     side = self._contract.network.image_size
     self._predictor.probabilities([np.zeros([side, side, 3], np.float32)])
 
-
-def _answer(network: LocalNetwork, folder: str, files: Sequence[str], top: int) -> list[Answer]:
-  try:
-    return list(network.predict_files(files, top, folder))
-  except Exception as error:
-    if not (reason := invocation.tensorflow_reason(error)):
-      raise
-    raise VggSlimError(f'TensorFlow: {reason}.') from error
+  def _answer(self, folder: str, files: Sequence[str], top: int) -> list[Answer]:
+    """Answers in the precision of the start, so that no question changes the answers to others."""
+    try:
+      return list(self._predict_as_loaded(files, top, folder))
+    except Exception as error:
+      if not (reason := invocation.tensorflow_reason(error)):
+        raise
+      raise VggSlimError(f'TensorFlow: {reason}.') from error
 
 
 def _checkpoint_named_by(source: str) -> str:

@@ -99,12 +99,12 @@ class ImagePredictor:
     raise NotImplementedError
 
   def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Class probabilities of prepared images, float32 [N, K]; images of one size share a batch."""
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for i, image in enumerate(images):
-      by_shape.setdefault(image.shape, []).append(i)
+    """Class probabilities of prepared images, float32 [N, K].
+
+    Images of one size share a batch, which has no more pixels than one image may have.
+    """
     probabilities = np.zeros([len(images), self.contract.network.num_classes or 0], np.float32)
-    for indices in by_shape.values():
+    for indices in _batches(images, image_area.max_pixels(self._test_scale)):
       batch = np.stack([images[i] for i in indices])
       views_of_batch = [batch, batch[:, :, ::-1]] if self.view.flip else [batch]
       probabilities[indices] = np.mean([self._run(view) for view in views_of_batch], axis=0)
@@ -113,6 +113,17 @@ class ImagePredictor:
   def _run(self, batch: np.ndarray) -> np.ndarray:
     """Class probabilities, float32 [N, K], of float32 [N, h, w, 3]."""
     raise NotImplementedError
+
+
+def _batches(images: Sequence[np.ndarray], max_pixels: int) -> Iterator[list[int]]:
+  """Yields indices of images of one size that together have at most `max_pixels`, at least one."""
+  by_shape: dict[tuple[int, ...], list[int]] = {}
+  for i, image in enumerate(images):
+    by_shape.setdefault(image.shape, []).append(i)
+  for (height, width, _), indices in by_shape.items():
+    size = max(1, max_pixels // (height * width))
+    for start in range(0, len(indices), size):
+      yield indices[start : start + size]
 
 
 def predict_files(
