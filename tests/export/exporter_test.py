@@ -93,7 +93,7 @@ def test_tflite_models_take_one_image_of_the_networks_size(tmp_path):
 def test_integers_are_calibrated_on_the_given_images(tmp_path):
   make_checkpoint(tmp_path)
   (tmp_path / 'images').mkdir()
-  for i, data in enumerate(samples.default_images()):
+  for i, data in enumerate(samples.default_images().values()):
     (tmp_path / 'images' / f'{i}.{"jpg" if i < 2 else "png"}').write_bytes(data)
   calibrated = make_request(tmp_path, 'tflite_int8', representative_dir=str(tmp_path / 'images'))
   printed = []

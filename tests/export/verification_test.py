@@ -21,7 +21,7 @@ def outputs(logits, score_map=None):
 
 
 def test_largest_differences_by_hand():
-  cases = [Case(None, outputs([[0, 8]])), Case(None, outputs([[2, 1]]))]
+  cases = [Case('a.jpg', None, outputs([[0, 8]])), Case('a.jpg', None, outputs([[2, 1]]))]
   got = [outputs([[0, 9]]), outputs([[1, 1.25]])]
   comparison = verification.compare(cases, got, tolerance=0.125)
   # The largest score of both cases is 8.
@@ -40,36 +40,41 @@ def test_largest_differences_by_hand():
 
 def test_class_score_maps_are_compared_even_if_their_averages_agree():
   one, two = np.float32([[[[1, 3], [3, 1]]]]), np.float32([[[[3, 1], [1, 3]]]])
-  case = Case(None, outputs([[2, 2]], one))
+  case = Case('a.jpg', None, outputs([[2, 2]], one))
   with pytest.raises(ExportMismatchError, match='largest difference 2'):
     verification.compare([case], [outputs([[2, 2]], two)], tolerance=0.1)
 
 
 def test_a_value_that_is_not_finite_is_refused():
-  case = Case(None, outputs([[1, 2]]))
+  case = Case('a.jpg', None, outputs([[1, 2]]))
   # NaN is in the second case, because the maximum of a list with NaN depends on the order.
   got = [outputs([[1, 0]]), outputs([[1, np.nan]])]
-  with pytest.raises(
-    NonFiniteError, match='The export gives .* image 1 of the verification, in class_score_map'
-  ):
-    verification.compare([case, case], got, tolerance=0.1)
+  with pytest.raises(NonFiniteError, match='The export gives .* image b.jpg, in class_score_map'):
+    verification.compare([case, case._replace(name='b.jpg')], got, tolerance=0.1)
 
 
 def test_different_shapes_are_refused():
-  case = Case(None, outputs([[1, 2]]))
-  with pytest.raises(ExportMismatchError, match='The export gives'):
+  case = Case('a.jpg', None, outputs([[1, 2]]))
+  with pytest.raises(ExportMismatchError, match='For a.jpg the export gives'):
     verification.compare([case], [outputs([[1, 2, 3]])], tolerance=1)
 
 
 def test_probabilities_are_compared_with_those_of_predict(tmp_path):
-  case = Case(None, outputs([[1, 2]]), predicted=np.float32([[0.5, 0.5]]))
-  with pytest.raises(ExportMismatchError, match='differ by 0.23 from those of tools/predict'):
+  case = Case('a.jpg', None, outputs([[1, 2]]), predicted=np.float32([[0.5, 0.5]]))
+  with pytest.raises(
+    ExportMismatchError, match='For a.jpg .* differ by 0.23 from those of tools/predict'
+  ):
     verification.compare([case], [outputs([[1, 2]])], tolerance=0.1)
+
+
+def two_images():
+  images = samples.default_images()
+  return {name: images[name] for name in ('china.jpg', 'digit 0')}
 
 
 def test_every_image_is_scored_at_two_scales_and_as_a_crop(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
-  cases = verification.run_on_pixels(prefix, contract, samples.default_images()[::2])
+  cases = verification.run_on_pixels(prefix, contract, two_images())
   q, larger = contract.preprocessing.test_scale, contract.preprocessing.test_scale * 5 // 4
   assert [case.batch.shape for case in cases] == [
     # china.jpg has 640x427 pixels, a digit 8x8.
@@ -83,9 +88,9 @@ def test_every_image_is_scored_at_two_scales_and_as_a_crop(tmp_path):
 
 def test_files_of_every_kind_are_scored_alone_and_in_one_batch(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
-  files = samples.default_images()[::2]
+  files = two_images()
   *alone, together = verification.run_on_files(prefix, contract, files)
-  assert [case.batch[0] for case in alone[:2]] == files
+  assert [case.batch[0] for case in alone[:2]] == list(files.values())
   assert len(alone) == len(together.batch) == 2 + 4
   for i, case in enumerate(alone):
     np.testing.assert_array_equal(together.expected['logits'][i], case.expected['logits'][0])
@@ -110,7 +115,7 @@ def darken(image, orientation):
   [
     ('_turn_upright', ignore_orientation, 'decode JPEG file rotated by EXIF into .* instead'),
     ('_decode_png', drop_alpha, 'decode transparent PNG file into pixels that differ by'),
-    ('_turn_upright', darken, 'decode image 0 into pixels that differ by'),
+    ('_turn_upright', darken, 'decode a.jpg into pixels that differ by'),
   ],
 )
 def test_wrong_decoding_of_files_is_refused(tmp_path, monkeypatch, function, broken, message):
@@ -118,4 +123,4 @@ def test_wrong_decoding_of_files_is_refused(tmp_path, monkeypatch, function, bro
   prefix, contract = make_checkpoint(tmp_path)
   monkeypatch.setattr(graph_decoding, function, broken)
   with pytest.raises(ExportMismatchError, match=message):
-    verification.run_on_files(prefix, contract, samples.default_images()[:1])
+    verification.run_on_files(prefix, contract, {'a.jpg': two_images()['china.jpg']})

@@ -142,7 +142,7 @@ def _options(
     options['is_fixed'] = request.options.is_fixed(request.input_shape)
   if request.representative_dir:
     files = samples.read_images(request.representative_dir, _MAX_CALIBRATED)
-    options['calibration'] = samples.prepare_crops(contract, files)
+    options['calibration'] = samples.prepare_crops(contract, files.values())
     say(f'Calibrating on {counted(len(files), "image")} from {request.representative_dir}.')
   return options
 

@@ -5,7 +5,7 @@ import io
 import itertools
 import math
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.data import manifest, records
 from vgg_slim.data.sources import catalog, image_files
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host, png_files
+from vgg_slim.preprocessing import host, image_area, png_files
 
 _PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # files of scikit-learn
 _DIGITS = 2
@@ -22,15 +22,17 @@ _ROTATED = 6  # EXIF: the first row of the file is the right side of the image
 _ORIENTATION = 0x0112
 
 
-def default_images() -> list[bytes]:
-  """Returns two photographs (JPEG) and two digits (PNG) from scikit-learn."""
+def default_images() -> dict[str, bytes]:
+  """Returns two photographs (JPEG) and two digits (PNG) from scikit-learn, by name."""
   folder = importlib.resources.files('sklearn.datasets') / 'images'
-  photographs = [(folder / name).read_bytes() for name in _PHOTOGRAPHS]
+  photographs = {name: (folder / name).read_bytes() for name in _PHOTOGRAPHS}
   digits = catalog.open_source('digits').splits['train']
-  return photographs + [png_files.encode(np.asarray(digits[i].read())) for i in range(_DIGITS)]
+  return photographs | {
+    f'digit {i}': png_files.encode(np.asarray(digits[i].read())) for i in range(_DIGITS)
+  }
 
 
-def read_images(folder: str, most: int) -> list[bytes]:
+def read_images(folder: str, most: int) -> dict[str, bytes]:
   """Reads a sample of the images in a folder: JPEG and PNG files unchanged, all others as PNG.
 
   Args:
@@ -38,16 +40,44 @@ def read_images(folder: str, most: int) -> list[bytes]:
       of a converted data set, of which the first images of the training split are read.
     most: largest number of images to read.
 
+  Returns:
+    Contents of files by path, or by what names an image of a converted data set.
+
   Raises:
     DataError: there are no images, or one cannot be read.
   """
   if pathlib.Path(folder, manifest.MANIFEST_FILE).is_file():
-    return list(_read_records(folder, most))
+    return dict(_read_records(folder, most))
   paths = image_files.list_files([folder])
   if not paths:
     raise DataError(f'{folder} holds no images.')
   step = math.ceil(len(paths) / most)
-  return [_read_file(path) for path in paths[::step]]
+  return {path: _read_file(path) for path in paths[::step]}
+
+
+def check_sizes(files: Mapping[str, bytes], test_scale: int) -> None:
+  """Checks that images are not too large once their smaller side is `test_scale`.
+
+  Args:
+    files: contents of files by name.
+    test_scale: smaller side Q in pixels.
+
+  Raises:
+    DataError: an image is too large; names all that are.
+  """
+  limit = image_area.max_pixels(test_scale)
+  too_large = []
+  for name, data in files.items():
+    with Image.open(io.BytesIO(data)) as image:
+      longer = round(max(image.size) * test_scale / min(image.size))
+      if longer * test_scale > limit:
+        width, height = image.size
+        too_large.append(f'{name} ({width} x {height})')
+  if too_large:
+    raise DataError(
+      f'With a smaller side of {test_scale} pixels, {", ".join(too_large)} would have more than '
+      f'{limit} pixels, which are too many to be scored: leave out what is so elongated.'
+    )
 
 
 def make_odd_files(encoded: bytes) -> dict[str, bytes]:
@@ -66,7 +96,7 @@ def make_odd_files(encoded: bytes) -> dict[str, bytes]:
   }
 
 
-def prepare_crops(contract: Contract, files: Sequence[bytes]) -> list[np.ndarray]:
+def prepare_crops(contract: Contract, files: Iterable[bytes]) -> list[np.ndarray]:
   """Resizes images and crops their centers, uint8 [S, S, 3], RGB, with S the `image_size`."""
   crops = [
     host.crop_middle(host.prepare(data, contract.preprocessing), contract.network.image_size)
@@ -81,10 +111,11 @@ def _save(image: Image.Image, image_format: str, **options: object) -> bytes:
   return stream.getvalue()
 
 
-def _read_records(folder: str, most: int) -> Iterator[bytes]:
+def _read_records(folder: str, most: int) -> Iterator[tuple[str, bytes]]:
   """Reads the first records, which are a random sample: a training split is stored shuffled."""
   shards = manifest.shard_paths(folder, manifest.read_manifest(folder), 'train')
-  return (encoded for _, encoded in itertools.islice(records.read_examples(shards), most))
+  examples = enumerate(itertools.islice(records.read_examples(shards), most))
+  return ((f'image {i} of {folder} {name or ""}'.rstrip(), data) for i, (name, data) in examples)
 
 
 def _read_file(path: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ class Case(NamedTuple):
   """One batch and the checkpoint's outputs for it.
 
   Attributes:
+    name: what is scored, such as the path of an image and the scale.
     batch: pixels, uint8 [N, H, W, 3], RGB, or content of files, bytes [N].
     expected: the checkpoint's outputs by name.
     is_crop: whether the batch has the size that a model of fixed shape takes.
@@ -39,6 +40,7 @@ class Case(NamedTuple):
       for a trunk.
   """
 
+  name: str
   batch: np.ndarray
   expected: Outputs
   is_crop: bool = False
@@ -83,28 +85,31 @@ class Comparison:
     return line
 
 
-def run_on_pixels(prefix: str, contract: Contract, files: Sequence[bytes]) -> list[Case]:
+def run_on_pixels(prefix: str, contract: Contract, files: Mapping[str, bytes]) -> list[Case]:
   """Scores the pixels of every image at Q and at a larger scale, and of its central crop.
 
   Raises:
     CheckpointError: the checkpoint cannot be read or does not fit the network.
-    DataError: an image cannot be decoded.
+    DataError: an image cannot be decoded, or is too large to be scored.
     NonFiniteError: the checkpoint computes a value that is not finite.
   """
   rules = contract.preprocessing
   larger = dataclasses.replace(rules, test_scale=rules.test_scale * 5 // 4)
-  crops = samples.prepare_crops(contract, files)
+  if rules.keep_aspect_ratio:  # a square is never too large
+    samples.check_sizes(files, larger.test_scale)
+  crops = samples.prepare_crops(contract, files.values())
   cases = []
   with _open_checkpoint(prefix, contract) as score:
-    for data, crop in zip(files, crops, strict=True):
+    for (name, data), crop in zip(files.items(), crops, strict=True):
       for each in (rules, larger):
         pixels = np.rint(host.prepare(data, each)).astype(np.uint8)[np.newaxis]
-        cases.append(Case(pixels, score(pixels)))
-      cases.append(Case(crop[np.newaxis], score(crop[np.newaxis]), is_crop=True))
+        cases.append(Case(f'{name} at Q = {each.test_scale}', pixels, score(pixels)))
+      batch = crop[np.newaxis]
+      cases.append(Case(f'the crop of {name}', batch, score(batch), is_crop=True))
   return _finite(cases, prefix)
 
 
-def run_on_files(prefix: str, contract: Contract, files: Sequence[bytes]) -> list[Case]:
+def run_on_files(prefix: str, contract: Contract, files: Mapping[str, bytes]) -> list[Case]:
   """Scores files, and unusual kinds of files made from the first, one by one and in one batch.
 
   Errors in decoding must show even if the network is insensitive to them. So the pixels that the
@@ -117,7 +122,8 @@ def run_on_files(prefix: str, contract: Contract, files: Sequence[bytes]) -> lis
     NonFiniteError: the checkpoint computes a value that is not finite.
     ExportMismatchError: the graph decodes a file to other pixels than the host.
   """
-  named = {f'image {i}': data for i, data in enumerate(files)} | samples.make_odd_files(files[0])
+  odd = samples.make_odd_files(next(iter(files.values())))
+  named = {**files, **odd}
   pixels = _decode(contract, named)
   with _open_checkpoint(prefix, contract) as score:
     expected = [score(image[np.newaxis]) for image in pixels]
@@ -127,19 +133,23 @@ def run_on_files(prefix: str, contract: Contract, files: Sequence[bytes]) -> lis
     predicted = _predict(prefix, contract, list(named.values()))
   cases = [
     Case(
-      np.array([data], object), expected[i], predicted=predicted[i : i + 1] if has_head else None
+      name,
+      np.array([data], object),
+      expected[i],
+      predicted=predicted[i : i + 1] if has_head else None,
     )
-    for i, data in enumerate(named.values())
+    for i, (name, data) in enumerate(named.items())
   ]
   if has_head:  # a trunk's maps of images of different sizes cannot be concatenated
     together = {name: np.concatenate([each[name] for each in expected]) for name in _FILE_OUTPUTS}
-    cases.append(Case(np.array(list(named.values()), object), together, predicted=predicted))
+    batch = np.array(list(named.values()), object)
+    cases.append(Case('all files in one batch', batch, together, predicted=predicted))
   return _finite(cases, prefix)
 
 
 def _finite(cases: list[Case], prefix: str) -> list[Case]:
-  for number, case in enumerate(cases):
-    _check_outputs(case.expected, prefix, number)
+  for case in cases:
+    _check_outputs(case.expected, prefix, case.name)
   return cases
 
 
@@ -185,9 +195,9 @@ def _predict(prefix: str, contract: Contract, files: Sequence[bytes]) -> np.ndar
     return network.probabilities([network.prepare(image.encoded) for image in stored])
 
 
-def _check_outputs(outputs: Outputs, source: str, number: int) -> None:
-  for name, values in outputs.items():
-    _check_output(values, source, f'{number} of the verification, in {name},')
+def _check_outputs(outputs: Outputs, source: str, case_name: str) -> None:
+  for output, values in outputs.items():
+    _check_output(values, source, f'{case_name}, in {output}')
 
 
 def _check_output(values: np.ndarray, source: str, where: str) -> None:
@@ -208,12 +218,14 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
     NonFiniteError: the export computes a value that is not finite.
   """
   differences, values = [], []
-  for number, (case, outputs) in enumerate(zip(cases, got, strict=True)):
+  for case, outputs in zip(cases, got, strict=True):
     shapes = {name: array.shape for name, array in case.expected.items()}
     got_shapes = {name: array.shape for name, array in outputs.items()}
     if got_shapes != shapes:
-      raise ExportMismatchError(f'The export gives {got_shapes}, the checkpoint {shapes}.')
-    _check_outputs(outputs, 'The export', number)
+      raise ExportMismatchError(
+        f'For {case.name} the export gives {got_shapes}, the checkpoint {shapes}.'
+      )
+    _check_outputs(outputs, 'The export', case.name)
     for name in ('class_score_map', 'logits', *serving_graph.TRUNK_OUTPUTS):
       if name in shapes:
         expected = case.expected[name]
@@ -254,6 +266,6 @@ def _check_predicted(cases: Sequence[Case], got: Sequence[Outputs]) -> None:
     difference = _largest(outputs['probabilities'] - case.predicted)
     if not difference <= _PREDICT_TOLERANCE:
       raise ExportMismatchError(
-        f'For files, the probabilities of the export differ by {difference:.2g} from those of '
-        f'tools/predict, more than {_PREDICT_TOLERANCE:g}; nothing is exported.'
+        f'For {case.name} the probabilities of the export differ by {difference:.2g} from those '
+        f'of tools/predict, more than {_PREDICT_TOLERANCE:g}; nothing is exported.'
       )
