@@ -36,6 +36,7 @@ _REDIRECTION = re.compile(r'\s+(?:[12&]?>|\||&\s*$).*')
 _HARMLESS = {
   *('recipe', 'flagfile', 'train_dir', 'data_dir', 'seed', 'num_threads', 'gpus'),
   *('gpu_memory_growth', 'log_every_steps', 'progress', 'quiet', 'verbose'),
+  *('image_summary_every_steps', 'keep_checkpoints'),
 }
 
 
