@@ -41,7 +41,7 @@ def read_images(folder: str, most: int) -> dict[str, bytes]:
     most: largest number of images to read.
 
   Returns:
-    Contents of files by path, or by what names an image of a converted data set.
+    Contents of files by path, and those of a converted data set by number, folder and name.
 
   Raises:
     DataError: there are no images, or one cannot be read.
@@ -65,18 +65,17 @@ def check_sizes(files: Mapping[str, bytes], test_scale: int) -> None:
   Raises:
     DataError: an image is too large; names all that are.
   """
-  limit = image_area.max_pixels(test_scale)
   too_large = []
   for name, data in files.items():
     with Image.open(io.BytesIO(data)) as image:
-      longer = round(max(image.size) * test_scale / min(image.size))
-      if longer * test_scale > limit:
-        width, height = image.size
+      width, height = image.size
+      if image_area.is_too_large(height, width, test_scale):
         too_large.append(f'{name} ({width} x {height})')
   if too_large:
     raise DataError(
       f'With a smaller side of {test_scale} pixels, {", ".join(too_large)} would have more than '
-      f'{limit} pixels, which are too many to be scored: leave out what is so elongated.'
+      f'{image_area.max_pixels(test_scale)} pixels, which are too many to be scored: leave out '
+      'what is so elongated.'
     )
 
 

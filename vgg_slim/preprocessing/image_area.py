@@ -30,6 +30,12 @@ def largest_scale(height: int, width: int) -> int:
   return math.isqrt(MAX_PIXELS * min(height, width) // max(height, width))
 
 
+def is_too_large(height: int, width: int, test_scale: int, is_cropped: bool = False) -> bool:
+  """Whether an image has too many pixels once it is resized; arguments as in `check_area`."""
+  longer = _longer_side(height, width, test_scale)
+  return test_scale * longer > max_pixels(test_scale, is_cropped)
+
+
 def check_area(
   height: int, width: int, test_scale: int, is_cropped: bool = False, smallest_scale: int = 1
 ) -> None:
@@ -47,9 +53,8 @@ def check_area(
   Raises:
     DataError: the image is too large; says both sizes and the limit.
   """
-  longer = round(max(height, width) * test_scale / min(height, width))
-  limit = max_pixels(test_scale, is_cropped)
-  if test_scale * longer > limit:
+  if is_too_large(height, width, test_scale, is_cropped):
+    longer, limit = _longer_side(height, width, test_scale), max_pixels(test_scale, is_cropped)
     new_width, new_height = (longer, test_scale) if width > height else (test_scale, longer)
     advice = CROPPED if is_cropped else WHOLE
     scale = largest_scale(height, width)
@@ -72,9 +77,7 @@ def describe_too_long(name: str, height: int, width: int, test_scale: int) -> st
   Returns:
     A clause without a full stop; None if the image can be scored as a whole.
   """
-  try:
-    check_area(height, width, test_scale)
-  except DataError:
+  if is_too_large(height, width, test_scale):
     longer, shorter = ('wide', 'high') if width > height else ('high', 'wide')
     ratio = max(height, width) / min(height, width)
     return (
@@ -82,3 +85,7 @@ def describe_too_long(name: str, height: int, width: int, test_scale: int) -> st
       f'dense evaluation at Q = {test_scale} will stop at it'
     )
   return None
+
+
+def _longer_side(height: int, width: int, test_scale: int) -> int:
+  return round(max(height, width) * test_scale / min(height, width))
