@@ -92,7 +92,7 @@ def run(folder, tool, *arguments):
     (
       'export_model',
       ('--checkpoint_path=net', '--output=out_model'),
-      f'net{REASON}0 of the verification',
+      f'net{REASON}china.jpg at Q = 32',
     ),
   ],
 )
