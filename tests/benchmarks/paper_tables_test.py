@@ -1,4 +1,6 @@
 import dataclasses
+import io
+import re
 
 import pytest
 
@@ -8,6 +10,7 @@ from vgg_slim.benchmarks.paper_errors import TABLE_3, Setting
 from vgg_slim.benchmarks.paper_tables import Recipe, Row
 from vgg_slim.configs.config import FineTuneConfig
 from vgg_slim.evaluation.results import Line
+from vgg_slim.reporting import Reporter
 
 B = Setting('vgg_b', 256, 256)
 A = Setting('vgg_a', 256, 256)
@@ -42,15 +45,14 @@ def test_networks_are_initialized_from_each_other_as_in_the_paper():
 def test_three_networks_from_training_to_tables(tmp_path):
   data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
   recipe = Recipe(channels=1, fc_units=4, steps=1, batch_size=4)
-  reported = []
+  shown = io.StringIO()
   scored = paper_tables.run_all(
-    (A, B, E), recipe, data_dir, manifest, tmp_path / 'runs', reported.append
+    (A, B, E), recipe, data_dir, manifest, tmp_path / 'runs', Reporter(shown)
   )
-  assert reported == [
-    '1 of 3: vgg_a@1, S = 36 to 36 px',
-    '2 of 3: vgg_b@1, S = 36 to 36 px',
-    '3 of 3: vgg_e@1, S = 36 to 73 px',
-  ]
+  first, second, third = shown.getvalue().splitlines()
+  assert first == '1 of 3: vgg_a@1, S = 36 px ...'
+  assert re.fullmatch(r'2 of 3: vgg_b@1, S = 36 px, ETA \d+:\d\d \.\.\.', second)
+  assert re.fullmatch(r'3 of 3: vgg_e@1, S = \[36;73\] px, ETA \d+:\d\d \.\.\.', third)
   tables = paper_tables.make_tables(scored)
   shown = {
     number: [
@@ -72,6 +74,12 @@ def test_three_networks_from_training_to_tables(tmp_path):
       ('vgg_e@1', 'dense+multi_crop', (32, 64), 24.4),
     ],
   }
+
+
+def test_the_remaining_time_is_in_proportion_to_the_work():
+  assert paper_tables.remaining_seconds(0.0, [10, 30, 20], 0) is None
+  assert paper_tables.remaining_seconds(5.0, [10, 30, 20], 1) == 25.0
+  assert paper_tables.remaining_seconds(30.0, [10, 30, 20], 2) == 15.0
 
 
 def test_pairs_ordered_against_the_paper_by_hand():

@@ -27,7 +27,11 @@ def test_tables_of_one_network_and_a_user_error(tmp_path):
   assert line.split()[:4] == ['vgg_a@1', '36', '32', 'dense']
   assert line.split()[-1] == '29.6%'
   assert '0 of 0 pairs of lines are ordered differently from the paper' in run.stdout
-  assert run.stderr == '1 of 1: vgg_a@1, S = 36 to 36 px\n'
+  assert run.stderr == '1 of 1: vgg_a@1, S = 36 px ...\n'
+
+  run = paper_tables(tmp_path, *tiny, '--models=vgg_a', '--quiet')
+  assert (run.returncode, run.stderr) == (0, '')
+  assert 'vgg_a@1' in run.stdout
 
   run = paper_tables(tmp_path, *tiny, '--models=vgg16')
   assert (run.returncode, run.stderr.count('\n')) == (2, 1)

@@ -9,7 +9,8 @@ S = 256, and scale jitter from S = 384.
 import io
 import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim.benchmarks.paper_errors import TABLE_3, TABLE_4, TABLE_5, Setting
@@ -19,9 +20,9 @@ from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import TrainingError
 from vgg_slim.evaluation import results, runner, views
 from vgg_slim.evaluation.eval_config import EvalConfig
-from vgg_slim.nets import specs
+from vgg_slim.nets import specs, summary
 from vgg_slim.preprocessing import test_scales
-from vgg_slim.reporting import Reporter
+from vgg_slim.reporting import Reporter, format_duration
 from vgg_slim.training import loop
 
 
@@ -67,7 +68,7 @@ def run_all(
   data_dir: str,
   manifest: Manifest,
   folder: str,
-  report: Callable[[str], None],
+  reporter: Reporter,
 ) -> Scored:
   """Trains and scores each setting; a setting that is already trained is only scored.
 
@@ -77,7 +78,7 @@ def run_all(
     data_dir: folder of a converted data set with a validation split.
     manifest: the data set's manifest.
     folder: folder in which each setting gets its train_dir.
-    report: function called with one line of text before each setting.
+    reporter: receiver of a phase for each setting, with the remaining time from the second on.
 
   Raises:
     TrainingError: the loss became infinite or NaN, or training was interrupted.
@@ -85,12 +86,23 @@ def run_all(
   scored: Scored = {}
   checkpoints: dict[Setting, str] = {}
   settings = list(settings)
-  for i, setting in enumerate(settings, start=1):
+  work = [_multiply_adds(setting.model, recipe, manifest.num_classes) for setting in settings]
+  began = time.monotonic()
+  for i, setting in enumerate(settings):
     start = find_start(setting, checkpoints)
     trained = train_config(setting, recipe, data_dir, manifest, start)
     small = trained.preprocessing
-    scale = f'{small.train_scale_min} to {small.train_scale_max}'
-    report(f'{i} of {len(settings)}: {trained.net.model}, S = {scale} px')
+    left = remaining_seconds(time.monotonic() - began, work, i)
+    eta = '' if left is None else f', ETA {format_duration(left)}'
+    reporter.phase(
+      'network',
+      f'{i + 1} of {len(settings)}: {trained.net.model}, S = {small.train_scale} px{eta}',
+      number=i + 1,
+      total=len(settings),
+      model=trained.net.model,
+      train_scale=small.train_scale,
+      eta_seconds=left,
+    )
     train_dir = os.path.join(folder, '_'.join(map(str, setting)))
     quiet = Reporter(io.StringIO())
     result = loop.run_training(trained, manifest, train_dir, None, quiet)
@@ -109,6 +121,24 @@ def run_all(
     with runner.Evaluator(trained, data_dir, manifest, request) as evaluator:
       scored[setting] = evaluator.score(result.checkpoint)
   return scored
+
+
+def remaining_seconds(elapsed: float, work: Sequence[int], done: int) -> float | None:
+  """Returns the time that the rest of the work takes at the speed so far; None before the first.
+
+  Args:
+    elapsed: seconds since the beginning.
+    work: amount of work of each part, in any unit.
+    done: number of parts that are done.
+  """
+  return elapsed * sum(work[done:]) / sum(work[:done]) if done else None
+
+
+def _multiply_adds(model: str, recipe: Recipe, num_classes: int) -> int:
+  """Multiply-adds per image of a thin network, to which its training time is about proportional."""
+  spec = specs.get(model).thin(recipe.channels)
+  rows = summary.summarize(spec, num_classes, recipe.image_size, recipe.fc_units)
+  return summary.total(rows).multiply_adds
 
 
 def find_start(setting: Setting, checkpoints: Mapping[Setting, str]) -> config.FineTuneConfig:

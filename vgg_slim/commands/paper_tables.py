@@ -19,7 +19,7 @@ from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.benchmarks.paper_errors import TABLE_3
-from vgg_slim.commands import invocation, terminal_tables
+from vgg_slim.commands import invocation, progress, terminal_tables
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
 from vgg_slim.evaluation import significance, tables
@@ -69,9 +69,11 @@ def main() -> None:
   settings = [s for s in TABLE_3 if not _MODELS.value or s.model in _MODELS.value]
   with contextlib.ExitStack() as stack:
     folder = _FOLDER.value or stack.enter_context(tempfile.TemporaryDirectory())
-    scored = paper_tables.run_all(
-      settings, recipe, data_dir, manifest, folder, lambda text: print(text, file=sys.stderr)
-    )
+    reporter = progress.reporter(sys.stderr)
+    try:
+      scored = paper_tables.run_all(settings, recipe, data_dir, manifest, folder, reporter)
+    finally:
+      reporter.clear()
   print(
     f'{manifest.dataset}, {counted(manifest.split("validation").num_examples, "validation image")}'
   )

@@ -159,6 +159,12 @@ class PreprocessingConfig(Config):
       checks.require(in_order, f'{name}_max', f'at least {name}_min={low}')
 
   @property
+  def train_scale(self) -> str:
+    """S as the paper writes it: '256', or '[256;512]' for scale jitter."""
+    smallest, largest = self.train_scale_min, self.train_scale_max
+    return f'{smallest}' if smallest == largest else f'[{smallest};{largest}]'
+
+  @property
   def mixes(self) -> bool:
     """Whether the images of a batch are mixed in pairs, so that each has two labels."""
     return bool(self.mixup or self.cutmix)

@@ -10,7 +10,6 @@ import numpy as np
 
 from vgg_slim import sessions
 from vgg_slim.checkpoints import search
-from vgg_slim.configs.config import PreprocessingConfig
 from vgg_slim.configs.runtime import AUTO
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data import records
@@ -109,7 +108,7 @@ class Evaluator:
         passes[view, scale] = results.Pass(average, time.monotonic() - started)
     return results.ScoredCheckpoint(
       model=self._trained.net.model,
-      train_scale=_scale_text(self._trained.preprocessing),
+      train_scale=self._trained.preprocessing.train_scale,
       checkpoint=checkpoint,
       step=step,
       config=self._config,
@@ -163,8 +162,3 @@ class Evaluator:
 def _step(checkpoint: str) -> int | None:
   stored = search.shapes(checkpoint)
   return search.global_step(checkpoint) if 'global_step' in stored else None
-
-
-def _scale_text(preprocessing: PreprocessingConfig) -> str:
-  smallest, largest = preprocessing.train_scale_min, preprocessing.train_scale_max
-  return f'{smallest}' if smallest == largest else f'[{smallest};{largest}]'
