@@ -9,6 +9,7 @@ from vgg_slim.benchmarks import paper_tables
 from vgg_slim.benchmarks.paper_errors import TABLE_3, Setting
 from vgg_slim.benchmarks.paper_tables import Recipe, Row
 from vgg_slim.configs.config import FineTuneConfig
+from vgg_slim.errors import CheckpointError
 from vgg_slim.evaluation.results import Line
 from vgg_slim.reporting import Reporter
 
@@ -19,27 +20,34 @@ E = Setting('vgg_e', 256, 512)
 
 def test_training_scales_are_in_proportion_to_the_image_size(tmp_path):
   _, manifest = make_data_set(tmp_path / 'data', per_class=4)
-  recipe, start = Recipe(channels=3, image_size=64), FineTuneConfig()
-  config = paper_tables.train_config(E, recipe, 'data', manifest, start)
+  recipe = Recipe(channels=3, image_size=64)
+  config = paper_tables.train_config(E, recipe, 'data', manifest)
   assert (config.net.model, config.net.image_size) == ('vgg_e@3', 64)
   scales = config.preprocessing
   assert (scales.train_scale_min, scales.train_scale_max) == (256 * 64 // 224, 512 * 64 // 224)
 
 
 def test_networks_are_initialized_from_each_other_as_in_the_paper():
-  trained = {setting: f'{setting.model} {setting.largest}' for setting in TABLE_3}
-
   def start(*setting):
-    fine_tune = paper_tables.find_start(Setting(*setting), trained)
-    return fine_tune.checkpoint_path, fine_tune.from_net_a
+    return paper_tables.find_start(Setting(*setting), TABLE_3)
 
-  assert start('vgg_a_lrn', 256, 256) == (None, False)
-  assert start('vgg_b', 256, 256) == ('vgg_a 256', True)
-  assert start('vgg_e', 384, 384) == ('vgg_e 256', False)
-  assert start('vgg_e', 256, 512) == ('vgg_e 384', False)
-  assert (
-    paper_tables.find_start(E, {A: 'vgg_a'}) == paper_tables.find_start(A, {}) == FineTuneConfig()
-  )
+  assert start('vgg_a', 256, 256) is start('vgg_a_lrn', 256, 256) is None
+  assert start('vgg_b', 256, 256) == A
+  assert start('vgg_e', 384, 384) == Setting('vgg_e', 256, 256)
+  assert start('vgg_e', 256, 512) == Setting('vgg_e', 384, 384)
+  assert paper_tables.find_start(E, [A]) is paper_tables.find_start(B, []) is None
+
+
+def test_only_another_network_gives_its_first_layers(tmp_path):
+  _, manifest = make_data_set(tmp_path / 'data', per_class=4)
+
+  def fine_tune(setting, *start):
+    return paper_tables.train_config(setting, Recipe(), 'data', manifest, *start).fine_tune
+
+  assert fine_tune(A) == FineTuneConfig()
+  assert fine_tune(B, A, 'a') == FineTuneConfig(checkpoint_path='a', from_net_a=True)
+  larger = Setting('vgg_e', 384, 384)
+  assert fine_tune(E, larger, 'e') == FineTuneConfig(checkpoint_path='e', from_net_a=False)
 
 
 def test_three_networks_from_training_to_tables(tmp_path):
@@ -78,8 +86,33 @@ def test_three_networks_from_training_to_tables(tmp_path):
 
 def test_the_remaining_time_is_in_proportion_to_the_work():
   assert paper_tables.remaining_seconds(0.0, [10, 30, 20], 0) is None
+  assert paper_tables.remaining_seconds(3.0, [0, 30, 20], 1) is None  # only scored
   assert paper_tables.remaining_seconds(5.0, [10, 30, 20], 1) == 25.0
   assert paper_tables.remaining_seconds(30.0, [10, 30, 20], 2) == 15.0
+
+
+def test_a_folder_of_other_runs_is_refused_before_anything_is_trained(tmp_path):
+  data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
+  recipe = Recipe(channels=1, fc_units=4, steps=1, batch_size=4)
+  folder, quiet = str(tmp_path / 'runs'), Reporter(io.StringIO())
+
+  def run(settings, recipe):
+    return paper_tables.run_all(settings, recipe, str(data_dir), manifest, folder, quiet)
+
+  first = run([B], recipe)
+  assert run([B], recipe)[B].checkpoint == first[B].checkpoint
+  files = sorted(tmp_path.rglob('*'))
+  with pytest.raises(CheckpointError) as refused:
+    run([A, B], recipe._replace(steps=2, seed=7))
+  assert sorted(tmp_path.rglob('*')) == files
+  assert str(refused.value) == (
+    f'--folder={folder} holds networks that were trained otherwise: vgg_b_256_256 (--steps was 1, '
+    'now 2, --seed was 0, now 7, its start was scratch, now vgg_a_256_256). Give the flags of that '
+    'time, remove the folders of these networks, or give another --folder.'
+  )
+  run([A], recipe)
+  with pytest.raises(CheckpointError, match='its start was scratch, now vgg_a_256_256'):
+    run([A, B], recipe)
 
 
 def test_pairs_ordered_against_the_paper_by_hand():

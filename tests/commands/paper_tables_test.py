@@ -1,8 +1,12 @@
 """Each call runs in its own process because flags are global."""
 
 import pathlib
+import signal
 import subprocess
 import sys
+import time
+
+import pytest
 
 from tests.testing import make_data_set
 
@@ -17,12 +21,21 @@ def paper_tables(folder, *arguments):
   )
 
 
+def wait_for_training(folder):
+  deadline = time.monotonic() + 120
+  while not list(folder.rglob('metrics.csv')):
+    assert time.monotonic() < deadline
+    time.sleep(0.1)
+
+
 def test_tables_of_one_network_and_a_user_error(tmp_path):
   make_data_set(tmp_path / 'data', per_class=4)
   tiny = ('--data_dir=data', '--steps=1', '--channels=1')
   run = paper_tables(tmp_path, *tiny, '--models=vgg_a')
   assert run.returncode == 0, run.stderr
-  assert 'folder, 2 validation images' in run.stdout
+  assert run.stdout.startswith(
+    'data, 2 validation images; networks with 1 channel in the first stage at 32 px, 1 step, seed 0'
+  )
   line = next(line for line in run.stdout.splitlines() if 'vgg_a@1' in line)
   assert line.split()[:4] == ['vgg_a@1', '36', '32', 'dense']
   assert line.split()[-1] == '29.6%'
@@ -36,3 +49,34 @@ def test_tables_of_one_network_and_a_user_error(tmp_path):
   run = paper_tables(tmp_path, *tiny, '--models=vgg16')
   assert (run.returncode, run.stderr.count('\n')) == (2, 1)
   assert '--models=vgg16: expected some of vgg_a, vgg_a_lrn, vgg_b, ' in run.stderr
+
+
+@pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize('folder', [None, 'runs'])
+def test_a_signal_during_training(tmp_path, number, code, folder):
+  make_data_set(tmp_path / 'data', per_class=4)
+  command = [sys.executable, '-m', 'vgg_slim.commands.paper_tables', '--data_dir=data']
+  command += ['--steps=1000000', '--channels=1', '--models=vgg_a']
+  command += [f'--folder={folder}'] if folder else []
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'TMPDIR': str(tmp_path)}
+  with subprocess.Popen(
+    command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+  ) as process:
+    wait_for_training(tmp_path)
+    process.send_signal(number)
+    error = process.communicate(timeout=120)[1].splitlines()[-1]
+  assert process.returncode == code
+  if folder:
+    assert error == (
+      'paper_tables: error: interrupted; runs holds what is trained. The same command continues.'
+    )
+    assert list(tmp_path.glob('runs/vgg_a_256_256/model.ckpt-*.index'))
+  else:
+    assert error == 'paper_tables: error: interrupted; nothing is kept without --folder.'
+
+
+def test_a_data_set_without_validation(tmp_path):
+  make_data_set(tmp_path / 'data', per_class=4, validation_fraction=0)
+  run = paper_tables(tmp_path, '--data_dir=data')
+  assert (run.returncode, run.stderr.count('\n')) == (1, 1)
+  assert '--data_dir=data has no validation split to score, only train. Convert' in run.stderr

@@ -1,23 +1,27 @@
 """The VGG paper's Tables 3 to 5 in miniature: thin networks on small images.
 
-The paper's 224 px become `image_size`, its S and Q shrink in proportion, and the comparisons of its
+The paper's 224 px become `image_size`, its S shrinks in proportion, and the comparisons of its
 tables (depth, scale jitter, several test scales, dense evaluation and multi-crop) are measured
-again. Networks are initialized from each other as in section 3.1: deeper ones from A, S = 384 from
-S = 256, and scale jitter from S = 384.
+again. Q follows from S as everywhere else, rounded down to a multiple of 32 px, and Table 4 has the
+paper's steps of 32 px: the smaller the images, the coarser their Q. Networks are initialized from
+each other as in section 3.1: deeper ones from A, S = 384 from S = 256, and scale jitter from
+S = 384.
 """
 
 import io
 import itertools
 import os
+import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vgg_slim.benchmarks.paper_errors import TABLE_3, TABLE_4, TABLE_5, Setting
+from vgg_slim.checkpoints import search
 from vgg_slim.configs import config
 from vgg_slim.constants import IMAGE_SIDE
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import TrainingError
+from vgg_slim.errors import CheckpointError
 from vgg_slim.evaluation import results, runner, views
 from vgg_slim.evaluation.eval_config import EvalConfig
 from vgg_slim.nets import specs, summary
@@ -81,16 +85,23 @@ def run_all(
     reporter: receiver of a phase for each setting, with the remaining time from the second on.
 
   Raises:
-    TrainingError: the loss became infinite or NaN, or training was interrupted.
+    CheckpointError: the folder holds networks that were trained otherwise; all of them are listed.
+    TrainingError: the loss became infinite or NaN.
+    KeyboardInterrupt: a signal has ended the training of a network, which is saved.
   """
+  settings = list(settings)
+  check_folder(settings, recipe, data_dir, manifest, folder)
   scored: Scored = {}
   checkpoints: dict[Setting, str] = {}
-  settings = list(settings)
-  work = [_multiply_adds(setting.model, recipe, manifest.num_classes) for setting in settings]
+  work = [
+    0 if _is_trained(train_dir_of(folder, setting), recipe) else _multiply_adds(setting, recipe)
+    for setting in settings
+  ]
   began = time.monotonic()
   for i, setting in enumerate(settings):
     start = find_start(setting, checkpoints)
-    trained = train_config(setting, recipe, data_dir, manifest, start)
+    checkpoint = checkpoints[start] if start else None
+    trained = train_config(setting, recipe, data_dir, manifest, start, checkpoint)
     small = trained.preprocessing
     left = remaining_seconds(time.monotonic() - began, work, i)
     eta = '' if left is None else f', ETA {format_duration(left)}'
@@ -103,13 +114,10 @@ def run_all(
       train_scale=small.train_scale,
       eta_seconds=left,
     )
-    train_dir = os.path.join(folder, '_'.join(map(str, setting)))
     quiet = Reporter(io.StringIO())
-    result = loop.run_training(trained, manifest, train_dir, None, quiet)
+    result = loop.run_training(trained, manifest, train_dir_of(folder, setting), None, quiet)
     if result.stopped_by:
-      raise TrainingError(
-        f'Stopped by {result.stopped_by}; {folder} holds the networks trained so far.'
-      )
+      raise KeyboardInterrupt(signal.Signals[result.stopped_by])
     checkpoints[setting] = result.checkpoint
     several = test_scales.multi(small.train_scale_min, small.train_scale_max, recipe.image_size)
     request = EvalConfig(
@@ -124,29 +132,79 @@ def run_all(
 
 
 def remaining_seconds(elapsed: float, work: Sequence[int], done: int) -> float | None:
-  """Returns the time that the rest of the work takes at the speed so far; None before the first.
+  """Returns the time that the rest of the work takes at the speed so far; None before any is done.
 
   Args:
     elapsed: seconds since the beginning.
     work: amount of work of each part, in any unit.
     done: number of parts that are done.
   """
-  return elapsed * sum(work[done:]) / sum(work[:done]) if done else None
+  finished = sum(work[:done])
+  return elapsed * sum(work[done:]) / finished if finished else None
 
 
-def _multiply_adds(model: str, recipe: Recipe, num_classes: int) -> int:
+def _multiply_adds(setting: Setting, recipe: Recipe) -> int:
   """Multiply-adds per image of a thin network, to which its training time is about proportional."""
-  spec = specs.get(model).thin(recipe.channels)
-  rows = summary.summarize(spec, num_classes, recipe.image_size, recipe.fc_units)
+  spec = specs.get(setting.model).thin(recipe.channels)
+  rows = summary.summarize(spec, None, recipe.image_size, recipe.fc_units)
   return summary.total(rows).multiply_adds
 
 
-def find_start(setting: Setting, checkpoints: Mapping[Setting, str]) -> config.FineTuneConfig:
-  """Returns the checkpoint that a setting starts from, or a start from scratch.
+def _is_trained(train_dir: str, recipe: Recipe) -> bool:
+  newest, _ = search.search(train_dir)
+  return newest is not None and search.global_step(newest) >= recipe.steps
+
+
+def train_dir_of(folder: str, setting: Setting) -> str:
+  """Returns the train_dir of a setting, such as `folder/vgg_d_256_512`."""
+  return os.path.join(folder, '_'.join(map(str, setting)))
+
+
+def check_folder(
+  settings: Sequence[Setting], recipe: Recipe, data_dir: str, manifest: Manifest, folder: str
+) -> None:
+  """Raises CheckpointError that lists the networks in `folder` that `run_all` would not train so.
+
+  A table must not mix networks of other numbers of steps, seeds, widths, data or starts.
+  """
+  problems = []
+  for i, setting in enumerate(settings):
+    train_dir = train_dir_of(folder, setting)
+    if not os.path.exists(os.path.join(train_dir, config.CONFIG_FILE)):
+      continue
+    start = find_start(setting, settings[:i])
+    checkpoint = start and os.path.join(train_dir_of(folder, start), 'model.ckpt')
+    wanted = train_config(setting, recipe, data_dir, manifest, start, checkpoint)
+    before, now = _facts(config.read_train_config(train_dir)), _facts(wanted)
+    changes = [f'{key} was {before[key]}, now {now[key]}' for key in now if before[key] != now[key]]
+    if changes:
+      problems.append(f'{os.path.basename(train_dir)} ({", ".join(changes)})')
+  if problems:
+    raise CheckpointError(
+      f'--folder={folder} holds networks that were trained otherwise: {"; ".join(problems)}. Give '
+      'the flags of that time, remove the folders of these networks, or give another --folder.'
+    )
+
+
+def _facts(trained: config.TrainConfig) -> dict[str, str | int | None]:
+  """What all networks of a table have in common, or where they come from, by name for users."""
+  start = trained.fine_tune.checkpoint_path
+  return {
+    'the network': trained.net.model,
+    '--image_size': trained.net.image_size,
+    '--steps': trained.run.max_steps,
+    '--seed': trained.run.seed,
+    '--data_dir': f'{trained.data_dir} ({trained.data_fingerprint[:8]})',
+    'its start': os.path.basename(os.path.dirname(start)) if start else 'scratch',
+  }
+
+
+def find_start(setting: Setting, trained: Collection[Setting]) -> Setting | None:
+  """Returns the setting whose network a setting starts from; None for a start from scratch.
 
   Args:
     setting: the setting to train.
-    checkpoints: checkpoints of the settings that are already trained.
+    trained: the settings that are already trained.
   """
   if setting.smallest < setting.largest:
     before = Setting(setting.model, 384, 384)
@@ -154,11 +212,9 @@ def find_start(setting: Setting, checkpoints: Mapping[Setting, str]) -> config.F
     before = Setting(setting.model, 256, 256)
   else:
     before = Setting('vgg_a', 256, 256)
-  if setting.model in ('vgg_a', 'vgg_a_lrn') or before not in checkpoints:
-    return config.FineTuneConfig()
-  return config.FineTuneConfig(
-    checkpoint_path=checkpoints[before], from_net_a=before.model != setting.model
-  )
+  if setting.model in ('vgg_a', 'vgg_a_lrn') or before not in trained:
+    return None
+  return before
 
 
 def train_config(
@@ -166,9 +222,19 @@ def train_config(
   recipe: Recipe,
   data_dir: str,
   manifest: Manifest,
-  start: config.FineTuneConfig,
+  start: Setting | None = None,
+  checkpoint: str | None = None,
 ) -> config.TrainConfig:
-  """Returns the config of one setting, with S scaled to the recipe's image size."""
+  """Returns the config of one setting, with S scaled to the recipe's image size.
+
+  Args:
+    setting: key of TABLE_3.
+    recipe: training recipe.
+    data_dir: folder of a converted data set.
+    manifest: the data set's manifest.
+    start: the setting whose network it starts from; None for a start from scratch.
+    checkpoint: checkpoint of that network.
+  """
   smallest, largest = (
     side * recipe.image_size // IMAGE_SIDE for side in (setting.smallest, setting.largest)
   )
@@ -193,7 +259,10 @@ def train_config(
       image_summary_every_steps=0,
       keep_checkpoints=1,
     ),
-    fine_tune=start,
+    fine_tune=config.FineTuneConfig(
+      checkpoint_path=checkpoint,
+      from_net_a=start is not None and start.model != setting.model,
+    ),
     data_dir=os.path.abspath(data_dir),
     data_fingerprint=manifest.fingerprint,
     class_names=manifest.class_names,

@@ -4,12 +4,14 @@
   tools/paper_tables --data_dir=data/fashion_mnist --steps=2000 --folder=runs/paper
 
 Twelve networks (A, A-LRN, B to E; S fixed, larger, jittered) are trained at an eighth of the width
-and a seventh of the image sides of the paper, by default on the digits that come with scikit-learn.
-Each error is listed next to the paper's on ImageNet. Pairs of results that are ordered differently
-from the paper are listed, with a test of whether that may be chance.
+and a seventh of the image sides of the paper, with 128 units in fc6 and fc7 and without dropout, by
+default on the digits that come with scikit-learn. Each error is listed next to the paper's on
+ImageNet. Pairs of results that are ordered differently from the paper are listed, with a test of
+whether that may be chance.
 """
 
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ from vgg_slim import output_files
 from vgg_slim.benchmarks.paper_errors import TABLE_3
 from vgg_slim.commands import invocation, progress, terminal_tables
 from vgg_slim.data import manifest as manifests
-from vgg_slim.errors import ConfigError
+from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import significance, tables
 from vgg_slim.nets import specs
 from vgg_slim.wording import counted
@@ -58,7 +60,11 @@ def main() -> None:
 
   data_dir = _DATA_DIR.value or str(default_data.digits_folder(default_data.cache_folder()))
   manifest = manifests.read_manifest(data_dir)
-  manifest.split('validation')
+  if 'validation' not in manifest.splits:
+    raise DataError(
+      f'--data_dir={data_dir} has no validation split to score, only {", ".join(manifest.splits)}. '
+      'Convert it with --validation_fraction=0.1.'
+    )
 
   invocation.load_tensorflow()
   from vgg_slim.benchmarks import paper_tables
@@ -72,15 +78,27 @@ def main() -> None:
     reporter = progress.reporter(sys.stderr)
     try:
       scored = paper_tables.run_all(settings, recipe, data_dir, manifest, folder, reporter)
+    except KeyboardInterrupt as interrupt:
+      number = interrupt.args[0] if interrupt.args else signal.SIGINT
+      raise KeyboardInterrupt(number, _describe_interrupt()) from None
     finally:
       reporter.clear()
+  images = counted(manifest.split('validation').num_examples, 'validation image')
+  channels, steps = counted(recipe.channels, 'channel'), counted(recipe.steps, 'step')
   print(
-    f'{manifest.dataset}, {counted(manifest.split("validation").num_examples, "validation image")}'
+    f'{_DATA_DIR.value or manifest.dataset}, {images}; networks with {channels} in the first stage '
+    f'at {recipe.image_size} px, {steps}, seed {recipe.seed}'
   )
   for number, rows in paper_tables.make_tables(scored).items():
     if rows:
       _print_rows(number, rows)
       _print_disagreements(*paper_tables.find_disagreements(rows))
+
+
+def _describe_interrupt() -> str:
+  if not _FOLDER.value:
+    return 'interrupted; nothing is kept without --folder.'
+  return f'interrupted; {_FOLDER.value} holds what is trained. The same command continues.'
 
 
 def _check_flags() -> None:
