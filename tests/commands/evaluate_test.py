@@ -173,6 +173,27 @@ def test_a_data_set_converted_differently_from_training_is_warned_of(folder):
   ) in run.stderr
 
 
+def test_a_data_set_that_was_converted_again_is_warned_of(folder):
+  shutil.copytree(folder / 'run', folder / 'run_before')
+  saved = folder / 'run_before' / 'config.json'
+  values = json.loads(saved.read_text())
+  saved.write_text(json.dumps({**values, 'data_dir': str(folder / 'again')}))
+  shutil.copytree(folder / 'data', folder / 'again')
+  run = evaluate(folder, '--train_dir=run_before')
+  assert run.returncode == 0 and 'converted again' not in run.stderr
+
+  shutil.rmtree(folder / 'again')
+  make_data_set(folder / 'again', per_class=8, validation_fraction=0.5)
+  for arguments in ([], ['--data_dir=again']):
+    run = evaluate(folder, '--train_dir=run_before', *arguments)
+    assert run.returncode == 0, run.stderr
+    assert (
+      'again was converted again after run_before/model.ckpt-2 was trained on it.' in run.stderr
+    )
+  run = evaluate(folder, '--train_dir=run_before', '--data_dir=data')
+  assert run.returncode == 0 and 'converted again' not in run.stderr
+
+
 def test_classes_in_another_order_are_matched_by_name(folder):
   swapped = folder / 'swapped'
   shutil.copytree(folder / 'imported', swapped)

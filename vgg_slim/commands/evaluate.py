@@ -99,6 +99,7 @@ def main() -> None:
   requests = [eval_flags.eval_config_from_flags(model, manifest) for model in models]
   classes = _map_classes(models, manifest, data_dir)
   for model in models:
+    _warn_of_other_data(model, manifest, data_dir)
     _warn_of_other_reduction(model, manifest, data_dir)
     _warn_of_other_range(model, manifest, data_dir)
   written = invocation.values_by_flag(_OUTPUT, _CSV, _REPORT)
@@ -179,6 +180,20 @@ def _evaluate(
     validation.write_events(_TENSORBOARD.value, last, classes, paths)
     features = projector.run_features(models[-1].checkpoint, models[-1], paths)
     projector.write_projector(pathlib.Path(_TENSORBOARD.value), features, manifest.class_names)
+
+
+def _warn_of_other_data(
+  model: candidates.Candidate, manifest: manifests.Manifest, data_dir: str
+) -> None:
+  if not (model.data_dir and os.path.realpath(model.data_dir) == os.path.realpath(data_dir)):
+    return
+  if manifest.fingerprint != model.data_fingerprint:
+    logging.getLogger('vgg_slim').warning(
+      '%s was converted again after %s was trained on it. Where its splits are others now, the '
+      'network is scored on images that it was trained on.',
+      data_dir,
+      model.checkpoint,
+    )
 
 
 def _warn_of_other_reduction(

@@ -17,6 +17,7 @@ class Candidate:
     checkpoint: prefix of the checkpoint.
     data_dir: folder of the data set it was trained on; None for an imported checkpoint.
     test_scale: smaller side Q of test images, in pixels, from the checkpoint's contract.
+    data_fingerprint: fingerprint of that data set; None for an imported checkpoint.
   """
 
   checkpoint: str
@@ -25,6 +26,7 @@ class Candidate:
   class_names: tuple[str, ...] | None
   data_dir: str | None
   test_scale: int
+  data_fingerprint: str | None = None
 
 
 def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
@@ -61,6 +63,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
       trained.class_names,
       trained.data_dir,
       pixels.test_scale,
+      trained.data_fingerprint,
     )
   if described.network.is_trunk:
     raise CheckpointError(f'{prefix} has no head, so it gives no class scores to evaluate.')
