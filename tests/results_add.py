@@ -4,21 +4,23 @@
   make results ADD=runs/digits_vgg16 ARGS='--name=digits_seed_1 --take=best'
 
 Reads metrics.csv and config.json of the run (or of its phases), the commands in command.txt, and
-each file of `tools/evaluate --output` in the folder, whose number becomes a score of its own. Run
-it on the machine that trained, before the folder is copied: the duration is that between the times
-of config.json and metrics.csv, pauses included, and the processor is that of this machine. What
-cannot be read so has a flag. A run of the same name is replaced. README, recipes and tutorials are
-left alone; `tests/results_test.py` then says which of them contradict the table.
+each file of `tools/evaluate --output` in the folder, whose number becomes a score of its own; they
+must agree on the network, the data set and the steps. Run it on the machine that trained, before
+the folder is copied: the duration is that from the first event file to metrics.csv, pauses
+included, and the processor is that of this machine. What cannot be read so has a flag. A run of the
+same name is replaced. README, recipes and tutorials are left alone; `tests/results_test.py` then
+says which of them contradict the table.
 """
 
 import argparse
 import datetime
 import json
+import math
 import pathlib
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from tests import results
 from vgg_slim import processor
@@ -31,12 +33,19 @@ from vgg_slim.training import history
 
 _SHOWN_SETS = {'avx2': 'AVX2', 'avx512f': 'AVX-512', 'avx512_bf16': 'bf16', 'amx_tile': 'AMX'}
 _RECIPE = re.compile(r'--(?:recipe=|flagfile=\S*?recipes/)(\w+)')
+_EVENTS = re.compile(r'events\.out\.tfevents\.(\d+)\.')
 _REDIRECTION = re.compile(r'\s+(?:[12&]?>|\||&\s*$).*')
 # Flags that make no difference to what a recipe trains.
 _HARMLESS = {
-  *('recipe', 'flagfile', 'train_dir', 'data_dir', 'seed', 'num_threads', 'gpus'),
+  *('recipe', 'flagfile', 'train_dir', 'seed', 'num_threads', 'gpus'),
   *('gpu_memory_growth', 'log_every_steps', 'progress', 'quiet', 'verbose'),
   *('image_summary_every_steps', 'keep_checkpoints'),
+}
+
+
+RECIPES = {
+  path.stem: path.read_text(encoding='utf-8')
+  for path in sorted(pathlib.Path(__file__).parents[1].glob('recipes/*.flags'))
 }
 
 
@@ -70,8 +79,25 @@ def changed_flags(command: str) -> str | None:
     for word in shlex.split(line)
   ]
   given = [word for word in words if word.startswith('--')]
-  changed = [w for w in given if w[2:].partition('=')[0] not in _HARMLESS]
+  recipe = next(iter(_RECIPE.findall(command)), None)
+  data = _data_set(_given(RECIPES.get(recipe, '')))
+  changed = [
+    word
+    for word in given
+    if word[2:].partition('=')[0] not in _HARMLESS
+    and not (word.startswith('--data_dir=') and _data_set(_given(word)) == data)
+  ]
   return ' '.join(changed) or None
+
+
+def _given(text: str) -> dict[str, str]:
+  """The values of flags, by name with dashes; of several values the last."""
+  return dict(word.partition('=')[::2] for word in shlex.split(text, comments=True))
+
+
+def _data_set(given: Mapping[str, str]) -> str:
+  """The name of the folder of the data set, which may be anywhere."""
+  return pathlib.PurePath(given.get('--data_dir', '')).name
 
 
 def describe_processor() -> str:
@@ -90,7 +116,9 @@ def _seconds(folders: Sequence[pathlib.Path]) -> float:
     begin, end = folder / config.CONFIG_FILE, folder / history.METRICS_FILE
     if not begin.is_file():
       raise RunError(f'{folder} has no {config.CONFIG_FILE}: give --minutes.')
-    seconds += end.stat().st_mtime - begin.stat().st_mtime
+    # A resumed run writes its config.json again.
+    starts = [int(stamp) for path in folder.iterdir() for stamp in _EVENTS.findall(path.name)]
+    seconds += end.stat().st_mtime - min([begin.stat().st_mtime, *starts])
   if seconds <= 0:
     raise RunError(f'{folders[0]} was copied, so its files have no times: give --minutes.')
   return float(round(seconds))
@@ -102,12 +130,32 @@ def _validation_images(trained: config.TrainConfig | None) -> int:
   return manifests.read_manifest(trained.data_dir).split('validation').num_examples
 
 
-def _evaluations(folder: pathlib.Path, name: str) -> Iterator[tuple[results.Score, dict]]:
+def _check_command(command: str, recipe: str | None, trained: config.TrainConfig) -> None:
+  """Raises RunError if the commands train another network, or on another data set, than the run."""
+  given = _given(RECIPES[recipe]) if recipe else {}
+  for line in command.splitlines():
+    given |= _given(line) if line.startswith('tools/train ') else {}
+  told = {'model': given.get('--model'), 'data_dir': _data_set(given)}
+  own = {'model': trained.net.model, 'data_dir': pathlib.PurePath(trained.data_dir).name}
+  problems = [
+    f'{name} is {told[name]} in the commands, {own[name]} in config.json'
+    for name in own
+    if told[name] and told[name] != own[name]
+  ]
+  if problems:
+    raise RunError(f'this is not the run of its commands: {"; ".join(problems)}.')
+
+
+def _evaluations(
+  folder: pathlib.Path, name: str, trained: config.TrainConfig | None, steps: Container[int]
+) -> Iterator[tuple[results.Score, dict]]:
   for path in sorted(folder.glob('*.json')):
     values = json.loads(path.read_text(encoding='utf-8'))
     if 'top_1_error' not in values:
       continue
     kept = {key: value for key, value in values.items() if key not in ('tables', 'mcnemar')}
+    if kept['step'] not in steps or (trained and kept['model'] != trained.net.model):
+      raise RunError(f'{path} is of {kept["model"]} at step {kept["step"]}, which is another run.')
     kept['checkpoint'] = pathlib.PurePath(kept['checkpoint']).name
     accuracy, images = round(1 - kept['top_1_error'], 6), kept['num_images']
     how = f'{kept["view"]}, Q = {", ".join(map(str, kept["test_scales"]))}'
@@ -118,7 +166,31 @@ def _evaluations(folder: pathlib.Path, name: str) -> Iterator[tuple[results.Scor
 
 def _other(text: str) -> results.Other:
   value, _, what = text.partition(':')
+  if not (what and 0 < float(value) <= 1):
+    raise argparse.ArgumentTypeError(f'{text!r} is not like 0.935:of what')
   return results.Other(float(value), what)
+
+
+def _name(text: str) -> str:
+  if not re.fullmatch(r'\w+', text):
+    raise argparse.ArgumentTypeError(f'{text!r} has other characters than letters, digits and _')
+  return text
+
+
+def _date(text: str) -> str:
+  return datetime.date.fromisoformat(text).isoformat()
+
+
+def _positive(text: str) -> float:
+  if not 0 < float(text) < math.inf:
+    raise argparse.ArgumentTypeError(f'{text} is not above 0')
+  return float(text)
+
+
+def _page(text: str) -> str:
+  if not (results.PAGE.parent / text).is_file():
+    raise argparse.ArgumentTypeError(f'there is no docs/{text}')
+  return text
 
 
 def make_run(
@@ -150,11 +222,15 @@ def make_run(
   if not command:
     raise RunError(f'{written} has no command of tools/: give --command.')
   recipe = given.recipe or next(iter(_RECIPE.findall(command)), None)
+  if recipe and recipe not in RECIPES:
+    raise RunError(f'there is no recipe {recipe}, only {", ".join(RECIPES)}.')
+  if trained:
+    _check_command(command, recipe, trained)
   same = [run for run in known if recipe and run.recipe == recipe]
   take = given.take or ('best' if trained and trained.run.keep_best else 'last')
   scores = []
   if rows[-1].validation_accuracy is not None:
-    images = given.images or _validation_images(trained)
+    images = int(given.images or 0) or _validation_images(trained)
     accuracy = results.accuracy_in(rows, take)
     scores.append(
       results.Score(
@@ -167,20 +243,19 @@ def make_run(
       )
     )
   files = {f'{name}.csv': history.format_rows(rows)}
-  for score, kept in _evaluations(folder, name):
+  for score, kept in _evaluations(folder, name, trained, {row.step for row in rows}):
     scores.append(score)
     files[str(score.source)] = json.dumps(kept, indent=2) + '\n'
   if not scores:
     raise RunError(f'{folder} has no validation accuracy and no file of tools/evaluate --output.')
   rates = [row.images_per_second for row in rows]
-  differs = [changed_flags(command) if recipe else None, given.differs]
+  changed = changed_flags(command) if recipe else None
+  is_same = not (changed and re.search(r'--(?:model|data_dir)=', changed))
   end = (folders[-1] / history.METRICS_FILE).stat().st_mtime
-  published = tuple(map(_other, given.published)) or next(
-    (r.published for r in same if r.published), ()
-  )
+  published = tuple(given.published) or next((r.published for r in same if r.published), ())
   run = results.Run(
     name,
-    given.what or next((r.what for r in same), '') or _what(trained, name),
+    given.what or next((r.what for r in same if is_same), '') or _what(trained, name),
     'measured',
     tuple(scores),
     published=published,
@@ -194,7 +269,7 @@ def make_run(
     or datetime.datetime.fromtimestamp(end, datetime.timezone.utc).date().isoformat(),
     command=command,
     curve=f'{name}.csv',
-    differs='; '.join(filter(None, differs)) or None,
+    differs='; '.join(filter(None, [changed, given.differs])) or None,
   )
   return run, files
 
@@ -230,19 +305,21 @@ def parser() -> argparse.ArgumentParser:
   flags = argparse.ArgumentParser(description=__doc__, prog='results_add')
   flags.formatter_class = argparse.RawDescriptionHelpFormatter
   flags.add_argument('run', help='folder of the run, its phases, or the history of a head')
-  flags.add_argument('--name', help='name in the table; by default that of the folder')
+  flags.add_argument('--name', type=_name, help='name in the table; by default that of the folder')
   flags.add_argument('--what', help='what was trained on what')
   flags.add_argument('--take', choices=('best', 'last'), help='epoch whose accuracy counts')
   flags.add_argument('--recipe', help='by default the one in the command')
-  flags.add_argument('--tutorial', help='page in docs/ that describes the run')
-  flags.add_argument('--published', action='append', default=[], metavar='FRACTION:OF_WHAT')
+  flags.add_argument('--tutorial', type=_page, help='page in docs/ that describes the run')
+  flags.add_argument(
+    '--published', type=_other, action='append', default=[], metavar='FRACTION:OF_WHAT'
+  )
   flags.add_argument('--differs', help='what differs from the recipe or what was published')
   flags.add_argument('--command', help='instead of command.txt')
   flags.add_argument('--processor', help='where it was not this machine')
-  flags.add_argument('--minutes', type=float, help='duration of the training')
-  flags.add_argument('--images', type=int, help='number of validation images')
+  flags.add_argument('--minutes', type=_positive, help='duration of the training')
+  flags.add_argument('--images', type=_positive, help='number of validation images')
   flags.add_argument('--seed', type=int, default=0, help='where config.json does not say it')
-  flags.add_argument('--date', help='such as 2026-11-29')
+  flags.add_argument('--date', type=_date, help='such as 2026-11-29')
   return flags
 
 

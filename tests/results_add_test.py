@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import pathlib
@@ -30,10 +31,13 @@ def root(tmp_path):
   assert manifest.split('validation').num_examples == 8
   folder = tmp_path / 'runs/digits'
   folder.mkdir(parents=True)
-  write_phase(folder, testing.train_config(data_dir, manifest, seed=3), [0.75, 1.0, 0.875])
+  trained = testing.train_config(data_dir, manifest, seed=3)
+  trained = dataclasses.replace(trained, net=dataclasses.replace(trained.net, model='vgg16'))
+  write_phase(folder, trained, [0.75, 1.0, 0.875])
   folder.joinpath('command.txt').write_text(COMMANDS.replace('ROOT', str(tmp_path)))
   evaluation = {'top_1_error': 0.25, 'num_images': 8, 'split': 'test', 'view': 'dense'}
   evaluation |= {'test_scales': [32], 'checkpoint': f'{folder}/model.ckpt-9', 'tables': []}
+  evaluation |= {'model': 'vgg16', 'step': 9}
   folder.joinpath('test.json').write_text(json.dumps(evaluation))
   tmp_path.joinpath('results').mkdir()
   table = tmp_path / 'results/results.json'
@@ -113,6 +117,7 @@ def test_phases_are_one_curve_and_their_durations_are_added(root):
   trained = phases.read_train_config(str(folder))
   folder.joinpath('metrics.csv').unlink()
   folder.joinpath('config.json').unlink()
+  folder.joinpath('test.json').unlink()
   write_phase(folder / '1_head', trained, [0.5])
   write_phase(folder / '2_all', trained, [0.75])
   run = add(root)
@@ -140,6 +145,49 @@ def test_a_copied_folder_has_no_duration(root):
     add(root)
 
 
+def test_a_resumed_run_lasts_from_its_first_event_file(root):
+  for stamp in (900, 1100):
+    root.joinpath('runs/digits', f'events.out.tfevents.{stamp}.host').touch()
+  assert add(root).seconds == 400.0
+
+
+@pytest.mark.parametrize('other', [{'model': 'vgg16@8'}, {'step': 10}])
+def test_an_evaluation_of_another_run_is_refused(root, other):
+  evaluation = root / 'runs/digits/test.json'
+  evaluation.write_text(json.dumps(json.loads(evaluation.read_text()) | other))
+  with pytest.raises(results_add.RunError, match=r'test\.json is of vgg16.* another run'):
+    add(root)
+
+
+def test_commands_of_another_run_are_refused(root):
+  commands = root / 'runs/digits/command.txt'
+  commands.write_text('tools/train --model=vgg_d --data_dir=elsewhere/digits')
+  told = 'model is vgg_d in the commands, vgg16 in config.json; data_dir is digits in the'
+  with pytest.raises(results_add.RunError, match=told):
+    add(root)
+  commands.write_text('tools/train --recipe=digits_vgg16 --data_dir=elsewhere/data')
+  run = add(root)
+  assert (run.what, run.differs) == ('vgg16 on data', '--data_dir=elsewhere/data')
+
+
+@pytest.mark.parametrize(
+  'flag',
+  [
+    *('--name=../evil', '--tutorial=none.md', '--published=90:of it', '--published=0.9'),
+    *('--minutes=-1', '--images=0', '--date=yesterday'),
+  ],
+)
+def test_values_that_no_run_has_are_refused(root, flag, capsys):
+  with pytest.raises(SystemExit):
+    add(root, flag)
+  assert flag.partition('=')[0] in capsys.readouterr().err
+
+
+def test_an_unknown_recipe_is_refused(root):
+  with pytest.raises(results_add.RunError, match='there is no recipe digits, only birds_'):
+    add(root, '--recipe=digits')
+
+
 def test_an_error_is_one_line(monkeypatch, tmp_path):
   monkeypatch.setattr(sys, 'argv', ['results_add', str(tmp_path / 'none')])
   with pytest.raises(SystemExit, match='^results_add: error: --train_dir=.*no such folder'):
@@ -150,4 +198,7 @@ def test_flags_that_change_a_recipe_are_named():
   command = 'tools/train --recipe=x --seed=1 --train_dir=y\ntools/evaluate --train_dir=y --flip'
   assert results_add.changed_flags(command) is None
   assert results_add.changed_flags(f'{command}\ntools/train --recipe=x --epochs=2') == '--epochs=2'
+  own, other = 'tools/train --recipe=cifar10_vgg16_bn --data_dir=', 'cifar10_49k'
+  assert results_add.changed_flags(f'{own}/mnt/{other}') is None
+  assert results_add.changed_flags(f'{own}data/cifar10') == '--data_dir=data/cifar10'
   assert results_add.commands_of('tools/weights\n\n', pathlib.Path('/w')) == 'tools/weights'

@@ -12,8 +12,8 @@ from tests import docs_test, imports, results, results_add
 
 ROOT = imports.ROOT
 RUNS = results.read_runs()
+RECIPES = results_add.RECIPES
 MEASURED = [run for run in RUNS if run.status == 'measured']
-RECIPES = {path.stem: path.read_text(encoding='utf-8') for path in docs_test.RECIPES}
 # '98.9, 99.7 and 99.4 %', '34 to 51 %', and the range in '79.3 % (78.8 to 80.0)'.
 _NUMBER = r'\d+(?:\.\d+)?'
 QUOTES = re.compile(
