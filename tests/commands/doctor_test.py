@@ -68,7 +68,7 @@ def test_failed_checks_are_lines_and_exit_code_1(doctor, made, tmp_path, capsys)
   assert error.startswith('doctor: error: ')
   shutil.rmtree(other)
   assert run_tool(doctor, f'--data_dir={other}') == 1
-  words = 'is not a folder. Create it with tools/convert_to_tfrecord.'
+  words = 'is not a folder. Create it with tools/convert_to_tfrecord'
   assert words in capsys.readouterr().out
 
 

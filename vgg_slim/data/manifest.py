@@ -145,7 +145,8 @@ def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
   path = folder / MANIFEST_FILE
   if not folder.is_dir():
     raise DataError(
-      f'{folder} is not a folder. Create it with tools/convert_to_tfrecord.'
+      f'{folder} is not a folder. Create it with tools/convert_to_tfrecord (the file of a recipe '
+      'begins with the command), or give another --data_dir.'
       f'{path_hints.similar(folder)}'
     )
   if not path.is_file():
