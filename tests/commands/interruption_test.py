@@ -101,3 +101,8 @@ def test_further_sigterms_do_not_cut_the_end_short():
     process.send_signal(signal.SIGTERM)
     assert process.stdout.read() == 'removed\n'
     assert process.wait(timeout=60) != -signal.SIGTERM
+
+
+def test_the_signal_of_an_interrupt():
+  assert interruption.signal_of(KeyboardInterrupt()) == signal.SIGINT
+  assert interruption.signal_of(KeyboardInterrupt(signal.SIGTERM, 'text')) == signal.SIGTERM

@@ -17,6 +17,11 @@ from vgg_slim.reporting import JsonStream
 _GRACE_SECONDS = 1.0  # for the main thread to leave by itself
 
 
+def signal_of(interrupt: KeyboardInterrupt) -> int:
+  """Returns the signal that raised an interrupt: its first argument, SIGINT if it has none."""
+  return interrupt.args[0] if interrupt.args else signal.SIGINT
+
+
 @contextlib.contextmanager
 def answered(say: Callable[[str], None]) -> Iterator[None]:
   """Within the block, the first Ctrl-C is acknowledged at once, and a second ends the process.

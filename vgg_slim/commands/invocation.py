@@ -31,6 +31,7 @@ from vgg_slim.commands import (
   flag_files,
   help_text,
   installation,
+  interruption,
   progress,
   standard_streams,
   unknown_flags,
@@ -191,9 +192,8 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
       raise
     _fail(name, f'TensorFlow: {reason}. --verbose shows where.', 1)
   except KeyboardInterrupt as interrupt:
-    number = interrupt.args[0] if interrupt.args else signal.SIGINT
     text = interrupt.args[1] if interrupt.args[1:] else 'interrupted.'
-    _fail(name, text, 128 + number)
+    _fail(name, text, 128 + interruption.signal_of(interrupt))
   sys.exit(0)
 
 

@@ -12,7 +12,6 @@ behavior is turned off is decided from the script's text. See docs/how-to/legacy
 import importlib
 import logging
 import pathlib
-import signal
 import sys
 import traceback
 import warnings
@@ -22,7 +21,7 @@ from typing import NamedTuple
 from absl import flags
 
 from vgg_slim import terminal
-from vgg_slim.commands import invocation
+from vgg_slim.commands import interruption, invocation
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.errors import ConfigError
 from vgg_slim.quiet_import import quiet_import
@@ -85,7 +84,7 @@ def _run(
     run(script, arguments, options)
   except KeyboardInterrupt as interrupt:
     traceback.print_exc()
-    return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
+    return 128 + interruption.signal_of(interrupt)
   except Exception as error:
     _print_traceback(error, str(script))
     return 1

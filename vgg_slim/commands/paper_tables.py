@@ -11,7 +11,6 @@ whether that may be chance.
 """
 
 import contextlib
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.benchmarks.paper_errors import TABLE_3
-from vgg_slim.commands import invocation, progress, terminal_tables
+from vgg_slim.commands import interruption, invocation, progress, terminal_tables
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError, DataError
 from vgg_slim.evaluation import significance, tables
@@ -56,16 +55,7 @@ _COLUMNS = [tables.HEADINGS.index(heading) for heading in _HEADINGS[:-1]]
 def main() -> None:
   """Trains and evaluates the networks, and prints the tables."""
   _check_flags()
-  from vgg_slim.data.conversion import default_data
-
-  data_dir = _DATA_DIR.value or str(default_data.digits_folder(default_data.cache_folder()))
-  manifest = manifests.read_manifest(data_dir)
-  if 'validation' not in manifest.splits:
-    raise DataError(
-      f'--data_dir={data_dir} has no validation split to score, only {", ".join(manifest.splits)}. '
-      'Convert it with --validation_fraction=0.1.'
-    )
-
+  data_dir, manifest = _read_data()
   invocation.load_tensorflow()
   from vgg_slim.benchmarks import paper_tables
 
@@ -79,7 +69,7 @@ def main() -> None:
     try:
       scored = paper_tables.run_all(settings, recipe, data_dir, manifest, folder, reporter)
     except KeyboardInterrupt as interrupt:
-      number = interrupt.args[0] if interrupt.args else signal.SIGINT
+      number = interruption.signal_of(interrupt)
       raise KeyboardInterrupt(number, _describe_interrupt()) from None
     finally:
       reporter.clear()
@@ -93,6 +83,20 @@ def main() -> None:
     if rows:
       _print_rows(number, rows)
       _print_disagreements(*paper_tables.find_disagreements(rows))
+
+
+def _read_data() -> tuple[str, manifests.Manifest]:
+  """Returns the folder of the data set, and its manifest, which has a split to score."""
+  from vgg_slim.data.conversion import default_data
+
+  data_dir = _DATA_DIR.value or str(default_data.digits_folder(default_data.cache_folder()))
+  manifest = manifests.read_manifest(data_dir)
+  if 'validation' not in manifest.splits:
+    raise DataError(
+      f'--data_dir={data_dir} has no validation split to score, only {", ".join(manifest.splits)}. '
+      'Convert it with --validation_fraction=0.1.'
+    )
+  return data_dir, manifest
 
 
 def _describe_interrupt() -> str:

@@ -18,7 +18,6 @@ import functools
 import io
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
@@ -220,9 +219,8 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     )
   except KeyboardInterrupt as interrupt:
     if not prefixes.list_candidates(train_dir):
-      number = interrupt.args[0] if interrupt.args else signal.SIGINT
       raise KeyboardInterrupt(
-        number,
+        interruption.signal_of(interrupt),
         'interrupted before the first step, so nothing is saved. Run the same command, with all '
         'its flags, to start again.',
       ) from None
