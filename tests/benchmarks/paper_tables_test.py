@@ -94,13 +94,14 @@ def test_the_remaining_time_is_in_proportion_to_the_work():
 def test_a_folder_of_other_runs_is_refused_before_anything_is_trained(tmp_path):
   data_dir, manifest = make_data_set(tmp_path / 'data', per_class=4)
   recipe = Recipe(channels=1, fc_units=4, steps=1, batch_size=4)
-  folder, quiet = str(tmp_path / 'runs'), Reporter(io.StringIO())
+  folder, shown = str(tmp_path / 'runs'), io.StringIO()
 
   def run(settings, recipe):
-    return paper_tables.run_all(settings, recipe, str(data_dir), manifest, folder, quiet)
+    return paper_tables.run_all(settings, recipe, str(data_dir), manifest, folder, Reporter(shown))
 
   first = run([B], recipe)
   assert run([B], recipe)[B].checkpoint == first[B].checkpoint
+  assert shown.getvalue().splitlines()[1:] == ['1 of 1: vgg_b@1, S = 36 px, trained before ...']
   files = sorted(tmp_path.rglob('*'))
   with pytest.raises(CheckpointError) as refused:
     run([A, B], recipe._replace(steps=2, seed=7))

@@ -104,10 +104,12 @@ def run_all(
     trained = train_config(setting, recipe, data_dir, manifest, start, checkpoint)
     small = trained.preprocessing
     left = remaining_seconds(time.monotonic() - began, work, i)
-    eta = '' if left is None else f', ETA {format_duration(left)}'
+    notes = [] if work[i] else [', trained before']
+    notes += [] if left is None else [f', ETA {format_duration(left)}']
+    name = f'{trained.net.model}, S = {small.train_scale} px'
     reporter.phase(
       'network',
-      f'{i + 1} of {len(settings)}: {trained.net.model}, S = {small.train_scale} px{eta}',
+      f'{i + 1} of {len(settings)}: {name}{"".join(notes)}',
       number=i + 1,
       total=len(settings),
       model=trained.net.model,

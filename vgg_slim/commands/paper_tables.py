@@ -125,14 +125,17 @@ def _print_rows(number: int, rows: Sequence[tuple]) -> None:
 
 
 def _print_disagreements(pairs: Sequence[tuple], total: int) -> None:
+  if not total:
+    return
   chance = [significance.mcnemar(a.line.hits, b.line.hits).p_value >= 0.05 for a, b in pairs]
   print(
-    f'{len(pairs)} of {total} pairs of lines are ordered differently from the paper; {sum(chance)} '
-    f'of these {len(pairs)} are within chance (McNemar, p >= 0.05).'
+    f'{len(pairs)} of {total} pairs of lines are ordered differently from the paper, {sum(chance)} '
+    'of them within chance (McNemar, p >= 0.05).'
   )
-  for a, b in pairs:
+  for (a, b), is_chance in zip(pairs, chance, strict=True):
     better, worse = sorted((a.line.result, b.line.result), key=lambda r: r.top_1_error)
-    print(f'  here {_describe(better)} beats {_describe(worse)}')
+    note = ' (within chance)' if is_chance else ''
+    print(f'  here {_describe(better)} beats {_describe(worse)}{note}')
   print()
 
 
