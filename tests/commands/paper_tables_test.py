@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.testing import make_data_set
+from tests.testing import make_data_set, started
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -59,9 +59,7 @@ def test_a_signal_during_training(tmp_path, number, code, folder):
   command += ['--steps=1000000', '--channels=1', '--models=vgg_a']
   command += [f'--folder={folder}'] if folder else []
   environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'TMPDIR': str(tmp_path)}
-  with subprocess.Popen(
-    command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-  ) as process:
+  with started(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as process:
     wait_for_training(tmp_path)
     process.send_signal(number)
     error = process.communicate(timeout=120)[1].splitlines()[-1]
