@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import re
+import shutil
 
 import pytest
 
@@ -96,12 +97,18 @@ def test_a_folder_of_other_runs_is_refused_before_anything_is_trained(tmp_path):
   recipe = Recipe(channels=1, fc_units=4, steps=1, batch_size=4)
   folder, shown = str(tmp_path / 'runs'), io.StringIO()
 
-  def run(settings, recipe):
-    return paper_tables.run_all(settings, recipe, str(data_dir), manifest, folder, Reporter(shown))
+  def run(settings, recipe, data_dir=data_dir, manifest=manifest):
+    return paper_tables.run_all(settings, recipe, data_dir, manifest, folder, Reporter(shown))
 
   first = run([B], recipe)
   assert run([B], recipe)[B].checkpoint == first[B].checkpoint
   assert shown.getvalue().splitlines()[1:] == ['1 of 1: vgg_b@1, S = 36 px, trained before ...']
+  moved = str(shutil.copytree(data_dir, tmp_path / 'moved'))
+  assert run([B], recipe, moved)[B].checkpoint == first[B].checkpoint
+  with pytest.raises(
+    CheckpointError, match=r'\(the fingerprint of --data_dir was \w{8}, now \w{8}'
+  ):
+    run([B], recipe, *make_data_set(tmp_path / 'other', per_class=8))
   files = sorted(tmp_path.rglob('*'))
   with pytest.raises(CheckpointError) as refused:
     run([A, B], recipe._replace(steps=2, seed=7))

@@ -196,7 +196,7 @@ def _facts(trained: config.TrainConfig) -> dict[str, str | int | None]:
     '--image_size': trained.net.image_size,
     '--steps': trained.run.max_steps,
     '--seed': trained.run.seed,
-    '--data_dir': f'{trained.data_dir} ({trained.data_fingerprint[:8]})',
+    'the fingerprint of --data_dir': trained.data_fingerprint[:8],  # the folder may be moved
     'its start': os.path.basename(os.path.dirname(start)) if start else 'scratch',
   }
 
