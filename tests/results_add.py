@@ -80,7 +80,7 @@ def changed_flags(command: str) -> str | None:
   ]
   given = [word for word in words if word.startswith('--')]
   recipe = next(iter(_RECIPE.findall(command)), None)
-  data = _data_set(_given(RECIPES.get(recipe, '')))
+  data = _data_set(_given(RECIPES.get(recipe, '')) if recipe else {})
   changed = [
     word
     for word in given
