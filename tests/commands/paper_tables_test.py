@@ -13,12 +13,17 @@ from tests.testing import make_data_set, started
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def paper_tables(folder, *arguments):
+def start(folder, *arguments):
   command = [sys.executable, '-m', 'vgg_slim.commands.paper_tables', *arguments]
-  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'}
-  return subprocess.run(
-    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-  )
+  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'TMPDIR': str(folder)}
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+  return started(command, cwd=folder, env=environment, **pipes)
+
+
+def paper_tables(folder, *arguments):
+  with start(folder, *arguments) as process:
+    output = process.communicate(timeout=300)
+  return subprocess.CompletedProcess(process.args, process.returncode, *output)
 
 
 def wait_for_training(folder):
@@ -55,11 +60,9 @@ def test_tables_of_one_network_and_a_user_error(tmp_path):
 @pytest.mark.parametrize('folder', [None, 'runs'])
 def test_a_signal_during_training(tmp_path, number, code, folder):
   make_data_set(tmp_path / 'data', per_class=4)
-  command = [sys.executable, '-m', 'vgg_slim.commands.paper_tables', '--data_dir=data']
-  command += ['--steps=1000000', '--channels=1', '--models=vgg_a']
-  command += [f'--folder={folder}'] if folder else []
-  environment = {'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin', 'TMPDIR': str(tmp_path)}
-  with started(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as process:
+  kept = [f'--folder={folder}'] if folder else []
+  endless = ('--data_dir=data', '--steps=1000000', '--channels=1', '--models=vgg_a')
+  with start(tmp_path, *endless, *kept) as process:
     wait_for_training(tmp_path)
     process.send_signal(number)
     error = process.communicate(timeout=120)[1].splitlines()[-1]
