@@ -213,7 +213,7 @@ def as_recorded(fractions: Sequence[float]) -> str:
 
 
 def duration(seconds: float) -> str:
-  """Formats a duration like '12 s' or '4.5 min', to three digits."""
+  """Formats a duration like '12 s', '4.5 min' or '1234 min'."""
   value, unit = (seconds, 's') if seconds < 600 and seconds % 30 else (seconds / 60, 'min')
   return f'{value:.3g} {unit}' if value < 1000 else f'{value:.0f} {unit}'
 

@@ -20,12 +20,12 @@ import pathlib
 import re
 import shlex
 import sys
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from tests import results
 from vgg_slim import processor
 from vgg_slim.benchmarks import machine
-from vgg_slim.commands import phases
+from vgg_slim.commands import installation, phases
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import VggSlimError
@@ -43,10 +43,7 @@ _HARMLESS = {
 }
 
 
-RECIPES = {
-  path.stem: path.read_text(encoding='utf-8')
-  for path in sorted(pathlib.Path(__file__).parents[1].glob('recipes/*.flags'))
-}
+RECIPES = {name: path.read_text(encoding='utf-8') for name, path in installation.recipes().items()}
 
 
 class RunError(Exception):
@@ -72,32 +69,37 @@ def commands_of(text: str, root: pathlib.Path) -> str:
 
 def changed_flags(command: str) -> str | None:
   """Returns the flags of `tools/train` that change its recipe; None if there are none."""
-  words = [
-    word
-    for line in command.splitlines()
-    if line.startswith('tools/train ')
-    for word in shlex.split(line)
-  ]
-  given = [word for word in words if word.startswith('--')]
   recipe = next(iter(_RECIPE.findall(command)), None)
-  data = _data_set(_given(RECIPES.get(recipe, '')) if recipe else {})
+  data = _data_set(_recipe_words(recipe))
   changed = [
     word
-    for word in given
-    if word[2:].partition('=')[0] not in _HARMLESS
-    and not (word.startswith('--data_dir=') and _data_set(_given(word)) == data)
+    for word in _train_words(command)
+    if word.startswith('--')
+    and word[2:].partition('=')[0] not in _HARMLESS
+    and not (word.startswith('--data_dir=') and _data_set([word]) == data)
   ]
   return ' '.join(changed) or None
 
 
-def _given(text: str) -> dict[str, str]:
+def _train_words(command: str) -> list[str]:
+  """The words of the commands that train."""
+  lines = command.splitlines()
+  return [w for line in lines if line.startswith('tools/train ') for w in shlex.split(line)]
+
+
+def _recipe_words(recipe: str | None) -> list[str]:
+  """The flags of a recipe; none without a recipe, or of one that there is not."""
+  return shlex.split(RECIPES.get(recipe or '', ''), comments=True)
+
+
+def _values(words: Iterable[str]) -> dict[str, str]:
   """The values of flags, by name with dashes; of several values the last."""
-  return dict(word.partition('=')[::2] for word in shlex.split(text, comments=True))
+  return dict(word.partition('=')[::2] for word in words)
 
 
-def _data_set(given: Mapping[str, str]) -> str:
+def _data_set(words: Iterable[str]) -> str:
   """The name of the folder of the data set, which may be anywhere."""
-  return pathlib.PurePath(given.get('--data_dir', '')).name
+  return pathlib.PurePath(_values(words).get('--data_dir', '')).name
 
 
 def describe_processor() -> str:
@@ -132,10 +134,8 @@ def _validation_images(trained: config.TrainConfig | None) -> int:
 
 def _check_command(command: str, recipe: str | None, trained: config.TrainConfig) -> None:
   """Raises RunError if the commands train another network, or on another data set, than the run."""
-  given = _given(RECIPES[recipe]) if recipe else {}
-  for line in command.splitlines():
-    given |= _given(line) if line.startswith('tools/train ') else {}
-  told = {'model': given.get('--model'), 'data_dir': _data_set(given)}
+  words = [*_recipe_words(recipe), *_train_words(command)]
+  told = {'model': _values(words).get('--model'), 'data_dir': _data_set(words)}
   own = {'model': trained.net.model, 'data_dir': pathlib.PurePath(trained.data_dir).name}
   problems = [
     f'{name} is {told[name]} in the commands, {own[name]} in config.json'
@@ -187,6 +187,12 @@ def _positive(text: str) -> float:
   return float(text)
 
 
+def _count(text: str) -> int:
+  if int(text) < 1:
+    raise argparse.ArgumentTypeError(f'{text} is not at least 1')
+  return int(text)
+
+
 def _page(text: str) -> str:
   if not (results.PAGE.parent / text).is_file():
     raise argparse.ArgumentTypeError(f'there is no docs/{text}')
@@ -230,7 +236,7 @@ def make_run(
   take = given.take or ('best' if trained and trained.run.keep_best else 'last')
   scores = []
   if rows[-1].validation_accuracy is not None:
-    images = int(given.images or 0) or _validation_images(trained)
+    images = given.images or _validation_images(trained)
     accuracy = results.accuracy_in(rows, take)
     scores.append(
       results.Score(
@@ -317,7 +323,7 @@ def parser() -> argparse.ArgumentParser:
   flags.add_argument('--command', help='instead of command.txt')
   flags.add_argument('--processor', help='where it was not this machine')
   flags.add_argument('--minutes', type=_positive, help='duration of the training')
-  flags.add_argument('--images', type=_positive, help='number of validation images')
+  flags.add_argument('--images', type=_count, help='number of validation images')
   flags.add_argument('--seed', type=int, default=0, help='where config.json does not say it')
   flags.add_argument('--date', type=_date, help='such as 2026-11-29')
   return flags

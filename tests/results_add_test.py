@@ -174,7 +174,7 @@ def test_commands_of_another_run_are_refused(root):
   'flag',
   [
     *('--name=../evil', '--tutorial=none.md', '--published=90:of it', '--published=0.9'),
-    *('--minutes=-1', '--images=0', '--date=yesterday'),
+    *('--minutes=-1', '--images=0', '--images=0.5', '--date=yesterday'),
   ],
 )
 def test_values_that_no_run_has_are_refused(root, flag, capsys):

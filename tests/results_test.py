@@ -73,6 +73,12 @@ def test_fractions_are_shown_with_the_digits_of_the_table():
   assert results.as_recorded((0.7, 0.8)) == '70 to 80'
 
 
+def test_durations_have_three_digits_or_all_of_a_whole_number():
+  assert [results.duration(seconds) for seconds in (12, 270, 3146, 74040)] == [
+    *('12 s', '4.5 min', '52.4 min', '1234 min')
+  ]
+
+
 def test_the_table_is_complete():
   names = [run.name for run in RUNS]
   assert len(set(names)) == len(names)
