@@ -185,9 +185,8 @@ def _evaluate(
 def _warn_of_other_data(
   model: candidates.Candidate, manifest: manifests.Manifest, data_dir: str
 ) -> None:
-  if not (model.data_dir and os.path.realpath(model.data_dir) == os.path.realpath(data_dir)):
-    return
-  if manifest.fingerprint != model.data_fingerprint:
+  is_own = model.data_dir and os.path.realpath(model.data_dir) == os.path.realpath(data_dir)
+  if is_own and manifest.fingerprint != model.data_fingerprint:
     logging.getLogger('vgg_slim').warning(
       '%s was converted again after %s was trained on it. Where its splits are others now, the '
       'network is scored on images that it was trained on.',
