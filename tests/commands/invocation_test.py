@@ -291,8 +291,23 @@ def test_a_signal_that_was_ignored_at_the_start_interrupts(name):
   with started(command, preexec_fn=ignore_signals, **pipes) as process:
     assert process.stdout.readline() == 'ready\n'
     process.send_signal(getattr(signal, name))
-    assert process.communicate(timeout=30) == ('', 'sleeper: error: interrupted.\n')
+    assert process.communicate(timeout=30) == ('removed\n', 'sleeper: error: interrupted.\n')
   assert process.returncode == 128 + getattr(signal, name)
+
+
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+@pytest.mark.parametrize(('pause', 'text'), [(0.01, 'removed\n'), (0.6, '')])
+def test_a_copy_of_a_signal_does_not_cut_the_end_short_and_a_second_one_does(name, pause, text):
+  number = getattr(signal, name)
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.DEVNULL}
+  with started([sys.executable, '-m', 'tests.commands.sleeper'], **pipes) as process:
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(number)
+    time.sleep(pause)
+    process.send_signal(number)
+    assert process.stdout.read() == text
+    is_killed = number == signal.SIGTERM and not text
+    assert process.wait(timeout=60) == (-number if is_killed else 128 + number)
 
 
 def test_signal_handlers_are_restored():

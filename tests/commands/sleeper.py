@@ -6,9 +6,13 @@ from vgg_slim.commands import invocation
 
 
 def main():
-  """Says that it runs, and sleeps for a minute."""
-  print('ready', flush=True)
-  time.sleep(60)
+  """Says that it runs, sleeps for a minute, and takes a second to end."""
+  try:
+    print('ready', flush=True)
+    time.sleep(60)
+  finally:
+    time.sleep(1.2)
+    print('removed', flush=True)
 
 
 if __name__ == '__main__':

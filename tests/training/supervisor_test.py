@@ -87,20 +87,22 @@ def test_local_workers_share_a_new_cluster(tmp_path):
 
 
 @pytest.mark.parametrize(
-  ('signals', 'script', 'code'),
+  ('pauses', 'script', 'code'),
   [
-    (1, "trap 'exit 0' TERM; touch ready; while :; do sleep 0.01; done", 0),
-    (1, "trap 'exit 75' TERM; touch ready; while :; do sleep 0.01; done", 75),
-    (2, "trap '' TERM; touch ready; while :; do sleep 0.01; done", 128 + signal.SIGKILL),
+    ([], "trap 'exit 0' TERM; touch ready; while :; do sleep 0.01; done", 0),
+    ([], "trap 'exit 75' TERM; touch ready; while :; do sleep 0.01; done", 75),
+    ([0.2], "trap 'sleep 1; exit 0' TERM; touch ready; while :; do sleep 0.01; done", 0),
+    ([0.6], "trap '' TERM; touch ready; while :; do sleep 0.01; done", 128 + signal.SIGKILL),
   ],
 )
-def test_signals_are_passed_on_and_end_the_supervision(tmp_path, signals, script, code):
+def test_signals_are_passed_on_and_end_the_supervision(tmp_path, pauses, script, code):
   def send():
     while not (tmp_path / 'ready').exists():
       time.sleep(0.01)
-    for _ in range(signals):
+    os.kill(os.getpid(), signal.SIGTERM)
+    for pause in pauses:
+      time.sleep(pause)
       os.kill(os.getpid(), signal.SIGTERM)
-      time.sleep(0.1)
 
   before = signal.getsignal(signal.SIGTERM)
   thread = threading.Thread(target=send)

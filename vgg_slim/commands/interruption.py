@@ -1,4 +1,4 @@
-"""Signals that end a command: answers to Ctrl-C, and an end that SIGTERM cannot cut short.
+"""Signals that end a command, and the answers to Ctrl-C.
 
 Ctrl-C is answered while the main thread is inside TensorFlow, where Python's handlers wait. A
 training step and the save that follows it can take minutes on a busy machine.
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from vgg_slim.reporting import JsonStream
+from vgg_slim.signal_copies import SignalCopies
 
 _GRACE_SECONDS = 1.0  # for the main thread to leave by itself
 
@@ -52,33 +53,10 @@ def answered(say: Callable[[str], None]) -> Iterator[None]:
     reader.close()
 
 
-@contextlib.contextmanager
-def by_one_signal() -> Iterator[None]:
-  """Within the block, the first SIGTERM raises KeyboardInterrupt, and further ones do nothing.
-
-  `timeout` sends two at once, to the process and to its group; elsewhere the second one kills, and
-  what is removed at the end of the block would stay. In other threads than the main one, which
-  cannot handle signals, the block changes nothing.
-  """
-  if threading.current_thread() is not threading.main_thread():
-    yield
-    return
-
-  def interrupt(number: int, frame: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt(number)
-
-  before = signal.signal(signal.SIGTERM, interrupt)
-  try:
-    yield
-  finally:
-    signal.signal(signal.SIGTERM, before)
-
-
 def _listen(reader: socket.socket, is_over: threading.Event, say: Callable[[str], None]) -> None:
-  count = 0
+  count, copies = 0, SignalCopies()
   while received := reader.recv(1):
-    if received[0] != signal.SIGINT:
+    if received[0] != signal.SIGINT or copies.is_copy():
       continue
     count += 1
     if count == 1:

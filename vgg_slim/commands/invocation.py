@@ -49,6 +49,7 @@ from vgg_slim.errors import (
 )
 from vgg_slim.quiet_import import quiet_import
 from vgg_slim.reporting import JsonStream
+from vgg_slim.signal_copies import SignalCopies
 
 _SECONDS_TO_SEND_AGAIN = 0.05  # until the object is deleted
 
@@ -56,6 +57,8 @@ _SECONDS_TO_SEND_AGAIN = 0.05  # until the object is deleted
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
   """Makes SIGINT and SIGTERM raise KeyboardInterrupt(number); a second SIGTERM kills the process.
+
+  A second one within half a second is taken for a copy of the first, and does nothing.
 
   Without these handlers a process that starts with SIGINT ignored cannot be interrupted: shell
   scripts start background jobs like that, and Python leaves an ignored signal ignored. Only the
@@ -68,16 +71,25 @@ def _interruptible() -> Iterator[None]:
     yield
     return
 
+  copies, has_come = SignalCopies(), False
+
   def interrupt(number: int, frame: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    nonlocal has_come
+    if copies.is_copy():
+      return
+    if has_come and number == signal.SIGTERM:
+      signal.signal(signal.SIGTERM, signal.SIG_DFL)
+      os.kill(os.getpid(), signal.SIGTERM)
+    has_come = True
     raise KeyboardInterrupt(number)
 
   def send_again(dropped: 'sys.UnraisableHookArgs') -> None:
     if not isinstance(dropped.exc_value, KeyboardInterrupt):
       show_dropped(dropped)
       return
+    nonlocal copies, has_come
+    copies, has_come = SignalCopies(), False
     number = (*dropped.exc_value.args, signal.SIGINT)[0]
-    signal.signal(number, interrupt)
     threading.Timer(_SECONDS_TO_SEND_AGAIN, os.kill, (os.getpid(), number)).start()
 
   before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

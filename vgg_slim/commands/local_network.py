@@ -14,7 +14,7 @@ import numpy as np
 from absl import flags
 
 from vgg_slim.checkpoints import contract, exported
-from vgg_slim.commands import interruption, invocation, progress
+from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags, precision_flag
 from vgg_slim.configs.runtime import AUTO
 from vgg_slim.errors import ConfigError, VggSlimError
@@ -195,7 +195,7 @@ class LocalNetwork:
     Raises:
       OutputError: the socket cannot be created, or another server listens there.
     """
-    with interruption.by_one_signal(), socket_server.listening(path) as listener, self:
+    with socket_server.listening(path) as listener, self:
       self._warm_up()
       network = self._contract.network
       progress.say(

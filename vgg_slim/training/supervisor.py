@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from vgg_slim.errors import ConfigError
+from vgg_slim.signal_copies import SignalCopies
 from vgg_slim.training import cluster
 from vgg_slim.wording import counted
 
@@ -60,7 +61,8 @@ class Supervisor:
   def run(self) -> int:
     """Runs until all workers have succeeded, one reports a user error, or a signal arrives.
 
-    The first SIGINT, SIGTERM or SIGHUP is passed on to the workers; a second one kills them.
+    The first SIGINT, SIGTERM or SIGHUP is passed on to the workers; a second one kills them,
+    unless it comes within half a second.
 
     Returns:
       The exit code: 0, or that of the worker that failed; 128 + N if signal N ended it.
@@ -130,8 +132,11 @@ class Supervisor:
 
   @contextlib.contextmanager
   def _handle_signals(self) -> Iterator[None]:
+    copies = SignalCopies()
+
     def handle(number: int, frame: object) -> None:
-      self._signals.append(number)
+      if not copies.is_copy():
+        self._signals.append(number)
 
     # SIGHUP stays ignored if it is ignored already, as under nohup.
     numbers = [n for n in _PASSED_ON if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]

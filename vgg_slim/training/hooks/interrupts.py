@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Iterator
 
+from vgg_slim.signal_copies import SignalCopies
+
 
 class StopRequest:
   """`signal_name` is None until a signal arrives, then 'SIGINT' or 'SIGTERM'."""
@@ -17,6 +19,7 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
   """Within the block the first signal only sets the request; a second Ctrl-C interrupts at once.
 
+  A second one within half a second is taken for a copy of the first, and does nothing.
   Only the main thread can handle signals in Python; in other threads the block changes nothing.
   """
   request = StopRequest()
@@ -24,9 +27,14 @@ def stop_on_signals() -> Iterator[StopRequest]:
     yield request
     return
 
+  copies = SignalCopies()
+
   def handle(number: int, frame: object) -> None:
+    if copies.is_copy():
+      return
+    if request.signal_name and number == signal.SIGINT:
+      raise KeyboardInterrupt
     request.signal_name = signal.Signals(number).name
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
   before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
   try:
