@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 
 import numpy as np
@@ -98,6 +99,20 @@ def test_a_run_that_is_interrupted_before_its_first_step_says_that_nothing_is_sa
   assert captured.err.startswith('train: error: interrupted before the first step, so nothing is ')
   assert captured.err.count('\n') == 1
   assert 'nothing is saved' not in captured.out
+
+
+def test_a_run_that_is_interrupted_as_it_ends_says_what_is_saved(data_dir, monkeypatch, capsys):
+  train_fn = api.train
+
+  def train_and_interrupt(*arguments, **options):
+    train_fn(*arguments, **options)
+    raise KeyboardInterrupt(signal.SIGTERM)
+
+  monkeypatch.setattr(api, 'train', train_and_interrupt)
+  assert run_tool(train, *SMALL, f'--data_dir={data_dir}', '--train_dir=run', '--overwrite') == 143
+  error = capsys.readouterr().err.splitlines()[-1]
+  assert error.startswith('train: error: interrupted; saved is run/model.ckpt-')
+  assert error.endswith('. Run the same command without --overwrite to resume.')
 
 
 def test_the_default_length_is_printed(data_dir, monkeypatch, capsys):
