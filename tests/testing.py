@@ -21,7 +21,8 @@ from vgg_slim.compat import tf
 from vgg_slim.configs import config
 from vgg_slim.data.conversion import converter, splitting
 from vgg_slim.data.sources import catalog
-from vgg_slim.nets import specs
+from vgg_slim.nets import registry, specs
+from vgg_slim.nets.mode import Inference
 
 _COMMANDS = 'vgg_slim.commands.'
 
@@ -117,6 +118,16 @@ def make_contract(model, num_classes, image_size, fc_units=None, source=None, **
   """Makes a contract from the flat fields of its file; by default the pixels are ImageNet's."""
   values = {'model': model, 'num_classes': num_classes, 'image_size': image_size}
   return contract.from_values({**values, 'fc_units': fc_units, 'source': source, **fields})
+
+
+def save_trunk(prefix):
+  """Saves a new trunk of vgg_a@4 for images of 32 px, with its contract."""
+  with graph_session() as session:
+    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), None, Inference())
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, prefix, write_meta_graph=False)
+  made = make_contract('vgg_a@4', None, 32, None, pixel_scale=1 / 64)
+  contract.write_contract(contract.contract_path(prefix), made)
 
 
 def replace(described, **fields):

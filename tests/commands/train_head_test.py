@@ -1,20 +1,14 @@
 """From a trunk to a whole network; each call runs in its own process because flags are global."""
 
-import os
 import pathlib
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from tests.testing import graph_session, make_contract, make_data_set
-from vgg_slim import locks
+from tests.testing import make_data_set, save_trunk
 from vgg_slim.checkpoints import search
-from vgg_slim.checkpoints.contract import contract_path, load_contract, write_contract
-from vgg_slim.compat import tf
-from vgg_slim.nets import registry
-from vgg_slim.nets.mode import Inference
+from vgg_slim.checkpoints.contract import load_contract
 from vgg_slim.training.history import read_history
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -33,14 +27,7 @@ def folder(tmp_path_factory):
   """The data set `data`, the trunk `trunk` and its features `features`."""
   folder = tmp_path_factory.mktemp('head')
   make_data_set(folder / 'data', per_class=12)
-  prefix = str(folder / 'trunk')
-  with graph_session() as session:
-    registry.build('vgg_a@4', tf.zeros([1, 32, 32, 3]), None, Inference())
-    session.run(tf.global_variables_initializer())
-    tf.train.Saver().save(session, prefix, write_meta_graph=False)
-  write_contract(
-    contract_path(prefix), make_contract('vgg_a@4', None, 32, None, pixel_scale=1 / 64)
-  )
+  save_trunk(str(folder / 'trunk'))
   extracted = run(
     'vgg_slim.commands.extract_features',
     folder,
@@ -50,62 +37,6 @@ def folder(tmp_path_factory):
   assert 'Wrote features/train.npz: pool5 of 18 images, float32.' in extracted.stdout
   (folder / 'old_history').mkdir()
   return folder
-
-
-def test_a_concurrent_extraction_is_told_which_process_writes(folder):
-  with locks.hold(folder / 'features'):
-    refused = run(
-      'vgg_slim.commands.extract_features',
-      folder,
-      *('--checkpoint_path=trunk', '--data_dir=data', '--image_size=32', '--output=features'),
-    )
-  assert refused.returncode == 1
-  assert refused.stderr.startswith(
-    f'extract_features: error: features is in use by process {os.getpid()} on '
-  )
-  assert refused.stderr.count('\n') == 1
-
-
-def test_features_are_extracted_only_once(folder):
-  with np.load(folder / 'features' / 'validation.npz') as arrays:
-    assert arrays['features'].shape == (6, 1, 1, 32)
-    assert sorted(arrays['labels']) == [0, 0, 0, 1, 1, 1]
-    assert len(set(arrays['names'])) == 6
-  before = (folder / 'features' / 'train.npz').stat().st_mtime_ns
-  again = run(
-    'vgg_slim.commands.extract_features',
-    folder,
-    *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--splits=train'),
-  )
-  assert again.stdout == 'features/train.npz already exists with 18 images; nothing to do.\n'
-  assert (folder / 'features' / 'train.npz').stat().st_mtime_ns == before
-  other = run(
-    'vgg_slim.commands.extract_features',
-    folder,
-    *('--checkpoint_path=trunk', '--data_dir=data', '--output=features', '--layer=conv5_2'),
-  )
-  assert other.returncode == 2
-  assert "features holds other features: layer 'pool5', now 'conv5/conv5_2'" in other.stderr
-
-
-def test_features_in_another_precision_are_not_reused(folder):
-  arguments = ('--checkpoint_path=trunk', '--data_dir=data', '--splits=validation')
-  tool = 'vgg_slim.commands.extract_features'
-  refused = run(tool, folder, *arguments, '--output=features', '--precision=bfloat16')
-  assert refused.returncode == 2
-  assert "features holds other features: precision 'float32', now 'bfloat16'" in refused.stderr
-  made = run(tool, folder, *arguments, '--output=low', '--precision=bfloat16')
-  assert made.stdout == 'Wrote low/validation.npz: pool5 of 6 images, bfloat16.\n'
-  with (
-    np.load(folder / 'low' / 'validation.npz') as low,
-    np.load(folder / 'features' / 'validation.npz') as exact,
-  ):
-    assert 0 < np.abs(low['features'] - exact['features']).max() < 0.03 * exact['features'].max()
-  kept = run(tool, folder, *arguments, '--output=low')
-  assert kept.stdout == (
-    'low holds features in bfloat16: --precision=auto keeps to it.\n'
-    'low/validation.npz already exists with 6 images; nothing to do.\n'
-  )
 
 
 def test_a_trained_head_becomes_a_checkpoint_with_a_history(folder):
