@@ -253,16 +253,15 @@ def train(
     return loop.run_training(
       config, manifest, train_dir, None, reporter, cluster, overwrite=overwrite
     )
-  if validation_batch_size is None:
-    workers = len(cluster.workers) if cluster else 1
-    validation_batch_size, chosen = validation_memory.batch_size(config, workers)
-    if chosen:
-      reporter.line(chosen)
+  workers = len(cluster.workers) if cluster else 1
+  batch_size, in_memory = validation_memory.batch_size(config, workers, validation_batch_size)
+  if in_memory:
+    reporter.line(in_memory)
   central_crops = EvalConfig(
     test_scales=(config.test_scale,),
     views=('center',),
     flip=False,
-    batch_size=validation_batch_size,
+    batch_size=batch_size,
     # That of the training steps: where these are float32 in truth, the validation is, too.
     precision=sessions.computed_precision(config.runtime.precision),
   )

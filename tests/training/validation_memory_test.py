@@ -40,6 +40,21 @@ def test_the_budget_limits_the_images():
   assert 'even with one image at once' in line
 
 
+def test_a_wanted_batch_size_is_taken_and_compared_with_the_budget():
+  assert validation_memory.batch_size(config_of(), wanted=500) == (500, None)
+  config = config_of(memory_budget='2.3GB')
+  largest, _ = validation_memory.batch_size(config)
+  images, line = validation_memory.batch_size(config, wanted=largest)
+  assert images == largest
+  assert line.startswith(f'Memory budget 2.3GB: validation at batch {largest}, predicted peak 2.')
+  fixed, each = validation_memory.needed_memory(config)
+  needs = -(-(fixed + (largest + 1) * each) // 10**7) / 100
+  assert validation_memory.batch_size(config, wanted=largest + 1) == (
+    largest + 1,
+    f'Memory budget 2.3GB: validation at batch {largest + 1} needs {needs:g}GB.',
+  )
+
+
 def test_workers_keep_their_variables():
   config = config_of(memory_budget='4GB')
   alone, each = validation_memory.needed_memory(config)

@@ -225,7 +225,9 @@ def _describe_rest(train_dir: str) -> str:
   """Says what is saved of a run that was interrupted while it did not wait for signals."""
   saved = prefixes.list_candidates(train_dir)
   if saved:
-    return f'interrupted; saved is {saved[0]}. Run the same command{_without_overwrite()} to resume.'
+    return (
+      f'interrupted; saved is {saved[0]}. Run the same command{_without_overwrite()} to resume.'
+    )
   return (
     'interrupted before the first step, so nothing is saved. Run the same command, with all its '
     'flags, to start again.'

@@ -9,7 +9,9 @@ DEFAULT_BATCH_SIZE = 64
 _FLOAT32 = 4  # bytes
 
 
-def batch_size(config: TrainConfig, num_workers: int = 1) -> tuple[int, str | None]:
+def batch_size(
+  config: TrainConfig, num_workers: int = 1, wanted: int | None = None
+) -> tuple[int, str | None]:
   """The batch size of validations, and one line about it where the memory budget decides.
 
   A validation has the weights, the kernels that Winograd's algorithm caches, and the maps of its
@@ -18,16 +20,21 @@ def batch_size(config: TrainConfig, num_workers: int = 1) -> tuple[int, str | No
   Args:
     config: config of the run.
     num_workers: number of processes that train together.
+    wanted: the batch size to take, whatever it needs; None for the largest one, up to
+      DEFAULT_BATCH_SIZE, that fits.
   """
   budget = config.runtime.memory_budget
   if budget is None:
-    return DEFAULT_BATCH_SIZE, None
+    return wanted or DEFAULT_BATCH_SIZE, None
   fixed, each = needed_memory(config, num_workers)
   images = (parse_size(budget) - fixed) // each
+  if wanted and wanted > images:
+    needs = format_like(fixed + wanted * each, budget)
+    return wanted, f'Memory budget {budget}: validation at batch {wanted} needs {needs}.'
   if images < 1:
     needs = format_like(fixed + each, budget)
     return 1, f'Memory budget {budget}: validation needs {needs} even with one image at once.'
-  images = min(images, DEFAULT_BATCH_SIZE)
+  images = wanted or min(images, DEFAULT_BATCH_SIZE)
   peak = format_like(fixed + images * each, budget)
   return images, f'Memory budget {budget}: validation at batch {images}, predicted peak {peak}.'
 
