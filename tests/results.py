@@ -63,10 +63,13 @@ class Other:
   Attributes:
     value: fraction.
     what: what it is the value of.
+    split: 'validation' or 'test' if it is the accuracy on such images, which is shown beside those
+      of this project on the same; None for other numbers.
   """
 
   value: float
   what: str
+  split: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -260,7 +263,6 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
   yield '| run | scored on | accuracy | 95 % interval | published | training |'
   yield '|---|---|---:|---:|---:|---:|'
   for run in runs:
-    published = ', '.join(percent(each.value) for each in run.published)
     seconds = '' if run.seconds is None else duration(run.seconds)
     for score in run.scores:
       if len(run.seeds) > 1:
@@ -268,6 +270,8 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
       else:
         bounds = ' to '.join(f'{100 * bound:.2f}' for bound in score.interval)
       images = f'{score.images:,} {score.split} images, {score.how}'
+      alike = (each for each in run.published if each.split == score.split)
+      published = ', '.join(percent(each.value) for each in alike)
       name = f'[{run.name}](#{run.name})'
       cells = (name, images, percent(score.accuracy), bounds, published, seconds)
       yield f'| {" | ".join(cells)} |'

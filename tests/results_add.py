@@ -165,10 +165,11 @@ def _evaluations(
 
 
 def _other(text: str) -> results.Other:
-  value, _, what = text.partition(':')
-  if not (what and 0 < float(value) <= 1):
-    raise argparse.ArgumentTypeError(f'{text!r} is not like 0.935:of what')
-  return results.Other(float(value), what)
+  value, _, rest = text.partition(':')
+  split, _, what = rest.partition(':')
+  if not (what and split in ('validation', 'test') and 0 < float(value) <= 1):
+    raise argparse.ArgumentTypeError(f'{text!r} is not like 0.935:test:of what')
+  return results.Other(float(value), what, split)
 
 
 def _name(text: str) -> str:
@@ -317,7 +318,7 @@ def parser() -> argparse.ArgumentParser:
   flags.add_argument('--recipe', help='by default the one in the command')
   flags.add_argument('--tutorial', type=_page, help='page in docs/ that describes the run')
   flags.add_argument(
-    '--published', type=_other, action='append', default=[], metavar='FRACTION:OF_WHAT'
+    '--published', type=_other, action='append', default=[], metavar='FRACTION:SPLIT:OF_WHAT'
   )
   flags.add_argument('--differs', help='what differs from the recipe or what was published')
   flags.add_argument('--command', help='instead of command.txt')

@@ -173,7 +173,8 @@ def test_commands_of_another_run_are_refused(root):
 @pytest.mark.parametrize(
   'flag',
   [
-    *('--name=../evil', '--tutorial=none.md', '--published=90:of it', '--published=0.9'),
+    *('--name=../evil', '--tutorial=none.md', '--published=90:test:of it', '--published=0.9'),
+    *('--published=0.9:of it', '--published=0.9:train:of it', '--published=0.9:test:'),
     *('--minutes=-1', '--images=0', '--images=0.5', '--date=yesterday'),
   ],
 )
