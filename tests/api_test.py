@@ -169,8 +169,9 @@ def test_train_resumes_the_run_in_its_folder(there, capsys):
 
 @pytest.mark.parametrize('computed', ['float32', 'bfloat16'])
 def test_validation_is_computed_in_the_precision_of_the_training(there, monkeypatch, computed):
-  """That is float32 on a processor where TensorFlow ignores the precision of the run."""
-  monkeypatch.setattr(sessions, 'computed_precision', {'bfloat16': computed}.get)
+  """That is float32 on a processor without bfloat16."""
+  precisions = {'bfloat16': computed, 'float32': 'float32'}
+  monkeypatch.setattr(sessions, 'computed_precision', precisions.get)
   settings = thin_config('data/photos')
   settings = dataclasses.replace(settings, runtime=RuntimeConfig('bfloat16'))
   result = vgg_slim.train(settings, f'runs/validated_{computed}', quiet=True)

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -77,26 +81,49 @@ def test_the_precision_depends_on_the_processor(monkeypatch, flags, computed, fa
   sessions.check_precision('float16')
 
 
-def test_this_processor_computes_what_is_said():
-  """The nodes of a graph as TensorFlow runs it."""
-  with tf.Graph().as_default() as graph:
-    images = tf.placeholder(tf.float32, [4, 8, 8, 16])
-    net = images
-    for i in range(4):
-      kernel = tf.get_variable(f'kernel_{i}', [3, 3, 16, 16])
-      net = tf.nn.relu(tf.nn.conv2d(net, kernel, strides=1, padding='SAME'))
-    with sessions.open_session(graph, RuntimeConfig('bfloat16')) as session:
-      session.run(tf.global_variables_initializer())
-      metadata = tf.RunMetadata()
-      options = tf.RunOptions(output_partition_graphs=True)
-      session.run(net, {images: np.ones([4, 8, 8, 16])}, options, metadata)
-  types = {
-    tf.as_dtype(node.attr['T'].type).name
-    for part in metadata.partition_graphs
-    for node in part.node
-    if 'Conv2D' in node.op
-  }
-  assert types == {sessions.computed_precision('bfloat16')}
+# Prints the types of the convolutions in a graph as TensorFlow runs it, and what was promised.
+CONVOLUTIONS = """
+import numpy as np
+from vgg_slim import sessions
+from vgg_slim.compat import tf
+from vgg_slim.configs.runtime import RuntimeConfig
+
+with tf.Graph().as_default() as graph:
+  images = tf.placeholder(tf.float32, [4, 8, 8, 16])
+  net = images
+  for i in range(4):
+    kernel = tf.get_variable(f'kernel_{i}', [3, 3, 16, 16])
+    net = tf.nn.relu(tf.nn.conv2d(net, kernel, strides=1, padding='SAME'))
+  gradients = tf.gradients(net, tf.trainable_variables())
+  with sessions.open_session(graph, RuntimeConfig('bfloat16')) as session:
+    session.run(tf.global_variables_initializer())
+    metadata = tf.RunMetadata()
+    options = tf.RunOptions(output_partition_graphs=True)
+    session.run([net, gradients], {images: np.ones([4, 8, 8, 16])}, options, metadata)
+print(sessions.computed_precision('bfloat16'), *{
+  tf.as_dtype(node.attr['T'].type).name
+  for part in metadata.partition_graphs
+  for node in part.node
+  if 'Conv2D' in node.op
+})
+"""
+
+
+@pytest.mark.parametrize('onednn', ['0', '1', None])  # the commands set 1
+def test_this_processor_computes_what_is_said(onednn):
+  environment = {name: v for name, v in os.environ.items() if name != 'TF_ENABLE_ONEDNN_OPTS'}
+  done = subprocess.run(
+    [sys.executable, '-c', CONVOLUTIONS],
+    env={**environment, **({'TF_ENABLE_ONEDNN_OPTS': onednn} if onednn else {})},
+    capture_output=True,
+    text=True,
+    check=True,
+    timeout=300,
+  )
+  promised, *types = done.stdout.split()
+  if onednn == '0':  # nothing but oneDNN has an interest in bfloat16
+    promised = 'float32'
+  assert types == [promised]
 
 
 def test_an_error_names_missing_gpus(monkeypatch):
@@ -116,11 +143,20 @@ def test_other_threads_are_refused_once_tensorflow_has_started(monkeypatch):
 
 
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16', 'float16'])
-def test_the_rewriter_of_the_precision_is_on(precision):
+def test_the_rewriter_of_the_precision_is_on(monkeypatch, precision):
+  monkeypatch.setattr(sessions, 'computed_precision', lambda wanted: wanted)
   proto = sessions.session_config(RuntimeConfig(precision=precision))
   rewriters = proto.graph_options.rewrite_options
   assert rewriters.auto_mixed_precision_onednn_bfloat16 == (precision == 'bfloat16')
   assert rewriters.auto_mixed_precision == (precision == 'float16')
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+def test_no_rewriter_is_on_where_nothing_computes_in_the_precision(monkeypatch, precision):
+  monkeypatch.setattr(sessions, 'computed_precision', lambda wanted: 'float32')
+  rewriters = sessions.session_config(RuntimeConfig(precision)).graph_options.rewrite_options
+  assert not rewriters.auto_mixed_precision_onednn_bfloat16
+  assert not rewriters.auto_mixed_precision
 
 
 def test_bfloat16_rounds_products_without_changing_the_graph():

@@ -24,7 +24,7 @@ from vgg_slim.evaluation.views import WHOLE
 from vgg_slim.nets.mode import Inference, Training
 from vgg_slim.nets.registry import build
 from vgg_slim.reporting import Reporter
-from vgg_slim.training import loop, validation_memory
+from vgg_slim.training import loop, run_precision, validation_memory
 from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.loop import TrainResult
 
@@ -236,6 +236,7 @@ def train(
     raise ConfigError('train_dir must not be empty.')
   sessions.configure(config.runtime)
   reporter = reporter or Reporter(sys.stdout, quiet)
+  config = run_precision.settle(config, reporter.line)
   manifest = manifests.read_manifest(config.data_dir)
   if manifest.fingerprint != config.data_fingerprint:
     raise ConfigError(

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests.testing import graph_session, make_data_set
-from vgg_slim.benchmarks import steps
+from vgg_slim import sessions
+from vgg_slim.benchmarks import steps, systems
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.compat import tf
 
@@ -14,10 +15,18 @@ def build(what, **changes):
 
 @pytest.mark.parametrize('precision', ['float32', 'bfloat16'])
 def test_forward_gives_probabilities(precision):
+  if sessions.computed_precision(precision) != precision:
+    pytest.skip('this processor does not compute in bfloat16')
   probabilities = build('forward', precision=precision)()
   assert probabilities.shape == (2, 3)
   # Softmax divides in float32 in either precision.
   np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
+
+
+def test_nothing_is_timed_as_bfloat16_that_is_computed_in_float32(monkeypatch):
+  monkeypatch.setattr(sessions, 'computed_precision', lambda precision: 'float32')
+  with pytest.raises(systems.NotMeasuredError, match='no bfloat16 instructions'):
+    build('forward', precision='bfloat16')
 
 
 def test_dense_averages_over_a_larger_image():

@@ -28,9 +28,11 @@ def build_step(workload: Workload) -> RunBatch:
   Raises:
     ConfigError: no network can be built from the values of `workload`.
     DataError: `data_dir` holds no converted data set, or is not given.
-    NotMeasuredError: the precision needs a GPU, and there is none.
+    NotMeasuredError: the machine does not compute in the precision.
   """
   systems.check_precision(workload, bool(sessions.num_gpus()))
+  if sessions.computed_precision(workload.precision) != workload.precision:
+    raise systems.NotMeasuredError('this processor has no bfloat16 instructions')
   with tf.Graph().as_default():
     tf.set_random_seed(0)
     fetches, initializers = _BUILDERS[workload.what](workload)

@@ -24,7 +24,7 @@ from vgg_slim.data import records
 from vgg_slim.data.manifest import Manifest
 from vgg_slim.errors import TrainingError
 from vgg_slim.reporting import Reporter, format_duration
-from vgg_slim.training import diagnosis, memory_plan, preflight, rate_search, starts
+from vgg_slim.training import diagnosis, memory_plan, preflight, rate_search, run_precision, starts
 from vgg_slim.training.hooks import interrupts
 from vgg_slim.training.rate_search import Baseline, RangeTest, Trial
 from vgg_slim.training.rate_trials import Trials
@@ -90,6 +90,7 @@ def run_search(
       the time is over by then.
     KeyboardInterrupt: a signal arrived before the range test began.
   """
+  config = run_precision.settle(config, reporter.line)
   config = dataclasses.replace(config, distribution=DistributionConfig())
   start = starts.decide(train_dir, overwrite)
   for line in start.lines():

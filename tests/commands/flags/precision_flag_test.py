@@ -18,7 +18,7 @@ def defined():
 @pytest.mark.parametrize(
   ('precision', 'flags', 'words'),
   [
-    ('bfloat16', 'avx2', 'TensorFlow computes in float32 on it, with weights that are rounded'),
+    ('bfloat16', 'avx2', 'everything is computed in float32, with weights that are rounded'),
     ('bfloat16', 'avx512f', 'TensorFlow imitates them, which is slow'),
     ('bfloat16', 'avx512f amx_bf16', ''),
     ('auto', 'avx2', ''),

@@ -26,7 +26,7 @@ def warn() -> None:
   if flags.FLAGS[_NAME].value != 'bfloat16' or processor.has_bfloat16() or sessions.num_gpus():
     return
   if sessions.computed_precision('bfloat16') == 'float32':
-    text = 'TensorFlow computes in float32 on it, with weights that are rounded to bfloat16'
+    text = 'everything is computed in float32, with weights that are rounded to bfloat16'
   else:
     text = 'TensorFlow imitates them, which is slow'
   logging.getLogger('vgg_slim').warning(
