@@ -5,7 +5,9 @@
 
 Twelve networks (A, A-LRN, B to E; S fixed, larger, jittered) are trained at an eighth of the width
 and a seventh of the image sides of the paper, with 128 units in fc6 and fc7 and without dropout, by
-default on the digits that come with scikit-learn. Each error is listed next to the paper's on
+default on the digits that come with scikit-learn. As in the paper, B to E start from A, a larger S
+from the smaller one and a jittered S from the larger one, so that networks have up to four times
+the steps of A. Each error is listed next to the paper's on
 ImageNet. Pairs of results that are ordered differently from the paper are listed, with a test of
 whether that may be chance.
 """
@@ -77,7 +79,7 @@ def main() -> None:
   channels, steps = counted(recipe.channels, 'channel'), counted(recipe.steps, 'step')
   print(
     f'{_DATA_DIR.value or manifest.dataset}, {images}; networks with {channels} in the first stage '
-    f'at {recipe.image_size} px, {steps}, seed {recipe.seed}'
+    f'at {recipe.image_size} px, {steps} after those of their starts, seed {recipe.seed}'
   )
   for number, rows in paper_tables.make_tables(scored).items():
     if rows:
