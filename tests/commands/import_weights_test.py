@@ -1,14 +1,19 @@
 """Each call runs in its own process because flags are global; most end without TensorFlow."""
 
+import dataclasses
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from tests.testing import graph_session, make_contract
 from tests.weights.fabricated import random_arrays
+from vgg_slim.checkpoints.contract import contract_path, read_contract, write_contract
+from vgg_slim.compat import tf
 from vgg_slim.configs.net import Network
 from vgg_slim.weights.recognition import variable_shapes
 
@@ -33,6 +38,10 @@ def run(folder, tool, *arguments):
     (['--from=f', '--output=o', '--model=vgg16', '--rgb_std=a,b,c'], '--rgb_std must be three'),
     (['--from=f', '--output=o', '--model=vgg16', '--labels=no.txt'], 'no.txt cannot be read'),
     (['--from=f', '--output=o', '--model=vgg16', '--report=no/r'], '--report=no/r: there is no'),
+    (
+      ['--from=f', '--output=o', '--model=vgg16', '--contract=c', '--head=vgg', '--rgb_mean=1,2,3'],
+      '--contract=c has the input, sizes and classes: leave out --rgb_mean, --head.',
+    ),
     (['--from=f', '--output=o', '--model=vgg16'], '--from=f: there is neither such a file nor'),
   ],
 )
@@ -98,3 +107,53 @@ def test_exporting_what_was_imported_gives_the_same_arrays(tmp_path):
     assert set(again.files) == {f'vgg_a/{name}' for name in arrays}
     for name, array in arrays.items():
       np.testing.assert_array_equal(again[f'vgg_a/{name}'], array)
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [
+    {'per_image_standardization': True, 'rgb_mean': [0, 0, 0], 'keep_aspect_ratio': False},
+    {'pixel_scale': [0.5, 0.25, 0.125], 'pixel_range': [0, 4095], 'test_scale': 64},
+  ],
+)
+def test_the_command_of_an_export_imports_the_contract_too(tmp_path, changes):
+  prefix = str(tmp_path / 'own')
+  network = Network(2, 'vgg11', 'average', 32, classifier_activation='sigmoid')
+  arrays = random_arrays(variable_shapes(network))
+  with graph_session() as session:
+    variables = [tf.get_variable(f'vgg_a/{name}', initializer=a) for name, a in arrays.items()]
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver(variables).save(session, prefix, write_meta_graph=False)
+  names = {'class_names': ['cat', 'a dog'], 'classifier_activation': 'sigmoid', 'head': 'average'}
+  made = make_contract('vgg11', 2, 32, 4096, **names, **changes)
+  write_contract(contract_path(prefix), made)
+  code, out, err = run(
+    tmp_path,
+    'vgg_slim.commands.export_weights',
+    *('--checkpoint_path=own', '--output=own.npz', '--bgr'),
+  )
+  assert (code, err) == (0, '')
+  _, _, command = out.partition('To import it here again: tools/import_weights ')
+  words = shlex.split(command.splitlines()[0].replace('PREFIX', 'back'))
+  code, _, err = run(tmp_path, 'vgg_slim.commands.import_weights', *words)
+  assert (code, err) == (0, '')
+  back = read_contract(contract_path(str(tmp_path / 'back')))
+  assert dataclasses.replace(back, source=None) == made
+  imported = tf.train.load_checkpoint(str(tmp_path / 'back'))
+  for name, array in arrays.items():
+    np.testing.assert_array_equal(imported.get_tensor(f'vgg_a/{name}'), array)
+
+
+@pytest.mark.parametrize(
+  ('model', 'num_classes', 'message'),
+  [
+    ('vgg16', 2, 'c.json: the contract is of vgg16, not of vgg11.'),
+    ('vgg11', None, 'c.json: the contract is of a trunk alone: give --trunk_only.'),
+  ],
+)
+def test_a_contract_of_another_network_is_refused(tmp_path, model, num_classes, message):
+  (tmp_path / 'f').touch()
+  write_contract(tmp_path / 'c.json', make_contract(model, num_classes, 32))
+  arguments = ('--from=f', '--output=o', '--model=vgg11', '--contract=c.json')
+  code, out, err = run(tmp_path, 'vgg_slim.commands.import_weights', *arguments)
+  assert (code, out, err) == (2, '', f'import_weights: error: --contract={message}\n')

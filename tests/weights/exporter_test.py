@@ -178,10 +178,8 @@ def test_the_command_that_is_printed_imports_the_same_network(trained, tmp_path,
     flags['model'],
     str(tmp_path / 'again'),
     change=InputChange('bgr' in flags),
-    rgb_mean=tuple(map(float, flags['rgb_mean'].split(','))),
-    pixel_scale=float(flags['pixel_scale']),
   )
-  run_import(request, str)
+  run_import(request.like(contract.find_contract(flags['contract'])), str)
   imported = slim_ckpt.read(str(tmp_path / 'again'))
   for variable, array in arrays.items():
     np.testing.assert_array_equal(imported.arrays[variable], array, err_msg=variable)

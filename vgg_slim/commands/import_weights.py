@@ -6,6 +6,8 @@
       --rgb_mean=0,0,0 --pixel_scale=0.00392157
   tools/import_weights --from=mine.pth --model=vgg16_bn --output=weights/mine \\
       --rgb_mean=123.675,116.28,103.53 --rgb_std=58.395,57.12,57.375
+  tools/import_weights --from=photos.npz --model=vgg16 --output=weights/back \\
+      --contract=runs/photos
 
 Reads TensorFlow checkpoints (V1 and V2), Keras .h5, .weights.h5 and .keras, torch .pth (state dicts
 only), .safetensors, .onnx, .npz and .npy with a dict of layers; other pickled files are refused.
@@ -21,6 +23,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from vgg_slim.checkpoints import contract as contracts
 from vgg_slim.checkpoints import prefixes, staging
 from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import unused_flags
@@ -96,6 +99,12 @@ _BATCH_NORM_EPSILON = flags.DEFINE_float(
   lower_bound=0.0,
 )
 _LABELS = flags.DEFINE_string('labels', None, 'Label file whose class names go into the contract.')
+_CONTRACT = flags.DEFINE_string(
+  'contract',
+  None,
+  'Checkpoint, train_dir or contract (.json) of this project with the input, sizes and classes of '
+  'the file, such as those that it was exported from.',
+)
 
 
 def main() -> None:
@@ -110,6 +119,7 @@ def main() -> None:
   if _REPORT.value:
     check_outputs({'--report': _REPORT.value})
   staging.check_checkpoint_is_free(output)
+  contract = _read_contract(_CONTRACT.value) if _CONTRACT.value else None
   rgb_mean = _numbers(_RGB_MEAN.name, _RGB_MEAN.value)
   rgb_std = _numbers(_RGB_STD.name, _RGB_STD.value) if _RGB_STD.value else None
   change = InputChange(_BGR.value, rgb_std)
@@ -138,6 +148,11 @@ def main() -> None:
     input_is_unknown=not any(flag.present for flag in (_BGR, _RGB_MEAN, _RGB_STD, _PIXEL_SCALE)),
     report=_REPORT.value,
   )
+  if contract:
+    try:
+      request = request.like(contract)
+    except ConfigError as error:
+      raise ConfigError(f'--contract={_CONTRACT.value}: {error}') from error
   importer.run_import(request, say=progress.say)
   print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
 
@@ -145,6 +160,18 @@ def main() -> None:
 def run() -> None:
   """Entry point of the console command."""
   invocation.run(main)
+
+
+def _read_contract(path: str) -> contracts.Contract:
+  """Reads --contract, beside which no flag may say what it says."""
+  said = (_RGB_MEAN, _RGB_STD, _PIXEL_SCALE, _NUM_CLASSES, _HEAD, _IMAGE_SIZE, _FC_UNITS, _LABELS)
+  if given := [f'--{flag.name}' for flag in said if flag.present]:
+    raise ConfigError(
+      f'--contract={path} has the input, sizes and classes: leave out {", ".join(given)}.'
+    )
+  if path.endswith('.json'):
+    return contracts.read_contract(pathlib.Path(path))
+  return contracts.load_contract(path)[1]
 
 
 def _read_labels(path: str) -> tuple[str, ...]:

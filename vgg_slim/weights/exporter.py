@@ -8,7 +8,7 @@ import numpy as np
 
 from vgg_slim import files
 from vgg_slim.checkpoints import prefixes, search, staging
-from vgg_slim.checkpoints.contract import Contract, contract_path, find_contract
+from vgg_slim.checkpoints.contract import contract_path, find_contract
 from vgg_slim.configs import config
 from vgg_slim.configs.net import Network
 from vgg_slim.errors import CheckpointError, ConfigError, WeightMismatchError
@@ -82,19 +82,15 @@ def run_export(request: ExportRequest, say: Callable[[str], None]) -> None:
       if path.endswith(('.pth', '.safetensors')):
         say(to_torch.describe(network))
       _compare(path, network, change, own.arrays, say)
-  say(_describe_import(request, network.model, find_contract(prefix)))
+  say(_describe_import(request, network.model, prefix if find_contract(prefix) else None))
 
 
-def _describe_import(request: ExportRequest, model: str, contract: Contract | None) -> str:
-  """The command that imports the file again, with the input, which the file does not tell."""
+def _describe_import(request: ExportRequest, model: str, contract: str | None) -> str:
+  """The command that imports the file again, with the contract, which the file does not hold."""
   words = [f'--from={shlex.quote(request.output)}', f'--model={model}', '--output=PREFIX']
   words += ['--trunk_only'] if request.trunk_only else []
   words += ['--bgr' if request.bgr else '--nobgr']  # any of them ends the search for a publisher
-  if contract:
-    pixels = contract.preprocessing
-    words.append(f'--rgb_mean={",".join(map(str, pixels.rgb_mean))}')
-    if isinstance(pixels.pixel_scale, float) and pixels.pixel_scale != 1:
-      words.append(f'--pixel_scale={pixels.pixel_scale}')
+  words += [f'--contract={shlex.quote(contract)}'] if contract else []
   return f'To import it here again: tools/import_weights {" ".join(words)}'
 
 

@@ -18,7 +18,7 @@ from vgg_slim.errors import ConfigError, WeightMismatchError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.preprocessing import test_scales
-from vgg_slim.preprocessing.description import Preprocessing
+from vgg_slim.preprocessing.description import Preprocessing, Rgb
 from vgg_slim.weights import (
   assign,
   formats,
@@ -51,7 +51,9 @@ class ImportRequest(Wishes):
     exclude: patterns of `fnmatch` for names of arrays that are left out.
     change: difference between the source network's input and ours.
     batch_norm_epsilon: epsilon of the source network; by default from the file or its framework.
-    rgb_mean, pixel_scale, class_names: values for the contract.
+    rgb_mean, pixel_scale, class_names: values for the contract; the scale may be one of R, G and B
+      each.
+    preprocessing: what images go through, instead of `rgb_mean`, `pixel_scale` and the defaults.
     input_is_unknown: whether `change`, `rgb_mean` and `pixel_scale` are mere defaults, which give
       way to what is known of a published file.
     report: path of a text file for the names of all variables and arrays, written even if the file
@@ -65,8 +67,9 @@ class ImportRequest(Wishes):
   change: InputChange = InputChange()
   batch_norm_epsilon: float | None = None
   rgb_mean: tuple[float, float, float] = IMAGENET_RGB_MEAN
-  pixel_scale: float = 1.0
+  pixel_scale: float | Rgb = 1.0
   class_names: tuple[str, ...] | None = None
+  preprocessing: Preprocessing | None = None
   input_is_unknown: bool = False
   report: str | None = None
 
@@ -77,7 +80,37 @@ class ImportRequest(Wishes):
   def images(self, side: int) -> np.ndarray:
     """The probe image as input of our network, float32 [1, side, side, 3]."""
     image = probe.probe_image(side) - np.asarray(self.rgb_mean, np.float32)
-    return (image * self.pixel_scale).astype(np.float32)
+    return (image * np.asarray(self.pixel_scale, np.float32)).astype(np.float32)
+
+  def like(self, contract: Contract) -> 'ImportRequest':
+    """Returns the request for a file of the network, input and classes of a contract.
+
+    Raises:
+      ConfigError: the contract is of another network than `model`, or of a trunk alone where a
+        whole network is wanted.
+    """
+    network, pixels = contract.network, contract.preprocessing
+    if specs.get(network.model) != specs.get(self.model):
+      raise ConfigError(f'the contract is of {network.model}, not of {self.model}.')
+    if network.is_trunk and not self.trunk_only:
+      raise ConfigError('the contract is of a trunk alone: give --trunk_only.')
+    request = dataclasses.replace(
+      self,
+      image_size=network.image_size,
+      rgb_mean=pixels.rgb_mean,
+      pixel_scale=pixels.pixel_scale,
+      preprocessing=pixels,
+      input_is_unknown=False,
+    )
+    if self.trunk_only:
+      return request
+    return dataclasses.replace(
+      request,
+      num_classes=network.num_logits,
+      head=network.head or specs.get(self.model).head,
+      fc_units=network.fc_units,
+      class_names=contract.class_names,
+    )
 
 
 def run_import(request: ImportRequest, say: Callable[[str], None]) -> Contract:
@@ -171,7 +204,7 @@ def _check_activation(request: ImportRequest, foreign: ForeignWeights, network: 
 
 def _contract(request: ImportRequest, foreign: ForeignWeights, network: Network) -> Contract:
   q = test_scales.default(network.image_size)
-  pixels = Preprocessing(request.rgb_mean, request.pixel_scale, q)
+  pixels = request.preprocessing or Preprocessing(request.rgb_mean, request.pixel_scale, q)
   file = pathlib.Path(request.source).name
   source = Source(file, foreign.format, formats.sha256(request.source))
   return Contract(network, pixels, request.class_names, source)
