@@ -33,6 +33,18 @@ def test_the_hash_of_a_model_of_one_file_is_that_of_the_file(tmp_path):
     exported.read(tmp_path, exported.ONNX_FILES)
 
 
+@pytest.mark.parametrize('name', ['model.tflite', 'frozen_graph.pb'])
+def test_an_export_in_another_format_is_called_that(tmp_path, name):
+  (tmp_path / name).write_bytes(b'network')
+  exported.write(tmp_path, (name,), CATS)
+  with pytest.raises(CheckpointError) as refused:
+    exported.read(tmp_path, exported.ONNX_FILES)
+  assert str(refused.value).startswith(
+    f'There is no {tmp_path}/model.onnx: {tmp_path} is an export in another format, {name}. '
+  )
+  assert exported.read(tmp_path, (name,)).class_names == CATS.class_names
+
+
 def test_a_contract_with_the_model_of_another_network_is_refused(tmp_path):
   one, two = export(tmp_path / 'one', b'1'), export(tmp_path / 'two', b'2')
   assert read(one).class_names == CATS.class_names

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import PIL.Image
 import pytest
 
 from tests.data import fabricated
+from tests.testing import started
 from vgg_slim.data import manifest
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -51,6 +53,28 @@ def test_a_folder_of_images_end_to_end(tmp_path):
   assert last.startswith('Converting  100%  25/25 images  ')
   rate = last.split('  ')[3]
   assert rate in run.stdout
+
+
+def test_an_interrupted_conversion_says_how_to_go_on(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'photos', {'cat': 300, 'dog': 300})
+  flags = ('--dataset=folder', '--input_dir=photos', '--output_dir=out')
+  command = [sys.executable, '-m', 'vgg_slim.commands.convert_to_tfrecord', *flags]
+  with started(
+    [*command, '--progress=json'],
+    cwd=tmp_path,
+    env={'PYTHONPATH': str(ROOT), 'PATH': '/usr/bin:/bin'},
+    stdout=subprocess.PIPE,
+  ) as process:
+    for line in process.stdout:
+      if '"phase": "Converting"' in line:
+        process.send_signal(signal.SIGTERM)
+        break
+    *_, error, end = map(json.loads, process.stdout)
+  assert error['text'] == (
+    'interrupted. The same command continues with the shards that are not written yet.'
+  )
+  assert end == {'event': 'end', 'exit_code': 143}
+  assert convert(*flags, cwd=tmp_path).returncode == 0
 
 
 def test_a_class_list_sets_the_order_and_may_name_absent_classes(tmp_path):

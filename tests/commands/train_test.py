@@ -39,6 +39,7 @@ def test_a_run_learns_and_prints_the_next_commands(data_dir, tmp_path, capsys):
   output = capsys.readouterr().out
   assert 'vgg_a at 32 px on 24 images of 2 classes' in output
   assert 'Evaluate:    tools/evaluate --train_dir=runs/data_vgg_a' in output
+  assert 'scores whole images, also mirrored; the validation above, central crops' in output
   run = tmp_path / 'runs' / 'data_vgg_a'
   assert config.read_train_config(str(run)).run.max_steps == 60
   last = list(csv.DictReader((run / 'metrics.csv').read_text().splitlines()))[-1]

@@ -112,6 +112,7 @@ def test_the_mean_of_another_data_set_is_a_warning(made):
   other = dataclasses.replace(manifest, rgb_mean=(0.48, 0.45, 0.4))  # for pixels of 0..1
   pixels, fine = data_set.examine_pixels(data_dir, other, preprocessing(manifest.rgb_mean))
   assert (pixels.level, fine.level) == (WARN, OK)
+  assert 'Otherwise the manifest may belong to other images.' in pixels.remedy
   fine, network_input = data_set.examine_pixels(data_dir, manifest, preprocessing(other.rgb_mean))
   assert (fine.level, network_input.level) == (OK, WARN)
   assert 'another data set' in network_input.remedy

@@ -48,7 +48,7 @@ def test_equally_confident_errors_stay_in_order():
 
 def test_a_network_that_predicts_one_class_for_all_images_is_described():
   text = class_scores.describe_only_class(LABELS, np.full(6, 2), ALL.names)
-  assert text.startswith('The network predicts c for all 6 images: ')
+  assert text.startswith("The network predicts 'c' for all 6 images: ")
 
 
 def test_other_networks_and_images_of_one_class_are_not():

@@ -99,7 +99,7 @@ def test_the_end_of_a_run_says_what_its_last_validation_shows_and_what_it_waits_
   _, output = train(data, tmp_path / 'run', lambda _: FakeValidation(only_answer=1), epochs=0.5)
   alarm, closing = output.splitlines()[-2:]
   assert alarm.startswith(
-    'ALARM: The network predicts class_1 for all validation images at step 3,'
+    "ALARM: The network predicts 'class_1' for all validation images at step 3,"
   )
   assert closing == 'Stopping the input pipeline and closing the session ...'
 

@@ -16,6 +16,7 @@ from vgg_slim.errors import CheckpointError
 # Patterns of the files of a model, relative to the folder of its export.
 ONNX_FILES = (ONNX_FILE,)
 SAVED_MODEL_FILES = ('saved_model.pb', 'variables/*')
+_MODELS = ('*.onnx', '*.pb', '*.tflite')
 
 
 def write(folder: pathlib.Path, files: Sequence[str], made: Contract, extras: str = '.') -> None:
@@ -66,6 +67,12 @@ def _checksum(folder: pathlib.Path, files: Sequence[str]) -> str:
 
 def _check_nothing_is_missing(folder: pathlib.Path, files: Sequence[str]) -> None:
   missing = [str(folder / pattern) for pattern in files if not _matches(folder, pattern)]
+  models = [path.name for pattern in _MODELS for path in _matches(folder, pattern)]
+  if missing and models and not set(files) & set(models):
+    raise CheckpointError(
+      f'There is no {missing[0]}: {folder} is an export in another format, {" and ".join(models)}. '
+      'SavedModels (--saved_model) and ONNX exports (--onnx_model) can be run here.'
+    )
   if missing:
     raise CheckpointError(
       f'There is no {" and no ".join(missing)}, which the model of this export consists of: '

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from absl import flags
 
 from vgg_slim import output_files, terminal
-from vgg_slim.commands import installation, invocation, progress, terminal_tables
+from vgg_slim.commands import installation, interruption, invocation, progress, terminal_tables
 from vgg_slim.constants import TRAIN_SCALE
 from vgg_slim.data import class_balance, labels, manifest
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
@@ -174,8 +174,14 @@ def main() -> None:
       'Training does not mirror these images, which may be digits or text: see --random_flip.'
     )
   num_images = sum(map(len, source.splits.values()))
-  with progress.show('Converting', total=num_images) as meter:
-    result = converter.convert(source, output_dir, options, num_workers, meter, _runner())
+  try:
+    with progress.show('Converting', total=num_images) as meter:
+      result = converter.convert(source, output_dir, options, num_workers, meter, _runner())
+  except KeyboardInterrupt as interrupt:
+    raise KeyboardInterrupt(
+      interruption.signal_of(interrupt),
+      'interrupted. The same command continues with the shards that are not written yet.',
+    ) from None
   _print_result(result, output_dir, meter)
 
 

@@ -173,6 +173,8 @@ def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
   else:
     terminal.show(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
   print(f'Evaluate:    {_evaluation(plan.train_dir, plan.manifest.splits)}')
+  if result.validation:
+    print(f'{"":13}scores whole images, also mirrored; the validation above, central crops')
   logdir = os.path.dirname(os.path.normpath(plan.train_dir)) or '.'
   print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
 

@@ -65,7 +65,7 @@ def describe_only_answer(class_name: str, images: str, is_balanced: bool = False
     '--balanced_batches'
   )
   return (
-    f'The network predicts {printable(class_name)} for {images}: it does not tell the classes '
+    f'The network predicts {printable(class_name)!r} for {images}: it does not tell the classes '
     f'apart. Train it longer, with another --learning_rate, or from --weights=imagenet{remedy}.'
   )
 

@@ -140,7 +140,13 @@ def examine_pixels(
   sampled = f'mean of {counted(len(means), "image")} {_rgb(statistics.mean)}'
   text = f'{sampled}, of all {_rgb(manifest.rgb_mean)}'
   if (deviation > allowed).any():
-    yield Finding(WARN, 'pixels', text, f'The manifest may belong to other images. {_CONVERT}')
+    yield Finding(
+      WARN,
+      'pixels',
+      text,
+      'If some images are much larger than others, this is no fault: all pixels count alike in the '
+      f'mean. Otherwise the manifest may belong to other images. {_CONVERT}',
+    )
   else:
     yield Finding(OK, 'pixels', text)
   if preprocessing.per_image_standardization:

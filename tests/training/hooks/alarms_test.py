@@ -107,7 +107,7 @@ def test_one_answer_for_all_images_is_reported_when_it_comes_again(output):
     seen.append(output.getvalue().count('ALARM'))
   assert seen == [0, 0, 0, 1, 1, 1, 1, 2]
   assert output.getvalue().startswith(
-    'ALARM: The network predicts rare for all validation images at step 4, as an epoch before: '
+    "ALARM: The network predicts 'rare' for all validation images at step 4, as an epoch before: "
   )
   assert '--class_weights=balanced or --balanced_batches' in output.getvalue()
 
@@ -127,10 +127,10 @@ def test_runs_that_balance_classes_are_not_told_to(output):
 @pytest.mark.parametrize(
   ('answers', 'last_line'),
   [
-    ([1], 'ALARM: The network predicts common for all validation images at step 1, the last v'),
+    ([1], "ALARM: The network predicts 'common' for all validation images at step 1, the last v"),
     ([1, None], ''),
-    ([1, 1], 'ALARM: The network predicts common for all validation images at step 2, as an e'),
-    ([1, 1, 1], 'ALARM: The network predicts common for all validation images at step 3, the la'),
+    ([1, 1], "ALARM: The network predicts 'common' for all validation images at step 2, as an e"),
+    ([1, 1, 1], "ALARM: The network predicts 'common' for all validation images at step 3, the la"),
   ],
 )
 def test_one_answer_in_the_last_validation_is_reported_at_the_end(output, answers, last_line):

@@ -75,7 +75,7 @@ def _check_splits(where: object, split_by_folder: Mapping[str, str]) -> None:
   if 'train' not in split_by_folder.values():
     raise DataError(
       f'{where} has folders of splits, {listed(sorted(split_by_folder))}, but none '
-      'for training. If these are classes, give their names with --labels.'
+      'for training. If these are classes, give a file of all classes as --labels.'
     )
 
 
