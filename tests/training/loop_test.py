@@ -306,6 +306,19 @@ def test_old_checkpoints_are_removed_after_resuming_too(data, tmp_path):
     assert kept == {'model.ckpt-4', 'model.ckpt-5'}
 
 
+def test_the_best_checkpoint_follows_a_data_set_that_was_moved(data, tmp_path):
+  def validate(checkpoint):
+    return FakeValidation(loss=0.5 if checkpoint.endswith('-5') else 0.6)
+
+  run, moved = tmp_path / 'run', str(tmp_path / 'moved')
+  train(data, run, validate, keep_best=True, max_steps=9)
+  os.rename(data[0], moved)
+  train((moved, data[1]), run, validate, keep_best=True, max_steps=14)
+  assert [path.name for path in run.glob('best/*.index')] == ['model.ckpt-5.index']
+  assert config.read_train_config(str(run / 'best')).data_dir == moved
+  assert (run / 'best/config.json').read_text() == (run / 'config.json').read_text()
+
+
 def test_a_loss_that_is_not_finite_stops_without_saving(data, tmp_path, monkeypatch):
   data_dir, manifest = data
   (tmp_path / 'run').mkdir()

@@ -22,7 +22,7 @@ from vgg_slim.training import assembly, diagnosis, memory_plan, preflight, start
 from vgg_slim.training.assembly import Assembly
 from vgg_slim.training.cluster import Cluster
 from vgg_slim.training.distribution import Distribution, create_distribution
-from vgg_slim.training.hooks import interrupts
+from vgg_slim.training.hooks import interrupts, selection
 from vgg_slim.training.hooks.base import EpochEnd, Step, Validation
 from vgg_slim.training.starts import Start
 
@@ -196,6 +196,7 @@ def _prepare_folder(
   prefixes.remove_leftovers(folder)
   built.checkpointer.repair()
   write_train_config(folder, config)
+  selection.renew_config(folder)
 
 
 @contextlib.contextmanager

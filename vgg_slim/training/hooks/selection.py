@@ -153,6 +153,17 @@ def keep_checkpoint(checkpoint: str, folder: pathlib.Path) -> None:
       prefixes.remove(prefix)
 
 
+def renew_config(train_dir: str) -> None:
+  """Gives the best checkpoint, if one is kept, the `config.json` that the run has now.
+
+  A resumed run may read its data set from another folder, and need not have a new best epoch.
+  """
+  best = pathlib.Path(train_dir, BEST_FOLDER)
+  if (best / CONFIG_FILE).is_file():
+    _link(pathlib.Path(train_dir, CONFIG_FILE), best / CONFIG_FILE)
+    files.sync(best)
+
+
 def _link(source: pathlib.Path, target: pathlib.Path) -> None:
   """Replaces `target` atomically by a hard link to `source`, or by a copy."""
   if target.exists() and target.samefile(source):
