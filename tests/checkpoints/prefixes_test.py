@@ -6,6 +6,7 @@ import pytest
 from tests.weights.fabricated import save_checkpoint
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
+from vgg_slim.errors import CheckpointError
 
 ARRAYS = {'vgg_16/fc8/biases': np.ones(3, 'f')}
 
@@ -121,3 +122,12 @@ def test_kept_lists_existing_checkpoints_oldest_first(tmp_path):
     save_checkpoint(path, ARRAYS)
   tf.train.update_checkpoint_state(str(tmp_path), paths[-1], all_model_checkpoint_paths=paths)
   assert prefixes.kept(str(tmp_path)) == paths[1:]
+
+
+def test_a_mistyped_folder_is_answered_with_the_one_that_was_meant(tmp_path):
+  (tmp_path / 'photos').mkdir()
+  (tmp_path / 'photos.csv').touch()
+  with pytest.raises(CheckpointError, match='neither a .* of one. Did you mean .*/photos[?]$'):
+    prefixes.check_exists(str(tmp_path / 'phot'))
+  with pytest.raises(CheckpointError, match='photos holds no checkpoint.$'):
+    prefixes.check_exists(str(tmp_path / 'photos'))

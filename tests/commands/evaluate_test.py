@@ -212,7 +212,7 @@ def test_classes_in_another_order_are_matched_by_name(folder):
   assert results['imported'] + results['swapped'] == 1
 
 
-NOT_FLAGS = ('nowhere is not', 'no split', 'run/x is neither')
+NOT_FLAGS = ('--train_dir=nowhere', 'no split', 'run/x is neither')
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ NOT_FLAGS = ('nowhere is not', 'no split', 'run/x is neither')
   [
     ([], 'Give --train_dir or --checkpoint_path, or --checkpoints for several.'),
     (['--train_dir=run', '--checkpoints=run,run'], 'Give --train_dir or'),
-    (['--train_dir=nowhere'], 'nowhere is not a train_dir: it has no config.json.'),
+    (['--train_dir=nowhere'], '--train_dir=nowhere: there is no such folder.'),
     (['--checkpoint_path=imported/model.ckpt-2'], '--data_dir is required: imported/model.ckpt-2'),
     (
       ['--train_dir=run', '--split=dev'],

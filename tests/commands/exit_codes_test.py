@@ -235,8 +235,8 @@ FAILURES = {
     '--dataset=folder --input_dir=data --labels=nowhere --output_dir=x': 'nowhere',
   },
   'evaluate': {
-    '--train_dir=nowhere': 'nowhere is not a train_dir',
-    '--train_dir=nowhere --watch': 'nowhere is not a train_dir',
+    '--train_dir=nowhere': '--train_dir=nowhere: there is no such folder.',
+    '--train_dir=ru --watch': '--train_dir=ru: there is no such folder. Did you mean run?',
     '--train_dir=run --data_dir=nowhere': 'nowhere is no',
     '--checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
     '--checkpoints=run,nowhere': 'nowhere is neither a checkpoint nor',
@@ -265,12 +265,13 @@ FAILURES = {
   'paper_tables': {'--data_dir=nowhere': 'nowhere is no'},
   'plot': {
     '--what=samples --data_dir=nowhere': 'nowhere is no',
-    '--what=history --train_dir=nowhere': '--train_dir=nowhere: there is no such folder.',
+    '--what=history --train_dir=ru': '--train_dir=ru: there is no such folder. Did you mean run?',
     '--what=history --train_dir=data': 'data is not a train_dir: it has no config.json.',
     '--what=history --train_dir=run': 'run/metrics.csv has no rows: no epoch of this run has ended',
   },
   'predict': {
     'a.png --checkpoint_path=nowhere': 'nowhere is neither a checkpoint nor',
+    'a.png --train_dir=ru': 'ru is neither a checkpoint nor a folder of one. Did you mean run?',
     'a.png --saved_model=mixed': 'contract.json is not the contract of the model in mixed',
     'b.png c.png --train_dir=run': '2 of 2 files could not be classified: b.png: No such file',
     'b.png --weights=imagenet': '1 of 1 file could not be classified: b.png: No such file',

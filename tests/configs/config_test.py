@@ -39,6 +39,15 @@ def test_a_folder_without_a_config_is_not_a_train_dir(tmp_path):
     config.read_train_config(str(tmp_path))
 
 
+def test_a_mistyped_train_dir_is_not_said_to_lack_a_file(tmp_path):
+  (tmp_path / 'photos').mkdir()
+  with pytest.raises(CheckpointError) as error:
+    config.read_train_config(str(tmp_path / 'phot'))
+  assert str(error.value) == (
+    f'--train_dir={tmp_path}/phot: there is no such folder. Did you mean {tmp_path}/photos?'
+  )
+
+
 @pytest.mark.parametrize(
   ('text', 'message'),
   [

@@ -9,7 +9,7 @@ import os
 import pathlib
 import re
 
-from vgg_slim import files
+from vgg_slim import files, similar_paths
 from vgg_slim.errors import CheckpointError
 
 RUN_NAME = 'model.ckpt'  # the checkpoints of a run are called RUN_NAME-STEP
@@ -44,7 +44,8 @@ def absence(path: str) -> CheckpointError:
   """The error that there is no checkpoint at `path`."""
   is_folder = os.path.isdir(path)
   problem = 'holds no checkpoint' if is_folder else 'is neither a checkpoint nor a folder of one'
-  return CheckpointError(f'{path} {problem}.')
+  hint = '' if is_folder else similar_paths.suggest(path, only_folders=True)
+  return CheckpointError(f'{path} {problem}.{hint}')
 
 
 def list_candidates(folder: str) -> list[str]:

@@ -203,13 +203,11 @@ def read_history(folder: str) -> list['EpochMetrics']:
   """
   from vgg_slim.training import history
 
-  if not os.path.isdir(folder):
-    raise CheckpointError(f'--train_dir={folder}: there is no such folder.')
   if os.path.exists(os.path.join(folder, history.METRICS_FILE)):
     return history.read_history(folder)
   parts = find(folder)
   if not parts:
-    read_train_config(folder)  # says that it is not a train_dir
+    read_train_config(folder)  # says that there is no such folder, or that it is not a train_dir
     return history.read_history(folder)
   rows: list[EpochMetrics] = []
   for number, part in enumerate(parts):

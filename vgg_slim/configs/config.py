@@ -10,7 +10,7 @@ import dataclasses
 import json
 import pathlib
 
-from vgg_slim import files, json_objects
+from vgg_slim import files, json_objects, similar_paths
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks, check_fields
 from vgg_slim.configs.distribution import DistributionConfig
@@ -180,11 +180,14 @@ def read_train_config(train_dir: str) -> TrainConfig:
   """Reads `train_dir/config.json`.
 
   Raises:
-    CheckpointError: the file does not exist, is damaged, or was written by an incompatible version;
-      the message names the file and the way out.
+    CheckpointError: the folder or the file does not exist, or the file is damaged or was written by
+      an incompatible version; the message names the file and the way out.
   """
   path = pathlib.Path(train_dir, CONFIG_FILE)
   if not path.is_file():
+    if not path.parent.is_dir():
+      hint = similar_paths.suggest(train_dir, only_folders=True)
+      raise CheckpointError(f'--train_dir={train_dir}: there is no such folder.{hint}')
     hint = _describe_way_out(path.parent)
     raise CheckpointError(f'{train_dir} is not a train_dir: it has no {CONFIG_FILE}.{hint}')
   try:

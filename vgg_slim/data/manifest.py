@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from vgg_slim import __version__, files, json_objects
+from vgg_slim import __version__, files, json_objects, similar_paths
 from vgg_slim.data import labels, path_hints
 from vgg_slim.errors import DataError
 from vgg_slim.preprocessing.description import Range, is_range
@@ -147,7 +147,7 @@ def read_manifest(data_dir: str | pathlib.Path) -> Manifest:
     raise DataError(
       f'{folder} is not a folder. Create it with tools/convert_to_tfrecord (the file of a recipe '
       'begins with the command), or give another --data_dir.'
-      f'{path_hints.similar(folder)}'
+      f'{similar_paths.suggest(folder, only_folders=True)}'
     )
   if not path.is_file():
     raise DataError(

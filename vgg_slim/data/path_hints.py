@@ -1,24 +1,14 @@
 """What a user may have meant by a folder that is not what it should be. No TensorFlow."""
 
-import difflib
-import itertools
 import os
 import pathlib
 import shlex
-from collections.abc import Iterator
 
+from vgg_slim import similar_paths
 from vgg_slim.preprocessing import image_formats
 from vgg_slim.wording import counted
 
-_SIMILARITY = 0.7  # of difflib; pet and pets have 0.86, photo and photos_small 0.59
-_MOST_ENTRIES = 10_000  # that are looked at: a message must not take minutes
 _LEVELS = 3  # images in the folder itself, in class folders, or in these in folders of splits
-
-
-def similar(path: str | pathlib.Path) -> str:
-  """Returns a sentence that names a path like `path`, which does not exist; '' if there is none."""
-  found = _similar(os.path.normpath(path))
-  return f' Did you mean {found}?' if found else ''
 
 
 def conversion(folder: pathlib.Path) -> str:
@@ -42,7 +32,9 @@ def folder_of_classes(folder: pathlib.Path) -> str:
   above = os.path.normpath(os.path.join(folder, os.pardir))
   if not _has_images(folder, 1):
     return ''
-  count = sum(entry.is_dir() and _has_images(entry.path, 1) for entry in _entries(above))
+  count = sum(
+    entry.is_dir() and _has_images(entry.path, 1) for entry in similar_paths.visible_entries(above)
+  )
   if count < 2:
     return ''
   return (
@@ -51,32 +43,9 @@ def folder_of_classes(folder: pathlib.Path) -> str:
   )
 
 
-def _similar(path: str) -> str | None:
-  parent, name = os.path.split(path)
-  if parent and not os.path.isdir(parent):
-    parent = _similar(parent) or ''
-    if not parent:
-      return None
-    if os.path.exists(os.path.join(parent, name)):
-      return os.path.join(parent, name)
-  names = sorted(entry.name for entry in _entries(parent or os.curdir))
-  near = difflib.get_close_matches(name, names, n=1, cutoff=_SIMILARITY)
-  return os.path.join(parent, near[0]) if near else None
-
-
 def _has_images(folder: str | pathlib.Path, levels: int) -> bool:
   """Whether files in a folder, or in those below it, are images by their extension."""
-  entries = list(_entries(folder))
+  entries = list(similar_paths.visible_entries(folder))
   if any(image_formats.has_image_extension(os.path.splitext(e.name)[1]) for e in entries):
     return True
   return levels > 1 and any(e.is_dir() and _has_images(e.path, levels - 1) for e in entries)
-
-
-def _entries(folder: str | pathlib.Path) -> Iterator[os.DirEntry[str]]:
-  """Yields what is in a folder and not hidden; nothing if it cannot be read."""
-  try:
-    with os.scandir(folder) as entries:
-      visible = [e for e in itertools.islice(entries, _MOST_ENTRIES) if not e.name.startswith('.')]
-  except OSError:
-    return
-  yield from visible
