@@ -5,6 +5,7 @@ import doctest
 import inspect
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -19,7 +20,7 @@ from vgg_slim.compat import tf
 from vgg_slim.configs import config
 from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.errors import CheckpointError, ConfigError, DataError
 from vgg_slim.evaluation.predictions import Failure, Prediction
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -157,6 +158,14 @@ def test_evaluator_takes_its_settings_from_the_run(there):
   assert found['dense'].num_images == 18
   assert found['dense'].flip
   assert found['dense'].test_scales == (32,)
+
+
+def test_evaluator_asks_for_a_data_set_that_was_moved(there):
+  shutil.copytree('runs/photos', 'runs/moved')
+  trained = config.read_train_config('runs/moved')
+  config.write_train_config('runs/moved', dataclasses.replace(trained, data_dir='/old/photos'))
+  with pytest.raises(DataError, match='The run in runs/moved was trained on /old/photos, which do'):
+    vgg_slim.Evaluator('runs/moved')
 
 
 def test_train_resumes_the_run_in_its_folder(there, capsys):

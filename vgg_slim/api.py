@@ -159,7 +159,7 @@ class Evaluator(runner.Evaluator):
       DataError: the data set or the split does not exist, or the network lacks one of its classes.
     """
     trained = candidates.find_candidate(search.find(path) or path)
-    data_dir = data_dir or trained.data_dir
+    data_dir = data_dir or trained.find_data()
     if data_dir is None:
       raise ConfigError(f'Give data_dir: {trained.checkpoint} does not belong to a training run.')
     manifest = manifests.read_manifest(data_dir)

@@ -212,6 +212,23 @@ def test_classes_in_another_order_are_matched_by_name(folder):
   assert results['imported'] + results['swapped'] == 1
 
 
+@pytest.mark.parametrize(
+  'arguments', [[], ['--watch'], ['--checkpoint_path=imported/model.ckpt-2']]
+)
+def test_a_data_set_that_was_moved_is_asked_for(folder, arguments):
+  moved = folder / 'run_moved'
+  shutil.copytree(folder / 'run', moved, dirs_exist_ok=True)
+  saved = moved / 'config.json'
+  saved.write_text(json.dumps({**json.loads(saved.read_text()), 'data_dir': '/old/photos'}))
+  run = evaluate(folder, '--train_dir=run_moved', *arguments)
+  assert (run.returncode, run.stdout, run.stderr) == (
+    1,
+    '',
+    'evaluate: error: The run in run_moved was trained on /old/photos, which does not exist. Give '
+    'the present folder of the data set as --data_dir.\n',
+  )
+
+
 NOT_FLAGS = ('--train_dir=nowhere', 'no split', 'run/x is neither')
 
 

@@ -1,5 +1,6 @@
 """Each call runs in its own process because flags are global; most end without TensorFlow."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -44,6 +45,20 @@ def test_a_grid_of_samples_is_drawn(folder, arguments):
   assert run.stdout == 'Wrote grid.png.\n'
   with PIL.Image.open(folder / 'grid.png') as grid:
     assert min(grid.size) > 200
+
+
+def test_a_data_set_that_was_moved_is_asked_for(folder):
+  trained = config.read_train_config(str(folder / 'run'))
+  (folder / 'moved').mkdir()
+  config.write_train_config(
+    str(folder / 'moved'), dataclasses.replace(trained, data_dir='/old/photos')
+  )
+  run = plot(folder, '--what=samples', '--train_dir=moved')
+  assert run.returncode == 1
+  assert run.stderr == (
+    'plot: error: The run in moved was trained on /old/photos, which does not exist. Give the '
+    'present folder of the data set as --data_dir.\n'
+  )
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
+import shutil
+
 import pytest
 
 from tests.testing import make_contract, make_data_set, replace, train_config
 from vgg_slim.checkpoints import contract
 from vgg_slim.configs.config import write_train_config
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, DataError
 from vgg_slim.evaluation.candidates import find_candidate
 
 
@@ -25,6 +27,10 @@ def test_the_checkpoint_of_a_training_run(tmp_path, run, path):
   assert candidate.checkpoint == str(tmp_path / 'run' / 'model.ckpt-2')
   assert (candidate.net, candidate.preprocessing) == (run.net, run.preprocessing)
   assert (candidate.class_names, candidate.data_dir) == (run.class_names, run.data_dir)
+  assert (candidate.train_dir, candidate.find_data()) == (str(tmp_path / 'run'), run.data_dir)
+  shutil.rmtree(run.data_dir)
+  with pytest.raises(DataError, match='The run in .*/run was trained on .*/data, which does not'):
+    candidate.find_data()
 
 
 def write_imported(folder, **fields):
@@ -43,6 +49,7 @@ def test_an_imported_checkpoint(tmp_path):
   assert (candidate.preprocessing.rgb_mean, candidate.preprocessing.pixel_scale) == ((1, 2, 3), 0.5)
   assert candidate.test_scale == described.preprocessing.test_scale == 64
   assert (candidate.class_names, candidate.data_dir) == (None, None)
+  assert candidate.find_data() is None
 
 
 def test_the_contract_decides_how_images_are_resized(tmp_path, run):

@@ -36,6 +36,7 @@ from vgg_slim.commands import invocation, progress, result_tables
 from vgg_slim.commands.flags import checkpoint_flags, eval_flags, precision_flag
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
+from vgg_slim.data.conversion import data_of_run
 from vgg_slim.errors import CheckpointError, ConfigError
 from vgg_slim.evaluation import (
   candidates,
@@ -89,7 +90,7 @@ def main() -> None:
     return
   # The checks come before TensorFlow, which finds the newest intact checkpoint of a folder, loads.
   models = _find_candidates(str)
-  data_dir = _DATA_DIR.value or models[0].data_dir
+  data_dir = _DATA_DIR.value or models[0].find_data()
   if not data_dir:
     raise ConfigError(
       f'--data_dir is required: {models[0].checkpoint} does not belong to a training run on this '
@@ -235,7 +236,7 @@ def _warn_of_one_class(line: results.Line, classes: class_map.ClassMap) -> None:
 def _watch() -> None:
   train_dir = _train_dir_to_watch()
   trained = config.read_train_config(train_dir)
-  data_dir = _DATA_DIR.value or trained.data_dir
+  data_dir = _DATA_DIR.value or data_of_run.find(trained.data_dir, train_dir)
   manifest = manifests.read_manifest(data_dir)
   request = eval_flags.eval_config_from_flags(trained, manifest)
   if len(request.views) > 1:

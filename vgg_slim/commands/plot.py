@@ -23,6 +23,7 @@ from vgg_slim.commands import invocation, phases
 from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
+from vgg_slim.data.conversion import data_of_run
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 
@@ -122,7 +123,8 @@ def _train_config() -> config.TrainConfig:
   """Returns the config of the run in --train_dir, or else one that prepares images as flags say."""
   if _TRAIN_DIR.value:
     trained = config.read_train_config(_TRAIN_DIR.value)
-    return dataclasses.replace(trained, data_dir=_DATA_DIR.value or trained.data_dir)
+    data_dir = _DATA_DIR.value or data_of_run.find(trained.data_dir, _TRAIN_DIR.value)
+    return dataclasses.replace(trained, data_dir=data_dir)
   if not _DATA_DIR.value:
     raise ConfigError('Give --train_dir or --data_dir to say which data set to plot.')
   manifest = manifests.read_manifest(_DATA_DIR.value)

@@ -17,8 +17,9 @@ from vgg_slim.commands.flags import config_flags
 from vgg_slim.configs import config, resuming
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data import manifest as manifests
+from vgg_slim.data.conversion import data_of_run
 from vgg_slim.data.manifest import Manifest
-from vgg_slim.errors import CheckpointError, DataError
+from vgg_slim.errors import CheckpointError
 
 
 class RunPlan(NamedTuple):
@@ -66,7 +67,7 @@ def plan_run(
   begun = None if overwrite else _begun_run(train_dir)
   if begun is None:
     return new or plan_new_run(data_dir, train_dir, start)
-  data_dir = os.path.abspath(data_dir or _find_data(begun, train_dir))
+  data_dir = os.path.abspath(data_dir or data_of_run.find(begun.data_dir, train_dir))
   manifest = manifests.read_manifest(data_dir)
   if manifest.fingerprint != begun.data_fingerprint:
     raise CheckpointError(
@@ -140,20 +141,6 @@ def _begun_run(train_dir: str) -> TrainConfig | None:
   if not prefixes.list_candidates(train_dir):
     return None
   return config.read_train_config(train_dir)
-
-
-def _find_data(begun: TrainConfig, train_dir: str) -> str:
-  """Returns the data set of a run that has begun; creates the digits again if they are gone."""
-  from vgg_slim.data.conversion import default_data
-
-  if os.path.isdir(begun.data_dir):
-    return begun.data_dir
-  if begun.data_dir == str(default_data.digits_path(default_data.cache_folder())):
-    return _digits_dir()
-  raise DataError(
-    f'The run in {train_dir} was trained on {begun.data_dir}, which does not exist. Give the '
-    'present folder of the data set as --data_dir.'
-  )
 
 
 def _digits_dir() -> str:

@@ -6,6 +6,7 @@ import pathlib
 from vgg_slim.checkpoints import contract
 from vgg_slim.configs import config
 from vgg_slim.configs.config import NetConfig, PreprocessingConfig
+from vgg_slim.data.conversion import data_of_run
 from vgg_slim.errors import CheckpointError
 
 
@@ -18,6 +19,7 @@ class Candidate:
     data_dir: folder of the data set it was trained on; None for an imported checkpoint.
     test_scale: smaller side Q of test images, in pixels, from the checkpoint's contract.
     data_fingerprint: fingerprint of that data set; None for an imported checkpoint.
+    train_dir: folder of the run that trained it; None for an imported checkpoint.
   """
 
   checkpoint: str
@@ -27,6 +29,17 @@ class Candidate:
   data_dir: str | None
   test_scale: int
   data_fingerprint: str | None = None
+  train_dir: str | None = None
+
+  def find_data(self) -> str | None:
+    """Returns the folder of the data set it was trained on; None for an imported checkpoint.
+
+    Raises:
+      DataError: the folder does not exist.
+    """
+    if self.data_dir is None or self.train_dir is None:
+      return None
+    return data_of_run.find(self.data_dir, self.train_dir)
 
 
 def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
@@ -64,6 +77,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
       trained.data_dir,
       pixels.test_scale,
       trained.data_fingerprint,
+      str(folder),
     )
   if described.network.is_trunk:
     raise CheckpointError(f'{prefix} has no head, so it gives no class scores to evaluate.')
