@@ -27,6 +27,16 @@ def test_a_file_is_unchanged_after_an_error(tmp_path):
   assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_path_is_inside_a_folder_also_by_links(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'photos').mkdir()
+  (tmp_path / 'link').symlink_to('photos')
+  for path in ('photos', 'photos/', 'photos/new', 'link/a/b', tmp_path / 'photos' / 'a'):
+    assert files.is_inside(path, 'photos') and files.is_inside(path, 'link')
+  for path in ('photos_2', '.', 'photos/../other', 'link/../other'):
+    assert not files.is_inside(path, 'photos') and not files.is_inside(path, 'link')
+
+
 def test_temporary_files_of_a_killed_writer_are_removed(tmp_path):
   (tmp_path / 'file').touch()
   # The file of the writer is gone, which also happens to a Beam worker that Beam gave up on.

@@ -108,6 +108,11 @@ def remove_unlocked(folder: pathlib.Path, pattern: str) -> None:
       _remove_if_unlocked(path, pathlib.Path.unlink)
 
 
+def is_inside(path: str | pathlib.Path, folder: str | pathlib.Path) -> bool:
+  """Whether a path, which need not exist, is a folder or in it, also by links."""
+  return pathlib.Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def sync(path: pathlib.Path) -> None:
   """Flushes the content of a file, or the names in a folder, to disk."""
   descriptor = os.open(path, os.O_RDONLY)

@@ -202,3 +202,44 @@ def test_user_errors_are_one_line(tmp_path, arguments, code, message):
   assert message in line
   assert not run.stdout or 'NoRunner' in message
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+  ('where', 'source', 'output', 'message'),
+  [
+    ('.', 'photos', 'photos/data', 'is inside --input_dir=photos, where the next conversion'),
+    ('.', 'photos', 'photos/a/b', 'give a folder outside, such as data/photos.'),
+    ('photos', '.', 'data', 'give a folder outside, such as ../photos_converted.'),
+    ('.', 'link', 'photos/data', 'is inside --input_dir=link'),
+    ('.', 'photos', 'link/cat/../data', 'is inside --input_dir=photos'),
+    ('.', 'photos', 'photos/cat', 'is inside --input_dir=photos'),
+    ('.', 'photos', 'link', 'is where the input is; give a folder outside, such as data/photos.'),
+    ('.', 'photos', 'photos/', 'is where the input is; give a folder outside'),
+    ('.', 'photos', '.', 'is where the input is; give a folder outside'),
+  ],
+)
+def test_an_output_in_the_folder_of_images_is_refused(tmp_path, where, source, output, message):
+  fabricated.write_image_folder(tmp_path / 'photos', {'cat': 2, 'dog': 2})
+  (tmp_path / 'link').symlink_to('photos')
+  run = convert(
+    '--dataset=folder', f'--input_dir={source}', f'--output_dir={output}', cwd=tmp_path / where
+  )
+  assert (run.returncode, run.stdout) == (2, '')
+  (line,) = run.stderr.splitlines()
+  assert line.startswith(f'convert_to_tfrecord: error: --output_dir={output} is ')
+  assert message in line
+  assert sorted(path.name for path in (tmp_path / 'photos').iterdir()) == ['cat', 'dog']
+
+
+def test_an_output_beside_the_folder_of_images_is_not_inside_it(tmp_path):
+  fabricated.write_image_folder(tmp_path / 'photos', {'cat': 5, 'dog': 5})
+  folders = ('--input_dir=photos', '--output_dir=photos_data')
+  run = convert('--dataset=folder', '--num_workers=1', *folders, cwd=tmp_path)
+  assert run.returncode == 0, run.stderr
+
+
+def test_an_archive_is_not_to_be_removed_for_the_output(tmp_path):
+  (tmp_path / 'photos.zip').touch()
+  run = convert('--dataset=zip', '--input_dir=photos.zip', '--output_dir=photos.zip', cwd=tmp_path)
+  assert run.returncode == 2
+  assert '--output_dir=photos.zip is where the input is; give a folder' in run.stderr

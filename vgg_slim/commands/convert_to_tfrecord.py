@@ -29,10 +29,10 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from vgg_slim import output_files, terminal
+from vgg_slim import files, output_files, terminal
 from vgg_slim.commands import installation, interruption, invocation, progress, terminal_tables
 from vgg_slim.constants import TRAIN_SCALE
-from vgg_slim.data import class_balance, labels, manifest
+from vgg_slim.data import class_balance, labels, manifest, path_hints
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
 from vgg_slim.data.sources import catalog, class_layout
 from vgg_slim.errors import ConfigError, shortened
@@ -219,10 +219,8 @@ def _check_flags() -> tuple[str, str]:
       problems.append(f'--input_dir is required: the folder or archive of {dataset}')
   if not output_dir:
     problems.append('--output_dir is required: a folder to create')
-  elif os.path.exists(output_dir):
-    problems.append(
-      f'--output_dir={output_dir} already exists; give another folder, or remove it first'
-    )
+  elif problem := _output_problem(output_dir, dataset):
+    problems.append(f'--output_dir={output_dir} {problem}')
   if _BEAM_OPTIONS.value and not _RUNNER.value:
     problems.append('--beam_options has no effect without --runner')
   if _RUNNER.value and _NUM_WORKERS.value is not None:
@@ -231,6 +229,23 @@ def _check_flags() -> tuple[str, str]:
     raise ConfigError(f'{"; ".join(problems)}.')
   output_files.check_outputs(made=invocation.values_by_flag(_OUTPUT_DIR))
   return dataset, output_dir
+
+
+def _output_problem(output_dir: str, dataset: str | None) -> str | None:
+  """Returns what is wrong with --output_dir, and the way out; None if nothing is."""
+  source = _INPUT_DIR.value
+  if source and os.path.exists(source):
+    way_out = f'give a folder outside, such as {shlex.quote(path_hints.output_for(source))}'
+    if files.is_inside(source, output_dir):
+      return f'is where the input is; {way_out}'
+    if dataset == 'folder' and files.is_inside(output_dir, source):
+      return (
+        f'is inside --input_dir={source}, where the next conversion would look for images in it; '
+        f'{way_out}'
+      )
+  if os.path.exists(output_dir):
+    return 'already exists; give another folder, or remove it first'
+  return None
 
 
 def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Meter) -> None:

@@ -4,7 +4,7 @@ import os
 import pathlib
 import shlex
 
-from vgg_slim import similar_paths
+from vgg_slim import files, similar_paths
 from vgg_slim.preprocessing import image_formats
 from vgg_slim.wording import counted
 
@@ -17,14 +17,23 @@ def conversion(folder: pathlib.Path) -> str:
     return ''
   here = os.path.relpath(folder)
   source = str(folder) if here.startswith(os.pardir) else here
-  output = os.path.join('data', os.path.basename(os.path.abspath(folder)))
-  if os.path.exists(output):
-    output += '_converted'
+  output = output_for(folder)
   return (
     ' It holds images: convert them with tools/convert_to_tfrecord --dataset=folder '
     f'--input_dir={shlex.quote(source)} --output_dir={shlex.quote(output)}, and give '
     f'--data_dir={shlex.quote(output)}.'
   )
+
+
+def output_for(folder: str | pathlib.Path) -> str:
+  """Returns a path outside `folder` for its converted images, such as data/photos for photos."""
+  above, name = os.path.split(os.path.abspath(folder))
+  output = os.path.join('data', name)
+  if files.is_inside(output, folder):
+    output = os.path.join(os.path.relpath(above), f'{name}_converted')
+  elif os.path.exists(output):
+    output += '_converted'
+  return os.path.normpath(output)
 
 
 def folder_of_classes(folder: pathlib.Path) -> str:

@@ -4,11 +4,10 @@ import contextlib
 import dataclasses
 import functools
 import os
-import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vgg_slim import locks, memory, sessions
+from vgg_slim import files, locks, memory, sessions
 from vgg_slim.checkpoints import prefixes
 from vgg_slim.compat import tf
 from vgg_slim.configs import resuming
@@ -168,9 +167,7 @@ def _check_first_records(data_dir: str, manifest: Manifest) -> None:
 
 
 def _check_source_stays(checkpoint_path: str | None, train_dir: str) -> None:
-  if checkpoint_path and pathlib.Path(checkpoint_path).resolve().is_relative_to(
-    pathlib.Path(train_dir).resolve()
-  ):
+  if checkpoint_path and files.is_inside(checkpoint_path, train_dir):
     raise ConfigError(
       f'--overwrite would remove --checkpoint_path={checkpoint_path}, from which the new run '
       'starts; give another --train_dir.'
