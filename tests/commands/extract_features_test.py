@@ -3,9 +3,8 @@ import os
 import numpy as np
 import pytest
 
-from tests.testing import make_data_set, run_tool, save_trunk
+from tests.testing import make_data_set, run_command, save_trunk
 from vgg_slim import locks
-from vgg_slim.commands import extract_features
 from vgg_slim.evaluation.precision_proof import Proof
 from vgg_slim.features import bottleneck
 
@@ -29,7 +28,7 @@ def extract(made, tmp_path, monkeypatch, capsys):
   monkeypatch.chdir(tmp_path)
 
   def run(*arguments):
-    code = run_tool(extract_features, *FEATURES, *arguments)
+    code = run_command('extract_features', *FEATURES, *arguments)
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
