@@ -39,7 +39,8 @@ def test_tables_of_one_network_and_a_user_error(tmp_path):
   run = paper_tables(tmp_path, *tiny, '--models=vgg_a')
   assert run.returncode == 0, run.stderr
   assert run.stdout.startswith(
-    'data, 2 validation images; networks with 1 channel in the first stage at 32 px, 1 step, seed 0'
+    'data, 2 validation images; networks with 1 channel in the first stage at 32 px, 1 step after '
+    'those of their starts, seed 0\n'
   )
   line = next(line for line in run.stdout.splitlines() if 'vgg_a@1' in line)
   assert line.split()[:4] == ['vgg_a@1', '36', '32', 'dense']
