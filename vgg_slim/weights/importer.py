@@ -18,7 +18,7 @@ from vgg_slim.errors import ConfigError, WeightMismatchError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.preprocessing import test_scales
-from vgg_slim.preprocessing.description import Preprocessing, Rgb
+from vgg_slim.preprocessing.description import Preprocessing
 from vgg_slim.weights import (
   assign,
   formats,
@@ -51,8 +51,7 @@ class ImportRequest(Wishes):
     exclude: patterns of `fnmatch` for names of arrays that are left out.
     change: difference between the source network's input and ours.
     batch_norm_epsilon: epsilon of the source network; by default from the file or its framework.
-    rgb_mean, pixel_scale, class_names: values for the contract; the scale may be one of R, G and B
-      each.
+    rgb_mean, pixel_scale, class_names: values for the contract.
     preprocessing: what images go through, instead of `rgb_mean`, `pixel_scale` and the defaults.
     input_is_unknown: whether `change`, `rgb_mean` and `pixel_scale` are mere defaults, which give
       way to what is known of a published file.
@@ -67,7 +66,7 @@ class ImportRequest(Wishes):
   change: InputChange = InputChange()
   batch_norm_epsilon: float | None = None
   rgb_mean: tuple[float, float, float] = IMAGENET_RGB_MEAN
-  pixel_scale: float | Rgb = 1.0
+  pixel_scale: float = 1.0
   class_names: tuple[str, ...] | None = None
   preprocessing: Preprocessing | None = None
   input_is_unknown: bool = False
@@ -79,8 +78,9 @@ class ImportRequest(Wishes):
 
   def images(self, side: int) -> np.ndarray:
     """The probe image as input of our network, float32 [1, side, side, 3]."""
-    image = probe.probe_image(side) - np.asarray(self.rgb_mean, np.float32)
-    return (image * np.asarray(self.pixel_scale, np.float32)).astype(np.float32)
+    pixels = self.preprocessing or self
+    image = probe.probe_image(side) - np.asarray(pixels.rgb_mean, np.float32)
+    return (image * np.asarray(pixels.pixel_scale, np.float32)).astype(np.float32)
 
   def like(self, contract: Contract) -> 'ImportRequest':
     """Returns the request for a file of the network, input and classes of a contract.
@@ -89,7 +89,7 @@ class ImportRequest(Wishes):
       ConfigError: the contract is of another network than `model`, or of a trunk alone where a
         whole network is wanted.
     """
-    network, pixels = contract.network, contract.preprocessing
+    network = contract.network
     if specs.get(network.model) != specs.get(self.model):
       raise ConfigError(f'the contract is of {network.model}, not of {self.model}.')
     if network.is_trunk and not self.trunk_only:
@@ -97,9 +97,7 @@ class ImportRequest(Wishes):
     request = dataclasses.replace(
       self,
       image_size=network.image_size,
-      rgb_mean=pixels.rgb_mean,
-      pixel_scale=pixels.pixel_scale,
-      preprocessing=pixels,
+      preprocessing=contract.preprocessing,
       input_is_unknown=False,
     )
     if self.trunk_only:
