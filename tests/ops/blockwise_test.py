@@ -59,10 +59,12 @@ def updated(in_blocks, num_steps=2, **settings):
     return session.run(kernel), [node.op for node in [*graph.node, *functions]]
 
 
-def test_the_update_in_blocks_is_the_whole_one_bit_for_bit():
+def test_the_update_in_blocks_is_the_whole_one():
   whole, whole_kinds = updated(in_blocks=False)
   blocks, kinds = updated(in_blocks=True)
-  np.testing.assert_array_equal(blocks, whole)
+  # Equal with AVX-512. With AVX2, the multiplication of so few rows rounds in another way: measured
+  # 9.5e-7 where the largest weight is 5.7.
+  np.testing.assert_allclose(blocks, whole, rtol=0, atol=4e-7 * np.abs(whole).max())
   assert kinds.count('ResourceStridedSliceAssign') == 2  # weights and momentum, in a loop
   assert 'ResourceApplyMomentum' not in kinds
   assert 'ResourceStridedSliceAssign' not in whole_kinds
