@@ -86,6 +86,11 @@ def fast_precision() -> str:
   return 'bfloat16' if processor.has_bfloat16() and not num_gpus() else 'float32'
 
 
+def gains_nothing(precision: str) -> bool:
+  """Whether `precision` is bfloat16, and nothing that this process computes on multiplies it."""
+  return precision == 'bfloat16' and not processor.has_bfloat16() and not num_gpus()
+
+
 def check_precision(precision: str) -> None:
   """Raises ConfigError for float16 without a GPU, which nothing computes."""
   if precision == 'float16' and not num_gpus():

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from vgg_slim import processor, sessions
+from vgg_slim import sessions
 from vgg_slim.configs.config import TrainConfig
 
 
@@ -18,7 +18,7 @@ def settle(config: TrainConfig, say: Callable[[str], None]) -> TrainConfig:
     say: function that receives a line where the processor gains nothing by bfloat16.
   """
   runtime = config.runtime
-  if runtime.precision != 'bfloat16' or processor.has_bfloat16() or sessions.num_gpus():
+  if not sessions.gains_nothing(runtime.precision):
     return config
   computed = sessions.computed_precision(runtime.precision)
   if computed == runtime.precision:

@@ -4,7 +4,6 @@ import logging
 
 from absl import flags
 
-from vgg_slim import processor
 from vgg_slim.commands.flags import flag_groups
 from vgg_slim.configs import runtime
 
@@ -23,7 +22,7 @@ def warn() -> None:
   """Warns where the processor gains nothing by --precision=bfloat16; loads TensorFlow."""
   from vgg_slim import sessions
 
-  if flags.FLAGS[_NAME].value != 'bfloat16' or processor.has_bfloat16() or sessions.num_gpus():
+  if not sessions.gains_nothing(flags.FLAGS[_NAME].value):
     return
   if sessions.computed_precision('bfloat16') == 'float32':
     text = 'everything is computed in float32, with weights that are rounded to bfloat16'
