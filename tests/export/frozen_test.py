@@ -2,8 +2,10 @@ import pytest
 
 from tests.export.fabricated import check_outputs, expected_outputs, make_checkpoint, random_images
 from tests.testing import replace
-from vgg_slim.errors import CheckpointError
-from vgg_slim.export import frozen, reload
+from vgg_slim.checkpoints import restore
+from vgg_slim.errors import CheckpointError, ConfigError
+from vgg_slim.export import exporter, frozen, reload
+from vgg_slim.export.request import ExportRequest
 
 
 def test_a_frozen_graph_gives_the_same_outputs_at_several_sizes(tmp_path):
@@ -36,3 +38,16 @@ def test_a_checkpoint_of_a_different_network_is_refused(tmp_path):
   prefix, contract = make_checkpoint(tmp_path)
   with pytest.raises(CheckpointError, match='does not fit the network: .*fc6'):
     frozen.freeze(prefix, replace(contract, fc_units=9))
+
+
+@pytest.mark.parametrize('kind', ['frozen', 'onnx', 'tflite'])
+def test_more_weights_than_a_file_holds_are_refused_before_they_are_read(
+  tmp_path, monkeypatch, kind
+):
+  make_checkpoint(tmp_path)
+  monkeypatch.setattr(frozen, 'MOST_BYTES', 10 * 1024)
+  monkeypatch.setattr(restore, 'restore', None)
+  wanted = ExportRequest(str(tmp_path / 'm'), kind, str(tmp_path / 'out'))
+  with pytest.raises(ConfigError, match='KiB, and .* at most 10.0 KiB: export with --format=saved'):
+    exporter.run_export(wanted, str)
+  assert not (tmp_path / 'out').exists()

@@ -12,10 +12,14 @@ from vgg_slim import sessions
 from vgg_slim.checkpoints import restore
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
+from vgg_slim.errors import ConfigError
 from vgg_slim.export.serving_graph import IMAGES, build_outputs
+from vgg_slim.nets import summary
 from vgg_slim.nets.mode import Inference
 
 FILE = 'frozen_graph.pb'
+
+MOST_BYTES = 2**31 - 1  # of a protocol buffer, and of a FlatBuffer
 
 _KERNEL_RANK = 4
 
@@ -50,6 +54,7 @@ def freeze(
 
   Raises:
     CheckpointError: the checkpoint cannot be read or does not fit the network.
+    ConfigError: the weights take more than MOST_BYTES.
   """
   with _restored(prefix, contract, shape) as (session, graph_def, built):
     return tf.graph_util.convert_variables_to_constants(session, graph_def, list(outputs or built))
@@ -61,6 +66,7 @@ def open_skeleton(prefix: str, contract: Contract) -> Iterator[Skeleton]:
 
   Raises:
     CheckpointError: the checkpoint cannot be read or does not fit the network.
+    ConfigError: the weights take more than MOST_BYTES.
   """
   with _restored(prefix, contract, (None, None, None, 3)) as (session, graph_def, built):
     names = _cut_kernels(graph_def, session.graph)
@@ -104,9 +110,19 @@ def _restored(
   with tf.Graph().as_default() as graph, sessions.open_session() as session:
     images = tf.placeholder(tf.float32, shape, IMAGES)
     built = build_outputs(contract, images, Inference.export())
+    _check_size(prefix, tf.global_variables())
     graph_def = graph.as_graph_def()
     restore.restore(session, prefix)
     yield session, graph_def, list(built)
+
+
+def _check_size(prefix: str, variables: Sequence[tf.Variable]) -> None:
+  size = sum(variable.shape.num_elements() * variable.dtype.size for variable in variables)
+  if size > MOST_BYTES:
+    raise ConfigError(
+      f'The weights of {prefix} take {summary.format_bytes(size)}, and a file of this format holds '
+      f'at most {summary.format_bytes(MOST_BYTES)}: export with --format=saved_model.'
+    )
 
 
 def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:

@@ -37,7 +37,7 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path) -> None:
 
   Raises:
     CheckpointError: the checkpoint cannot be read or does not fit the network.
-    ConfigError: onnx, onnxruntime or tf2onnx is not installed.
+    ConfigError: onnx, onnxruntime or tf2onnx is not installed, or the weights are too large.
   """
   check_installed()
   import tf2onnx

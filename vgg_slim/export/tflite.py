@@ -39,6 +39,7 @@ def write(prefix: str, contract: Contract, folder: pathlib.Path, is_fixed: bool 
 
   Raises:
     CheckpointError: the checkpoint cannot be read or does not fit the network.
+    ConfigError: the weights are too large, see `frozen.freeze`.
   """
   _write(prefix, contract, folder, is_fixed, lambda converter: None)
 
