@@ -21,6 +21,18 @@ def test_each_file_of_a_checkpoint_names_the_checkpoint(tmp_path):
   assert prefixes.find_prefix(str(tmp_path / 'model.ckpt-1')) is None
 
 
+def test_a_checkpoint_that_does_not_exist_is_answered_with_those_beside_it(tmp_path):
+  for step in (90, 100, 8):
+    save_checkpoint(tmp_path / f'model.ckpt-{step}', ARRAYS)
+  with pytest.raises(CheckpointError) as raised:
+    prefixes.check_exists(str(tmp_path / 'model.ckpt-101'))
+  path = tmp_path / 'model.ckpt-101'
+  assert str(raised.value) == (
+    f'{path} is neither a checkpoint nor a folder of one. '
+    f'{tmp_path}/ holds model.ckpt-100, model.ckpt-90, model.ckpt-8.'
+  )
+
+
 def test_a_train_dir_stands_for_its_newest_checkpoint(tmp_path):
   assert prefixes.find_prefix(str(tmp_path)) is None
   for step in (1, 2):

@@ -9,7 +9,7 @@ import os
 import pathlib
 import re
 
-from vgg_slim import files, similar_paths
+from vgg_slim import files, similar_paths, wording
 from vgg_slim.errors import CheckpointError
 
 RUN_NAME = 'model.ckpt'  # the checkpoints of a run are called RUN_NAME-STEP
@@ -42,10 +42,17 @@ def check_exists(path: str) -> None:
 
 def absence(path: str) -> CheckpointError:
   """The error that there is no checkpoint at `path`."""
-  is_folder = os.path.isdir(path)
-  problem = 'holds no checkpoint' if is_folder else 'is neither a checkpoint nor a folder of one'
-  hint = '' if is_folder else similar_paths.suggest(path, only_folders=True)
-  return CheckpointError(f'{path} {problem}.{hint}')
+  if os.path.isdir(path):
+    return CheckpointError(f'{path} holds no checkpoint.')
+  hint = similar_paths.suggest(path, only_folders=True) or _describe_others(path)
+  return CheckpointError(f'{path} is neither a checkpoint nor a folder of one.{hint}')
+
+
+def _describe_others(path: str) -> str:
+  """Returns a sentence on the checkpoints in the folder that `path` would be in; '' for none."""
+  folder = pathlib.Path(path).parent
+  names = sorted((file.stem for file in folder.glob('*.index')), key=_step, reverse=True)
+  return f' {folder}{os.sep} holds {wording.listed(names, most=5)}.' if names else ''
 
 
 def list_candidates(folder: str) -> list[str]:
