@@ -195,7 +195,7 @@ def train(
   quiet: bool = False,
   reporter: Reporter | None = None,
 ) -> TrainResult:
-  """Trains a network, or resumes the run in `train_dir`, and validates it after every epoch.
+  """Trains a network, or resumes the run in `train_dir`, and validates it at the end of epochs.
 
   >>> from vgg_slim.configs import config
   >>> from vgg_slim.data import manifest

@@ -5,6 +5,8 @@ VGG paper rounds them), and batch norm's moving means and variances, which are s
 trained. keras.applications and torchvision give the same numbers for the networks that they have.
 """
 
+import math
+
 COUNTS = {
   'vgg_a': (132_863_336, 0),
   'vgg_a_lrn': (132_863_336, 0),
@@ -27,3 +29,8 @@ COUNTS = {
   'resnet_v1_101': (44_549_160, 105_344),
   'resnet_v1_152': (60_192_808, 151_424),
 }
+
+
+def num_elements(shapes):
+  """Total number of elements of variables of these shapes, by name."""
+  return sum(math.prod(shape) for shape in shapes.values())

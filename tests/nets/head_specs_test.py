@@ -1,8 +1,8 @@
 import pytest
 
+from tests.nets.counts import num_elements
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
-from vgg_slim.nets.net_spec import count
 
 
 def test_no_head_has_more_hidden_layers_than_scopes():
@@ -12,7 +12,8 @@ def test_no_head_has_more_hidden_layers_than_scopes():
 def test_size_of_a_head_with_256_units_by_hand():
   # 4x4x512 features of 150 px, 256 hidden units, one sigmoid.
   spec = specs.get('vgg16')
-  head = count(spec.parameter_shapes(1, 150, head='fc256')) - count(spec.parameter_shapes(None))
+  whole, trunk = spec.parameter_shapes(1, 150, head='fc256'), spec.parameter_shapes(None)
+  head = num_elements(whole) - num_elements(trunk)
   assert head == (4 * 4 * 512 * 256 + 256) + (256 + 1)
 
 

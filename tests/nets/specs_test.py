@@ -2,10 +2,9 @@ import math
 
 import pytest
 
-from tests.nets.counts import COUNTS
+from tests.nets.counts import COUNTS, num_elements
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
-from vgg_slim.nets.net_spec import count
 
 
 def test_every_network_has_counts():
@@ -17,7 +16,7 @@ def test_parameter_counts_are_exact(name):
   spec = specs.get(name)
   assert spec.name == name
   shapes = spec.parameter_shapes(num_classes=1000), spec.non_trainable_shapes(num_classes=1000)
-  assert tuple(map(count, shapes)) == COUNTS[name]
+  assert tuple(map(num_elements, shapes)) == COUNTS[name]
 
 
 def test_batch_norm_adds_one_vector_for_each_convolution():
@@ -106,7 +105,7 @@ def test_thin_vgg16_by_hand():
   trunk = sum(9 * n_in * n_out + n_out for n_in, n_out in convs)
   spec = specs.get('vgg16@8')
   assert (spec.name, spec.scope) == ('vgg_d@8', 'vgg_16')
-  assert count(spec.parameter_shapes(num_classes=None)) == trunk
+  assert num_elements(spec.parameter_shapes(num_classes=None)) == trunk
 
 
 @pytest.mark.parametrize('name', specs.NETWORKS)

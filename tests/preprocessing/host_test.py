@@ -267,7 +267,7 @@ def test_the_message_says_why_an_image_cannot_be_read(data, reason):
 
 
 def test_an_image_above_the_limit_is_refused_with_both_numbers(monkeypatch):
-  monkeypatch.setattr(host, '_MAX_MEGAPIXELS', 0.000034)  # 34 of 35 pixels
+  monkeypatch.setattr(host, 'MAX_MEGAPIXELS', 0.000034)  # 34 of 35 pixels
   with pytest.raises(DataError, match='7 x 5 pixels are more than the 3.4e-05 megapixels allowed'):
     host.read_image(PNG)
 
@@ -276,7 +276,7 @@ def test_an_image_above_the_limit_is_refused_with_both_numbers(monkeypatch):
 def test_a_huge_jpeg_is_reduced_while_it_is_decoded(monkeypatch, orientation):
   data = fabricated.encoded(smooth(160, 240), 'JPEG', quality=95, exif=exif_of(orientation))
   whole = host.read_image(data, 20)
-  monkeypatch.setattr(host, '_MAX_MEGAPIXELS', 0.01)
+  monkeypatch.setattr(host, 'MAX_MEGAPIXELS', 0.01)
   huge = host.read_image(data, 20)
   assert (huge.height, huge.width) == (whole.height, whole.width)
   # Averages of 4x4 pixels before the filter, on a smooth image.

@@ -7,7 +7,7 @@ from vgg_slim.benchmarks.systems import NotMeasuredError
 from vgg_slim.benchmarks.workload import Workload
 from vgg_slim.nets.net_spec import IMAGES, Layer, with_input_channels
 
-# Hyperparameters for every system; their values do not affect the time of a step.
+# Hyperparameters of the peers; their values do not affect the time of a step.
 DROPOUT_RATE = 0.5
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9

@@ -3,11 +3,11 @@
 import dataclasses
 import os
 
-from vgg_slim.configs.runtime import RuntimeConfig
-from vgg_slim.constants import NUM_IMAGENET_CLASSES
+from vgg_slim.configs.runtime import PRECISIONS, RuntimeConfig
+from vgg_slim.constants import FC_UNITS, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs, summary
-from vgg_slim.nets.net_spec import FC_UNITS, Layer, output_sides
+from vgg_slim.nets.net_spec import Layer, output_sides
 
 KINDS = (
   'forward',
@@ -19,7 +19,6 @@ KINDS = (
   'cold_start',
   'convert',
 )
-PRECISIONS = ('float32', 'bfloat16', 'float16')
 TRAINING = ('forward_backward', 'train_step', 'end_to_end')
 WITH_BUDGET = ('train_step', 'end_to_end')
 WITHOUT_ARITHMETIC = ('input', 'convert')

@@ -36,7 +36,7 @@ from vgg_slim.data import class_balance, labels, manifest, path_hints
 from vgg_slim.data.conversion import audit_files, beam_workers, converter, splitting, workers
 from vgg_slim.data.sources import catalog, class_layout
 from vgg_slim.errors import ConfigError, shortened
-from vgg_slim.preprocessing import image_area
+from vgg_slim.preprocessing import host, image_area
 from vgg_slim.preprocessing.description import Range
 from vgg_slim.wording import counted, listed, printable
 
@@ -70,7 +70,8 @@ _VALIDATION_FRACTION = flags.DEFINE_float(
   'validation_fraction',
   None,
   'Fraction of the training images, in [0, 1), that becomes the validation split, the same for '
-  'every class. Defaults to 0.2, or to 0 if the data set has its own validation split.',
+  f'every class. Defaults to {splitting.DEFAULT_VALIDATION_FRACTION}, or to 0 if the data set has '
+  'its own validation split.',
 )
 _SPLIT_BY_HASH = flags.DEFINE_bool(
   'split_by_hash',
@@ -120,7 +121,7 @@ _MAX_MEGAPIXELS = flags.DEFINE_float(
   'max_megapixels',
   None,
   'Leave out images of more megapixels than this, which may need 3 MB of memory for each. Defaults '
-  'to 250 for JPEG files and to 90 for others.',
+  f'to {host.MAX_MEGAPIXELS_JPEG} for JPEG files and to {host.MAX_MEGAPIXELS} for others.',
 )
 _STRICT = flags.DEFINE_bool('strict', False, 'Stop with an error at images that cannot be used.')
 _NEAR_DUPLICATES = flags.DEFINE_bool(

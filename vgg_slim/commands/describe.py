@@ -18,7 +18,8 @@ from vgg_slim import output_files
 from vgg_slim.commands import invocation, terminal_tables
 from vgg_slim.commands.flags import unused_flags
 from vgg_slim.configs.optimizer import OptimizerConfig
-from vgg_slim.nets import head_specs, net_spec, specs, summary
+from vgg_slim.constants import FC_UNITS
+from vgg_slim.nets import head_specs, specs, summary
 from vgg_slim.training import step_memory
 
 if TYPE_CHECKING:  # matplotlib is only imported to draw
@@ -35,7 +36,7 @@ _IMAGE_SIZE = flags.DEFINE_integer(
   lower_bound=1,
 )
 _FC_UNITS = flags.DEFINE_integer(
-  'fc_units', net_spec.FC_UNITS, 'Number of units of fc6 and fc7.', lower_bound=1
+  'fc_units', FC_UNITS, 'Number of units of fc6 and fc7.', lower_bound=1
 )
 _HEAD = flags.DEFINE_enum(
   'head', None, list(head_specs.HEADS), "Head of the network. Defaults to the network's own."

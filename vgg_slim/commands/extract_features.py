@@ -50,7 +50,7 @@ _TEST_SCALE = flags.DEFINE_integer(
   'test_scale',
   None,
   'Smaller side that images are resized to before the crop, in pixels. Defaults to that of the '
-  'checkpoint, or to 8/7 of --image_size.',
+  'checkpoint, or to 8/7 of --image_size, rounded down to a multiple of 32.',
   lower_bound=1,
 )
 _PASSES = flags.DEFINE_integer(

@@ -109,7 +109,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     ),
     _row('ignore_missing_vars', 'the same name'),
     _row('log_every_n_steps', '`--log_every_steps`'),
-    _row('save_interval_secs', 'a checkpoint after every epoch, and `--save_every_steps`'),
+    _row('save_interval_secs', 'a checkpoint with every validation, and `--save_every_steps`'),
     _row(
       'save_summaries_secs',
       'scalars are written with every progress line; `--histogram_every_steps`, '
@@ -153,7 +153,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _row('forward_only freeze_when_forward_only', '`tools/benchmark --what=forward`'),
     _row(
       'eval eval_interval_secs num_eval_batches num_eval_epochs eval_during_training_every_n_steps',
-      'training validates after every epoch; `tools/evaluate --train_dir=FOLDER`',
+      'training validates, see `--validate_every_epochs`; `tools/evaluate --train_dir=FOLDER`',
     ),
     _row('eval_during_training_every_n_epochs', '`--validate_every_epochs`'),
     _row('eval_batch_size', '`--validation_batch_size`'),
@@ -174,7 +174,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _row('num_intra_threads num_inter_threads', '`--num_threads`'),
     _row(
       'distortions',
-      '`--train_scale_min`, `--train_scale_max`, `--random_flip`, `--rgb_shift`, on by default',
+      '`--random_flip`, on by default; `--train_scale_min`, `--train_scale_max`, `--rgb_shift`',
     ),
     _row('xla_compile', '`--xla`'),
     _row('tf_random_seed', '`--seed`'),
@@ -246,7 +246,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _row('clip_grad clip_grad_norm', '`--clip_gradient_norm`'),
     _row('accumulation_steps grad_accum_steps', '`--gradient_accumulation_steps`'),
     _row('p print_freq log_interval', '`--log_every_steps`'),
-    _row('save_freq', '`--save_every_steps`; a checkpoint is written after every epoch'),
+    _row('save_freq', '`--save_every_steps`; a checkpoint is written with every validation'),
     _row('checkpoint_hist', '`--keep_checkpoints`'),
     _row('output_dir save_dir log_dir logdir model_dir work_dir experiment', '`--train_dir`'),
     _row('no_cuda use_cuda cuda', '`--gpus=none` for the CPU; GPUs are found by themselves'),

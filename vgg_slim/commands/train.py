@@ -40,6 +40,7 @@ from vgg_slim.commands.flags import checkpoint_flags, config_flags, recommended_
 from vgg_slim.configs.config import BEST_FOLDER
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError
+from vgg_slim.evaluation import eval_config
 from vgg_slim.training import cluster
 from vgg_slim.wording import counted
 
@@ -63,7 +64,7 @@ _OVERWRITE = flags.DEFINE_bool(
 _VALIDATION_BATCH_SIZE = flags.DEFINE_integer(
   'validation_batch_size',
   None,
-  'Number of images per batch in the validation after each epoch. Defaults to 64, or to fewer that '
+  'Number of images per batch of a validation. Defaults to 64, or to fewer that '
   'fit into --memory_budget.',
   lower_bound=1,
 )
@@ -174,7 +175,9 @@ def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
     terminal.show(f'Done: step {result.step} of {result.total_steps}, {result.checkpoint}.')
   print(f'Evaluate:    {_evaluation(plan.train_dir, plan.manifest.splits)}')
   if result.validation:
-    print(f'{"":13}scores whole images, also mirrored; the validation above, central crops')
+    flips = eval_config.flips_by_default(plan.config.preprocessing, plan.manifest)
+    mirrored = ', also mirrored' if flips else ''
+    print(f'{"":13}scores whole images{mirrored}; the validation above, central crops')
   logdir = os.path.dirname(os.path.normpath(plan.train_dir)) or '.'
   print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
 

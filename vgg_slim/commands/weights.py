@@ -4,7 +4,7 @@
   tools/weights --model=vgg16
   tools/train --data_dir=data/photos --model=vgg16 --weights=imagenet
 
-tools/train, tools/extract_features and tools/predict download a file when they first need it,
+tools/train, train_head, extract_features and predict download a file when they first need it,
 verify its checksum, and import it into --weights_dir. Copies in the caches of Keras
 (~/.keras/models) and torch (~/.cache/torch/hub/checkpoints) are used, too. On a machine without
 network, put the file from the listed address into --weights_dir, or give its path as --weights.

@@ -6,6 +6,7 @@ import functools
 from vgg_slim.configs.allowed import between, positive
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, REFUSED, setting
+from vgg_slim.constants import MOST_WORKERS
 
 _setting = functools.partial(setting, heading='Several devices')
 
@@ -19,7 +20,7 @@ class DistributionConfig(Config):
     help='Number of GPUs of this machine, which share --batch_size equally. Without a GPU, the CPU '
     'is split into that many virtual devices, which is useful for tests but not faster. See '
     'docs/distributed.md.',
-    allowed=between('[1, 1024]'),
+    allowed=between(f'[1, {MOST_WORKERS}]'),
     resume=FREE,
   )
   sync_batch_norm: bool = _setting(

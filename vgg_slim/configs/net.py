@@ -7,7 +7,7 @@ from vgg_slim.configs.allowed import Allowed, at_least, between, one_of
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import REFUSED, setting
-from vgg_slim.constants import IMAGE_SIDE
+from vgg_slim.constants import FC_UNITS, IMAGE_SIDE
 
 INITIALIZERS = ('he', 'glorot', 'normal')
 CLASSIFIER_ACTIVATIONS = ('softmax', 'sigmoid')
@@ -35,7 +35,7 @@ class Network(Config):
   image_size: int = _setting(
     IMAGE_SIDE, help='Side of the training crop, in pixels.', allowed=between('[1, 2**14]')
   )
-  fc_units: int = _setting(4096, help='Number of units of fc6 and fc7.', allowed=at_least(1))
+  fc_units: int = _setting(FC_UNITS, help='Number of units of fc6 and fc7.', allowed=at_least(1))
   classifier_activation: str = _setting(
     'softmax',
     help='Activation of the class scores: softmax, or sigmoid, a single logit for two classes.',

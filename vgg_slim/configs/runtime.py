@@ -7,6 +7,7 @@ import re
 from vgg_slim.configs.allowed import Allowed, between, one_of
 from vgg_slim.configs.base import Config
 from vgg_slim.configs.fields import FREE, free, free_within, setting
+from vgg_slim.constants import MOST_WORKERS
 
 PRECISIONS = ('float32', 'bfloat16', 'float16')
 AUTO = 'auto'  # for inference only: the fastest precision that gives the same answers
@@ -73,7 +74,7 @@ class RuntimeConfig(Config):
   num_threads: int = _setting(
     0,
     help='Number of threads per operation; 0 for one per core.',
-    allowed=between('[0, 1024]'),  # TensorFlow crashes where it cannot start them
+    allowed=between(f'[0, {MOST_WORKERS}]'),  # TensorFlow crashes where it cannot start them
     resume=FREE,
   )
   gpus: str | None = _setting(

@@ -11,6 +11,8 @@ from vgg_slim.configs.checks import Checks
 from vgg_slim.configs.fields import FREE, free, resets, setting
 from vgg_slim.configs.kinds import users
 
+ONE_CYCLE_START = 25  # highest learning rate / first one
+
 
 class Schedule(NamedTuple):
   """A type of schedule, whose formula is in `training.schedules` under the same name.
@@ -49,7 +51,7 @@ SCHEDULES = {
     'half a cosine, down to --end_learning_rate', ('end_learning_rate', 'schedule_epochs')
   ),
   'one_cycle': Schedule(
-    'from 1/25 of --learning_rate up to it, then down to --end_learning_rate',
+    f'from 1/{ONE_CYCLE_START} of --learning_rate up to it, then down to --end_learning_rate',
     ('end_learning_rate', 'schedule_epochs'),
   ),
   'plateau': Schedule(

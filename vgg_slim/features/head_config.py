@@ -70,7 +70,7 @@ class HeadConfig(Config):
     allowed=one_of(CLASSIFIER_ACTIVATIONS),
   )
   fc_units: int = setting(
-    4096, help='Number of units per layer of --head=vgg.', allowed=at_least(1)
+    NetConfig.fc_units, help='Number of units per layer of --head=vgg.', allowed=at_least(1)
   )
   dropout_keep_prob: float = setting(
     0.5, help='Probability that dropout keeps a unit.', allowed=between('(0, 1]')

@@ -9,13 +9,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
+from vgg_slim.constants import FC_UNITS, IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs
 from vgg_slim.scopes import is_under
 
 IMAGES = 'images'  # name of the network's input in `Layer.inputs`
-FC_UNITS = 4096
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -355,8 +354,3 @@ def with_input_channels(layers: Iterable[Layer]) -> list[tuple[Layer, int]]:
     pairs.append((layer, channels[layer.inputs[0]]))
     channels[layer.name] = layer.channels
   return pairs
-
-
-def count(shapes: Shapes) -> int:
-  """Total number of elements of variables of these shapes."""
-  return sum(math.prod(shape) for shape in shapes.values())

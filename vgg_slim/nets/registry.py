@@ -4,12 +4,12 @@ import contextlib
 
 from vgg_slim.compat import slim, tf
 from vgg_slim.configs.config import NetConfig
+from vgg_slim.constants import FC_UNITS
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
 from vgg_slim.nets.arg_scopes import net_arg_scope
 from vgg_slim.nets.heads import build_head
 from vgg_slim.nets.mode import Inference, Mode, Training
-from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, as_two_classes
 from vgg_slim.nets.trunk import build_trunk
 from vgg_slim.ops import weight_decay

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vgg_slim.constants import FC_UNITS
 from vgg_slim.nets.net_spec import (
-  FC_UNITS,
   IMAGES,
   Layer,
   NetSpec,

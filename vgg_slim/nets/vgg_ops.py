@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 from vgg_slim.compat import tf
 from vgg_slim.configs.config import NetConfig
-from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES, POOL_ROUNDINGS
+from vgg_slim.constants import FC_UNITS, IMAGE_SIDE, NUM_IMAGENET_CLASSES, POOL_ROUNDINGS
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import head_specs, specs
 from vgg_slim.nets.mode import Inference, Mode, Training
-from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.nets.outputs import NetOutputs, from_score_map
 from vgg_slim.nets.vgg import FLAT_SCOPES, VggSpec
 from vgg_slim.ops import initializers, weight_decay

@@ -28,10 +28,10 @@ _KEPT_FORMATS = {'JPEG': 'jpeg', 'MPO': 'jpeg', 'PNG': 'png'}
 _SMALLEST_FOR_EIGHTH = 128  # smaller side in pixels; below it, little time would be saved
 _JPEG_QUALITY = 95  # for JPEG files that have to be encoded again
 _THUMBNAIL_SIDE = 64
-_MAX_MEGAPIXELS = 90  # 270 MB of RGB
+MAX_MEGAPIXELS = 90  # 270 MB of RGB
 # The largest sensors of phones have 200. Above the limit for other formats, JPEG files are decoded
 # at a reduced scale where that is possible.
-_MAX_MEGAPIXELS_JPEG = 250
+MAX_MEGAPIXELS_JPEG = 250
 
 
 class StoredImage(NamedTuple):
@@ -96,7 +96,8 @@ def read_image(
       0.4 instead of 1.2 ms for 500x375 pixels.
     pixel_range: values that become 0 and 255 in an image of more than 8 bits whose file does not
       say; None means all 16 bits.
-    max_megapixels: largest size that is read; by default 90, and 250 in a JPEG file.
+    max_megapixels: largest size that is read; by default MAX_MEGAPIXELS, or MAX_MEGAPIXELS_JPEG in
+      a JPEG file.
 
   Raises:
     DataError: the data are not an image, are damaged, have too many pixels, or have values
@@ -245,7 +246,7 @@ def _open(data: bytes, max_megapixels: float | None) -> _Opened:
 def _open_header(data: bytes, max_megapixels: float | None) -> ImageFile.ImageFile:
   image = image_formats.open_image(data)
   is_jpeg = data.startswith(jpeg_files.SIGNATURE)
-  limit = max_megapixels or (_MAX_MEGAPIXELS_JPEG if is_jpeg else _MAX_MEGAPIXELS)
+  limit = max_megapixels or (MAX_MEGAPIXELS_JPEG if is_jpeg else MAX_MEGAPIXELS)
   if _megapixels(image) > limit:
     raise DataError(
       f'{image.width} x {image.height} pixels are more than the {limit:g} megapixels allowed: '
@@ -268,7 +269,7 @@ def _megapixels(image: Image.Image) -> float:
 
 def _is_huge(image: Image.Image) -> bool:
   """Returns whether an image is decoded at a reduced scale if possible, to need less memory."""
-  return _megapixels(image) > _MAX_MEGAPIXELS
+  return _megapixels(image) > MAX_MEGAPIXELS
 
 
 def _read(

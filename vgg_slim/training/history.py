@@ -1,4 +1,4 @@
-"""`train_dir/metrics.csv`: one row at the end of every epoch."""
+"""`train_dir/metrics.csv`: one row for every validation, at the end of an epoch."""
 
 import csv
 import io

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vgg_slim.compat import tf
-from vgg_slim.configs.schedule import ScheduleConfig
+from vgg_slim.configs.schedule import ONE_CYCLE_START, ScheduleConfig
 
-# Smith & Topin (arXiv:1708.07120) leave both values to the user; these are PyTorch's defaults.
+# Smith & Topin (arXiv:1708.07120) leave it and ONE_CYCLE_START to the user; both are PyTorch's.
 _ONE_CYCLE_RISE = 0.3  # fraction of the schedule in which the rate rises
-_ONE_CYCLE_START = 25.0  # peak learning rate / initial learning rate
 
 
 class Horizon(NamedTuple):
@@ -133,7 +132,7 @@ def _one_cycle(config: ScheduleConfig, step: tf.Tensor, horizon: Horizon) -> tf.
   """Half a cosine up to the peak, then one down to the end (Smith & Topin, arXiv:1708.07120)."""
   progress = tf.minimum(tf.cast(step, tf.float32) / horizon.total_steps, 1.0)
   start, peak, end = (
-    config.learning_rate / _ONE_CYCLE_START,
+    config.learning_rate / ONE_CYCLE_START,
     config.learning_rate,
     config.end_learning_rate,
   )

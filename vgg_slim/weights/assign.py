@@ -124,7 +124,7 @@ def compare(
   rest = [name for name in foreign.arrays if name not in used]
   left_out = [name for name in rest if name in excluded]
   if network.is_trunk:
-    unexpected = _find_trunk_arrays(spec, rest, foreign, slots)
+    unexpected = _find_trunk_arrays(spec, rest, slots)
     left_out = [name for name in rest if name not in unexpected or name in excluded]
   unexpected = [name for name in rest if name not in left_out]
 
@@ -141,9 +141,7 @@ def compare(
   )
 
 
-def _find_trunk_arrays(
-  spec: NetSpec, rest: list[str], foreign: ForeignWeights, slots: dict[str, Slot]
-) -> list[str]:
+def _find_trunk_arrays(spec: NetSpec, rest: list[str], slots: dict[str, Slot]) -> list[str]:
   """Returns the arrays that belong to the file's trunk, but not to ours.
 
   They have slots in our trunk, or names of the trunk of a similar network. As many unknown batch

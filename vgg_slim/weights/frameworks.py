@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vgg_slim.configs.net import Network
+from vgg_slim.constants import FC_UNITS
 from vgg_slim.errors import ConfigError, reason
 from vgg_slim.nets import specs
-from vgg_slim.nets.net_spec import FC_UNITS
 from vgg_slim.weights import keras_net, onnx_model
 from vgg_slim.weights.foreign import ForeignWeights
 

@@ -5,9 +5,9 @@ import math
 from typing import NamedTuple
 
 from vgg_slim.configs.net import Network
-from vgg_slim.constants import NUM_IMAGENET_CLASSES
+from vgg_slim.constants import FC_UNITS, NUM_IMAGENET_CLASSES
 from vgg_slim.nets import head_specs, specs
-from vgg_slim.nets.net_spec import FC_UNITS, NetSpec
+from vgg_slim.nets.net_spec import NetSpec
 from vgg_slim.weights.foreign import ForeignWeights
 from vgg_slim.weights.names import Slot
 

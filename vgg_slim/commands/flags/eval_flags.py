@@ -27,7 +27,13 @@ def define() -> None:
   )
   flag_groups.set_heading('test_scales', 'Images and views')
   field_flags.define(
-    EvalConfig, {'flip': field_flags.Computed('By default done if training flipped images.')}
+    EvalConfig,
+    {
+      'flip': field_flags.Computed(
+        'By default done if training flipped images, as that of imported networks is taken to '
+        'have done, and flipped images of the data set are valid.'
+      )
+    },
   )
 
 

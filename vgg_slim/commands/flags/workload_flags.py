@@ -7,9 +7,8 @@ from absl import flags
 
 from vgg_slim.benchmarks import workload
 from vgg_slim.commands.flags import unused_flags
-from vgg_slim.constants import IMAGE_SIDE, NUM_IMAGENET_CLASSES
+from vgg_slim.constants import FC_UNITS, IMAGE_SIDE, NUM_IMAGENET_CLASSES
 from vgg_slim.data import manifest as manifests
-from vgg_slim.nets import net_spec
 
 flags.disclaim_key_flags()
 
@@ -31,7 +30,7 @@ def define() -> None:
   flags.DEFINE_string('model', 'vgg16', 'Network, with a name that tools/train accepts.')
   _define_size('batch_size', 'Number of images per batch, or for convert in the data set.')
   _define_size('image_size', 'Side of the images, in pixels.')
-  flags.DEFINE_integer('fc_units', net_spec.FC_UNITS, 'Number of units of fc6 and fc7.')
+  flags.DEFINE_integer('fc_units', FC_UNITS, 'Number of units of fc6 and fc7.')
   flags.DEFINE_integer(
     'num_classes',
     NUM_IMAGENET_CLASSES,

@@ -157,8 +157,8 @@ def _sections(
   return [
     _splits_section(audits, written),
     _extensions_section(source, audits),
-    _notes_section('Left out', audits, 'quarantined', source, QUARANTINE_FILE),
-    _notes_section('Fixed', audits, 'fixed', source, FIXED_FILE),
+    _notes_section('Left out', audits, 'quarantined', QUARANTINE_FILE),
+    _notes_section('Fixed', audits, 'fixed', FIXED_FILE),
     _duplicates_section(groups),
     _pixels_section(audits, written),
     _classes_section(source, audits),
@@ -220,7 +220,7 @@ def _extensions_section(source: Source, audits: Mapping[str, audit.Audit]) -> ht
 
 
 def _notes_section(
-  title: str, audits: Mapping[str, audit.Audit], kind: str, source: Source, csv_name: str
+  title: str, audits: Mapping[str, audit.Audit], kind: str, csv_name: str
 ) -> html_report.Section:
   notes = [note for split_audit in audits.values() for note in getattr(split_audit, kind)]
   if not notes:

@@ -58,7 +58,7 @@ class Options:
     pixel_range: values that become 0 and 255 in images of more than 8 bits whose files do not say.
       None takes 0 and the largest value of the data set, rounded up to the largest of 8, 10, 12, 14
       or 16 bits; images of 32 bits are then left out.
-    max_megapixels: size of the largest image that is read; None means 90, and 250 in JPEG files.
+    max_megapixels: size of the largest image that is read; None means the limits of `host`.
   """
 
   rule: SplitRule = SplitRule()
