@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from vgg_slim import sessions
 from vgg_slim.checkpoints import contract as contracts
-from vgg_slim.checkpoints import restore, search
+from vgg_slim.checkpoints import prefixes, restore, search
 from vgg_slim.checkpoints.restore import RestoredNetwork
 from vgg_slim.configs.config import TrainConfig
 from vgg_slim.data import class_balance, class_weights
@@ -234,6 +234,8 @@ def train(
   train_dir = os.fspath(train_dir)
   if not train_dir:
     raise ConfigError('train_dir must not be empty.')
+  if problem := prefixes.path_problem(train_dir):
+    raise ConfigError(f'train_dir={train_dir}: {problem}.')
   sessions.configure(config.runtime)
   reporter = reporter or Reporter(sys.stdout, quiet)
   config = run_precision.settle(config, reporter.line)

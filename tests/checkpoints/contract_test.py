@@ -116,6 +116,7 @@ def test_a_contract_describes_its_preprocessing():
     (lambda v: v['source'].pop('sha256'), r"source: missing \['sha256'\]"),
     (lambda v: v.update(pixel_scale=-1), 'pixel_scale must be positive'),
     (lambda v: v.update(rgb_mean=None), 'x.json'),
+    (lambda v: v.update(random_flip='no'), "random_flip must be true or false, got 'no'"),
   ],
 )
 def test_an_invalid_field_of_a_contract_is_named(tmp_path, change, message):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.weights.fabricated import save_checkpoint
-from vgg_slim.checkpoints import prefixes
+from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.compat import tf
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, DamagedCheckpointError
 
 ARRAYS = {'vgg_16/fc8/biases': np.ones(3, 'f')}
 
@@ -143,3 +143,31 @@ def test_a_mistyped_folder_is_answered_with_the_one_that_was_meant(tmp_path):
     prefixes.check_exists(str(tmp_path / 'phot'))
   with pytest.raises(CheckpointError, match='photos holds no checkpoint.$'):
     prefixes.check_exists(str(tmp_path / 'photos'))
+
+
+@pytest.mark.parametrize(
+  ('folder', 'pattern'),
+  [
+    ('x [3]', '[3]'),
+    ('a\\b', '\\'),
+    *((name, None) for name in ('x[', 'x]', 'x*y', 'x?y', 'x{1}', 'x!', 'x@1', '[', 'a,b', 'é')),
+  ],
+)
+def test_a_path_that_tensorflow_takes_for_a_pattern_is_not_called_damaged(
+  tmp_path, folder, pattern
+):
+  (tmp_path / folder).mkdir()
+  prefix = str(tmp_path / folder / 'model.ckpt-1')
+  save_checkpoint(prefix, ARRAYS)
+  if pattern is None:
+    assert prefixes.path_problem(prefix) is None
+    tf.train.NewCheckpointReader(prefix)
+    assert search.find(str(tmp_path / folder)) == prefix
+    return
+  with pytest.raises(tf.errors.OpError):
+    tf.train.NewCheckpointReader(prefix)
+  for find in (search.find, search.search, search.shapes):
+    with pytest.raises(CheckpointError, match='for a pattern and finds no checkpoint') as raised:
+      find(prefix if find is search.shapes else str(tmp_path / folder))
+    assert not isinstance(raised.value, DamagedCheckpointError)
+    assert f'takes {pattern} for a pattern' in str(raised.value)

@@ -11,7 +11,7 @@ import pytest
 
 from vgg_slim.checkpoints import staging
 from vgg_slim.compat import tf
-from vgg_slim.errors import ConfigError, DataError, FolderInUseError
+from vgg_slim.errors import ConfigError, DataError, FolderInUseError, OutputError
 
 
 def write(prefix, endings=('.data-00000-of-00001', '.index', '.json')):
@@ -226,3 +226,8 @@ def test_a_folder_that_cannot_be_created_is_refused(tmp_path):
     staging.staged_checkpoint(str(tmp_path / 'file' / 'm')),
   ):
     pass
+
+
+def test_a_prefix_that_tensorflow_would_not_find_is_refused(tmp_path):
+  with pytest.raises(OutputError, match=r'x \[3\]/m: TensorFlow takes \[3\] for a pattern'):
+    staging.check_checkpoint_is_free(str(tmp_path / 'x [3]' / 'm'))

@@ -85,9 +85,10 @@ def test_the_command_that_evaluates_names_a_split_that_exists(splits, option):
   assert train._evaluation('runs/a b', splits) == f"tools/evaluate --train_dir='runs/a b'{option}"
 
 
-def test_a_run_that_is_interrupted_before_its_first_step_says_that_nothing_is_saved(
-  data_dir, monkeypatch, capsys
+def test_a_run_that_is_interrupted_before_its_first_checkpoint_says_that_nothing_is_saved(
+  data_dir, monkeypatch, capsys, tmp_path
 ):
+  (tmp_path / 'runs').mkdir()
   monkeypatch.setattr(default_data, 'digits_folder', lambda cache: data_dir)
 
   def interrupt(*arguments, **options):
@@ -96,8 +97,14 @@ def test_a_run_that_is_interrupted_before_its_first_step_says_that_nothing_is_sa
   monkeypatch.setattr(api, 'train', interrupt)
   assert run_tool(train, *SMALL, '--train_dir=run') == 130
   captured = capsys.readouterr()
-  assert 'Without --data_dir, this new run trains on the handwritten digits.' in captured.out
-  assert captured.err.startswith('train: error: interrupted before the first step, so nothing is ')
+  # That of a run that is to be resumed is easily mistyped.
+  assert (
+    'Without --data_dir, this new run trains on the handwritten digits. Did you mean runs?'
+    in captured.out
+  )
+  assert captured.err.startswith(
+    'train: error: interrupted before the first checkpoint, so nothing is saved. '
+  )
   assert captured.err.count('\n') == 1
   assert 'nothing is saved' not in captured.out
 

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import pytest
@@ -50,6 +51,17 @@ def test_an_imported_checkpoint(tmp_path):
   assert candidate.test_scale == described.preprocessing.test_scale == 64
   assert (candidate.class_names, candidate.data_dir) == (None, None)
   assert candidate.find_data() is None
+
+
+@pytest.mark.parametrize('mirrored', [True, False])
+def test_a_checkpoint_without_its_run_tells_whether_training_mirrored_images(
+  tmp_path, run, mirrored
+):
+  preprocessing = dataclasses.replace(run.preprocessing, random_flip=mirrored)
+  made = contract.from_train_config(dataclasses.replace(run, preprocessing=preprocessing))
+  (tmp_path / 'w.index').touch()
+  contract.write_contract(contract.contract_path(str(tmp_path / 'w')), made)
+  assert find_candidate(str(tmp_path / 'w')).preprocessing.random_flip == mirrored
 
 
 def test_the_contract_decides_how_images_are_resized(tmp_path, run):

@@ -34,8 +34,9 @@ def test_only_tflite_models_may_have_a_fixed_shape(kind, input_shape, expected):
     ),
     ('tflite', {'input_shape': 'square'}, ["one of .'fixed', 'free'., got 'square'"]),
     ('onnx', {'representative_dir': 'x'}, ['onnx needs no calibration']),
+    ('saved_model', {'output': 'x [3]'}, [r'TensorFlow takes \[3\] for a pattern']),
   ],
 )
 def test_all_incompatible_options_are_named(kind, options, problems):
   with pytest.raises(ConfigError, match='.*'.join(problems)):
-    request.ExportRequest('m', kind, 'out', **options)
+    request.ExportRequest('m', kind, **{'output': 'out', **options})

@@ -61,6 +61,8 @@ class Contract:
     preprocessing: what images go through before the network.
     class_names: names of the classes in the order of the labels, or None if they are unknown.
     source: the imported file; None for a checkpoint of a training run.
+    random_flip: whether training mirrored images, which `evaluation` does by default, too; true
+      where nothing records it.
     channel_order: always CHANNEL_ORDER.
     model_sha256: hash of the model of an export, see `exported`; None for a checkpoint, and for
       exports of versions that recorded none.
@@ -72,6 +74,7 @@ class Contract:
   preprocessing: Preprocessing
   class_names: tuple[str, ...] | None = None
   source: Source | None = None
+  random_flip: bool = True
   channel_order: str = CHANNEL_ORDER
   model_sha256: str | None = None
   vgg_slim_version: str = vgg_slim.__version__
@@ -80,7 +83,10 @@ class Contract:
   def __post_init__(self):
     if self.class_names is not None:
       object.__setattr__(self, 'class_names', tuple(self.class_names))
-    _check(_problems(self.class_names, self.network.num_classes, self.channel_order))
+    problems = _problems(self.class_names, self.network.num_classes, self.channel_order)
+    if not isinstance(self.random_flip, bool):
+      problems.append(f'random_flip must be true or false, got {self.random_flip!r}')
+    _check(problems)
 
 
 def _problems(
@@ -117,7 +123,12 @@ def net_config(contract: Contract) -> config.NetConfig:
 
 def from_train_config(trained: config.TrainConfig) -> Contract:
   """The contract that all checkpoints of a training run share."""
-  return Contract(trained.net.network, trained.evaluation_preprocessing, trained.class_names)
+  return Contract(
+    trained.net.network,
+    trained.evaluation_preprocessing,
+    trained.class_names,
+    random_flip=trained.preprocessing.random_flip,
+  )
 
 
 def contract_path(checkpoint: str) -> pathlib.Path:
@@ -231,7 +242,8 @@ def check_class_names(
 def to_json(contract: Contract) -> str:
   """Returns the contract as a flat JSON object; a trunk has no `fc_units`.
 
-  `model_sha256` is only there if it is not None.
+  `model_sha256` is only there if it is not None, and `random_flip` if it is false, so that earlier
+  versions read what they can.
   """
   values = dataclasses.asdict(contract)
   flat = {'format_version': values.pop('format_version')}
@@ -241,6 +253,8 @@ def to_json(contract: Contract) -> str:
     flat['fc_units'] = None
   if contract.model_sha256 is None:
     del flat['model_sha256']
+  if contract.random_flip:
+    del flat['random_flip']
   return json.dumps(flat, indent=2) + '\n'
 
 

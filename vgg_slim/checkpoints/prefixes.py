@@ -18,6 +18,8 @@ _NEWEST = re.compile(r'^model_checkpoint_path: "(.*)"$', re.MULTILINE)
 _LISTED = re.compile(r'^all_model_checkpoint_paths: "(.*)"$', re.MULTILINE)
 _V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
 _RUN_FILE = re.compile(rf'({re.escape(RUN_NAME)}-\d+)\.(index|json|data-\d{{5}}-of-\d{{5}})')
+# What `fnmatch` reads as a set of characters, or as the next one without its meaning.
+_PATTERN = re.compile(r'\\|\[[^/\]]+\]')
 _TENSORFLOW_TEMPORARIES = '*.tempstate*'
 
 
@@ -32,6 +34,27 @@ def find_prefix(path: str) -> str | None:
     return next(filter(_exists, list_candidates(path)), None)
   prefix = _V2_FILE.sub('', path)
   return prefix if _exists(prefix) else None
+
+
+def path_problem(path: str) -> str | None:
+  """Returns why TensorFlow would not find a checkpoint at `path`, or None if it would.
+
+  It takes the prefix for a pattern when it looks which format a checkpoint has, and for a name when
+  it reads the checkpoint, so that nothing can be escaped.
+  """
+  found = _PATTERN.search(path)
+  if not found:
+    return None
+  return (
+    f'TensorFlow takes {found[0]} for a pattern and finds no checkpoint in such a path; rename the '
+    'folder, or give another path'
+  )
+
+
+def check_path(path: str) -> None:
+  """Raises CheckpointError if TensorFlow would not find a checkpoint at `path`."""
+  if problem := path_problem(path):
+    raise CheckpointError(f'{path}: {problem}.')
 
 
 def check_exists(path: str) -> None:

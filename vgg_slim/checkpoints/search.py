@@ -79,7 +79,11 @@ def find_damage(checkpoint: str) -> str | None:
   """Returns the reason why `checkpoint` counts as damaged, or None if it is intact.
 
   Sizes are compared first; then every tensor is read, which verifies its checksum in the index.
+
+  Raises:
+    CheckpointError: TensorFlow finds no checkpoint in such a path, see `prefixes.check_path`.
   """
+  prefixes.check_path(checkpoint)
   paths = prefixes.list_files(checkpoint)
   is_v1 = paths == [pathlib.Path(checkpoint)]
   if not is_v1 and not any(path.suffix == '.index' for path in paths):
@@ -209,6 +213,7 @@ def open_reader(checkpoint: str) -> tf.train.NewCheckpointReader:
 
 
 def _open(checkpoint: str) -> tf.train.NewCheckpointReader:
+  prefixes.check_path(checkpoint)
   if not prefixes.list_files(checkpoint):
     raise CheckpointError(f'{checkpoint} cannot be read: there are no files {checkpoint}.*.')
   try:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 
 from vgg_slim import files, json_objects, locks
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.checkpoints.contract import contract_path
 from vgg_slim.errors import FolderInUseError, OutputError, VggSlimError
 from vgg_slim.output_files import check_outputs
@@ -40,6 +41,8 @@ def check_checkpoint_is_free(prefix: str, beside: Sequence[pathlib.Path] = ()) -
   target = pathlib.Path(prefix)
   if not target.name or os.path.isdir(prefix):
     raise OutputError(f'--output={prefix} is a folder; expected the prefix of a checkpoint in it.')
+  if problem := prefixes.path_problem(prefix):
+    raise OutputError(f'--output={prefix}: {problem}.')
   paths = dict.fromkeys([target, _index(target), contract_path(prefix), *beside])
   half_moved = _list_half_moved(target)
   _check_is_free(target, [path for path in paths if path not in half_moved])

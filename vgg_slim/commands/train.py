@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from vgg_slim import output_files, terminal
+from vgg_slim import output_files, similar_paths, terminal
 from vgg_slim.checkpoints import contract, prefixes
 from vgg_slim.commands import (
   flag_files,
@@ -212,7 +212,9 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
   for line in plan.ignored:
     reporter.line(line)
   if not (plan.is_resumed or _DATA_DIR.value):
-    reporter.line('Without --data_dir, this new run trains on the handwritten digits.')
+    mistyped = _TRAIN_DIR.value and not os.path.isdir(train_dir)
+    hint = similar_paths.suggest(train_dir, only_folders=True) if mistyped else ''
+    reporter.line(f'Without --data_dir, this new run trains on the handwritten digits.{hint}')
   try:
     return api.train(
       config,
@@ -234,8 +236,8 @@ def _describe_rest(train_dir: str) -> str:
       f'interrupted; saved is {saved[0]}. Run the same command{_without_overwrite()} to resume.'
     )
   return (
-    'interrupted before the first step, so nothing is saved. Run the same command, with all its '
-    'flags, to start again.'
+    'interrupted before the first checkpoint, so nothing is saved. Run the same command, with all '
+    'its flags, to start again.'
   )
 
 

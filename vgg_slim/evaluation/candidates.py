@@ -87,6 +87,7 @@ def find_candidate(path: str, train_dir: str | None = None) -> Candidate:
     pixels.pixel_scale,
     train_scale_min=pixels.test_scale,
     train_scale_max=pixels.test_scale,
+    random_flip=described.random_flip,
     resize_filter=pixels.resize_filter,
     stored_side=pixels.stored_side,
     keep_aspect_ratio=pixels.keep_aspect_ratio,

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.errors import ConfigError
 
 INPUT_SHAPES = ('fixed', 'free')
@@ -75,6 +76,9 @@ class ExportRequest:
 
   def _problems(self) -> list[str]:
     problems = []
+    # It keeps its weights as a checkpoint.
+    if self.format == 'saved_model' and (problem := prefixes.path_problem(self.output)):
+      problems.append(f'--output={self.output}: {problem}')
     if self.input_shape not in (None, *INPUT_SHAPES):
       problems.append(f'input_shape must be one of {INPUT_SHAPES}, got {self.input_shape!r}')
     elif self.input_shape and not self.options.takes_shape:

@@ -53,6 +53,7 @@ class ImportRequest(Wishes):
     batch_norm_epsilon: epsilon of the source network; by default from the file or its framework.
     rgb_mean, pixel_scale, class_names: values for the contract.
     preprocessing: what images go through, instead of `rgb_mean`, `pixel_scale` and the defaults.
+    random_flip: whether training is taken to have mirrored images.
     input_is_unknown: whether `change`, `rgb_mean` and `pixel_scale` are mere defaults, which give
       way to what is known of a published file.
     report: path of a text file for the names of all variables and arrays, written even if the file
@@ -69,6 +70,7 @@ class ImportRequest(Wishes):
   pixel_scale: float = 1.0
   class_names: tuple[str, ...] | None = None
   preprocessing: Preprocessing | None = None
+  random_flip: bool = True
   input_is_unknown: bool = False
   report: str | None = None
 
@@ -98,6 +100,7 @@ class ImportRequest(Wishes):
       self,
       image_size=network.image_size,
       preprocessing=contract.preprocessing,
+      random_flip=contract.random_flip,
       input_is_unknown=False,
     )
     if self.trunk_only:
@@ -205,7 +208,7 @@ def _contract(request: ImportRequest, foreign: ForeignWeights, network: Network)
   pixels = request.preprocessing or Preprocessing(request.rgb_mean, request.pixel_scale, q)
   file = pathlib.Path(request.source).name
   source = Source(file, foreign.format, formats.sha256(request.source))
-  return Contract(network, pixels, request.class_names, source)
+  return Contract(network, pixels, request.class_names, source, request.random_flip)
 
 
 def _describe(spec: NetSpec, network: Network) -> str:
