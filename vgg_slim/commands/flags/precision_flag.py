@@ -22,7 +22,7 @@ def warn() -> None:
   """Warns where the processor gains nothing by --precision=bfloat16; loads TensorFlow."""
   from vgg_slim import sessions
 
-  if not sessions.gains_nothing(flags.FLAGS[_NAME].value):
+  if not sessions.gains_nothing(str(flags.FLAGS[_NAME].value)):
     return
   if sessions.computed_precision('bfloat16') == 'float32':
     text = 'everything is computed in float32, with weights that are rounded to bfloat16'
