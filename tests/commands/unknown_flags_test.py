@@ -96,7 +96,7 @@ def explain(flags_by_command, command, name):
     ),
     ('predict', 'view', 'unknown flag. --view: did you mean --views?'),
     ('plot', 'splits', '--splits is a flag of tools/extract_features; did you mean --split?'),
-    ('evaluate', 'eval', '--eval: training validates after every epoch; write --train_dir=FOLDER.'),
+    ('evaluate', 'eval', '--eval: training validates, too; write --train_dir=FOLDER.'),
   ],
 )
 def test_answers_of_other_commands(flags_by_command, command, flag, answer):

@@ -153,7 +153,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _row('forward_only freeze_when_forward_only', '`tools/benchmark --what=forward`'),
     _row(
       'eval eval_interval_secs num_eval_batches num_eval_epochs eval_during_training_every_n_steps',
-      'training validates, see `--validate_every_epochs`; `tools/evaluate --train_dir=FOLDER`',
+      'training validates, too; `tools/evaluate --train_dir=FOLDER`',
     ),
     _row('eval_during_training_every_n_epochs', '`--validate_every_epochs`'),
     _row('eval_batch_size', '`--validation_batch_size`'),
@@ -174,7 +174,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     _row('num_intra_threads num_inter_threads', '`--num_threads`'),
     _row(
       'distortions',
-      '`--random_flip`, on by default; `--train_scale_min`, `--train_scale_max`, `--rgb_shift`',
+      '`--train_scale_min`, `--train_scale_max`, `--rgb_shift`; `--random_flip`, on by default',
     ),
     _row('xla_compile', '`--xla`'),
     _row('tf_random_seed', '`--seed`'),
