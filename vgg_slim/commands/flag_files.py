@@ -36,7 +36,7 @@ def expand(argv: list[str]) -> tuple[list[str], list[str]]:
   """
   arguments = _name_files(argv[1:])
   end = _end_of_files(arguments)
-  before = flags.FLAGS.read_flags_from_files(arguments[:end])
+  before = _read(arguments[:end])
   if any(_is_flag(argument, _RECIPE) for argument in before):
     raise flags.Error('--recipe in a flag file: write --flagfile=PATH there')
   if not end or 'phase' not in flags.FLAGS:
@@ -45,6 +45,16 @@ def expand(argv: list[str]) -> tuple[list[str], list[str]]:
 
   before, after, notes = phases.replace(before, arguments[end:])
   return [argv[0], *before, *after], notes
+
+
+def _read(arguments: list[str]) -> list[str]:
+  try:
+    return flags.FLAGS.read_flags_from_files(arguments)
+  except flags.CantOpenFlagFileError as error:
+    reason = error.__context__
+    if not isinstance(reason, OSError):
+      raise
+    raise flags.Error(f'--{_FILE}={reason.filename}: {reason.strerror}') from error
 
 
 def _name_files(arguments: list[str]) -> list[str]:
