@@ -112,9 +112,11 @@ def test_signals_are_passed_on_and_end_the_supervision(tmp_path, pauses, script,
   assert signal.getsignal(signal.SIGTERM) is before
 
 
+# The tests may run under nohup, which ignores SIGHUP; so do its children.
 SUPERVISOR = """
-import sys
+import signal, sys
 from vgg_slim.training import supervisor
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.exit(supervisor.Supervisor(['sh', '-c', sys.argv[1]], 2, print).run())
 """
 WAITS = "trap 'touch ended_$$; exit 0' TERM; touch started_$$; while :; do sleep 0.01; done"
