@@ -193,5 +193,5 @@ def test_a_network_computes_the_same_with_winograd(plain, fast):
   np.testing.assert_allclose(got[0], expected[0], rtol=0, atol=1e-4 * np.abs(expected[0]).max())
   for a, b in zip(got[1:], expected[1:], strict=True):
     # Gradients agree to 3e-6 unless rounding decides which pixel is the largest of a window, or
-    # which side of 0 a value has: then up to 8e-3, in 3 of 12 batches with the limits of AVX2.
+    # which side of 0 a value has: then up to 8e-3, in 2 of 6 batches with the limits of AVX2.
     np.testing.assert_allclose(a, b, rtol=0, atol=3e-2 * np.abs(b).max())
