@@ -7,6 +7,7 @@ from tests.weights.fabricated import save_checkpoint
 from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError, DamagedCheckpointError
+from vgg_slim.weights import slim_ckpt
 
 ARRAYS = {'vgg_16/fc8/biases': np.ones(3, 'f')}
 
@@ -166,8 +167,14 @@ def test_a_path_that_tensorflow_takes_for_a_pattern_is_not_called_damaged(
     return
   with pytest.raises(tf.errors.OpError):
     tf.train.NewCheckpointReader(prefix)
-  for find in (search.find, search.search, search.shapes):
+  run = str(tmp_path / folder)
+  for find, path in (
+    (search.find, run),
+    (search.search, run),
+    (search.shapes, prefix),
+    (slim_ckpt.read, prefix),
+  ):
     with pytest.raises(CheckpointError, match='for a pattern and finds no checkpoint') as raised:
-      find(prefix if find is search.shapes else str(tmp_path / folder))
+      find(path)
     assert not isinstance(raised.value, DamagedCheckpointError)
     assert f'takes {pattern} for a pattern' in str(raised.value)

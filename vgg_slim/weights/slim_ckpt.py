@@ -2,6 +2,7 @@
 
 import os
 
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.checkpoints.search import AVERAGE_SUFFIX, open_reader
 from vgg_slim.compat import tf
 from vgg_slim.errors import CheckpointError
@@ -12,8 +13,10 @@ def read(prefix: str) -> ForeignWeights:
   """Reads all variables except training state, with their moving averages where there are any.
 
   Raises:
-    CheckpointError: the file is not a checkpoint, or is truncated or damaged.
+    CheckpointError: the file is not a checkpoint, or is truncated or damaged, or TensorFlow finds
+      none in such a path.
   """
+  prefixes.check_path(prefix)
   try:
     reader = open_reader(prefix)
     names = sorted(reader.get_variable_to_shape_map())
