@@ -40,6 +40,7 @@ def test_all_invalid_values_are_named_at_once():
     'pixel_scale': 0,
     'channel_order': 'BGR',
     'class_names': ('cat',),
+    'random_flip': 1,
   }
   with pytest.raises(ConfigError) as error:
     contract.from_values({**values, **wrong})
@@ -49,6 +50,7 @@ def test_all_invalid_values_are_named_at_once():
     'pixel_scale must be positive',
     "channel_order must be 'RGB', got 'BGR'",
     'class_names has 1 name for num_classes=2',
+    'random_flip must be true or false, got 1',
   ):
     assert message in str(error.value)
   with pytest.raises(ConfigError, match=r'channel_order.*class_names has 1 name for num_classes=2'):

@@ -83,16 +83,20 @@ class Contract:
   def __post_init__(self):
     if self.class_names is not None:
       object.__setattr__(self, 'class_names', tuple(self.class_names))
-    problems = _problems(self.class_names, self.network.num_classes, self.channel_order)
-    if not isinstance(self.random_flip, bool):
-      problems.append(f'random_flip must be true or false, got {self.random_flip!r}')
-    _check(problems)
+    _check(
+      _problems(self.class_names, self.network.num_classes, self.channel_order, self.random_flip)
+    )
 
 
 def _problems(
-  class_names: Sequence[str] | None, num_classes: int | None, channel_order: str
+  class_names: Sequence[str] | None,
+  num_classes: int | None,
+  channel_order: str = CHANNEL_ORDER,
+  random_flip: bool = True,
 ) -> list[str]:
   problems = []
+  if not isinstance(random_flip, bool):
+    problems.append(f'random_flip must be true or false, got {random_flip!r}')
   if channel_order != CHANNEL_ORDER:
     problems.append(f'channel_order must be {CHANNEL_ORDER!r}, got {channel_order!r}')
   if class_names is not None and len(class_names) != num_classes:
@@ -281,8 +285,8 @@ def from_values(values: Mapping[str, Any]) -> Contract:
     except ConfigError as error:
       problems.append(str(error).removesuffix('.'))
   if problems:
-    channel_order = given.get('channel_order', CHANNEL_ORDER)
-    _check(problems + _problems(given.get('class_names'), given['num_classes'], channel_order))
+    optional = {name: given[name] for name in ('channel_order', 'random_flip') if name in given}
+    _check(problems + _problems(given.get('class_names'), given['num_classes'], **optional))
   return Contract(**parts, **own_values)
 
 

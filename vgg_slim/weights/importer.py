@@ -208,7 +208,7 @@ def _contract(request: ImportRequest, foreign: ForeignWeights, network: Network)
   pixels = request.preprocessing or Preprocessing(request.rgb_mean, request.pixel_scale, q)
   file = pathlib.Path(request.source).name
   source = Source(file, foreign.format, formats.sha256(request.source))
-  return Contract(network, pixels, request.class_names, source, request.random_flip)
+  return Contract(network, pixels, request.class_names, source, random_flip=request.random_flip)
 
 
 def _describe(spec: NetSpec, network: Network) -> str:
