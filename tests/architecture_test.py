@@ -79,6 +79,7 @@ WITHOUT_TENSORFLOW = (
   'vgg_slim.data.sources.image_files',
   'vgg_slim.data.manifest',
   'vgg_slim.errors',
+  'vgg_slim.plotting.palette',
   'vgg_slim.evaluation.calibration',
   'vgg_slim.evaluation.candidates',
   'vgg_slim.evaluation.class_map',
@@ -120,6 +121,7 @@ WITHOUT_A_TEST = {
   # Contain nothing that a test could check.
   'vgg_slim.constants',
   'vgg_slim.errors',
+  'vgg_slim.plotting.palette',
   # Covered by the tests of the commands that use them.
   'vgg_slim.commands.extract_features',
   'vgg_slim.commands.flags.eval_flags',

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _FOOTER_BYTES = 48
-_MAGIC = bytes.fromhex('57fb808b247547db')
+MAGIC = bytes.fromhex('57fb808b247547db')
 _UNCOMPRESSED = 0
 _LENGTH_BYTES = {1: 8, 5: 4}  # of wire types with a fixed length
 _DTYPE, _SHAPE, _SIZE, _SLICES, _DIMENSION, _LENGTH = 1, 2, 5, 7, 2, 1  # numbers of fields
@@ -46,7 +46,7 @@ def find_damage(path: pathlib.Path) -> str | None:
 
 def _entries(content: bytes) -> Iterator[tuple[bytes, bytes]]:
   """Yields the entries of all blocks; those of compressed blocks are left to TensorFlow."""
-  if len(content) < _FOOTER_BYTES or content[-len(_MAGIC) :] != _MAGIC:
+  if len(content) < _FOOTER_BYTES or content[-len(MAGIC) :] != MAGIC:
     raise ValueError('it is not a table')
   footer = content[-_FOOTER_BYTES:]
   at = 0

@@ -14,12 +14,11 @@ from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.data import manifest, records
 from vgg_slim.data.sources import catalog, image_files
 from vgg_slim.errors import DataError
-from vgg_slim.preprocessing import host, image_area, png_files
+from vgg_slim.preprocessing import host, image_area, png_files, upright_images
 
 _PHOTOGRAPHS = ('china.jpg', 'flower.jpg')  # files of scikit-learn
 _DIGITS = 2
 _ROTATED = 6  # EXIF: the first row of the file is the right side of the image
-_ORIENTATION = 0x0112
 
 
 def default_images() -> dict[str, bytes]:
@@ -86,7 +85,7 @@ def make_odd_files(encoded: bytes) -> dict[str, bytes]:
   transparent.putalpha(Image.linear_gradient('L').resize(image.size))
   deep = Image.fromarray(np.asarray(image.convert('L'), np.uint16) * 257)
   exif = Image.Exif()
-  exif[_ORIENTATION] = _ROTATED
+  exif[upright_images.ORIENTATION_TAG] = _ROTATED
   return {
     'JPEG file rotated by EXIF': _save(image, 'JPEG', exif=exif, quality=95),
     'transparent PNG file': _save(transparent, 'PNG'),

@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from vgg_slim.plotting import palette
+
 KINDS = {
   'images': ('#9d9da3', 'images'),
-  'conv': ('#4c78a8', 'convolution'),
+  'conv': (palette.BLUE, 'convolution'),
   'unit': ('#7a6fb0', 'residual unit'),
-  'pool': ('#e07b54', 'pool'),
+  'pool': (palette.ORANGE, 'pool'),
   'fc': ('#59a14f', 'fully-connected'),
 }
 
@@ -25,7 +27,6 @@ _DEPTH = 0.25  # of the oblique faces, as a fraction of the slab's height
 _INCHES_PER_UNIT = 0.12
 _BARS_INCHES = 1.2
 _TEXT_INCHES = 2.0  # title, and names of the layers
-_TEXT = '#333333'
 
 
 class Slab(Protocol):
@@ -72,7 +73,7 @@ def draw_network(slabs: Sequence[Slab], title: str) -> Figure:
   maps, parameters, work = figure.subplots(
     3, 1, sharex=True, height_ratios=[size[1], _BARS_INCHES, _BARS_INCHES]
   )
-  figure.suptitle(title, fontsize=14, color=_TEXT)
+  figure.suptitle(title, fontsize=14, color=palette.TEXT)
   for slab, left, width, height in zip(slabs, lefts, widths, heights, strict=True):
     _draw_slab(maps, slab.kind, left, width, height)
   _label_shapes(maps, slabs, lefts, widths, heights)
@@ -85,7 +86,9 @@ def draw_network(slabs: Sequence[Slab], title: str) -> Figure:
   billions = [slab.multiply_adds / 1e9 for slab in slabs]
   _draw_bars(parameters, slabs, centers, millions, 'parameters,\nmillions')
   _draw_bars(work, slabs, centers, billions, 'multiply-adds,\nbillions')
-  work.set_xticks(centers, [slab.label for slab in slabs], rotation=90, fontsize=9, color=_TEXT)
+  work.set_xticks(
+    centers, [slab.label for slab in slabs], rotation=90, fontsize=9, color=palette.TEXT
+  )
   return figure
 
 
@@ -132,7 +135,7 @@ def _label_shapes(
   heights: np.ndarray,
 ) -> None:
   """Labels slabs with their channels where these change, and groups of equal side with the side."""
-  style: dict[str, Any] = {'ha': 'center', 'va': 'top', 'color': _TEXT}
+  style: dict[str, Any] = {'ha': 'center', 'va': 'top', 'color': palette.TEXT}
   floor = -heights.max() / 2 - 3.2
   start = 0
   for i, slab in enumerate(slabs):
@@ -141,7 +144,7 @@ def _label_shapes(
       axes.text(lefts[i] + widths[i] / 2, -heights[i] / 2 - 0.6, f'{channels}', fontsize=9, **style)
     if i + 1 == len(slabs) or slabs[i + 1].output_shape[0] != side:
       ends = lefts[start], lefts[i] + widths[i]
-      axes.plot(ends, (floor, floor), color='#999999', linewidth=1)
+      axes.plot(ends, (floor, floor), color=palette.LINE, linewidth=1)
       axes.text(sum(ends) / 2, floor - 0.5, f'{side}\u00d7{side}', fontsize=9, **style)
       start = i + 1
 
@@ -159,7 +162,7 @@ def _add_legend(figure: Figure, slabs: Sequence[Slab]) -> None:
     ncols=len(handles),
     frameon=False,
     fontsize=10,
-    labelcolor=_TEXT,
+    labelcolor=palette.TEXT,
   )
 
 
@@ -167,9 +170,9 @@ def _draw_bars(
   axes: Axes, slabs: Sequence[Slab], centers: np.ndarray, values: Sequence[float], label: str
 ) -> None:
   axes.bar(centers, values, width=2.6, color=[KINDS[slab.kind][0] for slab in slabs])
-  axes.set_ylabel(label, fontsize=9, color=_TEXT)
+  axes.set_ylabel(label, fontsize=9, color=palette.TEXT)
   axes.yaxis.set_major_locator(MaxNLocator(3))
-  axes.tick_params(axis='both', length=0, labelsize=9, labelcolor=_TEXT)
+  axes.tick_params(axis='both', length=0, labelsize=9, labelcolor=palette.TEXT)
   axes.grid(axis='y', color='#e4e4e4', linewidth=0.8)
   axes.set_axisbelow(True)
   axes.spines[['top', 'right', 'left']].set_visible(False)

@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-_BAR = '#4c78a8'
-_LINE = '#e07b54'
+from vgg_slim.plotting import palette
 
 
 def draw_reliability(
@@ -23,10 +22,10 @@ def draw_reliability(
   """
   figure = Figure(figsize=(6, 6), dpi=100, layout='constrained')
   upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-  style = {'width': np.diff(edges), 'align': 'edge', 'edgecolor': 'white', 'color': _BAR}
+  style = {'width': np.diff(edges), 'align': 'edge', 'edgecolor': 'white', 'color': palette.BLUE}
   upper.bar(edges[:-1], np.nan_to_num(accuracy), **style)
-  upper.plot([0, 1], [0, 1], color='#999999', linestyle='--', linewidth=1, label='calibrated')
-  upper.plot(confidence, accuracy, 'o', color=_LINE, markersize=4, label='mean of the bin')
+  upper.plot([0, 1], [0, 1], color=palette.LINE, linestyle='--', linewidth=1, label='calibrated')
+  upper.plot(confidence, accuracy, 'o', color=palette.ORANGE, markersize=4, label='mean of the bin')
   upper.set_ylabel('accuracy')
   upper.set_ylim(0, 1.02)
   figure.legend(frameon=False, loc='outside upper center', ncols=2)

@@ -19,8 +19,8 @@ from vgg_slim.compat import tf
 from vgg_slim.preprocessing import graph
 from vgg_slim.preprocessing.description import Preprocessing, Range
 from vgg_slim.preprocessing.sample_depth import FULL_RANGE
+from vgg_slim.preprocessing.upright_images import ORIENTATION_TAG
 
-_ORIENTATION_TAG = 0x0112
 _SHORT, _LONG = 3, 4  # EXIF value types
 _IFD_ENTRY_BYTES = 12
 _EXIF_HEADER = b'Exif\0\0'
@@ -281,7 +281,7 @@ def _orientation_of_tiff(contents: tf.Tensor) -> tf.Tensor:
   count = _number(contents, directory, 2, is_big_endian)
   count = tf.minimum(count, tf.size(contents) // _IFD_ENTRY_BYTES)
   entries = directory + 2 + _IFD_ENTRY_BYTES * tf.range(count)
-  is_orientation = tf.equal(_number(contents, entries, 2, is_big_endian), _ORIENTATION_TAG)
+  is_orientation = tf.equal(_number(contents, entries, 2, is_big_endian), ORIENTATION_TAG)
   kind = _number(contents, entries + 2, 2, is_big_endian)
   value = tf.where(
     tf.equal(kind, _LONG),

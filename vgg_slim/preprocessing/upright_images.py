@@ -1,9 +1,9 @@
 """Makes images upright, opaque, and gray or RGB. No TensorFlow."""
 
-from PIL import Image
+from PIL import ExifTags, Image
 
+ORIENTATION_TAG = int(ExifTags.Base.Orientation)  # of EXIF data
 _MODES = {'1': '1 bit', 'P': 'palette', 'PA': 'palette'}
-_ORIENTATION = 0x0112
 # EXIF orientation -> transposition that makes the image upright; other values need none.
 _UPRIGHT: dict[int | None, Image.Transpose] = {
   2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -20,7 +20,7 @@ _SWAPPING = (5, 6, 7, 8)
 def orientation_of(image: Image.Image) -> int | None:
   """Returns the EXIF orientation of an image; None if there is none, or the data are damaged."""
   try:
-    return image.getexif().get(_ORIENTATION)
+    return image.getexif().get(ORIENTATION_TAG)
   except Exception:  # of many types, for damaged EXIF data
     return None
 

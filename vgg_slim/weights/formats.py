@@ -6,7 +6,7 @@ import pathlib
 import zipfile
 
 from vgg_slim import array_archives
-from vgg_slim.checkpoints import prefixes, search
+from vgg_slim.checkpoints import index_file, prefixes, search
 from vgg_slim.errors import CheckpointError, reason
 from vgg_slim.weights import (
   child_reader,
@@ -27,7 +27,6 @@ KNOWN = (
 _HDF5_MAGIC = b'\x89HDF\r\n\x1a\n'
 _NPY_MAGIC = b'\x93NUMPY'
 _PICKLE_MAGIC = b'\x80\x02'  # of torch files before 1.6
-_TABLE_MAGIC = bytes.fromhex('57fb808b247547db')  # ends TensorFlow's V1 checkpoints
 
 READERS = {
   'checkpoint': slim_ckpt.read,
@@ -90,7 +89,7 @@ def _find_by_bytes(path: str, head: bytes, tail: bytes) -> str | None:
     return _find_in_zip(path)
   if head.startswith(_NPY_MAGIC):
     return 'npy'
-  if tail == _TABLE_MAGIC:
+  if tail == index_file.MAGIC:
     return 'checkpoint'
   if head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < os.path.getsize(path):
     return 'safetensors'
