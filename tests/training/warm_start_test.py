@@ -20,10 +20,10 @@ NETWORK = {
 }
 
 
-def plan(file_shapes, network=None, spec=VGG16, **fine_tune):
-  config = FineTuneConfig('some.ckpt', **fine_tune)
+def plan(file_shapes, network=None, spec=VGG16, checkpoint='some.ckpt', **fine_tune):
+  config = FineTuneConfig(checkpoint, **fine_tune)
   result = warm_start.plan_restore(network or NETWORK, file_shapes, spec, config)
-  warm_start.check_plan(result, 'some.ckpt', spec, config)
+  warm_start.check_plan(result, checkpoint, spec, config)
   return result
 
 
@@ -96,6 +96,26 @@ def test_missing_variables_are_refused_unless_allowed():
   with pytest.raises(CheckpointError, match='lacks 3 variables: .*--ignore_missing_vars'):
     plan(in_file)
   assert len(plan(in_file, ignore_missing_vars=True).initial) == 3
+
+
+@pytest.mark.parametrize('held', ['vgg16', 'vgg_d'])
+def test_weights_of_another_network_are_refused_with_its_name(tmp_path, held):
+  contract = make_contract('vgg19', 3, 32, 16, rgb_mean=(1, 2, 3), class_names=('a', 'b', 'c'))
+  write_contract(tmp_path / 'w.json', contract)
+  refused = [
+    {'vgg_16/fc7/weights': [1, 1, 8, 8]},
+    {'vgg_19/fc7/weights': [1, 1, 8, 8]},
+    {**NETWORK, 'vgg_16/fc7/weights': [1, 1, 9, 9]},
+  ]
+  for in_file in refused:
+    with pytest.raises(CheckpointError, match=r'are weights of vgg19: give --model=vgg19\.$'):
+      plan(in_file, checkpoint=str(tmp_path / 'w'))
+  own = make_contract(held, 3, 32, 16, rgb_mean=(1, 2, 3), class_names=('a', 'b', 'c'))
+  write_contract(tmp_path / 'w.json', own)
+  for in_file in refused:
+    with pytest.raises(CheckpointError) as error:
+      plan(in_file, checkpoint=str(tmp_path / 'w'))
+    assert 'are weights of' not in str(error.value)
 
 
 def test_a_file_without_any_variable_of_the_network_is_refused():

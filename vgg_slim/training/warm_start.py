@@ -154,17 +154,30 @@ def check_plan(
   head = f'{spec.scope}/{spec.fc_scopes[-1]}/'
   if plan.mismatches:
     only_head = all(mismatch.startswith(head) for mismatch in plan.mismatches)
-    hint = ' It has other classes: give --new_head to train a new last layer.' if only_head else ''
+    hint = (
+      ' It has other classes: give --new_head to train a new last layer.'
+      if only_head
+      else _other_model(checkpoint, spec)
+    )
     raise CheckpointError(f'{checkpoint} does not fit: {"; ".join(plan.mismatches)}.{hint}')
   if not plan.matched:
     raise CheckpointError(
       f'{checkpoint} holds no variables of {spec.name}, only {_some(plan.unused)}.'
+      f'{_other_model(checkpoint, spec)}'
     )
   if plan.initial and not (fine_tune.ignore_missing_vars or fine_tune.from_net_a):
     raise CheckpointError(
       f'{checkpoint} lacks {len(plan.initial)} variables: {_some(plan.initial)}. Give '
-      '--ignore_missing_vars to initialize them.'
+      f'--ignore_missing_vars to initialize them.{_other_model(checkpoint, spec)}'
     )
+
+
+def _other_model(checkpoint: str, spec: NetSpec) -> str:
+  """Returns a sentence about the network of a checkpoint if its contract names another one."""
+  contract = find_contract(checkpoint)
+  if contract is None or specs.get(contract.network.model).name == spec.name:
+    return ''
+  return f' These are weights of {contract.network.model}: give --model={contract.network.model}.'
 
 
 def check_contract(config: TrainConfig) -> None:
