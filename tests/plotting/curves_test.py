@@ -22,8 +22,16 @@ def test_each_run_has_a_training_and_a_validation_curve(tmp_path):
   assert accuracy.lines[0].get_color() == accuracy.lines[1].get_color()
   assert accuracy.lines[1].get_color() != accuracy.lines[3].get_color()
   texts = [text.get_text() for text in accuracy.get_legend().get_texts()]
-  assert texts == ['a: 75.00% at epoch 2.00', 'b: 50.00% at epoch 3.00', 'dashed: training']
+  assert texts == ['a\n75.00% at epoch 2.00', 'b\n50.00% at epoch 3.00', 'dashed: training']
   figure.savefig(tmp_path / 'history.png')
+
+
+def test_legends_stay_inside_their_axes_however_long_a_name_is():
+  figure = draw_history({'cifar10_vgg16_bn_three_quarters_' * 3: history((0.5, 0.75, 0.75))})
+  figure.canvas.draw()
+  for axes in figure.axes:
+    box, (left, right) = axes.get_legend().get_window_extent(), axes.bbox.intervalx
+    assert left <= box.x0 < box.x1 <= right
 
 
 def test_without_validation_the_training_curve_has_the_name_of_the_run():

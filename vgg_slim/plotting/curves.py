@@ -82,4 +82,4 @@ def _with_best(name: str, curve: Curve) -> str:
   if not candidates:
     return name
   best, epoch = max(candidates)
-  return f'{name}: {best:.2%} at epoch {-epoch:.2f}'
+  return f'{name}\n{best:.2%} at epoch {-epoch:.2f}'
