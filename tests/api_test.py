@@ -198,6 +198,6 @@ def test_mistakes_are_errors_that_say_what_to_do(there, tmp_path):
     vgg_slim.train(changed, str(tmp_path / 'run'))
   assert not (tmp_path / 'run').exists()
   # Such a run could be trained, and its checkpoints not be read.
-  with pytest.raises(ConfigError, match=r'takes \[3\] for a pattern'):
+  with pytest.raises(CheckpointError, match=r'takes \[3\] for a pattern'):
     vgg_slim.train(thin_config('data/photos'), 'runs/x [3]')
   assert not (tmp_path / 'runs' / 'x [3]').exists()

@@ -146,18 +146,31 @@ def test_a_mistyped_folder_is_answered_with_the_one_that_was_meant(tmp_path):
     prefixes.check_exists(str(tmp_path / 'photos'))
 
 
+def test_a_folder_of_phases_is_answered_with_the_folders_that_hold_checkpoints(tmp_path):
+  for phase in ('2_all', '1_head', '3_more'):
+    (tmp_path / phase).mkdir()
+    if phase != '3_more':
+      save_checkpoint(str(tmp_path / phase / 'model.ckpt-1'), ARRAYS)
+      prefixes.write_state(str(tmp_path / phase), ['model.ckpt-1'])
+  below = f'{tmp_path}/1_head, {tmp_path}/2_all'
+  with pytest.raises(CheckpointError, match=f'holds no checkpoint. Folders below it do: {below}.$'):
+    prefixes.check_exists(str(tmp_path))
+
+
 @pytest.mark.parametrize(
   ('folder', 'pattern'),
   [
     ('x [3]', '[3]'),
     ('a\\b', '\\'),
+    ('a []b] c', '[]b]'),
+    ('a [b/c] d', '[b/c]'),
     *((name, None) for name in ('x[', 'x]', 'x*y', 'x?y', 'x{1}', 'x!', 'x@1', '[', 'a,b', 'é')),
   ],
 )
 def test_a_path_that_tensorflow_takes_for_a_pattern_is_not_called_damaged(
   tmp_path, folder, pattern
 ):
-  (tmp_path / folder).mkdir()
+  (tmp_path / folder).mkdir(parents=True)
   prefix = str(tmp_path / folder / 'model.ckpt-1')
   save_checkpoint(prefix, ARRAYS)
   if pattern is None:

@@ -77,6 +77,13 @@ def test_a_signal_during_training(tmp_path, number, code, folder):
     assert error == 'paper_tables: error: interrupted; nothing is kept without --folder.'
 
 
+def test_a_folder_that_tensorflow_would_take_for_a_pattern(tmp_path):
+  run = paper_tables(tmp_path, '--folder=tables [3]')
+  assert (run.returncode, run.stderr.count('\n')) == (1, 1)
+  assert '--folder=tables [3]: TensorFlow takes [3] for a pattern' in run.stderr
+  assert not (tmp_path / 'tables [3]').exists()
+
+
 def test_a_data_set_without_validation(tmp_path):
   make_data_set(tmp_path / 'data', per_class=4, validation_fraction=0)
   run = paper_tables(tmp_path, '--data_dir=data')

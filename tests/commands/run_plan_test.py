@@ -64,6 +64,14 @@ def test_data_sets_of_one_kind_have_runs_of_their_own(manifest, tmp_path):
   assert plan('--model=vgg11', data_dir='data/birds').train_dir == 'runs/birds_vgg11'
 
 
+def test_a_folder_that_tensorflow_would_take_for_a_pattern_is_refused_and_never_the_default(
+  manifest, tmp_path
+):
+  with pytest.raises(CheckpointError, match=r'^--train_dir=new \[3\]: TensorFlow takes \[3\] for'):
+    plan('--model=vgg11', train_dir='new [3]')
+  assert plan('--model=vgg11', data_dir='data/pets [1]').train_dir == 'runs/pets 1_vgg11'
+
+
 @pytest.mark.parametrize('phase', ['', '/1_head'])
 def test_a_run_named_after_the_kind_of_its_data_set_is_found(manifest, tmp_path, phase):
   before = f'runs/{manifest.dataset}_vgg11'

@@ -173,6 +173,9 @@ def test_a_saved_model_without_probabilities_is_refused(tmp_path, checkpoint):
     SavedModelPredictor(str(tmp_path), trunk)
   with pytest.raises(CheckpointError, match='cannot be loaded as a SavedModel'):
     SavedModelPredictor(str(tmp_path / 'nowhere'), CONTRACT)
+  tmp_path.rename(tmp_path.with_name('x [1]'))
+  with pytest.raises(CheckpointError, match=r'takes \[1\] for a pattern'):
+    SavedModelPredictor(str(tmp_path.with_name('x [1]')), CONTRACT)
 
 
 @pytest.mark.parametrize('signatures', [{}, {'serving_default': {'x': None}}])

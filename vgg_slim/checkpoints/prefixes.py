@@ -18,8 +18,10 @@ _NEWEST = re.compile(r'^model_checkpoint_path: "(.*)"$', re.MULTILINE)
 _LISTED = re.compile(r'^all_model_checkpoint_paths: "(.*)"$', re.MULTILINE)
 _V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
 _RUN_FILE = re.compile(rf'({re.escape(RUN_NAME)}-\d+)\.(index|json|data-\d{{5}}-of-\d{{5}})')
-# What `fnmatch` reads as a set of characters, or as the next one without its meaning.
-_PATTERN = re.compile(r'\\|\[[^/\]]+\]')
+# What `fnmatch` reads as a set of characters, or as the next one without its meaning. A set may
+# begin with a bracket, and contain a slash.
+_PATTERN = re.compile(r'\\|\[.+?\]')
+_OF_PATTERNS = str.maketrans('', '', '[]\\')
 _TENSORFLOW_TEMPORARIES = '*.tempstate*'
 
 
@@ -51,10 +53,20 @@ def path_problem(path: str) -> str | None:
   )
 
 
-def check_path(path: str) -> None:
-  """Raises CheckpointError if TensorFlow would not find a checkpoint at `path`."""
+def check_path(path: str, flag: str | None = None) -> None:
+  """Raises CheckpointError if TensorFlow would not find a checkpoint at `path`.
+
+  Args:
+    path: prefix of a checkpoint, or a folder.
+    flag: the flag that gave it, such as `--train_dir`, for the message.
+  """
   if problem := path_problem(path):
-    raise CheckpointError(f'{path}: {problem}.')
+    raise CheckpointError(f'{flag}={path}: {problem}.' if flag else f'{path}: {problem}.')
+
+
+def plain_name(name: str) -> str:
+  """Returns a name without the characters that `path_problem` is about."""
+  return name.translate(_OF_PATTERNS) if path_problem(name) else name
 
 
 def check_exists(path: str) -> None:
@@ -66,7 +78,9 @@ def check_exists(path: str) -> None:
 def absence(path: str) -> CheckpointError:
   """The error that there is no checkpoint at `path`."""
   if os.path.isdir(path):
-    return CheckpointError(f'{path} holds no checkpoint.')
+    below = sorted(str(state.parent) for state in pathlib.Path(path).glob(f'*/{STATE_FILE}'))
+    hint = f' Folders below it do: {wording.listed(below, most=5)}.' if below else ''
+    return CheckpointError(f'{path} holds no checkpoint.{hint}')
   hint = similar_paths.suggest(path, only_folders=True) or _describe_others(path)
   return CheckpointError(f'{path} is neither a checkpoint nor a folder of one.{hint}')
 

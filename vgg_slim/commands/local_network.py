@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from absl import flags
 
-from vgg_slim.checkpoints import contract, exported
+from vgg_slim.checkpoints import contract, exported, prefixes
 from vgg_slim.commands import invocation, progress
 from vgg_slim.commands.flags import checkpoint_flags, precision_flag
 from vgg_slim.configs.runtime import AUTO
@@ -236,6 +236,8 @@ def _exported_contract(
   flag: str, form: str, folder: str, files: Sequence[str], below: str = '.'
 ) -> contract.Contract:
   """Reads the contract in `below` of the folder of an export in the format `form`."""
+  if form == 'saved_model':
+    prefixes.check_path(folder, flag)
   path = pathlib.Path(folder, below, contract.EXPORTED_FILE)
   if not path.is_file():
     raise ConfigError(

@@ -22,6 +22,7 @@ from absl import flags
 
 from vgg_slim import output_files
 from vgg_slim.benchmarks.paper_errors import TABLE_3
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.commands import interruption, invocation, progress, terminal_tables
 from vgg_slim.data import manifest as manifests
 from vgg_slim.errors import ConfigError, DataError
@@ -109,6 +110,8 @@ def _describe_interrupt() -> str:
 
 def _check_flags() -> None:
   output_files.check_outputs(folders=invocation.values_by_flag(_FOLDER))
+  if _FOLDER.value:
+    prefixes.check_path(_FOLDER.value, '--folder')
   models = dict.fromkeys(setting.model for setting in TABLE_3)
   unknown = [model for model in _MODELS.value if model not in models]
   if unknown:

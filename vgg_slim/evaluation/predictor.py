@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vgg_slim import op_errors, sessions
-from vgg_slim.checkpoints import restore
+from vgg_slim.checkpoints import prefixes, restore
 from vgg_slim.checkpoints.contract import Contract
 from vgg_slim.compat import tf
 from vgg_slim.configs.runtime import RuntimeConfig
@@ -145,9 +145,11 @@ class SavedModelPredictor(Predictor):
     """Loads the model; arguments as in `Predictor`.
 
     Raises:
-      CheckpointError: there is no SavedModel, or it lacks that input or output.
+      CheckpointError: there is no SavedModel, it lacks that input or output, or TensorFlow would
+        not find its weights in a folder of this name.
       ConfigError: the test scale is too small for the network.
     """
+    prefixes.check_path(folder)
     session = sessions.open_session(tf.Graph())
     try:
       model = tf.saved_model.load(session, [tf.saved_model.SERVING], folder)
