@@ -319,6 +319,22 @@ def test_the_best_checkpoint_follows_a_data_set_that_was_moved(data, tmp_path):
   assert (run / 'best/config.json').read_text() == (run / 'config.json').read_text()
 
 
+def test_a_finished_run_follows_a_data_set_that_was_moved_and_keeps_its_other_settings(
+  data, tmp_path
+):
+  def validate(checkpoint):
+    return FakeValidation()
+
+  run, moved = tmp_path / 'run', str(tmp_path / 'moved')
+  train(data, run, validate, keep_best=True, max_steps=5)
+  before = config.read_train_config(str(run))
+  os.rename(data[0], moved)
+  train((moved, data[1]), run, validate, keep_best=True, max_steps=4)
+  for folder in (run, run / 'best'):
+    after = config.read_train_config(str(folder))
+    assert after == dataclasses.replace(before, data_dir=moved)
+
+
 def test_a_loss_that_is_not_finite_stops_without_saving(data, tmp_path, monkeypatch):
   data_dir, manifest = data
   (tmp_path / 'run').mkdir()

@@ -92,11 +92,13 @@ def run_training(
       latter the message names the first tensor that is not.
     DataError: a record is damaged.
     CheckpointError: the checkpoints in `train_dir` are damaged or belong to another network, its
-      run cannot be resumed with `config`, or `checkpoint_path` does not fit.
+      run cannot be resumed with `config`, `checkpoint_path` does not fit, or TensorFlow would not
+      find a checkpoint in a folder of this name.
     ConfigError: a scope of `config.fine_tune` matches no variable, the config needs validations but
       there are none, or there are too few devices.
     WorkerLostError: another worker is gone.
   """
+  prefixes.check_path(train_dir)
   starts.check_is_not_best_folder(train_dir)
   if overwrite:
     _check_source_stays(config.fine_tune.checkpoint_path, train_dir)
@@ -105,10 +107,13 @@ def run_training(
     start = starts.decide(train_dir, overwrite)
     if start.checkpoint:
       # Only now that the folder is locked: another process may have trained there a moment ago.
-      for line in resuming.compare(read_train_config(train_dir), config, train_dir):
+      recorded = read_train_config(train_dir)
+      for line in resuming.compare(recorded, config, train_dir):
         reporter.line(line)
     total_steps = config.run.total_steps(manifest.split('train').num_examples)
     if start.checkpoint and start.step >= total_steps and start.is_recorded:
+      if is_chief:
+        _record(train_dir, dataclasses.replace(recorded, data_dir=config.data_dir))
       return TrainResult(start.step, total_steps, start.checkpoint)
     workers = len(cluster.workers) if cluster else 1
     plan = memory_plan.choose(config, workers * config.distribution.num_devices)
@@ -192,6 +197,11 @@ def _prepare_folder(
     reporter.line(line)
   prefixes.remove_leftovers(folder)
   built.checkpointer.repair()
+  _record(folder, config)
+
+
+def _record(folder: str, config: TrainConfig) -> None:
+  """Writes the config of a run, also to the folder of its best checkpoint."""
   write_train_config(folder, config)
   selection.renew_config(folder)
 
