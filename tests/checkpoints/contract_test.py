@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -139,7 +140,9 @@ def test_a_file_that_is_not_a_contract_is_named(tmp_path, text):
 
 
 def test_a_missing_contract_is_named(tmp_path):
-  with pytest.raises(CheckpointError, match='x.json cannot be read'):
+  with pytest.raises(
+    CheckpointError, match='x.json cannot be read as .*: No such file or directory$'
+  ):
     contract.read_contract(tmp_path / 'x.json')
 
 
@@ -171,6 +174,20 @@ class TestContractOfARun:
 
   def test_the_file_beside_the_checkpoint_takes_precedence(self, train_dir):
     contract.write_contract(train_dir / 'model.ckpt-7.json', TWO_CLASSES)
+    assert contract.load_contract(str(train_dir))[1] == TWO_CLASSES
+
+  def test_config_json_says_whether_images_were_mirrored_if_the_contract_does_not(
+    self, train_dir, trained
+  ):
+    fed = dataclasses.replace(trained.preprocessing, random_flip=False)
+    unflipped = dataclasses.replace(trained, preprocessing=fed)
+    config.write_train_config(str(train_dir), unflipped)
+    path = train_dir / 'model.ckpt-7.json'
+    contract.write_contract(path, TWO_CLASSES)
+    assert 'random_flip' not in path.read_text()
+    loaded = contract.load_contract(str(train_dir))[1]
+    assert loaded == replace(TWO_CLASSES, random_flip=False)
+    (train_dir / 'config.json').write_text('{')
     assert contract.load_contract(str(train_dir))[1] == TWO_CLASSES
 
   def test_missing_contract_and_checkpoint_are_named(self, train_dir):

@@ -7,6 +7,7 @@ wrong. No TensorFlow.
     prefix, contract = load_contract('runs/photos')
 """
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -180,11 +181,23 @@ def find_contract(prefix: str) -> Contract | None:
   if path.is_file():
     damage = find_damage(path) if has_run_config else None
     if damage is None:
-      return read_contract(path)
+      contract = read_contract(path)
+      return _with_flips_of(folder, contract) if has_run_config else contract
     _logger.warning('%s Using %s of the run instead.', damage, config.CONFIG_FILE)
   if has_run_config:
     return from_train_config(config.read_train_config(str(folder)))
   return None
+
+
+def _with_flips_of(folder: pathlib.Path, contract: Contract) -> Contract:
+  """Returns a contract with the `random_flip` of the run in its folder, if that can be read.
+
+  Contracts of versions up to 0.2 do not have it.
+  """
+  with contextlib.suppress(CheckpointError):
+    trained = config.read_train_config(str(folder))
+    return dataclasses.replace(contract, random_flip=trained.preprocessing.random_flip)
+  return contract
 
 
 def find_damage(path: pathlib.Path) -> str | None:
@@ -305,8 +318,9 @@ def read_contract(path: pathlib.Path) -> Contract:
   try:
     values = json_objects.read(path)
   except (OSError, ValueError) as error:
+    problem = error.strerror if isinstance(error, OSError) else error
     raise CheckpointError(
-      f'{path} cannot be read as the contract of a checkpoint: {error}'
+      f'{path} cannot be read as the contract of a checkpoint: {problem}'
     ) from error
   version = values.get('format_version')
   if version != FORMAT_VERSION:

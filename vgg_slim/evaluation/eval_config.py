@@ -21,7 +21,7 @@ _setting = functools.partial(setting, heading='Images and views')
 def flips_by_default(preprocessing: PreprocessingConfig, manifest: Manifest) -> bool:
   """Whether flips are averaged in by default: training used them, and flipped images are valid.
 
-  The training of imported networks, which nothing records, is taken to have used them.
+  The training of an imported network is taken to have used them, unless its contract denies it.
   """
   return preprocessing.random_flip and manifest.mirror_safe
 

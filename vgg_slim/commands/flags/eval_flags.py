@@ -30,8 +30,8 @@ def define() -> None:
     EvalConfig,
     {
       'flip': field_flags.Computed(
-        'By default done if training flipped images, as that of imported networks is taken to '
-        'have done, and flipped images of the data set are valid.'
+        'By default done if training flipped images, as that of an imported network is taken to '
+        'have done unless its contract denies it, and flipped images of the data set are valid.'
       )
     },
   )
