@@ -34,6 +34,20 @@ def test_an_installed_package_names_the_commands_that_pip_made(installed):
   )
 
 
+def test_a_script_is_named_by_a_path_unless_its_environment_is_active(monkeypatch, tmp_path):
+  scripts = tmp_path / 'my env'
+  scripts.mkdir()
+  (scripts / 'tensorboard').touch(mode=0o755)
+  monkeypatch.setattr(sys, 'executable', str(scripts / 'python'))
+  monkeypatch.setenv('PATH', '')
+  assert installation.script('tensorboard') == f"'{scripts}/tensorboard'"
+  monkeypatch.chdir(tmp_path)
+  assert installation.script('tensorboard') == "'my env/tensorboard'"
+  assert installation.script('other') == 'other'
+  monkeypatch.setenv('PATH', str(scripts))
+  assert installation.script('tensorboard') == 'tensorboard'
+
+
 def test_pip_is_that_of_the_interpreter(monkeypatch, tmp_path):
   text = 'onnx is not installed: pip install onnx'
   monkeypatch.setattr(sys, 'executable', '/opt/my env/bin/python')

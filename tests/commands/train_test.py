@@ -123,6 +123,25 @@ def test_a_run_that_is_interrupted_as_it_ends_says_what_is_saved(data_dir, monke
   assert error.endswith('. Run the same command without --overwrite to resume.')
 
 
+def test_a_run_that_is_interrupted_before_overwrite_removes_another_says_so(
+  data_dir, monkeypatch, capsys
+):
+  run = (*SMALL, f'--data_dir={data_dir}', '--train_dir=run')
+  assert run_tool(train, *run) == 0
+
+  def interrupt(*arguments, **options):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(api, 'train', interrupt)
+  assert run_tool(train, *run, '--overwrite', '--fc_units=16') == 130
+  assert capsys.readouterr().err.splitlines()[-1] == (
+    'train: error: interrupted; run still holds the run that --overwrite removes. Run the same '
+    'command to start again.'
+  )
+  assert run_tool(train, *run) == 130
+  assert 'Run the same command to resume.' in capsys.readouterr().err
+
+
 def test_the_default_length_is_printed(data_dir, monkeypatch, capsys):
   monkeypatch.setattr(recommended, 'FEWEST_STEPS', 20)
   length_free = ('--model=vgg_a', '--batch_size=24', '--fc_units=8', f'--data_dir={data_dir}')
@@ -351,6 +370,7 @@ def test_only_overwrite_removes_a_run(data_dir, tmp_path, capsys):
 def test_a_run_without_its_config_has_a_way_out(data_dir, tmp_path, capsys):
   data = f'--data_dir={data_dir}'
   assert run_tool(train, data, '--train_dir=run', *SMALL, '--max_steps=4', '--keep_best') == 0
+  assert 'Best epoch:  tools/evaluate --train_dir=run/best\n' in capsys.readouterr().out
   (tmp_path / 'run' / 'config.json').unlink()
   capsys.readouterr()
   assert run_tool(train, '--train_dir=run', '--max_steps=5') == 1

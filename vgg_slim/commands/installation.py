@@ -9,6 +9,7 @@ import ast
 import pathlib
 import re
 import shlex
+import shutil
 import sys
 import sysconfig
 
@@ -43,6 +44,15 @@ def call(name: str) -> str:
   return calls(name)[_is_installed()]
 
 
+def script(name: str) -> str:
+  """Returns what users type here to run a script of another package, such as tensorboard.
+
+  It is beside the interpreter, in an environment that need not be active.
+  """
+  beside = pathlib.Path(sys.executable).with_name(name)
+  return _typed(beside) if beside.is_file() and not shutil.which(name) else name
+
+
 def localize(text: str) -> str:
   """Returns `text` with every `tools/NAME` of a command, and `pip`, as they are called here."""
   text = _PIP.sub(lambda _: f'{_interpreter()} -m pip install ', text)
@@ -65,8 +75,11 @@ def recipes() -> dict[str, pathlib.Path]:
 
 
 def _interpreter() -> str:
-  """The interpreter as it is typed in the current folder."""
-  path = pathlib.Path(sys.executable)
+  return _typed(pathlib.Path(sys.executable))
+
+
+def _typed(path: pathlib.Path) -> str:
+  """Returns what users type for `path` in the current folder."""
   folder = pathlib.Path.cwd()
   return shlex.quote(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
 

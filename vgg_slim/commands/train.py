@@ -19,7 +19,7 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -118,9 +118,8 @@ def _train_all(workers: cluster.Cluster | None) -> None:
       if result.is_complete and part is not parts[-1]:
         terminal.show(f'Run the same command{_without_overwrite()} for the phases that are left.')
       return
-    best = os.path.join(plan.train_dir, BEST_FOLDER)
-    has_best = plan.config.run.keep_best and prefixes.find_prefix(best)
-    checkpoint = checkpoint_flags.resolve(best) if has_best else result.checkpoint
+    best = _best_folder(plan)
+    checkpoint = checkpoint_flags.resolve(best) if best else result.checkpoint
 
 
 def _find_learning_rate(parts: list[phases.Phase]) -> None:
@@ -178,8 +177,16 @@ def _print_end(result: 'loop.TrainResult', plan: run_plan.RunPlan) -> None:
     flips = eval_config.flips_by_default(plan.config.preprocessing, plan.manifest)
     mirrored = ', also mirrored' if flips else ''
     print(f'{"":13}scores whole images{mirrored}; the validation above, central crops')
+  if best := _best_folder(plan):
+    print(f'Best epoch:  {_evaluation(best, plan.manifest.splits)}')
   logdir = os.path.dirname(os.path.normpath(plan.train_dir)) or '.'
-  print(f'Look at it:  tensorboard --logdir={shlex.quote(logdir)}')
+  print(f'Look at it:  {installation.script("tensorboard")} --logdir={shlex.quote(logdir)}')
+
+
+def _best_folder(plan: run_plan.RunPlan) -> str | None:
+  """Returns the folder of the best checkpoint if the run keeps one and has it."""
+  folder = os.path.join(plan.train_dir, BEST_FOLDER)
+  return folder if plan.config.run.keep_best and prefixes.find_prefix(folder) else None
 
 
 def _without_overwrite() -> str:
@@ -215,6 +222,7 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
     mistyped = _TRAIN_DIR.value and not os.path.isdir(train_dir)
     hint = similar_paths.suggest(train_dir, only_folders=True) if mistyped else ''
     reporter.line(f'Without --data_dir, this new run trains on the handwritten digits.{hint}')
+  before = _checkpoints(train_dir)
   try:
     return api.train(
       config,
@@ -225,16 +233,35 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
       reporter=reporter,
     )
   except KeyboardInterrupt as interrupt:
-    raise KeyboardInterrupt(interruption.signal_of(interrupt), _describe_rest(train_dir)) from None
+    rest = _describe_rest(train_dir, before)
+    raise KeyboardInterrupt(interruption.signal_of(interrupt), rest) from None
 
 
-def _describe_rest(train_dir: str) -> str:
-  """Says what is saved of a run that was interrupted while it did not wait for signals."""
-  saved = prefixes.list_candidates(train_dir)
-  if saved:
+def _checkpoints(train_dir: str) -> dict[str, int]:
+  """Returns when each checkpoint of a folder was written, in nanoseconds, newest first."""
+  return {
+    prefix: os.stat(f'{prefix}.index').st_mtime_ns
+    for prefix in prefixes.list_candidates(train_dir)
+    if os.path.isfile(f'{prefix}.index')
+  }
+
+
+def _describe_rest(train_dir: str, before: Mapping[str, int]) -> str:
+  """Says what is saved of a run that was interrupted while it did not wait for signals.
+
+  Args:
+    train_dir: folder of the run.
+    before: its `_checkpoints` when the command began.
+  """
+  saved = _checkpoints(train_dir)
+  if saved and _OVERWRITE.value and saved == before:
     return (
-      f'interrupted; saved is {saved[0]}. Run the same command{_without_overwrite()} to resume.'
+      f'interrupted; {train_dir} still holds the run that --overwrite removes. Run the same '
+      'command to start again.'
     )
+  if saved:
+    newest = next(iter(saved))
+    return f'interrupted; saved is {newest}. Run the same command{_without_overwrite()} to resume.'
   return (
     'interrupted before the first checkpoint, so nothing is saved. Run the same command, with all '
     'its flags, to start again.'
