@@ -101,6 +101,17 @@ def test_an_unknown_recipe_is_an_error_of_its_flag(arguments, message):
     expand(*arguments)
 
 
+@pytest.mark.parametrize('written', [('--flagfile={}',), ('--flagfile', '{}')])
+def test_a_flag_file_that_is_not_text_is_named(tmp_path, written):
+  text, other = tmp_path / 'text.flags', tmp_path / 'other.flags'
+  text.write_text('--epochs=1\n')
+  other.write_bytes(b'\xfe\xff')
+  arguments = [f'--flagfile={text}', *(part.format(other) for part in written)]
+  with pytest.raises(flags.Error) as error:
+    expand(*arguments)
+  assert str(error.value) == f'--flagfile={other}: not a text file in UTF-8'
+
+
 def test_a_recipe_within_a_flag_file_is_refused(tmp_path):
   (tmp_path / 'nested.flags').write_text('--recipe=mine\n')
   with pytest.raises(flags.Error, match='--flagfile=PATH'):

@@ -3,6 +3,9 @@
 Flags that come after a file on the command line win over those of the file, also within its phases.
 """
 
+import itertools
+import pathlib
+
 from absl import flags
 
 from vgg_slim.commands import installation
@@ -55,6 +58,28 @@ def _read(arguments: list[str]) -> list[str]:
     if not isinstance(reason, OSError):
       raise
     raise flags.Error(f'--{_FILE}={reason.filename}: {reason.strerror}') from error
+  except UnicodeDecodeError as error:
+    # absl does not say which file it was; one that another file names is not among these.
+    paths = [path for path in _paths(arguments) if not _is_text(path)] or _paths(arguments)
+    raise flags.Error(f'--{_FILE}={" or ".join(paths)}: not a text file in UTF-8') from error
+
+
+def _paths(arguments: list[str]) -> list[str]:
+  """Returns the values of --flagfile."""
+  found = []
+  for argument, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=''):
+    if _is_flag(argument, _FILE):
+      _, has_value, path = argument.partition('=')
+      found.append(path if has_value else following)
+  return found
+
+
+def _is_text(path: str) -> bool:
+  try:
+    pathlib.Path(path).expanduser().read_text(encoding='utf-8')
+  except (OSError, UnicodeDecodeError):
+    return False
+  return True
 
 
 def _name_files(arguments: list[str]) -> list[str]:
