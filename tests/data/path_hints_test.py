@@ -20,12 +20,15 @@ def test_images_are_found_as_deep_as_the_converter_expects_them(tmp_path):
     ('.', 'photos', '../photos_converted'),
     ('..', 'photos/cat', '../../photos_converted'),
     ('data', '.', 'data_converted'),
+    ('taken', '.', 'data/taken_converted_3'),
   ],
 )
 def test_converted_images_are_outside_their_folder(tmp_path, monkeypatch, folder, where, output):
   (tmp_path / 'photos' / 'cat').mkdir(parents=True)
   (tmp_path / 'photos' / 'cat' / '0.png').touch()
   (tmp_path / 'data' / 'elsewhere').mkdir(parents=True)
+  for name in ('taken', 'taken_converted', 'taken_converted_2'):
+    (tmp_path / 'data' / name).mkdir()
   monkeypatch.chdir(tmp_path / where)
   assert path_hints.output_for(folder) == output
   if where != '.':

@@ -1,5 +1,6 @@
 """What a user may have meant by a folder that is not what it should be. No TensorFlow."""
 
+import itertools
 import os
 import pathlib
 import shlex
@@ -26,14 +27,16 @@ def conversion(folder: pathlib.Path) -> str:
 
 
 def output_for(folder: str | pathlib.Path) -> str:
-  """Returns a path outside `folder` for its converted images, such as data/photos for photos."""
+  """Returns a free path outside `folder` for its images, such as data/photos for photos."""
   above, name = os.path.split(os.path.abspath(folder))
   output = os.path.join('data', name)
   if files.is_inside(output, folder):
     output = os.path.join(os.path.relpath(above), f'{name}_converted')
   elif os.path.exists(output):
     output += '_converted'
-  return os.path.normpath(output)
+  numbered = (f'{output}_{number}' for number in itertools.count(2))
+  free = (path for path in itertools.chain([output], numbered) if not os.path.exists(path))
+  return os.path.normpath(next(free))
 
 
 def folder_of_classes(folder: pathlib.Path) -> str:
