@@ -29,3 +29,16 @@ def test_longer_labels_do_not_make_images_smaller():
     samples.draw_samples(images, [label] * 4).get_figheight() for label in ('a', 'a\nb', 'a\nb\nc')
   ]
   assert heights == pytest.approx([4.1, 4.1, 4.4])  # two rows of 0.15 inches more
+
+
+@pytest.mark.parametrize(
+  'label', ['dog_with_a_long_file_name_2024_07_12.jpg', 'schöne Katze mit alpha.png', '猫' * 20]
+)
+def test_long_labels_do_not_touch_each_other_or_the_edge(label):
+  figure = samples.draw_samples(np.zeros([4, 8, 8, 3], np.uint8), [label] * 4)
+  figure.canvas.draw()
+  boxes = [axes.title.get_window_extent() for axes in figure.axes]
+  assert min(box.x0 for box in boxes) >= 0
+  assert max(box.x1 for box in boxes) <= figure.bbox.x1
+  for left, right in (boxes[:2], boxes[2:]):
+    assert left.x1 < right.x0

@@ -10,6 +10,7 @@ from vgg_slim.plotting.text import families, plain_lines
 
 _CELL_INCHES = 1.6
 _LINE_INCHES = 0.15  # of a label
+_LABEL_WIDTH = 19  # columns that usual letters of the small font fill above a cell
 
 
 def draw_samples(
@@ -36,5 +37,5 @@ def draw_samples(
     axes.set_axis_off()
   for axes, image, label in zip(grid[: len(images)], images, labels, strict=True):
     axes.imshow(image)
-    axes.set_title(plain_lines(label), fontsize='small', fontfamily=families(label))
+    axes.set_title(plain_lines(label, _LABEL_WIDTH), fontsize='small', fontfamily=families(label))
   return figure

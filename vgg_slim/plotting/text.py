@@ -25,9 +25,9 @@ def plain(text: str, max_width: int = _MAX_WIDTH) -> str:
   return ''.join(_shortened(pieces, max_width)).replace('$', r'\$')
 
 
-def plain_lines(text: str) -> str:
+def plain_lines(text: str, max_width: int = _MAX_WIDTH) -> str:
   """Applies `plain` to each line of `text`."""
-  return '\n'.join(map(plain, text.split('\n')))
+  return '\n'.join(plain(line, max_width) for line in text.split('\n'))
 
 
 def title(text: str) -> str:
