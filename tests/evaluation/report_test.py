@@ -38,6 +38,7 @@ def test_the_report_lists_scores_tests_and_errors():
   assert '<td class="number">25.00%</td>' in text  # the error of the last line
   assert re.search(r'<td>dog</td><td class="number">100.00%</td><td class="number">50.00%', text)
   assert 'vgg_d, S=256, dense</td><td>vgg_e, S=256, dense</td><td class="number">1</td>' in text
+  assert 'top-5 error' not in text  # of three classes
   # Three of four are correct at a confidence of 0.9: |0.75 - 0.9|.
   assert 'ECE, 15 bins): 0.1500' in text
 
@@ -100,6 +101,7 @@ def test_of_many_classes_those_with_the_lowest_f1_are_listed():
     ClassMap(tuple(names), np.arange(102)),
     lambda indices: [('x.png', encoded)] * len(indices),
   )
+  assert '<th class="number">top-5 error</th>' in text
   assert 'Lowest F1 first; the other 2 are left out.' in text
   rows = re.findall(r'<td>(class \d+)</td>', text)
   assert rows[:3] == ['class 100', 'class 101', 'class 000']

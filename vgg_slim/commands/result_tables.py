@@ -38,7 +38,7 @@ def print_tables(shown: Sequence[tables.Table], num_classes: int) -> None:
       is left out.
   """
   results = [line.result for table in shown for line in table.lines]
-  left_out: tuple[str, ...] = () if num_classes > 5 else (_TOP_5,)
+  left_out: tuple[str, ...] = () if tables.has_top_5(num_classes) else (_TOP_5,)
   if all(tables.is_balanced(result) for result in results):
     left_out += _OF_EQUAL_CLASSES
   headings = [name for name in _HEADINGS if name not in left_out]

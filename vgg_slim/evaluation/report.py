@@ -43,7 +43,7 @@ def render_report(
   probabilities = line.probabilities()
   sections = [
     _summary(line, classes),
-    *(_table(table) for table in shown),
+    *(_table(table, len(classes.names)) for table in shown),
     *_comparisons(comparisons),
     _classes(line, classes),
     _confusions(line, classes),
@@ -72,13 +72,16 @@ def _describe(line: Line) -> str:
   return f'{result.model}, {result.view}, Q={",".join(map(str, result.test_scales))}'
 
 
-def _table(table: tables.Table) -> Section:
+def _table(table: tables.Table, num_classes: int) -> Section:
+  left_out = () if tables.has_top_5(num_classes) else tables.TOP_5_COLUMNS
+  columns = [i for i in range(len(tables.HEADINGS)) if i not in left_out]
   rows: list[Sequence[Cell]] = []
   for line in table.lines:
-    cells = tables.cells(line.result)
+    all_cells = tables.cells(line.result)
+    cells = [all_cells[i] for i in columns]
     rows.append((*cells[:_TEXT_COLUMNS], *map(Number, cells[_TEXT_COLUMNS:])))
   title = f"{table.title} (the paper's Table {table.paper})"
-  return Section(title, table=html_report.Table(tables.HEADINGS, rows))
+  return Section(title, table=html_report.Table([tables.HEADINGS[i] for i in columns], rows))
 
 
 def _comparisons(comparisons: Sequence[tables.Comparison]) -> list[Section]:

@@ -23,6 +23,7 @@ HEADINGS = (
   '95 % interval',
   'images/s',
 )
+TOP_5_COLUMNS = (HEADINGS.index('top-5 error'), HEADINGS.index('top-5 error') + 1)
 
 
 class Table(NamedTuple):
@@ -97,6 +98,11 @@ def cells(result: results.EvalResult) -> tuple[str, ...]:
     _interval(result.top_5_interval),
     _rate(result.images_per_second),
   )
+
+
+def has_top_5(num_classes: int) -> bool:
+  """Whether the top-5 error can be above 0."""
+  return num_classes > 5
 
 
 def _rate(rate: float) -> str:
