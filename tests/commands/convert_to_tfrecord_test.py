@@ -156,10 +156,11 @@ def test_equal_images_of_different_classes_are_a_warning_that_says_what_to_do(tm
   run = convert('--dataset=folder', '--input_dir=photos', '--output_dir=made', cwd=tmp_path)
   assert run.returncode == 0, run.stderr
   assert (
-    '1 image in different classes, such as cat/000.png (cat) = dog/copy.png (dog)' in run.stdout
+    '1 image with a copy in another class, such as cat/000.png (cat) = dog/copy.png (dog)'
+    in run.stdout
   )
   said = ' '.join(run.stdout.split())
-  assert 'Both copies are kept: delete one of them, remove made, and convert again.' in said
+  assert 'All copies are kept: delete all but one, remove made, and convert again.' in said
 
 
 def test_help_has_examples_and_flags():

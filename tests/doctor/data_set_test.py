@@ -82,9 +82,11 @@ def test_equal_images_in_different_classes_or_splits_are_warnings(tmp_path):
   )
   classes, splits = data_set.examine_duplicates(str(tmp_path))
   assert classes.level == splits.level == WARN
-  assert classes.text == ('1 image in different classes, such as cat/1.png (cat) = dog/7.png (dog)')
+  assert classes.text == (
+    '1 image with a copy in another class, such as cat/1.png (cat) = dog/7.png (dog)'
+  )
   assert splits.text == (
-    '1 image in different splits, such as cat/2.png (train) = cat/3.png (test)'
+    '1 image with a copy in another split, such as cat/2.png (train) = cat/3.png (test)'
   )
 
 

@@ -68,7 +68,7 @@ def examine_classes(manifest: Manifest, balances_classes: bool = False) -> Findi
 def examine_duplicates(data_dir: str) -> Iterator[Finding]:
   """Warns of equal images in different classes or splits."""
   for problem in audit_files.find_duplicate_problems(data_dir):
-    remedy = f'See {audit_files.DUPLICATES_FILE}; remove one of them. {_CONVERT}'
+    remedy = f'See {audit_files.DUPLICATES_FILE}; remove all but one. {_CONVERT}'
     yield Finding(WARN, 'duplicates', problem, remedy)
 
 

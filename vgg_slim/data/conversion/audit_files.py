@@ -114,11 +114,12 @@ def find_duplicate_problems(data_dir: str | pathlib.Path) -> list[str]:
     for number, *image in itertools.islice(csv.reader(stream), 1, None):
       groups[number].append(ImageLocation(*image))
   problems = []
-  for what, field in (('classes', 'class_name'), ('splits', 'split')):
+  for what, field in (('class', 'class_name'), ('split', 'split')):
     apart = [g for g in groups.values() if len({getattr(image, field) for image in g}) > 1]
     if apart:
       first = ' = '.join(f'{image.name} ({getattr(image, field)})' for image in apart[0][:3])
-      problems.append(f'{counted(len(apart), "image")} in different {what}, such as {first}')
+      images = counted(len(apart), 'image')
+      problems.append(f'{images} with a copy in another {what}, such as {first}')
   return problems
 
 
