@@ -106,6 +106,7 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
   from vgg_slim import sessions
   from vgg_slim.checkpoints import search
   from vgg_slim.doctor import data_set, framework, trial
+  from vgg_slim.training import run_precision
 
   refusal = None
   try:
@@ -121,6 +122,7 @@ def _findings(counts: dict[str, int]) -> Iterator[Finding]:
     return
   yield trial.examine_run(run)
   yield framework.examine_precision(run.runtime.precision)
+  run = run_precision.settle(run, lambda _: None)
   given = run.fine_tune.checkpoint_path
   yield from data_set.examine_all(
     run.data_dir,
