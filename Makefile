@@ -5,7 +5,8 @@
 #   make venv PYTHON=/opt/python3.11/bin/python3           chooses the interpreter
 
 ARGS ?=
-TRAIN_DIR ?= runs/digits_vgg16
+# Not the folder of tools/train without --data_dir, whose run has other settings.
+TRAIN_DIR ?= runs/digits
 PACKAGE ?= training
 SAMPLE ?= 75
 KILLS ?=
@@ -105,7 +106,7 @@ buildifier:
 	  npm install --no-save --silent @bazel/buildifier@$(BUILDIFIER_VERSION) </dev/null; fi)
 
 .PHONY: screenshots
-screenshots: venv  ## takes the TensorBoard images of docs/images again, of the run LOGDIR=runs/digits_vgg16
+screenshots: venv  ## takes the TensorBoard images of docs/images again, of the run LOGDIR=runs/digits
 	$(RUN) tests.screenshots $(or $(LOGDIR),$(TRAIN_DIR))
 
 .PHONY: lock

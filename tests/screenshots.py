@@ -1,4 +1,4 @@
-"""Takes the screenshots of TensorBoard again: `make screenshots LOGDIR=runs/digits_vgg16`.
+"""Takes the screenshots of TensorBoard again: `make screenshots LOGDIR=runs/digits`.
 
 The run needs --histogram_every_steps. Give a relative LOGDIR, since TensorBoard shows it, and look
 at the screenshots before you commit them.

@@ -57,8 +57,8 @@ def test_every_refused_setting_is_listed():
     'net.image_size was 32, now 64',
     'run.seed was 0, now 7',
     "data_fingerprint was 'abc', now 'other'",
-    'Leave these out to resume it as it is, or start a new run from its weights: '
-    '--checkpoint_path=runs/x with another --train_dir.',
+    'Leave these out to resume it as it is. For a new run give another --train_dir (with '
+    '--checkpoint_path=runs/x it starts from these weights), or remove this run with --overwrite.',
   ):
     assert clash in message
 

@@ -109,8 +109,8 @@ def _check(changes: list[Change], train_dir: str) -> None:
   if clashes:
     raise CheckpointError(
       f'{train_dir} holds another run: {"; ".join(clashes)}. Leave these out to resume it as it '
-      f'is, or start a new run from its weights: --checkpoint_path={train_dir} with another '
-      '--train_dir.'
+      f'is. For a new run give another --train_dir (with --checkpoint_path={train_dir} it starts '
+      'from these weights), or remove this run with --overwrite.'
     )
 
 
