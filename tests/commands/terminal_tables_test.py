@@ -108,6 +108,19 @@ def test_tables_fit_and_have_no_colors_where_they_are_not_wanted(monkeypatch, ca
     assert words.count(number) == 2
 
 
+def test_columns_move_together_before_rows_become_lists(monkeypatch, capsys):
+  row = ('vgg16_bn@8', '256', '384', 'multi_crop', *['12.34%'] * 6, '12.34% - 15.02%')
+  headings = ('network', 'S', 'Q', 'view', *['error'] * 6, '95 % interval')
+  narrowest = [10, 3, 3, 10, *[6] * 6, 8]
+  for gap in (2, 1):
+    width = sum(narrowest) + gap * (len(narrowest) - 1)
+    lines = printed(monkeypatch, capsys, width, headings, [row], text_columns=4)
+    assert lines[-2].split(' ' * gap)[:3] == ['vgg16_bn@8', '256', '384']
+    assert max(map(len, lines)) <= width
+  lines = printed(monkeypatch, capsys, width - 1, headings, [row], text_columns=4)
+  assert lines[-1].split() == ['95', '%', 'interval', '12.34%', '-', '15.02%']
+
+
 def test_rows_become_lists_if_the_table_does_not_fit(monkeypatch, capsys):
   lines = printed(monkeypatch, capsys, 30, HEADINGS, [ROW, ROW], title='Views')
   assert lines[0] == 'Views'

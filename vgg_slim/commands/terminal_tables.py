@@ -9,7 +9,7 @@ from rich import box, cells, console, table
 
 from vgg_slim import terminal
 
-_GAP = 2
+_GAPS = (2, 1)  # spaces between columns; the first that lets them fit
 # A cell may be wrapped after a space, semicolon or plus sign, and if need be after a slash.
 _PIECE = re.compile(r'[^ ;+]*[ ;+]*')
 _SMALL_PIECE = re.compile(r'[^ ;+/]*[ ;+/]*')
@@ -23,8 +23,9 @@ def print_table(
 ) -> None:
   """Prints rows of cells under headings.
 
-  If they are too wide for the terminal, headings are wrapped, then cells; if that is not enough,
-  each row is printed as a list of headings and cells. Files and pipes are as wide as the rows.
+  If they are too wide for the terminal, headings are wrapped, then cells, and then columns move
+  together; if that is not enough, each row is printed as a list of headings and cells. Files and
+  pipes are as wide as the rows.
 
   Args:
     headings: headings of the columns.
@@ -33,15 +34,17 @@ def print_table(
     text_columns: number of columns, from the left, that are left-aligned; the others hold numbers.
   """
   columns = list(zip(headings, *rows, strict=True))
-  widths = _fit(columns, terminal.columns() if sys.stdout.isatty() else None)
-  if widths is None:
+  total = terminal.columns() if sys.stdout.isatty() else None
+  fitting = ((gap, widths) for gap in _GAPS if (widths := _fit(columns, total, gap)))
+  gap, widths = next(fitting, (0, []))
+  if not widths:
     _print_lists(headings, rows, title)
     return
   shown = table.Table(
     box=box.SIMPLE,
     show_edge=False,
     pad_edge=False,
-    padding=(0, _GAP - 1, 0, 0),
+    padding=(0, gap - 1, 0, 0),
   )
   wrapped = [_wrap(heading, width) for heading, width in zip(headings, widths, strict=True)]
   height = max(heading.count('\n') for heading in wrapped)
@@ -52,16 +55,16 @@ def print_table(
     shown.add_row(*map(_wrap, row, widths))
   print(f'\n{title}\n' if title else '')
   # Rich itself omits colors in files and pipes.
-  width = sum(widths) + _GAP * len(widths)
+  width = sum(widths) + gap * len(widths)
   console.Console(width=width, markup=False).print(shown)
 
 
-def _fit(columns: Sequence[Sequence[str]], width: int | None) -> list[int] | None:
+def _fit(columns: Sequence[Sequence[str]], width: int | None, gap: int) -> list[int] | None:
   """Returns column widths that fit into `width`; None if the columns cannot be that narrow."""
   natural = [max(map(cells.cell_len, column)) for column in columns]
   if width is None:
     return natural
-  left = width - _GAP * (len(columns) - 1)
+  left = width - gap * (len(columns) - 1)
   only_headings = [
     max(_narrowest(heading), *map(cells.cell_len, column)) if column else _narrowest(heading)
     for heading, *column in columns
