@@ -1,12 +1,11 @@
 """Predictions on the terminal, each printed as soon as it is known. Loads no TensorFlow."""
 
-import shutil
 import sys
 from collections.abc import Sequence
 
 from rich import cells
 
-from vgg_slim import wording
+from vgg_slim import terminal, wording
 from vgg_slim.evaluation.predictions import Prediction
 
 _GAP = '  '
@@ -32,7 +31,7 @@ class Printer:
     width = self._file_width + top * (2 * len(_GAP) + self._name_width + _PERCENT_WIDTH)
     self._has_rows = True
     if sys.stdout.isatty():
-      self._has_rows = width <= shutil.get_terminal_size().columns
+      self._has_rows = width <= terminal.columns()
     else:
       self._file_width = min(self._file_width, _WIDEST_COLUMN)
       self._name_width = min(self._name_width, _WIDEST_COLUMN)
