@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from tests.testing import make_data_set, own_flags, run_tool, thin_model, train_config
+from vgg_slim import processor
 from vgg_slim.commands import invocation
+from vgg_slim.doctor import findings, trial
 from vgg_slim.reporting import Reporter
 from vgg_slim.training import loop
 
@@ -40,6 +42,20 @@ def test_every_check_of_a_sound_run_passes(doctor, made, tmp_path, capsys):
   assert 'Training one step, which is discarded (--nodry_step leaves it out) ...' in captured.err
   assert '\x1b' not in captured.out  # colors are for terminals
   assert [path.name for path in tmp_path.iterdir()] == ['data']
+
+
+def test_a_step_is_tried_in_the_precision_that_training_would_choose(doctor, made, monkeypatch):
+  flags = frozenset(flag for flag in processor.flags() if not flag.startswith('avx512'))
+  monkeypatch.setattr(processor, 'flags', lambda *_: flags)
+  seen = []
+
+  def run_trial(config, *_):
+    seen.append(config.runtime.precision)
+    return findings.Finding(findings.OK, 'dry step', '')
+
+  monkeypatch.setattr(trial, 'run_trial', run_trial)
+  assert run_tool(doctor, '--data_dir=data', *SMALL, '--precision=bfloat16', '--gpus=none') == 0
+  assert seen == ['float32']
 
 
 def test_a_run_that_has_begun_is_checked_and_left_unchanged(doctor, made, tmp_path, capsys):
