@@ -1,7 +1,7 @@
 """Adds a training run to docs/results: its curve, its numbers and the commands that made them.
 
-  .venv/bin/python -m tests.results_add runs/digits_vgg16 --tutorial=tutorials/layers.md
-  make results ADD=runs/digits_vgg16 ARGS='--name=digits_seed_1 --take=best'
+  .venv/bin/python -m tests.results_add runs/digits --tutorial=tutorials/layers.md
+  make results ADD=runs/digits ARGS='--name=digits_seed_1 --take=best'
 
 Reads metrics.csv and config.json of the run (or of its phases), the commands in command.txt, and
 each file of `tools/evaluate --output` in the folder, whose number becomes a score of its own; they
@@ -255,7 +255,7 @@ def make_run(
     files[str(score.source)] = json.dumps(kept, indent=2) + '\n'
   if not scores:
     raise RunError(f'{folder} has no validation accuracy and no file of tools/evaluate --output.')
-  rates = [row.images_per_second for row in rows]
+  rates = [row.images_per_second for row in rows if row.images_per_second]  # 0 is not known
   changed = changed_flags(command) if recipe else None
   is_same = not (changed and re.search(r'--(?:model|data_dir)=', changed))
   end = (folders[-1] / history.METRICS_FILE).stat().st_mtime
