@@ -49,7 +49,7 @@ def test_the_most_confident_error_comes_first_with_both_class_names(drawn):
   assert result.top_1_accuracy == 0.5
   assert [value.tag for value in summary.value] == ['confusion', 'most_confident_errors']
   assert drawn.read == (['shard'], [2, 1])
-  assert drawn.captions == ['owl, predicted as\ndog (95%)', 'dog, predicted as\nowl (90%)']
+  assert drawn.captions == ['owl,\npredicted 95% as\ndog', 'dog,\npredicted 90% as\nowl']
   assert [(tile.shape, tile.max()) for tile in drawn.tiles] == [
     ((16, 160, 3), 52),
     ((16, 160, 3), 51),

@@ -86,8 +86,8 @@ def summarize(line: Line, classes: ClassMap, shards: Sequence[str]) -> tf.Summar
   if wrong.size:
     tiles = [_tile(encoded) for _, encoded in outputs.read_images(shards, wrong.tolist())]
     captions = [
-      f'{classes.names[line.labels[i]]}, predicted as\n'
-      f'{classes.names[line.predicted[i]]} ({probabilities[i, line.predicted[i]]:.0%})'
+      f'{classes.names[line.labels[i]]},\npredicted {probabilities[i, line.predicted[i]]:.0%} as\n'
+      f'{classes.names[line.predicted[i]]}'
       for i in wrong
     ]
     values.append(
