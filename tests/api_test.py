@@ -20,7 +20,7 @@ from vgg_slim.compat import tf
 from vgg_slim.configs import config
 from vgg_slim.configs.runtime import RuntimeConfig
 from vgg_slim.data import manifest as manifests
-from vgg_slim.errors import CheckpointError, ConfigError, DataError
+from vgg_slim.errors import CheckpointError, ConfigError, DataError, OutputError
 from vgg_slim.evaluation.predictions import Failure, Prediction
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -198,6 +198,6 @@ def test_mistakes_are_errors_that_say_what_to_do(there, tmp_path):
     vgg_slim.train(changed, str(tmp_path / 'run'))
   assert not (tmp_path / 'run').exists()
   # Such a run could be trained, and its checkpoints not be read.
-  with pytest.raises(CheckpointError, match=r'takes \[3\] for a pattern'):
+  with pytest.raises(OutputError, match=r'^train_dir=runs/x \[3\]: .* takes \[3\] for a pattern'):
     vgg_slim.train(thin_config('data/photos'), 'runs/x [3]')
   assert not (tmp_path / 'runs' / 'x [3]').exists()

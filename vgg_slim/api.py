@@ -234,7 +234,7 @@ def train(
   train_dir = os.fspath(train_dir)
   if not train_dir:
     raise ConfigError('train_dir must not be empty.')
-  prefixes.check_path(train_dir)
+  prefixes.check_output(train_dir, 'train_dir')
   sessions.configure(config.runtime)
   reporter = reporter or Reporter(sys.stdout, quiet)
   config = run_precision.settle(config, reporter.line)

@@ -149,7 +149,9 @@ def test_a_mistyped_folder_is_answered_with_the_one_that_was_meant(tmp_path):
 def test_a_folder_of_phases_is_answered_with_the_folders_that_hold_checkpoints(tmp_path):
   for phase in ('2_all', '1_head', '3_more'):
     (tmp_path / phase).mkdir()
-    if phase != '3_more':
+    if phase == '3_more':
+      prefixes.write_state(str(tmp_path / phase), ['model.ckpt-1'])  # whose files are gone
+    else:
       save_checkpoint(str(tmp_path / phase / 'model.ckpt-1'), ARRAYS)
       prefixes.write_state(str(tmp_path / phase), ['model.ckpt-1'])
   below = f'{tmp_path}/1_head, {tmp_path}/2_all'
@@ -164,7 +166,11 @@ def test_a_folder_of_phases_is_answered_with_the_folders_that_hold_checkpoints(t
     ('a\\b', '\\'),
     ('a []b] c', '[]b]'),
     ('a [b/c] d', '[b/c]'),
-    *((name, None) for name in ('x[', 'x]', 'x*y', 'x?y', 'x{1}', 'x!', 'x@1', '[', 'a,b', 'é')),
+    ('a [!]] b', '[!]]'),
+    *(
+      (name, None)
+      for name in ('x[', 'x]', 'x*y', 'x?y', 'x{1}', 'x!', 'x[!]', 'x[^]', 'x@1', '[', 'a,b', 'é')
+    ),
   ],
 )
 def test_a_path_that_tensorflow_takes_for_a_pattern_is_not_called_damaged(

@@ -79,7 +79,7 @@ def test_a_signal_during_training(tmp_path, number, code, folder):
 
 def test_a_folder_that_tensorflow_would_take_for_a_pattern(tmp_path):
   run = paper_tables(tmp_path, '--folder=tables [3]')
-  assert (run.returncode, run.stderr.count('\n')) == (1, 1)
+  assert (run.returncode, run.stderr.count('\n')) == (2, 1)
   assert '--folder=tables [3]: TensorFlow takes [3] for a pattern' in run.stderr
   assert not (tmp_path / 'tables [3]').exists()
 

@@ -10,7 +10,7 @@ from vgg_slim.commands import train as _  # noqa: F401  (defines every flag)
 from vgg_slim.configs import config
 from vgg_slim.data import manifest as manifests
 from vgg_slim.data.conversion import default_data
-from vgg_slim.errors import CheckpointError, DataError
+from vgg_slim.errors import CheckpointError, DataError, OutputError
 
 
 @pytest.fixture
@@ -67,9 +67,10 @@ def test_data_sets_of_one_kind_have_runs_of_their_own(manifest, tmp_path):
 def test_a_folder_that_tensorflow_would_take_for_a_pattern_is_refused_and_never_the_default(
   manifest, tmp_path
 ):
-  with pytest.raises(CheckpointError, match=r'^--train_dir=new \[3\]: TensorFlow takes \[3\] for'):
+  with pytest.raises(OutputError, match=r'^--train_dir=new \[3\]: TensorFlow takes \[3\] for'):
     plan('--model=vgg11', train_dir='new [3]')
   assert plan('--model=vgg11', data_dir='data/pets [1]').train_dir == 'runs/pets 1_vgg11'
+  assert plan('--model=vgg11', data_dir='data/[[]').train_dir == f'runs/{manifest.dataset}_vgg11'
 
 
 @pytest.mark.parametrize('phase', ['', '/1_head'])

@@ -117,10 +117,11 @@ def test_a_file_on_this_machine_is_recognized_and_its_trunk_imported(
 ):
   _, path = keras_file
   fabricated.put_small(monkeypatch, MODEL)
-  copy = tmp_path / 'mine.h5'
+  copy = tmp_path / 'mine [1].h5'
   copy.write_bytes(path.read_bytes())
   prefix, _ = prepare(tmp_path, str(copy), needs_head=False)
-  assert pathlib.Path(prefix).name.startswith('mine_')
+  # With the brackets, TensorFlow would not find the checkpoint.
+  assert pathlib.Path(prefix).name.startswith('mine 1_')
   assert prefix.endswith('_trunk')
   described = contract.read_contract(contract.contract_path(prefix))
   assert (described.network.is_trunk, described.class_names) == (True, None)

@@ -10,7 +10,7 @@ import pathlib
 import re
 
 from vgg_slim import files, similar_paths, wording
-from vgg_slim.errors import CheckpointError
+from vgg_slim.errors import CheckpointError, OutputError
 
 RUN_NAME = 'model.ckpt'  # the checkpoints of a run are called RUN_NAME-STEP
 STATE_FILE = 'checkpoint'
@@ -19,8 +19,8 @@ _LISTED = re.compile(r'^all_model_checkpoint_paths: "(.*)"$', re.MULTILINE)
 _V2_FILE = re.compile(r'\.(index|data-\d{5}-of-\d{5})$')
 _RUN_FILE = re.compile(rf'({re.escape(RUN_NAME)}-\d+)\.(index|json|data-\d{{5}}-of-\d{{5}})')
 # What `fnmatch` reads as a set of characters, or as the next one without its meaning. A set may
-# begin with a bracket, and contain a slash.
-_PATTERN = re.compile(r'\\|\[.+?\]')
+# begin with a bracket, also after the sign that negates it, and contain a slash.
+_PATTERN = re.compile(r'\\|\[(?:[!^].|[^!^])[^\]]*\]', re.DOTALL)
 _OF_PATTERNS = str.maketrans('', '', '[]\\')
 _TENSORFLOW_TEMPORARIES = '*.tempstate*'
 
@@ -53,18 +53,24 @@ def path_problem(path: str) -> str | None:
   )
 
 
-def check_path(path: str, flag: str | None = None) -> None:
-  """Raises CheckpointError if TensorFlow would not find a checkpoint at `path`.
+def check_path(path: str) -> None:
+  """Raises CheckpointError if TensorFlow would not find a checkpoint at `path`."""
+  if problem := path_problem(path):
+    raise CheckpointError(f'{path}: {problem}.')
+
+
+def check_output(path: str, name: str) -> None:
+  """Raises OutputError if TensorFlow would not find a checkpoint that is written at `path`.
 
   Args:
-    path: prefix of a checkpoint, or a folder.
-    flag: the flag that gave it, such as `--train_dir`, for the message.
+    path: prefix of a checkpoint, or its folder.
+    name: what the user calls it, such as `--train_dir`, for the message.
   """
   if problem := path_problem(path):
-    raise CheckpointError(f'{flag}={path}: {problem}.' if flag else f'{path}: {problem}.')
+    raise OutputError(f'{name}={path}: {problem}.')
 
 
-def plain_name(name: str) -> str:
+def without_pattern(name: str) -> str:
   """Returns a name without the characters that `path_problem` is about."""
   return name.translate(_OF_PATTERNS) if path_problem(name) else name
 
@@ -78,7 +84,7 @@ def check_exists(path: str) -> None:
 def absence(path: str) -> CheckpointError:
   """The error that there is no checkpoint at `path`."""
   if os.path.isdir(path):
-    below = sorted(str(state.parent) for state in pathlib.Path(path).glob(f'*/{STATE_FILE}'))
+    below = sorted(str(entry) for entry in pathlib.Path(path).glob('*/') if find_prefix(str(entry)))
     hint = f' Folders below it do: {wording.listed(below, most=5)}.' if below else ''
     return CheckpointError(f'{path} holds no checkpoint.{hint}')
   hint = similar_paths.suggest(path, only_folders=True) or _describe_others(path)

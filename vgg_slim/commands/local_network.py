@@ -236,8 +236,8 @@ def _exported_contract(
   flag: str, form: str, folder: str, files: Sequence[str], below: str = '.'
 ) -> contract.Contract:
   """Reads the contract in `below` of the folder of an export in the format `form`."""
-  if form == 'saved_model':
-    prefixes.check_path(folder, flag)
+  if form == 'saved_model' and (problem := prefixes.path_problem(folder)):
+    raise ConfigError(f'{flag}={folder}: {problem}.')
   path = pathlib.Path(folder, below, contract.EXPORTED_FILE)
   if not path.is_file():
     raise ConfigError(

@@ -111,7 +111,7 @@ def _describe_interrupt() -> str:
 def _check_flags() -> None:
   output_files.check_outputs(folders=invocation.values_by_flag(_FOLDER))
   if _FOLDER.value:
-    prefixes.check_path(_FOLDER.value, '--folder')
+    prefixes.check_output(_FOLDER.value, '--folder')
   models = dict.fromkeys(setting.model for setting in TABLE_3)
   unknown = [model for model in _MODELS.value if model not in models]
   if unknown:

@@ -55,13 +55,14 @@ def plan_run(
     overwrite: whether a run in the folder is removed, so that the run is new.
 
   Raises:
-    CheckpointError: the run cannot be resumed with these flags, a `config.json` or contract cannot
-      be read, or TensorFlow would not find a checkpoint in a folder of this name.
+    CheckpointError: the run cannot be resumed with these flags, or a `config.json` or contract
+      cannot be read.
+    OutputError: TensorFlow would not find a checkpoint in a folder of this name.
     ConfigError: values are out of range or cannot be combined.
     DataError: there is no such data set.
   """
   if train_dir:
-    prefixes.check_path(train_dir, '--train_dir')
+    prefixes.check_output(train_dir, '--train_dir')
   new = None
   if not train_dir:
     new = plan_new_run(data_dir, None, start)
@@ -108,7 +109,8 @@ def _default_folder(name: str, manifest: Manifest, model: str) -> str:
   of that name is still found, unless the folder of today's name exists.
   """
   before = f'runs/{manifest.dataset}_{model}'
-  folder = f'runs/{prefixes.plain_name(name)}_{model}' if name else before
+  plain = prefixes.without_pattern(name)
+  folder = f'runs/{plain}_{model}' if plain else before
   if os.path.exists(folder):
     return folder
   return before if _is_of(before, manifest) else folder

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vgg_slim import locks
+from vgg_slim.checkpoints import prefixes
 from vgg_slim.checkpoints.contract import contract_path
 from vgg_slim.errors import CheckpointError, FolderInUseError, OutputError
 from vgg_slim.weights import download, formats, importer, known_input, published
@@ -48,7 +49,8 @@ def prepare(
   file: PublishedFile | None
   if given.is_file():
     file = known_input.find_file(weights)
-    name = f'{given.stem}_{formats.sha256(weights)[:12]}_{model.replace("@", "_")}'
+    stem = prefixes.without_pattern(given.stem)
+    name = f'{stem}_{formats.sha256(weights)[:12]}_{model.replace("@", "_")}'
   else:
     file = published.choose(weights, model, needs_head)
     name = file.name.replace('/', '_')
