@@ -183,12 +183,22 @@ class TestContractOfARun:
     unflipped = dataclasses.replace(trained, preprocessing=fed)
     config.write_train_config(str(train_dir), unflipped)
     path = train_dir / 'model.ckpt-7.json'
-    contract.write_contract(path, TWO_CLASSES)
+    own = replace(TWO_CLASSES, source=None)
+    contract.write_contract(path, own)
     assert 'random_flip' not in path.read_text()
     loaded = contract.load_contract(str(train_dir))[1]
-    assert loaded == replace(TWO_CLASSES, random_flip=False)
+    assert loaded == replace(own, random_flip=False)
     (train_dir / 'config.json').write_text('{')
-    assert contract.load_contract(str(train_dir))[1] == TWO_CLASSES
+    assert contract.load_contract(str(train_dir))[1] == own
+
+  @pytest.mark.parametrize(
+    'known', [TWO_CLASSES, replace(TWO_CLASSES, source=None, random_flip=False)]
+  )
+  def test_a_contract_that_says_so_or_is_of_no_run_keeps_its_flips(self, train_dir, trained, known):
+    fed = dataclasses.replace(trained.preprocessing, random_flip=not known.random_flip)
+    config.write_train_config(str(train_dir), dataclasses.replace(trained, preprocessing=fed))
+    contract.write_contract(train_dir / 'model.ckpt-7.json', known)
+    assert contract.load_contract(str(train_dir))[1] == known
 
   def test_missing_contract_and_checkpoint_are_named(self, train_dir):
     (train_dir / 'config.json').unlink()

@@ -190,11 +190,13 @@ def find_contract(prefix: str) -> Contract | None:
 
 
 def _with_flips_of(folder: pathlib.Path, contract: Contract) -> Contract:
-  """Returns a contract with the `random_flip` of the run in its folder, if that can be read.
+  """Returns a contract of a run with the `random_flip` that the run has, if that can be read.
 
-  Contracts of versions up to 0.2 do not have it.
+  Contracts of versions up to 0.2 do not have it, which reads as true.
   """
-  with contextlib.suppress(CheckpointError):
+  if contract.source is not None or not contract.random_flip:
+    return contract
+  with contextlib.suppress(CheckpointError, OSError):
     trained = config.read_train_config(str(folder))
     return dataclasses.replace(contract, random_flip=trained.preprocessing.random_flip)
   return contract
