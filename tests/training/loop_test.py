@@ -267,9 +267,11 @@ def test_a_damaged_record_that_is_met_later_is_named(data, tmp_path, monkeypatch
 
 def test_a_finished_run_is_left_alone(data, tmp_path):
   first, _ = train(data, tmp_path / 'run', max_steps=2)
+  before = {path: path.stat().st_mtime_ns for path in (tmp_path / 'run').iterdir()}
   again, output = train(data, tmp_path / 'run', max_steps=2)
   assert again.checkpoint == first.checkpoint
   assert output == ''
+  assert {path: path.stat().st_mtime_ns for path in (tmp_path / 'run').iterdir()} == before
 
 
 @pytest.mark.parametrize('is_complete', [False, True])

@@ -92,13 +92,13 @@ def run_training(
       latter the message names the first tensor that is not.
     DataError: a record is damaged.
     CheckpointError: the checkpoints in `train_dir` are damaged or belong to another network, its
-      run cannot be resumed with `config`, `checkpoint_path` does not fit, or TensorFlow would not
-      find a checkpoint in a folder of this name.
+      run cannot be resumed with `config`, or `checkpoint_path` does not fit.
+    OutputError: TensorFlow would not find a checkpoint in a folder of this name.
     ConfigError: a scope of `config.fine_tune` matches no variable, the config needs validations but
       there are none, or there are too few devices.
     WorkerLostError: another worker is gone.
   """
-  prefixes.check_path(train_dir)
+  prefixes.check_output(train_dir, 'train_dir')
   starts.check_is_not_best_folder(train_dir)
   if overwrite:
     _check_source_stays(config.fine_tune.checkpoint_path, train_dir)
@@ -112,7 +112,7 @@ def run_training(
         reporter.line(line)
     total_steps = config.run.total_steps(manifest.split('train').num_examples)
     if start.checkpoint and start.step >= total_steps and start.is_recorded:
-      if is_chief:
+      if is_chief and recorded.data_dir != config.data_dir:
         _record(train_dir, dataclasses.replace(recorded, data_dir=config.data_dir))
       return TrainResult(start.step, total_steps, start.checkpoint)
     workers = len(cluster.workers) if cluster else 1
