@@ -110,6 +110,9 @@ def test_weights_of_another_network_are_refused_with_its_name(tmp_path, held):
   for in_file in refused:
     with pytest.raises(CheckpointError, match=r'are weights of vgg19: give --model=vgg19\.$'):
       plan(in_file, checkpoint=str(tmp_path / 'w'))
+  with pytest.raises(CheckpointError) as error:  # weights of another network are wanted
+    plan(refused[-1], checkpoint=str(tmp_path / 'w'), from_net_a=True)
+  assert 'are weights of' not in str(error.value)
   own = make_contract(held, 3, 32, 16, rgb_mean=(1, 2, 3), class_names=('a', 'b', 'c'))
   write_contract(tmp_path / 'w.json', own)
   for in_file in refused:

@@ -157,23 +157,27 @@ def check_plan(
     hint = (
       ' It has other classes: give --new_head to train a new last layer.'
       if only_head
-      else _other_model(checkpoint, spec)
+      else _other_model(checkpoint, spec, fine_tune)
     )
     raise CheckpointError(f'{checkpoint} does not fit: {"; ".join(plan.mismatches)}.{hint}')
   if not plan.matched:
     raise CheckpointError(
       f'{checkpoint} holds no variables of {spec.name}, only {_some(plan.unused)}.'
-      f'{_other_model(checkpoint, spec)}'
+      f'{_other_model(checkpoint, spec, fine_tune)}'
     )
   if plan.initial and not (fine_tune.ignore_missing_vars or fine_tune.from_net_a):
+    hint = _other_model(checkpoint, spec, fine_tune) or (
+      ' Give --ignore_missing_vars to initialize them.'
+    )
     raise CheckpointError(
-      f'{checkpoint} lacks {len(plan.initial)} variables: {_some(plan.initial)}. Give '
-      f'--ignore_missing_vars to initialize them.{_other_model(checkpoint, spec)}'
+      f'{checkpoint} lacks {len(plan.initial)} variables: {_some(plan.initial)}.{hint}'
     )
 
 
-def _other_model(checkpoint: str, spec: NetSpec) -> str:
+def _other_model(checkpoint: str, spec: NetSpec, fine_tune: FineTuneConfig) -> str:
   """Returns a sentence about the network of a checkpoint if its contract names another one."""
+  if fine_tune.from_net_a:  # takes the weights of another network
+    return ''
   contract = find_contract(checkpoint)
   if contract is None or specs.get(contract.network.model).name == spec.name:
     return ''
