@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import pytest
 from absl import flags
@@ -35,6 +36,12 @@ def configs(path):
         made.append(config_flags.train_config_from_flags('data', manifest, start))
         assert recommended_flags.describe_choice(made[-1], 1_000) is None
     return made
+
+
+def test_make_trains_in_the_folder_of_its_recipe():
+  root = pathlib.Path(__file__).parents[2]
+  folder = re.search(r'^TRAIN_DIR [?]= (\S+)$', (root / 'Makefile').read_text(), re.MULTILINE)[1]
+  assert f'--train_dir={folder}\n' in (root / 'recipes/digits_vgg16.flags').read_text()
 
 
 @pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
