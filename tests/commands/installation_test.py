@@ -43,7 +43,12 @@ def test_a_script_is_named_by_a_path_unless_its_environment_is_active(monkeypatc
   assert installation.script('tensorboard') == f"'{scripts}/tensorboard'"
   monkeypatch.chdir(tmp_path)
   assert installation.script('tensorboard') == "'my env/tensorboard'"
+  monkeypatch.chdir(scripts)
+  assert installation.script('tensorboard') == './tensorboard'
   assert installation.script('other') == 'other'
+  (tmp_path / 'tensorboard').touch(mode=0o755)
+  monkeypatch.setenv('PATH', str(tmp_path))
+  assert installation.script('tensorboard') == './tensorboard'
   monkeypatch.setenv('PATH', str(scripts))
   assert installation.script('tensorboard') == 'tensorboard'
 

@@ -59,9 +59,11 @@ def _read(arguments: list[str]) -> list[str]:
       raise
     raise flags.Error(f'--{_FILE}={reason.filename}: {reason.strerror}') from error
   except UnicodeDecodeError as error:
-    # absl does not say which file it was; one that another file names is not among these.
-    paths = [path for path in _paths(arguments) if not _is_text(path)] or _paths(arguments)
-    raise flags.Error(f'--{_FILE}={" or ".join(paths)}: not a text file in UTF-8') from error
+    # absl does not say which file it was.
+    broken = [path for path in _paths(arguments) if not _is_text(path)]
+    problem = 'not a text file in UTF-8' if broken else 'names a file that is no text in UTF-8'
+    path = broken[0] if broken else ' or '.join(_paths(arguments))
+    raise flags.Error(f'--{_FILE}={path}: {problem}') from error
 
 
 def _paths(arguments: list[str]) -> list[str]:
@@ -77,7 +79,9 @@ def _paths(arguments: list[str]) -> list[str]:
 def _is_text(path: str) -> bool:
   try:
     pathlib.Path(path).expanduser().read_text(encoding='utf-8')
-  except (OSError, UnicodeDecodeError):
+  except OSError:
+    return True
+  except UnicodeDecodeError:
     return False
   return True
 

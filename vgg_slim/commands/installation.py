@@ -6,6 +6,7 @@ command that can be copied: of the interpreter that runs. No TensorFlow.
 """
 
 import ast
+import os
 import pathlib
 import re
 import shlex
@@ -50,7 +51,8 @@ def script(name: str) -> str:
   It is beside the interpreter, in an environment that need not be active.
   """
   beside = pathlib.Path(sys.executable).with_name(name)
-  return _typed(beside) if beside.is_file() and not shutil.which(name) else name
+  is_on_path = shutil.which(name) == str(beside)
+  return name if is_on_path or not beside.is_file() else _typed(beside)
 
 
 def localize(text: str) -> str:
@@ -80,8 +82,10 @@ def _interpreter() -> str:
 
 def _typed(path: pathlib.Path) -> str:
   """Returns what users type for `path` in the current folder."""
-  folder = pathlib.Path.cwd()
-  return shlex.quote(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
+  if not path.is_relative_to(pathlib.Path.cwd()):
+    return shlex.quote(str(path))
+  below = str(path.relative_to(pathlib.Path.cwd()))
+  return shlex.quote(below if os.sep in below else os.path.join(os.curdir, below))
 
 
 def _is_installed() -> bool:
