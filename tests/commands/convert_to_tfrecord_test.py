@@ -160,7 +160,7 @@ def test_equal_images_of_different_classes_are_a_warning_that_says_what_to_do(tm
     in run.stdout
   )
   said = ' '.join(run.stdout.split())
-  assert 'All copies are kept: delete all but one, remove made, and convert again.' in said
+  assert 'All copies are kept: delete those that are wrong, remove made, and convert again.' in said
 
 
 def test_help_has_examples_and_flags():

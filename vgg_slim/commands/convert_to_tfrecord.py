@@ -275,8 +275,8 @@ def _print_result(result: manifest.Manifest, output_dir: str, meter: progress.Me
     terminal.show(f'Warning: {too_long}.')
   for problem in audit_files.find_duplicate_problems(output_dir):
     terminal.show(
-      f'Warning: {problem}. All copies are kept: delete all but one, remove {output_dir}, and '
-      'convert again.'
+      f'Warning: {problem}. All copies are kept: delete those that are wrong, remove '
+      f'{output_dir}, and convert again.'
     )
   for line in audit_files.describe_lists(output_dir):
     terminal.show(line)

@@ -8,6 +8,7 @@ from vgg_slim.evaluation import tables
 
 # Left out where all classes weigh the same already: the balanced accuracy is then the accuracy.
 _OF_EQUAL_CLASSES = ('balanced accuracy', 'macro F1')
+_TOP_5 = tables.HEADINGS[tables.TOP_5_COLUMNS[0]]
 # The numbers of images and views are mostly equal in all lines; report and JSON contain them.
 _HEADINGS = (
   'network',
@@ -18,11 +19,10 @@ _HEADINGS = (
   *_OF_EQUAL_CLASSES,
   'top-1 error',
   '95 % interval',
-  'top-5 error',
+  _TOP_5,
   'images/s',
 )
 _TEXT_COLUMNS = 4
-_TOP_5 = 'top-5 error'
 _LEGEND = (
   'S and Q are the smaller sides of training and test images, in pixels. The interval is that of '
   'the top-1 error: the error on all images of this kind is within it with 95 % confidence.'

@@ -91,6 +91,8 @@ def _say(line: str) -> None:
 
 
 def _train_all(workers: cluster.Cluster | None) -> None:
+  if _TRAIN_DIR.value:
+    prefixes.check_output(_TRAIN_DIR.value, '--train_dir')
   parts = phases.phases_from_flags()
   if rate_search.is_requested():
     _find_learning_rate(parts)
@@ -239,11 +241,11 @@ def _train(plan: run_plan.RunPlan, workers: cluster.Cluster | None) -> 'loop.Tra
 
 def _checkpoints(train_dir: str) -> dict[str, int]:
   """Returns when each checkpoint of a folder was written, in nanoseconds, newest first."""
-  return {
-    prefix: os.stat(f'{prefix}.index').st_mtime_ns
-    for prefix in prefixes.list_candidates(train_dir)
-    if os.path.isfile(f'{prefix}.index')
-  }
+  found = {}
+  for prefix in prefixes.list_candidates(train_dir):
+    with contextlib.suppress(OSError):  # another process may remove it
+      found[prefix] = os.stat(f'{prefix}.index').st_mtime_ns
+  return found
 
 
 def _describe_rest(train_dir: str, before: Mapping[str, int]) -> str:
@@ -254,7 +256,7 @@ def _describe_rest(train_dir: str, before: Mapping[str, int]) -> str:
     before: its `_checkpoints` when the command began.
   """
   saved = _checkpoints(train_dir)
-  if saved and _OVERWRITE.value and saved == before:
+  if saved and _OVERWRITE.value and saved.items() <= before.items():
     return (
       f'interrupted; {train_dir} still holds the run that --overwrite removes. Run the same '
       'command to start again.'
