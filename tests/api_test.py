@@ -122,7 +122,7 @@ def test_the_example_in_a_docstring_runs(name, there):
   )
   assert example.examples
   report = []
-  doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=report.append)
+  doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(example, out=report.append)
   assert not report, ''.join(report)
 
 
