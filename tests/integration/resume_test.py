@@ -92,7 +92,7 @@ def test_flags_that_cannot_be_resumed_with_are_refused_on_one_line(folder):
   )
   for clash in ('optimizer.optimizer', 'moving_average_decay', 'runtime.precision', 'net.model'):
     assert f'{clash} was ' in message
-  assert '--checkpoint_path=run with another --train_dir' in message
+  assert 'give another --train_dir (with --checkpoint_path=run it starts' in message
   assert before == {path: path.read_bytes() for path in before}
   # The message suggests this command.
   output = trained(
