@@ -64,7 +64,7 @@ def check_output(path: str, name: str) -> None:
 
   Args:
     path: prefix of a checkpoint, or its folder.
-    name: what the user calls it, such as `--train_dir`, for the message.
+    name: name of the path in the message, such as `--train_dir`.
   """
   if problem := path_problem(path):
     raise OutputError(f'{name}={path}: {problem}.')

@@ -41,8 +41,7 @@ def check_checkpoint_is_free(prefix: str, beside: Sequence[pathlib.Path] = ()) -
   target = pathlib.Path(prefix)
   if not target.name or os.path.isdir(prefix):
     raise OutputError(f'--output={prefix} is a folder; expected the prefix of a checkpoint in it.')
-  if problem := prefixes.path_problem(prefix):
-    raise OutputError(f'--output={prefix}: {problem}.')
+  prefixes.check_output(prefix, '--output')
   paths = dict.fromkeys([target, _index(target), contract_path(prefix), *beside])
   half_moved = _list_half_moved(target)
   _check_is_free(target, [path for path in paths if path not in half_moved])

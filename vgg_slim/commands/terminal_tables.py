@@ -35,9 +35,10 @@ def print_table(
   """
   columns = list(zip(headings, *rows, strict=True))
   total = terminal.columns() if sys.stdout.isatty() else None
-  fitting = ((gap, widths) for gap in _GAPS if (widths := _fit(columns, total, gap)))
-  gap, widths = next(fitting, (0, []))
-  if not widths:
+  for gap in _GAPS:
+    if widths := _fit(columns, total, gap):
+      break
+  else:
     _print_lists(headings, rows, title)
     return
   shown = table.Table(

@@ -23,7 +23,8 @@ HEADINGS = (
   '95 % interval',
   'images/s',
 )
-TOP_5_COLUMNS = (HEADINGS.index('top-5 error'), HEADINGS.index('top-5 error') + 1)
+_TOP_5 = HEADINGS.index('top-5 error')
+TOP_5_COLUMNS = (_TOP_5, _TOP_5 + 1)  # with its interval
 
 
 class Table(NamedTuple):
