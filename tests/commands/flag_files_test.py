@@ -113,7 +113,7 @@ def test_a_flag_file_that_is_not_text_is_named(tmp_path, written):
   text.write_text(f'--flagfile={other}\n')
   with pytest.raises(flags.Error) as error:
     expand(f'--flagfile={text}')
-  assert str(error.value) == f'--flagfile={text}: names a file that is no text in UTF-8'
+  assert str(error.value) == f'--flagfile={text}: names a file that is not text in UTF-8'
 
 
 def test_a_recipe_within_a_flag_file_is_refused(tmp_path):

@@ -60,10 +60,12 @@ def _read(arguments: list[str]) -> list[str]:
     raise flags.Error(f'--{_FILE}={reason.filename}: {reason.strerror}') from error
   except UnicodeDecodeError as error:
     # absl does not say which file it was.
-    broken = [path for path in _paths(arguments) if not _is_text(path)]
-    problem = 'not a text file in UTF-8' if broken else 'names a file that is no text in UTF-8'
-    path = broken[0] if broken else ' or '.join(_paths(arguments))
-    raise flags.Error(f'--{_FILE}={path}: {problem}') from error
+    paths = _paths(arguments)
+    for path in paths:
+      if not _is_text(path):
+        raise flags.Error(f'--{_FILE}={path}: not a text file in UTF-8') from error
+    named = ' or '.join(paths)
+    raise flags.Error(f'--{_FILE}={named}: names a file that is not text in UTF-8') from error
 
 
 def _paths(arguments: list[str]) -> list[str]:
@@ -79,10 +81,10 @@ def _paths(arguments: list[str]) -> list[str]:
 def _is_text(path: str) -> bool:
   try:
     pathlib.Path(path).expanduser().read_text(encoding='utf-8')
-  except OSError:
-    return True
   except UnicodeDecodeError:
     return False
+  except OSError:
+    pass  # another error, of which absl tells
   return True
 
 
