@@ -1,4 +1,5 @@
 import builtins
+import importlib.util
 import json
 import pathlib
 import types
@@ -47,6 +48,15 @@ def test_files_of_the_user():
     assert not importing.is_script_file(module.__file__)
   assert importing.is_script({'__name__': '__main__'})  # a notebook has no file
   assert not importing.is_script({'__name__': 'other'})
+
+
+def test_own_files_behind_a_link_are_not_of_the_user(tmp_path):
+  linked = tmp_path / 'vgg_slim'
+  linked.symlink_to(pathlib.Path(importing.__file__).resolve().parents[1])
+  spec = importlib.util.spec_from_file_location('linked', linked / 'compat/importing.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  assert not module.is_script_file(str(linked / 'compat/facade.py'))
 
 
 def test_folders_of_the_user(monkeypatch, tmp_path):

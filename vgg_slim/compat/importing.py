@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from vgg_slim.compat import absent
 
-_PACKAGE = pathlib.Path(__file__).parents[1]
+_PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 Provider = Callable[[str], types.ModuleType | absent.Absent]
 
 
