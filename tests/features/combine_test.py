@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -58,7 +60,7 @@ def test_the_combined_checkpoint_gives_the_probabilities_of_the_head_on_features
   config = HeadConfig(head, activation, epochs=1, learning_rate=1e-2)
   trained = run_head_training(config, key, data)
   prefix = str(tmp_path / 'whole')
-  made = combine.make_contract(key, config)
+  made = combine.make_contract(key, config, CONTRACT)
   combine.write_combined_checkpoint(prefix, trunk, trained.weights, trained.steps, made)
   loaded_prefix, contract = load_contract(prefix)
   assert loaded_prefix == prefix
@@ -73,6 +75,13 @@ def test_the_combined_checkpoint_gives_the_probabilities_of_the_head_on_features
   np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize('flips', [True, False])
+def test_a_network_is_mirrored_as_its_trunk_was(features, flips):
+  _, key, _, _ = features
+  trunk = dataclasses.replace(CONTRACT, random_flip=flips)
+  assert combine.make_contract(key, HeadConfig('linear'), trunk).random_flip == flips
+
+
 def test_an_existing_checkpoint_is_not_overwritten(features, tmp_path):
   trunk, key, data, _ = features
   (tmp_path / 'whole.index').touch()
@@ -84,5 +93,5 @@ def test_an_existing_checkpoint_is_not_overwritten(features, tmp_path):
       trunk,
       trained.weights,
       trained.steps,
-      combine.make_contract(key, config),
+      combine.make_contract(key, config, CONTRACT),
     )

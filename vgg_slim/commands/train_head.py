@@ -59,7 +59,7 @@ def main() -> None:
   key = cache.read_key(folder)
   unused_flags.check(key.trunk.model, config.head)
   staging.check_checkpoint_is_free(output, beside=[pathlib.Path(history_folder)])
-  trunk, _ = checkpoint_flags.load_contract(needs_head=False)
+  trunk, trunk_contract = checkpoint_flags.load_contract(needs_head=False)
   train = cache.read_features(cache.features_path(folder, 'train'))
   held_out = cache.features_path(folder, 'validation')
   validation = cache.read_features(held_out) if held_out.exists() else None
@@ -84,7 +84,7 @@ def main() -> None:
   is_balanced = bool(weights) or config.balanced_batches
   if imbalance and not is_balanced:
     terminal.show(f'Warning: {imbalance}.')
-  made = combine.make_contract(key, config)
+  made = combine.make_contract(key, config, trunk_contract)
   with staging.staged_checkpoint(output) as staged:
     staged_history = pathlib.Path(f'{staged}_history')
     staged_history.mkdir()
@@ -108,16 +108,7 @@ def main() -> None:
     if trained.best:
       _write_best(staged_history / BEST_FOLDER, trunk, trained.best, made)
     combine.write_combined_checkpoint(staged, trunk, trained.weights, trained.steps, made)
-  print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
-  if trained.best:
-    terminal.show(
-      f'Best epoch:  {trained.best.epoch} (step {trained.best.step}), {trained.best.text}, in '
-      f'{history_folder}/{BEST_FOLDER}; {output} is the last epoch, {len(trained.history)}.'
-    )
-  print(
-    f'Look at it:  {installation.call("plot")} --what=history '
-    f'--train_dir={shlex.quote(history_folder)}'
-  )
+  _show_results(output, trained, made.random_flip)
 
 
 @contextlib.contextmanager
@@ -157,6 +148,27 @@ def _write_best(
   name = f'{prefixes.RUN_NAME}-{best.step}'
   combine.write_combined_checkpoint(str(folder / name), trunk, best.weights, best.step, made)
   prefixes.write_state(str(folder), [name])
+
+
+def _show_results(output: str, trained: 'TrainedHead', random_flip: bool) -> None:
+  """Says what was written, and how to look at it."""
+  history_folder = f'{output}_history'
+  print(f'Wrote {output}.index, .data-00000-of-00001 and .json.')
+  if trained.best:
+    terminal.show(
+      f'Best epoch:  {trained.best.epoch} (step {trained.best.step}), {trained.best.text}, in '
+      f'{history_folder}/{BEST_FOLDER}; {output} is the last epoch, {len(trained.history)}.'
+    )
+  if trained.validation:
+    mirrored = ', and mirrored where the data set allows it' if random_flip else ''
+    terminal.show(
+      f'Evaluate:    {installation.call("evaluate")} scores whole images{mirrored}; the validation '
+      'above, central crops.'
+    )
+  print(
+    f'Look at it:  {installation.call("plot")} --what=history '
+    f'--train_dir={shlex.quote(history_folder)}'
+  )
 
 
 def _summary(trained: 'TrainedHead', seconds: float) -> str:

@@ -12,10 +12,16 @@ from vgg_slim.features.cache import FeatureKey
 from vgg_slim.features.head_config import HeadConfig
 
 
-def make_contract(key: FeatureKey, config: HeadConfig) -> Contract:
-  """Makes the contract of the network whose head was trained on the features of `key`."""
+def make_contract(key: FeatureKey, config: HeadConfig, trunk: Contract) -> Contract:
+  """Makes the contract of the network whose head was trained on the features of `key`.
+
+  Args:
+    key: key of the features.
+    config: config of the head.
+    trunk: contract of the trunk; a network whose trunk saw no mirror images is not given any.
+  """
   net = config.complete(key.trunk, len(key.class_names))
-  return Contract(net.network, key.preprocessing, key.class_names)
+  return Contract(net.network, key.preprocessing, key.class_names, random_flip=trunk.random_flip)
 
 
 def write_combined_checkpoint(
