@@ -59,7 +59,10 @@ def test_report_agrees_with_the_lists(data_dir):
   text = (data_dir / 'report.html').read_text(encoding='utf-8')
   assert 'equal images: 1 (3 images). Groups across splits: 1; across classes: 1.' in text
   assert 'has 7 images, the smallest 4: 1.75 to 1.' in text
-  assert 'train/dog/notes.txt' in text
+  reason = '<td>neither its extension nor its first bytes are those of an image</td>'
+  assert f'{reason}<td class="number">1</td><td>train/dog/notes.txt</td>' in text
+  assert '<h1>Audit of 13 images of 2 classes (folder)</h1>' in text
+  assert '>train/dog/000.png</figcaption>' in text
   counts = ''.join(f'<td class="number">{n}</td>' for n in (12, 1, 1, 0))
   assert f'<td>.png</td>{counts}' in text
   assert '<td>smaller side of 32 to 63 pixels</td><td>12 images</td>' in text
@@ -67,6 +70,19 @@ def test_report_agrees_with_the_lists(data_dir):
   assert text.count('<figure ') == 11  # all images of the training split
   tags = collections.Counter({'http': text.count('http:'), 'src': text.count('src="data:image')})
   assert tags == {'src': 11, 'http': 0}
+
+
+@pytest.mark.parametrize(
+  ('class_name', 'name', 'caption'),
+  [
+    ('cat', 'cat/1.png', 'cat/1.png'),
+    ('big/cat', 'train/big/cat/1.png', 'train/big/cat/1.png'),
+    ('cat', 'cats/1.png', 'cat: cats/1.png'),
+    ('cat', '17', 'cat: 17'),
+  ],
+)
+def test_a_caption_has_the_class_once(class_name, name, caption):
+  assert audit_files._caption(class_name, name) == caption
 
 
 def test_empty_lists_are_not_written(tmp_path):

@@ -73,7 +73,7 @@ def write_audit(
     ('file', 'reason'),
     [(name, _why_skipped(name)) for name in source.skipped_files],
   )
-  text = html_report.render(_sections(source, audits, written, groups), _title(source))
+  text = html_report.render(_sections(source, audits, written, groups), _title(source, written))
   files.write_text(folder / REPORT_FILE, text)
 
 
@@ -145,8 +145,9 @@ def find_duplicates(
   return [[locate(index) for index in group] for group in audit.group_duplicates(digests)]
 
 
-def _title(source: Source) -> str:
-  return f'Audit of {source.dataset}: {counted(source.num_classes, "class")}'
+def _title(source: Source, written: manifest.Manifest) -> str:
+  images = counted(sum(split.num_examples for split in written.splits.values()), 'image')
+  return f'Audit of {images} of {counted(source.num_classes, "class")} ({source.dataset})'
 
 
 def _sections(
@@ -168,11 +169,16 @@ def _sections(
       'Contact sheet',
       text='The first images of every class of the training split.',
       figures=[
-        html_report.Figure(image.jpeg, f'{source.class_names[image.label]}: {image.name}')
+        html_report.Figure(image.jpeg, _caption(source.class_names[image.label], image.name))
         for image in sorted(audits['train'].thumbnails, key=lambda image: image.label)
       ],
     ),
   ]
+
+
+def _caption(class_name: str, name: str) -> str:
+  """The name of an image, after its class unless the image is in the folder of that name."""
+  return name if f'/{class_name}/' in f'/{name}' else f'{class_name}: {name}'
 
 
 def _splits_section(
@@ -306,9 +312,17 @@ def _classes_section(source: Source, audits: Mapping[str, audit.Audit]) -> html_
 
 
 def _skipped_files_section(source: Source) -> html_report.Section:
-  names = source.skipped_files
-  text = html_report.join_names(names, OTHER_FILES_FILE) if names else 'None.'
-  return html_report.Section('Files passed over', text=text)
+  title = 'Files passed over'
+  if not source.skipped_files:
+    return html_report.Section(title, text='None.')
+  names = collections.defaultdict(list)
+  for name in source.skipped_files:
+    names[_why_skipped(name)].append(name)
+  rows = [
+    (reason, len(skipped), html_report.join_names(skipped, OTHER_FILES_FILE))
+    for reason, skipped in names.items()
+  ]
+  return html_report.Section(title, table=html_report.Table(('why', 'files', 'names'), rows))
 
 
 def _rows(notes: Iterable[audit.Note], class_names: Sequence[str]) -> list[tuple[str, str, str]]:
