@@ -30,10 +30,10 @@ def test_largest_differences_by_hand():
   expected = np.e / (1 + np.e) - 1 / (1 + np.exp(0.25))
   assert comparison.probabilities == pytest.approx(expected)
   text = comparison.text()
-  assert text.startswith('2 answers, largest difference 1, ')
-  assert text.endswith('; same class in 1 of 2')
+  assert text.startswith('the same class in 1 of 2 answers; probabilities differ by at most 0.29')
+  assert text.endswith(', class scores by at most 1, 0.12 of the largest')
   with pytest.raises(
-    ExportMismatchError, match='0.12 of the largest value.*more than 0.1; nothing'
+    ExportMismatchError, match='0.12 of the largest, which is more than 0.1; nothing'
   ):
     verification.compare(cases, got, tolerance=0.1)
 
@@ -41,7 +41,7 @@ def test_largest_differences_by_hand():
 def test_class_score_maps_are_compared_even_if_their_averages_agree():
   one, two = np.float32([[[[1, 3], [3, 1]]]]), np.float32([[[[3, 1], [1, 3]]]])
   case = Case('a.jpg', None, outputs([[2, 2]], one))
-  with pytest.raises(ExportMismatchError, match='largest difference 2'):
+  with pytest.raises(ExportMismatchError, match='class scores by at most 2, '):
     verification.compare([case], [outputs([[2, 2]], two)], tolerance=0.1)
 
 

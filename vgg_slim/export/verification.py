@@ -72,17 +72,14 @@ class Comparison:
   same_class: int | None = None
 
   def text(self) -> str:
-    """The comparison as one line of text, which starts with the number of answers."""
-    line = (
-      f'{counted(self.answers, "answer")}, largest difference {self.difference:.3g}, '
-      f'{self.relative:.2g} of the largest value'
+    """The comparison as one line of text."""
+    largest = f'by at most {self.difference:.2g}, {self.relative:.2g} of the largest'
+    if self.same_class is None:
+      return f'{counted(self.answers, "answer")}; features differ {largest}'
+    return (
+      f'the same class in {self.same_class} of {counted(self.answers, "answer")}; probabilities '
+      f'differ by at most {self.probabilities:.2g}, class scores {largest}'
     )
-    if self.same_class is not None:
-      line += (
-        f'; of a probability {self.probabilities:.2g}; same class in {self.same_class} of '
-        f'{self.answers}'
-      )
-    return line
 
 
 def run_on_pixels(prefix: str, contract: Contract, files: Mapping[str, bytes]) -> list[Case]:
@@ -246,7 +243,8 @@ def compare(cases: Sequence[Case], got: Sequence[Outputs], tolerance: float) -> 
   _check_predicted(cases, got)
   if comparison.relative > tolerance:
     raise ExportMismatchError(
-      f'{comparison.text()}. That is more than {tolerance:g}; nothing is exported.'
+      f'The export differs from the checkpoint: {comparison.text()}, which is more than '
+      f'{tolerance:g}; nothing is exported.'
     )
   return comparison
 
