@@ -30,7 +30,9 @@ def test_a_saved_model_is_reloaded_and_compared(tmp_path):
   assert comparison.cases == 4 * 2 * 3 + 8 + 1
   assert comparison.same_class == comparison.answers == 4 * 2 * 3 + 8 + 8
   assert 'vgg_a@4, 3 classes at 32 pixels' in printed[0]
-  assert 'on 4 images, each scored in several ways: the same class in 40 of 40 answers' in printed[1]
+  assert (
+    'on 4 images, each scored in several ways: the same class in 40 of 40 answers' in printed[1]
+  )
   assert [line.split()[0] for line in phases.getvalue().splitlines()] == [
     *('Building', 'Scoring', 'Loading'),
   ]
