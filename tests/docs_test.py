@@ -324,6 +324,26 @@ def test_both_readmes_have_the_same_table_of_networks_and_commands():
   assert listed[0] == listed[1] != set()
 
 
+@pytest.mark.parametrize('page', ['README.md', 'README.zh-CN.md'])
+def test_the_speeds_of_a_readme_are_those_that_were_measured(page):
+  measured = (ROOT / 'docs/performance.md').read_text(encoding='utf-8')
+  training = measured.split('**training step, float32**')[1].split('**forward, float32**')[0]
+  steps = [
+    [f'{int(cell.split()[0]) / 1000:.1f}' for cell in row.split(' | ')]
+    for row in re.findall(r'^\| VGG16, batch 16 \| (.*?) \| \| \|$', training, re.MULTILINE)
+  ]
+  memory = [
+    row.split(' | ')
+    for row in re.findall(r'^\| VGG16, batch 16, b?float\d\d \| (.*) \|$', measured, re.MULTILINE)
+  ]
+  rows = re.findall(
+    r'^\| .*float.*(?:s|秒|GiB) \| (.*) \|$',
+    (ROOT / page).read_text(encoding='utf-8'),
+    re.MULTILINE,
+  )
+  assert [row.split(' | ') for row in rows] == steps + memory
+
+
 def test_all_python_on_pages_is_run_by_a_test():
   """A page with Python code needs a test above that runs it and checks its results."""
   run = {'README.md', 'docs/tutorials/layers.md', 'docs/tutorials/slim.md', 'docs/file-formats.md'}
