@@ -46,7 +46,7 @@ def test_a_folder_of_images_end_to_end(tmp_path):
   assert ['train', '20', '8', '-', '12', '2', '0.0'] in rows
   assert ['validation', '5', '2', '-', '3', '1', '0.0'] in rows
   assert '25 images of 2 classes in ' in run.stdout
-  assert "Next: tools/train --data_dir='my data/photos'" in run.stdout
+  assert f"Next: {ROOT}/tools/train --data_dir='my data/photos'" in run.stdout
   assert 'validation has 5 images, each of which is 20.0% of accuracy.' in run.stdout
   assert 'add --model=vgg16 --weights=imagenet --trainable_scopes=head' in run.stdout
   last = run.stderr.splitlines()[-1]  # preceded by one line every five seconds

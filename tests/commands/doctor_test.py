@@ -8,7 +8,7 @@ import pytest
 
 from tests.testing import make_data_set, own_flags, run_tool, thin_model, train_config
 from vgg_slim import processor
-from vgg_slim.commands import invocation
+from vgg_slim.commands import installation, invocation
 from vgg_slim.doctor import findings, trial
 from vgg_slim.reporting import Reporter
 from vgg_slim.training import loop
@@ -85,7 +85,7 @@ def test_failed_checks_are_lines_and_exit_code_1(doctor, made, tmp_path, capsys)
   assert error.startswith('doctor: error: ')
   shutil.rmtree(other)
   assert run_tool(doctor, f'--data_dir={other}') == 1
-  words = 'is not a folder. Create it with tools/convert_to_tfrecord'
+  words = f'is not a folder. Create it with {installation.call("convert_to_tfrecord")}'
   assert words in capsys.readouterr().out
 
 

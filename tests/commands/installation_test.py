@@ -27,11 +27,41 @@ def test_a_checkout_calls_commands_by_their_path():
   assert installation.localize(text) == text
 
 
-def test_an_installed_package_names_the_commands_that_pip_made(installed):
+@pytest.mark.parametrize('variable', [None, 'BUILD_WORKSPACE_DIRECTORY'])
+def test_a_checkout_gives_the_path_of_a_command_to_other_folders(monkeypatch, tmp_path, variable):
+  root = tmp_path / 'my checkout'
+  (root / 'docs').mkdir(parents=True)
+  (root / 'pyproject.toml').touch()
+  if variable:  # Bazel runs copies of the files
+    monkeypatch.setenv(variable, str(root))
+  else:
+    monkeypatch.setattr(installation, '_ROOT', root)
+  monkeypatch.chdir(root)
+  assert installation.call('train') == 'tools/train'
+  monkeypatch.chdir(root / 'docs')
+  assert installation.call('train') == f"'{root}/tools/train'"
+  assert installation.localize('Run tools/train.') == f"Run '{root}/tools/train'."
+  assert installation.localize('Run tools/train.', installation.short) == 'Run tools/train.'
+  monkeypatch.chdir(tmp_path)
+  assert installation.call('train') == "'my checkout/tools/train'"
+
+
+def test_an_installed_package_names_the_commands_that_pip_made(installed, monkeypatch):
+  scripts = installed / 'bin'
+  scripts.mkdir()
+  for name in ('vgg-slim-train-head', 'vgg-slim-predict'):
+    (scripts / name).touch(mode=0o755)
+  monkeypatch.setattr(sys, 'executable', str(scripts / 'python'))
+  monkeypatch.setenv('PATH', str(scripts))
   assert installation.call('train_head') == 'vgg-slim-train-head'
   assert installation.localize('Run tools/train_head, then tools/predict.') == (
     'Run vgg-slim-train-head, then vgg-slim-predict.'
   )
+  monkeypatch.setenv('PATH', '')
+  assert installation.call('train_head') == f'{scripts}/vgg-slim-train-head'
+  # As after `pip install --target`, which makes no scripts.
+  assert installation.call('doctor') == f'{scripts}/python -m vgg_slim doctor'
+  assert installation.short('doctor') == 'vgg-slim-doctor'
 
 
 def test_a_script_is_named_by_a_path_unless_its_environment_is_active(monkeypatch, tmp_path):
@@ -85,6 +115,13 @@ def test_recipes_of_an_installed_package_are_in_the_share_of_its_prefix(installe
   folder.mkdir(parents=True)
   (folder / 'mine.flags').touch()
   assert installation.recipes() == {'mine': folder / 'mine.flags'}
+
+
+def test_recipes_of_a_package_in_a_folder_of_its_own(tmp_path, monkeypatch):
+  monkeypatch.setattr(installation, '_ROOT', tmp_path)  # pip install --target
+  folder = tmp_path / 'share' / 'vgg_slim' / 'recipes'
+  folder.mkdir(parents=True)
+  assert installation.recipes_folder() == folder
 
 
 def test_recipes_may_also_be_in_the_data_folder_of_python(installed, tmp_path, monkeypatch):

@@ -38,7 +38,11 @@ def make(module: types.ModuleType) -> str:
     module: module of the command; its docstring and key flags are the text.
   """
   width = terminal.columns()
-  lines = list(_wrap_docstring(installation.localize((module.__doc__ or '').rstrip()), width))
+  lines = list(
+    _wrap_docstring(
+      installation.localize((module.__doc__ or '').rstrip(), installation.short), width
+    )
+  )
   for heading, members in flag_groups.by_heading(common_flags.flags_of(module), 'Flags').items():
     lines += ['', f'{heading}:']
     for flag in members:
@@ -51,7 +55,7 @@ def make(module: types.ModuleType) -> str:
 def _describe(flag: flags.Flag, width: int) -> Iterator[str]:
   yield f'  --[no]{flag.name}' if flag.boolean else f'  --{flag.name}'
   about = _NAMES.sub('', flag.help.replace(_REPEATED, ''))
-  yield from _wrap_prose(installation.localize(about), width, _INDENT, _INDENT)
+  yield from _wrap_prose(installation.localize(about, installation.short), width, _INDENT, _INDENT)
   if isinstance(flag, flags.EnumFlag):
     yield from _wrap_prose(
       f'One of: {", ".join(flag.parser.enum_values)}', width, _INDENT, _CONTINUED

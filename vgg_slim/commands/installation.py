@@ -1,8 +1,9 @@
 """The commands, what they are called here, and the recipes: in a checkout, or installed by pip.
 
 In a checkout a command is called `tools/train`, elsewhere `vgg-slim-train`. Docstrings and messages
-are written for a checkout; `localize` adapts what is shown to users. It also makes `pip install` a
-command that can be copied: of the interpreter that runs. No TensorFlow.
+are written for a checkout; `localize` adapts what is shown to users. In messages every command can
+be copied: it has its path where its name alone would not be found, and `pip install` is that of the
+interpreter that runs. No TensorFlow.
 """
 
 import ast
@@ -13,6 +14,7 @@ import shlex
 import shutil
 import sys
 import sysconfig
+from collections.abc import Callable
 
 _COMMANDS = pathlib.Path(__file__).parent
 _ROOT = _COMMANDS.parents[1]  # folder of a checkout, or site-packages
@@ -31,7 +33,7 @@ def commands(folder: pathlib.Path = _COMMANDS) -> dict[str, str]:
   for path in sorted(folder.glob('*.py')):
     tree = ast.parse(path.read_bytes(), str(path))
     if any(isinstance(node, ast.FunctionDef) and node.name == 'main' for node in tree.body):
-      summaries[path.stem] = localize((ast.get_docstring(tree) or '').partition('\n')[0])
+      summaries[path.stem] = localize((ast.get_docstring(tree) or '').partition('\n')[0], short)
   return summaries
 
 
@@ -40,9 +42,18 @@ def calls(name: str) -> tuple[str, str]:
   return f'tools/{name}', f'vgg-slim-{name.replace("_", "-")}'
 
 
-def call(name: str) -> str:
-  """Returns what users type here to run the command `name`."""
+def short(name: str) -> str:
+  """Returns what the command `name` is called here."""
   return calls(name)[_is_installed()]
+
+
+def call(name: str) -> str:
+  """Returns what users type in the current folder to run the command `name`."""
+  if not _is_installed():
+    return _typed(_checkout() / short(name))
+  typed = script(short(name))
+  is_found = typed != short(name) or shutil.which(typed)
+  return typed if is_found else f'{_interpreter()} -m vgg_slim {name}'
 
 
 def script(name: str) -> str:
@@ -55,18 +66,25 @@ def script(name: str) -> str:
   return name if is_on_path or not beside.is_file() else _typed(beside)
 
 
-def localize(text: str) -> str:
-  """Returns `text` with every `tools/NAME` of a command, and `pip`, as they are called here."""
+def localize(text: str, name: Callable[[str], str] = call) -> str:
+  """Returns `text` with every `tools/NAME` of a command, and `pip`, as they are called here.
+
+  Args:
+    text: text for users.
+    name: function that names a command: `call`, or `short` where the text is about the command.
+  """
   text = _PIP.sub(lambda _: f'{_interpreter()} -m pip install ', text)
-  return _CALL.sub(lambda match: call(match[1]) if _is_command(match[1]) else match[0], text)
+  return _CALL.sub(lambda match: name(match[1]) if _is_command(match[1]) else match[0], text)
 
 
 def recipes_folder() -> pathlib.Path:
   """Returns the folder of the recipes: of the checkout, or where pip installed them."""
   if not _is_installed():
     return _ROOT / 'recipes'
-  # PREFIX/lib/pythonX.Y/site-packages; with `pip install --user`, PREFIX is that of the user.
-  prefixes = (_ROOT.parents[2], pathlib.Path(sysconfig.get_path('data')))
+  # PREFIX/lib/pythonX.Y/site-packages; with `pip install --user`, PREFIX is that of the user, and
+  # with --target the folder itself.
+  python = pathlib.Path(sysconfig.get_path('data'))
+  prefixes = (*_ROOT.parents[2:3], _ROOT, python)
   folders = [prefix / 'share' / 'vgg_slim' / 'recipes' for prefix in prefixes]
   return next(filter(pathlib.Path.is_dir, folders), folders[0])
 
@@ -88,8 +106,13 @@ def _typed(path: pathlib.Path) -> str:
   return shlex.quote(below if os.sep in below else os.path.join(os.curdir, below))
 
 
+def _checkout() -> pathlib.Path:
+  """The folder of the checkout; `bazel run` runs copies of its files, which name it."""
+  return pathlib.Path(os.environ.get('BUILD_WORKSPACE_DIRECTORY') or _ROOT)
+
+
 def _is_installed() -> bool:
-  return _ROOT.name in ('site-packages', 'dist-packages')
+  return not (_checkout() / 'pyproject.toml').is_file()
 
 
 def _is_command(name: str) -> bool:
