@@ -31,6 +31,23 @@ def test_commands_and_recipes_are_listed_from_any_folder(tmp_path):
   assert len(list(pathlib.Path(lines[-1].rpartition(' ')[2]).glob('*.flags'))) > 3
 
 
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='there is no /dev/full')
+@pytest.mark.parametrize('options', [[], ['--completion=bash'], ['--version']])
+def test_a_full_output_is_one_line(tmp_path, options):
+  done = subprocess.run(
+    ['bash', '-c', 'exec "$0" "$@" >/dev/full', sys.executable, '-m', 'vgg_slim', *options],
+    cwd=tmp_path,
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+  assert done.returncode == 1
+  assert done.stderr == (
+    'vgg_slim: error: standard output cannot be written: No space left on device.\n'
+  )
+
+
 @pytest.mark.parametrize('name', ['export_weights', 'export-weights'])
 def test_the_first_argument_names_a_command_to_run(tmp_path, name):
   done = run(tmp_path, name, '--checkpoint_path=weights', '--output=x.txt')

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import vgg_slim
 from vgg_slim import completion, terminal
-from vgg_slim.commands import installation
+from vgg_slim.commands import installation, standard_streams
 from vgg_slim.nets import specs
 
 
@@ -20,17 +20,25 @@ def main() -> None:
   if arguments and not arguments[0].startswith('-'):
     _run_command(arguments[0], arguments[1:])
     return
+  with standard_streams.prepared('vgg_slim'):
+    _print_what_is_asked()
+
+
+def _print_what_is_asked() -> None:
   parser = argparse.ArgumentParser(
     'python -m vgg_slim', description='Runs a command, or lists all.', usage='%(prog)s [COMMAND]'
   )
-  parser.add_argument('--version', action='version', version=f'vgg_slim {vgg_slim.__version__}')
+  parser.add_argument('--version', action='store_true', help='print the version')
   parser.add_argument(
     '--completion',
     choices=completion.SHELLS,
     help='print a completion script for eval "$(python -m vgg_slim --completion=bash)"',
   )
-  shell = parser.parse_args().completion
-  if shell:
+  options = parser.parse_args()
+  if options.version:
+    print(f'vgg_slim {vgg_slim.__version__}')
+    return
+  if shell := options.completion:
     typed = [name for command in installation.commands() for name in installation.calls(command)]
     print(completion.script(shell, typed, specs.MODEL_NAMES), end='')
     return
@@ -51,7 +59,7 @@ def _run_command(typed: str, arguments: Sequence[str]) -> None:
 
 def _print_commands() -> None:
   terminal.show(f'vgg_slim {vgg_slim.__version__}: {vgg_slim.__doc__}\n')
-  summaries = {installation.call(name): text for name, text in installation.commands().items()}
+  summaries = {installation.short(name): text for name, text in installation.commands().items()}
   width = max(map(len, summaries), default=0)
   for name, summary in summaries.items():
     print(terminal.fold(f'  {name:{width}}  {summary}', indent=' ' * (width + 4)))
@@ -59,7 +67,7 @@ def _print_commands() -> None:
   print('Exit codes: 0 done, 1 failed (see the message), 2 wrong flags, 75 worth')
   print('running again, 130 interrupted. --completion=bash (or zsh) prints a completion')
   print('script.')
-  train, recipes = installation.call('train'), ', '.join(installation.recipes())
+  train, recipes = installation.short('train'), ', '.join(installation.recipes())
   terminal.show(f'Recipes for {train} --recipe=NAME: {recipes}.')
   print(f'They are files of flags in {installation.recipes_folder()}')
 

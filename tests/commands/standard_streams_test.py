@@ -90,6 +90,17 @@ def test_descriptors_of_closed_streams_are_taken(tmp_path):
   assert (tmp_path / 'answer').read_text() == 'True\n'
 
 
+def test_standard_input_that_is_closed_is_empty(tmp_path):
+  assert run(tmp_path, 'print(sys.stdin.buffer.read())', '<&-').stdout == "b''\n"
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path):
+  body = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); os.getcwd()"
+  done = run(tmp_path, body, '')
+  assert (done.returncode, done.stdout) == (1, '')
+  assert done.stderr == 'script: error: the current folder: No such file or directory.\n'
+
+
 @pytest.mark.parametrize('locale', ['C', 'C.UTF-8'])
 def test_any_name_is_printed_in_any_locale(tmp_path, locale):
   plain = {'LC_ALL': locale, 'PYTHONCOERCECLOCALE': '0', 'PYTHONUTF8': '0'}

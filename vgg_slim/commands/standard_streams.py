@@ -9,6 +9,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from typing import NoReturn
+
+from vgg_slim.errors import describe_file_error
 
 NAME = 'standard output'
 
@@ -50,9 +53,9 @@ def open_missing() -> None:
       os.fstat(number)
     except OSError:
       os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
-  for name in ('stdout', 'stderr'):
+  for name, mode in (('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w')):
     if getattr(sys, name) is None:
-      setattr(sys, name, open(os.devnull, 'w', encoding='utf-8'))  # noqa: SIM115 (until the end)
+      setattr(sys, name, open(os.devnull, mode, encoding='utf-8'))  # noqa: SIM115 (until the end)
 
 
 def is_output_lost() -> bool:
@@ -85,9 +88,13 @@ def _leave_silently() -> None:
   sys.exit(128 + signal.SIGPIPE)
 
 
-def _leave(command: str, error: OSError) -> None:
-  _drop_output()
-  print(f'{command}: error: {NAME} cannot be written: {error.strerror}.', file=sys.stderr)
+def _leave(command: str, error: OSError) -> NoReturn:
+  if error.filename is None:
+    _drop_output()
+    problem = f'{NAME} cannot be written: {error.strerror}'
+  else:
+    problem = describe_file_error(error)
+  print(f'{command}: error: {problem}.', file=sys.stderr)
   sys.exit(1)
 
 
