@@ -6,7 +6,11 @@ from vgg_slim.errors import DataError, describe_file_error, one_line, reason
 
 
 def test_a_message_becomes_one_line():
-  assert one_line(DataError('first\n  second\tthird ')) == 'first second third'
+  assert one_line(DataError('first\n  second third ')) == 'first second third'
+
+
+def test_a_name_keeps_its_spaces():
+  assert one_line(DataError("no folder 'my  photos'\n")) == "no folder 'my  photos'"
 
 
 def test_of_a_very_long_message_the_ends_are_shown():

@@ -1,6 +1,7 @@
 """Errors that users can cause and fix; `tools/` print them on one line, without a traceback."""
 
 import errno
+import re
 
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _MAX_CHARACTERS = 2000  # 25 lines of a terminal; a damaged file can put megabytes into a message
@@ -64,7 +65,7 @@ class WeightMismatchError(CheckpointError):
 
 def one_line(error: Exception) -> str:
   """Returns the message of an error without line breaks; of a very long one, its two ends."""
-  return shortened(' '.join(str(error).split()))
+  return shortened(re.sub(r'\s*\n\s*', ' ', str(error).strip()))  # names may have two spaces
 
 
 def shortened(text: str) -> str:
@@ -77,7 +78,9 @@ def describe_file_error(error: OSError) -> str:
   """Returns which file an error of the operating system is about, and why, on one line."""
   why = (error.strerror or ' '.join(str(error).split())).rstrip('.')
   cannot = ' cannot be written' if error.errno in _WRITE_ERRORS else ''
-  return f'{error.filename or "a file"}{cannot}: {why}'
+  # Nothing but the current folder is looked up without a name.
+  unnamed = 'the current folder' if error.errno == errno.ENOENT else 'a file'
+  return f'{error.filename or unnamed}{cannot}: {why}'
 
 
 def reason(error: Exception, longest: int = 200) -> str:

@@ -112,6 +112,7 @@ def test_positional_arguments_reach_a_main_that_takes_them():
 
 def test_help_warnings_and_errors_name_the_commands_that_exist_here(capsys, monkeypatch):
   monkeypatch.setattr(installation, '_is_installed', lambda: True)
+  monkeypatch.setattr(installation, 'script', lambda name: f'bin/{name}')
   assert run_tool(train, '--help') == 0
   assert '\n  vgg-slim-train --model=vgg16\n' in capsys.readouterr().out
 
@@ -121,8 +122,8 @@ def test_help_warnings_and_errors_name_the_commands_that_exist_here(capsys, monk
 
   assert run_tool(types.SimpleNamespace(main=warn_and_fail, __name__='train')) == 1
   assert capsys.readouterr().err == (
-    'invocation_test: warning: Run vgg-slim-doctor.\n'
-    'invocation_test: error: Run vgg-slim-convert-to-tfrecord.\n'
+    'invocation_test: warning: Run bin/vgg-slim-doctor.\n'
+    'invocation_test: error: Run bin/vgg-slim-convert-to-tfrecord.\n'
   )
 
 
@@ -274,6 +275,40 @@ def test_relative_paths_refer_to_the_folder_of_the_user(tmp_path, monkeypatch):
   monkeypatch.setenv('BUILD_WORKING_DIRECTORY', str(tmp_path))
   assert run_tool(THIS) == 0
   assert os.getcwd() == str(tmp_path)
+  assert 'BUILD_WORKING_DIRECTORY' not in os.environ  # for commands that this one starts
+
+
+def test_a_folder_of_the_user_that_is_gone_is_named(tmp_path, monkeypatch, capsys):
+  monkeypatch.setenv('BUILD_WORKING_DIRECTORY', str(tmp_path / 'gone'))
+  assert run_tool(THIS) == 1
+  assert capsys.readouterr().err == (
+    f'invocation_test: error: {tmp_path}/gone: No such file or directory.\n'
+  )
+
+
+@pytest.mark.parametrize(
+  ('typed', 'value'),
+  [
+    ('~/x', '/home/me/x'),
+    ('a,~/x,~/y', 'a,/home/me/x,/home/me/y'),
+    ('~', '~'),
+    ('x~/y', 'x~/y'),
+    ('/a/~/y', '/a/~/y'),
+  ],
+)
+def test_the_home_folder_is_found_where_shells_leave_it(monkeypatch, typed, value):
+  monkeypatch.setenv('HOME', '/home/me')
+  assert invocation._expand_home(f'--data_dir={typed}') == f'--data_dir={value}'
+  assert invocation._expand_home(f'a={typed}') == f'a={typed}'  # a file
+
+
+def test_the_name_that_is_not_utf8_is_named(monkeypatch, capsys):
+  def fail():
+    'caf\udce9'.encode()
+
+  monkeypatch.setattr(sys, 'argv', ['x', '--seed=1', 'caf\udce9'])
+  assert run_tool(types.SimpleNamespace(main=fail, __name__='train')) == 1
+  assert capsys.readouterr().err.startswith('invocation_test: error: caf\\udce9 is not UTF-8: ')
 
 
 def test_loading_tensorflow_prints_nothing():

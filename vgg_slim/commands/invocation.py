@@ -7,12 +7,14 @@ output left.
 """
 
 import contextlib
+import errno
 import functools
 import importlib
 import inspect
 import logging
 import os
 import pathlib
+import re
 import signal
 import sys
 import threading
@@ -25,7 +27,7 @@ from typing import NoReturn
 from absl import flags
 
 import vgg_slim
-from vgg_slim import terminal, wording
+from vgg_slim import files, terminal, wording
 from vgg_slim.commands import (
   flag_errors,
   flag_files,
@@ -51,6 +53,7 @@ from vgg_slim.quiet_import import quiet_import
 from vgg_slim.reporting import JsonStream
 from vgg_slim.signal_copies import SignalCopies
 
+_HOME = re.compile(r'(?<=[=,])~(?=/)')
 _SECONDS_TO_SEND_AGAIN = 0.05  # until the object is deleted
 
 
@@ -156,6 +159,7 @@ def _parse(name: str, module: types.ModuleType, argv: list[str]) -> tuple[list[s
   """Parses flags; returns notes of the flag files, and the other arguments."""
   try:
     argv, notes = flag_files.expand(argv)
+    argv = [*argv[:1], *map(_expand_home, argv[1:])]
     positional = flags.FLAGS(argv)[1:]
   except flags.UnrecognizedFlagError as error:
     known = [flag.name for flag in common_flags.flags_of(module)]
@@ -192,13 +196,16 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
   except BrokenPipeError:
     raise
   except OSError as error:  # such as a disk that became full
-    if error.filename is None and standard_streams.is_output_lost():
+    may_be_output = error.filename is None and error.errno != errno.ENOENT
+    if may_be_output and standard_streams.is_output_lost():
       raise
     _fail(name, f'{wording.printable(describe_file_error(error))}.', 1)
   except MemoryError:
     _fail(name, 'out of memory. Try smaller batches or images.', 1)
   except UnicodeError as error:
-    _fail(name, f'a name or a text is not UTF-8: {_one_line(error)}.', 1)
+    given = [argument for argument in sys.argv[1:] if files.utf8_problem(argument)]
+    what = wording.printable(', '.join(given)) or 'a name or a text'
+    _fail(name, f'{what} is not UTF-8: {_one_line(error)}.', 1)
   except Exception as error:
     if not (reason := tensorflow_reason(error)):
       raise
@@ -207,6 +214,13 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
     text = interrupt.args[1] if interrupt.args[1:] else 'interrupted.'
     _fail(name, text, 128 + interruption.signal_of(interrupt))
   sys.exit(0)
+
+
+def _expand_home(argument: str) -> str:
+  """Puts the home folder for `~/` in the value of a flag, where shells leave it as it is."""
+  if not argument.startswith('-'):
+    return argument
+  return _HOME.sub(lambda _: os.path.expanduser('~'), argument)
 
 
 def _number_problems(given: Iterable[flags.Flag]) -> list[str]:
@@ -253,7 +267,8 @@ def values_by_flag(*holders: flags.FlagHolder) -> dict[str, str | None]:
 
 def _enter_callers_folder() -> None:
   """Makes relative paths refer to the folder of the user, also under `bazel run`."""
-  folder = os.environ.get('BUILD_WORKING_DIRECTORY')
+  # Taken out, so that commands which this one starts have the folder in which they are started.
+  folder = os.environ.pop('BUILD_WORKING_DIRECTORY', None)
   if folder:
     os.chdir(folder)
 
