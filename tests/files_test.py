@@ -144,6 +144,13 @@ def leave_behind(path, key):
     raise KeyboardInterrupt
 
 
+def test_a_link_that_leads_nowhere_is_not_replaced_by_a_folder(tmp_path):
+  (tmp_path / 'a').symlink_to('gone')
+  with pytest.raises(FileExistsError), files.resumable_folder(tmp_path / 'a', 'key'):
+    pass
+  assert os.listdir(tmp_path) == ['a']
+
+
 def test_the_same_key_continues_after_an_interrupt(tmp_path):
   leave_behind(tmp_path / 'out', 'one')
   assert not (tmp_path / 'out').exists()

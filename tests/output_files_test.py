@@ -21,6 +21,38 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
   ('kind', 'path', 'problem'),
   [
+    ('folders', 'dead', 'dead is a link to nowhere, which does not exist'),
+    ('folders', 'dead/a/b', 'dead is a link to nowhere, which does not exist'),
+    ('made', 'dead', 'dead is a link to nowhere, which does not exist'),
+    ('files', 'dead/x', 'dead is a link to nowhere, which does not exist'),
+    ('folders', 'loop', 'loop is a link to pool, which does not exist'),
+    ('files', 'loop', 'is a link that leads back to itself'),
+  ],
+)
+def test_a_link_that_leads_nowhere_is_refused(folder, kind, path, problem):
+  (folder / 'dead').symlink_to('nowhere')
+  (folder / 'loop').symlink_to('pool')
+  (folder / 'pool').symlink_to('loop')
+  with pytest.raises(OutputError, match=f'^--flag={path}: {problem}'):
+    output_files.check_outputs(**{kind: {'--flag': path}})
+
+
+def test_what_tensorflow_could_not_open_is_not_made():
+  with pytest.raises(OutputError, match='the name is not UTF-8, which TensorFlow needs'):
+    output_files.check_outputs(made={'--output_dir': 'caf\udce9'})
+  output_files.check_outputs(made={'--output_dir': 'café'})
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='there is no /dev/full')
+def test_a_full_device_is_named():
+  with pytest.raises(OSError, match='No space') as caught:
+    output_files.write_text('/dev/full', 'x')
+  assert caught.value.filename == '/dev/full'
+
+
+@pytest.mark.parametrize(
+  ('kind', 'path', 'problem'),
+  [
     ('files', 'nowhere/x', 'there is no folder nowhere'),
     ('files', 'old/x', 'there is no folder old'),
     ('files', 'sub', 'is a folder; expected a file'),

@@ -28,6 +28,28 @@ def is_name(text: str) -> bool:
   return not is_special and len(encoded) <= _LONGEST_NAME
 
 
+def utf8_problem(path: str) -> str | None:
+  """Says that TensorFlow could not open a file of this name; None if it could."""
+  try:
+    path.encode()
+  except UnicodeEncodeError:
+    return 'the name is not UTF-8, which TensorFlow needs; give another'
+  return None
+
+
+def dead_link(path: str | os.PathLike) -> str | None:
+  """Says that `path` or a folder above it is a link that leads nowhere; None if none is."""
+  for one in (pathlib.Path(path), *pathlib.Path(path).parents):
+    if one.is_symlink() and not one.exists():
+      return f'{one} is a link to {os.readlink(one)}, which does not exist'
+  return None
+
+
+def open_special(path: pathlib.Path) -> BinaryIO:
+  """Opens a pipe or a device, which cannot be replaced; an OSError in writing names it."""
+  return cast(BinaryIO, io.BufferedWriter(_Writer(path, path, 'w'), _BUFFER_BYTES))
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes `text` to `path` in UTF-8, through a temporary file in the same folder."""
   with open_atomic(path) as stream:
@@ -58,10 +80,10 @@ def open_atomic(path: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 class _Writer(io.FileIO):
-  """A new, unbuffered file; an OSError in writing names another path."""
+  """An unbuffered file; an OSError in writing names a path of choice."""
 
-  def __init__(self, path: pathlib.Path, named: pathlib.Path) -> None:
-    super().__init__(path, 'x')
+  def __init__(self, path: pathlib.Path, named: pathlib.Path, mode: str = 'x') -> None:
+    super().__init__(path, mode)
     self._named = named
 
   def write(self, data: Any) -> int:
@@ -149,7 +171,7 @@ def resumable_folder(
   staging = path.with_name(f'.{path.name}.{key}.partial')
   lock = None
   while lock is None:
-    if path.exists():
+    if os.path.lexists(path):  # a link that leads nowhere, too
       raise FileExistsError(path)
     staging.mkdir(parents=True, exist_ok=True)
     lock = _lock(staging, fcntl.LOCK_EX)

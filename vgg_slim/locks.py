@@ -15,6 +15,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 
+from vgg_slim import files
 from vgg_slim.errors import FolderInUseError, OutputError
 
 SCRATCH = 'scratch'  # in a folder that `scratch_folder` holds
@@ -43,7 +44,8 @@ def hold(folder: str | os.PathLike, name: str | None = None) -> Iterator[pathlib
       path.mkdir(parents=True, exist_ok=True)
       descriptor = _try_to_lock(path, name or str(path))
   except OSError as error:
-    raise OutputError(f'{name or path} cannot be written: {error.strerror}.') from error
+    why = files.dead_link(path) or error.strerror
+    raise OutputError(f'{name or path} cannot be written: {why}.') from error
   try:
     try:
       os.truncate(descriptor, 0)

@@ -129,7 +129,7 @@ def _open(path: str) -> contextlib.AbstractContextManager[BinaryIO]:
     return _open_descriptor(descriptor)
   target = pathlib.Path(os.path.realpath(path))  # so that a symbolic link stays one
   if target.exists() and not target.is_file():
-    return target.open('wb')  # a pipe or a device cannot be replaced
+    return files.open_special(target)
   return files.open_atomic(target)
 
 
@@ -183,18 +183,26 @@ def _file_problem(path: str) -> str | None:
   if descriptor := _descriptor(path):
     return _descriptor_problem(descriptor)
   if not parent.is_dir():
-    return f'there is no folder {parent}'
+    return files.dead_link(parent) or f'there is no folder {parent}'
+  if os.path.islink(path) and os.path.islink(os.path.realpath(path)):
+    return 'is a link that leads back to itself'
   if os.path.exists(path) and not os.access(path, os.W_OK):
     return 'is write-protected'
   return None if _is_special(path) else _writing_problem(parent)
 
 
 def _folder_problem(path: str) -> str | None:
-  return _writing_problem(next(p for p in (pathlib.Path(path), *_parents(path)) if p.exists()))
+  return files.dead_link(path) or _writing_problem(
+    next(p for p in (pathlib.Path(path), *_parents(path)) if p.exists())
+  )
 
 
 def _parent_problem(path: str) -> str | None:
-  return _writing_problem(next(parent for parent in _parents(path) if parent.exists()))
+  return (
+    files.utf8_problem(path)
+    or files.dead_link(path)
+    or _writing_problem(next(parent for parent in _parents(path) if parent.exists()))
+  )
 
 
 def _parents(path: str) -> list[pathlib.Path]:

@@ -41,6 +41,7 @@ def _find(path: str, only_folders: bool) -> str | None:
     if os.path.isdir(found) or (os.path.exists(found) and not only_folders):
       return found
   entries = visible_entries(parent or os.curdir)
-  names = sorted(e.name for e in entries if not only_folders or os.path.isdir(e.path))
+  is_meant = os.path.isdir if only_folders else os.path.exists
+  names = sorted(entry.name for entry in entries if is_meant(entry.path))
   near = difflib.get_close_matches(name, names, n=1, cutoff=_SIMILARITY)
   return os.path.join(parent, near[0]) if near else None

@@ -83,12 +83,19 @@ def flip(path):
   path.write_bytes(content)
 
 
+def lead_nowhere(path):
+  path.unlink()
+  path.symlink_to('gone')
+
+
 DAMAGES = {
   'data empty': (DATA, lambda path: os.truncate(path, 0), 'its data file has 0 bytes instead of'),
   'data truncated': (DATA, truncate, r'its data file has \d+ bytes instead of \d+'),
   'data missing': (DATA, os.unlink, 'its data file is missing'),
+  'data link leads nowhere': (DATA, lead_nowhere, 'its data file is missing'),
   'bit flip': (DATA, flip, 'the bytes of a/weights do not match their checksum'),
   'index missing': ('.index', os.unlink, 'its index is missing'),
+  'index link leads nowhere': ('.index', lead_nowhere, 'its index is missing'),
   'index empty': ('.index', lambda path: os.truncate(path, 0), 'its index cannot be read'),
   'index truncated': ('.index', truncate, 'its index cannot be read'),
   'index garbage': (

@@ -44,6 +44,8 @@ def path_problem(path: str) -> str | None:
   It takes the prefix for a pattern when it looks which format a checkpoint has, and for a name when
   it reads the checkpoint, so that nothing can be escaped.
   """
+  if problem := files.utf8_problem(path):
+    return problem
   found = _PATTERN.search(path)
   if not found:
     return None

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 
-from vgg_slim import memory, processor
+from vgg_slim import files, memory, processor
 from vgg_slim.doctor.findings import FAIL, OK, WARN, Finding
 from vgg_slim.nets.summary import format_bytes
 from vgg_slim.wording import counted
@@ -91,7 +91,12 @@ def examine_memory(available: int | None) -> Finding:
 
 def examine_disk(folder: str, needed: int) -> Finding:
   """Checks that `needed` bytes fit on the disk of `folder`, which need not exist yet."""
+  problem = files.dead_link(folder)
   path = nearest_folder(folder)
+  if problem is None and os.path.exists(folder) and not os.path.isdir(folder):
+    problem = f'{folder} is not a folder'
+  if problem:
+    return Finding(FAIL, 'disk', f'{problem}.', 'Give another --train_dir.')
   free = shutil.disk_usage(path).free
   text = f'{format_bytes(free)} free in {path}, checkpoints take {format_bytes(needed)}'
   if not os.access(path, os.W_OK):

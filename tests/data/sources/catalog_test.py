@@ -88,6 +88,12 @@ def test_missing_and_unexpected_arguments(dataset, input_dir, error, message):
     catalog.open_source(dataset, input_dir)
 
 
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+  (tmp_path / 'photos').symlink_to('moved')
+  with pytest.raises(DataError, match='/photos is a link to moved, which does not exist.$'):
+    catalog.open_source('folder', tmp_path / 'photos')
+
+
 def test_classes_can_be_given_for_every_data_set():
   names = ('ten', *map(str, range(9, -1, -1)))
   source = catalog.open_source('digits', class_names=names)

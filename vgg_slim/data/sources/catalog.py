@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgg_slim import similar_paths
+from vgg_slim import files, similar_paths
 from vgg_slim.data.sources import (
   cifar,
   class_layout,
@@ -62,6 +62,8 @@ def open_source(
     raise ConfigError(f'labels_from={labels_from} is for {kinds}, not for dataset={dataset}.')
   path = pathlib.Path(input_dir or kind.default_dir)
   if kind.input and not kind.default_dir and not path.exists():
+    if link := files.dead_link(path):
+      raise DataError(f'input_dir {path}: {link}.')
     raise DataError(f'input_dir {path} does not exist.{similar_paths.suggest(path)}')
   if dataset == 'folder' and path.is_file():
     raise DataError(
