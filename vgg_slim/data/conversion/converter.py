@@ -166,7 +166,10 @@ def convert(
     if progress:
       progress(total, total)
   except OSError as error:
-    reason = 'it exists already; give a folder that does not exist' if output.exists() else error
+    if output.exists():
+      reason = 'it exists already; give a folder that does not exist'
+    else:
+      reason = files.dead_link(output) or describe_file_error(error)
     raise DataError(f'{output} cannot be written: {reason}.') from error
   return result
 

@@ -44,7 +44,9 @@ def digits_folder(cache: pathlib.Path) -> pathlib.Path:
     source = catalog.open_source('digits', None)
     try:
       converter.convert(source, folder)
-    except DataError:
+    except DataError as error:
       if not folder.exists():  # otherwise another run converted them in the meantime
-        raise
+        raise DataError(
+          f'{error} The digits are kept there; set XDG_CACHE_HOME to a folder that can be written.'
+        ) from error
   return folder
