@@ -27,23 +27,51 @@ def test_a_checkout_calls_commands_by_their_path():
   assert installation.localize(text) == text
 
 
-@pytest.mark.parametrize('variable', [None, 'BUILD_WORKSPACE_DIRECTORY'])
-def test_a_checkout_gives_the_path_of_a_command_to_other_folders(monkeypatch, tmp_path, variable):
+@pytest.fixture
+def checkout(tmp_path):
+  """The folder of a checkout."""
   root = tmp_path / 'my checkout'
   (root / 'docs').mkdir(parents=True)
-  (root / 'pyproject.toml').touch()
-  if variable:  # Bazel runs copies of the files
-    monkeypatch.setenv(variable, str(root))
-  else:
-    monkeypatch.setattr(installation, '_ROOT', root)
-  monkeypatch.chdir(root)
+  (root / 'tools').mkdir()
+  (root / 'tools' / 'run.sh').touch()
+  return root
+
+
+@pytest.mark.parametrize('with_bazel', [False, True])
+def test_a_checkout_gives_the_path_of_a_command_to_other_folders(
+  checkout, monkeypatch, tmp_path, with_bazel
+):
+  monkeypatch.setattr(installation, '_ROOT', checkout)
+  if with_bazel:
+    monkeypatch.setattr(installation, '_ROOT', tmp_path / 'train.runfiles' / 'vgg_slim_workspace')
+    monkeypatch.setenv('BUILD_WORKSPACE_DIRECTORY', str(checkout))
+  monkeypatch.chdir(checkout)
   assert installation.call('train') == 'tools/train'
-  monkeypatch.chdir(root / 'docs')
-  assert installation.call('train') == f"'{root}/tools/train'"
-  assert installation.localize('Run tools/train.') == f"Run '{root}/tools/train'."
+  monkeypatch.chdir(checkout / 'docs')
+  assert installation.call('train') == f"'{checkout}/tools/train'"
+  assert installation.localize('Run tools/train.') == f"Run '{checkout}/tools/train'."
   assert installation.localize('Run tools/train.', installation.short) == 'Run tools/train.'
   monkeypatch.chdir(tmp_path)
   assert installation.call('train') == "'my checkout/tools/train'"
+
+
+def test_a_current_folder_that_is_gone_is_not_needed(checkout, monkeypatch, tmp_path):
+  monkeypatch.setattr(installation, '_ROOT', checkout)
+  (tmp_path / 'gone').mkdir()
+  monkeypatch.chdir(tmp_path / 'gone')
+  (tmp_path / 'gone').rmdir()
+  assert installation.call('train') == f"'{checkout}/tools/train'"
+
+
+def test_bazel_in_another_project_changes_nothing(checkout, installed, monkeypatch, tmp_path):
+  other = tmp_path / 'other'
+  (other / 'tools').mkdir(parents=True)
+  (other / 'pyproject.toml').touch()
+  monkeypatch.setenv('BUILD_WORKSPACE_DIRECTORY', str(other))
+  assert installation.short('train') == 'vgg-slim-train'
+  monkeypatch.setattr(installation, '_ROOT', checkout)
+  assert installation.call('train').endswith("/my checkout/tools/train'")
+  assert installation.recipes_folder() == checkout / 'recipes'
 
 
 def test_an_installed_package_names_the_commands_that_pip_made(installed, monkeypatch):
@@ -59,9 +87,16 @@ def test_an_installed_package_names_the_commands_that_pip_made(installed, monkey
   )
   monkeypatch.setenv('PATH', '')
   assert installation.call('train_head') == f'{scripts}/vgg-slim-train-head'
-  # As after `pip install --target`, which makes no scripts.
+  # `pip install --target` makes scripts that do not find the package.
   assert installation.call('doctor') == f'{scripts}/python -m vgg_slim doctor'
   assert installation.short('doctor') == 'vgg-slim-doctor'
+  other = installed / 'other'
+  other.mkdir()
+  (other / 'vgg-slim-doctor').touch(mode=0o755)
+  monkeypatch.setenv('PATH', str(other))
+  assert installation.call('doctor') == f'{scripts}/python -m vgg_slim doctor'
+  monkeypatch.setattr(installation, '_scripts_of_user', lambda: str(other))
+  assert installation.call('doctor') == 'vgg-slim-doctor'
 
 
 def test_a_script_is_named_by_a_path_unless_its_environment_is_active(monkeypatch, tmp_path):
@@ -97,7 +132,14 @@ def test_pip_is_that_of_the_interpreter(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-  'text', ['/home/me/tools/train', 'tools/photos', 'tools/train/x.jpg', 'tools/train.py']
+  'text',
+  [
+    '/home/me/tools/train',
+    '--output=tools/weights: is a folder',
+    'tools/photos',
+    'tools/train/x.jpg',
+    'tools/train.py',
+  ],
 )
 def test_paths_of_users_are_left_alone(installed, text):
   assert installation.localize(text) == text

@@ -18,8 +18,9 @@ from collections.abc import Callable
 
 _COMMANDS = pathlib.Path(__file__).parent
 _ROOT = _COMMANDS.parents[1]  # folder of a checkout, or site-packages
-# Not part of a longer path, such as /home/me/tools/train.
-_CALL = re.compile(r'(?<![\w/.-])tools/([a-z_]+)\b(?![/-]|[.]\w)')
+_WRAPPER = pathlib.Path('tools', 'run.sh')  # in every checkout and source distribution
+# Not part of a longer path, such as /home/me/tools/train, nor the value of a flag.
+_CALL = re.compile(r'(?<![\w/.=-])tools/([a-z_]+)\b(?![/-]|[.]\w)')
 _PIP = re.compile(r'(?<![\w/.-])(?<!-m )pip install (?=[^ ])')
 
 
@@ -52,8 +53,11 @@ def call(name: str) -> str:
   if not _is_installed():
     return _typed(_checkout() / short(name))
   typed = script(short(name))
-  is_found = typed != short(name) or shutil.which(typed)
-  return typed if is_found else f'{_interpreter()} -m vgg_slim {name}'
+  # Not that of another environment.
+  is_ours = typed != short(name) or shutil.which(typed) == str(_script_beside(typed))
+  if is_ours or shutil.which(typed) == os.path.join(_scripts_of_user(), typed):
+    return typed
+  return f'{_interpreter()} -m vgg_slim {name}'
 
 
 def script(name: str) -> str:
@@ -61,7 +65,7 @@ def script(name: str) -> str:
 
   It is beside the interpreter, in an environment that need not be active.
   """
-  beside = pathlib.Path(sys.executable).with_name(name)
+  beside = _script_beside(name)
   is_on_path = shutil.which(name) == str(beside)
   return name if is_on_path or not beside.is_file() else _typed(beside)
 
@@ -94,25 +98,44 @@ def recipes() -> dict[str, pathlib.Path]:
   return {path.stem: path for path in sorted(recipes_folder().glob('*.flags'))}
 
 
+def _script_beside(name: str) -> pathlib.Path:
+  return pathlib.Path(sys.executable).with_name(name)
+
+
+def _scripts_of_user() -> str:
+  """The folder of scripts that `pip install --user` makes."""
+  return sysconfig.get_path('scripts', sysconfig.get_preferred_scheme('user'))
+
+
 def _interpreter() -> str:
   return _typed(pathlib.Path(sys.executable))
 
 
 def _typed(path: pathlib.Path) -> str:
   """Returns what users type for `path` in the current folder."""
-  if not path.is_relative_to(pathlib.Path.cwd()):
+  try:
+    current = pathlib.Path.cwd()
+  except FileNotFoundError:  # it was removed
     return shlex.quote(str(path))
-  below = str(path.relative_to(pathlib.Path.cwd()))
+  if not path.is_relative_to(current):
+    return shlex.quote(str(path))
+  below = str(path.relative_to(current))
   return shlex.quote(below if os.sep in below else os.path.join(os.curdir, below))
 
 
 def _checkout() -> pathlib.Path:
-  """The folder of the checkout; `bazel run` runs copies of its files, which name it."""
-  return pathlib.Path(os.environ.get('BUILD_WORKSPACE_DIRECTORY') or _ROOT)
+  """The folder of the checkout, also where Bazel runs links to its files."""
+  workspace = pathlib.Path(os.environ.get('BUILD_WORKSPACE_DIRECTORY') or _ROOT)
+  # `bazel run` of another project may have started a command of this one.
+  return workspace if _is_of_bazel() and (workspace / _WRAPPER).is_file() else _ROOT
 
 
 def _is_installed() -> bool:
-  return not (_checkout() / 'pyproject.toml').is_file()
+  return not (_is_of_bazel() or (_ROOT / _WRAPPER).is_file())
+
+
+def _is_of_bazel() -> bool:
+  return _ROOT.parent.name.endswith('.runfiles')
 
 
 def _is_command(name: str) -> bool:

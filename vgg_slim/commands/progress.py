@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from vgg_slim import terminal
+from vgg_slim.commands import installation
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.reporting import JsonReporter, JsonStream, Reporter, format_duration
 
@@ -75,7 +76,7 @@ def reporter(stream: TextIO | None = None) -> Reporter:
 def say(text: str, stream: TextIO | None = None) -> None:
   """Prints a report of the work to `stream`, stdout by default, unless --quiet hides it."""
   if not common_flags.is_quiet():
-    reporter(stream).line(text)
+    reporter(stream).line(installation.localize(text))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from vgg_slim import output_files
-from vgg_slim.commands import invocation, progress
+from vgg_slim.commands import installation, invocation, progress
 from vgg_slim.commands.flags import field_flags, flag_groups
 from vgg_slim.commands.run_plan import RunPlan
 from vgg_slim.configs import rate_finder as configs
@@ -116,7 +116,7 @@ def _show(
 
   report.print_tables(found)
   for line in report.conclusion(found, own):
-    reporter.line(line)
+    reporter.line(installation.localize(line))
   reporter.event('suggestion', learning_rate=report.suggested_rate(found))
   for path in written.values():
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)

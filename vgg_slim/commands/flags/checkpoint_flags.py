@@ -8,7 +8,7 @@ from absl import flags
 
 from vgg_slim import terminal
 from vgg_slim.checkpoints import prefixes
-from vgg_slim.commands import invocation, progress
+from vgg_slim.commands import installation, invocation, progress
 from vgg_slim.commands.flags import common_flags
 from vgg_slim.configs.net import NetConfig
 from vgg_slim.errors import ConfigError
@@ -119,7 +119,7 @@ def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
 
 def _say(line: str) -> None:
   if not common_flags.is_quiet():
-    terminal.show(line)
+    terminal.show(installation.localize(line))
 
 
 def load_contract(needs_head: bool = True) -> tuple[str, 'Contract']:
