@@ -9,6 +9,24 @@ def test_a_message_becomes_one_line():
   assert one_line(DataError('first\n  second third ')) == 'first second third'
 
 
+def test_every_kind_of_line_break_goes():
+  assert one_line(DataError('a\r\nb\x0bc\x0cd\x85e\u2028 f\rg')) == 'a b c d e f g'
+
+
+def test_a_long_run_of_blanks_takes_no_time():
+  text = 'a' + ' ' * 1_000_000 + 'b'  # a regular expression would take hours
+  assert len(one_line(DataError(text))) < 3000
+
+
+def test_only_a_current_folder_that_is_gone_is_named(monkeypatch, tmp_path):
+  error = FileNotFoundError(errno.ENOENT, 'No such file')  # as of a socket
+  assert describe_file_error(error) == 'a file: No such file'
+  (tmp_path / 'gone').mkdir()
+  monkeypatch.chdir(tmp_path / 'gone')
+  (tmp_path / 'gone').rmdir()
+  assert describe_file_error(error) == 'the current folder: No such file'
+
+
 def test_a_name_keeps_its_spaces():
   assert one_line(DataError("no folder 'my  photos'\n")) == "no folder 'my  photos'"
 

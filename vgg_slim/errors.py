@@ -1,7 +1,7 @@
 """Errors that users can cause and fix; `tools/` print them on one line, without a traceback."""
 
 import errno
-import re
+import os
 
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _MAX_CHARACTERS = 2000  # 25 lines of a terminal; a damaged file can put megabytes into a message
@@ -65,7 +65,8 @@ class WeightMismatchError(CheckpointError):
 
 def one_line(error: Exception) -> str:
   """Returns the message of an error without line breaks; of a very long one, its two ends."""
-  return shortened(re.sub(r'\s*\n\s*', ' ', str(error).strip()))  # names may have two spaces
+  lines = (line.strip() for line in str(error).splitlines())
+  return shortened(' '.join(line for line in lines if line))  # names may have two spaces
 
 
 def shortened(text: str) -> str:
@@ -78,9 +79,17 @@ def describe_file_error(error: OSError) -> str:
   """Returns which file an error of the operating system is about, and why, on one line."""
   why = (error.strerror or ' '.join(str(error).split())).rstrip('.')
   cannot = ' cannot be written' if error.errno in _WRITE_ERRORS else ''
-  # Nothing but the current folder is looked up without a name.
-  unnamed = 'the current folder' if error.errno == errno.ENOENT else 'a file'
+  unnamed = 'a file' if _has_current_folder() else 'the current folder'
   return f'{error.filename or unnamed}{cannot}: {why}'
+
+
+def _has_current_folder() -> bool:
+  """Whether the current folder was not removed."""
+  try:
+    os.getcwd()
+  except FileNotFoundError:
+    return False
+  return True
 
 
 def reason(error: Exception, longest: int = 200) -> str:

@@ -64,7 +64,7 @@ def main():
       'error: out.json cannot be written: No space left on device.\n',
     ),
     (['--invocation_test_side=18'], 1, 'error: out of memory. Try smaller batches'),
-    (['--invocation_test_side=19'], 1, "error: a name or a text is not UTF-8: 'utf-8' codec"),
+    (['--invocation_test_side=19'], 1, 'error: not UTF-8: caf\\udce9.jpg.'),
     (['--invocation_test_side=20'], 1, 'error: TensorFlow: torn. --verbose shows where.'),
     (['--invocation_test_side=21'], 1, 'error: the label \\x1b[2J is unknown.'),
     (['--invocation_test_side=14'], 130, 'invocation_test: error: interrupted.\n'),
@@ -302,13 +302,31 @@ def test_the_home_folder_is_found_where_shells_leave_it(monkeypatch, typed, valu
   assert invocation._expand_home(f'a={typed}') == f'a={typed}'  # a file
 
 
-def test_the_name_that_is_not_utf8_is_named(monkeypatch, capsys):
-  def fail():
-    'caf\udce9'.encode()
+def test_the_home_folder_is_found_in_flags_and_files_of_flags(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', '/home/me')
+  (tmp_path / 'flags').write_text('--invocation_test_one=~/y\n')
+  got = []
 
-  monkeypatch.setattr(sys, 'argv', ['x', '--seed=1', 'caf\udce9'])
-  assert run_tool(types.SimpleNamespace(main=fail, __name__='train')) == 1
-  assert capsys.readouterr().err.startswith('invocation_test: error: caf\\udce9 is not UTF-8: ')
+  def main():
+    got.append(_ONE.value)
+
+  main.__module__ = THIS.__name__
+  for argument in ('--invocation_test_one=~/x', f'--flagfile={tmp_path}/flags'):
+    with flagsaver.flagsaver(), pytest.raises(SystemExit, match='0'):
+      invocation.run(main, ['x', argument])
+  assert got == ['/home/me/x', '/home/me/y']
+
+
+@pytest.mark.parametrize(
+  ('main', 'message'),
+  [
+    (lambda: 'caf\udce9.h5'.encode(), 'not UTF-8: caf\\udce9.h5.\n'),
+    (lambda: b'\xff'.decode(), "a text is not UTF-8: 'utf-8' codec can't decode byte 0xff"),
+  ],
+)
+def test_what_is_not_utf8_is_named(main, message, capsys):
+  assert run_tool(types.SimpleNamespace(main=main, __name__='train')) == 1
+  assert capsys.readouterr().err.startswith(f'invocation_test: error: {message}')
 
 
 def test_loading_tensorflow_prints_nothing():

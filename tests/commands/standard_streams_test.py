@@ -95,10 +95,14 @@ def test_standard_input_that_is_closed_is_empty(tmp_path):
 
 
 def test_a_current_folder_that_is_gone_is_named(tmp_path):
-  body = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); os.getcwd()"
-  done = run(tmp_path, body, '')
+  gone = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
+  done = run(tmp_path, f'{gone}; os.getcwd()', '')
   assert (done.returncode, done.stdout) == (1, '')
   assert done.stderr == 'script: error: the current folder: No such file or directory.\n'
+  hint = "from vgg_slim.errors import DataError; raise DataError('Run tools/doctor.')"
+  done = run(tmp_path, f'{gone}; {hint}', '')
+  assert (done.returncode, done.stdout) == (1, '')
+  assert done.stderr == f'script: error: Run {ROOT}/tools/doctor.\n'
 
 
 @pytest.mark.parametrize('locale', ['C', 'C.UTF-8'])

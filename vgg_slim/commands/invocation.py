@@ -7,7 +7,6 @@ output left.
 """
 
 import contextlib
-import errno
 import functools
 import importlib
 import inspect
@@ -27,7 +26,7 @@ from typing import NoReturn
 from absl import flags
 
 import vgg_slim
-from vgg_slim import files, terminal, wording
+from vgg_slim import terminal, wording
 from vgg_slim.commands import (
   flag_errors,
   flag_files,
@@ -196,16 +195,15 @@ def _call(name: str, main: Callable[[], None]) -> NoReturn:
   except BrokenPipeError:
     raise
   except OSError as error:  # such as a disk that became full
-    may_be_output = error.filename is None and error.errno != errno.ENOENT
-    if may_be_output and standard_streams.is_output_lost():
+    if standard_streams.may_be_of_output(error) and standard_streams.is_output_lost():
       raise
     _fail(name, f'{wording.printable(describe_file_error(error))}.', 1)
   except MemoryError:
     _fail(name, 'out of memory. Try smaller batches or images.', 1)
+  except UnicodeEncodeError as error:
+    _fail(name, f'not UTF-8: {wording.printable(shortened(error.object))}.', 1)
   except UnicodeError as error:
-    given = [argument for argument in sys.argv[1:] if files.utf8_problem(argument)]
-    what = wording.printable(', '.join(given)) or 'a name or a text'
-    _fail(name, f'{what} is not UTF-8: {_one_line(error)}.', 1)
+    _fail(name, f'a text is not UTF-8: {_one_line(error)}.', 1)
   except Exception as error:
     if not (reason := tensorflow_reason(error)):
       raise

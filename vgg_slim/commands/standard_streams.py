@@ -4,6 +4,7 @@ No TensorFlow.
 """
 
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -58,6 +59,11 @@ def open_missing() -> None:
       setattr(sys, name, open(os.devnull, mode, encoding='utf-8'))  # noqa: SIM115 (until the end)
 
 
+def may_be_of_output(error: OSError) -> bool:
+  """Whether an error can be one of writing to a stream, which has no name and exists."""
+  return error.filename is None and error.errno != errno.ENOENT
+
+
 def is_output_lost() -> bool:
   """Whether standard output cannot be written; writes a line break to find out.
 
@@ -89,7 +95,7 @@ def _leave_silently() -> None:
 
 
 def _leave(command: str, error: OSError) -> NoReturn:
-  if error.filename is None:
+  if may_be_of_output(error):
     _drop_output()
     problem = f'{NAME} cannot be written: {error.strerror}'
   else:
