@@ -54,7 +54,9 @@ def test_a_trained_head_becomes_a_checkpoint_with_a_history(folder):
   )
   assert lines[1].startswith('3 epochs in ')
   assert 'validation accuracy' in lines[1]
-  assert 'tools/evaluate scores whole images, and mirrored where' in trained.stdout
+  assert (
+    'tools/evaluate --checkpoint_path=whole scores whole images, also mirrored' in trained.stdout
+  )
   _, contract = load_contract(str(folder / 'whole'))
   assert (contract.network.head, contract.network.num_logits, contract.class_names) == (
     'fc256',

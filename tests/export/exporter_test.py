@@ -87,7 +87,9 @@ def test_a_saved_model_that_ignores_the_orientation_of_files_is_not_kept(tmp_pat
 
 def test_tflite_models_take_one_image_of_the_networks_size(tmp_path):
   make_checkpoint(tmp_path)
-  comparison = exporter.run_export(make_request(tmp_path, 'tflite'), str)
+  printed = []
+  comparison = exporter.run_export(make_request(tmp_path, 'tflite'), printed.append)
+  assert ' on 4 images: the same class in 4 of 4 answers; ' in printed[-1]
   assert comparison.cases == comparison.same_class == 4
   assert (tmp_path / 'out' / 'model.tflite').is_file()
 

@@ -80,6 +80,8 @@ def test_a_network_is_mirrored_as_its_trunk_was(features, flips):
   _, key, _, _ = features
   trunk = dataclasses.replace(CONTRACT, random_flip=flips)
   assert combine.make_contract(key, HeadConfig('linear'), trunk).random_flip == flips
+  augmented = dataclasses.replace(key, passes=2)
+  assert combine.make_contract(augmented, HeadConfig('linear'), trunk).random_flip
 
 
 def test_an_existing_checkpoint_is_not_overwritten(features, tmp_path):

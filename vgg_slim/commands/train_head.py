@@ -160,10 +160,10 @@ def _show_results(output: str, trained: 'TrainedHead', random_flip: bool) -> Non
       f'{history_folder}/{BEST_FOLDER}; {output} is the last epoch, {len(trained.history)}.'
     )
   if trained.validation:
-    mirrored = ', and mirrored where the data set allows it' if random_flip else ''
+    mirrored = ', also mirrored where the data set allows it' if random_flip else ''
     terminal.show(
-      f'Evaluate:    {installation.call("evaluate")} scores whole images{mirrored}; the validation '
-      'above, central crops.'
+      f'The validation above scored central crops; {installation.call("evaluate")} '
+      f'--checkpoint_path={shlex.quote(output)} scores whole images{mirrored}.'
     )
   print(
     f'Look at it:  {installation.call("plot")} --what=history '

@@ -130,9 +130,10 @@ def run_export(
     reporter.phase('verifying', 'Loading the export in a fresh process and comparing its scores')
     outputs = run_in_fresh_process(kind.load, folder, [case.batch for case in cases])
     comparison = verification.compare(cases, outputs, kind.tolerance)
+  ways = ', each scored in several ways' if comparison.answers > len(files) else ''
   say(
     'Reloaded in a fresh process and compared with the checkpoint on '
-    f'{counted(len(files), "image")}, each scored in several ways: {comparison.text()}.'
+    f'{counted(len(files), "image")}{ways}: {comparison.text()}.'
   )
   return comparison
 

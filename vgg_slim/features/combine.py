@@ -18,10 +18,12 @@ def make_contract(key: FeatureKey, config: HeadConfig, trunk: Contract) -> Contr
   Args:
     key: key of the features.
     config: config of the head.
-    trunk: contract of the trunk; a network whose trunk saw no mirror images is not given any.
+    trunk: contract of the trunk; where neither trunk nor head saw mirror images, the contract says
+      so, and evaluation takes none.
   """
   net = config.complete(key.trunk, len(key.class_names))
-  return Contract(net.network, key.preprocessing, key.class_names, random_flip=trunk.random_flip)
+  flips = trunk.random_flip or key.passes > 1  # passes after the first are augmented
+  return Contract(net.network, key.preprocessing, key.class_names, random_flip=flips)
 
 
 def write_combined_checkpoint(
