@@ -35,5 +35,6 @@ def test_a_file_is_suggested_unless_only_a_folder_can_be_meant(tmp_path, monkeyp
     assert similar_paths.suggest(path) == ' Did you mean runs/photos.csv?'
     assert similar_paths.suggest(path, only_folders=True) == ''
   assert similar_paths.suggest('runs/photos.csv', only_folders=True) == ''
+  assert similar_paths.suggest('runs/loo') == ''  # such a link leads nowhere
   (tmp_path / 'runs' / 'photos').mkdir()
   assert similar_paths.suggest('runs/phot', only_folders=True) == ' Did you mean runs/photos?'

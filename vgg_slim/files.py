@@ -33,7 +33,7 @@ def utf8_problem(path: str) -> str | None:
   try:
     path.encode()
   except UnicodeEncodeError:
-    return 'the name is not UTF-8, which TensorFlow needs; give another'
+    return 'the name is not UTF-8, which TensorFlow needs; rename it, or give another path'
   return None
 
 
@@ -41,7 +41,10 @@ def dead_link(path: str | os.PathLike) -> str | None:
   """Says that `path` or a folder above it is a link that leads nowhere; None if none is."""
   for one in (pathlib.Path(path), *pathlib.Path(path).parents):
     if one.is_symlink() and not one.exists():
-      return f'{one} is a link to {os.readlink(one)}, which does not exist'
+      end = os.path.realpath(one)
+      if os.path.islink(end):
+        return f'{one} is a link that leads back to itself'
+      return f'{one} is a link to {end}, which does not exist'
   return None
 
 

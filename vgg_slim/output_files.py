@@ -177,18 +177,19 @@ def _descriptor_problem(descriptor: str) -> str | None:
 
 
 def _file_problem(path: str) -> str | None:
-  parent = pathlib.Path(path).parent
+  target = pathlib.Path(os.path.realpath(path))  # a link to a new file is followed
   if path.endswith(os.sep) or os.path.isdir(path):
     return 'is a folder; expected a file'
   if descriptor := _descriptor(path):
     return _descriptor_problem(descriptor)
-  if not parent.is_dir():
+  if target.is_symlink():
+    return files.dead_link(path)
+  if not target.parent.is_dir():
+    parent = target.parent if os.path.islink(path) else pathlib.Path(path).parent
     return files.dead_link(parent) or f'there is no folder {parent}'
-  if os.path.islink(path) and os.path.islink(os.path.realpath(path)):
-    return 'is a link that leads back to itself'
   if os.path.exists(path) and not os.access(path, os.W_OK):
     return 'is write-protected'
-  return None if _is_special(path) else _writing_problem(parent)
+  return None if _is_special(path) else _writing_problem(target.parent)
 
 
 def _folder_problem(path: str) -> str | None:
@@ -198,10 +199,8 @@ def _folder_problem(path: str) -> str | None:
 
 
 def _parent_problem(path: str) -> str | None:
-  return (
-    files.utf8_problem(path)
-    or files.dead_link(path)
-    or _writing_problem(next(parent for parent in _parents(path) if parent.exists()))
+  return files.dead_link(path) or _writing_problem(
+    next(parent for parent in _parents(path) if parent.exists())
   )
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.weights.fabricated import save_checkpoint
 from vgg_slim.checkpoints import prefixes, search
 from vgg_slim.compat import tf
-from vgg_slim.errors import CheckpointError, DamagedCheckpointError
+from vgg_slim.errors import CheckpointError, DamagedCheckpointError, OutputError
 from vgg_slim.weights import slim_ckpt
 
 ARRAYS = {'vgg_16/fc8/biases': np.ones(3, 'f')}
@@ -197,3 +197,17 @@ def test_a_path_that_tensorflow_takes_for_a_pattern_is_not_called_damaged(
       find(path)
     assert not isinstance(raised.value, DamagedCheckpointError)
     assert f'takes {pattern} for a pattern' in str(raised.value)
+
+
+@pytest.mark.parametrize(
+  ('name', 'plain'),
+  [('photos [3]', 'photos 3'), ('photos [3', 'photos [3'), ('caf\udce9 [1', 'caf [1')],
+)
+def test_a_name_without_what_tensorflow_cannot_open(name, plain):
+  assert prefixes.without_pattern(name) == plain
+  assert prefixes.path_problem(plain) is None
+
+
+def test_a_name_that_is_not_utf8_is_refused():
+  with pytest.raises(OutputError, match='^--train_dir=.*: the name is not UTF-8, which TensorFlow'):
+    prefixes.check_output('caf\udce9', '--train_dir')

@@ -74,7 +74,8 @@ def check_output(path: str, name: str) -> None:
 
 def without_pattern(name: str) -> str:
   """Returns a name without the characters that `path_problem` is about."""
-  return name.translate(_OF_PATTERNS) if path_problem(name) else name
+  name = name.encode(errors='ignore').decode()
+  return name.translate(_OF_PATTERNS) if _PATTERN.search(name) else name
 
 
 def check_exists(path: str) -> None:

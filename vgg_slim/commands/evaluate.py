@@ -31,7 +31,7 @@ from typing import BinaryIO
 
 from absl import flags
 
-from vgg_slim import output_files, terminal
+from vgg_slim import files, output_files, terminal
 from vgg_slim.commands import invocation, progress, result_tables
 from vgg_slim.commands.flags import checkpoint_flags, eval_flags, precision_flag
 from vgg_slim.configs import config
@@ -243,6 +243,8 @@ def _watch() -> None:
     raise ConfigError(f'--watch takes a single view, got --views={",".join(request.views)}.')
   events_dir = _TENSORBOARD.value or os.path.join(train_dir, _EVALUATOR_FOLDER)
   output_files.check_outputs(folders={'--tensorboard': events_dir})
+  if problem := files.utf8_problem(events_dir):
+    raise ConfigError(f'--tensorboard={events_dir}: {problem}.')
 
   invocation.load_tensorflow()
   from vgg_slim.evaluation import continuous

@@ -125,6 +125,13 @@ def test_statistics_from_a_sample_do_not_depend_on_the_shards(tmp_path, monkeypa
   assert '<td>75%</td>' in (tmp_path / 'one' / 'report.html').read_text()
 
 
+def test_a_folder_that_tensorflow_could_not_open_is_refused(tmp_path):
+  source = catalog.open_source('digits')
+  with pytest.raises(ConfigError, match='the name is not UTF-8, which TensorFlow needs'):
+    converter.convert(source, tmp_path / 'caf\udce9')
+  assert not list(tmp_path.iterdir())
+
+
 def test_mean_of_one_known_pixel_value(tmp_path):
   source = fabricated.source((2, 2))
   gray = png_files.encode(np.full((2, 3), 200, np.uint8))

@@ -36,12 +36,12 @@ def test_digits_are_converted_once(tmp_path):
 
 def test_the_message_names_a_cache_that_cannot_be_written(tmp_path):
   (tmp_path / 'file').write_text('')
-  words = 'cannot be written: .*: Not a directory. The digits are kept there; set XDG_CACHE_HOME'
+  words = 'cannot be written: Not a directory. Set XDG_CACHE_HOME to keep the digits in another'
   with pytest.raises(DataError, match=words):
     default_data.digits_folder(tmp_path / 'file')
 
 
 def test_a_cache_that_is_a_link_to_nowhere_is_named(tmp_path):
   default_data.digits_path(tmp_path).symlink_to('gone')
-  with pytest.raises(DataError, match='is a link to gone, which does not exist'):
+  with pytest.raises(DataError, match='is a link to .*/gone, which does not exist'):
     default_data.digits_folder(tmp_path)

@@ -90,7 +90,7 @@ def test_missing_and_unexpected_arguments(dataset, input_dir, error, message):
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
   (tmp_path / 'photos').symlink_to('moved')
-  with pytest.raises(DataError, match='/photos is a link to moved, which does not exist.$'):
+  with pytest.raises(DataError, match='/photos is a link to .*/moved, which does not exist.$'):
     catalog.open_source('folder', tmp_path / 'photos')
 
 

@@ -121,6 +121,8 @@ def convert(
     raise ConfigError(f'num_workers must be in [1, {MOST_WORKERS}], got {num_workers}.')
   if options.near_duplicates:
     near_duplicates.check_installed()
+  if problem := files.utf8_problem(str(output)):
+    raise ConfigError(f'{output}: {problem}.')
   plans = splitting.plan_splits(source, options.rule)
   planned = shard_plans.plan_shards(source, plans, options.num_shards, options.storage)
   try:
@@ -169,7 +171,7 @@ def convert(
     if output.exists():
       reason = 'it exists already; give a folder that does not exist'
     else:
-      reason = files.dead_link(output) or describe_file_error(error)
+      reason = files.dead_link(output) or error.strerror or str(error)
     raise DataError(f'{output} cannot be written: {reason}.') from error
   return result
 

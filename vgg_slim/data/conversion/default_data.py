@@ -47,6 +47,6 @@ def digits_folder(cache: pathlib.Path) -> pathlib.Path:
     except DataError as error:
       if not folder.exists():  # otherwise another run converted them in the meantime
         raise DataError(
-          f'{error} The digits are kept there; set XDG_CACHE_HOME to a folder that can be written.'
+          f'{error} Set XDG_CACHE_HOME to keep the digits in another folder.'
         ) from error
   return folder
