@@ -169,7 +169,8 @@ def test_a_data_set_converted_differently_from_training_is_warned_of(folder):
   assert 'those of the training data set not at all' in run.stderr
   assert (
     'evaluate: warning: Of images of more than 8 bits, the converter scaled 0..4095 to 0..255 in '
-    'reduced and 0..65535 in the training data set (--pixel_range); tools/predict does the latter'
+    f'reduced and 0..65535 in the training data set (--pixel_range); {ROOT}/tools/predict does the '
+    'latter'
   ) in run.stderr
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.testing import make_data_set, run_tool, thin_model
 from vgg_slim import api, locks
-from vgg_slim.commands import train
+from vgg_slim.commands import installation, train
 from vgg_slim.compat import tf
 from vgg_slim.configs import config, recommended
 from vgg_slim.data.conversion import default_data
@@ -37,8 +37,9 @@ def test_a_run_learns_and_prints_the_next_commands(data_dir, tmp_path, capsys):
   arguments = ('--data_dir=data', *SMALL, *LEARNS, '--max_steps=60')
   assert run_tool(train, *arguments) == 0
   output = capsys.readouterr().out
+  evaluate = installation.call('evaluate')  # in the folder of the test
   assert 'vgg_a at 32 px on 24 images of 2 classes' in output
-  assert 'Evaluate:    tools/evaluate --train_dir=runs/data_vgg_a' in output
+  assert f'Evaluate:    {evaluate} --train_dir=runs/data_vgg_a' in output
   assert 'scores whole images, also mirrored; the validation above, central crops' in output
   run = tmp_path / 'runs' / 'data_vgg_a'
   assert config.read_train_config(str(run)).run.max_steps == 60
@@ -370,7 +371,8 @@ def test_only_overwrite_removes_a_run(data_dir, tmp_path, capsys):
 def test_a_run_without_its_config_has_a_way_out(data_dir, tmp_path, capsys):
   data = f'--data_dir={data_dir}'
   assert run_tool(train, data, '--train_dir=run', *SMALL, '--max_steps=4', '--keep_best') == 0
-  assert 'Best epoch:  tools/evaluate --train_dir=run/best\n' in capsys.readouterr().out
+  best = f'Best epoch:  {installation.call("evaluate")} --train_dir=run/best\n'
+  assert best in capsys.readouterr().out
   (tmp_path / 'run' / 'config.json').unlink()
   capsys.readouterr()
   assert run_tool(train, '--train_dir=run', '--max_steps=5') == 1
