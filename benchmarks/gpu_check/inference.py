@@ -99,7 +99,7 @@ def _export(kind: str, check: Check) -> dict[str, Any]:
   said = done.stdout.decode(errors='replace').strip().splitlines()
   if done.returncode:
     raise WrongResultError(child_processes.last_line(done.stderr, _LONGEST_REASON))
-  compared = next((line for line in said if 'largest difference' in line), said[-1])
+  compared = next((line for line in said if 'compared with the checkpoint' in line), said[-1])
   return {'where': devices.place(), 'reason': compared.rstrip('.')}
 
 

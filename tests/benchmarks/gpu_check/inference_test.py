@@ -24,7 +24,7 @@ def test_other_probabilities_are_wrong(check):
 
 def test_an_export_is_compared_by_its_command(check):
   values = inference.export_frozen(check)
-  assert 'largest difference' in values['reason']
+  assert 'compared with the checkpoint on 2 images' in values['reason']
   # The folder of the export exists by now, which is an error of the command.
   with pytest.raises(WrongResultError, match='exists; give another --output'):
     inference.export_frozen(check)
