@@ -52,12 +52,12 @@ def call(name: str) -> str:
   """Returns what users type in the current folder to run the command `name`."""
   if not _is_installed():
     return _typed(_checkout() / short(name))
-  typed = script(short(name))
-  # Not that of another environment.
-  is_ours = typed != short(name) or shutil.which(typed) == str(_script_beside(typed))
-  if is_ours or shutil.which(typed) == os.path.join(_scripts_of_user(), typed):
-    return typed
-  return f'{_interpreter()} -m vgg_slim {name}'
+  command = short(name)
+  if _script_beside(command).is_file():
+    return script(command)
+  # One on the PATH may be that of another environment.
+  is_of_user = shutil.which(command) == os.path.join(_scripts_of_user(), command)
+  return command if is_of_user else f'{_interpreter()} -m vgg_slim {name}'
 
 
 def script(name: str) -> str:
