@@ -84,9 +84,8 @@ def find_damage(checkpoint: str) -> str | None:
     CheckpointError: TensorFlow finds no checkpoint in such a path, see `prefixes.check_path`.
   """
   prefixes.check_path(checkpoint)
-  paths = [
-    path for path in prefixes.list_files(checkpoint) if path.exists()
-  ]  # links may lead nowhere
+  # Links may lead nowhere.
+  paths = [path for path in prefixes.list_files(checkpoint) if path.exists()]
   is_v1 = paths == [pathlib.Path(checkpoint)]
   if not is_v1 and not any(path.suffix == '.index' for path in paths):
     return 'its index is missing'
