@@ -41,8 +41,8 @@ def find_prefix(path: str) -> str | None:
 def path_problem(path: str) -> str | None:
   """Returns why TensorFlow would not find a checkpoint at `path`, or None if it would.
 
-  It takes the prefix for a pattern when it looks which format a checkpoint has, and for a name when
-  it reads the checkpoint, so that nothing can be escaped.
+  It opens names in UTF-8 alone. It takes the prefix for a pattern when it looks which format a
+  checkpoint has, and for a name when it reads the checkpoint, so that nothing can be escaped.
   """
   if problem := files.utf8_problem(path):
     return problem

@@ -91,10 +91,9 @@ def examine_memory(available: int | None) -> Finding:
 
 def examine_disk(folder: str, needed: int) -> Finding:
   """Checks that `needed` bytes fit on the disk of `folder`, which need not exist yet."""
-  path = nearest_folder(folder)
-  ancestors = pathlib.Path(folder).absolute()
-  above = next(one for one in (ancestors, *ancestors.parents) if one.exists())
-  problem = files.dead_link(folder) or ('' if above.is_dir() else f'{above} is not a folder')
+  whole = pathlib.Path(folder).absolute()
+  path = next(one for one in (whole, *whole.parents) if one.exists())
+  problem = files.dead_link(folder) or ('' if path.is_dir() else f'{path} is not a folder')
   if problem:
     return Finding(FAIL, 'disk', f'{problem}.', 'Give another --train_dir.')
   free = shutil.disk_usage(path).free
