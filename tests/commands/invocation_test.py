@@ -2,6 +2,7 @@ import errno
 import json
 import logging
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -112,6 +113,7 @@ def test_positional_arguments_reach_a_main_that_takes_them():
 
 def test_help_warnings_and_errors_name_the_commands_that_exist_here(capsys, monkeypatch):
   monkeypatch.setattr(installation, '_is_installed', lambda: True)
+  monkeypatch.setattr(installation, '_script_beside', lambda name: pathlib.Path(__file__))
   monkeypatch.setattr(installation, 'script', lambda name: f'bin/{name}')
   assert run_tool(train, '--help') == 0
   assert '\n  vgg-slim-train --model=vgg16\n' in capsys.readouterr().out
