@@ -133,7 +133,7 @@ def test_the_command_of_an_export_imports_the_contract_too(tmp_path, changes):
     *('--checkpoint_path=own', '--output=own.npz', '--bgr'),
   )
   assert (code, err) == (0, '')
-  _, _, command = out.partition('To import it here again: tools/import_weights ')
+  _, _, command = out.partition(f'To import it here again: {ROOT}/tools/import_weights ')
   words = shlex.split(command.splitlines()[0].replace('PREFIX', 'back'))
   code, _, err = run(tmp_path, 'vgg_slim.commands.import_weights', *words)
   assert (code, err) == (0, '')
