@@ -28,13 +28,20 @@ def is_name(text: str) -> bool:
   return not is_special and len(encoded) <= _LONGEST_NAME
 
 
+def is_utf8(name: str) -> bool:
+  """Whether a name can be encoded as UTF-8, which those of files need not be."""
+  try:
+    name.encode()
+  except UnicodeEncodeError:
+    return False
+  return True
+
+
 def utf8_problem(path: str) -> str | None:
   """Says that TensorFlow could not open a file of this name; None if it could."""
-  try:
-    path.encode()
-  except UnicodeEncodeError:
-    return 'the name is not UTF-8, which TensorFlow needs; rename it, or give another path'
-  return None
+  if is_utf8(path):
+    return None
+  return 'the name is not UTF-8, which TensorFlow needs; rename it, or give another path'
 
 
 def dead_link(path: str | os.PathLike) -> str | None:

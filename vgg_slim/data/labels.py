@@ -20,7 +20,7 @@ def check_class_names(class_names: Sequence[str]) -> None:
       problems.append(f'{name[:_LONGEST]!r} is empty or has a line break')
     elif len(name) > _LONGEST:
       problems.append(f'{name[:20]!r}... has {len(name)} characters, more than {_LONGEST}')
-    elif not _is_utf8(name):
+    elif not files.is_utf8(name):
       problems.append(f'{name!r} is not UTF-8')
     elif printable(untabbed := name.replace('\t', ' ')) != untabbed:  # a tab controls nothing
       problems.append(f'{name!r} has characters that control a terminal')
@@ -95,14 +95,6 @@ def check_labels(path: pathlib.Path, class_names: Sequence[str]) -> None:
     problems.append(f'it has {counted(len(names), "line")}, expected {len(class_names)}')
   if problems:
     raise DataError(f'{path} disagrees with the manifest: {"; ".join(problems)}.')
-
-
-def _is_utf8(name: str) -> bool:
-  try:
-    name.encode('utf-8')
-  except UnicodeEncodeError:
-    return False
-  return True
 
 
 def _repeated(names: Sequence[str]) -> list[str]:
