@@ -207,7 +207,11 @@ def test_no_name_ends_the_command_or_is_lost(folder):
   [
     (['--checkpoint_path=net'], 2, 'No images: give files, folders, patterns'),
     (['same.png'], 2, 'Give exactly one of --train_dir, --checkpoint_path, --weights, --saved'),
-    (['same.png', '--saved_model=nowhere'], 2, '--saved_model=nowhere is not a folder that /'),
+    (
+      ['same.png', '--saved_model=nowhere'],
+      2,
+      f'--saved_model=nowhere is not a folder that {ROOT}/tools/export_model',
+    ),
     (['same.png', '--saved_model=x [1]'], 2, '--saved_model=x [1]: TensorFlow takes [1] for a'),
     (['same.png', '--checkpoint_path=nowhere'], 1, 'nowhere is neither a checkpoint nor a folder'),
     (['same.png', '--checkpoint_path=net', '--layer=conv9'], 2, "no layer 'conv9' below its head"),
