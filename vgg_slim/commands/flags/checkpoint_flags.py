@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from vgg_slim import terminal
 from vgg_slim.checkpoints import prefixes
-from vgg_slim.commands import installation, invocation, progress
-from vgg_slim.commands.flags import common_flags
+from vgg_slim.commands import invocation, progress
 from vgg_slim.configs.net import NetConfig
 from vgg_slim.errors import ConfigError
 from vgg_slim.nets import specs
@@ -114,12 +112,7 @@ def prepare_weights(weights: str, model: str, needs_head: bool) -> str:
   from vgg_slim.weights import pretrained
 
   with progress.show('Importing' if is_file else 'Downloading', unit='MB') as report:
-    return pretrained.prepare(weights, model, needs_head, weights_dir(), report, _say)
-
-
-def _say(line: str) -> None:
-  if not common_flags.is_quiet():
-    terminal.show(installation.localize(line))
+    return pretrained.prepare(weights, model, needs_head, weights_dir(), report, progress.say)
 
 
 def load_contract(needs_head: bool = True) -> tuple[str, 'Contract']:
